@@ -1,0 +1,51 @@
+package contract
+
+import "time"
+
+// EventKind says what an event reports.
+type EventKind string
+
+// The kinds of event. The first five are phases of a block, in their order; the
+// rest are alerts.
+const (
+	EventQueued  EventKind = "queued"  // the proof stage has claimed the block
+	EventProving EventKind = "proving" // the proof stage shows its first progress
+	EventProved  EventKind = "proved"  // the proof is durable
+	EventChecked EventKind = "checked" // the last stage of a pipeline without a proof stage is done
+	EventFailed  EventKind = "failed"  // the block is given up
+
+	EventNodeDown         EventKind = "node_down"
+	EventNodeRecovered    EventKind = "node_recovered"
+	EventProverStuck      EventKind = "prover_stuck"
+	EventReporterRejected EventKind = "reporter_rejected"
+	EventStageDown        EventKind = "stage_down"
+	EventStageRecovered   EventKind = "stage_recovered"
+)
+
+// IsPhase reports whether the event is a phase of a block rather than an alert.
+func (k EventKind) IsPhase() bool {
+	switch k {
+	case EventQueued, EventProving, EventProved, EventChecked, EventFailed:
+		return true
+	}
+	return false
+}
+
+// Event is something to report. It is sent at least once; phases of one block
+// arrive in order, never an earlier one after a later one.
+type Event struct {
+	ID       string // the same at every try
+	Kind     EventKind
+	Pipeline string
+	Stage    string // the stage that it is about; empty for the whole pipeline
+	Time     time.Time
+	Block    *Block // nil for an alert that is about no block
+	Facts    map[string]string
+	// Artifacts are the files that belong to it: for EventProved the proof, with
+	// RoleProof. Paths are relative to Dir.
+	Artifacts []Artifact
+	// Dir is private to this try, absolute; in/ and out/ as in Task.
+	Dir string
+	// Try counts from 1. Earlier tries may have reached the other side.
+	Try uint32
+}

@@ -1,0 +1,59 @@
+package contract
+
+import "time"
+
+// Selection names the target blocks. The zero value selects nothing; Every 1
+// selects each block.
+type Selection struct {
+	Every uint64 `json:"every"` // number % Every == 0
+	// ShardIndex and ShardCount split the targets: the k-th target (number /
+	// Every) belongs to the shard k % ShardCount == ShardIndex. ShardCount 0 or
+	// 1 means no split; ShardIndex counts from 0.
+	ShardIndex uint64 `json:"shard_index"`
+	ShardCount uint64 `json:"shard_count"`
+	// From and To bound the numbers, both inclusive. From nil means the head at
+	// the first poll; To nil means no end.
+	From *uint64 `json:"from,omitempty"`
+	To   *uint64 `json:"to,omitempty"`
+}
+
+// Includes reports whether the number is a target.
+func (s Selection) Includes(number uint64) bool {
+	if s.Every == 0 || number%s.Every != 0 {
+		return false
+	}
+	if s.From != nil && number < *s.From || s.To != nil && number > *s.To {
+		return false
+	}
+	return s.ShardCount < 2 || number/s.Every%s.ShardCount == s.ShardIndex
+}
+
+// PollRequest asks a source for new target blocks.
+type PollRequest struct {
+	// Cursor is the NextCursor of an earlier answer, opaque to the host; empty
+	// at the very first poll.
+	Cursor    []byte
+	Selection Selection
+	Max       int           // at most so many blocks
+	Wait      time.Duration // how long to wait for the first one
+}
+
+// PollResponse answers a poll. No state of the source matters to it: polled
+// again with the same cursor a source answers the same blocks, or those that
+// replaced them.
+type PollResponse struct {
+	Blocks   []Block // targets, ascending
+	Orphaned []Hash  // hashes handed out before that are no longer on the chain
+	// NextCursor is stored in one transaction with the blocks. It holds the last
+	// 64 hashes, so that a reorg is seen after a restart.
+	NextCursor []byte
+	Head       uint64 // the newest block that the source knows
+	Done       bool   // the selection's end is reached; no further poll needed
+}
+
+// Resolution is what a source knows of one requested number.
+type Resolution struct {
+	Number uint64
+	Block  *Block // nil when there is no such block
+	Reason string // why Block is nil
+}

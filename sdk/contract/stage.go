@@ -1,0 +1,121 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Kind says what a stage does.
+type Kind string
+
+// The four kinds, in the order in which a pipeline names them.
+const (
+	KindSource   Kind = "source"
+	KindBuilder  Kind = "builder"
+	KindProver   Kind = "prover"
+	KindReporter Kind = "reporter"
+)
+
+// Kinds lists the kinds in pipeline order.
+func Kinds() []Kind { return []Kind{KindSource, KindBuilder, KindProver, KindReporter} }
+
+// Manifest is what a plugin says of itself. It is static: no configuration, no
+// network, the same at every call.
+type Manifest struct {
+	Name    string `json:"name"`    // as in the YAML, for example "prover-zisk"
+	Version string `json:"version"` // semantic version without "v"
+	Kind    Kind   `json:"kind"`
+	Summary string `json:"summary"` // one sentence
+	// Schema is the JSON Schema (2020-12) of the stage's config block.
+	Schema json.RawMessage `json:"config_schema"`
+	// Capabilities are optional features within the protocol version, for
+	// example CapabilityVerify.
+	Capabilities []string `json:"capabilities,omitempty"`
+	// Events lists the kinds of event that a reporter wants; empty for others.
+	Events []EventKind `json:"events,omitempty"`
+}
+
+// Optional features of a plugin, as named in Manifest.Capabilities.
+const (
+	CapabilityVerify      = "prover.verify"       // answers Verify
+	CapabilityResumeToken = "prover.resume_token" // sends resume tokens and accepts them
+)
+
+// Has reports whether the manifest names the capability.
+func (m Manifest) Has(capability string) bool {
+	for _, c := range m.Capabilities {
+		if c == capability {
+			return true
+		}
+	}
+	return false
+}
+
+// Setup is what the host tells a plugin once per process, before any work.
+type Setup struct {
+	Pipeline string // the pipeline's name
+	Stage    string // the stage's name in the YAML
+	// Config is the stage's config block as canonical JSON: variables replaced,
+	// defaults not yet filled, secrets included. It must never be logged.
+	Config   json.RawMessage
+	StateDir string // absolute, 0700, private to the stage, kept across restarts
+	LogLevel string // debug, info, warn or error
+}
+
+// Traits is a plugin's answer to Setup: facts that depend on its configuration.
+type Traits struct {
+	// MakesProof is true for a prover whose result is a proof. A prover without
+	// it is a gate: it must succeed before the next stage starts.
+	MakesProof bool
+	// Note is one sentence for the operator, printed at start: "dry run: nothing
+	// is sent". Empty for nothing to say.
+	Note string
+}
+
+// Severity grades a finding.
+type Severity string
+
+// The severities; only SeverityError stops a pipeline.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+	SeverityInfo    Severity = "info"
+)
+
+// Finding is one thing that validation or a preflight check has to say.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	// Pointer is an RFC 6901 pointer into the stage's config ("/endpoints/0"),
+	// or empty where the finding is about no field.
+	Pointer string `json:"pointer,omitempty"`
+	Summary string `json:"summary"`          // what is wrong, lower case, no full stop
+	Remedy  string `json:"remedy,omitempty"` // what to do about it
+}
+
+func (f Finding) String() string {
+	text := fmt.Sprintf("%s: %s", f.Severity, f.Summary)
+	if f.Pointer != "" {
+		text = fmt.Sprintf("%s: config%s: %s", f.Severity, f.Pointer, f.Summary)
+	}
+	if f.Remedy != "" {
+		text += " (" + f.Remedy + ")"
+	}
+	return text
+}
+
+// HealthState is a plugin's own view of itself.
+type HealthState string
+
+// The health states. While a plugin is unavailable the host hands it no work
+// and spends no attempts.
+const (
+	HealthReady       HealthState = "ready"
+	HealthDegraded    HealthState = "degraded"
+	HealthUnavailable HealthState = "unavailable"
+)
+
+// Health is the answer to a health call.
+type Health struct {
+	State  HealthState `json:"state"`
+	Detail string      `json:"detail,omitempty"`
+}
