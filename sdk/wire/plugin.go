@@ -1,0 +1,150 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/proofline/proofline/sdk/contract"
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+)
+
+// ManifestToProto converts a manifest.
+func ManifestToProto(m contract.Manifest) *pluginv1.DescribeResponse {
+	out := &pluginv1.DescribeResponse{
+		Name: text(m.Name), Version: text(m.Version), Summary: text(m.Summary),
+		ConfigSchema: slices.Clone(m.Schema), Capabilities: slices.Clone(m.Capabilities),
+	}
+	switch m.Kind {
+	case contract.KindSource:
+		out.Kind = pluginv1.Kind_KIND_SOURCE
+	case contract.KindBuilder:
+		out.Kind = pluginv1.Kind_KIND_BUILDER
+	case contract.KindProver:
+		out.Kind = pluginv1.Kind_KIND_PROVER
+	case contract.KindReporter:
+		out.Kind = pluginv1.Kind_KIND_REPORTER
+	}
+	for _, e := range m.Events {
+		out.Events = append(out.Events, string(e))
+	}
+	return out
+}
+
+// ManifestFromProto converts and checks a manifest.
+func ManifestFromProto(m *pluginv1.DescribeResponse) (contract.Manifest, error) {
+	out := contract.Manifest{
+		Name: m.GetName(), Version: m.GetVersion(), Summary: m.GetSummary(),
+		Schema: json.RawMessage(nilIfEmpty(m.GetConfigSchema())), Capabilities: slices.Clone(m.GetCapabilities()),
+	}
+	switch m.GetKind() {
+	case pluginv1.Kind_KIND_SOURCE:
+		out.Kind = contract.KindSource
+	case pluginv1.Kind_KIND_BUILDER:
+		out.Kind = contract.KindBuilder
+	case pluginv1.Kind_KIND_PROVER:
+		out.Kind = contract.KindProver
+	case pluginv1.Kind_KIND_REPORTER:
+		out.Kind = contract.KindReporter
+	default:
+		return contract.Manifest{}, fmt.Errorf("plugin %q: unknown kind %v", m.GetName(), m.GetKind())
+	}
+	if out.Name == "" || out.Version == "" {
+		return contract.Manifest{}, errors.New("plugin without a name or a version")
+	}
+	if !json.Valid(out.Schema) {
+		return contract.Manifest{}, fmt.Errorf("plugin %q: the config schema is not JSON", out.Name)
+	}
+	for _, e := range m.GetEvents() {
+		out.Events = append(out.Events, contract.EventKind(e))
+	}
+	return out, nil
+}
+
+// SetupToProto converts a setup. The message holds secrets.
+func SetupToProto(s contract.Setup) *pluginv1.ConfigureRequest {
+	return &pluginv1.ConfigureRequest{
+		Pipeline: text(s.Pipeline), Stage: text(s.Stage), ConfigJson: slices.Clone(s.Config),
+		StateDir: text(s.StateDir), LogLevel: text(s.LogLevel),
+	}
+}
+
+// SetupFromProto converts a setup.
+func SetupFromProto(s *pluginv1.ConfigureRequest) contract.Setup {
+	return contract.Setup{
+		Pipeline: s.GetPipeline(), Stage: s.GetStage(), Config: json.RawMessage(nilIfEmpty(s.GetConfigJson())),
+		StateDir: s.GetStateDir(), LogLevel: s.GetLogLevel(),
+	}
+}
+
+// TraitsToProto converts the answer to a setup.
+func TraitsToProto(t contract.Traits, findings []contract.Finding) *pluginv1.ConfigureResponse {
+	return &pluginv1.ConfigureResponse{
+		MakesProof: t.MakesProof, Note: text(t.Note), Findings: FindingsToProto(findings)}
+}
+
+// TraitsFromProto converts the answer to a setup. With an error among the
+// findings the plugin is not configured.
+func TraitsFromProto(r *pluginv1.ConfigureResponse) (contract.Traits, []contract.Finding) {
+	return contract.Traits{MakesProof: r.GetMakesProof(), Note: r.GetNote()}, FindingsFromProto(r.GetFindings())
+}
+
+// FindingsToProto converts findings.
+func FindingsToProto(in []contract.Finding) []*pluginv1.Finding {
+	var out []*pluginv1.Finding
+	for _, f := range in {
+		p := &pluginv1.Finding{Pointer: text(f.Pointer), Summary: text(f.Summary), Remedy: text(f.Remedy)}
+		switch f.Severity {
+		case contract.SeverityWarning:
+			p.Severity = pluginv1.Severity_SEVERITY_WARNING
+		case contract.SeverityInfo:
+			p.Severity = pluginv1.Severity_SEVERITY_INFO
+		default:
+			p.Severity = pluginv1.Severity_SEVERITY_ERROR
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// FindingsFromProto converts findings; an unknown severity counts as an error.
+func FindingsFromProto(in []*pluginv1.Finding) []contract.Finding {
+	var out []contract.Finding
+	for _, p := range in {
+		f := contract.Finding{Severity: contract.SeverityError,
+			Pointer: p.GetPointer(), Summary: p.GetSummary(), Remedy: p.GetRemedy()}
+		switch p.GetSeverity() {
+		case pluginv1.Severity_SEVERITY_WARNING:
+			f.Severity = contract.SeverityWarning
+		case pluginv1.Severity_SEVERITY_INFO:
+			f.Severity = contract.SeverityInfo
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// HealthToProto converts a state of health; the zero value is ready.
+func HealthToProto(h contract.Health) *pluginv1.HealthResponse {
+	out := &pluginv1.HealthResponse{State: pluginv1.HealthState_HEALTH_STATE_READY, Detail: text(h.Detail)}
+	switch h.State {
+	case contract.HealthDegraded:
+		out.State = pluginv1.HealthState_HEALTH_STATE_DEGRADED
+	case contract.HealthUnavailable:
+		out.State = pluginv1.HealthState_HEALTH_STATE_UNAVAILABLE
+	}
+	return out
+}
+
+// HealthFromProto converts a state of health; an unknown one is degraded.
+func HealthFromProto(h *pluginv1.HealthResponse) contract.Health {
+	out := contract.Health{State: contract.HealthDegraded, Detail: h.GetDetail()}
+	switch h.GetState() {
+	case pluginv1.HealthState_HEALTH_STATE_READY:
+		out.State = contract.HealthReady
+	case pluginv1.HealthState_HEALTH_STATE_UNAVAILABLE:
+		out.State = contract.HealthUnavailable
+	}
+	return out
+}

@@ -1,0 +1,158 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// An error travels as a gRPC status with a google.rpc.ErrorInfo whose domain is
+// errorDomain and whose reason is the class; the remedy lies in its metadata,
+// the earliest time of the next attempt in a google.rpc.RetryInfo.
+const (
+	errorDomain    = "proofline"
+	metadataRemedy = "remedy"
+	metadataPanic  = "panic"
+
+	maxErrorText = 16 << 10 // bytes; the text travels in an HTTP/2 trailer
+)
+
+var classCodes = map[contract.Class]codes.Code{
+	contract.ClassPermanent:   codes.FailedPrecondition,
+	contract.ClassRetryable:   codes.Aborted,
+	contract.ClassEnvironment: codes.Unavailable,
+	contract.ClassInterrupted: codes.Canceled,
+}
+
+// StatusError turns the error of a plugin into the error of its RPC. An error
+// without a class is retryable, unless it stems from a context that has ended:
+// then the work was interrupted. Nil stays nil.
+func StatusError(err error) error {
+	if err == nil {
+		return nil
+	}
+	class, after, remedy := contract.ClassOf(err), time.Duration(0), ""
+	classed, ok := errors.AsType[*contract.Error](err)
+	switch {
+	case ok:
+		after, remedy = classed.After, classed.Remedy
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		class = contract.ClassInterrupted
+	}
+	return newStatus(classCodes[class], err, class, after, map[string]string{metadataRemedy: remedy})
+}
+
+// PanicError is the error of an RPC whose handler has panicked: retryable, since
+// an attempt was spent, and recognised by IsPanic.
+func PanicError(err error) error {
+	return newStatus(codes.Internal, err, contract.ClassRetryable, 0, map[string]string{metadataPanic: "true"})
+}
+
+func newStatus(code codes.Code, err error, class contract.Class, after time.Duration, meta map[string]string) error {
+	if code == codes.OK {
+		code = codes.Unknown // a class that is not in the table
+	}
+	for key, value := range meta {
+		if meta[key] = shorten(text(value)); value == "" {
+			delete(meta, key)
+		}
+	}
+	s, detailErr := status.New(code, shorten(text(plainText(err)))).WithDetails(
+		&errdetails.ErrorInfo{Reason: string(class), Domain: errorDomain, Metadata: meta},
+	)
+	if detailErr != nil {
+		return status.Error(code, text(plainText(err)))
+	}
+	if after > 0 {
+		if with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)}); err == nil {
+			s = with
+		}
+	}
+	return s.Err()
+}
+
+// plainText is the error's text without the remedy of its outermost class, which
+// travels on its own.
+func plainText(err error) string {
+	classed, ok := errors.AsType[*contract.Error](err)
+	if !ok || classed.Remedy == "" || classed.Err == nil {
+		return err.Error()
+	}
+	return strings.Replace(err.Error(), classed.Error(), classed.Err.Error(), 1)
+}
+
+func shorten(s string) string {
+	if len(s) <= maxErrorText {
+		return s
+	}
+	const mark = " … "
+	half := (maxErrorText - len(mark)) / 2
+	return strings.ToValidUTF8(s[:half], "") + mark + strings.ToValidUTF8(s[len(s)-half:], "")
+}
+
+// FromStatusError turns the error of an RPC into an error with a class; nil stays
+// nil. A status that no plugin made says that the connection, and so most
+// likely the process, is gone (interrupted), that the call does not exist
+// (permanent), or something else (retryable).
+func FromStatusError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if classed, ok := errors.AsType[*contract.Error](err); ok {
+		return classed
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return contract.Interrupted(err)
+		}
+		return contract.Retryable(err)
+	}
+	out := &contract.Error{Err: errors.New(s.Message())}
+	for _, detail := range s.Details() {
+		switch d := detail.(type) {
+		case *errdetails.ErrorInfo:
+			if d.GetDomain() == errorDomain {
+				out.Class = contract.Class(d.GetReason())
+				out.Remedy = d.GetMetadata()[metadataRemedy]
+				if d.GetMetadata()[metadataPanic] != "" {
+					out.Err = &panicError{out.Err}
+				}
+			}
+		case *errdetails.RetryInfo:
+			out.After = d.GetRetryDelay().AsDuration()
+		}
+	}
+	if _, known := classCodes[out.Class]; known {
+		return out
+	}
+	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Unavailable:
+		out.Class = contract.ClassInterrupted
+	case codes.Unimplemented, codes.ResourceExhausted, codes.InvalidArgument, codes.OutOfRange:
+		out.Class = contract.ClassPermanent
+	default:
+		out.Class = contract.ClassRetryable
+	}
+	return out
+}
+
+type panicError struct{ err error }
+
+func (e *panicError) Error() string { return e.err.Error() }
+func (e *panicError) Unwrap() error { return e.err }
+
+// IsPanic reports whether an error from FromStatusError tells of a panic in the
+// plugin, which ends its process after the answer.
+func IsPanic(err error) bool {
+	_, ok := errors.AsType[*panicError](err)
+	return ok
+}
