@@ -1,0 +1,14 @@
+// Package jsonhex reads JSON whose payload is hexadecimal strings, as Ethereum
+// nodes serve it, in one pass and without an intermediate tree.
+//
+// A Reader walks one document that is wholly in memory. The caller drives it:
+// Object and Array call back for every member or element, and each callback
+// must consume exactly one value (Hex, String, Raw, Skip, a nested Object or
+// Array, …). Byte strings are decoded either in place, over the characters they
+// were read from, or into one arena, so that a witness of many thousand strings
+// costs no allocation per string.
+//
+// The Reader accepts the grammar of RFC 8259, except that numbers and literals
+// are only delimited, not examined, where they are skipped. Errors name the
+// byte offset; callers add the field.
+package jsonhex

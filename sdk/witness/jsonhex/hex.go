@@ -1,0 +1,50 @@
+package jsonhex
+
+// pairs maps two hexadecimal characters, the first one in the low byte, to
+// 0x100 plus their value; everything else maps to 0. Only a few KiB of it are
+// ever touched by valid input.
+var pairs = func() (table [1 << 16]uint16) {
+	const digits = "0123456789abcdefABCDEF"
+	value := func(c byte) uint16 {
+		switch {
+		case c <= '9':
+			return uint16(c - '0')
+		case c >= 'a':
+			return uint16(c - 'a' + 10)
+		}
+		return uint16(c - 'A' + 10)
+	}
+	for i := range len(digits) {
+		for j := range len(digits) {
+			hi, lo := digits[i], digits[j]
+			table[uint16(hi)|uint16(lo)<<8] = 0x100 | value(hi)<<4 | value(lo)
+		}
+	}
+	return table
+}()
+
+// decode writes the bytes of src, an even number of hexadecimal characters of
+// either case, to dst, which holds len(src)/2 bytes. dst may start where src
+// starts. It reports whether all characters were hexadecimal; if not, dst holds
+// rubbish.
+func decode(dst, src []byte) bool {
+	n := len(src) / 2
+	dst, src = dst[:n], src[:2*n]
+	valid := uint16(0x100)
+	i := 0
+	for ; i+4 <= n; i += 4 {
+		s, d := src[2*i:2*i+8:2*i+8], dst[i:i+4:i+4]
+		a := pairs[uint16(s[0])|uint16(s[1])<<8]
+		b := pairs[uint16(s[2])|uint16(s[3])<<8]
+		c := pairs[uint16(s[4])|uint16(s[5])<<8]
+		e := pairs[uint16(s[6])|uint16(s[7])<<8]
+		valid &= a & b & c & e
+		d[0], d[1], d[2], d[3] = byte(a), byte(b), byte(c), byte(e)
+	}
+	for ; i < n; i++ {
+		a := pairs[uint16(src[2*i])|uint16(src[2*i+1])<<8]
+		valid &= a
+		dst[i] = byte(a)
+	}
+	return valid != 0
+}
