@@ -1,0 +1,24 @@
+// Package keeper is the process between the host and a plugin. It leaves no
+// process behind, whatever dies first.
+//
+// The host starts its own executable again as "proofline keeper … -- PLUGIN…".
+// That keeper
+//
+//  1. adopts every orphan of the plugin's tree (child sub-reaper), also
+//     daemons that forked twice and called setsid;
+//  2. holds the instance lock, which the whole tree inherits: a free lock means
+//     that every process of the old tree is gone, with no doubt about recycled
+//     process ids;
+//  3. watches the lifeline, a socket whose other end only the host holds. When
+//     it closes, the host is dead or wants the plugin stopped;
+//  4. then continues and terminates the plugin's process group, waits the grace
+//     period, and kills what is left until there are no children;
+//  5. exits last, with the plugin's exit code, or 128 + the number of the
+//     signal that ended it.
+//
+// The keeper is never killed by the host. If something else kills it, the
+// plugin dies with it (parent death signal); what the plugin had started stays,
+// and Sweep ends it by the marks in its environment.
+//
+// The package works on Linux. Elsewhere every entry point says so.
+package keeper

@@ -1,0 +1,59 @@
+package keeper
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Exit codes of the keeper itself. Any other code is the plugin's.
+const (
+	ExitLockBusy = 124 // another process tree holds the instance lock
+	ExitBroken   = 125 // the keeper could not do its work
+	ExitNoStart  = 126 // the plugin could not be executed
+)
+
+// LifelineFD is the file descriptor at which the keeper finds its end of the
+// lifeline.
+const LifelineFD = 3
+
+// Variables in the environment of every process of a plugin's tree. Sweep
+// finds leftover processes by them.
+const (
+	EnvInstance = "PROOFLINE_INSTANCE" // which data directory
+	EnvRunID    = "PROOFLINE_RUN_ID"   // which run of the host
+	EnvStage    = "PROOFLINE_STAGE"    // which stage
+)
+
+// Options say how a keeper treats its plugin.
+type Options struct {
+	Lock     string        // the instance lock's file, created when missing; empty for no lock
+	LockWait time.Duration // how long to wait while the lock is busy
+	Grace    time.Duration // from SIGTERM to SIGKILL
+}
+
+// Args returns the keeper's arguments: the options, then the plugin's command
+// line, whose first element is the path of the executable.
+func (o Options) Args(plugin ...string) []string {
+	args := []string{"-lock", o.Lock, "-lock-wait", o.LockWait.String(), "-grace", o.Grace.String(), "--"}
+	return append(args, plugin...)
+}
+
+// parse is the inverse of Args.
+func parse(args []string) (Options, []string, error) {
+	var o Options
+	flags := flag.NewFlagSet("keeper", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.Lock, "lock", "", "")
+	flags.DurationVar(&o.LockWait, "lock-wait", 10*time.Second, "")
+	flags.DurationVar(&o.Grace, "grace", 5*time.Second, "")
+	if err := flags.Parse(args); err != nil {
+		return o, nil, fmt.Errorf("read the arguments: %w", err)
+	}
+	if flags.NArg() == 0 {
+		return o, nil, errors.New("no plugin to start: the command line is \"proofline keeper [options] -- PLUGIN\"")
+	}
+	return o, flags.Args(), nil
+}
