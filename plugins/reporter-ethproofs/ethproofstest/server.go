@@ -1,0 +1,183 @@
+// Package ethproofstest is an EthProofs server for tests. It answers as the
+// route handlers of the real site do, oddities included: lax base64, a status
+// that goes back, 409 for a proof that is there, two kinds of 500, a limiter of
+// 60 requests a minute per key, a body limit of 10 MiB (sources:
+// ethproofs/ethproofs:app/api/v0, lib/zod/schemas/proof.ts,
+// lib/middleware/{with-auth,with-rate-limit}.ts@98b7a6f1). Its own tests are the
+// table of what was observed there.
+//
+// It reproduces neither the hosting platform in front of the site nor the
+// verification of proofs. State lives in memory. All methods may be called
+// concurrently.
+package ethproofstest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Base is the path that all API routes share.
+const Base = "/api/v0"
+
+// The keys that every new server knows. They are long and odd so that a test
+// can search everything a program wrote for them.
+const (
+	AlphaKey     = "alpha-write-7d1f0c5ce0c94b9a"
+	AlphaReadKey = "alpha-read-50c3a4f2b1e84d17"
+	BetaKey      = "beta-write-e7b6a92d31f04c68"
+	AdminKey     = "admin-9a8e7f6d5c4b4a39"
+)
+
+// Server is the state of the fake site and its http.Handler.
+type Server struct {
+	URL string // base URL with Base, no trailing slash; set by Start and InProcess
+
+	mux *http.ServeMux
+	now func() time.Time
+
+	mu          sync.Mutex
+	keys        map[string]apiKey
+	teams       map[string]*team
+	clusters    []*cluster
+	proofs      map[proofKey]*Proof
+	blocks      map[int64]*blockRow
+	stored      map[string][]byte // the bucket, by object name
+	lastVersion int
+	lastProof   int
+	limiter     limiter
+	requests    []Request
+	inject      func(Request) *Fault
+	storageDown bool
+	rpcDown     bool
+}
+
+// New returns a server with the teams alpha and beta, their keys, and no
+// cluster.
+func New() *Server {
+	s := &Server{
+		now:     time.Now,
+		keys:    make(map[string]apiKey),
+		teams:   make(map[string]*team),
+		proofs:  make(map[proofKey]*Proof),
+		blocks:  make(map[int64]*blockRow),
+		stored:  make(map[string][]byte),
+		limiter: newLimiter(),
+	}
+	for _, name := range []string{"alpha", "beta", "staff"} {
+		s.teams[name] = &team{id: uuid("team", name), slug: name}
+	}
+	s.keys[AlphaKey] = apiKey{s.teams["alpha"], "write"}
+	s.keys[AlphaReadKey] = apiKey{s.teams["alpha"], "read"}
+	s.keys[BetaKey] = apiKey{s.teams["beta"], "write"}
+	s.keys[AdminKey] = apiKey{s.teams["staff"], "admin"}
+	s.routes()
+	return s
+}
+
+// Start serves a new server on loopback until the test ends. Alpha and beta
+// have a cluster with index 1 each.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := New()
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	s.URL = h.URL + Base
+	s.AddCluster("alpha")
+	s.AddCluster("beta")
+	return s
+}
+
+// InProcess is Start without a socket: requests reach it only through
+// Transport. It can live in a testing/synctest bubble.
+func InProcess() *Server {
+	s := New()
+	s.URL = "https://ethproofs.test" + Base
+	s.AddCluster("alpha")
+	s.AddCluster("beta")
+	return s
+}
+
+func (s *Server) routes() {
+	s.mux = http.NewServeMux()
+	for _, phase := range []string{"queued", "proving", "proved"} {
+		s.handle("POST", "/proofs/"+phase, s.limited(60, s.authorized(s.write(phase))))
+	}
+	s.handle("GET", "/proofs", s.limited(60, s.authorized(s.listProofs)))
+	s.handle("GET", "/proofs/download/{id}", s.limited(30, s.authorized(s.download)))
+	s.handle("GET", "/clusters", s.authorized(s.listClusters))
+	s.handle("POST", "/clusters", s.authorized(s.createCluster))
+	s.handle("PATCH", "/clusters/{index}", s.authorized(s.updateCluster))
+	s.handle("GET", "/blocks/{number}", s.getBlock)
+	s.handle("GET", "/verification-keys/active", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, []any{})
+	})
+	s.handle("GET", "/verification-keys/download/{id}", s.authorized(s.downloadKey))
+	s.mux.HandleFunc("POST /api/verification-keys/upload", func(w http.ResponseWriter, _ *http.Request) {
+		text(w, http.StatusUnauthorized, "Unauthorized")
+	})
+	s.mux.HandleFunc("GET "+bucket+"{name}", s.getObject)
+}
+
+// handle registers a route of the API. Another method on the same path gets
+// 405 with an empty body.
+func (s *Server) handle(method, path string, h http.HandlerFunc) {
+	s.mux.HandleFunc(method+" "+Base+path, h)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+		w.Header().Set("Location", strings.TrimRight(path, "/"))
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return
+	}
+	s.observe(w, r, func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := s.mux.Handler(r); pattern == "" {
+			s.unrouted(w, r)
+			return
+		}
+		s.mux.ServeHTTP(w, r)
+	})
+}
+
+// unrouted answers as the site does where no route matches: 405 without a body
+// when the path exists for another method, 404 otherwise.
+func (s *Server) unrouted(w http.ResponseWriter, r *http.Request) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := s.mux.Handler(other); pattern != "" {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNotFound)
+}
+
+// SetClock replaces the server's clock, which stamps rows and drives the
+// limiter.
+func (s *Server) SetClock(now func() time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = now
+}
+
+// SetStorageDown makes uploads of proofs fail from now on. As on the site the
+// writer does not notice.
+func (s *Server) SetStorageDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.storageDown = down
+}
+
+// SetRPCDown keeps the site from describing blocks from now on: their rows stay
+// without a timestamp, which puts them outside every scoring window.
+func (s *Server) SetRPCDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rpcDown = down
+}
