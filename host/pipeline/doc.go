@@ -1,0 +1,24 @@
+// Package pipeline reads pipeline.yaml: text in, a typed Pipeline and findings
+// out.
+//
+// It never stops at the first problem. Load answers with every finding that the
+// file alone allows (syntax, unknown and duplicate keys, wrong types, unset
+// variables, values out of range); Bind adds what only the plugins know (a
+// plugin that is not there, kinds out of order, a config block that does not
+// fit the plugin's JSON Schema). A finding names file, line and column of the
+// value it is about and, where there is one, the remedy.
+//
+// Variables are replaced in scalar values after parsing, so that positions stay
+// right and a value cannot inject YAML:
+//
+//	${NAME}            the variable; it is an error when it is not set
+//	${NAME:-default}   the default when the variable is unset or empty
+//	$${                a literal ${
+//
+// Keys are never replaced. A value that came from a variable may be a secret:
+// no finding prints it.
+//
+// A YAML value keeps its type: 7 is no text and "7" is no number. Only a value
+// that came from a variable, which is always text, counts as a number, a
+// boolean or a duration when it reads as one.
+package pipeline

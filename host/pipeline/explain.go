@@ -1,0 +1,189 @@
+package pipeline
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// describe turns violations into findings. They name what the schema wants,
+// never the value: it may be a secret.
+func (s *Stage) describe(leaves []*jsonschema.ValidationError, document any) (findings Findings) {
+	for _, e := range leaves {
+		pointer := "/config" + join(e.InstanceLocation)
+		at := s.places.near(pointer)
+		if at.unknown {
+			continue // its variable is not set, which is recorded already
+		}
+		add := func(at Position, path, summary, remedy string) {
+			findings = append(findings, Finding{Severity: contract.SeverityError, File: s.file, Position: at, Path: path, Summary: summary, Remedy: remedy})
+		}
+		path := s.path + dotted(pointer)
+		switch k := e.ErrorKind.(type) {
+		case *kind.AdditionalProperties:
+			known := properties(document, e.SchemaURL)
+			for _, name := range k.Properties {
+				p := pointer + "/" + pointerEscape.Replace(name)
+				remedy := didYouMean(name, known)
+				if remedy == "" && len(known) > 0 {
+					remedy = "the keys here are " + strings.Join(known, ", ")
+				}
+				add(s.places.near(p).key, s.path+dotted(p), fmt.Sprintf("unknown key %q", name), remedy)
+			}
+		case *kind.Required:
+			for _, name := range k.Missing {
+				add(at.value, path, fmt.Sprintf("the key %q is missing", name), description(document, e.SchemaURL, name))
+			}
+		default:
+			summary, remedy := explain(e)
+			if at.fromVariable {
+				summary += " (the value comes from a variable)"
+			} else if enum, ok := k.(*kind.Enum); ok {
+				if text, ok := enum.Got.(string); ok {
+					remedy = didYouMean(text, wordsOf(enum.Want))
+				}
+			}
+			add(at.value, path, summary, cmp.Or(remedy, description(document, e.SchemaURL, "")))
+		}
+	}
+	return findings
+}
+
+// explain says what the schema wants.
+func explain(e *jsonschema.ValidationError) (summary, remedy string) {
+	switch k := e.ErrorKind.(type) {
+	case *kind.Type:
+		want := strings.Join(wantedTypes(k.Want), " or ")
+		if k.Got == "number" || k.Got == "boolean" {
+			if slices.Contains(k.Want, "string") {
+				remedy = "put it in quotes"
+			}
+		}
+		return fmt.Sprintf("want %s, got %s", want, wantedTypes([]string{k.Got})[0]), remedy
+	case *kind.AnyOf, *kind.OneOf:
+		var want []string
+		for _, c := range e.Causes {
+			switch k := c.ErrorKind.(type) {
+			case *kind.Type:
+				want = append(want, wantedTypes(k.Want)...)
+			case *kind.Const:
+				want = append(want, wordsOf([]any{k.Want})...)
+			case *kind.Enum:
+				want = append(want, wordsOf(k.Want)...)
+			default:
+				return "fits none of the allowed forms", ""
+			}
+		}
+		if len(want) > 0 {
+			return "want " + strings.Join(want, " or "), ""
+		}
+		return "fits none of the allowed forms", ""
+	case *kind.Enum:
+		return "must be one of " + strings.Join(wordsOf(k.Want), ", "), ""
+	case *kind.Const:
+		return "must be " + wordsOf([]any{k.Want})[0], ""
+	case *kind.Pattern:
+		return fmt.Sprintf("does not have the wanted form (%s)", k.Want), ""
+	case *kind.Format:
+		return "is no " + k.Want, ""
+	case *kind.MinLength:
+		if k.Want == 1 {
+			return "must not be empty", ""
+		}
+		return fmt.Sprintf("must have at least %d characters", k.Want), ""
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters", k.Want), ""
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %d entries", k.Want), ""
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %d entries", k.Want), ""
+	case *kind.UniqueItems:
+		return fmt.Sprintf("entries %d and %d are the same", k.Duplicates[0], k.Duplicates[1]), ""
+	case *kind.Minimum:
+		return "must be at least " + k.Want.RatString(), ""
+	case *kind.Maximum:
+		return "must be at most " + k.Want.RatString(), ""
+	case *kind.ExclusiveMinimum:
+		return "must be more than " + k.Want.RatString(), ""
+	case *kind.ExclusiveMaximum:
+		return "must be less than " + k.Want.RatString(), ""
+	case *kind.MultipleOf:
+		return "must be a multiple of " + k.Want.RatString(), ""
+	}
+	return fmt.Sprintf("breaks the rule %q of the plugin's schema", strings.Join(e.ErrorKind.KeywordPath(), ".")), ""
+}
+
+// wantedTypes puts JSON Schema's type names into words.
+func wantedTypes(types []string) []string {
+	words := map[string]string{
+		"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+		"object": "a mapping", "array": "a list", "null": "nothing",
+	}
+	list := make([]string, len(types))
+	for i, t := range types {
+		list[i] = cmp.Or(words[t], t)
+	}
+	return list
+}
+
+func wordsOf(values []any) []string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = fmt.Sprint(v)
+		if v == "" {
+			words[i] = `""`
+		}
+	}
+	return words
+}
+
+// subschema returns the part of the schema document that a URL's fragment
+// points at.
+func subschema(document any, url string) map[string]any {
+	_, fragment, _ := strings.Cut(url, "#")
+	for part := range strings.SplitSeq(strings.TrimPrefix(fragment, "/"), "/") {
+		if part == "" {
+			continue
+		}
+		switch at := document.(type) {
+		case map[string]any:
+			document = at[pointerUnescape.Replace(part)]
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil
+			}
+			document = at[i]
+		default:
+			return nil
+		}
+	}
+	m, _ := document.(map[string]any)
+	return m
+}
+
+// properties lists the keys that a subschema knows.
+func properties(document any, url string) []string {
+	m, _ := subschema(document, url)["properties"].(map[string]any)
+	return slices.Sorted(maps.Keys(m))
+}
+
+// description is what the schema says of a property of the subschema, or of
+// the subschema itself where the name is empty.
+func description(document any, url, property string) string {
+	m := subschema(document, url)
+	if property != "" {
+		all, _ := m["properties"].(map[string]any)
+		m, _ = all[property].(map[string]any)
+	}
+	text, _ := m["description"].(string)
+	return text
+}

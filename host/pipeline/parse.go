@@ -1,0 +1,162 @@
+package pipeline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Limits of a pipeline file. They are far above any sensible file and keep a
+// hostile one (aliases of aliases) from filling the memory.
+const (
+	maxFile  = 1 << 20 // bytes
+	maxDepth = 64      // levels of nesting
+	maxNodes = 100_000 // values, aliases counted as what they stand for
+)
+
+// parse reads YAML text and replaces the variables in its scalars. It returns
+// nil and a document with findings when the text is not usable YAML.
+func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
+	d := &document{file: file, fromVar: map[*yaml.Node]bool{}, unknown: map[*yaml.Node]bool{}}
+	fail := func(at Position, summary, remedy string) (*document, *yaml.Node) {
+		d.findings = append(d.findings, Finding{Severity: contract.SeverityError, File: file, Position: at, Summary: summary, Remedy: remedy})
+		return d, nil
+	}
+	if len(text) > maxFile {
+		return fail(Position{}, fmt.Sprintf("the file is larger than %d KiB", maxFile>>10), "a pipeline file has a few dozen lines; is this the right file?")
+	}
+	if !utf8.Valid(text) {
+		return fail(invalidAt(text), "the file is no UTF-8 text", "save the file as UTF-8; is this the right file?")
+	}
+
+	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	if err != nil {
+		return fail(Position{}, err.Error(), "")
+	}
+	var root yaml.Node
+	switch err := loader.Load(&root); {
+	case errors.Is(err, io.EOF):
+		return fail(Position{}, "the file is empty", "proofline init writes a pipeline file to begin with")
+	case err != nil:
+		at, summary, remedy := syntaxError(text, err)
+		return fail(at, summary, remedy)
+	}
+	var second yaml.Node
+	if err := loader.Load(&second); err == nil {
+		return fail(positionOf(&second), "the file holds more than one document", "remove the line --- and what follows, or make it a file of its own")
+	} else if !errors.Is(err, io.EOF) {
+		at, summary, remedy := syntaxError(text, err)
+		return fail(at, summary, remedy)
+	}
+
+	top := &root
+	if top.Kind == yaml.DocumentNode && len(top.Content) == 1 {
+		top = top.Content[0]
+	}
+	left := maxNodes
+	if n := oversized(top, maxDepth, &left); n != nil {
+		return fail(positionOf(n), "the file is nested too deeply or has too many values", "check the aliases (*name) for one that contains itself")
+	}
+	d.replaceVariables(top, lookup)
+	return d, top
+}
+
+// syntaxError turns an error of the YAML library into a finding's parts.
+func syntaxError(text []byte, err error) (at Position, summary, remedy string) {
+	summary = err.Error()
+	one, ok := errors.AsType[*yaml.LoadError](err)
+	if many, isMany := errors.AsType[*yaml.LoadErrors](err); isMany && len(many.Errors) > 0 {
+		one, ok = many.Errors[0], true
+	}
+	if !ok {
+		return Position{}, summary, ""
+	}
+	at = Position{Line: one.Mark.Line, Column: one.Mark.Column}
+	summary = "this is no valid YAML: " + one.Message
+	if one.ContextMsg != "" {
+		summary += " " + one.ContextMsg
+	}
+	if at.Line < 1 {
+		return Position{}, summary, ""
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	if at.Line > len(lines) { // the end of the file
+		at = Position{Line: len(lines), Column: utf8.RuneCount(lines[len(lines)-1]) + 1}
+	}
+	line := string(lines[at.Line-1])
+	at.Column = min(max(at.Column, 1), utf8.RuneCountInString(line)+1)
+	switch {
+	case strings.Contains(line, "${") && strings.ContainsAny(line, "{["):
+		remedy = `put values with variables in quotes: "${NAME}"`
+	case strings.HasPrefix(line, "\t") || strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+		remedy = "indent with spaces, not tabs"
+	case strings.Contains(summary, "mapping values are not allowed"):
+		remedy = "a value with a colon followed by a space needs quotes"
+	}
+	return at, summary, remedy
+}
+
+// invalidAt is the place of the first byte that is no UTF-8.
+func invalidAt(text []byte) Position {
+	at := Position{Line: 1, Column: 1}
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		if at.Column++; r == '\n' {
+			at.Line, at.Column = at.Line+1, 1
+		}
+		text = text[size:]
+	}
+	return at
+}
+
+// oversized returns the node at which the tree, with every alias replaced by
+// what it stands for, exceeds the limits; nil where it does not.
+func oversized(n *yaml.Node, depth int, left *int) *yaml.Node {
+	if *left--; *left < 0 || depth == 0 {
+		return n
+	}
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		return oversized(n.Alias, depth-1, left)
+	}
+	for _, c := range n.Content {
+		if bad := oversized(c, depth-1, left); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// replaceVariables replaces the variables of every scalar value below a node.
+// Aliases are left alone: what they stand for is replaced where it is written.
+func (d *document) replaceVariables(n *yaml.Node, lookup Lookup) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 1; i < len(n.Content); i += 2 {
+			d.replaceVariables(n.Content[i], lookup)
+		}
+	case yaml.SequenceNode:
+		for _, c := range n.Content {
+			d.replaceVariables(c, lookup)
+		}
+	case yaml.ScalarNode:
+		if n.ShortTag() != "!!str" || !strings.Contains(n.Value, "${") {
+			return
+		}
+		value, replaced, problems := expand(n.Value, lookup)
+		for _, p := range problems {
+			d.errorAt(n, "", p.summary, p.remedy)
+		}
+		d.fromVar[n], d.unknown[n] = replaced, len(problems) > 0
+		n.Value = value
+	}
+}

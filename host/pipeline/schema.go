@@ -1,0 +1,181 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// schemaURL names the plugin's schema inside the compiler.
+const schemaURL = "plugin:///config"
+
+// noLoader refuses references to other documents: nothing is read from disk or
+// network in order to validate.
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("the schema refers to %s; a plugin's schema must be complete in itself", url)
+}
+
+// checkConfig validates the stage's config block against the manifest's schema.
+func (s *Stage) checkConfig(m contract.Manifest) Findings {
+	if len(m.Schema) == 0 {
+		return nil
+	}
+	document, schema, err := compileSchema(m.Schema)
+	if err != nil {
+		cause, _, _ := strings.Cut(err.Error(), "\n")
+		return Findings{s.errorAt("/plugin", fmt.Sprintf("the config schema of %s %s is not usable: %s", m.Name, m.Version, cause), "report it to the plugin's author")}
+	}
+	config, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.Config))
+	if err != nil {
+		return Findings{s.errorAt("/config", err.Error(), "")}
+	}
+	// A value that came from a variable is text, even where the schema wants a
+	// number. Where its text reads as one, that is put in its place.
+	for range len(s.places) + 1 {
+		leaves := violations(schema, config)
+		again := false
+		for _, leaf := range leaves {
+			if retyped, ok := s.retype(leaf, config); ok {
+				config, again = retyped, true
+			}
+		}
+		if !again {
+			return s.describe(leaves, document)
+		}
+	}
+	return s.describe(violations(schema, config), document)
+}
+
+func compileSchema(text json.RawMessage) (document any, schema *jsonschema.Schema, err error) {
+	if document, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
+		return nil, nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.UseLoader(noLoader{})
+	if err := c.AddResource(schemaURL, document); err != nil {
+		return nil, nil, err
+	}
+	schema, err = c.Compile(schemaURL)
+	return document, schema, err
+}
+
+// violations returns the innermost errors of a validation. Of alternatives
+// (anyOf, oneOf) the error of the whole is kept, unless only one of the
+// alternatives is about the type that the value has.
+func violations(schema *jsonschema.Schema, config any) (leaves []*jsonschema.ValidationError) {
+	root, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(config))
+	if !ok {
+		return nil
+	}
+	var walk func(e *jsonschema.ValidationError)
+	walk = func(e *jsonschema.ValidationError) {
+		switch e.ErrorKind.(type) {
+		case *kind.AnyOf, *kind.OneOf:
+			fitting := slices.DeleteFunc(slices.Clone(e.Causes), func(c *jsonschema.ValidationError) bool {
+				_, wrongType := c.ErrorKind.(*kind.Type)
+				return wrongType && slices.Equal(c.InstanceLocation, e.InstanceLocation)
+			})
+			if len(fitting) != 1 || isWord(fitting[0]) {
+				leaves = append(leaves, e)
+				return
+			}
+			walk(fitting[0])
+			return
+		}
+		if len(e.Causes) == 0 {
+			leaves = append(leaves, e)
+		}
+		for _, c := range e.Causes {
+			walk(c)
+		}
+	}
+	walk(root)
+	return leaves
+}
+
+// isWord reports whether the schema wanted one of certain values.
+func isWord(e *jsonschema.ValidationError) bool {
+	switch e.ErrorKind.(type) {
+	case *kind.Const, *kind.Enum:
+		return true
+	}
+	return false
+}
+
+// retype replaces the text of a variable by the value that the violated schema
+// wants, in place, if the text reads as one.
+func (s *Stage) retype(e *jsonschema.ValidationError, config any) (any, bool) {
+	at := s.places["/config"+join(e.InstanceLocation)]
+	if !at.fromVariable {
+		return config, false
+	}
+	var want []string
+	switch k := e.ErrorKind.(type) {
+	case *kind.Type:
+		want = k.Want
+	case *kind.AnyOf, *kind.OneOf:
+		for _, c := range e.Causes {
+			if t, ok := c.ErrorKind.(*kind.Type); ok {
+				want = append(want, t.Want...)
+			}
+		}
+	}
+	return replace(config, e.InstanceLocation, func(old any) (any, bool) {
+		text, ok := old.(string)
+		if !ok {
+			return old, false
+		}
+		for _, w := range want {
+			switch w {
+			case "boolean":
+				if text == "true" || text == "false" {
+					return text == "true", true
+				}
+			case "integer", "number":
+				var n json.Number
+				if err := json.Unmarshal([]byte(text), &n); err == nil && text != "null" && text[0] != '"' {
+					return n, true
+				}
+			}
+		}
+		return old, false
+	})
+}
+
+// replace changes the value at a location of a JSON value.
+func replace(v any, location []string, change func(any) (any, bool)) (any, bool) {
+	if len(location) == 0 {
+		return change(v)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		below, ok := replace(v[location[0]], location[1:], change)
+		if ok {
+			v[location[0]] = below
+		}
+		return v, ok
+	case []any:
+		i, err := strconv.Atoi(location[0])
+		if err != nil || i < 0 || i >= len(v) {
+			return v, false
+		}
+		below, ok := replace(v[i], location[1:], change)
+		if ok {
+			v[i] = below
+		}
+		return v, ok
+	}
+	return v, false
+}

@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// stages reads the list of stages. An entry that is no mapping is recorded and
+// left out.
+func (d *document) stages(n *yaml.Node, stuckAfter time.Duration) []Stage {
+	n = follow(n)
+	if n.Kind != yaml.SequenceNode {
+		d.errorAt(n, "stages", fmt.Sprintf("want a list of stages, got %s", typeName(n.ShortTag())), "begin every stage with - name: …")
+		return nil
+	}
+	if len(n.Content) == 0 {
+		d.errorAt(n, "stages", "the list of stages is empty", noSource)
+	}
+	var stages []Stage
+	named := map[string]Position{}
+	for i, item := range n.Content {
+		path := fmt.Sprintf("stages[%d]", i)
+		o, ok := d.object(item, path, "name", "plugin", "config", "retry", "timeout", "stuck_after",
+			"heartbeat_timeout", "concurrency", "verify", "env")
+		if !ok {
+			continue
+		}
+		s := d.stage(o, stuckAfter)
+		if first, double := named[s.Name]; double && s.Name != "" {
+			d.errorAt(o.value("name"), path+".name", fmt.Sprintf("the name %q is taken by the stage in line %d", s.Name, first.Line), "give every stage a name of its own")
+		} else {
+			named[s.Name] = s.places["/name"].value
+		}
+		stages = append(stages, s)
+	}
+	return stages
+}
+
+func (d *document) stage(o object, stuckAfter time.Duration) Stage {
+	s := Stage{
+		Retry:            Retry{Max: DefaultRetryMax, Backoff: DefaultBackoff},
+		StuckAfter:       stuckAfter,
+		HeartbeatTimeout: DefaultHeartbeat,
+		file:             d.file, path: o.path,
+		places: places{"": {key: positionOf(o.node), value: positionOf(o.node)}},
+	}
+	for key, e := range o.entries {
+		s.places["/"+key] = place{key: positionOf(e.key), value: positionOf(e.value)}
+	}
+	o.require("name", "write - name: prove, or what this stage is to be called")
+	read(o, "name", "text", parseName, &s.Name)
+	o.require("plugin", "write plugin: prover-zisk, or another one that proofline plugins list names")
+	read(o, "plugin", "text", parseName, &s.Plugin)
+
+	if r, ok := o.section("retry", "max", "backoff"); ok {
+		most := uint64(s.Retry.Max)
+		read(r, "max", "a number", parseNumber(0, 1000), &most)
+		s.Retry.Max = int(most)
+		read(r, "backoff", "a duration", parseDuration(time.Millisecond, "at once"), &s.Retry.Backoff)
+	}
+	read(o, "timeout", "a duration", parseDuration(time.Second, ""), &s.Timeout)
+	read(o, "stuck_after", "a duration", parseDuration(time.Second, ""), &s.StuckAfter)
+	read(o, "heartbeat_timeout", "a duration", parseDuration(time.Second, ""), &s.HeartbeatTimeout)
+	var concurrency uint64
+	read(o, "concurrency", "a number", parseNumber(1, 1024), &concurrency)
+	s.Concurrency = int(concurrency)
+	var verify bool
+	if read(o, "verify", "a boolean", parseBool, &verify) {
+		s.Verify = &verify
+	}
+	s.Env = readList(o, "env", "the name of a variable", 1000, parseVariableName)
+	if s.Timeout > 0 && o.value("stuck_after") != nil && s.StuckAfter > s.Timeout {
+		d.warnAt(o.value("stuck_after"), o.path+".stuck_after",
+			fmt.Sprintf("%v is beyond the timeout of %v and never reached", s.StuckAfter, s.Timeout), "make it shorter than timeout")
+	}
+
+	s.Config = json.RawMessage("{}")
+	if n := o.value("config"); n != nil {
+		if n = follow(n); n.Kind != yaml.MappingNode {
+			if !d.unknown[n] {
+				d.errorAt(n, o.path+".config", fmt.Sprintf("want a mapping, got %s", typeName(n.ShortTag())), "")
+			}
+			return s
+		}
+		w := configWriter{doc: d, places: s.places}
+		text, err := json.Marshal(w.value(n, o.path+".config", "/config"))
+		if err != nil { // no value that the writer makes is beyond JSON
+			d.errorAt(n, o.path+".config", err.Error(), "")
+			return s
+		}
+		s.Config = text
+	}
+	return s
+}
+
+// configWriter turns a config block into values for encoding/json, which sorts
+// keys, and notes the place of each.
+type configWriter struct {
+	doc    *document
+	places places
+}
+
+func (w configWriter) value(n *yaml.Node, path, pointer string) any {
+	at := w.places[pointer]
+	at.value = positionOf(n)
+	if at.key == (Position{}) {
+		at.key = at.value
+	}
+	n = follow(n)
+	at.fromVariable, at.unknown = w.doc.fromVar[n], w.doc.unknown[n]
+	w.places[pointer] = at
+
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for _, e := range w.doc.entriesOf(n, path) {
+			below := pointer + "/" + pointerEscape.Replace(e.key.Value)
+			w.places[below] = place{key: positionOf(e.key)}
+			m[e.key.Value] = w.value(e.value, child(path, e.key.Value), below)
+		}
+		return m
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			list[i] = w.value(item, fmt.Sprintf("%s[%d]", path, i), pointer+"/"+strconv.Itoa(i))
+		}
+		return list
+	}
+	v, bad := jsonScalar(scalar{text: n.Value, tag: n.ShortTag()})
+	if bad != nil {
+		w.doc.errorAt(n, path, bad.summary, bad.remedy)
+	}
+	return v
+}
+
+// jsonScalar is a YAML scalar as JSON: text stays text, dates are text.
+func jsonScalar(s scalar) (any, *problem) {
+	switch s.tag {
+	case "!!str", "!!timestamp":
+		return s.text, nil
+	case "!!null":
+		return nil, nil
+	case "!!bool":
+		v, bad := parseBool(s)
+		return v, bad
+	case "!!int":
+		n, ok := integer(s.text)
+		if !ok {
+			return nil, &problem{s.quoted() + " is no plain whole number", "write it without leading zeros, or in quotes if it is text"}
+		}
+		return json.Number(n.String()), nil
+	case "!!float":
+		f, err := strconv.ParseFloat(s.text, 64)
+		if err != nil || f-f != 0 { // beyond float64, infinite, or not a number
+			return nil, &problem{s.quoted() + " is no finite number", "put it in quotes if it is text"}
+		}
+		return f, nil
+	}
+	return nil, &problem{"the tag " + s.tag + " is not supported", "remove it"}
+}
