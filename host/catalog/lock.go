@@ -1,0 +1,194 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// LockName is the file in a plugin directory that says what the plugins beside
+// it are.
+const LockName = "plugins.lock"
+
+const lockVersion = 1
+
+// lockFile is the content of plugins.lock.
+type lockFile struct {
+	Version int         `json:"version"`
+	Plugins []lockEntry `json:"plugins"` // ascending by name
+}
+
+// lockEntry is a manifest with the hash of the binary that printed it.
+type lockEntry struct {
+	Name         string               `json:"name"`
+	Kind         contract.Kind        `json:"kind"`
+	Version      string               `json:"version"`
+	Protocol     int                  `json:"protocol"`
+	SHA256       string               `json:"sha256"`
+	Summary      string               `json:"summary"`
+	Capabilities []string             `json:"capabilities,omitempty"`
+	Events       []contract.EventKind `json:"events,omitempty"`
+	Schema       json.RawMessage      `json:"config_schema"`
+
+	path string // of the lock file, for messages
+}
+
+func (e lockEntry) manifest() contract.Manifest {
+	return contract.Manifest{
+		Name: e.Name, Version: e.Version, Kind: e.Kind, Summary: e.Summary,
+		Schema: e.Schema, Capabilities: e.Capabilities, Events: e.Events,
+	}
+}
+
+// admits fails unless the binary is the one that was locked.
+func (e lockEntry) admits(b Binary) error {
+	if sum := hexSum(b.SHA256); e.SHA256 != sum {
+		return fmt.Errorf("plugin %q: %s is not the file that %s names (locked sha256 %.16s…, file %.16s…): if the change is wanted, run \"proofline plugins lock %s\"",
+			b.Name, b.Path, e.path, e.SHA256, sum, filepath.Dir(e.path))
+	}
+	if err := checkProtocol(e.Protocol); err != nil {
+		return fmt.Errorf("plugin %q: %s: %w", b.Name, b.Path, err)
+	}
+	return nil
+}
+
+// readLock reads the lock of a directory by plugin name; a directory without
+// one has no entries.
+func readLock(dir string) (map[string]lockEntry, error) {
+	path := filepath.Join(dir, LockName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the plugin lock: %w", err)
+	}
+	entries, err := parseLock(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w (\"proofline plugins lock %s\" writes it anew)", path, err, dir)
+	}
+	for name, entry := range entries {
+		entry.path = path
+		entries[name] = entry
+	}
+	return entries, nil
+}
+
+func parseLock(text []byte) (map[string]lockEntry, error) {
+	var file lockFile
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, err
+	}
+	if file.Version != lockVersion {
+		return nil, fmt.Errorf("lock file version %d, this proofline knows %d", file.Version, lockVersion)
+	}
+	entries := make(map[string]lockEntry, len(file.Plugins))
+	for _, entry := range file.Plugins {
+		if !validName.MatchString(entry.Name) {
+			return nil, fmt.Errorf("%q is no plugin name", entry.Name)
+		}
+		if _, twice := entries[entry.Name]; twice {
+			return nil, fmt.Errorf("plugin %q is named twice", entry.Name)
+		}
+		if sum, err := hex.DecodeString(entry.SHA256); err != nil || len(sum) != 32 {
+			return nil, fmt.Errorf("plugin %q: %q is no sha256", entry.Name, entry.SHA256)
+		}
+		if err := checkManifest(entry.Name, entry.manifest()); err != nil {
+			return nil, fmt.Errorf("plugin %q: %w", entry.Name, err)
+		}
+		var schema bytes.Buffer // as the plugin printed it, without the file's indentation
+		if err := json.Compact(&schema, entry.Schema); err != nil {
+			return nil, fmt.Errorf("plugin %q: config_schema: %w", entry.Name, err)
+		}
+		entry.Schema = schema.Bytes()
+		entries[entry.Name] = entry
+	}
+	return entries, nil
+}
+
+// Lock runs every executable in the directory once with "describe" and writes
+// plugins.lock. The same plugins give the same bytes. When one of them cannot
+// be described nothing is written.
+func Lock(dir string) ([]Binary, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, err := executables(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the plugins: %w", err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s has no plugins to lock", dir)
+	}
+	file := lockFile{Version: lockVersion}
+	var locked []Binary
+	var failed []error
+	for _, name := range names {
+		b := Binary{Name: name, Path: filepath.Join(dir, name), Locked: true}
+		if b.SHA256, err = hashFile(b.Path); err == nil {
+			b.Manifest, err = describe(b.Path)
+		}
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		m := b.Manifest
+		locked = append(locked, b)
+		file.Plugins = append(file.Plugins, lockEntry{
+			Name: m.Name, Kind: m.Kind, Version: m.Version, Protocol: wire.ProtocolVersion, SHA256: hexSum(b.SHA256),
+			Summary: m.Summary, Capabilities: m.Capabilities, Events: m.Events, Schema: m.Schema,
+		})
+	}
+	if err := errors.Join(failed...); err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(file); err != nil {
+		return nil, fmt.Errorf("write the plugin lock: %w", err)
+	}
+	if err := replace(filepath.Join(dir, LockName), text.Bytes()); err != nil {
+		return nil, fmt.Errorf("write the plugin lock: %w", err)
+	}
+	return locked, nil
+}
+
+// replace writes a file so that a reader, and a crash, sees the old or the new
+// content.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".plugins.lock-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails after the rename, as it should
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
