@@ -1,0 +1,136 @@
+package stateless
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/proofline/proofline/sdk/witness"
+)
+
+// IncompleteError says that the execution asked for something that the witness
+// lacks. Another fetch, or another node, may mend it. What is missing is in the
+// order in which it was missed: the first thing surely is, the later ones may be
+// where the execution got lost because of it.
+type IncompleteError struct {
+	Block   uint64
+	Nodes   []MissingNode
+	Codes   []MissingCode
+	Headers []MissingHeader
+}
+
+// MissingNode is an absent trie node.
+type MissingNode struct {
+	Hash    common.Hash
+	Path    []byte          // nibbles from the root of its trie
+	Owner   common.Hash     // Keccak-256 of the account's address; zero in the account trie
+	Account *common.Address // the owner, where the execution touched it
+}
+
+func (n MissingNode) String() string {
+	place := "of the account trie"
+	switch {
+	case n.Account != nil:
+		place = "of the storage of " + n.Account.Hex()
+	case n.Owner != common.Hash{}:
+		place = "of the storage of the account with address hash " + n.Owner.Hex()
+	}
+	if len(n.Path) == 0 {
+		return fmt.Sprintf("state node %s, the root %s", n.Hash, place)
+	}
+	var path strings.Builder
+	for _, nibble := range n.Path {
+		fmt.Fprintf(&path, "%x", nibble)
+	}
+	return fmt.Sprintf("state node %s at path %s %s", n.Hash, path.String(), place)
+}
+
+// MissingCode is an absent bytecode.
+type MissingCode struct {
+	Hash    common.Hash
+	Account common.Address // the first account that asked for it
+}
+
+func (c MissingCode) String() string {
+	return fmt.Sprintf("code %s of %s", c.Hash, c.Account.Hex())
+}
+
+// MissingHeader is an absent ancestor header.
+type MissingHeader struct {
+	Hash   common.Hash
+	Number uint64
+}
+
+func (h MissingHeader) String() string {
+	return fmt.Sprintf("header %s of block %d", h.Hash, h.Number)
+}
+
+func (e *IncompleteError) Error() string {
+	var parts []string
+	parts = appendFirst(parts, e.Headers)
+	parts = appendFirst(parts, e.Nodes)
+	parts = appendFirst(parts, e.Codes)
+	return fmt.Sprintf("the witness of block %d is incomplete: it lacks %s", e.Block, strings.Join(parts, "; "))
+}
+
+// Unwrap makes the error one of witness.ErrIncomplete.
+func (e *IncompleteError) Unwrap() error { return witness.ErrIncomplete }
+
+// appendFirst names the first few of the missing things and counts the rest.
+func appendFirst[T fmt.Stringer](parts []string, missing []T) []string {
+	const named = 3
+	for i, m := range missing {
+		if i == named {
+			return append(parts, fmt.Sprintf("and %d more of the kind", len(missing)-named))
+		}
+		parts = append(parts, m.String())
+	}
+	return parts
+}
+
+// WitnessError says that the witness cannot be that of the block: its headers
+// are no chain that ends at the block's parent, or its state cannot be read.
+type WitnessError struct{ Err error }
+
+func (e *WitnessError) Error() string { return e.Err.Error() }
+
+func (e *WitnessError) Unwrap() error { return e.Err }
+
+// InvalidError says that the block breaks a rule of the protocol, whatever the
+// state: its body does not match its header, its header does not follow from its
+// parent, or a transaction cannot be executed.
+type InvalidError struct {
+	Block uint64
+	Err   error
+}
+
+func (e *InvalidError) Error() string { return fmt.Sprintf("block %d is invalid: %v", e.Block, e.Err) }
+
+func (e *InvalidError) Unwrap() error { return e.Err }
+
+// MismatchError says that the block was executed from a complete witness and the
+// outcome is not what its header claims.
+type MismatchError struct {
+	Block       uint64
+	Differences []Difference
+}
+
+// Difference is one header field that the execution does not confirm.
+type Difference struct {
+	Field    string // as in the JSON of a header, for example "stateRoot"
+	Header   string // what the header says
+	Executed string // what the execution gives
+}
+
+func (d Difference) String() string {
+	return fmt.Sprintf("%s is %s in the header and %s by execution", d.Field, d.Header, d.Executed)
+}
+
+func (e *MismatchError) Error() string {
+	parts := make([]string, len(e.Differences))
+	for i, d := range e.Differences {
+		parts[i] = d.String()
+	}
+	return fmt.Sprintf("block %d does not execute to its header: %s", e.Block, strings.Join(parts, "; "))
+}
