@@ -33,19 +33,15 @@ var classCodes = map[contract.Class]codes.Code{
 }
 
 // StatusError turns the error of a plugin into the error of its RPC. An error
-// without a class is retryable, unless it stems from a context that has ended:
-// then the work was interrupted. Nil stays nil.
+// without a class is retryable, also a context's: a time-out of the plugin's own
+// looks the same as the end of the call. Nil stays nil.
 func StatusError(err error) error {
 	if err == nil {
 		return nil
 	}
 	class, after, remedy := contract.ClassOf(err), time.Duration(0), ""
-	classed, ok := errors.AsType[*contract.Error](err)
-	switch {
-	case ok:
+	if classed, ok := errors.AsType[*contract.Error](err); ok {
 		after, remedy = classed.After, classed.Remedy
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		class = contract.ClassInterrupted
 	}
 	return newStatus(classCodes[class], err, class, after, map[string]string{metadataRemedy: remedy})
 }

@@ -1,0 +1,87 @@
+package sdk
+
+import (
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/schema"
+)
+
+// The values that pass between host and plugin, as package contract defines
+// them.
+type (
+	Kind         = contract.Kind
+	Manifest     = contract.Manifest
+	Hash         = contract.Hash
+	Block        = contract.Block
+	Artifact     = contract.Artifact
+	Result       = contract.Result
+	Progress     = contract.Progress
+	WorkEvent    = contract.WorkEvent
+	Selection    = contract.Selection
+	PollRequest  = contract.PollRequest
+	PollResponse = contract.PollResponse
+	Resolution   = contract.Resolution
+	EventKind    = contract.EventKind
+	Finding      = contract.Finding
+	Severity     = contract.Severity
+	Health       = contract.Health
+	HealthState  = contract.HealthState
+	Error        = contract.Error
+	Class        = contract.Class
+)
+
+// Names of artifacts and roles, see package contract.
+const (
+	ArtifactBlock     = contract.ArtifactBlock
+	ArtifactWitness   = contract.ArtifactWitness
+	ArtifactChain     = contract.ArtifactChain
+	ArtifactInput     = contract.ArtifactInput
+	ArtifactExecution = contract.ArtifactExecution
+	ArtifactResult    = contract.ArtifactResult
+	RoleProof         = contract.RoleProof
+)
+
+// States of health, severities and classes of error, see package contract.
+const (
+	HealthReady       = contract.HealthReady
+	HealthDegraded    = contract.HealthDegraded
+	HealthUnavailable = contract.HealthUnavailable
+
+	SeverityError   = contract.SeverityError
+	SeverityWarning = contract.SeverityWarning
+	SeverityInfo    = contract.SeverityInfo
+
+	ClassPermanent   = contract.ClassPermanent
+	ClassRetryable   = contract.ClassRetryable
+	ClassEnvironment = contract.ClassEnvironment
+	ClassInterrupted = contract.ClassInterrupted
+)
+
+// Permanent marks an error that another attempt cannot mend.
+func Permanent(err error) error { return contract.Permanent(err) }
+
+// Retryable marks an error that another attempt may mend, as unmarked ones are.
+func Retryable(err error) error { return contract.Retryable(err) }
+
+// Environment marks a fault of the machine or of a service rather than of the
+// block; the remedy says in words what to do.
+func Environment(err error, remedy string) error { return contract.Environment(err, remedy) }
+
+// Interrupted marks work that was cut off from outside.
+func Interrupted(err error) error { return contract.Interrupted(err) }
+
+// RetryAfter is Retryable with the earliest time of the next attempt.
+var RetryAfter = contract.RetryAfter
+
+// ClassOf returns the class of an error.
+func ClassOf(err error) Class { return contract.ClassOf(err) }
+
+// Types of config fields, see package schema.
+type (
+	// Secret is a text that never prints; Reveal reads it.
+	Secret = schema.Secret
+	// Duration is written "5s"; Std converts it.
+	Duration = schema.Duration
+)
+
+// NewSecret makes a secret, for tests.
+func NewSecret(text string) Secret { return schema.NewSecret(text) }

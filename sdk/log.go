@@ -1,0 +1,129 @@
+package sdk
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// maxLogText is the longest text attribute of a log line, in bytes: a host reads
+// lines of up to 64 KiB.
+const maxLogText = 8 << 10
+
+// output is the process's log: JSON lines with the keys of hclog, which every
+// go-plugin host understands, on the original standard error. No configured
+// secret leaves through it.
+type output struct {
+	logger *slog.Logger
+	level  slog.LevelVar
+
+	mu       sync.Mutex
+	to       io.Writer
+	secrets  []string
+	replacer *strings.Replacer
+}
+
+func newOutput(to io.Writer) *output {
+	o := &output{to: to, replacer: redactor(nil)}
+	o.logger = slog.New(slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys}))
+	return o
+}
+
+// Write implements io.Writer for whole lines.
+func (o *output) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.secrets) == 0 {
+		return o.to.Write(line)
+	}
+	if _, err := io.WriteString(o.to, o.replacer.Replace(string(line))); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+func (o *output) setLevel(name string) { o.level.Set(levelOf(name)) }
+
+// redact adds secrets that must not leave from now on.
+func (o *output) redact(secrets []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.secrets = append(o.secrets, secrets...)
+	o.replacer = redactor(o.secrets)
+}
+
+func (o *output) clean(text string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.replacer.Replace(text)
+}
+
+// cleanError removes secrets from an error's text and keeps its class.
+func (o *output) cleanError(err error) error {
+	text := err.Error()
+	clean := o.clean(text)
+	if clean == text {
+		return err
+	}
+	out := &contract.Error{Class: contract.ClassOf(err), Err: cleaned(clean)}
+	if classed, ok := errors.AsType[*contract.Error](err); ok {
+		out.After, out.Remedy = classed.After, o.clean(classed.Remedy)
+		if out.Remedy != "" {
+			out.Err = cleaned(strings.Replace(clean, " ("+out.Remedy+")", "", 1))
+		}
+	}
+	return out
+}
+
+type cleaned string
+
+func (c cleaned) Error() string { return string(c) }
+
+// hclogKeys names time, level and message as hclog does.
+func hclogKeys(groups []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindString && len(a.Value.String()) > maxLogText {
+		a.Value = slog.StringValue(strings.ToValidUTF8(a.Value.String()[:maxLogText], "") + "…")
+	}
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case slog.TimeKey:
+		return slog.String("@timestamp", a.Value.Time().Format("2006-01-02T15:04:05.000000Z07:00"))
+	case slog.LevelKey:
+		return slog.String("@level", strings.ToLower(a.Value.String()))
+	case slog.MessageKey:
+		return slog.String("@message", a.Value.String())
+	}
+	return a
+}
+
+// minSecret is the shortest secret that is searched for in texts: shorter ones
+// occur by chance everywhere.
+const minSecret = 5
+
+// redactor replaces secrets in all the forms in which they occur in texts: plain,
+// quoted, in a URL. Longer ones go first, so that none is replaced in part.
+func redactor(secrets []string) *strings.Replacer {
+	var forms []string
+	for _, s := range secrets {
+		if len(s) < minSecret {
+			continue
+		}
+		quoted := strconv.Quote(s)
+		forms = append(forms, s, quoted[1:len(quoted)-1], url.QueryEscape(s), url.PathEscape(s))
+	}
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, f := range slices.Compact(forms) {
+		pairs = append(pairs, f, "[redacted]")
+	}
+	return strings.NewReplacer(pairs...)
+}

@@ -1,0 +1,85 @@
+package sdk
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// Output is an artifact being written: a hidden temporary file in out/, hashed on
+// the way. It appears under its name by Commit, complete, or not at all. It is
+// not safe for concurrent use.
+type Output struct {
+	space *workspace
+	name  string
+	temp  string
+	file  *os.File // nil after Commit or Discard
+	hash  hash.Hash
+	size  int64
+}
+
+func (w *workspace) create(name string) (*Output, error) {
+	if err := wire.CheckName(name); err != nil {
+		return nil, Permanent(err)
+	}
+	temp := filepath.Join(outDir, ".tmp-"+rand.Text())
+	f, err := w.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, classify(fmt.Errorf("create output %q: %w", name, err), w.dir)
+	}
+	return &Output{space: w, name: name, temp: temp, file: f, hash: sha256.New()}, nil
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(p []byte) (int, error) {
+	if o.file == nil {
+		return 0, fmt.Errorf("output %q: write after the end", o.name)
+	}
+	n, err := o.file.Write(p)
+	o.hash.Write(p[:n])
+	o.size += int64(n)
+	if err != nil {
+		err = classify(fmt.Errorf("write output %q: %w", o.name, err), o.space.dir)
+	}
+	return n, err
+}
+
+// Commit makes the artifact durable: file synced, renamed, directory synced. On
+// an error nothing is published and the temporary file is gone.
+func (o *Output) Commit() (Artifact, error) {
+	if o.file == nil {
+		return Artifact{}, fmt.Errorf("output %q: commit after the end", o.name)
+	}
+	file := o.file
+	o.file = nil
+	err := errors.Join(file.Sync(), file.Close())
+	if err == nil {
+		err = o.space.publish(o.temp, o.name)
+	}
+	if err != nil {
+		_ = o.space.root.Remove(o.temp)
+		return Artifact{}, classify(fmt.Errorf("commit output %q: %w", o.name, err), o.space.dir)
+	}
+	a := contract.Artifact{Name: o.name, Path: path.Join(outDir, o.name), Size: o.size}
+	o.hash.Sum(a.SHA256[:0])
+	return a, nil
+}
+
+// Discard removes what was written. After Commit or another Discard it does
+// nothing, so that it may be deferred.
+func (o *Output) Discard() {
+	if o.file == nil {
+		return
+	}
+	_ = o.file.Close()
+	o.file = nil
+	_ = o.space.root.Remove(o.temp)
+}

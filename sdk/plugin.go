@@ -1,0 +1,137 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/schema"
+)
+
+// Plugin is a description of a plugin, made by NewSource, NewBuilder, NewProver
+// or NewReporter and run by Serve. Making one starts nothing.
+type Plugin struct{ def *definition }
+
+// Manifest returns what the plugin says of itself.
+func (p Plugin) Manifest() Manifest { return p.def.manifest }
+
+// definition is a plugin with its types erased.
+type definition struct {
+	manifest contract.Manifest
+	// decode reads the config; with an error among the findings the value must
+	// not be used.
+	decode func(config []byte) (decoded, []Finding)
+	// check is the preflight of a config without errors.
+	check    func(ctx context.Context, config decoded) []Finding
+	open     func(ctx context.Context, config decoded, env Env) (any, error)
+	commands []*cli.Command
+}
+
+// decoded is a config value and the secrets in it.
+type decoded struct {
+	value   any // *C
+	secrets []string
+}
+
+// Option adds to a plugin's description.
+type Option func(*definition)
+
+// Summary says in one sentence what the plugin does.
+func Summary(text string) Option { return func(d *definition) { d.manifest.Summary = text } }
+
+// Events names the kinds of event that a reporter wants. Without it a reporter
+// is sent all of them.
+func Events(kinds ...EventKind) Option {
+	return func(d *definition) { d.manifest.Events = slices.Clone(kinds) }
+}
+
+// Commands adds commands to the tool that the binary is when started by hand.
+func Commands(commands ...*cli.Command) Option {
+	return func(d *definition) { d.commands = append(d.commands, commands...) }
+}
+
+// Capabilities names optional features, for example
+// contract.CapabilityResumeToken. CapabilityVerify is found by itself when open
+// returns a type that implements Verifier.
+func Capabilities(names ...string) Option {
+	return func(d *definition) {
+		for _, name := range names {
+			if !d.manifest.Has(name) {
+				d.manifest.Capabilities = append(d.manifest.Capabilities, name)
+			}
+		}
+	}
+}
+
+// NewSource describes a source. The name is that of the pipeline file, the
+// version is semantic and without "v". Open makes the source of a configuration;
+// it may take long, and its context ends when it returns. The constructors panic
+// when the config type makes no sense.
+func NewSource[C any, S Source](name, version string, open func(context.Context, C, Env) (S, error), options ...Option) Plugin {
+	return newPlugin(contract.KindSource, name, version, open, options)
+}
+
+// NewBuilder describes a builder, see NewSource.
+func NewBuilder[C any, B Builder](name, version string, open func(context.Context, C, Env) (B, error), options ...Option) Plugin {
+	return newPlugin(contract.KindBuilder, name, version, open, options)
+}
+
+// NewProver describes a prover, see NewSource.
+func NewProver[C any, P Prover](name, version string, open func(context.Context, C, Env) (P, error), options ...Option) Plugin {
+	return newPlugin(contract.KindProver, name, version, open, options)
+}
+
+// NewReporter describes a reporter, see NewSource.
+func NewReporter[C any, R Reporter](name, version string, open func(context.Context, C, Env) (R, error), options ...Option) Plugin {
+	return newPlugin(contract.KindReporter, name, version, open, options)
+}
+
+func newPlugin[C, V any](kind Kind, name, version string, open func(context.Context, C, Env) (V, error), options []Option) Plugin {
+	s, err := schema.For[C]()
+	if err != nil {
+		panic(fmt.Sprintf("plugin %s: %v", name, err))
+	}
+	d := &definition{manifest: contract.Manifest{Name: name, Version: version, Kind: kind, Schema: s.JSON()}}
+	if kind == contract.KindProver && reflect.TypeFor[V]().Implements(reflect.TypeFor[Verifier]()) {
+		Capabilities(contract.CapabilityVerify)(d)
+	}
+	for _, option := range options {
+		option(d)
+	}
+	d.decode = func(config []byte) (decoded, []Finding) {
+		value := new(C)
+		findings := s.Decode(config, value)
+		// A pointer receiver sees both kinds of method.
+		if v, ok := any(value).(validator); ok && !hasError(findings) {
+			findings = append(findings, v.Validate()...)
+		}
+		return decoded{value: value, secrets: s.Secrets(value)}, findings
+	}
+	d.check = func(ctx context.Context, config decoded) []Finding {
+		findings := s.CheckPaths(config.value)
+		if c, ok := config.value.(checker); ok {
+			findings = append(findings, c.Check(ctx)...)
+		}
+		return findings
+	}
+	d.open = func(ctx context.Context, config decoded, env Env) (any, error) {
+		value, err := open(ctx, *config.value.(*C), env)
+		if err != nil {
+			return nil, err
+		}
+		if v := reflect.ValueOf(value); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+			return nil, errors.New("open returned neither a plugin nor an error")
+		}
+		return value, nil
+	}
+	return Plugin{d}
+}
+
+func hasError(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == SeverityError })
+}

@@ -1,0 +1,125 @@
+package sdk_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// The test binary is also a plugin: started by a host it serves a prover that
+// does what its configuration says, and so does the tool.
+const (
+	cookie = "PROOFLINE_PLUGIN"
+	asTool = "PROOFLINE_SDK_TEST_TOOL"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(cookie) == wire.Handshake.MagicCookieValue || os.Getenv(asTool) != "" {
+		sdk.Serve(testPlugin())
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+type testConfig struct {
+	Behaviour string       `json:"behaviour" doc:"What to do with a task." default:"copy" enum:"copy,wait,panic,fail,print,lie,leak"`
+	Token     sdk.Secret   `json:"token" doc:"A secret."`
+	Delay     sdk.Duration `json:"delay" doc:"Time before the answer." default:"0s"`
+	Key       string       `json:"key" doc:"Something that must be given." required:"true"`
+	Gate      bool         `json:"gate" doc:"Makes no proof."`
+}
+
+func (c testConfig) Validate() []sdk.Finding {
+	if c.Key == "bad" {
+		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: "/key", Summary: "the key is bad"}}
+	}
+	return nil
+}
+
+func (c *testConfig) Check(context.Context) []sdk.Finding {
+	return []sdk.Finding{{Severity: sdk.SeverityWarning, Summary: "checked with " + c.Token.Reveal(), Remedy: "none"}}
+}
+
+type testProver struct {
+	config testConfig
+	env    sdk.Env
+}
+
+func testPlugin() sdk.Plugin {
+	return sdk.NewProver("prover-test", "1.2.3",
+		func(_ context.Context, c testConfig, env sdk.Env) (*testProver, error) {
+			env.Log.Info("opened", "token", c.Token, "revealed", c.Token.Reveal())
+			return &testProver{c, env}, nil
+		},
+		sdk.Summary("Does what a test wants."))
+}
+
+func (p *testProver) MakesProof() bool { return !p.config.Gate }
+func (p *testProver) Note() string     { return "a test" }
+func (p *testProver) Close() error {
+	return os.WriteFile(filepath.Join(p.env.StateDir, "closed"), nil, 0o600)
+}
+
+func (p *testProver) Verify(_ context.Context, t *sdk.Task) error {
+	_, err := t.Input("proof.bin")
+	return err
+}
+
+func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
+	time.Sleep(p.config.Delay.Std()) // simulated work, no synchronisation
+	switch p.config.Behaviour {
+	case "wait":
+		t.Progress(sdk.Progress{Phase: "WAITING", Fraction: 0.5})
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "panic":
+		panic("as told, with " + p.config.Token.Reveal())
+	case "fail":
+		return nil, sdk.Environment(fmt.Errorf("no gpu for %s", p.config.Token.Reveal()), "plug one in")
+	case "print":
+		fmt.Println("text on stdout")
+		fmt.Fprintln(os.Stderr, "text on stderr")
+		t.Log.Info("a line", "secret", p.config.Token.Reveal())
+		return nil, nil
+	case "lie":
+		return &sdk.Result{Outputs: []sdk.Artifact{{Name: "proof.bin", Path: "out/proof.bin", Size: 1}}}, nil
+	case "leak":
+		go func() { t.Progress(sdk.Progress{Phase: "LATE"}) }()
+		return nil, nil
+	}
+	if err := t.SaveResume([]byte("token")); err != nil {
+		return nil, err
+	}
+	path, err := t.Input(sdk.ArtifactInput)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.Create("proof.bin")
+	if err != nil {
+		return nil, err
+	}
+	defer out.Discard()
+	if _, err := out.Write([]byte(strings.ToUpper(string(data)))); err != nil {
+		return nil, err
+	}
+	proof, err := out.Commit()
+	if err != nil {
+		return nil, err
+	}
+	proof.Role = sdk.RoleProof
+	return &sdk.Result{Outputs: []sdk.Artifact{proof}, WorkTime: time.Second, Facts: map[string]string{"bytes": fmt.Sprint(len(data))}}, nil
+}
+

@@ -1,0 +1,154 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+const (
+	exitPanic      = 2
+	exitTerminated = 128 + int(syscall.SIGTERM)
+
+	// answerTime is what the answer to a call that panicked gets to reach the
+	// host before the process ends. gRPC does not tell when it is on the wire.
+	answerTime = 500 * time.Millisecond
+
+	// parentInterval is how often the process looks whether its parent still
+	// lives. It is the last net, for hosts that start plugins without a keeper.
+	parentInterval = 2 * time.Second
+)
+
+// Serve is all that the main function of a plugin does. Started by a host it
+// serves the plugin until the host ends it; started by hand it is a command-line
+// tool.
+//
+// SIGINT is ignored, since a terminal's Ctrl-C is the host's business. SIGTERM
+// and the death of the parent cancel every call, wait for the handlers, close the
+// plugin and end the process.
+func Serve(p Plugin) {
+	if os.Getenv(wire.Handshake.MagicCookieKey) != wire.Handshake.MagicCookieValue {
+		os.Exit(runTool(context.Background(), p.def, os.Args, os.Stdout, os.Stderr))
+	}
+	// plugin.Serve replaces os.Stderr; the log keeps the original.
+	stderr := os.Stderr
+	log := newOutput(stderr)
+	slog.SetDefault(log.logger)
+	s := newServer(p.def, log)
+	s.panicked = sync.OnceFunc(func() {
+		time.AfterFunc(answerTime, func() { os.Exit(exitPanic) })
+	})
+	watchEnd(s)
+
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  wire.Handshake,
+		VersionedPlugins: wire.PluginSets(&registration{register: s.register}),
+		Logger:           hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Warn}),
+		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(append(options, wire.ServerOptions()...), stdioOptions(stderr)...)...)
+		},
+	})
+	// The host has said Shutdown: running calls are cancelled already.
+	s.kill(errors.New("the host ended the plugin"))
+	s.drain(context.Background())
+}
+
+// watchEnd ends the process in an orderly way on SIGTERM and when the parent has
+// died. SIGPIPE is caught so that a log line to a host that is gone does not cut
+// the clean-up short.
+func watchEnd(s *server) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	parent := os.Getppid()
+	go func() {
+		ticker := time.NewTicker(parentInterval)
+		defer ticker.Stop()
+		cause := errors.New("the plugin was told to end (SIGTERM)")
+	wait:
+		for {
+			select {
+			case <-term:
+				break wait
+			case <-ticker.C:
+				if os.Getppid() != parent {
+					cause = errors.New("the host is gone")
+					break wait
+				}
+			}
+		}
+		s.kill(cause)
+		s.drain(context.Background())
+		os.Exit(exitTerminated)
+	}()
+}
+
+// stdioOptions point os.Stdout and os.Stderr at the original standard error
+// before the first handler runs. Until then they are go-plugin's pipes, which
+// lose text and block when nobody reads them. Nothing but the handshake ever
+// goes to the original standard output.
+func stdioOptions(stderr *os.File) []grpc.ServerOption {
+	redirect := sync.OnceFunc(func() { os.Stdout, os.Stderr = stderr, stderr })
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			redirect()
+			return next(ctx, r)
+		}),
+		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			redirect()
+			return next(server, stream)
+		}),
+	}
+}
+
+// registration is go-plugin's view of the plugin.
+type registration struct {
+	plugin.NetRPCUnsupportedPlugin
+	register func(grpc.ServiceRegistrar)
+}
+
+func (r *registration) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	r.register(s)
+	return nil
+}
+
+func (r *registration) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.New("a plugin is no client")
+}
+
+// ServeListener serves the plugin on a listener, without a process of its own and
+// without go-plugin's handshake, until the context ends; then running calls are
+// cancelled and awaited. It is meant for tests. Log lines go to the writer.
+func (p Plugin) ServeListener(ctx context.Context, listener net.Listener, log io.Writer) error {
+	s := newServer(p.def, newOutput(log))
+	g := grpc.NewServer(wire.ServerOptions()...)
+	s.register(g)
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		s.kill(context.Cause(ctx))
+		g.Stop()
+		s.drain(context.Background())
+	})
+	err := g.Serve(listener)
+	if !stop() {
+		<-stopped
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,266 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/proofline/proofline/sdk/contract"
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// server is one life of a plugin: described, configured once, working, drained.
+// It serves the base service and, through the adapters of work.go, the one of
+// its kind.
+type server struct {
+	pluginv1.UnimplementedPluginServiceServer
+
+	def *definition
+	log *output
+	// panicked is called once, after a handler has panicked.
+	panicked func()
+
+	life context.Context // ends when the process is to end; cancels every call
+	kill context.CancelCauseFunc
+
+	drained context.Context // ends when draining begins; cancels polls
+	refuse  context.CancelFunc
+
+	mu         sync.Mutex
+	configured bool // Configure was called, whatever became of it
+	value      any  // what open returned; nil before
+	draining   bool
+	closed     bool
+	running    int
+	idle       chan struct{} // closed when draining and running is 0
+}
+
+func newServer(def *definition, log *output) *server {
+	s := &server{def: def, log: log, panicked: func() {}, idle: make(chan struct{})}
+	s.life, s.kill = context.WithCancelCause(context.Background())
+	s.drained, s.refuse = context.WithCancel(s.life)
+	return s
+}
+
+func (s *server) register(r grpc.ServiceRegistrar) {
+	pluginv1.RegisterPluginServiceServer(r, s)
+	switch s.def.manifest.Kind {
+	case contract.KindSource:
+		pluginv1.RegisterSourceServiceServer(r, sourceServer{server: s})
+	case contract.KindBuilder:
+		pluginv1.RegisterBuilderServiceServer(r, builderServer{server: s})
+	case contract.KindProver:
+		pluginv1.RegisterProverServiceServer(r, proverServer{server: s})
+	case contract.KindReporter:
+		pluginv1.RegisterReporterServiceServer(r, reporterServer{server: s})
+	}
+}
+
+func (s *server) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	return wire.ManifestToProto(s.def.manifest), nil
+}
+
+func (s *server) Check(ctx context.Context, r *pluginv1.CheckRequest) (_ *pluginv1.CheckResponse, err error) {
+	defer s.recover("check", &err)
+	config, findings := s.def.decode(r.GetConfigJson())
+	if !r.GetOffline() && !hasError(findings) {
+		s.log.redact(config.secrets)
+		findings = append(findings, s.def.check(ctx, config)...)
+	}
+	return &pluginv1.CheckResponse{Findings: wire.FindingsToProto(redactFindings(findings, config.secrets))}, nil
+}
+
+func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_ *pluginv1.ConfigureResponse, err error) {
+	defer s.recover("configure", &err)
+	s.mu.Lock()
+	if s.configured {
+		s.mu.Unlock()
+		return nil, status.Error(codes.FailedPrecondition, "configure was called before: start a new process")
+	}
+	s.configured = true
+	s.mu.Unlock()
+
+	setup := wire.SetupFromProto(r)
+	s.log.setLevel(setup.LogLevel)
+	config, findings := s.def.decode(setup.Config)
+	s.log.redact(config.secrets)
+	findings = redactFindings(findings, config.secrets)
+	if hasError(findings) {
+		return wire.TraitsToProto(contract.Traits{}, findings), nil
+	}
+	if err := prepareStateDir(setup.StateDir); err != nil {
+		return nil, s.statusError(err)
+	}
+	ctx, stop := s.joined(ctx)
+	defer stop()
+	value, err := s.def.open(ctx, config, Env{
+		Pipeline: setup.Pipeline, Stage: setup.Stage, StateDir: setup.StateDir, Log: s.log.logger,
+	})
+	if err != nil {
+		return nil, s.statusError(err)
+	}
+	traits := traitsOf(s.def.manifest.Kind, value)
+	if _, ok := value.(Verifier); ok && !s.def.manifest.Has(contract.CapabilityVerify) {
+		s.log.logger.Warn("the prover has Verify but does not announce it, so that it is never called: " +
+			"let open return the concrete type, or use sdk.Capabilities")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.value = value
+	return wire.TraitsToProto(traits, findings), nil
+}
+
+func traitsOf(kind Kind, value any) contract.Traits {
+	traits := contract.Traits{MakesProof: kind == contract.KindProver}
+	if g, ok := value.(gate); ok && traits.MakesProof {
+		traits.MakesProof = g.MakesProof()
+	}
+	if n, ok := value.(noter); ok {
+		traits.Note = n.Note()
+	}
+	return traits
+}
+
+func prepareStateDir(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return Permanent(fmt.Errorf("state directory %q is not absolute", dir))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return classify(fmt.Errorf("state directory: %w", err), dir)
+	}
+	return nil
+}
+
+func (s *server) Health(ctx context.Context, _ *pluginv1.HealthRequest) (_ *pluginv1.HealthResponse, err error) {
+	defer s.recover("health", &err)
+	s.mu.Lock()
+	value, closed := s.value, s.closed
+	s.mu.Unlock()
+	health := contract.Health{State: contract.HealthReady}
+	switch h, ok := value.(healther); {
+	case value == nil:
+		health = contract.Health{State: contract.HealthUnavailable, Detail: "not configured"}
+	case closed:
+		health = contract.Health{State: contract.HealthUnavailable, Detail: "drained"}
+	case ok:
+		health = h.Health(ctx)
+	}
+	health.Detail = s.log.clean(health.Detail)
+	return wire.HealthToProto(health), nil
+}
+
+func (s *server) Drain(ctx context.Context, _ *pluginv1.DrainRequest) (_ *pluginv1.DrainResponse, err error) {
+	defer s.recover("drain", &err)
+	s.drain(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &pluginv1.DrainResponse{Running: uint32(s.running)}, nil
+}
+
+// drain refuses new calls and waits for the running ones, then closes the plugin
+// value. It returns early when the context ends.
+func (s *server) drain(ctx context.Context) {
+	s.mu.Lock()
+	if !s.draining {
+		s.draining = true
+		if s.running == 0 {
+			close(s.idle)
+		}
+	}
+	s.mu.Unlock()
+	s.refuse()
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.idle:
+	}
+	s.mu.Lock()
+	value, closed := s.value, s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if c, ok := value.(closer); ok && !closed {
+		if err := c.Close(); err != nil {
+			s.log.logger.Error("close", "error", err)
+		}
+	}
+}
+
+// begin admits a call. The context ends with the call or with the process.
+func (s *server) begin(ctx context.Context) (value any, call context.Context, done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.value == nil:
+		return nil, nil, nil, status.Error(codes.FailedPrecondition, "the plugin is not configured")
+	case s.draining:
+		return nil, nil, nil, wire.StatusError(Interrupted(errors.New("the plugin is draining")))
+	}
+	s.running++
+	call, stop := s.joined(ctx)
+	return s.value, call, func() {
+		stop()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.running--; s.running == 0 && s.draining {
+			close(s.idle)
+		}
+	}, nil
+}
+
+// joined returns a context that also ends with the server's life.
+func (s *server) joined(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+// statusError is the way of every error to the host: secrets removed.
+func (s *server) statusError(err error) error {
+	return wire.StatusError(s.log.cleanError(err))
+}
+
+// recover turns a panic of plugin code into an error of the call. The process
+// ends afterwards: its state is suspect.
+func (s *server) recover(call string, err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	s.log.logger.Error("panic", "call", call, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	*err = wire.PanicError(errors.New(s.log.clean(fmt.Sprintf("the plugin panicked in %s: %v", call, r))))
+	s.panicked()
+}
+
+func redactFindings(findings []Finding, secrets []string) []Finding {
+	r := redactor(secrets)
+	out := make([]Finding, len(findings))
+	for i, f := range findings {
+		f.Summary, f.Remedy, f.Pointer = r.Replace(f.Summary), r.Replace(f.Remedy), r.Replace(f.Pointer)
+		out[i] = f
+	}
+	return out
+}
+
+// levelOf reads the name of a log level; unknown names are info.
+func levelOf(name string) slog.Level {
+	switch strings.ToLower(name) {
+	case "debug", "trace":
+		return slog.LevelDebug
+	case "warn", "warning":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}

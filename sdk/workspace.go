@@ -1,0 +1,216 @@
+package sdk
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+const (
+	outDir  = "out"
+	tempDir = "tmp"
+)
+
+// workspace is the private directory of an attempt. Every path in it goes
+// through an os.Root, so that no name and no link leads out of it. Its methods
+// are safe for concurrent use.
+type workspace struct {
+	dir    string
+	root   *os.Root
+	inputs []contract.Artifact
+
+	mu       sync.Mutex
+	verified map[string]bool // by name
+}
+
+// openWorkspace prepares out/ and tmp/ in a directory that the host has made.
+func openWorkspace(dir string, inputs []contract.Artifact) (*workspace, error) {
+	if !filepath.IsAbs(dir) {
+		return nil, Permanent(fmt.Errorf("attempt directory %q is not absolute", dir))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, classify(fmt.Errorf("open attempt directory: %w", err), dir)
+	}
+	for _, sub := range []string{outDir, tempDir} {
+		if err := root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			_ = root.Close()
+			return nil, classify(fmt.Errorf("prepare attempt directory %s: %w", dir, err), dir)
+		}
+	}
+	return &workspace{dir: dir, root: root, inputs: inputs, verified: map[string]bool{}}, nil
+}
+
+func (w *workspace) close() { _ = w.root.Close() }
+
+func (w *workspace) find(name string) (contract.Artifact, bool) {
+	for _, a := range w.inputs {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return contract.Artifact{}, false
+}
+
+// input returns the absolute path of an input after its size and hash were
+// compared, once for each name.
+func (w *workspace) input(name string) (string, error) {
+	a, ok := w.find(name)
+	if !ok {
+		return "", Permanent(fmt.Errorf("there is no input %q: no earlier stage made it", name))
+	}
+	if err := wire.CheckArtifact(a); err != nil {
+		return "", Permanent(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.verified[name] {
+		if err := w.verify(a); err != nil {
+			return "", err
+		}
+		w.verified[name] = true
+	}
+	return filepath.Join(w.dir, filepath.FromSlash(a.Path)), nil
+}
+
+func (w *workspace) verify(a contract.Artifact) error {
+	f, err := w.root.Open(filepath.FromSlash(a.Path))
+	if err != nil {
+		return classify(fmt.Errorf("open input %q: %w", a.Name, err), w.dir)
+	}
+	defer f.Close()
+	found, err := digest(f)
+	switch {
+	case err != nil:
+		return classify(fmt.Errorf("read input %q: %w", a.Name, err), w.dir)
+	case found.Size != a.Size:
+		return Retryable(fmt.Errorf("input %q has %d bytes, recorded are %d", a.Name, found.Size, a.Size))
+	case found.SHA256 != a.SHA256:
+		return Retryable(fmt.Errorf("input %q has the SHA-256 %x, recorded is %x", a.Name, found.SHA256, a.SHA256))
+	}
+	return nil
+}
+
+// digest returns size and hash of what is left to read.
+func digest(r io.Reader) (a contract.Artifact, err error) {
+	h := sha256.New()
+	a.Size, err = io.Copy(h, r)
+	h.Sum(a.SHA256[:0])
+	return a, err
+}
+
+// adopt publishes a file that lies below the directory: synced, hashed, moved to
+// out/name.
+func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
+	if err := wire.CheckName(name); err != nil {
+		return contract.Artifact{}, Permanent(err)
+	}
+	rel := file
+	if filepath.IsAbs(file) {
+		var err error
+		if rel, err = filepath.Rel(w.dir, file); err != nil {
+			return contract.Artifact{}, Permanent(fmt.Errorf("adopt %q: %w", name, err))
+		}
+	}
+	if !filepath.IsLocal(rel) {
+		return contract.Artifact{}, Permanent(fmt.Errorf("adopt %q: %s is outside the attempt's directory %s", name, file, w.dir))
+	}
+	fail := func(err error) (contract.Artifact, error) {
+		return contract.Artifact{}, classify(fmt.Errorf("adopt %s as %q: %w", rel, name, err), w.dir)
+	}
+	if info, err := w.root.Lstat(rel); err != nil {
+		return fail(err)
+	} else if !info.Mode().IsRegular() {
+		return contract.Artifact{}, Permanent(fmt.Errorf("adopt %q: %s is not a regular file", name, rel))
+	}
+	f, err := w.root.Open(rel)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	a, err := digest(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if err := w.publish(filepath.Clean(rel), name); err != nil {
+		return fail(err)
+	}
+	a.Name, a.Path = name, path.Join(outDir, name)
+	return a, nil
+}
+
+// publish renames a synced file to out/name, which must be free, and syncs the
+// directory.
+func (w *workspace) publish(from, name string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	to := filepath.Join(outDir, name)
+	if from != to {
+		if _, err := w.root.Lstat(to); err == nil {
+			return Permanent(fmt.Errorf("an artifact of this name exists already"))
+		}
+		if err := w.root.Rename(from, to); err != nil {
+			return err
+		}
+	}
+	dir, err := w.root.Open(outDir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// checkOutputs reports what a result claims without having it.
+func (w *workspace) checkOutputs(outputs []contract.Artifact) error {
+	seen := make(map[string]bool, len(outputs))
+	for _, a := range outputs {
+		if err := wire.CheckArtifact(a); err != nil {
+			return Permanent(fmt.Errorf("result: %w", err))
+		}
+		if seen[a.Name] {
+			return Permanent(fmt.Errorf("result: output %q appears twice", a.Name))
+		}
+		seen[a.Name] = true
+		info, err := w.root.Lstat(filepath.FromSlash(a.Path))
+		switch {
+		case err != nil:
+			return Permanent(fmt.Errorf("result: output %q: %w", a.Name, err))
+		case !info.Mode().IsRegular():
+			return Permanent(fmt.Errorf("result: output %q is not a regular file", a.Name))
+		case info.Size() != a.Size:
+			return Permanent(fmt.Errorf("result: output %q has %d bytes, claimed are %d", a.Name, info.Size(), a.Size))
+		}
+	}
+	return nil
+}
+
+// classify marks faults of the disk as such; everything else keeps its class.
+func classify(err error, dir string) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return Environment(err, "free disk space on the file system of "+dir)
+	case errors.Is(err, syscall.EDQUOT):
+		return Environment(err, "the disk quota is used up: free space below "+dir)
+	case errors.Is(err, syscall.EROFS):
+		return Environment(err, "the file system of "+dir+" is read-only: mount it writable")
+	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
+		return Environment(err, "raise the limit of open files (ulimit -n)")
+	case errors.Is(err, syscall.EIO):
+		return Environment(err, "the disk below "+dir+" reports faults: look at the kernel log")
+	}
+	return err
+}
