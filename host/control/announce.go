@@ -1,0 +1,71 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Record is what a running host leaves in run/host.json of its data directory.
+type Record struct {
+	PID     int       `json:"pid"`
+	Socket  string    `json:"socket"` // absolute path
+	Started time.Time `json:"started"`
+}
+
+func recordPath(data string) string { return filepath.Join(data, "run", "host.json") }
+
+// Announce writes the record, readable by the host's user only, and returns a
+// function that takes it back. A record that a killed host left is replaced.
+func Announce(data string, r Record) (withdraw func() error, err error) {
+	path := recordPath(data)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".host-*.json") // 0600
+	if err != nil {
+		return nil, err
+	}
+	_, err = tmp.Write(append(text, '\n'))
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("announce the host in %s: %w", path, err), os.Remove(tmp.Name()))
+	}
+	return func() error {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}, nil
+}
+
+// ErrNotRunning says that no host runs the pipeline.
+var ErrNotRunning = errors.New("no proofline runs this pipeline")
+
+// Find reads the record of the host that uses a data directory. It answers
+// ErrNotRunning where there is none; whether the host is still alive only a
+// call shows.
+func Find(data string) (Record, error) {
+	text, err := os.ReadFile(recordPath(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Record{}, ErrNotRunning
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil || r.Socket == "" {
+		return Record{}, fmt.Errorf("%s is damaged; remove it if no proofline runs with this data directory", recordPath(data))
+	}
+	return r, nil
+}

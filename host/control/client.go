@@ -1,0 +1,121 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Client calls the host that runs a pipeline. It is safe for concurrent use.
+type Client struct {
+	http   *http.Client
+	record Record
+}
+
+// Dial finds the host that uses a data directory and asks whether it answers.
+// ErrNotRunning means that there is none, or that one was killed and left its
+// record.
+func Dial(ctx context.Context, data string) (*Client, error) {
+	record, err := Find(data)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{record: record, http: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", record.Socket)
+		},
+	}}}
+	if _, err := c.Snapshot(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Record is what the host said of itself at its start.
+func (c *Client) Record() Record { return c.record }
+
+// Close gives the connection back.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Snapshot asks for the live state.
+func (c *Client) Snapshot(ctx context.Context) (snap status.Snapshot, err error) {
+	return snap, c.call(ctx, http.MethodGet, "/v1/status", nil, &snap)
+}
+
+// Blocks lists jobs, the newest block first.
+func (c *Client) Blocks(ctx context.Context, query Query) (jobs []status.Job, err error) {
+	values := url.Values{}
+	for _, s := range query.States {
+		values.Add("state", string(s))
+	}
+	if query.Limit > 0 {
+		values.Set("limit", strconv.Itoa(query.Limit))
+	}
+	return jobs, c.call(ctx, http.MethodGet, "/v1/blocks?"+values.Encode(), nil, &jobs)
+}
+
+// ShowBlock returns every job of a block number.
+func (c *Client) ShowBlock(ctx context.Context, number uint64) (jobs []status.Job, err error) {
+	return jobs, c.call(ctx, http.MethodGet, "/v1/blocks/"+strconv.FormatUint(number, 10), nil, &jobs)
+}
+
+// AddBlocks queues blocks for the whole pipeline.
+func (c *Client) AddBlocks(ctx context.Context, numbers []uint64) (results []status.AddResult, err error) {
+	return results, c.call(ctx, http.MethodPost, "/v1/blocks", addRequest{Numbers: numbers}, &results)
+}
+
+// ProveBlock queues a block whose guest input exists already.
+func (c *Client) ProveBlock(ctx context.Context, given Given) (result status.AddResult, err error) {
+	return result, c.call(ctx, http.MethodPost, "/v1/prove", given, &result)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		reader = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://proofline"+path, reader)
+	if err != nil {
+		return err
+	}
+	res, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return ErrNotRunning
+	case err != nil:
+		return fmt.Errorf("ask the proofline with pid %d: %w", c.record.PID, errors.Unwrap(err))
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("ask the proofline with pid %d: %w", c.record.PID, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		var f failure
+		if json.Unmarshal(text, &f) != nil || f.Error == "" {
+			return fmt.Errorf("the proofline with pid %d answers %s %s with %s; are host and command of the same version?", c.record.PID, method, path, res.Status)
+		}
+		return &contract.Error{Class: f.Class, Err: errors.New(f.Error), Remedy: f.Remedy}
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("the answer of the proofline with pid %d: %w", c.record.PID, err)
+	}
+	return nil
+}

@@ -1,0 +1,17 @@
+// Package control is how a command talks to the host that runs a pipeline:
+// HTTP with JSON bodies over a unix socket that only the host's user can open.
+//
+// While a host runs, nobody else can open its checkpoint; so every command that
+// asks about a pipeline or changes it comes through here. The host writes
+// run/host.json into the pipeline's data directory (Announce), which names the
+// socket; a command finds it from there (Dial).
+//
+//	GET  /v1/status            status.Snapshot
+//	GET  /v1/blocks            finished and unfinished jobs, newest first: []status.Job
+//	POST /v1/blocks            {"numbers":[…]} -> []status.AddResult
+//	GET  /v1/blocks/{number}   every job of the number: []status.Job
+//	POST /v1/prove             Given -> status.AddResult
+//
+// An error answers with {"error":…,"class":…,"remedy":…}; the client makes the
+// same contract.Error of it again.
+package control

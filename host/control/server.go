@@ -1,0 +1,175 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// maxBody bounds a request: a hundred thousand block numbers fit.
+const maxBody = 4 << 20
+
+// Server answers commands.
+type Server struct {
+	http    *http.Server
+	serving sync.WaitGroup
+}
+
+// Serve listens on a unix socket, which it creates with mode 0600 in a
+// directory that must be the host's own (0700), and answers from then on. A
+// socket that a killed host left there is replaced.
+func Serve(socket string, h Handler, log *slog.Logger) (*Server, error) {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("listen for commands: %w", err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	s := &Server{http: &http.Server{
+		Handler:           routes(h),
+		ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}
+	s.serving.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the host no longer takes commands", "socket", socket, "error", err)
+		}
+	})
+	return s, nil
+}
+
+// Close lets running commands finish until the context ends, then cuts them,
+// and removes the socket. No goroutine of the server is left when it returns.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		s.http.Close()
+	}
+	s.serving.Wait()
+	return err
+}
+
+func routes(h Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, h.Snapshot(), nil)
+	})
+	mux.HandleFunc("GET /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
+		query, err := parseQuery(r)
+		if err != nil {
+			reply(w, nil, badRequest(err))
+			return
+		}
+		jobs, err := h.Blocks(r.Context(), query)
+		reply(w, jobs, err)
+	})
+	mux.HandleFunc("GET /v1/blocks/{number}", func(w http.ResponseWriter, r *http.Request) {
+		number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
+		if err != nil {
+			reply(w, nil, badRequest(err))
+			return
+		}
+		jobs, err := h.ShowBlock(r.Context(), number)
+		reply(w, jobs, err)
+	})
+	mux.HandleFunc("POST /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
+		var body addRequest
+		if err := decode(w, r, &body); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		results, err := h.AddBlocks(r.Context(), body.Numbers)
+		reply(w, results, err)
+	})
+	mux.HandleFunc("POST /v1/prove", func(w http.ResponseWriter, r *http.Request) {
+		var given Given
+		if err := decode(w, r, &given); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		result, err := h.ProveBlock(r.Context(), given)
+		reply(w, result, err)
+	})
+	return mux
+}
+
+type addRequest struct {
+	Numbers []uint64 `json:"numbers"`
+}
+
+func parseQuery(r *http.Request) (q Query, err error) {
+	values := r.URL.Query()
+	for _, state := range values["state"] {
+		q.States = append(q.States, status.JobState(state))
+	}
+	if text := values.Get("limit"); text != "" {
+		q.Limit, err = strconv.Atoi(text)
+	}
+	return q, err
+}
+
+func decode(w http.ResponseWriter, r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return badRequest(err)
+	}
+	return nil
+}
+
+func badRequest(err error) error {
+	text := strings.TrimPrefix(err.Error(), "json: ")
+	return contract.Permanent(fmt.Errorf("the host does not understand the request: %s; are host and command of the same version?", text))
+}
+
+// failure is the body of an answer that is an error.
+type failure struct {
+	Error  string         `json:"error"`
+	Class  contract.Class `json:"class"`
+	Remedy string         `json:"remedy,omitempty"`
+}
+
+// codes are the HTTP status of the classes; the class itself is in the body.
+var codes = map[contract.Class]int{
+	contract.ClassPermanent:   http.StatusUnprocessableEntity,
+	contract.ClassEnvironment: http.StatusServiceUnavailable,
+	contract.ClassInterrupted: http.StatusServiceUnavailable,
+	contract.ClassRetryable:   http.StatusInternalServerError,
+}
+
+func reply(w http.ResponseWriter, answer any, err error) {
+	code := http.StatusOK
+	if err != nil {
+		f := failure{Error: err.Error(), Class: contract.ClassOf(err)}
+		if e, ok := errors.AsType[*contract.Error](err); ok && e.Remedy != "" {
+			f.Remedy = e.Remedy
+			f.Error = strings.TrimSuffix(f.Error, " ("+e.Remedy+")")
+		}
+		answer, code = f, codes[f.Class]
+	}
+	text, err := json.Marshal(answer)
+	if err != nil { // plain data only
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(append(text, '\n'))
+}

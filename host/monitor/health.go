@@ -1,0 +1,252 @@
+package monitor
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/metrics"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// The values of Health.Status.
+const (
+	Healthy   = "healthy"
+	Degraded  = "degraded"  // a prover is busy for longer than stuck_after
+	Unhealthy = "unhealthy" // a source, builder or prover is down, or nothing can be recorded
+)
+
+// downGrace is how long a stage may be down before the whole is unhealthy: a
+// restart of one plugin is no incident.
+const downGrace = 10 * time.Second
+
+// Health is the answer of /health.
+type Health struct {
+	Status        string `json:"status"`
+	Timestamp     string `json:"timestamp"` // RFC 3339, UTC
+	UptimeSeconds int64  `json:"uptime_seconds"`
+	// Reason says in words why the status is not healthy.
+	Reason string `json:"reason,omitempty"`
+	// Components holds every stage by its name, and three fixed names: prover
+	// (the stage that makes the proof, else the last prover), input_generator
+	// (the last builder) and task_supervisor. A fixed name hides a stage that is
+	// called the same.
+	Components map[string]any `json:"components"`
+	System     System         `json:"system"`
+}
+
+// Component is one stage.
+type Component struct {
+	Status string        `json:"status"` // up or down
+	State  string        `json:"state"`  // idle, or what runs: proving_<number>, generating_<number>, …
+	Plugin string        `json:"plugin"`
+	Kind   contract.Kind `json:"kind"`
+	// Process is the condition of the plugin's process, in the words of
+	// status.StageState; Reason says why it is not ready or gets no work.
+	Process                status.StageState `json:"process"`
+	Reason                 string            `json:"reason,omitempty"`
+	QueueLength            int               `json:"queue_length"`
+	QueuedBlocks           []uint64          `json:"queued_blocks"`
+	ProcessedCount         uint64            `json:"processed_count"`
+	FailedCount            uint64            `json:"failed_count"`
+	ProvingSince           string            `json:"proving_since,omitempty"` // RFC 3339; of the oldest running attempt of a prover
+	ProvingDurationSeconds *int64            `json:"proving_duration_seconds,omitempty"`
+	Warning                string            `json:"warning,omitempty"` // potentially_stuck
+}
+
+// Supervisor is the engine that hands out work.
+type Supervisor struct {
+	Status      string `json:"status"` // up, or down while nothing can be recorded
+	ActiveTasks int    `json:"active_tasks"`
+}
+
+// System is about the host process.
+type System struct {
+	MemoryMB   float64 `json:"memory_mb"` // mapped by the Go runtime
+	Goroutines int     `json:"goroutines"`
+	CPUs       int     `json:"cpus"`
+	GoVersion  string  `json:"go_version"`
+}
+
+// health answers the health paths. It remembers since when a stage is down,
+// because a plugin that crashes at every start changes its state all the time.
+type health struct {
+	snapshot func() status.Snapshot
+	now      func() time.Time
+
+	mu   sync.Mutex
+	down map[string]time.Time
+}
+
+func (h *health) all(w http.ResponseWriter, r *http.Request) {
+	answer := h.judge(h.snapshot())
+	code := http.StatusOK
+	if answer.Status != Healthy {
+		code = http.StatusServiceUnavailable
+	}
+	reply(w, code, answer)
+}
+
+func (h *health) ready(w http.ResponseWriter, r *http.Request) {
+	snap := h.snapshot()
+	answer := struct {
+		Ready      bool     `json:"ready"`
+		WaitingFor []string `json:"waiting_for,omitempty"`
+	}{Ready: len(snap.Stages) > 0 && !snap.Stopping && snap.Trouble == ""}
+	for _, s := range snap.Stages {
+		if !up(s) {
+			answer.Ready = false
+			answer.WaitingFor = append(answer.WaitingFor, s.Name)
+		}
+	}
+	code := http.StatusOK
+	if !answer.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	reply(w, code, answer)
+}
+
+func (h *health) live(w http.ResponseWriter, r *http.Request) {
+	reply(w, http.StatusOK, map[string]bool{"live": true})
+}
+
+func reply(w http.ResponseWriter, code int, answer any) {
+	text, err := json.Marshal(answer)
+	if err != nil { // plain data only
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(append(text, '\n'))
+}
+
+// judge makes the answer of /health from a snapshot.
+func (h *health) judge(snap status.Snapshot) Health {
+	now := h.now()
+	answer := Health{
+		Status:        Healthy,
+		Timestamp:     now.UTC().Format(time.RFC3339),
+		UptimeSeconds: max(0, int64(now.Sub(snap.Started)/time.Second)),
+		Components:    map[string]any{},
+		System:        system(),
+	}
+	supervisor := Supervisor{Status: "up"}
+	worse := func(status, reason string) {
+		if answer.Status == Healthy || answer.Status == Degraded && status == Unhealthy {
+			answer.Status, answer.Reason = status, reason
+		}
+	}
+	if snap.Trouble != "" {
+		supervisor.Status = "down"
+		worse(Unhealthy, snap.Trouble)
+	}
+	var prover, builder *Component
+	var provesForReal bool
+	for _, s := range snap.Stages {
+		c := component(s, now)
+		answer.Components[s.Name] = c
+		supervisor.ActiveTasks += len(s.Running)
+		downFor := h.downFor(s, now)
+		if s.Kind != contract.KindReporter && downFor > downGrace {
+			worse(Unhealthy, fmt.Sprintf("the %s %q is %s for %v", s.Kind, s.Name, s.State, downFor.Round(time.Second)))
+		}
+		switch s.Kind {
+		case contract.KindBuilder:
+			builder = c
+		case contract.KindProver:
+			if c.Warning != "" {
+				worse(Degraded, fmt.Sprintf("the prover %q is busy for longer than stuck_after", s.Name))
+			}
+			if s.MakesProof || !provesForReal {
+				prover, provesForReal = c, s.MakesProof
+			}
+		}
+	}
+	if prover != nil {
+		answer.Components["prover"] = prover
+	}
+	if builder != nil {
+		answer.Components["input_generator"] = builder
+	}
+	answer.Components["task_supervisor"] = supervisor
+	return answer
+}
+
+// downFor is how long the stage has been seen down without a break; 0 while it
+// is up.
+func (h *health) downFor(s status.Stage, now time.Time) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if up(s) {
+		delete(h.down, s.Name)
+		return 0
+	}
+	since, known := h.down[s.Name]
+	if !known {
+		if h.down == nil {
+			h.down = map[string]time.Time{}
+		}
+		since = s.Since
+		h.down[s.Name] = since
+	}
+	return now.Sub(since)
+}
+
+// up reports whether the stage can work.
+func up(s status.Stage) bool {
+	return s.State == status.StageReady || s.State == status.StageDegraded
+}
+
+// verbs are what operators already read in "state".
+var verbs = map[contract.Kind]string{
+	contract.KindSource: "fetching", contract.KindBuilder: "generating",
+	contract.KindProver: "proving", contract.KindReporter: "reporting",
+}
+
+func component(s status.Stage, now time.Time) *Component {
+	c := &Component{
+		Status: "down", State: "idle", Plugin: s.Plugin, Kind: s.Kind, Process: s.State, Reason: s.Error,
+		QueueLength: len(s.Queue), QueuedBlocks: s.Queue, ProcessedCount: s.Processed, FailedCount: s.Failed,
+	}
+	if c.QueuedBlocks == nil {
+		c.QueuedBlocks = []uint64{}
+	}
+	if up(s) {
+		c.Status, c.Reason = "up", s.Paused
+	}
+	if len(s.Running) == 0 {
+		return c
+	}
+	oldest := s.Running[0]
+	for _, a := range s.Running {
+		if a.Since.Before(oldest.Since) {
+			oldest = a
+		}
+		if a.Stuck {
+			c.Warning = "potentially_stuck"
+		}
+	}
+	c.State = fmt.Sprintf("%s_%d", verbs[s.Kind], oldest.Number)
+	if s.Kind == contract.KindProver {
+		c.ProvingSince = oldest.Since.UTC().Format(time.RFC3339)
+		seconds := max(0, int64(now.Sub(oldest.Since)/time.Second))
+		c.ProvingDurationSeconds = &seconds
+	}
+	return c
+}
+
+func system() System {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	metrics.Read(sample)
+	return System{
+		MemoryMB:   float64(sample[0].Value.Uint64()/1e5) / 10,
+		Goroutines: runtime.NumGoroutine(),
+		CPUs:       runtime.NumCPU(),
+		GoVersion:  runtime.Version(),
+	}
+}
