@@ -528,9 +528,12 @@ func (*HealthRequest) Descriptor() ([]byte, []int) {
 }
 
 type HealthResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         HealthState            `protobuf:"varint,1,opt,name=state,proto3,enum=proofline.plugin.v1.HealthState" json:"state,omitempty"`
-	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	State  HealthState            `protobuf:"varint,1,opt,name=state,proto3,enum=proofline.plugin.v1.HealthState" json:"state,omitempty"`
+	Detail string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The handlers of work calls that have not returned, those of cancelled calls
+	// included: so the host learns when a cancelled handler has let go.
+	Running       uint32 `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,6 +580,13 @@ func (x *HealthResponse) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *HealthResponse) GetRunning() uint32 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
 }
 
 type DrainRequest struct {
@@ -691,10 +701,11 @@ const file_proofline_plugin_v1_plugin_proto_rawDesc = "" +
 	"makesProof\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x128\n" +
 	"\bfindings\x18\x03 \x03(\v2\x1c.proofline.plugin.v1.FindingR\bfindings\"\x0f\n" +
-	"\rHealthRequest\"`\n" +
+	"\rHealthRequest\"z\n" +
 	"\x0eHealthResponse\x126\n" +
 	"\x05state\x18\x01 \x01(\x0e2 .proofline.plugin.v1.HealthStateR\x05state\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\x0e\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x18\n" +
+	"\arunning\x18\x03 \x01(\rR\arunning\"\x0e\n" +
 	"\fDrainRequest\")\n" +
 	"\rDrainResponse\x12\x18\n" +
 	"\arunning\x18\x01 \x01(\rR\arunning*c\n" +
