@@ -30,6 +30,13 @@ type output struct {
 	replacer *strings.Replacer
 }
 
+// newTextOutput is for people: one line of text each.
+func newTextOutput(to io.Writer) *output {
+	o := &output{to: to, replacer: redactor(nil)}
+	o.logger = slog.New(slog.NewTextHandler(o, &slog.HandlerOptions{Level: &o.level}))
+	return o
+}
+
 func newOutput(to io.Writer) *output {
 	o := &output{to: to, replacer: redactor(nil)}
 	o.logger = slog.New(slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys}))

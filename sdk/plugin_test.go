@@ -122,4 +122,3 @@ func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 	proof.Role = sdk.RoleProof
 	return &sdk.Result{Outputs: []sdk.Artifact{proof}, WorkTime: time.Second, Facts: map[string]string{"bytes": fmt.Sprint(len(data))}}, nil
 }
-
