@@ -1,0 +1,123 @@
+package ethnode
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// headers asks for one batch of headers.
+func (c *Client) headers(ctx context.Context, numbers []uint64) ([]*Header, error) {
+	const method = "eth_getBlockByNumber"
+	if len(numbers) == 1 || c.noBatch.Load() {
+		return c.headersSingly(ctx, numbers)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 3*c.opt.Timeout, fmt.Errorf("no answer within %v: %w", 3*c.opt.Timeout, context.DeadlineExceeded))
+	defer cancel()
+	calls := make([]request, len(numbers))
+	for i, n := range numbers {
+		calls[i] = c.request(method, []any{hexNumber(n), false})
+	}
+	var buf bytes.Buffer
+	if err := c.exchange(ctx, calls, &buf, smallAnswer); err != nil {
+		return c.withoutBatch(ctx, numbers, err)
+	}
+	answers := bytes.TrimSpace(buf.Bytes())
+	if len(answers) > 0 && answers[0] == '{' { // one error for the whole batch
+		var told struct{ Error json.RawMessage }
+		if err := json.Unmarshal(answers, &told); err != nil {
+			return nil, c.classify(ctx, method, fmt.Errorf("batch answer is no JSON-RPC: %w", err))
+		}
+		return c.withoutBatch(ctx, numbers, c.scrubbed(decodeRPCError(told.Error)))
+	}
+	headers, err := matchBatch(answers, calls, numbers)
+	if err != nil {
+		return nil, c.classify(ctx, method, err)
+	}
+	return headers, nil
+}
+
+// withoutBatch asks one by one if err says that the node takes no batches,
+// which is remembered.
+func (c *Client) withoutBatch(ctx context.Context, numbers []uint64, err error) ([]*Header, error) {
+	refused := false
+	if e, ok := errors.AsType[*StatusError](err); ok {
+		refused = e.Status == 400 || e.Status == 413
+	}
+	if e, ok := errors.AsType[*RPCError](err); ok {
+		refused = e.Code == -32600 || e.Code == -32700 || strings.Contains(strings.ToLower(e.Message), "batch")
+	}
+	if !refused {
+		return nil, c.classify(ctx, "eth_getBlockByNumber", err)
+	}
+	c.noBatch.Store(true)
+	return c.headersSingly(ctx, numbers)
+}
+
+// matchBatch puts the answers of a batch, which may come in any order, into
+// that of the calls.
+func matchBatch(answers []byte, calls []request, numbers []uint64) ([]*Header, error) {
+	var list []struct {
+		ID     *uint64
+		Result *Header
+		Error  json.RawMessage
+	}
+	if err := json.Unmarshal(answers, &list); err != nil {
+		return nil, fmt.Errorf("batch answer is not what the method promises: %w", err)
+	}
+	place := make(map[uint64]int, len(calls))
+	for i, call := range calls {
+		place[call.ID] = i
+	}
+	headers := make([]*Header, len(calls))
+	for _, a := range list {
+		if len(a.Error) > 0 && string(a.Error) != "null" {
+			err := decodeRPCError(a.Error)
+			if e, ok := errors.AsType[*RPCError](err); ok && errors.Is(meaning(e), ErrNotFound) {
+				continue
+			}
+			return nil, err
+		}
+		if a.ID == nil {
+			return nil, errors.New("batch answer without an id")
+		}
+		i, ok := place[*a.ID]
+		if !ok {
+			return nil, fmt.Errorf("batch answer with the unknown id %d", *a.ID)
+		}
+		delete(place, *a.ID)
+		headers[i] = a.Result
+	}
+	if missing := len(calls) - len(list); missing > 0 {
+		return nil, fmt.Errorf("batch answer lacks %d of %d answers", missing, len(calls))
+	}
+	for i, h := range headers {
+		if h != nil && h.Number != numbers[i] {
+			return nil, fmt.Errorf("asked for block %d, the node answered block %d", numbers[i], h.Number)
+		}
+	}
+	return headers, nil
+}
+
+func (c *Client) headersSingly(ctx context.Context, numbers []uint64) ([]*Header, error) {
+	headers := make([]*Header, len(numbers))
+	for i, n := range numbers {
+		h := new(Header)
+		err := c.Call(ctx, h, "eth_getBlockByNumber", hexNumber(n), false)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, err
+		case h.Number != n:
+			return nil, contract.Retryable(fmt.Errorf("asked %s for block %d, it answered block %d", c.name, n, h.Number))
+		default:
+			headers[i] = h
+		}
+	}
+	return headers, nil
+}

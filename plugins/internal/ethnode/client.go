@@ -1,0 +1,287 @@
+package ethnode
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Options tune a Client. The zero value of a field stands for its default.
+type Options struct {
+	Header         http.Header   // sent with every request
+	Timeout        time.Duration // of a small call; 10 s
+	WitnessTimeout time.Duration // until the first byte of a witness; 2 min: a node may take long to make one
+	StallTimeout   time.Duration // longest silence inside an answer; 30 s
+	MaxAnswer      int64         // bytes of one streamed answer, unpacked; 4 GiB
+	// Compression asks the server for gzip. By default only endpoints outside
+	// private networks are asked: on a fast link packing costs a node more time
+	// than sending.
+	Compression *bool
+}
+
+// Client speaks JSON-RPC 2.0 over HTTP with one endpoint. Small answers are
+// read into memory, blocks and witnesses are streamed.
+type Client struct {
+	name    string // the redacted URL
+	url     string
+	user    *url.Userinfo
+	header  http.Header
+	secrets []string
+	opt     Options
+	gzip    bool
+	http    *http.Client
+	ids     atomic.Uint64
+	noBatch atomic.Bool
+	dialect atomic.Int32 // index into witnessDialects
+}
+
+// smallAnswer bounds the answers that are read into memory.
+const smallAnswer = 64 << 20
+
+// NewClient prepares a client for an http or https URL, which may carry user
+// info and keys. It does not connect.
+func NewClient(rawURL string, opt Options) (*Client, error) {
+	u, err := url.Parse(strings.TrimSpace(rawURL))
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, contract.Permanent(fmt.Errorf("endpoint %s: want an http or https URL such as http://localhost:8545", Redact(rawURL)))
+	}
+	opt.Timeout = cmp.Or(opt.Timeout, 10*time.Second)
+	opt.WitnessTimeout = cmp.Or(opt.WitnessTimeout, 2*time.Minute)
+	opt.StallTimeout = cmp.Or(opt.StallTimeout, 30*time.Second)
+	opt.MaxAnswer = cmp.Or(opt.MaxAnswer, 4<<30)
+
+	c := &Client{name: Redact(u.String()), header: opt.Header.Clone(), secrets: secretsOf(u, opt.Header), opt: opt}
+	c.user, u.User = u.User, nil
+	c.url = u.String()
+	c.gzip = !isPrivate(u.Hostname())
+	if opt.Compression != nil {
+		c.gzip = *opt.Compression
+	}
+	c.http = &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: min(opt.Timeout, 5*time.Second), KeepAlive: 15 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			TLSHandshakeTimeout:   opt.Timeout,
+			MaxIdleConnsPerHost:   8,
+			IdleConnTimeout:       90 * time.Second,
+			ReadBufferSize:        64 << 10,
+			DisableCompression:    true, // unpacked here, with a bound
+			ExpectContinueTimeout: time.Second,
+		},
+		// A redirect would carry the credentials to another host.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c, nil
+}
+
+// Name is the endpoint's URL without credentials.
+func (c *Client) Name() string { return c.name }
+
+// Close drops idle connections.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+func isPrivate(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast())
+}
+
+type request struct {
+	Version string `json:"jsonrpc"`
+	ID      uint64 `json:"id"`
+	Method  string `json:"method"`
+	Params  []any  `json:"params"`
+}
+
+func (c *Client) request(method string, params []any) request {
+	if params == nil {
+		params = []any{}
+	}
+	return request{Version: "2.0", ID: c.ids.Add(1), Method: method, Params: params}
+}
+
+// Call makes one small call and decodes its result. A null result is
+// ErrNotFound.
+func (c *Client) Call(ctx context.Context, result any, method string, params ...any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.Timeout, fmt.Errorf("no answer within %v: %w", c.opt.Timeout, context.DeadlineExceeded))
+	defer cancel()
+	err := func() error {
+		var buf bytes.Buffer
+		env := &envelope{dst: &buf}
+		if err := c.exchange(ctx, c.request(method, params), env, smallAnswer); err != nil {
+			return err
+		}
+		if err := env.Close(); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(buf.Bytes(), result); err != nil {
+			return fmt.Errorf("answer is not what the method promises: %w", err)
+		}
+		return nil
+	}()
+	return c.classify(ctx, method, err)
+}
+
+// errDestination marks a failure of the writer that a result is streamed to,
+// which is none of the endpoint's doing.
+var errDestination = errors.New("cannot store the answer")
+
+type destination struct {
+	w   io.Writer
+	err error
+}
+
+func (d *destination) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		d.err = err
+	}
+	return n, err
+}
+
+// Stream makes one call and writes its result to dst, byte for byte as the node
+// sent it, while it arrives. first is the longest wait for the first byte.
+func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration, method string, params ...any) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out := &destination{w: dst}
+	env := &envelope{dst: out}
+	guard := &stallGuard{cancel: cancel, limit: c.opt.StallTimeout}
+	guard.timer = time.AfterFunc(first, func() {
+		cancel(fmt.Errorf("no answer within %v: %w", first, context.DeadlineExceeded))
+	})
+	defer guard.timer.Stop()
+	guard.dst = env
+	err := c.exchange(ctx, c.request(method, params), guard, c.opt.MaxAnswer)
+	if out.err != nil {
+		return out.err
+	}
+	if err == nil {
+		err = env.Close()
+	}
+	return c.classify(ctx, method, err)
+}
+
+// stallGuard cancels a call whose answer stops arriving.
+type stallGuard struct {
+	dst    io.Writer
+	cancel context.CancelCauseFunc
+	limit  time.Duration
+	timer  *time.Timer
+	begun  bool
+}
+
+func (g *stallGuard) Write(p []byte) (int, error) {
+	if !g.begun {
+		g.begun = true
+		if g.timer.Stop() {
+			g.timer = time.AfterFunc(g.limit, func() { g.cancel(fmt.Errorf("%w: %v", ErrStalled, g.limit)) })
+		}
+	} else {
+		g.timer.Reset(g.limit)
+	}
+	return g.dst.Write(p)
+}
+
+// exchange posts the body as JSON and copies the answer's body, unpacked, to
+// dst. It returns a *StatusError for anything but 200, unless the body is a
+// JSON-RPC error.
+func (c *Client) exchange(ctx context.Context, body any, dst io.Writer, limit int64) error {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	for name, values := range c.header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	if c.gzip {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	if c.user != nil {
+		password, _ := c.user.Password()
+		req.SetBasicAuth(c.user.Username(), password)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.scrubbed(err)
+	}
+	defer resp.Body.Close()
+	answer := io.Reader(resp.Body)
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		unpacked, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			return fmt.Errorf("answer says gzip but is not: %w", err)
+		}
+		defer unpacked.Close()
+		answer = unpacked
+	}
+	if resp.StatusCode != http.StatusOK {
+		return c.statusError(resp, answer)
+	}
+	buf := make([]byte, 128<<10)
+	n, err := io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{io.LimitReader(answer, limit+1)}, buf)
+	if err == nil && n > limit {
+		err = fmt.Errorf("answer is over %d bytes", limit)
+	}
+	return c.scrubbed(err)
+}
+
+func (c *Client) statusError(resp *http.Response, answer io.Reader) error {
+	head, _ := io.ReadAll(io.LimitReader(answer, 4<<10))
+	after := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	if after == 0 && resp.StatusCode == http.StatusTooManyRequests {
+		if s, err := strconv.Atoi(resp.Header.Get("RateLimit-Reset")); err == nil && s >= 0 && s <= 3600 {
+			after = time.Duration(s) * time.Second
+		}
+	}
+	e := &StatusError{Status: resp.StatusCode, RetryAfter: after}
+	// geth and others send JSON-RPC errors with a 4xx or 5xx status.
+	var told struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(head, &told) == nil && len(told.Error) > 0 && told.Error[0] == '{' && resp.StatusCode != http.StatusTooManyRequests {
+		return c.scrubbed(decodeRPCError(told.Error))
+	}
+	e.Body = scrub(excerpt(bytes.ToValidUTF8(bytes.TrimSpace(head), []byte("?"))), c.secrets)
+	return e
+}
+
+// scrubbed takes the credentials out of an error's text.
+func (c *Client) scrubbed(err error) error {
+	if e, ok := errors.AsType[*RPCError](err); ok {
+		e.Message = scrub(e.Message, c.secrets)
+		return err
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return err
+}

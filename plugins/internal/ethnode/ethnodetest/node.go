@@ -1,0 +1,238 @@
+package ethnodetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Dialect is how a node wants to be asked for a witness.
+type Dialect int
+
+// The dialects of the clients in the field.
+const (
+	Geth   Dialect = iota // debug_executionWitness: number or EIP-1898 object
+	Reth                  // by number, and debug_executionWitnessByBlockHash
+	Ethrex                // by number only
+)
+
+// Call is one JSON-RPC call.
+type Call struct {
+	ID     json.RawMessage
+	Method string
+	Params []json.RawMessage
+}
+
+// Fault answers a call in place of the node, and returns true, or returns false
+// to leave it to the node.
+type Fault func(w http.ResponseWriter, r *http.Request, call Call) bool
+
+// Node serves a chain over HTTP. Its fields may be changed with Set while it
+// runs.
+type Node struct {
+	Chain   *Chain
+	Dialect Dialect
+	NoBatch bool
+	NoDebug bool
+	Gzip    bool
+	// HeadLie is added to the number that the node claims as its head.
+	HeadLie int64
+	Syncing bool
+	// Fault is asked first at every call that is not part of a batch, and at
+	// every batch with its first call.
+	Fault Fault
+	// Witness replaces what the node answers as witness of a block.
+	Witness func(*Block) []byte
+
+	URL    string
+	mu     sync.Mutex
+	calls  map[string]int
+	server *httptest.Server
+}
+
+// Start serves a chain until the test ends.
+func Start(t testing.TB, chain *Chain) *Node {
+	n := &Node{Chain: chain, calls: make(map[string]int)}
+	n.server = httptest.NewServer(n)
+	n.URL = n.server.URL
+	t.Cleanup(n.server.Close)
+	return n
+}
+
+// Set changes the node between two requests.
+func (n *Node) Set(change func(*Node)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change(n)
+}
+
+// Calls returns how often a method was called.
+func (n *Node) Calls(method string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.calls[method]
+}
+
+// CloseConnections cuts every connection of the node.
+func (n *Node) CloseConnections() { n.server.CloseClientConnections() }
+
+func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	body = bytes.TrimSpace(body)
+	batch := len(body) > 0 && body[0] == '['
+	var calls []Call
+	if batch {
+		err = json.Unmarshal(body, &calls)
+	} else {
+		calls = make([]Call, 1)
+		err = json.Unmarshal(body, &calls[0])
+	}
+	if err != nil || len(calls) == 0 {
+		http.Error(w, "unreadable request", http.StatusBadRequest)
+		return
+	}
+	n.mu.Lock()
+	for _, c := range calls {
+		n.calls[c.Method]++
+	}
+	fault, refuse, packed := n.Fault, n.NoBatch && batch, n.Gzip
+	n.mu.Unlock()
+
+	if fault != nil && fault(w, r, calls[0]) {
+		return
+	}
+	if refuse {
+		fmt.Fprint(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch requests are disabled"}}`)
+		return
+	}
+	answers := make([][]byte, len(calls))
+	for i, c := range calls {
+		answers[i] = n.answer(c)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	out := io.Writer(w)
+	if packed && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()
+		out = z
+	}
+	if !batch {
+		out.Write(answers[0])
+		return
+	}
+	slices.Reverse(answers) // the order of a batch's answers is free
+	fmt.Fprintf(out, "[%s]", bytes.Join(answers, []byte(",")))
+}
+
+// Reply wraps a result in a JSON-RPC answer.
+func Reply(c Call, result []byte) []byte {
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":%s}`, c.ID, result)
+}
+
+// ReplyError makes an error answer.
+func ReplyError(c Call, code int, message string) []byte {
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`, c.ID, code, message)
+}
+
+func (n *Node) answer(c Call) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	invalid := ReplyError(c, -32602, "invalid argument 0: json: cannot unmarshal")
+	noMethod := ReplyError(c, -32601, fmt.Sprintf("the method %s does not exist/is not available", c.Method))
+	switch c.Method {
+	case "eth_chainId":
+		return Reply(c, encode("0x"+strconv.FormatUint(n.Chain.ID, 16)))
+	case "eth_blockNumber":
+		return Reply(c, encode("0x"+strconv.FormatUint(n.claimedHead(), 16)))
+	case "web3_clientVersion":
+		return Reply(c, encode("ethnodetest/v1"))
+	case "eth_syncing":
+		if n.Syncing {
+			return Reply(c, []byte(`{"startingBlock":"0x0","currentBlock":"0x1","highestBlock":"0xff"}`))
+		}
+		return Reply(c, []byte("false"))
+	case "eth_getBlockByNumber", "eth_getBlockByHash":
+		return Reply(c, n.block(c))
+	case "debug_executionWitness", "debug_executionWitnessByBlockHash":
+		byHash := strings.HasSuffix(c.Method, "Hash")
+		if n.NoDebug || byHash && n.Dialect != Reth {
+			return noMethod
+		}
+		if !byHash && n.Dialect != Geth && len(c.Params[0]) > 0 && c.Params[0][0] == '{' {
+			return invalid
+		}
+		b := n.find(c.Params[0])
+		if b == nil {
+			return ReplyError(c, -32000, fmt.Sprintf("block %s not found", c.Params[0]))
+		}
+		wit := b.Witness()
+		if n.Witness != nil {
+			wit = n.Witness(b)
+		}
+		return Reply(c, wit)
+	}
+	return noMethod
+}
+
+func (n *Node) claimedHead() uint64 { return uint64(int64(n.Chain.headNumber()) + n.HeadLie) }
+
+// block answers eth_getBlockBy….
+func (n *Node) block(c Call) []byte {
+	b := n.find(c.Params[0])
+	if b == nil {
+		return []byte("null")
+	}
+	text := b.Brief()
+	if len(c.Params) > 1 && string(c.Params[1]) == "true" {
+		text = b.JSON()
+	}
+	if n.HeadLie != 0 && string(c.Params[0]) == `"latest"` {
+		var members map[string]json.RawMessage
+		must(json.Unmarshal(text, &members))
+		members["number"] = encode("0x" + strconv.FormatUint(n.claimedHead(), 16))
+		text = encode(members)
+	}
+	return text
+}
+
+// find resolves a number, a tag, a hash or an EIP-1898 object.
+func (n *Node) find(param json.RawMessage) *Block {
+	var object struct{ BlockHash *contract.Hash }
+	if json.Unmarshal(param, &object) == nil && object.BlockHash != nil {
+		return n.Chain.ByHash(*object.BlockHash)
+	}
+	var text string
+	if json.Unmarshal(param, &text) != nil {
+		return nil
+	}
+	if text == "latest" {
+		return n.Chain.Head()
+	}
+	if hash, err := contract.ParseHash(text); err == nil {
+		return n.Chain.ByHash(hash)
+	}
+	number, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
+	if err != nil {
+		return nil
+	}
+	return n.Chain.At(number)
+}
+
+func sortHashes(hashes []common.Hash) { slices.SortFunc(hashes, common.Hash.Cmp) }

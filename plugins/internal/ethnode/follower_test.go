@@ -1,0 +1,453 @@
+package ethnode_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/ethnode"
+	"github.com/proofline/proofline/plugins/internal/ethnode/ethnodetest"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// pupil polls like a host: it keeps the cursor and the jobs, nothing else.
+type pupil struct {
+	t      *testing.T
+	follow func() *ethnode.Follower // a new one at every poll: a source has no state
+	sel    contract.Selection
+	max    int
+	cursor []byte
+	live   map[contract.Hash]contract.Block
+	dead   map[contract.Hash]bool
+	last   contract.PollResponse
+}
+
+func newPupil(t *testing.T, url string, sel contract.Selection) *pupil {
+	return &pupil{t: t, sel: sel, max: 16, live: make(map[contract.Hash]contract.Block), dead: make(map[contract.Hash]bool),
+		follow: func() *ethnode.Follower {
+			c, err := ethnode.NewClient(url, ethnode.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			return &ethnode.Follower{Chain: c, Interval: 5 * time.Millisecond}
+		}}
+}
+
+func (p *pupil) poll(wait time.Duration) contract.PollResponse {
+	p.t.Helper()
+	resp, err := p.tryPoll(wait)
+	if err != nil {
+		p.t.Fatalf("poll: %v", err)
+	}
+	return resp
+}
+
+func (p *pupil) tryPoll(wait time.Duration) (contract.PollResponse, error) {
+	p.t.Helper()
+	resp, err := p.follow().Poll(p.t.Context(), contract.PollRequest{Cursor: p.cursor, Selection: p.sel, Max: p.max, Wait: wait})
+	if err != nil {
+		return resp, err
+	}
+	if len(resp.Blocks) > p.max {
+		p.t.Fatalf("poll answered %d blocks, at most %d were asked for", len(resp.Blocks), p.max)
+	}
+	for _, h := range resp.Orphaned {
+		if _, there := p.live[h]; !there {
+			p.t.Fatalf("orphaned %v was never handed out, or twice reported", h)
+		}
+		delete(p.live, h)
+		p.dead[h] = true
+	}
+	for i, b := range resp.Blocks {
+		if _, there := p.live[b.Hash]; there {
+			p.t.Fatalf("block %d %v handed out twice", b.Number, b.Hash)
+		}
+		if i > 0 && b.Number <= resp.Blocks[i-1].Number {
+			p.t.Fatalf("blocks are not ascending: %d after %d", b.Number, resp.Blocks[i-1].Number)
+		}
+		p.live[b.Hash] = b
+	}
+	p.cursor, p.last = resp.NextCursor, resp
+	return resp, nil
+}
+
+// settle polls until nothing new comes.
+func (p *pupil) settle() {
+	p.t.Helper()
+	for {
+		if r := p.poll(0); len(r.Blocks) == 0 && len(r.Orphaned) == 0 {
+			return
+		}
+	}
+}
+
+// wantTargets compares the live jobs with the targets of the canonical chain.
+func (p *pupil) wantTargets(chain *ethnodetest.Chain, from uint64) {
+	p.t.Helper()
+	want := 0
+	for n := from; chain.At(n) != nil; n++ {
+		if !p.sel.Includes(n) {
+			continue
+		}
+		want++
+		b, there := p.live[chain.At(n).Hash]
+		if !there {
+			p.t.Errorf("target %d %v was missed", n, chain.At(n).Hash)
+		} else if b.Number != n || b.ParentHash != chain.At(n).Parent || b.ChainID != chain.ID || b.Time.IsZero() {
+			p.t.Errorf("target %d is described as %+v", n, b)
+		}
+	}
+	if len(p.live) != want {
+		p.t.Errorf("%d jobs are live, want %d", len(p.live), want)
+	}
+}
+
+func TestFollowerSeesEveryTarget(t *testing.T) {
+	for _, every := range []uint64{1, 3, 10, 100} {
+		t.Run(fmt.Sprint("every ", every), func(t *testing.T) {
+			chain := ethnodetest.NewChain(50)
+			node := ethnodetest.Start(t, chain)
+			p := newPupil(t, node.URL, contract.Selection{Every: every})
+			p.settle()
+			for _, gap := range []int{1, 1, 2, 5, 70, 300, 1} {
+				chain.Extend(gap)
+				p.settle()
+			}
+			p.wantTargets(chain, 50)
+		})
+	}
+}
+
+func TestFollowerStart(t *testing.T) {
+	chain := ethnodetest.NewChain(100)
+	node := ethnodetest.Start(t, chain)
+	at := func(n uint64) *uint64 { return &n }
+	for _, c := range []struct {
+		name string
+		sel  contract.Selection
+		want []uint64
+		done bool
+	}{
+		{"the head is a target", contract.Selection{Every: 50}, []uint64{100}, false},
+		{"the head is no target", contract.Selection{Every: 30}, nil, false},
+		{"from", contract.Selection{Every: 30, From: at(31)}, []uint64{60, 90}, false},
+		{"range", contract.Selection{Every: 10, From: at(0), To: at(30)}, []uint64{0, 10, 20, 30}, true},
+		{"range in the future", contract.Selection{Every: 1, From: at(200), To: at(300)}, nil, false},
+		{"range to the head", contract.Selection{Every: 1, From: at(99), To: at(100)}, []uint64{99, 100}, true},
+		{"shard", contract.Selection{Every: 10, From: at(0), ShardCount: 3, ShardIndex: 1}, []uint64{10, 40, 70, 100}, false},
+		{"empty selection", contract.Selection{From: at(0)}, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPupil(t, node.URL, c.sel)
+			var got []uint64
+			r := p.poll(0)
+			for _, b := range r.Blocks {
+				got = append(got, b.Number)
+			}
+			if !slices.Equal(got, c.want) || r.Done != c.done || r.Head != 100 {
+				t.Errorf("got %v, done %v, head %d; want %v, %v, 100", got, r.Done, r.Head, c.want, c.done)
+			}
+		})
+	}
+}
+
+func TestFollowerMax(t *testing.T) {
+	chain := ethnodetest.NewChain(1000)
+	node := ethnodetest.Start(t, chain)
+	from := uint64(0)
+	p := newPupil(t, node.URL, contract.Selection{Every: 7, From: &from})
+	p.max = 3
+	p.settle()
+	p.wantTargets(chain, 0)
+}
+
+// An hour offline is 300 blocks; with every: 100 only targets and the last 64
+// headers need to be read.
+func TestFollowerCatchUpIsCheap(t *testing.T) {
+	chain := ethnodetest.NewChain(0)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 100})
+	p.settle()
+	chain.Extend(3000)
+	before := node.Calls("eth_getBlockByNumber")
+	p.settle()
+	p.wantTargets(chain, 0)
+	if n := node.Calls("eth_getBlockByNumber") - before; n > 120 {
+		t.Errorf("%d headers were asked for to catch up 3000 blocks with 30 targets", n)
+	}
+	before = node.Calls("eth_getBlockByNumber")
+	for range 10 {
+		chain.Extend(1)
+		p.settle()
+	}
+	if n := node.Calls("eth_getBlockByNumber") - before; n > 20 {
+		t.Errorf("%d requests for ten new blocks in twenty polls", n)
+	}
+}
+
+func TestFollowerReorgs(t *testing.T) {
+	for depth := 1; depth <= 5; depth++ {
+		for around := -2; around <= 6; around++ { // where the head is, seen from a target
+			for _, grow := range []int{0, 1, 3} {
+				t.Run(fmt.Sprintf("depth %d, head at target%+d, %d longer", depth, around, grow), func(t *testing.T) {
+					chain := ethnodetest.NewChain(90)
+					node := ethnodetest.Start(t, chain)
+					p := newPupil(t, node.URL, contract.Selection{Every: 10})
+					p.settle()
+					chain.Extend(10 + around)
+					p.settle()
+					chain.Reorg(depth, depth+grow)
+					p.settle()
+					p.wantTargets(chain, 90)
+					chain.Extend(12)
+					p.settle()
+					p.wantTargets(chain, 90)
+				})
+			}
+		}
+	}
+}
+
+// A reorg to a chain that is shorter for a moment must not orphan what may come
+// back, and must be seen once it has grown.
+func TestFollowerReorgToShorterChain(t *testing.T) {
+	chain := ethnodetest.NewChain(95)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p.settle()
+	chain.Extend(10)
+	p.settle()
+	chain.Reorg(6, 0)
+	p.settle()
+	if len(p.dead) > 0 {
+		t.Errorf("a node that is behind orphaned %d blocks", len(p.dead))
+	}
+	chain.Extend(3)
+	p.settle()
+	p.wantTargets(chain, 95)
+	chain.Extend(20)
+	p.settle()
+	p.wantTargets(chain, 95)
+}
+
+func TestFollowerReorgDeeperThanWindow(t *testing.T) {
+	chain := ethnodetest.NewChain(10)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p.settle()
+	chain.Extend(100)
+	p.settle()
+	chain.Reorg(80, 81)
+	p.settle()
+	if len(p.dead) != 64 {
+		t.Errorf("%d blocks are orphaned, want the 64 that the cursor remembers", len(p.dead))
+	}
+	for n := uint64(47); n <= 111; n++ {
+		if _, there := p.live[chain.At(n).Hash]; !there {
+			t.Errorf("block %d of the new chain was missed", n)
+		}
+	}
+}
+
+func TestFollowerConfirmations(t *testing.T) {
+	chain := ethnodetest.NewChain(20)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	fresh := p.follow
+	p.follow = func() *ethnode.Follower { f := fresh(); f.Confirmations = 4; return f }
+	p.settle()
+	chain.Extend(5)
+	p.settle()
+	chain.Reorg(4, 6)
+	p.settle()
+	if len(p.dead) > 0 {
+		t.Errorf("%d orphans in a reorg that is no deeper than the confirmations", len(p.dead))
+	}
+	chain.Reorg(6, 12)
+	p.settle()
+	for n := uint64(16); n+4 <= chain.Head().Number; n++ {
+		if _, there := p.live[chain.At(n).Hash]; !there {
+			t.Errorf("block %d was missed", n)
+		}
+	}
+	if len(p.dead) != 2 {
+		t.Errorf("%d orphans, want 2", len(p.dead))
+	}
+}
+
+func TestFollowerLyingHead(t *testing.T) {
+	chain := ethnodetest.NewChain(100)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p.settle()
+	node.Set(func(n *ethnodetest.Node) { n.HeadLie = 1000 })
+	chain.Extend(3)
+	for range 3 {
+		p.tryPoll(0)
+	}
+	node.Set(func(n *ethnodetest.Node) { n.HeadLie = -50 })
+	chain.Extend(3)
+	for range 3 {
+		p.tryPoll(0)
+	}
+	node.Set(func(n *ethnodetest.Node) { n.HeadLie = 0 })
+	chain.Extend(3)
+	p.settle()
+	p.wantTargets(chain, 100)
+	if len(p.dead) > 0 {
+		t.Errorf("lies orphaned %d blocks", len(p.dead))
+	}
+}
+
+func TestFollowerWithoutBatches(t *testing.T) {
+	chain := ethnodetest.NewChain(10)
+	node := ethnodetest.Start(t, chain)
+	node.Set(func(n *ethnodetest.Node) { n.NoBatch = true })
+	p := newPupil(t, node.URL, contract.Selection{Every: 5})
+	p.settle()
+	chain.Extend(40)
+	p.settle()
+	p.wantTargets(chain, 10)
+}
+
+func TestFollowerWaits(t *testing.T) {
+	chain := ethnodetest.NewChain(10)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p.settle()
+	extended := make(chan struct{})
+	go func() {
+		defer close(extended)
+		for node.Calls("eth_getBlockByNumber") < 5 {
+			time.Sleep(time.Millisecond)
+		}
+		chain.Extend(1)
+	}()
+	if r := p.poll(time.Minute); len(r.Blocks) != 1 || r.Blocks[0].Number != 11 {
+		t.Errorf("a waiting poll answered %+v", r)
+	}
+	<-extended
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := p.follow().Poll(ctx, contract.PollRequest{Cursor: p.cursor, Selection: p.sel, Max: 1, Wait: time.Minute})
+	if contract.ClassOf(err) != contract.ClassInterrupted {
+		t.Errorf("a cancelled poll answered %v, class %s", err, contract.ClassOf(err))
+	}
+}
+
+func TestFollowerWakesUp(t *testing.T) {
+	chain := ethnodetest.NewChain(10)
+	node := ethnodetest.Start(t, chain)
+	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p.settle()
+	heads := make(chan struct{})
+	f := p.follow()
+	f.Interval, f.Wake = time.Hour, func() <-chan struct{} { return heads }
+	before := node.Calls("eth_getBlockByNumber")
+	go func() {
+		for node.Calls("eth_getBlockByNumber") == before {
+			time.Sleep(time.Millisecond)
+		}
+		chain.Extend(1)
+		close(heads)
+	}()
+	r, err := f.Poll(t.Context(), contract.PollRequest{Cursor: p.cursor, Selection: p.sel, Max: 1, Wait: time.Minute})
+	if err != nil || len(r.Blocks) != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	chain := ethnodetest.NewChain(10)
+	node := ethnodetest.Start(t, chain)
+	f := newPupil(t, node.URL, contract.Selection{}).follow()
+	got, err := f.Resolve(t.Context(), []uint64{7, 99, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Block == nil || got[0].Block.Hash != chain.At(7).Hash || got[2].Block == nil {
+		t.Errorf("got %+v", got)
+	}
+	if got[1].Block != nil || !strings.Contains(got[1].Reason, "block 99 does not exist yet: the head is 10") {
+		t.Errorf("got %+v", got[1])
+	}
+}
+
+func TestCursorErrors(t *testing.T) {
+	chain := ethnodetest.NewChain(10)
+	node := ethnodetest.Start(t, chain)
+	for _, c := range []struct {
+		cursor, want string
+		class        contract.Class
+	}{
+		{`{`, "unreadable", contract.ClassPermanent},
+		{`{"v":9,"chain":1337}`, "version 9", contract.ClassPermanent},
+		{`{"v":1,"chain":1,"next":5,"window":[]}`, "chain 1, but the node serves chain 1337", contract.ClassEnvironment},
+		{`{"v":1,"chain":1337,"next":5,"window":[{"n":7,"h":"0x` + strings.Repeat("ab", 32) + `"}]}`, "block 7 is out of order", contract.ClassPermanent},
+	} {
+		p := newPupil(t, node.URL, contract.Selection{Every: 1})
+		p.cursor = []byte(c.cursor)
+		_, err := p.tryPoll(0)
+		if err == nil || !strings.Contains(err.Error(), c.want) || contract.ClassOf(err) != c.class {
+			t.Errorf("cursor %s: got %v (%s), want %q (%s)", c.cursor, err, contract.ClassOf(err), c.want, c.class)
+		}
+	}
+}
+
+// Any history of growth, gaps and reorgs within the window ends with exactly
+// the canonical targets alive, whatever the selection and wherever polls fall.
+func TestFollowerHistories(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		chain := ethnodetest.NewChain(100 + rng.Uint64N(20))
+		node := ethnodetest.Start(t, chain)
+		start := chain.Head().Number
+		p := newPupil(t, node.URL, contract.Selection{Every: []uint64{1, 2, 10, 40}[rng.IntN(4)]})
+		p.max = 1 + rng.IntN(5)
+		p.settle()
+		for range 25 {
+			switch k := rng.IntN(10); {
+			case k < 5:
+				chain.Extend(1 + rng.IntN(3))
+			case k < 6:
+				chain.Extend(rng.IntN(150))
+			case k < 8 && chain.Head().Number > start+20:
+				depth := 1 + rng.IntN(12)
+				chain.Reorg(depth, depth+rng.IntN(4))
+			}
+			if rng.IntN(2) == 0 {
+				p.poll(0)
+			}
+			if rng.IntN(4) == 0 {
+				p.settle()
+			}
+		}
+		chain.Extend(1)
+		p.settle()
+		p.wantTargets(chain, start)
+		var window struct {
+			Window []struct {
+				N uint64
+				H contract.Hash
+			}
+		}
+		if err := json.Unmarshal(p.cursor, &window); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range window.Window {
+			if chain.At(w.N).Hash != w.H {
+				t.Errorf("seed %d: block %d of the window is not on the chain", seed, w.N)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}

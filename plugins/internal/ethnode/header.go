@@ -1,0 +1,135 @@
+package ethnode
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Header is what following a chain needs of a block.
+type Header struct {
+	Number  uint64
+	Hash    contract.Hash
+	Parent  contract.Hash
+	Time    time.Time
+	GasUsed uint64
+	TxCount uint32
+}
+
+// Block describes the header's block on a chain.
+func (h Header) Block(chainID uint64) contract.Block {
+	return contract.Block{ChainID: chainID, Number: h.Number, Hash: h.Hash, ParentHash: h.Parent,
+		Time: h.Time, GasUsed: h.GasUsed, TxCount: h.TxCount}
+}
+
+// UnmarshalJSON reads the result of eth_getBlockByNumber, with transactions as
+// hashes or as objects.
+func (h *Header) UnmarshalJSON(raw []byte) error {
+	var v struct {
+		Number       *quantity
+		Hash         *contract.Hash
+		ParentHash   *contract.Hash
+		Timestamp    quantity
+		GasUsed      quantity
+		Transactions []skipped
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	if v.Number == nil || v.Hash == nil || v.ParentHash == nil {
+		return fmt.Errorf("block without number, hash or parentHash")
+	}
+	*h = Header{Number: uint64(*v.Number), Hash: *v.Hash, Parent: *v.ParentHash, Time: time.Unix(int64(v.Timestamp), 0).UTC(),
+		GasUsed: uint64(v.GasUsed), TxCount: uint32(len(v.Transactions))}
+	return nil
+}
+
+// skipped is a JSON value that only counts.
+type skipped struct{}
+
+func (*skipped) UnmarshalJSON([]byte) error { return nil }
+
+// quantity is an unsigned number in the hexadecimal form of the execution API.
+type quantity uint64
+
+func (q *quantity) UnmarshalText(text []byte) error {
+	digits, ok := strings.CutPrefix(string(text), "0x")
+	if !ok {
+		return fmt.Errorf("%q is no quantity: want 0x and hexadecimal digits", excerpt(text))
+	}
+	n, err := strconv.ParseUint(digits, 16, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no 64-bit quantity", excerpt(text))
+	}
+	*q = quantity(n)
+	return nil
+}
+
+func hexNumber(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
+
+// ChainID asks eth_chainId.
+func (c *Client) ChainID(ctx context.Context) (uint64, error) {
+	var q quantity
+	err := c.Call(ctx, &q, "eth_chainId")
+	return uint64(q), err
+}
+
+// BlockNumber asks eth_blockNumber.
+func (c *Client) BlockNumber(ctx context.Context) (uint64, error) {
+	var q quantity
+	err := c.Call(ctx, &q, "eth_blockNumber")
+	return uint64(q), err
+}
+
+// ClientVersion asks web3_clientVersion, for example "Geth/v1.17.10-stable/…".
+func (c *Client) ClientVersion(ctx context.Context) (string, error) {
+	var text string
+	err := c.Call(ctx, &text, "web3_clientVersion")
+	return text, err
+}
+
+// Syncing asks eth_syncing. While the node syncs, behind is the number of
+// blocks it says it lacks, as far as it tells.
+func (c *Client) Syncing(ctx context.Context) (syncing bool, behind uint64, err error) {
+	var raw json.RawMessage
+	if err := c.Call(ctx, &raw, "eth_syncing"); err != nil {
+		return false, 0, err
+	}
+	if string(raw) == "false" {
+		return false, 0, nil
+	}
+	var v struct{ CurrentBlock, HighestBlock quantity }
+	if json.Unmarshal(raw, &v) == nil && v.HighestBlock > v.CurrentBlock {
+		behind = uint64(v.HighestBlock - v.CurrentBlock)
+	}
+	return true, behind, nil
+}
+
+// Head returns the header of the newest block.
+func (c *Client) Head(ctx context.Context) (Header, error) {
+	var h Header
+	err := c.Call(ctx, &h, "eth_getBlockByNumber", "latest", false)
+	return h, err
+}
+
+// Headers returns the header of each number on the node's canonical chain, nil
+// where it has none. It asks in batches, one by one where the node takes none.
+func (c *Client) Headers(ctx context.Context, numbers []uint64) ([]*Header, error) {
+	const most = 64 // a batch of full mainnet blocks' headers stays below 4 MB
+	headers := make([]*Header, 0, len(numbers))
+	for len(numbers) > 0 {
+		n := min(len(numbers), most)
+		part, err := c.headers(ctx, numbers[:n])
+		if err != nil {
+			return nil, err
+		}
+		headers = append(headers, part...)
+		numbers = numbers[n:]
+	}
+	return headers, nil
+}

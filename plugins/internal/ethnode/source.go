@@ -1,0 +1,35 @@
+package ethnode
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/proofline/proofline/sdk"
+)
+
+// Source is a source plugin over one node, or over several that stand for one.
+// It implements sdk.Source.
+type Source struct {
+	Follower
+	Fetcher
+}
+
+// NewSource makes a source that reads one endpoint, looking at its head every
+// interval.
+func NewSource(client *Client, interval time.Duration, log *slog.Logger) *Source {
+	return &Source{Follower: Follower{Chain: client, Interval: interval, Log: log}, Fetcher: Fetcher{Reader: client}}
+}
+
+var _ sdk.Source = (*Source)(nil)
+
+// Fetch writes the task's block and witness into its directory.
+func (s *Source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
+	return s.Fetcher.Fetch(ctx, task.Block, func(name string) (File, error) {
+		out, err := task.Create(name)
+		if err != nil {
+			return nil, err // not out: a nil pointer is no nil interface
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,240 @@
+package ethnode
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// walk is the state of one poll.
+type walk struct {
+	f       *Follower
+	cur     *cursor // nil until the first head is known
+	chainID uint64
+	req     contract.PollRequest
+	most    int
+
+	head     Header
+	blocks   []contract.Block
+	orphaned []contract.Hash
+}
+
+func (w *walk) response() contract.PollResponse {
+	r := contract.PollResponse{Blocks: w.blocks, Orphaned: w.orphaned, Head: w.head.Number, Done: w.done()}
+	if w.cur != nil {
+		r.NextCursor = w.cur.encode()
+	}
+	return r
+}
+
+// done reports whether every number of the selection has been looked at.
+func (w *walk) done() bool {
+	return w.cur != nil && w.req.Selection.To != nil && w.cur.Next > *w.req.Selection.To
+}
+
+// step looks at the head and at the next blocks up to it. more says that
+// another step can go further at once.
+func (w *walk) step(ctx context.Context) (more bool, err error) {
+	head, err := w.f.Chain.Head(ctx)
+	if err != nil {
+		return false, err
+	}
+	w.head = head
+	if head.Number < w.f.Confirmations {
+		return false, nil
+	}
+	limit := head.Number - w.f.Confirmations
+	w.start(limit)
+	end := limit
+	if to := w.req.Selection.To; to != nil {
+		end = min(end, *to)
+	}
+	numbers, whole := w.plan(end)
+	// A header that follows the window names its parent; otherwise the window
+	// has to be compared with the chain.
+	if tip := w.cur.tip(); tip != nil && (len(numbers) == 0 || numbers[0] != tip.Number+1) {
+		if reorg, err := w.checkWindow(ctx, limit); reorg || err != nil {
+			return reorg, err
+		}
+	}
+	if len(numbers) == 0 {
+		return false, nil
+	}
+	headers, err := w.read(ctx, numbers)
+	if err != nil {
+		return false, err
+	}
+	before := w.cur.Next
+	if err := w.take(ctx, headers); err != nil {
+		return false, err
+	}
+	reached := w.cur.Next > numbers[len(numbers)-1]
+	return w.cur.Next != before && !(whole && reached), nil
+}
+
+// start places a new cursor, and moves an old one up to the selection's start.
+func (w *walk) start(limit uint64) {
+	from := w.req.Selection.From
+	if w.cur == nil {
+		w.cur = &cursor{Version: cursorVersion, ChainID: w.chainID, Next: limit}
+		if from != nil {
+			w.cur.Next = *from
+		}
+	}
+	if from != nil && w.cur.Next < *from {
+		w.cur.Next = *from
+	}
+}
+
+// checkWindow compares the newest comparable block of the window with the
+// chain, and rolls back to the last common block if they differ. A head below
+// the window is a node that lags behind, not a reorg.
+func (w *walk) checkWindow(ctx context.Context, limit uint64) (reorg bool, err error) {
+	i := len(w.cur.Window) - 1
+	for i >= 0 && w.cur.Window[i].Number > limit {
+		i--
+	}
+	if i < 0 {
+		w.f.log().Debug("the node is behind the cursor", "head", w.head.Number, "next", w.cur.Next)
+		return false, nil
+	}
+	hash := w.head.Hash
+	if at := w.cur.Window[i].Number; at != w.head.Number {
+		headers, err := w.f.Chain.Headers(ctx, []uint64{at})
+		if err != nil {
+			return false, err
+		}
+		if headers[0] == nil {
+			return false, contract.Retryable(fmt.Errorf("%w: its head is %d, but it does not have block %d", errInconsistent, w.head.Number, at))
+		}
+		hash = headers[0].Hash
+	}
+	if hash == w.cur.Window[i].Hash {
+		return false, nil
+	}
+	return true, w.rollBack(ctx, limit)
+}
+
+// rollBack finds the newest block of the window that is still on the chain and
+// forgets the later ones.
+func (w *walk) rollBack(ctx context.Context, limit uint64) error {
+	var numbers []uint64
+	for _, s := range w.cur.Window {
+		if s.Number <= limit {
+			numbers = append(numbers, s.Number)
+		}
+	}
+	headers, err := w.f.Chain.Headers(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	common := 0
+	for i, h := range headers {
+		if h != nil && h.Hash == w.cur.Window[i].Hash {
+			common = i + 1
+		}
+	}
+	if common == len(w.cur.Window) {
+		return contract.Retryable(fmt.Errorf("%w: a header names another parent than block %d has", errInconsistent, w.cur.tip().Number))
+	}
+	old := w.cur.Next
+	dropped := w.cur.rollBack(common)
+	for _, hash := range dropped {
+		i := slices.IndexFunc(w.blocks, func(b contract.Block) bool { return b.Hash == hash })
+		if i < 0 {
+			w.orphaned = append(w.orphaned, hash)
+			continue
+		}
+		w.blocks = slices.Delete(w.blocks, i, i+1) // found in this very poll, never handed out
+	}
+	w.f.log().Info("reorg", "from", w.cur.Next, "to", old-1, "orphaned_targets", len(dropped))
+	if common == 0 {
+		w.f.log().Warn("the reorg reaches beyond the blocks that the cursor remembers", "oldest", w.cur.Next)
+	}
+	return nil
+}
+
+// plan lists the numbers to read next, ascending: all of them close to the end,
+// where reorgs happen, and before that only targets. whole says that the list
+// reaches the end.
+func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
+	sel := w.req.Selection
+	room := w.most - len(w.blocks)
+	dense := uint64(0)
+	if end+1 > windowSize {
+		dense = end + 1 - windowSize
+	}
+	for n := w.cur.Next; n <= end; n++ {
+		if n < dense && !sel.Includes(n) {
+			n = min(nextTarget(n, sel), dense) - 1
+			continue
+		}
+		if len(numbers) == headersPerStep {
+			return numbers, false
+		}
+		numbers = append(numbers, n)
+		if sel.Includes(n) {
+			if room--; room == 0 {
+				return numbers, n == end
+			}
+		}
+	}
+	return numbers, true
+}
+
+// nextTarget returns the smallest number above n that the selection includes,
+// leaving its bounds aside.
+func nextTarget(n uint64, sel contract.Selection) uint64 {
+	if sel.Every == 0 || sel.ShardCount > 1 && sel.ShardIndex >= sel.ShardCount {
+		return math.MaxUint64
+	}
+	next := n - n%sel.Every + sel.Every
+	if sel.ShardCount > 1 {
+		k := next / sel.Every
+		next += (sel.ShardIndex + sel.ShardCount - k%sel.ShardCount) % sel.ShardCount * sel.Every
+	}
+	return next
+}
+
+// read fetches headers, without asking again for the head.
+func (w *walk) read(ctx context.Context, numbers []uint64) ([]*Header, error) {
+	last := len(numbers) - 1
+	if numbers[last] != w.head.Number {
+		return w.f.Chain.Headers(ctx, numbers)
+	}
+	if last == 0 {
+		return []*Header{&w.head}, nil
+	}
+	headers, err := w.f.Chain.Headers(ctx, numbers[:last])
+	if err != nil {
+		return nil, err
+	}
+	return append(headers, &w.head), nil
+}
+
+// take accepts headers as long as each one is the child of the block before it,
+// and stops at the first that is missing or is not. A first header that does
+// not continue the window is a reorg.
+func (w *walk) take(ctx context.Context, headers []*Header) error {
+	for i, h := range headers {
+		if h == nil {
+			w.f.log().Debug("the node lacks a block below its head", "head", w.head.Number, "next", w.cur.Next)
+			return nil
+		}
+		if tip := w.cur.tip(); tip != nil && tip.Number+1 == h.Number && tip.Hash != h.Parent {
+			if i > 0 {
+				return nil // the chain changed while it was read
+			}
+			return w.rollBack(ctx, tip.Number)
+		}
+		target := w.req.Selection.Includes(h.Number)
+		w.cur.add(seen{Number: h.Number, Hash: h.Hash, Handed: target})
+		if target {
+			w.blocks = append(w.blocks, h.Block(w.chainID))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,233 @@
+package witnesscheck
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/rlp"
+)
+
+// maxArena bounds the trie nodes that are kept to walk along; a larger witness
+// is checked without the walks.
+const maxArena = 48 << 20
+
+// mark stands for a 32-byte hash: its first eight bytes. Two nodes of one
+// witness share a mark with a chance of about 1 in 10^8 for a million nodes,
+// and then a check sees less, never too much.
+type mark uint64
+
+func markOf(hash []byte) mark { return mark(binary.BigEndian.Uint64(hash)) }
+
+// nodeSet is the trie nodes of a witness and what they refer to.
+type nodeSet struct {
+	hasher crypto.KeccakState
+	nodes  []mark // one a node
+	refs   []mark // of children, and of the storage tries of accounts
+	odd    int    // entries that are no trie nodes
+
+	arena []byte            // the nodes' bytes, until there are too many
+	place map[mark][2]int32 // offset and length in the arena; nil without one
+}
+
+func newNodeSet() *nodeSet {
+	return &nodeSet{hasher: crypto.NewKeccakState(), place: make(map[mark][2]int32)}
+}
+
+// add takes a node; it does not keep the slice.
+func (s *nodeSet) add(node []byte) {
+	items, ok := split(node)
+	if !ok {
+		s.odd++
+		return
+	}
+	hash := crypto.HashData(s.hasher, node)
+	m := markOf(hash[:])
+	s.nodes = append(s.nodes, m)
+	s.refer(items)
+	if s.place == nil {
+		return
+	}
+	if len(s.arena)+len(node) > maxArena {
+		s.arena, s.place = nil, nil
+		return
+	}
+	s.place[m] = [2]int32{int32(len(s.arena)), int32(len(node))}
+	s.arena = append(s.arena, node...)
+}
+
+// has reports whether the node with this hash is there. It is meant for a few
+// questions after the last add.
+func (s *nodeSet) has(hash []byte) bool {
+	if s.place != nil {
+		_, ok := s.place[markOf(hash)]
+		return ok
+	}
+	return slices.Contains(s.nodes, markOf(hash))
+}
+
+// unreferenced counts the nodes, other than the root, that no node refers to.
+func (s *nodeSet) unreferenced(root []byte) int {
+	known := make(map[mark]bool, len(s.nodes))
+	for _, m := range s.nodes {
+		known[m] = false
+	}
+	known[markOf(root)] = true
+	for _, m := range s.refs {
+		if referred, there := known[m]; there && !referred {
+			known[m] = true
+		}
+	}
+	count := 0
+	for _, referred := range known {
+		if !referred {
+			count++
+		}
+	}
+	return count
+}
+
+// item is one item of a node: the content of a string, or a whole list.
+type item struct {
+	kind    rlp.Kind
+	content []byte // of a string
+	whole   []byte // of a list, with its prefix
+}
+
+// split takes a node apart: two items are a leaf or an extension, seventeen a
+// branch.
+func split(node []byte) (items [17]item, ok bool) {
+	content, rest, err := rlp.SplitList(node)
+	if err != nil || len(rest) > 0 {
+		return items, false
+	}
+	n := 0
+	for len(content) > 0 {
+		kind, inner, after, err := rlp.Split(content)
+		if err != nil || n == len(items) {
+			return items, false
+		}
+		items[n] = item{kind: kind, content: inner}
+		if kind == rlp.List {
+			items[n].whole = content[:len(content)-len(after)]
+		}
+		content = after
+		n++
+	}
+	if n == 2 {
+		items[16].kind = -1 // tells the two apart
+		return items, items[0].kind != rlp.List && len(items[0].content) > 0
+	}
+	return items, n == 17
+}
+
+func isBranch(items *[17]item) bool { return items[16].kind >= 0 }
+
+// isLeaf reads the flag of the hex-prefix encoding.
+func isLeaf(items *[17]item) bool { return items[0].content[0]&0x20 != 0 }
+
+// refer collects the hashes in a node, and in the nodes embedded in it.
+func (s *nodeSet) refer(items [17]item) {
+	child := func(it item) {
+		switch {
+		case it.kind == rlp.List:
+			if inner, ok := split(it.whole); ok {
+				s.refer(inner)
+			}
+		case len(it.content) == 32:
+			s.refs = append(s.refs, markOf(it.content))
+		}
+	}
+	switch {
+	case isBranch(&items):
+		for _, it := range items[:16] {
+			child(it)
+		}
+	case isLeaf(&items):
+		if root, ok := storageRoot(items[1].content); ok {
+			s.refs = append(s.refs, markOf(root))
+		}
+	default:
+		child(items[1])
+	}
+}
+
+// storageRoot returns the root in the value of an account's leaf: nonce,
+// balance, storage root, code hash.
+func storageRoot(value []byte) ([]byte, bool) {
+	content, rest, err := rlp.SplitList(value)
+	if err != nil || len(rest) > 0 {
+		return nil, false
+	}
+	for range 2 {
+		if _, _, content, err = rlp.Split(content); err != nil {
+			return nil, false
+		}
+	}
+	root, content, err := rlp.SplitString(content)
+	if err != nil || len(root) != 32 {
+		return nil, false
+	}
+	code, rest, err := rlp.SplitString(content)
+	return root, err == nil && len(code) == 32 && len(rest) == 0
+}
+
+// walk follows the path of a key's hash from the root. It returns the hash of
+// the first node on the way that is not there, nil if the path is whole. It
+// needs the arena.
+func (s *nodeSet) walk(root, key []byte) (missing []byte) {
+	path := crypto.HashData(s.hasher, key)
+	depth := 0 // nibbles
+	nibble := func() byte {
+		b := path[depth/2]
+		if depth%2 == 0 {
+			b >>= 4
+		}
+		depth++
+		return b & 15
+	}
+	at, ok := s.place[markOf(root)]
+	if !ok {
+		return root
+	}
+	node := s.arena[at[0] : at[0]+at[1]]
+	for depth < 64 {
+		items, ok := split(node)
+		if !ok {
+			return nil
+		}
+		next := items[1]
+		if isBranch(&items) {
+			next = items[nibble()]
+		} else {
+			if isLeaf(&items) {
+				return nil
+			}
+			prefix := items[0].content
+			odd := int(prefix[0] >> 4 & 1)
+			if depth+2*(len(prefix)-1)+odd > 64 {
+				return nil
+			}
+			if odd == 1 && prefix[0]&15 != nibble() {
+				return nil
+			}
+			for _, b := range prefix[1:] {
+				if b != nibble()<<4|nibble() {
+					return nil // another key's path: this one is not in the trie
+				}
+			}
+		}
+		switch {
+		case next.kind == rlp.List:
+			node = next.whole
+		case len(next.content) == 32:
+			if at, ok = s.place[markOf(next.content)]; !ok {
+				return next.content
+			}
+			node = s.arena[at[0] : at[0]+at[1]]
+		default:
+			return nil
+		}
+	}
+	return nil
+}
