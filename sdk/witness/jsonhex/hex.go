@@ -1,5 +1,10 @@
 package jsonhex
 
+import (
+	"errors"
+	"fmt"
+)
+
 // pairs maps two hexadecimal characters, the first one in the low byte, to
 // 0x100 plus their value; everything else maps to 0. Only a few KiB of it are
 // ever touched by valid input.
@@ -47,4 +52,21 @@ func decode(dst, src []byte) bool {
 		dst[i] = byte(a)
 	}
 	return valid != 0
+}
+
+// DecodeInPlace returns the bytes of a text of 0x and an even number of
+// hexadecimal digits. The result is a part of text, which it overwrites.
+func DecodeInPlace(text []byte) ([]byte, error) {
+	if len(text) < 2 || text[0] != '0' || text[1]|0x20 != 'x' {
+		return nil, fmt.Errorf("want a string that begins with 0x, have %s", Excerpt(text))
+	}
+	digits := text[2:]
+	n := len(digits) / 2
+	if len(digits)%2 != 0 {
+		return nil, fmt.Errorf("odd number of hexadecimal digits (%d)", len(digits))
+	}
+	if !decode(digits[:n:n], digits) {
+		return nil, errors.New("a character that is no hexadecimal digit in the string")
+	}
+	return digits[:n:n], nil
 }

@@ -1,0 +1,102 @@
+package ethblock
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/trie"
+	"github.com/holiman/uint256"
+)
+
+// Verify makes sure that the block is what its hash says: the header hashes to
+// it, and transactions and withdrawals to the roots in the header. It returns
+// the block in go-ethereum's types.
+func (b *Block) Verify() (*types.Block, error) {
+	header := b.Header.types()
+	if have := header.Hash(); have != b.Hash {
+		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))
+	}
+	transactions := make(types.Transactions, len(b.Transactions))
+	for i := range b.Transactions {
+		transactions[i] = types.NewTx(b.Transactions[i].types())
+	}
+	withdrawals := make(types.Withdrawals, len(b.Withdrawals))
+	for i, w := range b.Withdrawals {
+		withdrawals[i] = &types.Withdrawal{Index: w.Index, Validator: w.ValidatorIndex, Address: w.Address, Amount: w.Amount}
+	}
+	hasher := trie.NewStackTrie(nil)
+	if have := types.DeriveSha(transactions, hasher); have != b.Header.TransactionsRoot {
+		return nil, fmt.Errorf("the transactions hash to %v, not to transactionsRoot %v", have, header.TxHash)
+	}
+	if b.Header.WithdrawalsRoot == nil {
+		return nil, errors.New("withdrawalsRoot is missing")
+	}
+	if have := types.DeriveSha(withdrawals, hasher); have != *b.Header.WithdrawalsRoot {
+		return nil, fmt.Errorf("the withdrawals hash to %v, not to withdrawalsRoot %v", have, *header.WithdrawalsHash)
+	}
+	return types.NewBlockWithHeader(header).WithBody(types.Body{Transactions: transactions, Withdrawals: withdrawals}), nil
+}
+
+func (h *Header) types() *types.Header {
+	t := &types.Header{
+		ParentHash: h.ParentHash, UncleHash: h.OmmersHash, Coinbase: h.Coinbase, Root: h.StateRoot, TxHash: h.TransactionsRoot,
+		ReceiptHash: h.ReceiptsRoot, Bloom: h.LogsBloom, Difficulty: h.Difficulty.ToBig(), Number: new(big.Int).SetUint64(h.Number),
+		GasLimit: h.GasLimit, GasUsed: h.GasUsed, Time: h.Timestamp, Extra: h.ExtraData, MixDigest: h.PrevRandao, Nonce: types.EncodeNonce(h.Nonce),
+		BlobGasUsed: h.BlobGasUsed, ExcessBlobGas: h.ExcessBlobGas, SlotNumber: h.SlotNumber,
+		WithdrawalsHash: (*common.Hash)(h.WithdrawalsRoot), ParentBeaconRoot: (*common.Hash)(h.ParentBeaconBlockRoot),
+		RequestsHash: (*common.Hash)(h.RequestsHash), BlockAccessListHash: (*common.Hash)(h.BlockAccessListHash),
+	}
+	if h.BaseFeePerGas != nil {
+		t.BaseFee = new(big.Int).SetUint64(*h.BaseFeePerGas)
+	}
+	return t
+}
+
+func (t *Transaction) types() types.TxData {
+	chain := new(big.Int).SetUint64(t.ChainID)
+	tip, fee := new(big.Int).SetUint64(t.MaxPriorityFeePerGas), new(big.Int).SetUint64(t.MaxFeePerGas)
+	var parity uint64
+	if t.YParity {
+		parity = 1
+	}
+	v := new(big.Int).SetUint64(parity)
+	r, s := t.R.ToBig(), t.S.ToBig()
+	switch t.Type {
+	case TypeLegacy:
+		return &types.LegacyTx{Nonce: t.Nonce, GasPrice: t.GasPrice.ToBig(), Gas: t.Gas, To: (*common.Address)(t.To), Value: t.Value.ToBig(), Data: t.Data, V: t.V.ToBig(), R: r, S: s}
+	case TypeAccessList:
+		return &types.AccessListTx{ChainID: chain, Nonce: t.Nonce, GasPrice: t.GasPrice.ToBig(), Gas: t.Gas, To: (*common.Address)(t.To), Value: t.Value.ToBig(), Data: t.Data, AccessList: t.accessList(), V: v, R: r, S: s}
+	case TypeDynamicFee:
+		return &types.DynamicFeeTx{ChainID: chain, Nonce: t.Nonce, GasTipCap: tip, GasFeeCap: fee, Gas: t.Gas, To: (*common.Address)(t.To), Value: t.Value.ToBig(), Data: t.Data, AccessList: t.accessList(), V: v, R: r, S: s}
+	case TypeBlob:
+		hashes := make([]common.Hash, len(t.BlobVersionedHashes))
+		for i, h := range t.BlobVersionedHashes {
+			hashes[i] = h
+		}
+		return &types.BlobTx{ChainID: uint256.NewInt(t.ChainID), Nonce: t.Nonce, GasTipCap: uint256.NewInt(t.MaxPriorityFeePerGas), GasFeeCap: uint256.NewInt(t.MaxFeePerGas), Gas: t.Gas, To: *t.To, Value: &t.Value, Data: t.Data,
+			AccessList: t.accessList(), BlobFeeCap: &t.MaxFeePerBlobGas, BlobHashes: hashes, V: uint256.NewInt(parity), R: &t.R, S: &t.S}
+	default:
+		list := make([]types.SetCodeAuthorization, len(t.AuthorizationList))
+		for i, a := range t.AuthorizationList {
+			// A parity over 8 bits is no valid authorization; the root will tell.
+			list[i] = types.SetCodeAuthorization{ChainID: a.ChainID, Address: a.Address, Nonce: a.Nonce, V: uint8(a.YParity.Uint64()), R: a.R, S: a.S}
+		}
+		return &types.SetCodeTx{ChainID: uint256.NewInt(t.ChainID), Nonce: t.Nonce, GasTipCap: uint256.NewInt(t.MaxPriorityFeePerGas), GasFeeCap: uint256.NewInt(t.MaxFeePerGas), Gas: t.Gas, To: *t.To, Value: &t.Value, Data: t.Data,
+			AccessList: t.accessList(), AuthList: list, V: uint256.NewInt(parity), R: &t.R, S: &t.S}
+	}
+}
+
+func (t *Transaction) accessList() types.AccessList {
+	list := make(types.AccessList, len(t.AccessList))
+	for i, item := range t.AccessList {
+		list[i].Address = item.Address
+		list[i].StorageKeys = make([]common.Hash, len(item.StorageKeys))
+		for j, key := range item.StorageKeys {
+			list[i].StorageKeys[j] = key
+		}
+	}
+	return list
+}

@@ -1,0 +1,263 @@
+package input
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
+	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
+	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
+	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+	"github.com/proofline/proofline/plugins/internal/guest"
+	ethwitness "github.com/proofline/proofline/sdk/witness"
+)
+
+// Options say what to build.
+type Options struct {
+	Format guest.Format
+	Config *chainspec.Config
+
+	// Strict refuses what ethrex's own converter refuses: state entries that are
+	// no trie node although nothing refers to them, witnesses in another shape
+	// than its own, and witnesses without keys in a format that needs them; an
+	// empty list of keys is taken as it is.
+	Strict bool
+
+	// Unverified skips the checks that ethrex's converter does not make: that
+	// the block hashes to its hash, that the witness belongs to it, that the
+	// transactions are for this chain.
+	Unverified bool
+
+	// Touched executes the block on its witness and returns the addresses of all
+	// accounts that it touched. Build calls it where the format needs keys and
+	// the witness has none.
+	Touched func(context.Context, *types.Block, *ethwitness.Witness) ([]common.Address, error)
+}
+
+// Result is a guest input and what is worth knowing of it.
+type Result struct {
+	Archive      []byte // without framing
+	StorageTries int
+	// KeysDerived is the number of addresses that were found by execution.
+	KeysDerived int
+	// Ignored are the entries of state that are no trie node and that nothing
+	// refers to.
+	Ignored []*mpt.BadEntry
+	// Uncovered is the number of accounts whose storage is in the witness, but
+	// whose address is not among its keys. The guest fails if the block touches
+	// such storage.
+	Uncovered int
+}
+
+// Build writes the guest input for one block. Errors begin with the block's
+// number.
+func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
+	r, err := build(ctx, b, w, o)
+	if err != nil {
+		return nil, fmt.Errorf("block %d: %w", b.Header.Number, err)
+	}
+	return r, nil
+}
+
+func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
+	f, err := formatOf(o.Format)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseAmsterdam(b, o.Config); err != nil {
+		return nil, err
+	}
+	if o.Strict {
+		if err := refuseForeign(w, f); err != nil {
+			return nil, err
+		}
+	}
+	// The checks run beside the hashing of the nodes.
+	verified := make(chan error, 1)
+	var block *types.Block
+	go func() {
+		var err error
+		if !o.Unverified {
+			block, err = verify(b, w, o.Config)
+		}
+		verified <- err
+	}()
+	root, err := parentStateRoot(w.Headers, b.Header.Number)
+	var table *mpt.Table
+	if err == nil {
+		table = mpt.NewTable(w.State)
+	}
+	if err := errors.Join(<-verified, err); err != nil {
+		return nil, err
+	}
+	out := &Result{Ignored: table.Bad()}
+	if o.Strict && len(out.Ignored) > 0 {
+		return nil, out.Ignored[0]
+	}
+	wit := &witness{codes: w.Codes, headers: w.Headers, number: b.Header.Number, config: o.Config, table: table, state: mpt.None, keys: w.Keys}
+	sizes := newMeasure(table)
+	if root != mpt.EmptyRoot {
+		id, found, err := table.Root(root)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("state root %x: %w", root, err)
+		case !found:
+			return nil, fmt.Errorf("the parent's state root %x is none of the %d entries of state", root, len(w.State))
+		}
+		if _, err := sizes.trie(id); err != nil {
+			return nil, fmt.Errorf("state trie: %w", err)
+		}
+		wit.state = id
+	}
+	accounts, err := accountsWithStorage(wit)
+	if err != nil {
+		return nil, fmt.Errorf("state trie: %w", err)
+	}
+	if f.hashedKeys {
+		wit.storage = accounts
+	} else {
+		if len(w.Addresses()) == 0 && !o.Strict && wit.state != mpt.None {
+			derived, err := derive(ctx, block, b, w, o)
+			if err != nil {
+				return nil, err
+			}
+			wit.keys = append(slices.Clone(w.Keys), derived...)
+			out.KeysDerived = len(derived)
+		}
+		if wit.storage, err = storageByKeys(wit); err != nil {
+			return nil, err
+		}
+		missing := uncovered(accounts, wit.storage)
+		if out.Uncovered = len(missing); out.Uncovered > 0 && out.KeysDerived > 0 {
+			return nil, fmt.Errorf("the witness has the storage of the account with address hash %x, but executing the block did not lead to its address", missing[0].key)
+		}
+	}
+	out.StorageTries = len(wit.storage)
+	if out.Archive, err = archive(f, b, wit, sizes); err != nil {
+		return nil, err
+	}
+	return out, ctx.Err()
+}
+
+// archive writes everything in its order.
+func archive(f format, b *ethblock.Block, wit *witness, sizes *measure) ([]byte, error) {
+	w := &writer{format: f}
+	capacity, err := w.capacity(wit, sizes)
+	if err != nil {
+		return nil, err
+	}
+	w.Writer = rkyv.NewWriter(int(capacity) + blockCapacity(b))
+	block := w.blockData(b)
+	blocks := w.Position()
+	if !f.inlineBlock {
+		w.block(b, block)
+	}
+	data := w.witnessData(wit)
+	// The root object.
+	if f.inlineBlock {
+		w.block(b, block)
+	} else {
+		w.Slice(blocks, 1)
+	}
+	w.witness(wit, data)
+	if f.multiplier {
+		const elasticityMultiplier = 2
+		w.Uint64(elasticityMultiplier)
+		w.Zero(9) // fee_configs: None
+	}
+	return w.Finish()
+}
+
+// storageByKeys finds the storage tries of the addresses among the keys
+// (lambdaclass/ethrex:crates/networking/rpc/debug/execution_witness.rs@891528d:70).
+func storageByKeys(wit *witness) ([]storage, error) {
+	var list []storage
+	if wit.state == mpt.None {
+		return nil, nil
+	}
+	for i, key := range wit.keys {
+		if len(key) != 20 {
+			continue
+		}
+		account, err := wit.table.Account(wit.state, key)
+		if err != nil {
+			return nil, fmt.Errorf("keys[%d]: account 0x%x: %w", i, key, err)
+		}
+		if account == nil {
+			continue
+		}
+		root, err := mpt.StorageRoot(account)
+		if err != nil {
+			return nil, fmt.Errorf("keys[%d]: account 0x%x: %w", i, key, err)
+		}
+		if id := wit.table.Find(root); root != mpt.EmptyRoot && id != mpt.None {
+			list = append(list, storage{key, id})
+		}
+	}
+	slices.SortFunc(list, func(a, b storage) int { return bytes.Compare(a.key, b.key) })
+	return slices.CompactFunc(list, func(a, b storage) bool { return bytes.Equal(a.key, b.key) }), nil
+}
+
+// accountsWithStorage walks the state trie and returns the accounts whose
+// storage root is a node of the witness, by the hash of their address
+// (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143).
+func accountsWithStorage(wit *witness) ([]storage, error) {
+	var list []storage
+	if wit.state == mpt.None {
+		return nil, nil
+	}
+	err := wit.table.Leaves(wit.state, func(path [32]byte, account []byte) error {
+		root, err := mpt.StorageRoot(account)
+		if err != nil {
+			return nil //nolint:nilerr // the reference passes over such a leaf
+		}
+		if id := wit.table.Find(root); root != mpt.EmptyRoot && id != mpt.None {
+			list = append(list, storage{path[:], id})
+		}
+		return nil
+	})
+	// Leaves come in order, except where a made-up path is too short.
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b storage) int { return bytes.Compare(a.key, b.key) })
+	return slices.CompactFunc(list, func(a, b storage) bool { return bytes.Equal(a.key, b.key) }), err
+}
+
+// uncovered returns the accounts whose storage trie is none of those found by
+// keys. Accounts with equal storage cover each other, since the witness cannot
+// tell whose it is for.
+func uncovered(accounts, byKeys []storage) []storage {
+	have := make(map[mpt.ID]bool, len(byKeys))
+	for _, s := range byKeys {
+		have[s.root] = true
+	}
+	return slices.DeleteFunc(slices.Clone(accounts), func(s storage) bool { return have[s.root] })
+}
+
+// derive executes the block to find the keys that the witness lacks, ascending.
+func derive(ctx context.Context, block *types.Block, b *ethblock.Block, w *ethwitness.Witness, o Options) ([][]byte, error) {
+	if o.Touched == nil {
+		return nil, fmt.Errorf("the witness has no keys, which format %s needs", o.Format)
+	}
+	if block == nil {
+		var err error
+		if block, err = b.Verify(); err != nil {
+			return nil, fmt.Errorf("finding the keys that the witness lacks: %w", err)
+		}
+	}
+	addresses, err := o.Touched(ctx, block, w)
+	if err != nil {
+		return nil, fmt.Errorf("finding the keys that the witness lacks, by executing the block: %w", err)
+	}
+	slices.SortFunc(addresses, common.Address.Cmp)
+	keys := make([][]byte, 0, len(addresses))
+	for _, a := range slices.Compact(addresses) {
+		keys = append(keys, a.Bytes())
+	}
+	return keys, nil
+}

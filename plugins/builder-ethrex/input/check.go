@@ -1,0 +1,102 @@
+package input
+
+import (
+	"fmt"
+
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
+	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
+	ethwitness "github.com/proofline/proofline/sdk/witness"
+)
+
+// refuseAmsterdam refuses blocks of the Amsterdam fork, which no rkyv layout of
+// a release can hold.
+func refuseAmsterdam(b *ethblock.Block, c *chainspec.Config) error {
+	why := ""
+	switch h := &b.Header; {
+	case h.BlockAccessListHash != nil:
+		why = "it has a blockAccessListHash"
+	case h.SlotNumber != nil:
+		why = "it has a slotNumber"
+	case c.AmsterdamTime != nil && h.Timestamp >= *c.AmsterdamTime:
+		why = fmt.Sprintf("amsterdamTime of the chain is %d", *c.AmsterdamTime)
+	default:
+		return nil
+	}
+	return fmt.Errorf("an Amsterdam block (%s): its guests read SSZ with the block access list and the execution requests, which eth_getBlockByNumber and debug_executionWitness do not have", why)
+}
+
+// refuseForeign refuses what ethrex's own converter cannot read.
+func refuseForeign(w *ethwitness.Witness, f format) error {
+	switch {
+	case w.Shape == ethwitness.ShapeObjects:
+		return fmt.Errorf("strict: headers are objects, as of geth; ethrex reads RLP strings only")
+	case w.Shape == ethwitness.ShapeMaps:
+		return fmt.Errorf("strict: state, codes or keys is a map, as of old reth; ethrex reads lists only")
+	case !w.KeysGiven && !f.hashedKeys:
+		return fmt.Errorf("strict: keys is missing or null")
+	}
+	return nil
+}
+
+// verify makes sure that block, witness and configuration belong together.
+func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) (*types.Block, error) {
+	for i := range b.Transactions {
+		if t := &b.Transactions[i]; t.Type != ethblock.TypeLegacy && t.ChainID != c.ChainID {
+			return nil, fmt.Errorf("transactions[%d] is for chain %d, but the chain configuration is of chain %d: wrong network", i, t.ChainID, c.ChainID)
+		}
+	}
+	block, err := b.Verify()
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.Ancestors(block)
+	return block, err
+}
+
+// parentStateRoot returns the state root of the first header that has the
+// number before the block's. Headers behind it are not looked at.
+func parentStateRoot(headers [][]byte, number uint64) (root [32]byte, err error) {
+	for i, raw := range headers {
+		have, root, err := numberAndRoot(raw)
+		if err != nil {
+			return root, fmt.Errorf("headers[%d]: %w", i, err)
+		}
+		if number > 0 && have == number-1 {
+			return root, nil
+		}
+	}
+	return root, fmt.Errorf("headers: none of the %d is that of the parent, block %d", len(headers), int64(number)-1)
+}
+
+// numberAndRoot reads two fields of a header in RLP.
+func numberAndRoot(raw []byte) (number uint64, root [32]byte, err error) {
+	items, rest, err := rlp.SplitList(raw)
+	if err != nil {
+		return 0, root, fmt.Errorf("not one RLP list: %w", err)
+	}
+	if len(rest) > 0 {
+		return 0, root, fmt.Errorf("%d bytes after the RLP list", len(rest))
+	}
+	for i := 0; ; i++ {
+		if i == 8 {
+			number, _, err = rlp.SplitUint64(items)
+			if err != nil {
+				err = fmt.Errorf("number: %w", err)
+			}
+			return number, root, err
+		}
+		var item []byte
+		if item, items, err = rlp.SplitString(items); err != nil {
+			return 0, root, fmt.Errorf("item %d: %w", i, err)
+		}
+		if i == 3 {
+			if len(item) != 32 {
+				return 0, root, fmt.Errorf("state root of %d bytes", len(item))
+			}
+			root = [32]byte(item)
+		}
+	}
+}

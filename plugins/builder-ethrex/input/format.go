@@ -1,0 +1,54 @@
+package input
+
+import (
+	"fmt"
+
+	"github.com/proofline/proofline/plugins/internal/guest"
+)
+
+// format says in what a layout differs from the others.
+type format struct {
+	// multiplier: the root ends with elasticity_multiplier and fee_configs.
+	multiplier bool
+	// amsterdam: the chain configuration has the time and the blob parameters of
+	// the Amsterdam fork.
+	amsterdam bool
+	// accessList: the header has block_access_list_hash and slot_number.
+	accessList bool
+	// hashedKeys: storage tries are found by the hash of the address and are
+	// collected by walking the state trie; the witness has no keys.
+	hashedKeys bool
+	// inlineBlock: the root holds the block itself rather than a list of blocks
+	// (EthrexInput of zisk-eth-client).
+	inlineBlock bool
+}
+
+var formats = map[guest.Format]format{
+	guest.G4:   {multiplier: true},
+	guest.G7:   {amsterdam: true, accessList: true},
+	guest.G8:   {amsterdam: true, accessList: true, hashedKeys: true},
+	guest.Zec7: {amsterdam: true, accessList: true, inlineBlock: true},
+	guest.Zec:  {amsterdam: true, accessList: true, hashedKeys: true, inlineBlock: true},
+}
+
+func formatOf(name guest.Format) (format, error) {
+	f, ok := formats[name]
+	if !ok {
+		return f, fmt.Errorf("format %q cannot be written", name)
+	}
+	return f, nil
+}
+
+// NeedsKeys reports whether a format finds storage tries through the keys of
+// the witness.
+func NeedsKeys(name guest.Format) bool { return !formats[name].hashedKeys }
+
+// The sizes of inline images, in bytes.
+const (
+	transactionSize = 214
+	withdrawalSize  = 44
+	nodeSize        = 51
+	branchSize      = 552
+	referenceSize   = 34
+	recipientSize   = 21
+)

@@ -1,0 +1,53 @@
+package input
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/proofline/proofline/plugins/internal/guest"
+)
+
+// Write writes an archive the way that the given ZisK versions read it from a
+// file (lambdaclass/ethrex:crates/prover/src/backend/zisk.rs@52e4b646).
+func Write(w io.Writer, archive []byte, framing guest.Framing) error {
+	switch framing {
+	case guest.Raw:
+		_, err := w.Write(archive)
+		return err
+	case guest.Framed:
+		n := uint64(len(archive))
+		if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, n)); err != nil {
+			return err
+		}
+		if _, err := w.Write(archive); err != nil {
+			return err
+		}
+		_, err := w.Write(make([]byte, -n%8))
+		return err
+	}
+	return fmt.Errorf("unknown framing %q", framing)
+}
+
+// Unwrap returns the archive in a framed file, or an error that says why the
+// content is no frame around one archive.
+func Unwrap(content []byte) ([]byte, error) {
+	if len(content) < 8 {
+		return nil, fmt.Errorf("%d bytes, too short for a frame", len(content))
+	}
+	n := binary.LittleEndian.Uint64(content)
+	body := content[8:]
+	if n > uint64(len(body)) {
+		return nil, fmt.Errorf("the frame says %d bytes, but only %d follow", n, len(body))
+	}
+	padding := body[n:]
+	if uint64(len(padding)) != -n%8 {
+		return nil, fmt.Errorf("%d bytes after a frame of %d, where %d are due", len(padding), n, -n%8)
+	}
+	for _, b := range padding {
+		if b != 0 {
+			return nil, fmt.Errorf("the padding is not zero")
+		}
+	}
+	return body[:n], nil
+}

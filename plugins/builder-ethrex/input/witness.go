@@ -1,0 +1,103 @@
+package input
+
+import (
+	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
+	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
+	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+)
+
+// witness is an ExecutionWitness to be written.
+type witness struct {
+	codes   [][]byte
+	headers [][]byte
+	number  uint64 // of the block
+	config  *chainspec.Config
+	table   *mpt.Table
+	state   mpt.ID    // root of the state trie, None where the state is empty
+	storage []storage // ascending by key
+	keys    [][]byte
+}
+
+// storage is the storage trie of one account.
+type storage struct {
+	key  []byte // the address, or its hash
+	root mpt.ID
+}
+
+// witnessData is where a witness's out-of-line data lies.
+type witnessData struct {
+	codes, headers, storage, keys rkyv.Position
+	state                         nodeData
+}
+
+func (w *writer) storageTries(wit *witness) rkyv.Entries[nodeData] {
+	keySize := 20
+	if w.format.hashedKeys {
+		keySize = 32
+	}
+	return rkyv.Entries[nodeData]{
+		Len:       len(wit.storage),
+		KeySize:   keySize,
+		ValueSize: nodeSize,
+		Serialize: func(i int) nodeData { return w.nodeData(wit.table, wit.storage[i].root) },
+		Key:       func(i int) { w.Append(wit.storage[i].key) },
+		Value:     func(_ int, d nodeData) { w.node(d) },
+	}
+}
+
+func (w *writer) witnessData(wit *witness) (d witnessData) {
+	d.codes = w.ByteStrings(wit.codes)
+	d.headers = w.ByteStrings(wit.headers)
+	if wit.state != mpt.None {
+		d.state = w.nodeData(wit.table, wit.state)
+	}
+	d.storage = rkyv.Tree(w.Writer, w.storageTries(wit))
+	if !w.format.hashedKeys {
+		d.keys = w.ByteStrings(wit.keys)
+	}
+	return d
+}
+
+func (w *writer) witness(wit *witness, d witnessData) {
+	w.Slice(d.codes, len(wit.codes))
+	w.Slice(d.headers, len(wit.headers))
+	w.Uint64(wit.number)
+	w.chainConfig(wit.config)
+	if wit.state != mpt.None {
+		w.Byte(1)
+		w.node(d.state)
+	} else {
+		w.Zero(1 + nodeSize)
+	}
+	w.Map(d.storage, len(wit.storage))
+	if !w.format.hashedKeys {
+		w.Slice(d.keys, len(wit.keys))
+	}
+}
+
+// capacity returns the bytes that the witness takes, a little more at most.
+func (w *writer) capacity(wit *witness, m *measure) (int64, error) {
+	n := int64(1024 + rkyv.TreeSize(w.storageTries(wit)))
+	for _, list := range [][][]byte{wit.codes, wit.headers, wit.keys} {
+		for _, b := range list {
+			n += int64(len(b)) + 8
+		}
+	}
+	roots := make([]mpt.ID, 0, len(wit.storage)+1)
+	if wit.state != mpt.None {
+		roots = append(roots, wit.state)
+	}
+	for _, s := range wit.storage {
+		roots = append(roots, s.root)
+	}
+	for _, root := range roots {
+		size, err := m.trie(root)
+		if err != nil {
+			return 0, err
+		}
+		if n += size; n > maxSize {
+			return 0, rkyv.ErrTooLarge
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,215 @@
+package mpt
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ethereum/go-ethereum/crypto"
+)
+
+// EmptyRoot is the root of a trie without entries: keccak256(0x80).
+var EmptyRoot = [32]byte(crypto.Keccak256([]byte{0x80}))
+
+// ID names a node of a Table.
+type ID int32
+
+// None is the ID of a node that the table does not have.
+const None ID = -1
+
+// Table holds the nodes of a witness by their hash, each with links to those
+// of its children that are in the table too. It is read-only once made and safe
+// for concurrent use.
+type Table struct {
+	entries []tableEntry
+	links   []ID // per branch 16, per extension 1
+	index   map[[32]byte]ID
+	bad     map[ID]*BadEntry
+}
+
+type tableEntry struct {
+	raw   []byte
+	kind  Kind
+	links int32 // where the node's links begin
+}
+
+// BadEntry is an entry of the state list that is no trie node.
+type BadEntry struct {
+	Index int // in the list
+	Err   error
+}
+
+func (b *BadEntry) Error() string {
+	return fmt.Sprintf("state[%d] is no trie node: %v", b.Index, b.Err)
+}
+
+func (b *BadEntry) Unwrap() error { return b.Err }
+
+// NewTable hashes and decodes the entries of a witness's state list, on all
+// processors. It skips those that are exactly 0x80, the empty trie, and
+// collapses duplicates. The table refers to the entries.
+func NewTable(state [][]byte) *Table {
+	t := &Table{entries: make([]tableEntry, 0, len(state)), index: make(map[[32]byte]ID, len(state)), bad: map[ID]*BadEntry{}}
+	hashes := make([][32]byte, len(state))
+	kinds := make([]Kind, len(state))
+	errs := make([]error, len(state))
+	parallel(len(state), func(from, to int) {
+		hasher := crypto.NewKeccakState()
+		for i := from; i < to; i++ {
+			hasher.Reset()
+			hasher.Write(state[i])
+			hasher.Read(hashes[i][:])
+			node, err := Decode(state[i])
+			if kinds[i] = node.Kind; err != nil {
+				kinds[i], errs[i] = bad, err
+			}
+		}
+	})
+	short, links := false, int32(0)
+	for i, raw := range state {
+		if len(raw) == 1 && raw[0] == 0x80 {
+			continue
+		}
+		if _, known := t.index[hashes[i]]; known {
+			continue
+		}
+		id := ID(len(t.entries))
+		t.index[hashes[i]] = id
+		t.entries = append(t.entries, tableEntry{raw: raw, kind: kinds[i], links: links})
+		short = short || len(raw) < 32
+		switch kinds[i] {
+		case Branch:
+			links += 16
+		case Extension:
+			links++
+		case bad:
+			t.bad[id] = &BadEntry{Index: i, Err: errs[i]}
+		}
+	}
+	t.link(int(links), short)
+	return t
+}
+
+// link looks up the children of all nodes. Only where short says so does the
+// table hold nodes that can be the target of an inline reference.
+func (t *Table) link(n int, short bool) {
+	t.links = make([]ID, n)
+	parallel(len(t.entries), func(from, to int) {
+		var node Node
+		for id := ID(from); id < ID(to); id++ {
+			e := &t.entries[id]
+			if e.kind != Branch && e.kind != Extension {
+				continue
+			}
+			t.Node(id, &node)
+			links := t.Links(id)
+			for i := range links {
+				links[i] = t.target(node.Children[i], short, e.kind)
+			}
+		}
+	})
+}
+
+// target finds the node that a reference means. An inline reference means the
+// node whose hash is that of the inline RLP (lambdaclass/ethrex:crates/common/trie/trie.rs@891528d,
+// get_embedded_root), and a branch's empty reference none.
+func (t *Table) target(c Child, short bool, parent Kind) ID {
+	var key [32]byte
+	switch {
+	case !c.Inline:
+		key = [32]byte(c.Raw)
+	case !short || c.Empty() && parent == Branch:
+		return None
+	default:
+		key = [32]byte(crypto.Keccak256(c.Raw))
+	}
+	return t.Find(key)
+}
+
+// Len returns the number of distinct entries, those that are no node included.
+func (t *Table) Len() int { return len(t.entries) }
+
+// Bad returns the entries that are no trie node.
+func (t *Table) Bad() []*BadEntry {
+	var list []*BadEntry
+	for id := range ID(len(t.entries)) {
+		if b := t.bad[id]; b != nil {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// Find returns the entry with this hash, or None.
+func (t *Table) Find(hash [32]byte) ID {
+	if id, ok := t.index[hash]; ok {
+		return id
+	}
+	return None
+}
+
+// Root returns the node with this hash. The error is a *BadEntry where the
+// entry with this hash is no node.
+func (t *Table) Root(hash [32]byte) (ID, bool, error) {
+	id := t.Find(hash)
+	if id == None {
+		return None, false, nil
+	}
+	return id, true, t.Usable(id)
+}
+
+// Usable returns the *BadEntry that says why an entry is no node, or nil.
+func (t *Table) Usable(id ID) error {
+	if t.entries[id].kind == bad {
+		return t.bad[id]
+	}
+	return nil
+}
+
+// Kind returns the kind of a usable node.
+func (t *Table) Kind(id ID) Kind { return t.entries[id].kind }
+
+// Node decodes a usable node.
+func (t *Table) Node(id ID, node *Node) {
+	var err error
+	if *node, err = Decode(t.entries[id].raw); err != nil {
+		panic(fmt.Sprintf("mpt: node %d of the table does not decode a second time: %v", id, err))
+	}
+}
+
+// Links returns for each of a node's children (16 of a branch, one of an
+// extension, none of a leaf) the entry that it refers to, or None.
+func (t *Table) Links(id ID) []ID {
+	e := &t.entries[id]
+	switch e.kind {
+	case Branch:
+		return t.links[e.links : e.links+16 : e.links+16]
+	case Extension:
+		return t.links[e.links : e.links+1 : e.links+1]
+	}
+	return nil
+}
+
+// parallel calls work for ranges that together cover 0 to n, on all processors,
+// and returns when all is done.
+func parallel(n int, work func(from, to int)) {
+	const block = 64
+	workers := min(runtime.GOMAXPROCS(0), (n+block-1)/block)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	run := func() {
+		for {
+			from := int(next.Add(block)) - block
+			if from >= n {
+				return
+			}
+			work(from, min(from+block, n))
+		}
+	}
+	for range workers - 1 {
+		group.Go(run)
+	}
+	run()
+	group.Wait()
+}
