@@ -1,0 +1,260 @@
+package delivery
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ledger"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// The variables that point the suite at a real EthProofs server.
+const (
+	envURL     = "PROOFLINE_ETHPROOFS_URL"
+	envKey     = "PROOFLINE_ETHPROOFS_KEY"
+	envCluster = "PROOFLINE_ETHPROOFS_CLUSTER"
+)
+
+// bench is a courier with a server to talk to. Faults and the record of calls
+// sit in the courier's transport, so that the same test runs against a real
+// server.
+type bench struct {
+	t       *testing.T
+	server  *ethproofstest.Server // nil for a real server
+	options Options
+	key     string
+	dir     string
+	calls   *wire
+	courier *Courier
+	logs    *lockedBuffer
+	kept    map[string][]byte // number/name -> body
+
+	restartBefore bool // restart the courier before every event
+}
+
+// onServer runs the test against the server that the environment names, and
+// otherwise against a fake one in virtual time.
+func onServer(t *testing.T, test func(*testing.T, *bench)) {
+	t.Helper()
+	if os.Getenv(envURL) == "" {
+		onFake(t, test)
+		return
+	}
+	base, err := ethproofs.ParseURL(os.Getenv(envURL))
+	if err != nil {
+		t.Fatalf("%s: %v", envURL, err)
+	}
+	cluster, err := strconv.Atoi(os.Getenv(envCluster))
+	if err != nil {
+		t.Fatalf("%s: %v", envCluster, err)
+	}
+	b := newBench(t, base, cluster, os.Getenv(envKey), http.DefaultTransport)
+	t.Cleanup(b.close)
+	test(t, b)
+}
+
+// onFake runs the test against a fake server, in virtual time.
+func onFake(t *testing.T, test func(*testing.T, *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		server := ethproofstest.InProcess()
+		b := newBench(t, server.URL, 1, ethproofstest.AlphaKey, server.Transport())
+		b.server = server
+		t.Cleanup(b.close)
+		test(t, b)
+	})
+}
+
+func newBench(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *bench {
+	b := &bench{t: t, key: key, dir: t.TempDir(), calls: &wire{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
+	b.options = Options{URL: base, Cluster: cluster, GiveUp: 168 * time.Hour, MaxProofBytes: ethproofs.MaxProofBytes,
+		Log: slog.New(slog.NewTextHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	b.start()
+	return b
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	book, err := ledger.Open(filepath.Join(b.dir, "ledger.db"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	client := ethproofs.NewClient(b.options.URL, b.key, "proofline-test", 30*time.Second, b.calls)
+	b.courier = New(b.options, client, book, ethproofs.NewPace(50, 5))
+}
+
+func (b *bench) close() {
+	b.t.Helper()
+	if err := b.courier.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	if bytes.Contains(b.logs.Bytes(), []byte(b.key)) {
+		b.t.Error("the key is in the log")
+	}
+}
+
+func (b *bench) restart() {
+	b.t.Helper()
+	if err := b.courier.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.start()
+}
+
+// report delivers an event as the host's outbox does: again while the error is
+// retryable, after the pause it asks for.
+func (b *bench) report(event Event) (facts map[string]string, err error) {
+	b.t.Helper()
+	for event.Try = 1; ; event.Try++ {
+		if b.restartBefore {
+			b.restart()
+		}
+		facts, err = b.courier.Deliver(b.t.Context(), event)
+		if err != nil && strings.Contains(err.Error(), b.key) {
+			b.t.Fatal("the key is in the error")
+		}
+		classed, _ := errors.AsType[*contract.Error](err)
+		if classed == nil || classed.Class != contract.ClassRetryable {
+			return facts, err
+		}
+		time.Sleep(classed.After)
+	}
+}
+
+// must reports events that have to succeed and returns the outcomes.
+func (b *bench) must(events ...Event) []string {
+	b.t.Helper()
+	var outcomes []string
+	for _, event := range events {
+		facts, err := b.report(event)
+		if err != nil {
+			b.t.Fatalf("%s of block %d: %v", event.Kind, event.Block.Number, err)
+		}
+		outcomes = append(outcomes, facts[FactOutcome])
+	}
+	return outcomes
+}
+
+var blockCount atomic.Uint64
+
+// block returns a number that no test used before, and that a real server will
+// not have seen.
+func newBlock() contract.Block {
+	number := 90_000_000 + uint64(os.Getpid())%1000*1000 + blockCount.Add(1)
+	if os.Getenv(envURL) != "" {
+		number = 90_000_000 + uint64(time.Now().UnixMilli()/10)%9_000_000 + blockCount.Add(1)
+	}
+	return withHash(contract.Block{ChainID: 1, Number: number}, 1)
+}
+
+func withHash(block contract.Block, fork byte) contract.Block {
+	block.Hash = sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, block.Number), fork))
+	return block
+}
+
+var testProof = bytes.Repeat([]byte("a proof of the delivery test "), 40)
+
+func (b *bench) event(kind contract.EventKind, block contract.Block) Event {
+	event := Event{Kind: kind, Block: block, Time: time.Now(), Facts: map[string]string{},
+		Keep: func(name string, body []byte) error {
+			b.kept[strconv.FormatUint(block.Number, 10)+"/"+name] = body
+			return nil
+		}}
+	if kind == contract.EventProved {
+		event.Facts = map[string]string{contract.FactProvingTimeMS: "8123", contract.FactCycles: "123456789", contract.FactVerifierID: "guest-1"}
+		event.Proof = func() ([]byte, error) { return testProof, nil }
+	}
+	return event
+}
+
+func (b *bench) phases(block contract.Block) []Event {
+	return []Event{b.event(contract.EventQueued, block), b.event(contract.EventProving, block), b.event(contract.EventProved, block)}
+}
+
+// wire is a transport that records writes and injects faults on this side.
+type wire struct {
+	next http.RoundTripper
+
+	mu     sync.Mutex
+	writes []string
+	at     []time.Time
+	fault  func(phase string, n int) string // "lose request", "lose reply" or ""
+}
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPost {
+		return w.next.RoundTrip(r)
+	}
+	phase := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	w.mu.Lock()
+	at := len(w.writes)
+	w.writes = append(w.writes, phase+" lost")
+	w.at = append(w.at, time.Now())
+	fault := ""
+	if w.fault != nil {
+		fault = w.fault(phase, at)
+	}
+	w.mu.Unlock()
+	if fault == "lose request" {
+		return nil, io.ErrUnexpectedEOF
+	}
+	response, err := w.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if fault == "lose reply" {
+		response.Body.Close()
+		return nil, io.ErrUnexpectedEOF
+	}
+	w.mu.Lock()
+	w.writes[at] = phase + " " + strconv.Itoa(response.StatusCode)
+	w.mu.Unlock()
+	return response, nil
+}
+
+// sequence returns the writes so far, in the order in which they were sent.
+func (w *wire) sequence() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.writes, ", ")
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) Bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.b.Bytes())
+}
+
+func classOf(err error) contract.Class {
+	if err == nil {
+		return ""
+	}
+	return contract.ClassOf(err)
+}

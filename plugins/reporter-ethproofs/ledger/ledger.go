@@ -1,0 +1,304 @@
+// Package ledger remembers what was said to EthProofs of which block, so that no
+// earlier phase follows a later one and an answer of 409 can be judged, across
+// restarts and reorgs.
+//
+// It is a bbolt file:
+//
+//	targets/
+//	  <target>/             one bucket per Target, named by its String
+//	    blocks/             number (8 bytes, big-endian) -> Entry as JSON
+//	    open/               number -> time (unix s, 8 bytes) of a block that is announced and not proved
+//	versions/
+//	  <url>#<cluster>       -> the cluster version that was last seen there (8 bytes)
+//
+// One process at a time has the file open. Its methods may be called
+// concurrently; every change is on disk when the call returns.
+package ledger
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Target is where blocks are announced: EthProofs keeps one row per block and
+// cluster version.
+type Target struct {
+	URL     string
+	Cluster int
+	Version int64
+}
+
+func (t Target) String() string { return fmt.Sprintf("%s#%d@%d", t.URL, t.Cluster, t.Version) }
+
+// Entry is what was said of one block number to one target.
+type Entry struct {
+	// Reached is the highest phase that was sent, whether or not the answer
+	// arrived. Acknowledged is the highest that was answered with 200.
+	Reached      ethproofs.Phase `json:"reached"`
+	Acknowledged ethproofs.Phase `json:"acknowledged"`
+	Hash         contract.Hash   `json:"hash"` // of the block that was sent last
+	// Sent are the hashes whose proof was sent and may have been stored.
+	Sent []contract.Hash `json:"sent,omitempty"`
+	// Accepted is the hash whose proof the server has.
+	Accepted    *contract.Hash `json:"accepted,omitempty"`
+	ProofID     int64          `json:"proof_id,omitempty"` // 0 for not known
+	Confirmed   bool           `json:"confirmed,omitempty"`
+	Failed      bool           `json:"failed,omitempty"` // given up by the pipeline
+	AnnouncedAt time.Time      `json:"announced_at"`
+	UpdatedAt   time.Time      `json:"updated_at"`
+}
+
+// IsOpen reports whether the block is announced, so that its proof is owed.
+func (e Entry) IsOpen() bool {
+	return e.Accepted == nil && !e.Failed && e.Acknowledged != 0
+}
+
+// MarkSent records that a phase of a hash is about to be sent.
+func (e *Entry) MarkSent(phase ethproofs.Phase, hash contract.Hash) {
+	e.Reached, e.Hash, e.Failed = max(e.Reached, phase), hash, false
+	if phase == ethproofs.Proved && !slices.Contains(e.Sent, hash) {
+		e.Sent = append(e.Sent, hash)
+	}
+}
+
+// MarkRefused records that the server certainly did not store the proof of the
+// hash.
+func (e *Entry) MarkRefused(hash contract.Hash) {
+	e.Sent = slices.DeleteFunc(e.Sent, func(h contract.Hash) bool { return h == hash })
+}
+
+// MarkAcknowledged records an answer of 200 with its proof_id.
+func (e *Entry) MarkAcknowledged(phase ethproofs.Phase, hash contract.Hash, proofID int64, now time.Time) {
+	if e.Acknowledged == 0 {
+		e.AnnouncedAt = now
+	}
+	e.Acknowledged = max(e.Acknowledged, phase)
+	if proofID != 0 {
+		e.ProofID = proofID
+	}
+	if phase == ethproofs.Proved {
+		e.Accepted = &hash
+	}
+}
+
+// Ledger is an open ledger file.
+type Ledger struct {
+	db  *bbolt.DB
+	now func() time.Time
+}
+
+var (
+	targetsBucket  = []byte("targets")
+	blocksBucket   = []byte("blocks")
+	openBucket     = []byte("open")
+	versionsBucket = []byte("versions")
+)
+
+// Open opens or creates the file. Another process that holds it is waited for,
+// 10 s at most.
+func Open(path string) (*Ledger, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 10 * time.Second, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("the ledger %s is in use by another process", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the ledger %s cannot be opened: %w", path, err)
+	}
+	return &Ledger{db: db, now: time.Now}, nil
+}
+
+// Close closes the file.
+func (l *Ledger) Close() error { return l.db.Close() }
+
+// Entry returns what is known of a number, the zero Entry for nothing.
+func (l *Ledger) Entry(target Target, number uint64) (Entry, error) {
+	var entry Entry
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		blocks, _ := buckets(tx, target)
+		if blocks == nil {
+			return nil
+		}
+		return decode(blocks.Get(key(number)), &entry)
+	})
+	if err != nil {
+		return Entry{}, fmt.Errorf("the ledger's entry of block %d: %w", number, err)
+	}
+	return entry, nil
+}
+
+// Update changes the entry of a number in one transaction and returns the new
+// one.
+func (l *Ledger) Update(target Target, number uint64, change func(*Entry)) (Entry, error) {
+	var entry Entry
+	err := l.db.Update(func(tx *bbolt.Tx) error {
+		entry = Entry{}
+		blocks, open, err := createBuckets(tx, target)
+		if err != nil {
+			return err
+		}
+		if err := decode(blocks.Get(key(number)), &entry); err != nil {
+			return err
+		}
+		change(&entry)
+		entry.UpdatedAt = l.now().UTC()
+		encoded, err := json.Marshal(entry)
+		if err != nil {
+			return err
+		}
+		if err := blocks.Put(key(number), encoded); err != nil {
+			return err
+		}
+		if !entry.IsOpen() {
+			return open.Delete(key(number))
+		}
+		return open.Put(key(number), key(uint64(entry.AnnouncedAt.Unix())))
+	})
+	if err != nil {
+		return Entry{}, fmt.Errorf("the ledger's entry of block %d: %w", number, err)
+	}
+	return entry, nil
+}
+
+// OpenBlock is a block that is announced and not proved.
+type OpenBlock struct {
+	Number uint64
+	Since  time.Time // of the first acknowledged announcement
+}
+
+// OpenBlocks returns the blocks of a target that were announced before the time
+// and are not proved, in the order of their numbers.
+func (l *Ledger) OpenBlocks(target Target, before time.Time) ([]OpenBlock, error) {
+	var found []OpenBlock
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		_, open := buckets(tx, target)
+		if open == nil {
+			return nil
+		}
+		return open.ForEach(func(number, since []byte) error {
+			at := time.Unix(int64(binary.BigEndian.Uint64(since)), 0)
+			if at.Before(before) {
+				found = append(found, OpenBlock{binary.BigEndian.Uint64(number), at})
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the ledger's open blocks: %w", err)
+	}
+	return found, nil
+}
+
+// Version returns the cluster version that SetVersion stored, 0 for none.
+func (l *Ledger) Version(url string, cluster int) (int64, error) {
+	var version int64
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		if bucket := tx.Bucket(versionsBucket); bucket != nil {
+			if value := bucket.Get(versionKey(url, cluster)); len(value) == 8 {
+				version = int64(binary.BigEndian.Uint64(value))
+			}
+		}
+		return nil
+	})
+	return version, err
+}
+
+// SetVersion stores the version that a cluster has now.
+func (l *Ledger) SetVersion(url string, cluster int, version int64) error {
+	return l.db.Update(func(tx *bbolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists(versionsBucket)
+		if err != nil {
+			return err
+		}
+		return bucket.Put(versionKey(url, cluster), key(uint64(version)))
+	})
+}
+
+// Prune forgets settled entries of all targets that were last changed before the
+// time, and returns how many. Open ones are kept.
+func (l *Ledger) Prune(before time.Time) (int, error) {
+	removed := 0
+	err := l.db.Update(func(tx *bbolt.Tx) error {
+		removed = 0
+		targets := tx.Bucket(targetsBucket)
+		if targets == nil {
+			return nil
+		}
+		return targets.ForEachBucket(func(name []byte) error {
+			blocks := targets.Bucket(name).Bucket(blocksBucket)
+			var old [][]byte
+			err := blocks.ForEach(func(number, value []byte) error {
+				var entry Entry
+				if err := decode(value, &entry); err != nil {
+					return fmt.Errorf("block %d: %w", binary.BigEndian.Uint64(number), err)
+				}
+				if !entry.IsOpen() && entry.UpdatedAt.Before(before) {
+					old = append(old, slices.Clone(number))
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			for _, number := range old {
+				if err := blocks.Delete(number); err != nil {
+					return err
+				}
+			}
+			removed += len(old)
+			return nil
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("pruning the ledger: %w", err)
+	}
+	return removed, nil
+}
+
+func buckets(tx *bbolt.Tx, target Target) (blocks, open *bbolt.Bucket) {
+	targets := tx.Bucket(targetsBucket)
+	if targets == nil {
+		return nil, nil
+	}
+	bucket := targets.Bucket([]byte(target.String()))
+	if bucket == nil {
+		return nil, nil
+	}
+	return bucket.Bucket(blocksBucket), bucket.Bucket(openBucket)
+}
+
+func createBuckets(tx *bbolt.Tx, target Target) (blocks, open *bbolt.Bucket, err error) {
+	targets, err := tx.CreateBucketIfNotExists(targetsBucket)
+	if err != nil {
+		return nil, nil, err
+	}
+	bucket, err := targets.CreateBucketIfNotExists([]byte(target.String()))
+	if err != nil {
+		return nil, nil, err
+	}
+	if blocks, err = bucket.CreateBucketIfNotExists(blocksBucket); err != nil {
+		return nil, nil, err
+	}
+	open, err = bucket.CreateBucketIfNotExists(openBucket)
+	return blocks, open, err
+}
+
+func key(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+
+func versionKey(url string, cluster int) []byte { return fmt.Appendf(nil, "%s#%d", url, cluster) }
+
+func decode(value []byte, entry *Entry) error {
+	if value == nil {
+		return nil
+	}
+	return json.Unmarshal(value, entry)
+}
