@@ -70,7 +70,10 @@ func (c *Courier) send(ctx context.Context, l *letter, phase ethproofs.Phase, bo
 	if _, err := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) { e.MarkSent(phase, l.block.Hash) }); err != nil {
 		return 0, ledgerFault(err)
 	}
+	began := time.Now()
 	proofID, err := c.client.Send(ctx, phase, body)
+	c.options.Log.Debug("asked EthProofs", "block", l.block.Number, "phase", phase.String(), "bytes", len(body),
+		"took", time.Since(began).Round(time.Millisecond), "proof_id", proofID, "error", err)
 	if e, ok := errors.AsType[*ethproofs.StatusError](err); ok && e.Status == 429 {
 		c.pace.Hold(e.RetryAfter)
 	}

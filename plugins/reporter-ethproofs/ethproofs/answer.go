@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -31,13 +32,16 @@ func (c *Client) statusError(request string, response *http.Response) *StatusErr
 	content, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	e := &StatusError{Request: request, Status: response.StatusCode, Text: c.excerpt(content), Empty: len(content) == 0}
 	if location, err := response.Location(); err == nil {
-		e.Location = location.Redacted()
+		e.Location = c.blot(printable(location))
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
 		e.RetryAfter = retryAfter(response.Header, time.Now())
 	}
 	return e
 }
+
+// printable is the part of a URL that may be printed.
+func printable(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
 
 // retryAfter reads Retry-After in both of its forms (RFC 9110, 10.2.3). Without
 // a readable one it is a minute, the server's window; it is never under a second

@@ -112,18 +112,18 @@ func (c *Client) Download(ctx context.Context, proofID, limit int64) ([]byte, er
 	}
 	object, err := c.request(ctx, http.MethodGet, location.String(), false, nil)
 	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", location.Redacted(), err)
+		return nil, fmt.Errorf("GET %s: %w", printable(location), err)
 	}
 	defer object.Body.Close()
 	if object.StatusCode >= 400 && object.StatusCode < 500 {
-		return nil, fmt.Errorf("%w: %w", ErrNoDownload, c.statusError("GET "+location.Redacted(), object))
+		return nil, fmt.Errorf("%w: %w", ErrNoDownload, c.statusError("GET "+printable(location), object))
 	}
 	if object.StatusCode != http.StatusOK {
-		return nil, c.statusError("GET "+location.Redacted(), object)
+		return nil, c.statusError("GET "+printable(location), object)
 	}
 	content, err := io.ReadAll(io.LimitReader(object.Body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", location.Redacted(), err)
+		return nil, fmt.Errorf("GET %s: %w", printable(location), err)
 	}
 	return content, nil
 }
@@ -168,13 +168,18 @@ func (c *Client) request(ctx context.Context, method, address string, withKey bo
 	return response, err
 }
 
+// blot removes the key from a text of the server.
+func (c *Client) blot(text string) string {
+	if c.key == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, c.key, "[key]")
+}
+
 // excerpt makes a server's text fit for a log line: one line, at most 300
 // characters, without the key.
 func (c *Client) excerpt(content []byte) string {
-	text := string(content)
-	if c.key != "" {
-		text = strings.ReplaceAll(text, c.key, "[key]")
-	}
+	text := c.blot(string(content))
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
 	if runes := []rune(text); len(runes) > 300 {
 		text = string(runes[:300]) + "…"

@@ -1,0 +1,235 @@
+package ethproofs
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestParseURL(t *testing.T) {
+	for raw, want := range map[string]string{
+		"https://ethproofs.org":                          Production,
+		"https://ethproofs.org/":                         Production,
+		" https://EthProofs.org/api/v0/\n":               Production,
+		"https://staging--ethproofs.netlify.app/api/v0":  "https://staging--ethproofs.netlify.app/api/v0",
+		"http://127.0.0.1:3000":                          "http://127.0.0.1:3000/api/v0",
+		"https://proxy.internal/ethproofs/production//":  "https://proxy.internal/ethproofs/production",
+		"ethproofs.org":                                  "",
+		"ftp://ethproofs.org":                            "",
+		"https://":                                       "",
+		"https:///api/v0":                                "",
+		"https://user:hunter2@ethproofs.org":             "",
+		"https://ethproofs.org/?key=hunter2":             "",
+		"https://ethproofs.org/#hunter2":                 "",
+		"https://user:hunter2@ethproofs.org:port/api/v0": "",
+	} {
+		got, err := ParseURL(raw)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v; want %q", raw, got, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: the error shows a secret: %v", raw, err)
+		}
+	}
+}
+
+func FuzzParseURL(f *testing.F) {
+	f.Add("https://ethproofs.org/api/v0/")
+	f.Add("http://[::1]:80")
+	f.Add("https://a:b@c")
+	f.Fuzz(func(t *testing.T, raw string) {
+		base, err := ParseURL(raw)
+		if err != nil {
+			return
+		}
+		again, err := ParseURL(base)
+		if err != nil || again != base {
+			t.Errorf("%q became %q, which became %q, %v", raw, base, again, err)
+		}
+		if strings.ContainsAny(base, "?#@") && !strings.Contains(raw, "%") {
+			t.Errorf("%q became %q", raw, base)
+		}
+	})
+}
+
+func TestSendsKeyInClear(t *testing.T) {
+	for base, want := range map[string]bool{
+		"https://ethproofs.org/api/v0": false, "http://ethproofs.org/api/v0": true, "http://127.0.0.1:1/api/v0": false,
+		"http://[::1]:1/api/v0": false, "http://localhost/api/v0": false, "http://10.0.0.7/api/v0": true,
+	} {
+		if got := SendsKeyInClear(base); got != want {
+			t.Errorf("%s: %t, want %t", base, got, want)
+		}
+	}
+}
+
+func TestBodies(t *testing.T) {
+	status, err := StatusBody(24000100, 1)
+	if err != nil || string(status) != `{"block_number":24000100,"cluster_id":1}` {
+		t.Errorf("status: %s, %v", status, err)
+	}
+	proved, err := ProvedBody(24000100, 1, Proof{ProvingTime: 8123, Cycles: 123456789, VerifierID: "v", Content: []byte("abcd")}, 4)
+	if err != nil || string(proved) != `{"block_number":24000100,"cluster_id":1,"proving_time":8123,"proving_cycles":123456789,"proof":"YWJjZA==","verifier_id":"v"}` {
+		t.Errorf("proved: %s, %v", proved, err)
+	}
+	proved, err = ProvedBody(0, 1, Proof{ProvingTime: 1, Content: []byte{0xfb, 0xff}}, 4)
+	if err != nil || string(proved) != `{"block_number":0,"cluster_id":1,"proving_time":1,"proof":"+/8="}` {
+		t.Errorf("proved without options: %s, %v", proved, err)
+	}
+	if _, err := ProvedBody(1, 1, Proof{ProvingTime: 1, Content: []byte("abcde")}, 4); err == nil {
+		t.Error("a proof over the limit was taken")
+	}
+	if _, err := StatusBody(1, 40000); err == nil {
+		t.Error("cluster 40000 was taken")
+	}
+}
+
+// TestLargestDefaultBody checks that the default limit keeps the request under
+// the 6 MB of the site's platform.
+func TestLargestDefaultBody(t *testing.T) {
+	body, err := ProvedBody(maxExact, MaxCluster, Proof{ProvingTime: MaxProvingTime, Cycles: maxExact, VerifierID: strings.Repeat("v", 200),
+		Content: make([]byte, MaxProofBytes)}, MaxProofBytes)
+	if err != nil || len(body) >= 6_000_000 {
+		t.Errorf("%d bytes, %v", len(body), err)
+	}
+}
+
+func TestGenuineProofIsEncodedPadded(t *testing.T) {
+	shared := os.Getenv("PROOFLINE_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "..", "..", "shared")
+	}
+	proof, err := os.ReadFile(filepath.Join(shared, "data", "zisk-proof", "ethproofs-wire.bin"))
+	if err != nil {
+		t.Skipf("the shared test data is absent: %v", err)
+	}
+	body, err := ProvedBody(1, 1, Proof{ProvingTime: 1, Content: proof}, MaxProofBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent struct{ Proof string }
+	if err := json.Unmarshal(body, &sent); err != nil {
+		t.Fatal(err)
+	}
+	// 254,624 bytes are 339,500 characters with padding.
+	if decoded, err := base64.StdEncoding.Strict().DecodeString(sent.Proof); err != nil || len(sent.Proof) != 339_500 || !slices.Equal(decoded, proof) {
+		t.Errorf("%d characters, %v", len(sent.Proof), err)
+	}
+	if err := CheckGenuine(proof); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"47": 47 * time.Second, "0": time.Second, "-5": time.Second, "999999999": time.Hour, "99999999999999999999": time.Minute,
+		"": time.Minute, "soon": time.Minute, "Sun, 22 Nov 2026 12:00:30 GMT": 30 * time.Second, "Sun, 22 Nov 2026 11:00:30 GMT": time.Second,
+	} {
+		if got := retryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
+}
+
+func TestAnswersAreMadeFitForLogs(t *testing.T) {
+	const key = "a-very-secret-key"
+	answer := func(status int, body string) error {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}))
+		defer server.Close()
+		client := NewClient(server.URL, key, "test", time.Second, nil)
+		defer client.Close()
+		_, err := client.Send(t.Context(), Queued, []byte("{}"))
+		return err
+	}
+	err := answer(400, "bad key\n\x1b[31m "+key+" "+strings.Repeat("x", 10_000))
+	if status, ok := errors.AsType[*StatusError](err); !ok || status.Status != 400 || strings.Contains(err.Error(), key) ||
+		len(err.Error()) > 500 || strings.ContainsAny(err.Error(), "\n\x1b") {
+		t.Errorf("%v", err)
+	}
+	if err := answer(200, "<html>welcome to the hotel</html>"); err == nil || !strings.Contains(err.Error(), "names no proof_id") {
+		t.Errorf("a captive portal: %v", err)
+	}
+	if err := answer(500, ""); err == nil || !strings.Contains(err.Error(), "an empty body") {
+		t.Errorf("an empty 500: %v", err)
+	}
+	client := NewClient("http://127.0.0.1:1/api/v0", key, "test", time.Second, nil)
+	if _, err := client.Clusters(t.Context()); err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "GET http://127.0.0.1:1/api/v0/clusters") {
+		t.Errorf("nobody listens: %v", err)
+	}
+}
+
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		p := NewPace(50, 5)
+		for range 105 {
+			if err := p.Wait(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took != 100*time.Minute/50 {
+			t.Errorf("105 turns took %s, want 2 minutes", took)
+		}
+
+		time.Sleep(time.Minute) // full again
+		p.Hold(30 * time.Second)
+		began = time.Now()
+		if err := p.Wait(t.Context(), true); err != nil || time.Since(began) != 30*time.Second {
+			t.Errorf("held for %s, %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestPaceServesUrgentFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPace(60, 1)
+		_ = p.Wait(t.Context(), false)
+		order := make(chan string, 4)
+		turn := func(name string, urgent bool) {
+			go func() {
+				if p.Wait(t.Context(), urgent) == nil {
+					order <- name
+				}
+			}()
+			synctest.Wait()
+		}
+		turn("status 1", false)
+		turn("status 2", false)
+		turn("proof 1", true)
+		turn("proof 2", true)
+		got := []string{<-order, <-order, <-order, <-order}
+		if want := []string{"proof 1", "proof 2", "status 1", "status 2"}; !slices.Equal(got, want) {
+			t.Errorf("served %v, want %v", got, want)
+		}
+	})
+}
+
+func TestPaceForgetsWhoGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPace(60, 1)
+		_ = p.Wait(t.Context(), false)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if err := p.Wait(ctx, true); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		began := time.Now()
+		if err := p.Wait(t.Context(), false); err != nil || time.Since(began) != 500*time.Millisecond {
+			t.Errorf("the next waited %s, %v: the turn of who gave up was not passed on", time.Since(began), err)
+		}
+	})
+}

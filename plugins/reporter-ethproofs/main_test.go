@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/schema"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("PROOFLINE_PLUGIN") != "" { // started by a conformance test as a plugin
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// decode reads a config block as the SDK does.
+func decode(t *testing.T, block string) (Config, []sdk.Finding) {
+	t.Helper()
+	s, err := schema.For[Config]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config Config
+	findings := s.Decode([]byte(block), &config)
+	if len(findings) == 0 {
+		findings = config.Validate()
+	}
+	return config, findings
+}
+
+func TestConfig(t *testing.T) {
+	for _, c := range []struct {
+		name, block string
+		dry         bool
+		says        []string // one per finding
+	}{
+		{"nothing", `{}`, true, nil},
+		{"unset variables", `{"url":"","api_key":"","cluster_id":""}`, true, nil},
+		{"all", `{"url":"https://ethproofs.org","api_key":"k","cluster_id":"1"}`, false, nil},
+		{"number", `{"url":"https://ethproofs.org/api/v0/","api_key":"k","cluster_id":2}`, false, nil},
+		{"no key, no cluster", `{"url":"https://ethproofs.org","api_key":"","cluster_id":""}`, false,
+			[]string{"/api_key: api_key is not set, but others of url, api_key and cluster_id are (set ETHPROOFS_API_KEY", "/cluster_id: cluster_id is not set"}},
+		{"no url", `{"api_key":"k","cluster_id":1}`, false, []string{"set ETHPROOFS_RPC_URL, or none of the three for a dry run"}},
+		{"dry on purpose", `{"cluster_id":1,"dry_run":true}`, true, nil},
+		{"no scheme", `{"url":"ethproofs.org","api_key":"k","cluster_id":1}`, false, []string{"must begin with https://"}},
+		{"clear", `{"url":"http://ethproofs.org","api_key":"k","cluster_id":1}`, false, []string{"warning: config/url: the key travels unencrypted"}},
+		{"cluster 0", `{"cluster_id":0}`, true, []string{"less than the minimum of 1"}},
+		{"cluster of words", `{"cluster_id":"one"}`, true, []string{"want a whole number"}},
+		{"too fast", `{"pace":60}`, true, []string{"more than the maximum of 59"}},
+	} {
+		config, findings := decode(t, c.block)
+		if len(findings) != len(c.says) {
+			t.Errorf("%s: findings %v, want %d", c.name, findings, len(c.says))
+			continue
+		}
+		for i, says := range c.says {
+			if !strings.Contains(findings[i].String(), says) {
+				t.Errorf("%s: %q does not say %q", c.name, findings[i], says)
+			}
+		}
+		if config.isDryRun() != c.dry {
+			t.Errorf("%s: dry run %t, want %t", c.name, config.isDryRun(), c.dry)
+		}
+	}
+}
+
+func TestBurstKeepsTheServersLimit(t *testing.T) {
+	for pace := 1; pace <= 59; pace++ {
+		if b := burst(pace); b < 1 || b+pace > 60 {
+			t.Errorf("pace %d has a burst of %d", pace, b)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	server := ethproofstest.Start(t)
+	for _, c := range []struct {
+		name, key string
+		cluster   int
+		url       string
+		says      string
+	}{
+		{"good", ethproofstest.AlphaKey, 1, server.URL, `info: config/cluster_id: the key is valid; cluster 1 is "alpha-01", version 1`},
+		{"wrong key", "nope", 1, server.URL, "error: config/api_key: the server refuses the key"},
+		{"unknown cluster", ethproofstest.AlphaKey, 9, server.URL, "to one of: 1 (alpha-01)"},
+		{"wrong path", ethproofstest.AlphaKey, 1, server.URL + "/nowhere", "there is no EthProofs API"},
+		{"nobody there", ethproofstest.AlphaKey, 1, "http://127.0.0.1:1", "cannot be asked"},
+	} {
+		config := Config{URL: c.url, APIKey: sdk.NewSecret(c.key), Cluster: c.cluster, Timeout: sdk.Duration(5 * time.Second)}
+		findings := config.Check(t.Context())
+		if len(findings) != 1 || !strings.Contains(findings[0].String(), c.says) || strings.Contains(findings[0].String(), ethproofstest.AlphaKey) {
+			t.Errorf("%s: %v, want one that says %q", c.name, findings, c.says)
+		}
+	}
+	if findings := (Config{}).Check(t.Context()); len(findings) != 1 || findings[0].Severity != sdk.SeverityWarning {
+		t.Errorf("dry run: %v", findings)
+	}
+}
+
+// run is one opened reporter with everything it wrote.
+type run struct {
+	t         *testing.T
+	reporter  *reporter
+	dir       string
+	logs      bytes.Buffer
+	published []string
+	before    func() // called at every publish
+}
+
+func start(t *testing.T, config Config) *run {
+	t.Helper()
+	r := &run{t: t, dir: t.TempDir(), before: func() {}}
+	state := filepath.Join(r.dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewJSONHandler(&r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	reporter, err := open(t.Context(), config, sdk.Env{Pipeline: "test", Stage: "ethproofs", StateDir: state, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.reporter = reporter
+	t.Cleanup(func() {
+		if err := reporter.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// report hands an event over as the SDK does.
+func (r *run) report(kind contract.EventKind, number uint64, proof []byte) (*sdk.Result, error) {
+	r.t.Helper()
+	event := contract.Event{ID: string(kind), Kind: kind, Time: time.Now(), Try: 1, Facts: map[string]string{},
+		Block: &contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{1}},
+		Dir:   filepath.Join(r.dir, string(kind), time.Now().Format("150405.000000000"))}
+	for _, sub := range []string{"in", "out", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(event.Dir, sub), 0o700); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if proof != nil {
+		if err := os.WriteFile(filepath.Join(event.Dir, "in", "proof.bin"), proof, 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+		event.Artifacts = []contract.Artifact{{Name: "proof.bin", Path: "in/proof.bin", Size: int64(len(proof)), SHA256: sha256.Sum256(proof), Role: contract.RoleProof}}
+		event.Facts[contract.FactProvingTimeMS] = "8123"
+	}
+	opened, err := sdk.OpenEvent(event, slog.New(slog.NewJSONHandler(&r.logs, nil)), func(w sdk.WorkEvent) error {
+		if w.Publish != nil {
+			r.before()
+			r.published = append(r.published, w.Publish.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer opened.Close()
+	return r.reporter.Report(r.t.Context(), opened)
+}
+
+func TestReportKeepsEachBodyBeforeItIsSent(t *testing.T) {
+	server := ethproofstest.Start(t)
+	config, findings := decode(t, `{"url":"`+server.URL+`","api_key":"`+ethproofstest.AlphaKey+`","cluster_id":"1"}`)
+	if len(findings) != 0 {
+		t.Fatal(findings)
+	}
+	r := start(t, config)
+	r.before = func() {
+		if sent := len(server.Writes()); sent != len(r.published) {
+			t.Errorf("%d requests were made when body %d was kept", sent, len(r.published)+1)
+		}
+	}
+	proof := bytes.Repeat([]byte("proof"), 100)
+	for _, kind := range []contract.EventKind{contract.EventQueued, contract.EventProving, contract.EventProved} {
+		var content []byte
+		if kind == contract.EventProved {
+			content = proof
+		}
+		result, err := r.report(kind, 24000100, content)
+		if err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		if result.Facts["outcome"] != "accepted" || result.Facts["proof_id"] != "1" {
+			t.Errorf("%s: facts %v", kind, result.Facts)
+		}
+	}
+	if want := []string{"queued.json", "proving.json", "24000100.json"}; !slices.Equal(r.published, want) {
+		t.Errorf("kept %v, want %v", r.published, want)
+	}
+	if row, ok := server.Proof("alpha", 1, 24000100); !ok || !bytes.Equal(server.Stored(row), proof) {
+		t.Errorf("the server's row: %+v", row)
+	}
+	if !strings.Contains(r.reporter.Note(), server.URL+" as cluster 1") || r.reporter.Health(t.Context()).State != sdk.HealthReady {
+		t.Errorf("note %q, health %v", r.reporter.Note(), r.reporter.Health(t.Context()))
+	}
+}
+
+func TestProofThatIsNotOnDiskIsNotSent(t *testing.T) {
+	server := ethproofstest.Start(t)
+	r := start(t, Config{URL: server.URL, APIKey: sdk.NewSecret(ethproofstest.AlphaKey), Cluster: 1, Pace: 50, MaxProofBytes: 10, Timeout: sdk.Duration(time.Second)})
+	if _, err := r.report(contract.EventProved, 1, nil); sdk.ClassOf(err) != sdk.ClassPermanent || !strings.Contains(err.Error(), `no artifact with the role "proof"`) {
+		t.Errorf("no artifact: %v", err)
+	}
+	if _, err := r.report(contract.EventProved, 1, make([]byte, 11)); sdk.ClassOf(err) != sdk.ClassPermanent || !strings.Contains(err.Error(), "max_proof_bytes") {
+		t.Errorf("too large: %v", err)
+	}
+	if writes := server.Writes(); len(writes) != 0 {
+		t.Errorf("sent %v", writes)
+	}
+}
+
+func TestDryRunKeepsTheExactBodies(t *testing.T) {
+	r := start(t, Config{MaxProofBytes: 100, Pace: 50})
+	if !strings.HasPrefix(r.reporter.Note(), "DRY RUN") || !strings.Contains(r.logs.String(), "nothing is sent") {
+		t.Errorf("note %q, log %s", r.reporter.Note(), r.logs.String())
+	}
+	result, err := r.report(contract.EventProved, 24000100, []byte("abcd"))
+	if err != nil || result.Facts["outcome"] != "dry run" {
+		t.Fatalf("%v, %v", result, err)
+	}
+	found, _ := filepath.Glob(filepath.Join(r.dir, "proved", "*", "out", "24000100.json"))
+	if len(found) != 1 {
+		t.Fatalf("bodies: %v", found)
+	}
+	body, err := os.ReadFile(found[0])
+	if err != nil || string(body) != `{"block_number":24000100,"cluster_id":0,"proving_time":8123,"proof":"YWJjZA=="}` {
+		t.Errorf("%s, %v", body, err)
+	}
+}
+
+// TestKeyIsNowhere makes every kind of answer happen under debug logging and
+// searches whatever the plugin wrote.
+func TestKeyIsNowhere(t *testing.T) {
+	server := ethproofstest.Start(t)
+	key := ethproofstest.AlphaKey
+	config := Config{URL: server.URL, APIKey: sdk.NewSecret(key), Cluster: 1, Pace: 50, MaxProofBytes: 1000,
+		Timeout: sdk.Duration(time.Second), GiveUp: sdk.Duration(time.Hour)}
+	var failures []error
+	var runs []*run
+	for number, status := range []int{0, 400, 401, 403, 404, 409, 413, 429, 500, 502, 302} {
+		server.Inject(func(q ethproofstest.Request) *ethproofstest.Fault {
+			if status == 0 || q.Path == "/clusters" {
+				return nil
+			}
+			return &ethproofstest.Fault{Status: status, Body: "your key " + key + " is odd",
+				Header: http.Header{"Location": {"https://elsewhere.test/" + key + "?key=" + key}, "Retry-After": {"0"}}}
+		})
+		r := start(t, config)
+		runs = append(runs, r)
+		for _, kind := range []contract.EventKind{contract.EventQueued, contract.EventProved} {
+			_, err := r.report(kind, uint64(number+1), []byte("proof"))
+			failures = append(failures, err)
+		}
+		failures = append(failures, errors.New(r.reporter.Note()), errors.New(r.reporter.Health(t.Context()).Detail))
+	}
+	marshalled, _ := json.Marshal(config)
+	failures = append(failures, errors.New(string(marshalled)))
+	for _, err := range failures {
+		if err != nil && strings.Contains(err.Error(), key) {
+			t.Errorf("the key is in %v", err)
+		}
+	}
+	files := 0
+	for _, r := range runs {
+		if r.logs.Len() == 0 || strings.Contains(r.logs.String(), key) {
+			t.Errorf("the log holds the key or nothing: %s", r.logs.String())
+		}
+		err := filepath.WalkDir(r.dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			files++
+			content, err := os.ReadFile(path)
+			if bytes.Contains(content, []byte(key)) {
+				t.Errorf("the key is in %s", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if want := len(runs) * 3; files < want { // ledger and two bodies each
+		t.Errorf("searched %d files, want at least %d", files, want)
+	}
+	if line, err := os.ReadFile("/proc/self/cmdline"); err == nil && bytes.Contains(line, []byte(key)) {
+		t.Error("the key is in the command line")
+	}
+}
+
+func TestClustersCommand(t *testing.T) {
+	server := ethproofstest.Start(t)
+	var out bytes.Buffer
+	err := listClusters(t.Context(), &out, server.URL, sdk.NewSecret(ethproofstest.AlphaKey), time.Second)
+	if want := "CLUSTER_ID  NAME      VERSION\n1           alpha-01  1\n"; err != nil || out.String() != want {
+		t.Errorf("%q, %v; want %q", out.String(), err, want)
+	}
+	if err := listClusters(t.Context(), &out, server.URL, sdk.NewSecret("nope"), time.Second); err == nil || !strings.Contains(err.Error(), "ETHPROOFS_API_KEY") {
+		t.Errorf("wrong key: %v", err)
+	}
+	if err := listClusters(t.Context(), &out, server.URL, sdk.Secret{}, time.Second); err == nil {
+		t.Error("no key: no error")
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/delivery"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ledger"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// burst is how many requests may follow each other at once. With the largest
+// pace of 59 it keeps every minute at the server's 60.
+func burst(pace int) int { return max(1, min(5, 60-pace)) }
+
+// reporter answers the host's events.
+type reporter struct {
+	courier *delivery.Courier
+	config  Config
+	url     string // of a run that is not dry
+}
+
+func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
+	options := delivery.Options{
+		Cluster:       config.Cluster,
+		GiveUp:        config.GiveUp.Std(),
+		MaxProofBytes: config.MaxProofBytes,
+		Confirm:       config.Confirm,
+		AcceptTest:    config.AcceptTestProofs,
+		Log:           env.Log,
+	}
+	if config.isDryRun() {
+		env.Log.Warn("dry run: nothing is sent to EthProofs, the request bodies are only kept")
+		return &reporter{courier: delivery.New(options, nil, nil, nil), config: config}, nil
+	}
+	url, err := ethproofs.ParseURL(config.URL)
+	if err != nil {
+		return nil, sdk.Permanent(fmt.Errorf("url: %w", err))
+	}
+	options.URL = url
+	client, err := config.client()
+	if err != nil {
+		return nil, sdk.Permanent(fmt.Errorf("url: %w", err))
+	}
+	book, err := ledger.Open(filepath.Join(env.StateDir, "ledger.db"))
+	if err != nil {
+		return nil, sdk.Environment(err, "see that no other proofline runs this pipeline; a damaged ledger may be moved away, after which answers of 409 count as conflicts")
+	}
+	pace := ethproofs.NewPace(config.Pace, burst(config.Pace))
+	return &reporter{courier: delivery.New(options, client, book, pace), config: config, url: url}, nil
+}
+
+// Report implements sdk.Reporter.
+func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, error) {
+	if event.Block == nil {
+		return nil, sdk.Permanent(fmt.Errorf("the event %s (%s) is about no block", event.ID, event.Kind))
+	}
+	facts, err := r.courier.Deliver(ctx, delivery.Event{
+		Kind:  event.Kind,
+		Block: *event.Block,
+		Time:  event.Time,
+		Facts: event.Facts,
+		Try:   event.Try,
+		Proof: func() ([]byte, error) { return r.proof(event) },
+		Keep:  func(name string, body []byte) error { return keep(event, name, body) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	event.Log.Log(ctx, levelOf(facts), "reported", "block", event.Block.Number, delivery.FactOutcome, facts[delivery.FactOutcome])
+	return &sdk.Result{Facts: facts}, nil
+}
+
+// levelOf is loud where the operator may not expect that nothing is sent.
+func levelOf(facts map[string]string) slog.Level {
+	if facts[delivery.FactOutcome] == delivery.OutcomeDryRun {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// proof reads the event's proof after its size and hash were checked.
+func (r *reporter) proof(event *sdk.Event) ([]byte, error) {
+	_, artifact, ok := event.ByRole(contract.RoleProof)
+	if !ok {
+		return nil, sdk.Permanent(fmt.Errorf("the event of block %d has no artifact with the role %q", event.Block.Number, contract.RoleProof))
+	}
+	if artifact.Size > r.config.MaxProofBytes {
+		return nil, sdk.Permanent(fmt.Errorf("block %d: the proof %s has %d bytes, over the limit of %d (max_proof_bytes)",
+			event.Block.Number, artifact.Name, artifact.Size, r.config.MaxProofBytes))
+	}
+	path, err := event.Input(artifact.Name)
+	if err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, sdk.Environment(fmt.Errorf("block %d: %w", event.Block.Number, err), "the proof must be readable until it is accepted")
+	}
+	return content, nil
+}
+
+// keep stores a request body and hands it to the host before the request is
+// made. The key is no part of it.
+func keep(event *sdk.Event, name string, body []byte) error {
+	out, err := event.Create(name)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	if _, err := out.Write(body); err != nil {
+		return err
+	}
+	artifact, err := out.Commit()
+	if err != nil {
+		return err
+	}
+	if err := event.Publish(artifact); err != nil {
+		return fmt.Errorf("block %d: handing over %s: %w", event.Block.Number, name, err)
+	}
+	return nil
+}
+
+// Note tells the operator at start where reports go.
+func (r *reporter) Note() string {
+	switch {
+	case r.courier.IsDryRun() && r.config.DryRun:
+		return "DRY RUN: dry_run is set, nothing is sent to EthProofs; the request bodies are kept in the output directory"
+	case r.courier.IsDryRun():
+		return "DRY RUN: nothing is sent to EthProofs; the request bodies are kept in the output directory (set ETHPROOFS_RPC_URL, ETHPROOFS_API_KEY and ETHPROOFS_CLUSTER_ID to report)"
+	case r.config.AcceptTestProofs:
+		return fmt.Sprintf("reports to %s as cluster %d, PROOFS OF TEST PROGRAMS INCLUDED", r.url, r.config.Cluster)
+	}
+	return fmt.Sprintf("reports to %s as cluster %d", r.url, r.config.Cluster)
+}
+
+// Health implements the SDK's optional interface.
+func (r *reporter) Health(context.Context) sdk.Health { return r.courier.Health() }
+
+// Close implements the SDK's optional interface.
+func (r *reporter) Close() error {
+	return r.courier.Close()
+}
