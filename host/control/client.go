@@ -47,8 +47,11 @@ func Dial(ctx context.Context, data string) (*Client, error) {
 // Record is what the host said of itself at its start.
 func (c *Client) Record() Record { return c.record }
 
-// Close gives the connection back.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close gives the connection back. It never fails.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
 
 // Snapshot asks for the live state.
 func (c *Client) Snapshot(ctx context.Context) (snap status.Snapshot, err error) {
@@ -80,6 +83,16 @@ func (c *Client) AddBlocks(ctx context.Context, numbers []uint64) (results []sta
 // ProveBlock queues a block whose guest input exists already.
 func (c *Client) ProveBlock(ctx context.Context, given Given) (result status.AddResult, err error) {
 	return result, c.call(ctx, http.MethodPost, "/v1/prove", given, &result)
+}
+
+// Retry queues a job that failed, was dropped or cancelled once more.
+func (c *Client) Retry(ctx context.Context, job string) error {
+	return c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/retry", struct{}{}, &struct{}{})
+}
+
+// Skip gives an unfinished job up.
+func (c *Client) Skip(ctx context.Context, job string) error {
+	return c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/skip", struct{}{}, &struct{}{})
 }
 
 func (c *Client) call(ctx context.Context, method, path string, body, into any) error {

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type host struct {
 	query Query
 	given Given
+	job   string
 	err   error
 }
 
@@ -48,6 +49,9 @@ func (h *host) ProveBlock(_ context.Context, g Given) (status.AddResult, error) 
 	h.given = g
 	return status.AddResult{Number: g.Number, Added: true}, h.err
 }
+
+func (h *host) Retry(_ context.Context, job string) error { h.job = "retry " + job; return h.err }
+func (h *host) Skip(_ context.Context, job string) error  { h.job = "skip " + job; return h.err }
 
 // start runs a server and dials it through the record, as a command does.
 func start(t *testing.T, h Handler) *Client {
@@ -78,7 +82,7 @@ func start(t *testing.T, h Handler) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -103,6 +107,17 @@ func TestCalls(t *testing.T) {
 	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin"}
 	if result, err := c.ProveBlock(ctx, given); err != nil || result.Number != 5 || !cmp.Equal(h.given, given) {
 		t.Errorf("ProveBlock: %+v, %v; the host was given %+v", result, err, h.given)
+	}
+}
+
+func TestJobCommands(t *testing.T) {
+	h := &host{}
+	c := start(t, h)
+	if err := c.Retry(t.Context(), "1-5-0a/b"); err != nil || h.job != "retry 1-5-0a/b" {
+		t.Errorf("Retry: %v, %q", err, h.job)
+	}
+	if err := c.Skip(t.Context(), "1-5-00"); err != nil || h.job != "skip 1-5-00" {
+		t.Errorf("Skip: %v, %q", err, h.job)
 	}
 }
 

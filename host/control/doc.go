@@ -11,6 +11,8 @@
 //	POST /v1/blocks            {"numbers":[…]} -> []status.AddResult
 //	GET  /v1/blocks/{number}   every job of the number: []status.Job
 //	POST /v1/prove             Given -> status.AddResult
+//	POST /v1/jobs/{job}/retry  {} -> {}
+//	POST /v1/jobs/{job}/skip   {} -> {}
 //
 // An error answers with {"error":…,"class":…,"remedy":…}; the client makes the
 // same contract.Error of it again.

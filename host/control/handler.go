@@ -22,6 +22,10 @@ type Handler interface {
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)
 	// ProveBlock queues a block whose guest input exists already.
 	ProveBlock(ctx context.Context, given Given) (status.AddResult, error)
+	// Retry queues a job that failed, was dropped or cancelled once more.
+	Retry(ctx context.Context, job string) error
+	// Skip gives an unfinished job up.
+	Skip(ctx context.Context, job string) error
 }
 
 // Query narrows a list of jobs. The zero value asks for every job.

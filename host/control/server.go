@@ -107,6 +107,12 @@ func routes(h Handler) http.Handler {
 		result, err := h.ProveBlock(r.Context(), given)
 		reply(w, result, err)
 	})
+	mux.HandleFunc("POST /v1/jobs/{job}/retry", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, struct{}{}, h.Retry(r.Context(), r.PathValue("job")))
+	})
+	mux.HandleFunc("POST /v1/jobs/{job}/skip", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, struct{}{}, h.Skip(r.Context(), r.PathValue("job")))
+	})
 	return mux
 }
 

@@ -153,7 +153,11 @@ func (h *health) judge(snap status.Snapshot) Health {
 		supervisor.ActiveTasks += len(s.Running)
 		downFor := h.downFor(s, now)
 		if s.Kind != contract.KindReporter && downFor > downGrace {
-			worse(Unhealthy, fmt.Sprintf("the %s %q is %s for %v", s.Kind, s.Name, s.State, downFor.Round(time.Second)))
+			condition := string(s.State)
+			if processUp(s) {
+				condition = "paused"
+			}
+			worse(Unhealthy, fmt.Sprintf("the %s %q is %s for %v", s.Kind, s.Name, condition, downFor.Round(time.Second)))
 		}
 		switch s.Kind {
 		case contract.KindBuilder:
@@ -191,14 +195,21 @@ func (h *health) downFor(s status.Stage, now time.Time) time.Duration {
 		if h.down == nil {
 			h.down = map[string]time.Time{}
 		}
-		since = s.Since
+		if since = s.Since; processUp(s) { // paused; since when is not known
+			since = now
+		}
 		h.down[s.Name] = since
 	}
 	return now.Sub(since)
 }
 
-// up reports whether the stage can work.
+// up reports whether the stage can work: its process is there, and the engine
+// has no reason (GPU missing, disk full, node down) to hand it nothing.
 func up(s status.Stage) bool {
+	return processUp(s) && s.Paused == ""
+}
+
+func processUp(s status.Stage) bool {
 	return s.State == status.StageReady || s.State == status.StageDegraded
 }
 
@@ -216,8 +227,11 @@ func component(s status.Stage, now time.Time) *Component {
 	if c.QueuedBlocks == nil {
 		c.QueuedBlocks = []uint64{}
 	}
-	if up(s) {
-		c.Status, c.Reason = "up", s.Paused
+	switch {
+	case up(s):
+		c.Status, c.Reason = "up", ""
+	case processUp(s):
+		c.Reason = s.Paused
 	}
 	if len(s.Running) == 0 {
 		return c

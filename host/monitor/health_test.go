@@ -141,6 +141,23 @@ func TestCrashLoopIsDown(t *testing.T) {
 	}
 }
 
+// TestPausedStageIsDown: a plugin may run well on a machine without a GPU.
+func TestPausedStageIsDown(t *testing.T) {
+	snap, now := pipeline(), start
+	snap.Stages[3].Paused = "no GPU"
+	h := &health{snapshot: func() status.Snapshot { return snap }, now: func() time.Time { return now }}
+	if code, answer := get(t, h, "/health"); code != 200 || answer["components"].(map[string]any)["prover"].(map[string]any)["reason"] != "no GPU" {
+		t.Errorf("just paused: %d %v", code, answer)
+	}
+	now = now.Add(11 * time.Second)
+	if code, answer := get(t, h, "/health"); code != 503 || answer["reason"] != `the prover "prove" is paused for 11s` {
+		t.Errorf("paused for 11 s: %d %v", code, answer["reason"])
+	}
+	if code, _ := get(t, h, "/health/ready"); code != 503 {
+		t.Errorf("a paused stage is ready: %d", code)
+	}
+}
+
 func TestProverComponentIsTheProofStage(t *testing.T) {
 	snap := pipeline()
 	h := &health{snapshot: func() status.Snapshot { return snap }, now: time.Now}

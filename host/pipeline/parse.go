@@ -64,7 +64,7 @@ func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
 	if n := oversized(top, maxDepth, &left); n != nil {
 		return fail(positionOf(n), "the file is nested too deeply or has too many values", "check the aliases (*name) for one that contains itself")
 	}
-	d.replaceVariables(top, lookup)
+	d.replaceVariables(top, "", lookup)
 	return d, top
 }
 
@@ -138,15 +138,15 @@ func oversized(n *yaml.Node, depth int, left *int) *yaml.Node {
 
 // replaceVariables replaces the variables of every scalar value below a node.
 // Aliases are left alone: what they stand for is replaced where it is written.
-func (d *document) replaceVariables(n *yaml.Node, lookup Lookup) {
+func (d *document) replaceVariables(n *yaml.Node, path string, lookup Lookup) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 1; i < len(n.Content); i += 2 {
-			d.replaceVariables(n.Content[i], lookup)
+			d.replaceVariables(n.Content[i], child(path, n.Content[i-1].Value), lookup)
 		}
 	case yaml.SequenceNode:
-		for _, c := range n.Content {
-			d.replaceVariables(c, lookup)
+		for i, c := range n.Content {
+			d.replaceVariables(c, fmt.Sprintf("%s[%d]", path, i), lookup)
 		}
 	case yaml.ScalarNode:
 		if n.ShortTag() != "!!str" || !strings.Contains(n.Value, "${") {
@@ -154,7 +154,7 @@ func (d *document) replaceVariables(n *yaml.Node, lookup Lookup) {
 		}
 		value, replaced, problems := expand(n.Value, lookup)
 		for _, p := range problems {
-			d.errorAt(n, "", p.summary, p.remedy)
+			d.errorAt(n, path, p.summary, p.remedy)
 		}
 		d.fromVar[n], d.unknown[n] = replaced, len(problems) > 0
 		n.Value = value

@@ -1,0 +1,45 @@
+export CGO_ENABLED := 0
+COMMIT   := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
+GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(COMMIT)'
+PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
+FUZZTIME ?= 10s
+
+.PHONY: help build run test race lint proto fuzz bench clean
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## bin/proofline, bin/plugins/* and their plugins.lock
+	$(GOBUILD) -o bin/ ./cmd/proofline
+	$(GOBUILD) -o bin/plugins/ $(PLUGINS:%=./plugins/%)
+	bin/proofline plugins lock bin/plugins
+
+run: build ## five blocks through the pipeline of pipeline.yaml; needs no node, GPU or account
+	bin/proofline run --blocks 5
+
+test: ## vet and all tests
+	go vet ./...
+	go test -timeout 15m ./...
+
+race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+lint: bin/tools/staticcheck ## gofmt, vet, staticcheck
+	@files=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$files" || { echo "gofmt would change:" $$files; exit 1; }
+	go vet ./...
+	bin/tools/staticcheck ./...
+
+bin/tools/staticcheck: .ci/tools/go.mod
+	go -C .ci/tools build -o $(CURDIR)/bin/tools/ honnef.co/go/tools/cmd/staticcheck
+
+proto: ## the Go code of sdk/proto
+	go -C .ci/tools run ./genproto $(CURDIR)/sdk/proto
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s)
+	@grep -rEo --include='*_test.go' '^func Fuzz\w+' cmd host plugins sdk | while IFS=: read -r file name; do \
+		echo "$$file $$name"; go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; done
+
+bench: ## every benchmark
+	go test -run '^$$' -bench . -benchmem ./...
+
+clean: ## removes bin; data and output stay
+	rm -rf bin coverage.out

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/pipeline"
+)
+
+// Options is what a command gets from the outside.
+type Options struct {
+	Stdout, Stderr io.Writer
+	LookupEnv      pipeline.Lookup
+	// Signals makes run react to SIGINT and SIGTERM.
+	Signals bool
+}
+
+// Run executes one command line, without the program's name, and returns the
+// exit code. What goes wrong is on Stderr.
+func Run(ctx context.Context, o Options, args []string) int {
+	app := App(o)
+	err := app.RunContext(ctx, append([]string{app.Name}, flagsFirst(app, args)...))
+	return report(o.Stderr, err)
+}
+
+// App builds the command line. Nothing in it touches the process; exit codes
+// and messages are Run's.
+func App(o Options) *cli.App {
+	c := commands{o}
+	app := &cli.App{
+		Name:                 "proofline",
+		Usage:                "prove Ethereum blocks on your own machines and report them to EthProofs",
+		Version:              versionText(),
+		Writer:               o.Stdout,
+		ErrWriter:            o.Stderr,
+		HideHelpCommand:      true,
+		Suggest:              true,
+		EnableBashCompletion: true,
+		ExitErrHandler:       func(*cli.Context, error) {},
+		OnUsageError:         usageError,
+		Commands: []*cli.Command{
+			c.validate(), c.init(), c.status(), c.blocks(), c.prove(), c.plugins(), c.version(),
+			{Name: "keeper", Hidden: true, SkipFlagParsing: true, Action: func(*cli.Context) error {
+				return errors.New("proofline keeper is started by the host, as a process of its own")
+			}},
+		},
+		Action: func(ctx *cli.Context) error {
+			if ctx.Args().Present() {
+				return unknownCommand(ctx.App.Commands, "proofline", ctx.Args().First())
+			}
+			return cli.ShowAppHelp(ctx)
+		},
+	}
+	prepare(app.Commands, "proofline")
+	return app
+}
+
+// commands makes the commands; each method is in the file of its name.
+type commands struct{ Options }
+
+// prepare gives every command what all have in common.
+func prepare(list []*cli.Command, parent string) {
+	for _, c := range list {
+		name := parent + " " + c.Name
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+		if len(c.Subcommands) > 0 {
+			c.Action = func(ctx *cli.Context) error {
+				if ctx.Args().Present() {
+					return unknownCommand(c.Subcommands, name, ctx.Args().First())
+				}
+				return cli.ShowSubcommandHelp(ctx)
+			}
+		}
+		prepare(c.Subcommands, name)
+	}
+}
+
+func usageError(ctx *cli.Context, err error, _ bool) error {
+	return usage("%v; see proofline %s --help", err, ctx.Command.Name)
+}
+
+func unknownCommand(list []*cli.Command, parent, name string) error {
+	if near := cli.SuggestCommand(list, name); near != "" {
+		return usage("there is no command %q. %s", parent+" "+name, near)
+	}
+	return usage("there is no command %q; see %s --help", parent+" "+name, parent)
+}
+
+// load reads a pipeline file and binds it to the plugins. An unusable file is
+// an error that holds every finding; warnings are printed.
+func (c commands) load(file string) (*pipeline.Pipeline, error) {
+	p, findings := c.check(file)
+	if err := findings.Error(); err != nil {
+		return nil, err
+	}
+	if err := findings.Write(c.Stderr); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+const defaultFile = "pipeline.yaml"
+
+// fileFlag names the pipeline file where positional arguments mean other things.
+func fileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: defaultFile, Usage: "the pipeline `FILE`"}
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+}
+
+// fileArgument returns the one positional argument, a pipeline file.
+func fileArgument(args []string) (string, error) {
+	switch len(args) {
+	case 0:
+		return defaultFile, nil
+	case 1:
+		return args[0], nil
+	}
+	return "", usage("one pipeline file is enough, got %d: %q", len(args), args)
+}
+
+// noArguments refuses positional arguments.
+func noArguments(ctx *cli.Context) error {
+	if ctx.Args().Present() {
+		return usage("unexpected argument %q", ctx.Args().First())
+	}
+	return nil
+}
+
+// isTerminal reports whether somebody is looking at the output.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// plural is "1 block", "2 blocks".
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/status"
+)
+
+// maxAdd is how many blocks one command may add; a range is easily mistyped.
+const maxAdd = 100_000
+
+var jobStates = []status.JobState{
+	status.JobWaiting, status.JobRunning, status.JobDone, status.JobFailed, status.JobDropped, status.JobCancelled,
+}
+
+func (c commands) blocks() *cli.Command {
+	return &cli.Command{
+		Name:  "blocks",
+		Usage: "the blocks of a pipeline: history, one block's way, blocks by hand",
+		Subcommands: []*cli.Command{
+			{
+				Name:  "list",
+				Usage: "blocks that are at work or finished, the newest first",
+				Flags: []cli.Flag{
+					fileFlag(), jsonFlag(),
+					&cli.StringSliceFlag{Name: "state", Usage: "only `STATE`: waiting, running, done, failed, dropped, cancelled; may be repeated"},
+					&cli.IntFlag{Name: "limit", Aliases: []string{"n"}, Value: 50, Usage: "at most `N` blocks; 0 for all"},
+				},
+				Action: c.blocksList,
+			},
+			{
+				Name:      "show",
+				Usage:     "one block's way through the stages",
+				ArgsUsage: "BLOCK",
+				Flags:     []cli.Flag{fileFlag(), jsonFlag()},
+				Action:    c.blocksShow,
+			},
+			{
+				Name:      "add",
+				Usage:     "queue blocks for the whole pipeline, whatever is selected",
+				ArgsUsage: "BLOCK|FIRST-LAST...",
+				Description: "A block that is already there is left as it is, and said so.\n" +
+					"When no host runs the pipeline, the next run takes the blocks up.",
+				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
+				Action: c.blocksAdd,
+			},
+			{
+				Name:      "retry",
+				Usage:     "queue blocks again that failed, were dropped or cancelled",
+				ArgsUsage: "BLOCK...",
+				Flags:     []cli.Flag{fileFlag()},
+				Action: func(ctx *cli.Context) error {
+					return c.blocksChange(ctx, "queued again", reached.Retry, func(j status.Job) bool {
+						return j.State.Finished() && j.State != status.JobDone
+					})
+				},
+			},
+			{
+				Name:      "skip",
+				Usage:     "give up blocks that are waiting or at work",
+				ArgsUsage: "BLOCK...",
+				Flags:     []cli.Flag{fileFlag()},
+				Action: func(ctx *cli.Context) error {
+					return c.blocksChange(ctx, "skipped", reached.Skip, func(j status.Job) bool { return !j.State.Finished() })
+				},
+			},
+		},
+	}
+}
+
+func (c commands) blocksList(ctx *cli.Context) error {
+	if err := noArguments(ctx); err != nil {
+		return err
+	}
+	query := control.Query{Limit: ctx.Int("limit")}
+	if query.Limit < 0 {
+		return usage("--limit %d is negative", query.Limit)
+	}
+	for _, text := range ctx.StringSlice("state") {
+		state := status.JobState(text)
+		if !knownState(state) {
+			return usage("%q is no state of a block: %s", text, strings.Trim(fmt.Sprint(jobStates), "[]"))
+		}
+		query.States = append(query.States, state)
+	}
+	p, err := c.reach(ctx.Context, ctx.String("file"))
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	jobs, err := p.Blocks(ctx.Context, query)
+	if err != nil {
+		return err
+	}
+	if ctx.Bool("json") {
+		return c.printJSON(append([]status.Job{}, jobs...))
+	}
+	return jobsTable(jobs, time.Now()).write(c.Stdout)
+}
+
+func knownState(state status.JobState) bool {
+	for _, s := range jobStates {
+		if s == state {
+			return true
+		}
+	}
+	return false
+}
+
+func (c commands) blocksShow(ctx *cli.Context) error {
+	if ctx.NArg() != 1 {
+		return usage("name one block by its number")
+	}
+	number, err := blockNumber(ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	p, err := c.reach(ctx.Context, ctx.String("file"))
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	jobs, err := p.ShowBlock(ctx.Context, number)
+	if err != nil {
+		return err
+	}
+	if ctx.Bool("json") {
+		return c.printJSON(append([]status.Job{}, jobs...))
+	}
+	if len(jobs) == 0 {
+		return fmt.Errorf("block %d is not known to this pipeline; proofline blocks add %[1]d queues it", number)
+	}
+	for _, j := range jobs {
+		if err := writeJob(c.Stdout, j, time.Now(), c.paint()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c commands) blocksAdd(ctx *cli.Context) error {
+	numbers, err := blockNumbers(ctx.Args().Slice())
+	if err != nil {
+		return err
+	}
+	p, err := c.reach(ctx.Context, ctx.String("file"))
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	results, err := p.AddBlocks(ctx.Context, numbers)
+	if err != nil {
+		return err
+	}
+	if ctx.Bool("json") {
+		return c.printJSON(results)
+	}
+	for _, r := range results {
+		if _, err := fmt.Fprintf(c.Stdout, "%d: %s\n", r.Number, r.Word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blocksChange does something to every job of the named blocks that fits.
+func (c commands) blocksChange(ctx *cli.Context, done string, change func(reached, context.Context, string) error, fits func(status.Job) bool) error {
+	numbers, err := blockNumbers(ctx.Args().Slice())
+	if err != nil {
+		return err
+	}
+	p, err := c.reach(ctx.Context, ctx.String("file"))
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	var failed error
+	for _, n := range numbers {
+		jobs, err := p.ShowBlock(ctx.Context, n)
+		if err != nil {
+			return err
+		}
+		words := []string{}
+		for _, j := range jobs {
+			if !fits(j) {
+				words = append(words, "left alone: "+outcome(j))
+				continue
+			}
+			if err := change(p, ctx.Context, j.ID); err != nil {
+				return fmt.Errorf("block %d: %w", n, err)
+			}
+			words = []string{done}
+			break
+		}
+		if len(jobs) == 0 {
+			words = []string{"not known to this pipeline"}
+		}
+		if words[0] != done {
+			failed = told{fmt.Errorf("block %d: %s", n, words[0])}
+		}
+		fmt.Fprintf(c.Stdout, "%d: %s\n", n, strings.Join(words, "; "))
+	}
+	return failed
+}
+
+// blockNumber reads a block number, decimal or 0x hexadecimal, with digits
+// grouped by commas or underscores as they are often copied.
+func blockNumber(text string) (uint64, error) {
+	plain := strings.NewReplacer(",", "", "_", "").Replace(text)
+	base := 10
+	if digits, hex := strings.CutPrefix(plain, "0x"); hex {
+		plain, base = digits, 16
+	}
+	n, err := strconv.ParseUint(plain, base, 64)
+	if err != nil {
+		return 0, usage("%q is no block number", text)
+	}
+	return n, nil
+}
+
+// blockNumbers reads numbers and ranges "first-last", without repetitions.
+func blockNumbers(args []string) (numbers []uint64, err error) {
+	if len(args) == 0 {
+		return nil, usage("name the blocks: numbers, or ranges like 24000000-24000100")
+	}
+	seen := map[uint64]bool{}
+	for _, arg := range args {
+		from, to, isRange := strings.Cut(arg, "-")
+		first, err := blockNumber(from)
+		if err != nil {
+			return nil, err
+		}
+		last := first
+		if isRange {
+			if last, err = blockNumber(to); err != nil {
+				return nil, err
+			}
+		}
+		if last < first || last-first >= maxAdd {
+			return nil, usage("%q is no range of at most %d blocks", arg, maxAdd)
+		}
+		for i := range last - first + 1 {
+			if n := first + i; !seen[n] {
+				seen[n] = true
+				numbers = append(numbers, n)
+			}
+		}
+	}
+	if len(numbers) > maxAdd {
+		return nil, usage("%d blocks at once are more than %d", len(numbers), maxAdd)
+	}
+	return numbers, nil
+}

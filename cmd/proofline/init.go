@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) init() *cli.Command {
+	return &cli.Command{
+		Name:      "init",
+		Usage:     "write a commented pipeline file",
+		ArgsUsage: "PRESET",
+		Description: "Presets:\n" +
+			"  zisk          every 100th mainnet block, proved with ZisK on this machine\n" +
+			"  zisk-cluster  the same, proved by a ZisK coordinator and its workers\n" +
+			"  execute       re-execution on the CPU, no proof",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: defaultFile, Usage: "the `FILE` to write; - for standard output"},
+			&cli.BoolFlag{Name: "force", Usage: "overwrite an existing file"},
+		},
+		Action: func(ctx *cli.Context) error {
+			if ctx.NArg() != 1 {
+				return usage("name one preset: %s", strings.Join(pipeline.Presets(), ", "))
+			}
+			text, err := pipeline.Preset(ctx.Args().First())
+			if err != nil {
+				return usage("%v", err)
+			}
+			file := ctx.String("file")
+			if file == "-" {
+				_, err := c.Stdout.Write(text)
+				return err
+			}
+			if err := writeNew(file, text, ctx.Bool("force")); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.Stderr, "wrote %s; its first lines say what to export, proofline doctor %[1]s what is missing\n", file)
+			return err
+		},
+	}
+}
+
+// writeNew writes a file; an existing one only when forced to.
+func writeNew(file string, text []byte, force bool) error {
+	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(file, mode, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return contract.Environment(fmt.Errorf("%s exists already", file), "--force overwrites it, --file writes another one")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) prove() *cli.Command {
+	return &cli.Command{
+		Name:      "prove",
+		Usage:     "prove a block whose guest input already exists",
+		ArgsUsage: "BLOCK [FILE]",
+		Description: "The file is copied; the stages before the provers are skipped.\n" +
+			"When no host runs the pipeline, the next run takes the block up.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "input", Usage: "the guest `INPUT` (required), as the pipeline's builder would make it"},
+			&cli.StringFlag{Name: "hash", Usage: "the block's `HASH`; without it the source is asked"},
+			jsonFlag(),
+		},
+		Action: func(ctx *cli.Context) error {
+			if ctx.NArg() == 0 {
+				return usage("name the block by its number")
+			}
+			number, err := blockNumber(ctx.Args().First())
+			if err != nil {
+				return err
+			}
+			file, err := fileArgument(ctx.Args().Tail())
+			if err != nil {
+				return err
+			}
+			given := control.Given{Number: number}
+			if text := ctx.String("hash"); text != "" {
+				hash, err := contract.ParseHash(text)
+				if err != nil {
+					return usage("%v", err)
+				}
+				given.Hash = &hash
+			}
+			if given.Input, err = inputFile(ctx.String("input")); err != nil {
+				return err
+			}
+			p, err := c.reach(ctx.Context, file)
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			result, err := p.ProveBlock(ctx.Context, given)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("json") {
+				return c.printJSON(result)
+			}
+			_, err = fmt.Fprintf(c.Stdout, "%d: %s\n", result.Number, result.Word)
+			return err
+		},
+	}
+}
+
+// inputFile makes the path absolute, for the host has another working
+// directory, and refuses what cannot be a guest input before anybody is asked.
+func inputFile(path string) (string, error) {
+	if path == "" {
+		return "", usage("--input is missing: the file with the guest input")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", usage("--input: %v", err)
+	case !info.Mode().IsRegular():
+		return "", usage("--input: %s is no file", path)
+	case info.Size() == 0:
+		return "", usage("--input: %s is empty", path)
+	}
+	return filepath.Abs(path)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) validate() *cli.Command {
+	return &cli.Command{
+		Name:      "validate",
+		Usage:     "check a pipeline file and say everything that is wrong with it",
+		ArgsUsage: "[FILE]",
+		Description: "Reads the file and the schemas of its plugins; starts and contacts nothing.\n" +
+			"Exit code 1 when there is an error. proofline doctor checks the machine too.",
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(ctx *cli.Context) error {
+			file, err := fileArgument(ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			_, findings := c.check(file)
+			if ctx.Bool("json") {
+				err = c.printJSON(struct {
+					File     string            `json:"file"`
+					Valid    bool              `json:"valid"`
+					Findings pipeline.Findings `json:"findings"`
+				}{file, !findings.Failed(), append(pipeline.Findings{}, findings...)})
+			} else {
+				err = findings.Write(c.Stdout)
+			}
+			if err != nil {
+				return err
+			}
+			if findings.Failed() {
+				return told{fmt.Errorf("%s is not valid: %s", file, count(findings))}
+			}
+			return nil
+		},
+	}
+}
+
+// check reads a pipeline file and binds it to the plugins that are installed.
+func (c commands) check(file string) (*pipeline.Pipeline, pipeline.Findings) {
+	p, findings := pipeline.Load(file, c.LookupEnv)
+	if p != nil {
+		plugins := catalog.Open(p.Plugins.Dirs)
+		findings = append(findings, pipeline.Bind(p, func(name string) (contract.Manifest, error) {
+			binary, err := plugins.Find(name)
+			return binary.Manifest, err
+		})...)
+		findings.Sort()
+	}
+	return p, findings
+}
+
+// printJSON prints a value for programs, and people who look over their
+// shoulder.
+func (c commands) printJSON(v any) error {
+	e := json.NewEncoder(c.Stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// writeSnapshot prints the live state for people.
+func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
+	now := snap.Time
+	state := fmt.Sprintf("running, pid %d, up %s", snap.PID, span(now.Sub(snap.Started)))
+	switch {
+	case snap.PID == 0:
+		state = "not running"
+	case snap.Stopping:
+		state = fmt.Sprintf("stopping, pid %d", snap.PID)
+	}
+	head := ""
+	if snap.Head > 0 {
+		head = fmt.Sprintf(", head %d", snap.Head)
+	}
+	fmt.Fprintf(w, "%s: %s%s\n", paint.bold(snap.Pipeline), state, head)
+	if snap.Trouble != "" {
+		fmt.Fprintln(w, paint.bad(snap.Trouble))
+	}
+	counts := []string{fmt.Sprintf("%d active", snap.Counts.Active)}
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{snap.Counts.Done, "done"}, {snap.Counts.Failed, "failed"}, {snap.Counts.Dropped, "dropped"}, {snap.Counts.Cancelled, "cancelled"}} {
+		if c.n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.word))
+		}
+	}
+	fmt.Fprintf(w, "blocks: %s\n", strings.Join(counts, ", "))
+
+	if len(snap.Stages) > 0 {
+		fmt.Fprintln(w)
+		if err := writeStages(w, snap.Stages, now, paint); err != nil {
+			return err
+		}
+	}
+	if len(snap.Jobs) > 0 {
+		fmt.Fprintln(w)
+		t := newTable("WAITING", "HASH", "STAGE", "STATE", "FOR")
+		const most = 20
+		for _, j := range snap.Jobs[:min(most, len(snap.Jobs))] {
+			t.add(fmt.Sprint(j.Block.Number), shortHash(j.Block.Hash), orDash(j.Stage), waiting(j, now), span(now.Sub(j.Created)))
+		}
+		if err := t.write(w); err != nil {
+			return err
+		}
+		if more := len(snap.Jobs) - most; more > 0 {
+			fmt.Fprintf(w, "and %d more\n", more)
+		}
+	}
+	if len(snap.Recent) > 0 {
+		fmt.Fprintln(w)
+		return jobsTable(snap.Recent[:min(10, len(snap.Recent))], now).write(w)
+	}
+	return nil
+}
+
+func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painter) error {
+	t := newTable("STAGE", "KIND", "PLUGIN", "PID", "STATE", "QUEUE", "DONE", "FAILED", "RUNNING")
+	for _, s := range stages {
+		pid := dash
+		if s.PID > 0 {
+			pid = fmt.Sprint(s.PID)
+		}
+		state := string(s.State)
+		if s.Restarts > 0 {
+			state += fmt.Sprintf(" (%s)", plural(s.Restarts, "restart"))
+		}
+		var running []string
+		for _, a := range s.Running {
+			running = append(running, attempt(a, now))
+		}
+		t.add(s.Name, string(s.Kind), strings.TrimSpace(s.Plugin+" "+s.Version), pid, state,
+			fmt.Sprint(len(s.Queue)), fmt.Sprint(s.Processed), fmt.Sprint(s.Failed), orDash(strings.Join(running, "; ")))
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	for _, s := range stages {
+		for _, line := range []struct{ text, painted string }{
+			{s.Note, clip(s.Note, 200)}, {s.Paused, paint.bad("paused: " + clip(s.Paused, 400))}, {s.Error, paint.bad(clip(s.Error, 400))},
+		} {
+			if line.text != "" {
+				fmt.Fprintf(w, "  %s: %s\n", s.Name, line.painted)
+			}
+		}
+	}
+	return nil
+}
+
+// attempt is "24647100 GENERATING_PROOFS 42% 1m03s".
+func attempt(a status.Attempt, now time.Time) string {
+	parts := []string{fmt.Sprint(a.Number)}
+	if a.Attempt > 1 {
+		parts = append(parts, fmt.Sprintf("try %d", a.Attempt))
+	}
+	if a.Phase != "" {
+		parts = append(parts, a.Phase)
+	}
+	if a.Fraction > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f%%", 100*min(a.Fraction, 1)))
+	}
+	parts = append(parts, span(now.Sub(a.Since)))
+	if a.Stuck {
+		parts = append(parts, "STUCK?")
+	}
+	return strings.Join(parts, " ")
+}
+
+func waiting(j status.Job, now time.Time) string {
+	if wait := j.NotBefore.Sub(now); j.State == status.JobWaiting && !j.NotBefore.IsZero() && wait > 0 {
+		return "again in " + span(wait)
+	}
+	return string(j.State)
+}
+
+// jobsTable lists jobs: what a block is, how large its files are, how long it
+// spent in each stage, and what came of it.
+func jobsTable(jobs []status.Job, now time.Time) *table {
+	var stages []string // of all jobs, in pipeline order
+	for _, j := range jobs {
+		at := 0
+		for _, s := range j.Stages {
+			if s.Kind == contract.KindReporter {
+				continue
+			}
+			if i := slices.Index(stages, s.Stage); i >= 0 {
+				at = i + 1
+				continue
+			}
+			stages = slices.Insert(stages, at, s.Stage)
+			at++
+		}
+	}
+	head := []string{"BLOCK", "HASH", "TXS", "GAS", "WITNESS", "INPUT"}
+	for _, s := range stages {
+		head = append(head, strings.ToUpper(s))
+	}
+	t := newTable(append(head, "OUTCOME")...)
+	for _, j := range jobs {
+		row := []string{fmt.Sprint(j.Block.Number), shortHash(j.Block.Hash), blockFact(j, contract.FactTxCount, uint64(j.Block.TxCount)),
+			blockFact(j, contract.FactGasUsed, j.Block.GasUsed), artifactSize(j, contract.ArtifactWitness), artifactSize(j, contract.ArtifactInput)}
+		for _, name := range stages {
+			cell := dash
+			if i := slices.IndexFunc(j.Stages, func(s status.JobStage) bool { return s.Stage == name }); i >= 0 && !j.Stages[i].Ended.IsZero() {
+				cell = span(j.Stages[i].Duration())
+			}
+			row = append(row, cell)
+		}
+		t.add(append(row, outcome(j))...)
+	}
+	return t
+}
+
+// blockFact is a property of the block: what a stage reported, else what the
+// source said when it named the block.
+func blockFact(j status.Job, name string, known uint64) string {
+	for _, s := range j.Stages {
+		if v := s.Facts[name]; v != "" {
+			return v
+		}
+	}
+	if known == 0 && j.Block.Time.IsZero() {
+		return dash
+	}
+	return fmt.Sprint(known)
+}
+
+// artifactSize is the size of the newest artifact of that name.
+func artifactSize(j status.Job, name string) string {
+	text := dash
+	for _, s := range j.Stages {
+		for _, a := range s.Outputs {
+			if a.Name == name {
+				text = size(a.Size)
+			}
+		}
+	}
+	return text
+}
+
+func outcome(j status.Job) string {
+	text := string(j.State)
+	switch {
+	case j.Reason != "":
+		text += ": " + clip(j.Reason, 100)
+	case !j.State.Finished() && j.Stage != "":
+		text += " at " + j.Stage
+	}
+	if failed := slices.IndexFunc(j.Reports, func(r status.Report) bool { return r.State == "rejected" || r.State == "expired" }); failed >= 0 {
+		r := j.Reports[failed]
+		text += fmt.Sprintf("; %s of %s %s", r.Kind, r.Reporter, r.State)
+	}
+	return text
+}
+
+// writeJob prints one job's waterfall.
+func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
+	fmt.Fprintf(w, "%s %s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), j.Block.Hash)
+	fmt.Fprintf(w, "  job %s, %s %s", j.ID, j.Origin, j.Created.Local().Format(time.DateTime))
+	if !j.Finished.IsZero() {
+		fmt.Fprintf(w, ", %s after %s", j.State, span(j.Finished.Sub(j.Created)))
+	} else {
+		fmt.Fprintf(w, ", %s", waiting(j, now))
+		if j.Stage != "" {
+			fmt.Fprintf(w, " at %s", j.Stage)
+		}
+	}
+	if j.Announced != "" {
+		fmt.Fprintf(w, ", announced as %s", j.Announced)
+	}
+	fmt.Fprintln(w)
+	if j.Reason != "" {
+		fmt.Fprintf(w, "  %s\n", paint.bad(clip(j.Reason, 1000)))
+	}
+	t := newTable("  STAGE", "STATE", "TRIES", "BEGAN", "TOOK", "WORK", "OUTPUT")
+	for _, s := range j.Stages {
+		began, took, work := dash, dash, dash
+		if !s.Started.IsZero() {
+			began = "+" + span(s.Started.Sub(j.Created))
+		}
+		if s.Duration() > 0 {
+			took = span(s.Duration())
+		}
+		if s.WorkTime > 0 {
+			work = span(s.WorkTime)
+		}
+		var outputs []string
+		for _, a := range s.Outputs {
+			outputs = append(outputs, fmt.Sprintf("%s %s", a.Name, size(a.Size)))
+		}
+		t.add("  "+s.Stage, s.State, fmt.Sprint(s.Attempt), began, took, work, orDash(strings.Join(outputs, ", ")))
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	for _, s := range j.Stages {
+		if s.Error != "" {
+			fmt.Fprintf(w, "  %s: %s\n", s.Stage, paint.bad(clip(s.Error, 1000)))
+		}
+	}
+	if len(j.Reports) == 0 {
+		return nil
+	}
+	t = newTable("  REPORT", "TO", "STATE", "TRIES", "AT", "")
+	for _, r := range j.Reports {
+		at := dash
+		if !r.At.IsZero() {
+			at = r.At.Local().Format(time.DateTime)
+		}
+		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, clip(r.Error, 200))
+	}
+	return t.write(w)
+}
+
+func shortHash(h contract.Hash) string {
+	if h.IsZero() {
+		return dash
+	}
+	return "0x" + h.Short()
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return dash
+	}
+	return text
+}
+
+// painter colours text on a terminal; the zero value leaves it alone.
+type painter bool
+
+// paint is for a terminal unless NO_COLOR is set (no-color.org).
+func (c commands) paint() painter {
+	unwanted, _ := c.LookupEnv("NO_COLOR")
+	return painter(isTerminal(c.Stdout) && unwanted == "")
+}
+
+func (p painter) bold(text string) string { return p.wrap("1", text) }
+func (p painter) bad(text string) string  { return p.wrap("31", text) }
+
+func (p painter) wrap(code, text string) string {
+	if !p {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
