@@ -1,0 +1,46 @@
+package job
+
+import (
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Change is everything that one transaction writes. Either all of it is on disk
+// or nothing.
+type Change struct {
+	Jobs     []*Job   // written whole
+	Events   []Event  // appended to their reporters' outboxes, in this order
+	Cursor   *Cursor  // of the source
+	Unsend   []string // jobs whose events that were never tried are removed
+	Requests []uint64 // requests that are dealt with
+}
+
+// Cursor is how far a source has been read.
+type Cursor struct {
+	Stage   string    `json:"stage"`
+	Cursor  []byte    `json:"cursor"`
+	Head    uint64    `json:"head"`
+	Updated time.Time `json:"updated"`
+	// Selection is the selection that the cursor was read with, as JSON. Another
+	// one starts at the head again.
+	Selection string `json:"selection"`
+}
+
+// Request is what the operator asked for while no host was running.
+type Request struct {
+	ID     uint64         `json:"id"`
+	Number uint64         `json:"number"`
+	Hash   *contract.Hash `json:"hash,omitempty"`
+	Input  string         `json:"input,omitempty"` // path of a given guest input, relative to the data directory
+	At     time.Time      `json:"at"`
+}
+
+// Run is one life of the host.
+type Run struct {
+	ID      string    `json:"id"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Stopped time.Time `json:"stopped,omitzero"` // zero after a crash
+	Version string    `json:"version"`
+}
