@@ -1,0 +1,228 @@
+package artifact
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Store is the artifact store of one pipeline. Methods for different attempts
+// may be called concurrently.
+type Store struct {
+	data   string // absolute
+	output string // absolute
+}
+
+// Open creates the directories where they are missing. Data is private to the
+// user (0700); output is for everybody (0755).
+func Open(data, output string) (*Store, error) {
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return nil, err
+	}
+	if output, err = filepath.Abs(output); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(data, "attempts"), 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.MkdirAll(output, 0o755); err != nil {
+		return nil, fmt.Errorf("output directory: %w", err)
+	}
+	return &Store{data: data, output: output}, nil
+}
+
+// Attempt makes a fresh directory for an attempt and links the inputs into its
+// in/. It returns the directory and the inputs with paths relative to it. What
+// an earlier attempt of the same number left is removed first.
+func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
+	return s.prepare(filepath.Join("attempts", job, stage, strconv.FormatUint(uint64(attempt), 10)), inputs)
+}
+
+// Event makes a fresh directory for one try of an event, as Attempt does.
+func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
+	if job == "" {
+		job = "alerts"
+	}
+	return s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs)
+}
+
+func (s *Store) prepare(rel string, inputs []contract.Artifact) (string, []contract.Artifact, error) {
+	if !filepath.IsLocal(rel) {
+		return "", nil, fmt.Errorf("%s is no path inside the data directory", rel)
+	}
+	dir := filepath.Join(s.data, rel)
+	if err := os.RemoveAll(dir); err != nil {
+		return "", nil, machine(err)
+	}
+	for _, sub := range []string{"in", "out", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return "", nil, machine(err)
+		}
+	}
+	linked := make([]contract.Artifact, 0, len(inputs))
+	for _, a := range inputs {
+		if !validName(a.Name) {
+			return "", nil, fmt.Errorf("artifact name %q is no plain file name", a.Name)
+		}
+		from, to := filepath.Join(s.data, filepath.FromSlash(a.Path)), filepath.Join(dir, "in", a.Name)
+		if err := link(from, to); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return "", nil, &MissingError{Artifact: a, Path: from}
+			}
+			return "", nil, machine(err)
+		}
+		a.Path = path.Join("in", a.Name)
+		linked = append(linked, a)
+	}
+	return dir, linked, nil
+}
+
+// MissingError says that an artifact which the checkpoint names is not on disk.
+type MissingError struct {
+	Artifact contract.Artifact
+	Path     string
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("artifact %s is recorded but %s does not exist: the stage that made it must run again", e.Artifact.Name, e.Path)
+}
+
+// validName accepts one plain path element that is not hidden.
+func validName(name string) bool {
+	return name != "" && name[0] != '.' && filepath.IsLocal(name) && path.Base(name) == name && filepath.Base(name) == name
+}
+
+// link makes to a hard link of from, or a copy where the file system has none.
+func link(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return copyFile(from, to, 0o400)
+}
+
+func copyFile(from, to string, mode fs.FileMode) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Sync()
+}
+
+// Accept turns the outputs of an attempt into artifacts: it checks that each is
+// a plain file below out/ with the stated size and hash, makes it read-only and
+// durable, and returns it with its path relative to the data directory.
+func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error) {
+	rel, err := filepath.Rel(s.data, dir)
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil, fmt.Errorf("%s is no directory of an attempt", dir)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, machine(err)
+	}
+	defer root.Close()
+	seen := map[string]bool{}
+	accepted := make([]contract.Artifact, 0, len(outputs))
+	for _, a := range outputs {
+		if !validName(a.Name) || seen[a.Name] {
+			return nil, fmt.Errorf("output name %q is no plain file name, or is used twice", a.Name)
+		}
+		seen[a.Name] = true
+		if path.Clean(a.Path) != path.Join("out", a.Name) {
+			return nil, fmt.Errorf("output %s lies at %q, want out/%s", a.Name, a.Path, a.Name)
+		}
+		if err := verify(root, a); err != nil {
+			return nil, err
+		}
+		a.Path = filepath.ToSlash(filepath.Join(rel, "out", a.Name))
+		accepted = append(accepted, a)
+	}
+	if err := syncDir(filepath.Join(dir, "out")); err != nil {
+		return nil, machine(err)
+	}
+	return accepted, s.syncUp(dir)
+}
+
+// syncUp makes the directories between the data directory and dir durable, so
+// that an accepted file can be found after a power failure.
+func (s *Store) syncUp(dir string) error {
+	for dir != s.data && len(dir) > len(s.data) {
+		if err := syncDir(dir); err != nil {
+			return machine(err)
+		}
+		dir = filepath.Dir(dir)
+	}
+	return nil
+}
+
+// verify checks one output against what the plugin stated.
+func verify(root *os.Root, a contract.Artifact) error {
+	name := filepath.FromSlash(a.Path)
+	info, err := root.Lstat(name)
+	if err != nil {
+		return fmt.Errorf("output %s: %w", a.Name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("output %s is no plain file", a.Name)
+	}
+	if info.Size() != a.Size {
+		return fmt.Errorf("output %s has %d bytes, the plugin stated %d", a.Name, info.Size(), a.Size)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return fmt.Errorf("output %s: %w", a.Name, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return machine(fmt.Errorf("output %s: %w", a.Name, err))
+	}
+	if got := [32]byte(h.Sum(nil)); got != a.SHA256 {
+		return fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
+	}
+	if err := errors.Join(f.Chmod(0o400), f.Sync()); err != nil {
+		return machine(err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// machine marks an error of the file system that is no fault of the block.
+func machine(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return contract.Environment(err, "free space in the data directory")
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return contract.Environment(err, "make the data directory writable")
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return contract.Environment(err, "raise the limit of open files")
+	}
+	return err
+}
