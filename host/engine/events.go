@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// events returns an event for each reporter that wants the kind.
+func (e *Engine) events(rec *job.Job, s *stage, kind contract.EventKind, outputs []contract.Artifact, facts map[string]string, now time.Time) (events []job.Event) {
+	all := map[string]string{}
+	for _, st := range e.stages {
+		maps.Copy(all, rec.Stages[st.Name].Facts)
+	}
+	all[contract.FactGasUsed] = strconv.FormatUint(rec.Block.GasUsed, 10)
+	all[contract.FactTxCount] = strconv.FormatUint(uint64(rec.Block.TxCount), 10)
+	maps.Copy(all, facts)
+	for _, r := range e.cfg.Reporters {
+		if !slices.Contains(r.Wants, kind) {
+			continue
+		}
+		block := rec.Block
+		events = append(events, job.Event{
+			Reporter: r.Name, Kind: kind, Job: rec.ID, Stage: s.Name, Block: &block,
+			Facts: all, Outputs: outputs, At: now, Expires: now.Add(phaseLife),
+		})
+	}
+	return events
+}
+
+// alerts returns an alert for each reporter that wants the kind.
+func (e *Engine) alerts(s *stage, kind contract.EventKind, block *contract.Block, facts map[string]string, now time.Time) (events []job.Event) {
+	for _, r := range e.cfg.Reporters {
+		if slices.Contains(r.Wants, kind) {
+			events = append(events, job.Event{
+				Reporter: r.Name, Kind: kind, Stage: s.Name, Block: block, Facts: facts, At: now, Expires: now.Add(alertLife),
+			})
+		}
+	}
+	return events
+}
+
+func (e *Engine) makesProof() bool {
+	return slices.ContainsFunc(e.stages, func(s *stage) bool { return s.MakesProof })
+}
+
+// provingFacts states the proving time as EthProofs defines it: making the guest
+// input and the proof, by the tools' own figures; no queueing, gates,
+// verification or failed attempts. It is at least 1 ms.
+func (e *Engine) provingFacts(rec *job.Job, s *stage) map[string]string {
+	total := rec.Stages[s.Name].WorkTime
+	for _, b := range e.stages[:s.index] {
+		if b.Kind == contract.KindBuilder {
+			total += rec.Stages[b.Name].WorkTime
+		}
+	}
+	return map[string]string{contract.FactProvingTimeMS: strconv.FormatInt(max(total.Milliseconds(), 1), 10)}
+}
+
+// describe fills in what a fetched block has told of itself.
+func describe(block *contract.Block, facts map[string]string) {
+	if gas, err := strconv.ParseUint(facts[contract.FactGasUsed], 10, 64); err == nil && block.GasUsed == 0 {
+		block.GasUsed = gas
+	}
+	if count, err := strconv.ParseUint(facts[contract.FactTxCount], 10, 32); err == nil && block.TxCount == 0 {
+		block.TxCount = uint32(count)
+	}
+}

@@ -1,0 +1,53 @@
+// Package selection decides which blocks become jobs, in which order they are
+// worked on, and when one that nobody waits for any more is left out.
+package selection
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Order says which of the waiting blocks is worked on first.
+type Order string
+
+// The orders.
+const (
+	NewestFirst Order = "newest_first" // keeps up with the chain; the default
+	OldestFirst Order = "oldest_first" // for backfill
+)
+
+// Selection is the "select" part of a pipeline.
+type Selection struct {
+	// Targets are followed along the chain. With Every 0 nothing is followed.
+	Targets contract.Selection
+	// Blocks are single numbers, beside the targets.
+	Blocks []uint64
+	Order  Order
+	// DropAfter leaves out a block that is older than this before it was
+	// announced; 0 never does.
+	DropAfter time.Duration
+}
+
+// Compare orders two block numbers by urgency, the more urgent first.
+func (s Selection) Compare(a, b uint64) int {
+	if s.Order == OldestFirst {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(b, a)
+}
+
+// Drop reports whether a selected, unannounced block is too old to be begun, and
+// why.
+func (s Selection) Drop(block contract.Block, now time.Time) (reason string, drop bool) {
+	if s.DropAfter <= 0 || block.Time.IsZero() {
+		return "", false
+	}
+	age := now.Sub(block.Time)
+	if age <= s.DropAfter {
+		return "", false
+	}
+	return fmt.Sprintf("older than drop_after: %s > %s", age.Round(time.Second), s.DropAfter), true
+}
