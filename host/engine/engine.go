@@ -79,7 +79,7 @@ type Engine struct {
 
 	// write serialises transitions: it is held while a change is computed from
 	// the memory image, committed and applied.
-	write sync.Mutex
+	write turn
 
 	mu       sync.Mutex // guards what follows
 	jobs     map[string]*active
@@ -93,6 +93,13 @@ type Engine struct {
 	finished []*job.Job    // of a limited run: done or failed
 	limit    chan struct{} // closed when the limit is reached
 }
+
+// turn is a lock that may be held for long: during I/O, and while a commit is
+// tried again and again. It is a channel so that tests in virtual time see that.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
 
 // stage is a working stage at run time. Its fields are guarded by Engine.mu but
 // for the configuration.
@@ -129,7 +136,8 @@ func New(cfg Config, store Store, files Files) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, store: store, files: files, log: cfg.Log, source: source,
-		jobs: map[string]*active{}, permits: map[string]bool{},
+		write: make(turn, 1),
+		jobs:  map[string]*active{}, permits: map[string]bool{},
 		changed: make(chan struct{}), limit: make(chan struct{}),
 	}
 	if e.log == nil {
