@@ -218,6 +218,10 @@ func TestServeCancel(t *testing.T) {
 			break
 		}
 	}
+	if r, err := h.base.Health(t.Context(), &pluginv1.HealthRequest{}); err != nil || r.GetRunning() != 1 ||
+		r.GetState() != pluginv1.HealthState_HEALTH_STATE_READY {
+		t.Errorf("health during a call: %v, %v", r, err)
+	}
 	cancel()
 	// Drain returns only when the handler has.
 	if r, err := h.base.Drain(t.Context(), &pluginv1.DrainRequest{}); err != nil || r.GetRunning() != 0 {

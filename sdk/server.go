@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -37,12 +38,14 @@ type server struct {
 	drained context.Context // ends when draining begins; cancels polls
 	refuse  context.CancelFunc
 
+	working atomic.Int32 // handlers of work calls that have not returned
+
 	mu         sync.Mutex
 	configured bool // Configure was called, whatever became of it
 	value      any  // what open returned; nil before
 	draining   bool
 	closed     bool
-	running    int
+	running    int           // calls of any kind
 	idle       chan struct{} // closed when draining and running is 0
 }
 
@@ -157,7 +160,9 @@ func (s *server) Health(ctx context.Context, _ *pluginv1.HealthRequest) (_ *plug
 		health = h.Health(ctx)
 	}
 	health.Detail = s.log.clean(health.Detail)
-	return wire.HealthToProto(health), nil
+	response := wire.HealthToProto(health)
+	response.Running = uint32(s.working.Load())
+	return response, nil
 }
 
 func (s *server) Drain(ctx context.Context, _ *pluginv1.DrainRequest) (_ *pluginv1.DrainResponse, err error) {
@@ -216,6 +221,16 @@ func (s *server) begin(ctx context.Context) (value any, call context.Context, do
 			close(s.idle)
 		}
 	}, nil
+}
+
+// beginWork is begin for the handlers that Health counts.
+func (s *server) beginWork(ctx context.Context) (value any, call context.Context, done func(), err error) {
+	value, call, release, err := s.begin(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s.working.Add(1)
+	return value, call, func() { s.working.Add(-1); release() }, nil
 }
 
 // joined returns a context that also ends with the server's life.

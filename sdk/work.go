@@ -104,7 +104,7 @@ type reporterServer struct {
 
 func (s reporterServer) Report(r *pluginv1.ReportRequest, stream eventStream) (err error) {
 	defer s.recover("report", &err)
-	value, ctx, done, err := s.begin(stream.Context())
+	value, ctx, done, err := s.beginWork(stream.Context())
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s reporterServer) Report(r *pluginv1.ReportRequest, stream eventStream) (e
 func (s *server) task(call string, message *pluginv1.Task, stream eventStream,
 	handler func(context.Context, any, *Task) (*Result, error)) (err error) {
 	defer s.recover(call, &err)
-	value, ctx, done, err := s.begin(stream.Context())
+	value, ctx, done, err := s.beginWork(stream.Context())
 	if err != nil {
 		return err
 	}
