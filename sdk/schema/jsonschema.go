@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -118,13 +119,19 @@ func documentOf(n *node) *document {
 		doc := &document{Type: "object", Additional: false}
 		for _, f := range n.fields {
 			doc.Properties = append(doc.Properties, property{f.name, f.document()})
-			if f.required {
+			if f.mustAppear() {
 				doc.Required = append(doc.Required, f.name)
 			}
 		}
 		return doc
 	}
 	return &document{}
+}
+
+// mustAppear reports whether the field, or one in the struct that it is, is
+// required.
+func (f *field) mustAppear() bool {
+	return f.required || f.node.kind == kindObject && slices.ContainsFunc(f.node.fields, (*field).mustAppear)
 }
 
 func (f *field) document() *document {
