@@ -1,0 +1,16 @@
+// Command builder-ethrex makes the guest input of ethrex from a block and its
+// execution witness: a plugin of proofline, and by hand a tool that builds,
+// inspects and compares inputs.
+package main
+
+import (
+	"github.com/proofline/proofline/plugins/internal/release"
+	"github.com/proofline/proofline/sdk"
+)
+
+func main() {
+	sdk.Serve(sdk.NewBuilder("builder-ethrex", release.Version, open,
+		sdk.Summary("Builds the input of ethrex guest programs for ZisK from a block and its execution witness."),
+		sdk.Commands(buildCommand(), guestsCommand()),
+	))
+}
