@@ -1,0 +1,109 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ownerVariable is set in the environment of everything that a stage starts.
+// Processes inherit it whatever they do with groups and sessions, so it finds
+// those that outlived their parent.
+const ownerVariable = "PROOFLINE_ZISK_OWNER"
+
+// Owner identifies a stage across restarts.
+type Owner string
+
+// OwnerOf returns the owner that belongs to a stage's state directory.
+func OwnerOf(stateDir string) Owner {
+	sum := sha256.Sum256([]byte(filepath.Clean(stateDir)))
+	return Owner(hex.EncodeToString(sum[:12]))
+}
+
+// Variable is the entry for the environment of a process that the owner starts.
+func (o Owner) Variable() string { return ownerVariable + "=" + string(o) }
+
+// Processes returns the processes that bear the owner's mark, except this one,
+// ascending. Processes of other users cannot be read and are not found.
+func (o Owner) Processes() []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	mark := []byte(o.Variable())
+	var found []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		environ, err := os.ReadFile("/proc/" + e.Name() + "/environ")
+		if err != nil || len(environ) == 0 {
+			continue
+		}
+		for entry := range bytes.SplitSeq(environ, []byte{0}) {
+			if bytes.Equal(entry, mark) {
+				found = append(found, pid)
+				break
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// Kill ends every process of the owner and waits until none is left. It returns
+// those that it found, and an error when some were still there at the end of
+// ctx, as a process in an uninterruptible wait is.
+func (o Owner) Kill(ctx context.Context) ([]int, error) {
+	var all []int
+	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+		now := o.Processes()
+		if len(now) == 0 {
+			return all, nil
+		}
+		for _, pid := range now {
+			if !slices.Contains(all, pid) {
+				all = append(all, pid)
+			}
+			// A process can start another between the look and the signal:
+			// the next round finds it.
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		select {
+		case <-ctx.Done():
+			return all, fmt.Errorf("processes %v of an earlier run do not end: %w", o.Processes(), context.Cause(ctx))
+		case <-time.After(wait):
+		}
+	}
+}
+
+// alive reports whether the process exists and is not merely waiting to be
+// reaped.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	// pid (name) state …; the name may hold anything, so look behind the last
+	// parenthesis.
+	i := bytes.LastIndexByte(stat, ')')
+	return i >= 0 && i+2 < len(stat) && stat[i+2] != 'Z' && stat[i+2] != 'X'
+}
+
+// Name returns the name of a process, for messages.
+func Name(pid int) string {
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return "unknown"
+	}
+	return string(bytes.TrimSpace(comm))
+}

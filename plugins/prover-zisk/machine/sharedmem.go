@@ -1,0 +1,83 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// sharedDirs are the directories in which ZisK leaves entries, with the
+// beginning of their names: shared memory, semaphores, lock files.
+// Source: 0xPolygonHermez/zisk:emulator-asm/asm-runner/src/asm_services@v0.14.0,
+// @v0.16.1, @v0.18.0.
+var sharedDirs = []struct{ dir, prefix string }{
+	{"/dev/shm", "ZISK_"},
+	{"/dev/shm", "sem.ZISK_"},
+	{os.TempDir(), "ZISK_"},
+}
+
+// SharedEntries returns the entries that bear one of the numbers: up to 0.16
+// the ports of the services, later the process id of cargo-zisk.
+func SharedEntries(numbers ...int) []string {
+	var found []string
+	for _, d := range sharedDirs {
+		entries, err := os.ReadDir(d.dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			rest, ok := strings.CutPrefix(e.Name(), d.prefix)
+			if !ok {
+				continue
+			}
+			digits, _, ok := strings.Cut(rest, "_")
+			number, err := strconv.Atoi(digits)
+			if !ok || err != nil || d.dir != "/dev/shm" && !strings.HasSuffix(rest, ".lock") {
+				continue
+			}
+			for _, n := range numbers {
+				if n == number {
+					found = append(found, filepath.Join(d.dir, e.Name()))
+				}
+			}
+		}
+	}
+	return found
+}
+
+// RemoveShared removes the entries that bear one of the numbers. The processes
+// that use them must be gone.
+func RemoveShared(numbers ...int) ([]string, error) {
+	var removed []string
+	var errs []error
+	for _, path := range SharedEntries(numbers...) {
+		err := os.Remove(path)
+		switch {
+		case err == nil:
+			removed = append(removed, path)
+		case !errors.Is(err, fs.ErrNotExist):
+			errs = append(errs, err)
+		}
+	}
+	return removed, errors.Join(errs...)
+}
+
+// Space is the room of a file system, in bytes.
+type Space struct{ Total, Free uint64 }
+
+// SharedSpace returns the room in /dev/shm.
+func SharedSpace() (Space, error) { return SpaceOf("/dev/shm") }
+
+// SpaceOf returns the room of the file system that holds the path.
+func SpaceOf(path string) (Space, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return Space{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return Space{Total: s.Blocks * uint64(s.Bsize), Free: s.Bavail * uint64(s.Bsize)}, nil
+}

@@ -1,0 +1,84 @@
+package prover
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/sdk"
+)
+
+// Config is the stage's config block.
+type Config struct {
+	ELF    string `json:"elf" doc:"Guest program that is proved: an ELF file built for the installed ZisK." required:"true" format:"file"`
+	Action string `json:"action" doc:"What to do with each input: prove; or, as a gate before another prover, execute or verify-constraints." default:"prove" enum:"prove,execute,verify-constraints"`
+	Bin    string `json:"bin" doc:"cargo-zisk: a path, or a name looked up in PATH and in ~/.zisk/bin." default:"cargo-zisk"`
+
+	ProvingKey string `json:"proving_key" doc:"Directory of the proving key. Unset means the tool's own, ~/.zisk/provingKey." format:"dir"`
+	Cache      string `json:"cache" doc:"Directory for the program's assembly files (ZisK 0.18 and later). Unset means the tool's own, ~/.zisk/cache."`
+	Setup      string `json:"setup" doc:"auto prepares key and program once, before the first block; skip leaves that to the operator." default:"auto" enum:"auto,skip"`
+
+	Device   string   `json:"device" doc:"Where ZisK 0.17 and later prove: auto uses the GPU when nvidia-smi shows one and the build can. Earlier ones have it compiled in." default:"auto" enum:"auto,gpu,cpu"`
+	GPUs     []string `json:"gpus" doc:"Cards of this stage, by index or UUID as nvidia-smi names them; becomes CUDA_VISIBLE_DEVICES. Unset means all of the machine."`
+	LockDir  string   `json:"lock_dir" doc:"Directory of the locks that keep two provers off one card; the same for all of a machine. Unset means proofline-gpu below the temporary directory."`
+	Executor string   `json:"executor" doc:"assembly runs the program in assembly services, emulator in the slower Rust emulator." default:"assembly" enum:"assembly,emulator"`
+	Port     int      `json:"port" doc:"First of the three ports of the assembly services (ZisK 0.14 to 0.16). 0 means 23115." default:"0" min:"0" max:"65533"`
+	Unlock   string   `json:"unlock" doc:"Whether the services leave their memory unlocked (-u): auto does when the limit of locked memory is too low." default:"auto" enum:"auto,always,never"`
+
+	Minimal       string   `json:"minimal" doc:"Whether to make the smaller STARK proof: auto does from ZisK 0.17 on." default:"auto" enum:"auto,yes,no"`
+	MinimalMemory bool     `json:"minimal_memory" doc:"Trade speed for less memory (--minimal-memory)."`
+	ExtraArgs     []string `json:"extra_args" doc:"Further arguments of cargo-zisk, passed as they are."`
+
+	Encoding   string `json:"encoding" doc:"Bytes that are reported: words as verifiers take them, the same under zstd, or auto: what operators of the version report." default:"auto" enum:"auto,zstd,words"`
+	VerifyKey  string `json:"verify_key" doc:"Verification key of the proving setup, 32 bytes (vadcop_final.verkey.bin): proofs of another setup are refused." format:"file"`
+	ProgramKey string `json:"program_key" doc:"Verification key of the program, 64 hexadecimal digits: proofs of another program are refused. Unset means the key that the set-up reported."`
+
+	Grace          sdk.Duration `json:"grace" doc:"Time between asking the tool to stop and killing it." default:"10s" min:"0s"`
+	SilenceTimeout sdk.Duration `json:"silence_timeout" doc:"Stop a run that prints nothing for so long; 0 never does. ZisK can hang." default:"0s" min:"0s"`
+	DeadlineFactor float64      `json:"deadline_factor" doc:"Stop a run after so many times the longest of the last proofs of the same kind, once there are 20; 0 never does." default:"0" min:"0" max:"100"`
+	SetupTimeout   sdk.Duration `json:"setup_timeout" doc:"Limit of the one-time set-up." default:"1h" min:"1m"`
+	VRAMTimeout    sdk.Duration `json:"vram_timeout" doc:"How long the next proof waits for the memory of the cards after a run." default:"60s" min:"0s"`
+}
+
+// Validate judges what the values say by themselves.
+func (c Config) Validate() []sdk.Finding {
+	var findings []sdk.Finding
+	report := func(pointer, summary, remedy string) {
+		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: pointer, Summary: summary, Remedy: remedy})
+	}
+	if c.ProgramKey != "" {
+		if _, err := proof.ParseKey(c.ProgramKey); err != nil {
+			report("/program_key", err.Error(), "take it from the line \"Root hash\" of the set-up, or from `prover-zisk inspect PROOF`")
+		}
+	}
+	if c.Port > 0 && c.Port < 1024 {
+		report("/port", fmt.Sprintf("port %d is privileged", c.Port), "take three free ports above 1023, for example 23115")
+	}
+	if c.Port > 0 && c.Executor == "emulator" {
+		report("/port", "the emulator has no services that listen", "remove port, or set executor: assembly")
+	}
+	if c.DeadlineFactor > 0 && c.DeadlineFactor < 1.5 {
+		report("/deadline_factor", "a factor below 1.5 would stop good proofs", "use 3, or 0 for no learned deadline")
+	}
+	for i, gpu := range c.GPUs {
+		if strings.TrimSpace(gpu) == "" || strings.ContainsAny(gpu, ", \t") {
+			report(fmt.Sprintf("/gpus/%d", i), fmt.Sprintf("%q is no index or UUID of one card", gpu), "list the cards one by one: gpus: [\"0\", \"1\"]")
+		}
+	}
+	for i, arg := range c.ExtraArgs {
+		for _, own := range ownFlags {
+			name, _, _ := strings.Cut(arg, "=")
+			if name == own {
+				report(fmt.Sprintf("/extra_args/%d", i), arg+" is set by the stage itself", "use the stage's own setting in its place")
+			}
+		}
+	}
+	return findings
+}
+
+// ownFlags are set from the config and the task; a second one would be refused
+// by the tool or, worse, win.
+var ownFlags = []string{"--elf", "-e", "--input", "--inputs", "-i", "--output", "--output-dir", "-o", "--proving-key", "-k", "--aggregation", "--no-aggregation", "-p", "--port"}
+
+func (c Config) action() zisk.Action { return zisk.Action(c.Action) }

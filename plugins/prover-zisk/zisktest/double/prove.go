@@ -1,0 +1,412 @@
+package double
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/proof/prooftest"
+)
+
+// info prints a line of the tool's logger.
+func info(format string, args ...any) {
+	fmt.Printf("%s INFO: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
+}
+
+// failed prints what anyhow prints of an error that a command returned.
+func failed(command string, causes ...string) int {
+	fmt.Fprintf(os.Stderr, "Error: Error executing %s command\n\nCaused by:\n", command)
+	for _, c := range causes {
+		fmt.Fprintf(os.Stderr, "    %s\n", c)
+	}
+	return 1
+}
+
+func panicked(text string) int {
+	fmt.Fprintf(os.Stderr, "thread 'main' (%d) panicked at sdk/src/prover/backend.rs:171:18:\n%s\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n", os.Getpid(), text)
+	return 101
+}
+
+// die ends the process by a signal, as the kernel or abort(3) would. The shell
+// takes its place because the Go runtime would catch the signal.
+func die(signal syscall.Signal) int {
+	_ = syscall.Exec("/bin/sh", []string{"sh", "-c", fmt.Sprintf("ulimit -c 0; kill -%d $$", int(signal))}, os.Environ())
+	return 70
+}
+
+func banner(command, elf, input string) {
+	fmt.Printf("\n    ZisK zkVM\n      System Linux\n    Hostname test\n     Command %s\n         Elf %s\n       Input %s\n\n", command, elf, input)
+}
+
+// phases are the phases that a proof passes, in order.
+// Source: 0xPolygonHermez/pil2-proofman:proofman/src/proofman.rs@v0.14.0, @v0.18.0.
+func (s *Scenario) phases() []string {
+	if s.minor <= 15 {
+		return []string{"STARTING_ASM_MICROSERVICES", "INITIALIZING_PROOFMAN", "REGISTERING_WITNESS", "COMPUTE_MINIMAL_TRACE", "PLAN",
+			"CALCULATING_CONTRIBUTIONS", "GENERATING_PROOFS", "GENERATING_WORKER_COMPRESSED_PROOFS"}
+	}
+	return []string{"STARTING_ASM_MICROSERVICES", "INITIALIZING_PROOFMAN", "LOADING_FIXED_POLS", "EXECUTE",
+		"CALCULATING_CONTRIBUTIONS", "GENERATING_PROOFS", "GENERATE_VADCOP_FINAL_PROOF"}
+}
+
+// walk prints the phases and fails where the scenario says so. The second value
+// is false when the run is over.
+func (s *Scenario) walk(command string, phases []string, services *services) (int, bool) {
+	for _, phase := range phases {
+		info(">>> %s", phase)
+		time.Sleep(time.Duration(s.PhaseMS) * time.Millisecond)
+		if phase == s.At {
+			if status, over := s.failNow(command, services); over {
+				return status, false
+			}
+		}
+		info("<<< %s (%dms)", phase, s.PhaseMS)
+		if phase == "PLAN" || phase == "EXECUTE" {
+			info("··· Assembly execution speed: 512 MHz")
+			info("--- PROOF INSTANCES SUMMARY ------------------------")
+			total := "Total instances"
+			if s.minor >= 16 {
+				total = "Total global instances"
+			}
+			info("AirGroup [0] Zisk | Main: 18 | Mem: 4 | Rom: 1 | %s: 23", total)
+		}
+	}
+	return 0, true
+}
+
+// failNow fails in the way of the scenario, when it is one that happens at a
+// phase.
+func (s *Scenario) failNow(command string, services *services) (int, bool) {
+	switch s.Fail {
+	case Panic:
+		return panicked("called `Option::unwrap()` on a `None` value"), true
+	case CUDAAbort:
+		fmt.Fprintln(os.Stderr, "[CUDA] cudaStreamSynchronize failed due to: unspecified launch failure (719) at /pil2-stark/src/api/starks_api.cu:612")
+		return die(syscall.SIGABRT), true
+	case KernelImage:
+		fmt.Fprintln(os.Stderr, "[CUDA] cudaGetLastError failed due to: no kernel image is available for execution on the device (209) at /pil2-stark/src/api/starks_api.cu:77")
+		return die(syscall.SIGABRT), true
+	case ShortVRAM:
+		return failed(command, "Error generating proof: Not enough GPU memory to run the proof. At least: 9.12 GB are required but only 2.10 GB is available"), true
+	case OOM:
+		return die(syscall.SIGKILL), true
+	case Segfault:
+		return die(syscall.SIGSEGV), true
+	case Hang:
+		time.Sleep(24 * time.Hour)
+	case GuestPanic:
+		services.kill()
+		return failed(command, "Error generating proof: Service mo process crashed with signal: 11"), true
+	case ServiceMute:
+		text := "Timeout: service `mo` not ready on 127.0.0.1:23115"
+		if s.minor <= 15 {
+			return panicked(text), true
+		}
+		return failed(command, text), true
+	case Memlock:
+		fmt.Fprintln(os.Stderr, "ERROR: Failed calling mmap(ROM) with MAP_LOCKED errno=11=Resource temporarily unavailable")
+		return failed(command, "Service mt failed to start"), true
+	case NoKey:
+		return failed(command, "Failed to read /root/.zisk/provingKey/pilout.globalInfo.json: No such file or directory (os error 2)"), true
+	}
+	return 0, false
+}
+
+// common does what prove, execute and verify-constraints do first; a status
+// other than zero ends the run.
+func (s *Scenario) common(command string, given map[string]string) (input []byte, status int) {
+	if s.Fail == IllegalInstr {
+		return nil, die(syscall.SIGILL)
+	}
+	path := given["input"] + given["inputs"]
+	banner(command, given["elf"], path)
+	if _, old := given["input"]; old && s.minor >= 16 {
+		fmt.Fprintln(os.Stderr, "Warning: --input is deprecated, use --inputs instead")
+	}
+	if _, err := os.Stat(given["elf"]); err != nil {
+		return nil, failed(command, fmt.Sprintf("ELF file %q: No such file or directory (os error 2)", given["elf"]))
+	}
+	if key, ok := given["proving-key"]; ok {
+		if _, err := os.Stat(key); err != nil {
+			return nil, failed(command, fmt.Sprintf("proving key %s: No such file or directory (os error 2)", key))
+		}
+	}
+	input, err := os.ReadFile(path)
+	if err != nil {
+		return nil, failed(command, fmt.Sprintf("Input file not found at %q", path))
+	}
+	if s.minor >= 16 && len(input)%8 != 0 {
+		return nil, panicked("input size must be a multiple of 8")
+	}
+	if _, emulator := given["emulator"]; s.NeedSetup && s.minor <= 15 && !emulator {
+		if asm := s.assemblyFile(given["elf"]); !exists(asm) {
+			return nil, failed(command, "ASM file not found: "+asm)
+		}
+	}
+	return input, 0
+}
+
+func (s *Scenario) execute(command string, given map[string]string) int {
+	if s.minor <= 15 && s.Build == "gpu" {
+		return failed(command, "Command is not supported on GPU mode")
+	}
+	_, status := s.common(command, given)
+	if status != 0 {
+		return status
+	}
+	services := s.startServices(given)
+	defer services.stop()
+	phases := s.phases()[:5]
+	if command == "Execute" {
+		phases = phases[:4]
+	}
+	at := s.At
+	if s.At == "GENERATING_PROOFS" {
+		s.At = phases[len(phases)-1]
+	}
+	status, on := s.walk(command, phases, services)
+	if s.At = at; !on {
+		return status
+	}
+	switch {
+	case command == "VerifyConstraints":
+		info("--- VERIFY CONSTRAINTS SUMMARY ------------------------")
+		info("    ► Statistics")
+		info("      time: %.2f seconds, steps: %d", s.Seconds, s.Steps)
+	case s.minor <= 15:
+		info("Execution completed in %.2fs, executed steps: %d", s.Seconds, s.Steps)
+	default:
+		info("--- EXECUTE SUMMARY ------------------------")
+		info("Execution completed in %dms, steps: %d", int(s.Seconds*1000), s.Steps)
+	}
+	return 0
+}
+
+func (s *Scenario) prove(given map[string]string) int {
+	input, status := s.common("Prove", given)
+	if status != 0 {
+		return status
+	}
+	release := s.holdVRAM()
+	defer release()
+	services := s.startServices(given)
+	defer services.stop()
+	if status, on := s.walk("Prove", s.phases(), services); !on {
+		return status
+	}
+	if s.Fail == NoFiles {
+		return 0
+	}
+	_, minimal := given["minimal"]
+	if _, compressed := given["compressed"]; compressed {
+		minimal = true
+	}
+	p := s.newProof(given["elf"], input, minimal)
+	data := prooftest.Encode(p)
+	if s.Fail == CutProof {
+		data = data[:len(data)/2]
+	}
+	if _, verify := given["verify-proofs"]; verify || has(given, "verify-proof") {
+		if !valid(p) {
+			info("··· ✗ Vadcop Final proof was not verified")
+			return failed("Prove", "Error generating proof: Vadcop Final proof was not verified")
+		}
+		info("··· ✓ Vadcop Final proof was verified")
+	} else {
+		info("All proofs were successfully generated. Verification Skipped")
+	}
+	id := blake(data)
+	if s.minor <= 15 && !has(given, "aggregation") {
+		return 0 // without aggregation there is neither a proof nor a result
+	}
+
+	dir := given["output-dir"]
+	file := filepath.Join(dir, "vadcop_final_proof.bin")
+	if s.minor >= 17 {
+		if file = given["output"]; file == "" {
+			file = "vadcop_final_proof.bin"
+		}
+	} else if err := os.MkdirAll(dir, 0o755); err != nil {
+		return failed("Prove", err.Error())
+	}
+	if s.minor <= 15 {
+		result, _ := json.MarshalIndent(map[string]any{"cycles": s.Steps, "id": id, "time": s.Seconds}, "", "  ")
+		if err := os.WriteFile(filepath.Join(dir, "result.json"), result, 0o644); err != nil {
+			return failed("Prove", err.Error())
+		}
+		time.Sleep(time.Duration(s.FileMS) * time.Millisecond)
+	} else if s.minor <= 18 {
+		info("--- PROVE SUMMARY ------------------------")
+	}
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return failed("Prove", err.Error())
+	}
+	if s.minor == 14 {
+		time.Sleep(time.Duration(s.FileMS) * time.Millisecond)
+		compressed, err := proof.Compress(data)
+		if err == nil {
+			marker := prooftest.Skippable(strings.TrimRight(string(words(proof.TestMarker())), "\x00"))
+			err = os.WriteFile(filepath.Join(dir, "vadcop_final_proof.compressed.bin"), append(compressed, marker...), 0o644)
+		}
+		if err != nil {
+			return failed("Prove", err.Error())
+		}
+		fmt.Printf("Vadcop final proof saved:\n  Original: %d bytes\n  Compressed: %d bytes (ratio: 1.00x)\n", len(data), len(compressed))
+	}
+
+	switch {
+	case s.minor <= 15:
+		info("--- PROVE SUMMARY ------------------------")
+		info("      Proof ID: %s", id)
+		info("    ► Statistics")
+		info("      time: %v seconds, steps: %d", s.Seconds, s.Steps)
+	case s.minor <= 18:
+		if s.minor == 16 {
+			info("Proof ID: %s", id)
+		}
+		info("Proof Time: %.3f seconds", s.Seconds)
+		info("Execution completed in %dms, steps: %d", int(s.Seconds*1000), s.Steps)
+		info("Execution summary: Proofman 10000ms + Execution 1000ms + Count&Plan 1000ms + Count&Plan MO 500ms")
+	default:
+		info("--- PROVE SUMMARY -------------")
+		info("Proof generated in %.3fs, steps: %d", s.Seconds, s.Steps)
+		info("Proof saved to %s", file)
+	}
+	return 0
+}
+
+// layout is the form in which the version stores a proof.
+func (s *Scenario) layout() proof.Layout {
+	switch {
+	case s.minor <= 15:
+		return proof.Words
+	case s.minor == 16:
+		return proof.Bincode016
+	case s.minor == 17:
+		return proof.Bincode017
+	case s.minor == 18:
+		return proof.Bincode018
+	}
+	return proof.Bincode100
+}
+
+// newProof makes a proof whose last word depends on all others, so that the
+// double's verify notices a change.
+func (s *Scenario) newProof(elf string, input []byte, minimal bool) *proof.Proof {
+	program := programKey(elf)
+	if s.Fail == WrongProgram {
+		program[0] ^= 1
+	}
+	digest := sha256.Sum256(input)
+	outputs := make([]uint32, 8)
+	for i := range outputs {
+		outputs[i] = binary.LittleEndian.Uint32(digest[4*i:])
+	}
+	p := prooftest.New(s.layout(), minimal, program, outputs, s.BodyWords, binary.LittleEndian.Uint64(digest[:]))
+	p.Body[len(p.Body)-1] = checkWord(p)
+	if s.Fail == WrongProof {
+		p.Body[len(p.Body)/2] ^= 1
+	}
+	return p
+}
+
+func checkWord(p *proof.Proof) uint64 {
+	h := fnv.New64a()
+	h.Write(words(p.Publics))
+	h.Write(words(p.Body[:len(p.Body)-1]))
+	return h.Sum64() >> 1
+}
+
+func valid(p *proof.Proof) bool { return p.Body[len(p.Body)-1] == checkWord(p) }
+
+func (s *Scenario) verify(given map[string]string) int {
+	p, err := proof.Read(given["proof"], s.layout())
+	if err != nil {
+		return panicked("malformed proof: " + err.Error())
+	}
+	kind := "Stark"
+	if s.minor >= 17 {
+		kind = "STARK"
+	}
+	ok := valid(p)
+	if ok {
+		info("✓ %s proof was verified", kind)
+	} else {
+		info("✗ %s proof was not verified", kind)
+	}
+	info("--- VERIFICATION SUMMARY ---")
+	info("      time: 5 milliseconds")
+	info("----------------------------")
+	if !ok {
+		return failed("Verify", kind+" proof was not verified")
+	}
+	return 0
+}
+
+func (s *Scenario) setup(name string, given map[string]string) int {
+	time.Sleep(time.Duration(s.SetupMS) * time.Millisecond)
+	if s.Fail == SetupFails {
+		return failed(name, "Failed to read /root/.zisk/provingKey/pilout.globalInfo.json: No such file or directory (os error 2)")
+	}
+	if name == "check-setup" {
+		return 0
+	}
+	elf := given["elf"]
+	if !exists(elf) {
+		return failed(name, fmt.Sprintf("ELF file %q: No such file or directory (os error 2)", elf))
+	}
+	key := programKey(elf)
+	info("Computing setup for ROM %s", elf)
+	info("Root hash: [%d, %d, %d, %d]", key[0], key[1], key[2], key[3])
+	asm := s.assemblyFile(elf)
+	if err := os.MkdirAll(filepath.Dir(asm), 0o755); err != nil {
+		return failed(name, err.Error())
+	}
+	if err := os.WriteFile(asm, []byte("test double\n"), 0o755); err != nil {
+		return failed(name, err.Error())
+	}
+	info("ROM setup successfully completed at %s", filepath.Dir(asm))
+	return 0
+}
+
+// programKey stands for the root of the program's ROM.
+func programKey(elf string) proof.Key {
+	data, _ := os.ReadFile(elf)
+	digest := sha256.Sum256(data)
+	var k proof.Key
+	for i := range k {
+		k[i] = binary.LittleEndian.Uint64(digest[8*i:]) >> 1
+	}
+	return k
+}
+
+func (s *Scenario) assemblyFile(elf string) string {
+	key := programKey(elf)
+	return filepath.Join(os.Getenv("HOME"), ".zisk", "cache", fmt.Sprintf("%s-%s-mt.bin", strings.TrimSuffix(filepath.Base(elf), ".elf"), hex.EncodeToString(key.Bytes()[:8])))
+}
+
+// blake stands for the proof id, 64 hexadecimal digits over the proof's bytes.
+func blake(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func words(w []uint64) []byte {
+	var b bytes.Buffer
+	_ = binary.Write(&b, binary.LittleEndian, w)
+	return b.Bytes()
+}
+
+func has(given map[string]string, name string) bool { _, ok := given[name]; return ok }
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }

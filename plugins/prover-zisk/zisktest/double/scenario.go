@@ -1,0 +1,176 @@
+// Package double imitates cargo-zisk 0.14 to 1.0 for tests: the flags that each
+// version takes and refuses, the lines that it prints, the files that it writes
+// and when, the services that it leaves behind, and the ways in which it fails.
+//
+// Its proofs carry a marker and prove nothing. What it does is set by the file
+// scenario.json beside the program, because a plugin's environment reaches it
+// only in part; each call is recorded beside it, too.
+//
+// Sources: 0xPolygonHermez/zisk:cli/src, sdk/src, emulator-asm/asm-runner/src at
+// v0.14.0, v0.16.1, v0.17.0, v0.18.0, pre-develop-1.0.0-beta.
+package double
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Failure names a way to fail.
+type Failure string
+
+// The failures. Those that happen while proving happen at Scenario.At.
+const (
+	Succeed      Failure = ""
+	Panic        Failure = "panic"         // of cargo-zisk: exit 101
+	CUDAAbort    Failure = "cuda-abort"    // "[CUDA] …", signal 6
+	KernelImage  Failure = "kernel-image"  // "[CUDA] … no kernel image", signal 6
+	ShortVRAM    Failure = "short-vram"    // "Not enough GPU memory", exit 1
+	OOM          Failure = "oom"           // killed by signal 9
+	Segfault     Failure = "segfault"      // signal 11
+	IllegalInstr Failure = "sigill"        // signal 4, at once
+	Hang         Failure = "hang"          // never ends, says nothing more
+	GuestPanic   Failure = "guest-panic"   // services crash with signal 11, exit 1
+	ServiceMute  Failure = "service-mute"  // a service is not ready: exit 101, or 1 from 0.16
+	Memlock      Failure = "memlock"       // mmap fails, exit 1
+	NoKey        Failure = "no-key"        // the proving key is missing, exit 1
+	WrongProof   Failure = "wrong-proof"   // a proof that does not verify, exit 0
+	WrongProgram Failure = "wrong-program" // a good proof of another program, exit 0
+	CutProof     Failure = "cut-proof"     // half a proof file, exit 0
+	NoFiles      Failure = "no-files"      // exit 0 and nothing written
+	SetupFails   Failure = "setup-fails"   // the set-up commands exit 1
+)
+
+// Scenario says how the double behaves. The zero value is ZisK 0.14.0 proving
+// well, quickly, without services.
+type Scenario struct {
+	Version string  `json:"version"`
+	Build   string  `json:"build,omitempty"` // "gpu" or "cpu"; said from 0.18 on, and gpu refuses execute up to 0.15
+	Fail    Failure `json:"fail,omitempty"`
+	// FailTimes limits Fail to the first calls of prove, execute and
+	// verify-constraints; 0 means each.
+	FailTimes int `json:"fail_times,omitempty"`
+	// At is the phase in which a failure while proving happens; by default
+	// GENERATING_PROOFS.
+	At string `json:"at,omitempty"`
+	// PhaseMS is how long each phase takes.
+	PhaseMS int `json:"phase_ms,omitempty"`
+	// FileMS passes between two files of the output.
+	FileMS int `json:"file_ms,omitempty"`
+	// SetupMS is how long each set-up command takes.
+	SetupMS int `json:"setup_ms,omitempty"`
+	// NeedSetup makes prove fail up to 0.15 unless rom-setup ran before.
+	NeedSetup bool `json:"need_setup,omitempty"`
+	// Services starts the assembly services.
+	Services bool `json:"services,omitempty"`
+	// VRAMLingerMS is how long the GPU memory of an ended run stays taken.
+	VRAMLingerMS int `json:"vram_linger_ms,omitempty"`
+	// Steps and Seconds are what the run says of itself.
+	Steps   uint64  `json:"steps,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
+	// BodyWords is the size of the proof.
+	BodyWords int `json:"body_words,omitempty"`
+	// GPUs are the cards that nvidia-smi lists, as its CSV lines; empty means
+	// that the driver does not answer.
+	GPUs []string `json:"gpus,omitempty"`
+
+	dir   string // of the program
+	minor int    // 14 to 18; 100 for 1.0
+}
+
+// ScenarioFile and CallsFile lie beside the program.
+const (
+	ScenarioFile = "scenario.json"
+	CallsFile    = "calls.jsonl"
+	vramDir      = "vram"
+)
+
+func load() (Scenario, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return Scenario{}, err
+	}
+	s := Scenario{dir: filepath.Dir(program)}
+	data, err := os.ReadFile(filepath.Join(s.dir, ScenarioFile))
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	} else if os.IsNotExist(err) {
+		err = nil
+	}
+	if err != nil {
+		return s, err
+	}
+	if s.Version == "" {
+		s.Version = "0.14.0"
+	}
+	if s.At == "" {
+		s.At = "GENERATING_PROOFS"
+	}
+	if s.Steps == 0 {
+		s.Steps = 73_211_904
+	}
+	if s.Seconds == 0 {
+		s.Seconds = 12.5
+	}
+	if s.BodyWords == 0 {
+		s.BodyWords = 32_594
+	}
+	fields := strings.SplitN(s.Version, ".", 3)
+	s.minor = 100
+	if fields[0] == "0" && len(fields) > 1 {
+		s.minor, err = strconv.Atoi(fields[1])
+	}
+	return s, err
+}
+
+// Call is the record of one call.
+type Call struct {
+	PID         int       `json:"pid"`
+	Args        []string  `json:"args"`
+	CUDAVisible string    `json:"cuda_visible_devices"`
+	Home        string    `json:"home"`
+	Start       time.Time `json:"start"`
+}
+
+// record appends the call and returns how many of the same subcommand came
+// before it.
+func (s Scenario) record(args []string) (int, error) {
+	path := filepath.Join(s.dir, CallsFile)
+	before := 0
+	for _, c := range ReadCalls(s.dir) {
+		if len(c.Args) > 0 && len(args) > 0 && c.Args[0] == args[0] {
+			before++
+		}
+	}
+	line, err := json.Marshal(Call{os.Getpid(), args, os.Getenv("CUDA_VISIBLE_DEVICES"), os.Getenv("HOME"), time.Now()})
+	if err != nil {
+		return 0, err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	_, err = fmt.Fprintf(file, "%s\n", line)
+	return before, err
+}
+
+// ReadCalls returns the calls recorded in the double's directory.
+func ReadCalls(dir string) []Call {
+	data, err := os.ReadFile(filepath.Join(dir, CallsFile))
+	if err != nil {
+		return nil
+	}
+	var calls []Call
+	for line := range strings.Lines(string(data)) {
+		var c Call
+		if json.Unmarshal([]byte(line), &c) == nil {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}

@@ -1,0 +1,112 @@
+// Package zisktest builds a test double of cargo-zisk for tests that need a
+// prover: of the plugin, and of whole pipelines. What the double can do is said
+// in package double.
+package zisktest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
+)
+
+// Scenario says how a double behaves.
+type Scenario = double.Scenario
+
+// Tool is a double of cargo-zisk in a directory of its own.
+type Tool struct {
+	Dir  string // to put first in PATH
+	Path string // of cargo-zisk
+}
+
+var built string // the directory of the built double, or empty
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "zisktest-")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	program := filepath.Join(dir, "cargo-zisk")
+	cmd := exec.Command("go", "build", "-o", program, "github.com/proofline/proofline/plugins/prover-zisk/zisktest/cargo-zisk")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the test double of cargo-zisk: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// Build returns the path of a double that proves like ZisK 0.14.0, in a
+// directory of its own that ends with the test.
+func Build(t testing.TB) string {
+	t.Helper()
+	return New(t, Scenario{}).Path
+}
+
+// New returns a double with the scenario, in a directory of its own that ends
+// with the test. With cards in the scenario the directory holds a double of
+// nvidia-smi, too.
+func New(t testing.TB, s Scenario) *Tool {
+	t.Helper()
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tool := &Tool{Dir: t.TempDir()}
+	tool.Path = filepath.Join(tool.Dir, "cargo-zisk")
+	if err := place(program, tool.Path); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.GPUs) > 0 {
+		if err := place(program, filepath.Join(tool.Dir, "nvidia-smi")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tool.Set(t, s)
+	return tool
+}
+
+// Set changes the scenario for the calls that begin from now on.
+func (tool *Tool) Set(t testing.TB, s Scenario) {
+	t.Helper()
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(tool.Dir, double.ScenarioFile)
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Calls returns the calls of the double's subcommands so far.
+func (tool *Tool) Calls() []double.Call { return double.ReadCalls(tool.Dir) }
+
+// place puts the program at the path: a link where the file system can, so that
+// a double costs nothing. The double finds its own directory by its own path,
+// so a symbolic link would not do.
+func place(program, path string) error {
+	if os.Link(program, path) == nil {
+		return nil
+	}
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o755)
+}
+
+// Cleanup removes the built double; a TestMain calls it after its tests.
+func Cleanup() {
+	if built != "" {
+		os.RemoveAll(built)
+	}
+}
