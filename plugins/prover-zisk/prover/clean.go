@@ -1,0 +1,88 @@
+package prover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/proofline/proofline/plugins/prover-zisk/machine"
+	"github.com/proofline/proofline/sdk"
+)
+
+// cleanTimeout bounds the wait for processes that were killed.
+const cleanTimeout = 20 * time.Second
+
+// port returns the first port of the assembly services, and whether this
+// version and configuration use ports.
+func (p *Prover) port() (int, bool) {
+	if !p.version.HasPort() || p.config.Executor == "emulator" {
+		return 0, false
+	}
+	if p.config.Port > 0 {
+		return p.config.Port, true
+	}
+	return machine.DefaultPort, true
+}
+
+// clean removes what a run has left: processes, shared memory, semaphores, lock
+// files. It returns the ids of the run's processes. It does its work whatever
+// became of the context that the run had.
+func (p *Prover) clean(log *slog.Logger) ([]int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
+	defer cancel()
+	killed, err := p.owner.Kill(ctx)
+	pids := append(p.footprint.take(), killed...)
+	if err != nil {
+		return pids, sdk.Environment(err, "a process that cannot be killed hangs in a driver: look at `ps -o pid,stat,wchan`, then restart the machine")
+	}
+	numbers := pids
+	if first, ok := p.port(); ok {
+		for i := range machine.PortsPerRank {
+			numbers = append(numbers, first+i)
+		}
+	}
+	removed, err := machine.RemoveShared(numbers...)
+	if len(killed) > 0 || len(removed) > 0 {
+		log.Debug("cleaned up after cargo-zisk", "killed", killed, "removed", removed)
+	}
+	if err != nil {
+		log.Warn("shared memory of cargo-zisk cannot be removed", "error", err)
+	}
+	return pids, nil
+}
+
+// checkPorts reports who listens on the services' ports. A second prover on the
+// same ports would end the services of the first.
+func (p *Prover) checkPorts() error {
+	first, ok := p.port()
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, l := range machine.Listeners(first, machine.PortsPerRank) {
+		errs = append(errs, errors.New(l.String()))
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return sdk.Environment(fmt.Errorf("the assembly services need ports %d to %d: %w", first, first+machine.PortsPerRank-1, errors.Join(errs...)),
+		"stop that process, or set another `port` for this stage")
+}
+
+// handOn gives the cards back once the run's processes hold none of their
+// memory. The result of the run does not wait for that; the next run does, by
+// the lock.
+func (p *Prover) handOn(lock *machine.Lock, pids []int, log *slog.Logger) {
+	p.background.Go(func() {
+		defer lock.Release()
+		ctx, cancel := context.WithTimeout(p.life, p.config.VRAMTimeout.Std())
+		defer cancel()
+		start := time.Now()
+		if err := machine.AwaitRelease(ctx, pids); err != nil && p.life.Err() == nil {
+			log.Warn("the cards' memory was not given back in time; the next proof may get less", "error", err)
+		}
+		log.Debug("the cards are free", "waited", time.Since(start).Round(time.Millisecond))
+	})
+}

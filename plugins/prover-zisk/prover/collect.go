@@ -1,0 +1,288 @@
+package prover
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Names of facts that this prover adds.
+const (
+	factVersion = "zisk_version"
+	factProgram = "program_key"
+	factCards   = "gpus"
+	factLayout  = "proof_layout"
+	factTest    = "test_proof" // "true" when a test double made the proof
+)
+
+// wordsFile is the artifact that is reported where the tool's own file is not
+// what verifiers take; zstdFile is the same under zstd.
+const (
+	wordsFile = "proof.words.bin"
+	zstdFile  = "proof.words.bin.zst"
+)
+
+// clockSlack is how far the time stamps of a file system may lie behind the
+// clock.
+const clockSlack = 2 * time.Second
+
+// report is result.json as this prover writes it where the tool writes none,
+// and execution.json. The first three fields are those of ZisK 0.14.
+type report struct {
+	Cycles    uint64  `json:"cycles"`
+	ID        string  `json:"id,omitempty"`
+	Time      float64 `json:"time"` // seconds
+	Action    string  `json:"action"`
+	Version   string  `json:"zisk_version"`
+	ELF       string  `json:"elf_sha256"`
+	Program   string  `json:"program_key,omitempty"`
+	Minimal   bool    `json:"minimal,omitempty"`
+	Instances int     `json:"instances,omitempty"`
+	Speed     string  `json:"assembly_speed,omitempty"`
+}
+
+// collect reads back what a run has written and publishes it.
+func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Result, error) {
+	summary := run.summary
+	if summary.ProvingTime == 0 {
+		summary.ProvingTime = run.wall
+	}
+	r := report{Cycles: summary.Steps, ID: summary.ProofID, Time: summary.ProvingTime.Seconds(), Action: p.config.Action,
+		Version: p.version.String(), ELF: p.elfSum, Instances: summary.Instances, Speed: summary.Speed}
+	facts := map[string]string{factVersion: p.version.String()}
+	if p.cards != "" {
+		facts[factCards] = p.cards
+	}
+	if !p.MakesProof() {
+		if summary.Steps > 0 {
+			facts[contract.FactCycles] = strconv.FormatUint(summary.Steps, 10)
+		}
+		a, err := createJSON(t, sdk.ArtifactExecution, r)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.Result{Outputs: []sdk.Artifact{a}, WorkTime: summary.ProvingTime, Facts: facts}, nil
+	}
+
+	decoded, err := p.readProof(run)
+	if err != nil {
+		return nil, sdk.Retryable(fmt.Errorf("cargo-zisk ended with exit status 0, but its proof does not count: %w", err))
+	}
+	if err := checkProgram(decoded, program); err != nil {
+		return nil, err
+	}
+	r.Minimal, r.Program = decoded.Minimal, decoded.Program().String()
+	if p.version.WritesResult() {
+		result, err := zisk.ReadResult(filepath.Join(run.dir, zisk.FileResult))
+		if err != nil {
+			return nil, sdk.Retryable(fmt.Errorf("cargo-zisk ended with exit status 0, but its result does not count: %w", err))
+		}
+		r.Cycles, r.ID, r.Time = result.Cycles, result.ID, result.Time
+		summary.ProvingTime = result.ProvingTime()
+	}
+	if r.ID == "" { // 0.17 and later name no proof
+		r.ID = r.Program
+	}
+	outputs, err := p.publish(t, run.dir, decoded, r)
+	if err != nil {
+		return nil, err
+	}
+	facts[contract.FactCycles] = strconv.FormatUint(r.Cycles, 10)
+	facts[contract.FactVerifierID] = r.ID
+	facts[factProgram] = r.Program
+	facts[factLayout] = string(decoded.Layout)
+	if decoded.IsTest() {
+		facts[factTest] = "true"
+	}
+	return &sdk.Result{Outputs: outputs, WorkTime: summary.ProvingTime, Facts: facts}, nil
+}
+
+// readProof checks the files of the run and decodes the proof.
+func (p *Prover) readProof(run finished) (*proof.Proof, error) {
+	for _, name := range p.version.Outputs() {
+		path := filepath.Join(run.dir, name)
+		info, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%s is missing", name)
+		case err != nil:
+			return nil, err
+		case !info.Mode().IsRegular():
+			return nil, fmt.Errorf("%s is no regular file", name)
+		case info.Size() == 0:
+			return nil, fmt.Errorf("%s is empty", name)
+		case info.ModTime().Before(run.start.Add(-clockSlack)):
+			return nil, fmt.Errorf("%s is older than the run: written %v, started %v", name, info.ModTime(), run.start)
+		}
+	}
+	path := filepath.Join(run.dir, zisk.FileProof)
+	decoded, err := proof.Read(path, p.layout())
+	if err != nil {
+		other, otherErr := proof.Read(path, "")
+		if otherErr != nil {
+			return nil, err
+		}
+		p.log.Warn("the proof has another layout than this version's; it is read all the same", "layout", other.Layout, "expected", p.layout())
+		decoded = other
+	}
+	if p.version.WritesCompressed() {
+		if err := sameContent(path, filepath.Join(run.dir, zisk.FileCompressed)); err != nil {
+			return nil, err
+		}
+	}
+	return decoded, nil
+}
+
+// layout is the form in which the version stores proofs.
+func (p *Prover) layout() proof.Layout {
+	v := p.version
+	switch {
+	case v.Major == 0 && v.Minor <= 15:
+		return proof.Words
+	case v.Major == 0 && v.Minor == 16:
+		return proof.Bincode016
+	case v.Major == 0 && v.Minor == 17:
+		return proof.Bincode017
+	case v.Major == 0:
+		return proof.Bincode018
+	case v.Major == 1 && v.Minor == 0:
+		return proof.Bincode100
+	case v.Major == 1 && v.Minor <= 2:
+		return proof.Bincode110
+	}
+	return proof.Flat
+}
+
+// sameContent checks that a file under zstd holds the plain one.
+func sameContent(plain, compressed string) error {
+	want, err := os.ReadFile(plain)
+	if err != nil {
+		return err
+	}
+	packed, err := os.ReadFile(compressed)
+	if err != nil {
+		return err
+	}
+	got, err := proof.Decompress(packed)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(compressed), err)
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("%s does not hold %s", filepath.Base(compressed), filepath.Base(plain))
+	}
+	return nil
+}
+
+// checkProgram refuses a proof of another program than the stage's.
+func checkProgram(decoded *proof.Proof, program *proof.Key) error {
+	if program == nil || decoded.Program() == *program {
+		return nil
+	}
+	return sdk.Retryable(fmt.Errorf("the proof is of the program %v, not of %v: the ELF, the key or cargo-zisk changed under the stage", decoded.Program(), program))
+}
+
+// publish makes artifacts of the run's files and marks the one that is
+// reported.
+func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r report) ([]sdk.Artifact, error) {
+	encoding := p.config.Encoding
+	if encoding == "auto" {
+		encoding = "words"
+		if p.version.WritesCompressed() {
+			encoding = "zstd"
+		}
+	}
+	// The tool's own files, under their own names, but for a result.json that it
+	// does not write.
+	var outputs []sdk.Artifact
+	for _, name := range p.version.Outputs() {
+		a, err := t.Adopt(filepath.Join(dir, name), name)
+		if err != nil {
+			return nil, err
+		}
+		stored := name == zisk.FileProof && decoded.Layout == proof.Words || name == zisk.FileProof && decoded.Layout == proof.Flat && decoded.Hash == ""
+		if encoding == "words" && stored || encoding == "zstd" && name == zisk.FileCompressed {
+			a.Role = sdk.RoleProof
+		}
+		outputs = append(outputs, a)
+	}
+	if !p.version.WritesResult() {
+		a, err := createJSON(t, sdk.ArtifactResult, r)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, a)
+	}
+	for _, a := range outputs {
+		if a.Role == sdk.RoleProof {
+			return outputs, nil
+		}
+	}
+	wire, err := p.wire(decoded)
+	if err != nil {
+		return nil, err
+	}
+	name := wordsFile
+	if encoding == "zstd" {
+		name = zstdFile
+		if wire, err = proof.Compress(wire); err != nil {
+			return nil, err
+		}
+	}
+	a, err := create(t, name, wire)
+	if err != nil {
+		return nil, err
+	}
+	a.Role = sdk.RoleProof
+	return append(outputs, a), nil
+}
+
+// wire returns the bytes that a verifier takes.
+func (p *Prover) wire(decoded *proof.Proof) ([]byte, error) {
+	var setup *proof.Key
+	if decoded.Layout != proof.Words {
+		key, err := p.config.setupKey(decoded.Minimal)
+		switch {
+		case err == nil:
+			setup = &key
+		case decoded.Setup == nil || p.config.VerifyKey != "":
+			return nil, sdk.Environment(fmt.Errorf("the proof needs the key of the proving setup: %w", err),
+				"set `verify_key` to vadcop_final.verkey.bin of the proving key, or install it: ziskup --verifykey")
+		}
+	}
+	wire, err := decoded.Wire(setup)
+	if err != nil {
+		return nil, sdk.Environment(err, "correct `verify_key` or `proving_key`: they belong to another setup than cargo-zisk uses")
+	}
+	return wire, nil
+}
+
+func create(t *sdk.Task, name string, data []byte) (sdk.Artifact, error) {
+	out, err := t.Create(name)
+	if err != nil {
+		return sdk.Artifact{}, err
+	}
+	defer out.Discard()
+	if _, err := out.Write(data); err != nil {
+		return sdk.Artifact{}, err
+	}
+	return out.Commit()
+}
+
+func createJSON(t *sdk.Task, name string, value any) (sdk.Artifact, error) {
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return sdk.Artifact{}, err
+	}
+	return create(t, name, append(data, '\n'))
+}

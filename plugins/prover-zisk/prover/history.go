@@ -1,0 +1,132 @@
+package prover
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/sdk"
+)
+
+// observation is how long a finished run took.
+type observation struct {
+	Kind string        `json:"kind"`
+	Gas  uint64        `json:"gas"`
+	Wall time.Duration `json:"wall_ns"`
+	At   time.Time     `json:"at"`
+}
+
+// history holds the last finished runs of a stage, to tell how long the next
+// takes. It is kept in the state directory. Its methods may be called
+// concurrently, also on a nil history, which knows nothing.
+type history struct {
+	path string
+	mu   sync.Mutex
+	runs []observation
+}
+
+const (
+	historyFile = "history.json"
+	// historyLimit is how many runs are kept.
+	historyLimit = 200
+	// fitLimit is how many of the last runs of a kind an estimate rests on.
+	fitLimit = 50
+	// fitLeast is how many runs of a kind an estimate needs, deadlineLeast how
+	// many a learned deadline needs.
+	fitLeast      = 3
+	deadlineLeast = 20
+)
+
+func openHistory(path string) (*history, error) {
+	h := &history{path: path}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &h.runs)
+	}
+	if err != nil {
+		h.runs = nil
+	}
+	return h, err
+}
+
+// learn adds a finished run.
+func (h *history) learn(o observation) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.runs = append(h.runs, o)
+	if over := len(h.runs) - historyLimit; over > 0 {
+		h.runs = slices.Delete(h.runs, 0, over)
+	}
+	return writeJSON(h.path, h.runs)
+}
+
+// last returns the last runs of a kind, at most fitLimit.
+func (h *history) last(kind string) []observation {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var runs []observation
+	for _, o := range slices.Backward(h.runs) {
+		if o.Kind == kind && len(runs) < fitLimit {
+			runs = append(runs, o)
+		}
+	}
+	return runs
+}
+
+// expect estimates how long a run of the kind takes for a block with so much
+// gas: a straight line through the last runs, never below the shortest of them
+// by more than half. It knows nothing before there are a few.
+func (h *history) expect(kind string, gas uint64) (time.Duration, bool) {
+	runs := h.last(kind)
+	if len(runs) < fitLeast {
+		return 0, false
+	}
+	var n, sx, sy, sxx, sxy float64
+	shortest := runs[0].Wall
+	for _, o := range runs {
+		x, y := float64(o.Gas), float64(o.Wall)
+		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
+		shortest = min(shortest, o.Wall)
+	}
+	mean := time.Duration(sy / n)
+	spread := sxx - sx*sx/n
+	if gas == 0 || spread < 1 {
+		return mean, true
+	}
+	slope := (sxy - sx*sy/n) / spread
+	if slope < 0 { // more gas never makes a proof faster: noise
+		return mean, true
+	}
+	estimate := time.Duration(sy/n + slope*(float64(gas)-sx/n))
+	return max(estimate, shortest/2), true
+}
+
+// deadline is the learned limit of a run: factor times the longest of the last
+// runs of the kind. There is none with a factor of 0 or too few runs.
+func (h *history) deadline(kind string, factor float64) (time.Duration, bool) {
+	if factor <= 0 {
+		return 0, false
+	}
+	runs := h.last(kind)
+	if len(runs) < deadlineLeast {
+		return 0, false
+	}
+	longest := slices.MaxFunc(runs, func(a, b observation) int { return int(a.Wall - b.Wall) })
+	return time.Duration(factor * float64(longest.Wall)), true
+}
+
+// gasOf returns the gas that the task's block used; 0 when it is not known.
+func gasOf(t *sdk.Task) uint64 { return t.Block.GasUsed }

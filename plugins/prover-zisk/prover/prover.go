@@ -1,0 +1,309 @@
+package prover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/prover-zisk/machine"
+	"github.com/proofline/proofline/sdk"
+)
+
+// Prover is a stage's prover. Its methods may be called concurrently; runs on
+// the same cards wait for each other.
+type Prover struct {
+	config   Config
+	stateDir string
+	log      *slog.Logger
+	bin      string
+	version  zisk.Version
+	elfSum   string
+	gpu      bool   // pass the GPU switch
+	cards    string // what proves, for people: "2 × NVIDIA RTX 4090"
+	unlock   bool
+	minimal  bool
+	owner    machine.Owner
+
+	setup     preparation
+	footprint footprint
+	history   *history
+
+	life       context.Context // ends with Close
+	end        context.CancelFunc
+	background sync.WaitGroup
+}
+
+// Open makes the prover of a stage.
+func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
+	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log, owner: machine.OwnerOf(env.StateDir)}
+	var err error
+	if p.bin, err = locate(config.Bin); err != nil {
+		return nil, err
+	}
+	if p.version, err = detect(ctx, p.bin); err != nil {
+		return nil, err
+	}
+	if !p.version.Tested() {
+		p.log.Warn("this release of ZisK is newer than any known; it is driven like the last known one", "version", p.version.String())
+	}
+	if p.config.ELF, err = filepath.Abs(config.ELF); err != nil {
+		return nil, err
+	}
+	if p.elfSum, err = fingerprint(p.config.ELF); err != nil {
+		return nil, sdk.Environment(fmt.Errorf("guest program: %w", err), "set `elf` to the guest's ELF file")
+	}
+	if err := p.choose(ctx); err != nil {
+		return nil, err
+	}
+	if p.history, err = openHistory(filepath.Join(p.stateDir, historyFile)); err != nil {
+		p.log.Warn("the times of earlier proofs cannot be read; they are learned anew", "error", err)
+	}
+	// What an earlier life of this stage left, after a crash for example.
+	if _, err := p.clean(p.log); err != nil {
+		return nil, err
+	}
+	p.life, p.end = context.WithCancel(context.Background())
+	p.prepare()
+	return p, nil
+}
+
+// choose settles what the config leaves open, and refuses what the version
+// cannot do.
+func (p *Prover) choose(ctx context.Context) error {
+	gpus, err := machine.GPUs(ctx)
+	if err != nil && !errors.Is(err, machine.ErrNoGPUTool) {
+		p.log.Warn("the cards cannot be listed", "error", err)
+	}
+	switch p.config.Device {
+	case "gpu":
+		p.gpu = p.version.HasGPUFlag()
+	case "auto":
+		p.gpu = p.version.HasGPUFlag() && len(gpus) > 0 && p.version.Build != zisk.BuildCPU
+	}
+	p.cards = describe(gpus, p.config.GPUs)
+	switch p.config.Minimal {
+	case "yes":
+		p.minimal = true
+	case "auto":
+		family, _ := p.version.Family()
+		p.minimal = family >= zisk.Family017
+	}
+	switch p.config.Unlock {
+	case "always":
+		p.unlock = true
+	case "auto":
+		_, enough := machine.Memlock()
+		p.unlock = !enough
+	}
+	if p.config.Executor == "emulator" {
+		p.unlock = false
+	}
+	if p.config.action() != zisk.Prove {
+		p.minimal = false
+	}
+	if _, err := p.version.Command(p.request("input", "output")); err != nil {
+		return sdk.Environment(err, "change the stage's config, or install a version of ZisK that has it")
+	}
+	return nil
+}
+
+// describe names the cards of a set.
+func describe(gpus []machine.GPU, chosen []string) string {
+	var names []string
+	count := make(map[string]int)
+	for _, g := range gpus {
+		if len(chosen) > 0 && !isChosen(g, chosen) {
+			continue
+		}
+		if count[g.Name]++; count[g.Name] == 1 {
+			names = append(names, g.Name)
+		}
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d × %s", count[name], name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func isChosen(g machine.GPU, chosen []string) bool {
+	for _, c := range chosen {
+		if c == fmt.Sprint(g.Index) || strings.EqualFold(c, g.UUID) {
+			return true
+		}
+	}
+	return false
+}
+
+// request is the call of the tool for an input.
+func (p *Prover) request(input, output string) zisk.Request {
+	return zisk.Request{
+		Action: p.config.action(), ELF: p.config.ELF, Input: input, OutputDir: output, ProvingKey: p.config.ProvingKey,
+		Minimal: p.minimal, Unlock: p.unlock, MinimalMemory: p.config.MinimalMemory && p.config.action() == zisk.Prove,
+		GPU: p.gpu, Emulator: p.config.Executor == "emulator", Port: p.config.Port, Extra: p.config.ExtraArgs,
+	}
+}
+
+// lockDir is where the machine's provers keep their locks.
+func (c Config) lockDir() string {
+	if c.LockDir != "" {
+		return c.LockDir
+	}
+	return filepath.Join(os.TempDir(), "proofline-gpu")
+}
+
+// MakesProof reports whether the stage is more than a gate.
+func (p *Prover) MakesProof() bool { return p.config.action() == zisk.Prove }
+
+// Note tells the operator what was found.
+func (p *Prover) Note() string {
+	device := p.cards
+	if device == "" {
+		device = "no GPU seen"
+	}
+	return fmt.Sprintf("ZisK %v, %s, %s, program %s", p.version, p.config.Action, device, p.elfSum[:8])
+}
+
+// Health is unavailable while the set-up runs or has failed.
+func (p *Prover) Health(context.Context) sdk.Health {
+	s := &p.setup
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.running:
+		return sdk.Health{State: sdk.HealthUnavailable, Detail: fmt.Sprintf("%s of the program runs since %v", s.step, time.Since(s.began).Round(time.Second))}
+	case s.err != nil:
+		// Degraded, not unavailable: the next block tries the set-up again.
+		return sdk.Health{State: sdk.HealthDegraded, Detail: "the set-up of the program failed: " + s.err.Error()}
+	}
+	return sdk.Health{State: sdk.HealthReady}
+}
+
+// Close stops the set-up and waits for everything that still runs.
+func (p *Prover) Close() error {
+	p.end()
+	p.background.Wait()
+	_, err := p.clean(p.log)
+	return err
+}
+
+// Prove runs the stage's action on the task's input.
+func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
+	input, err := t.Input(sdk.ArtifactInput)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.version.CheckInput(input); err != nil {
+		return nil, sdk.Permanent(err)
+	}
+	program, err := p.awaitSetup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := p.lock(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	pids, result, err := p.locked(ctx, t, input)
+	p.handOn(lock, pids, t.Log)
+	if err != nil {
+		return nil, err
+	}
+	return p.collect(t, program, result)
+}
+
+// lock waits for the cards.
+func (p *Prover) lock(ctx context.Context, t *sdk.Task) (*machine.Lock, error) {
+	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
+	switch {
+	case errors.Is(err, machine.ErrBusy):
+		return nil, sdk.Interrupted(err)
+	case err != nil:
+		return nil, sdk.Environment(err, "make the directory of `lock_dir` writable for this user")
+	}
+	if lock.Waited > time.Second {
+		t.Log.Info("waited for the cards", "for", lock.Waited.Round(time.Millisecond))
+	}
+	return lock, nil
+}
+
+// finished is a run that ended well, before its files were looked at.
+type finished struct {
+	outcome
+	dir string
+}
+
+// locked runs the tool while the cards are ours, and cleans up after it.
+func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []int, done finished, err error) {
+	if err := p.checkPorts(); err != nil {
+		return nil, done, err
+	}
+	// The directory must be new: a proof of an earlier attempt can then never
+	// be taken for one of this.
+	done.dir = filepath.Join(t.Temp(), "output")
+	if err := os.Mkdir(done.dir, 0o700); err != nil {
+		return nil, done, fmt.Errorf("output directory of the attempt: %w", err)
+	}
+	args, err := p.version.Command(p.request(input, done.dir))
+	if err != nil {
+		return nil, done, sdk.Environment(err, "change the stage's config")
+	}
+	kind := p.kind()
+	gas := gasOf(t)
+	if limit, ok := p.history.deadline(kind, p.config.DeadlineFactor); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
+		defer cancel()
+	}
+	start := time.Now()
+	expected, known := p.history.expect(kind, gas)
+	t.Log.Debug("cargo-zisk", "args", args)
+	done.outcome, err = p.execute(ctx, run{
+		args: args, dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(),
+		progress: func(now zisk.Progress) {
+			progress := sdk.Progress{Phase: now.Phase, Fraction: now.Fraction, Note: now.Note}
+			if known {
+				progress.ETA = max(expected-time.Since(start), 0)
+			}
+			t.Progress(progress)
+		},
+	})
+	cleaned := time.Now()
+	pids, cleanErr := p.clean(t.Log)
+	t.Log.Debug("cleaned", "took", time.Since(cleaned).Round(time.Millisecond))
+	if err != nil {
+		p.reconsider(err)
+		return pids, done, err
+	}
+	if cleanErr != nil {
+		t.Log.Warn("cargo-zisk left something behind", "error", cleanErr)
+	}
+	if err := p.history.learn(observation{Kind: kind, Gas: gas, Wall: done.wall, At: time.Now().UTC()}); err != nil {
+		t.Log.Warn("remember the time of the proof", "error", err)
+	}
+	return pids, done, nil
+}
+
+// reconsider forgets the set-up when a run failed for want of it.
+func (p *Prover) reconsider(err error) {
+	if f, ok := errors.AsType[*zisk.Failure](err); ok && f.Kind == zisk.Configuration &&
+		(strings.Contains(f.Summary, "assembly files") || strings.Contains(f.Summary, "constant trees")) {
+		p.forgetSetup()
+		p.setup.mu.Lock()
+		if !p.setup.running {
+			p.setup.err = err // the next attempt starts the set-up again
+		}
+		p.setup.mu.Unlock()
+	}
+}
+
+// kind names runs whose times can be compared.
+func (p *Prover) kind() string {
+	return strings.Join([]string{p.config.Action, p.version.String(), p.elfSum[:16], strings.Join(p.config.GPUs, ","), p.cards}, "|")
+}

@@ -1,0 +1,201 @@
+package prover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/prover-zisk/machine"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/process"
+)
+
+// outcome is what a successful run of the tool said.
+type outcome struct {
+	summary zisk.Summary
+	wall    time.Duration
+	start   time.Time
+}
+
+// run is one call of the tool.
+type run struct {
+	args     []string
+	dir      string // working directory
+	log      *slog.Logger
+	line     func(string)        // each line of standard output; may be nil
+	progress func(zisk.Progress) // may be nil
+	silence  time.Duration       // 0 for no limit
+}
+
+var (
+	errSilent   = errors.New("cargo-zisk has printed nothing for too long and counts as hung")
+	errDeadline = errors.New("the run took much longer than proofs of this kind do")
+)
+
+// execute runs the tool and explains its failure. Whatever it started is gone
+// when execute returns.
+func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	silent := newWatchdog(r.silence, func() {
+		stop(fmt.Errorf("%w (silence_timeout %v)", errSilent, r.silence))
+	})
+	defer silent.stop()
+
+	var (
+		tracker   zisk.Tracker
+		out       outcome
+		diagnosis zisk.Diagnosis
+	)
+	cmd := process.Command{
+		Path: p.bin, Args: r.args, Dir: r.dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
+		Stdout: func(line string) {
+			silent.reset()
+			p.footprint.look(p.owner)
+			r.log.Debug(line)
+			out.summary.Line(line)
+			diagnosis.Line(line)
+			if r.line != nil {
+				r.line(line)
+			}
+			if progress, moved := tracker.Line(line); moved && r.progress != nil {
+				r.progress(progress)
+			}
+		},
+		Stderr: func(line string) {
+			silent.reset()
+			if strings.TrimSpace(line) != "" {
+				r.log.Warn(line)
+			}
+			diagnosis.Line(line)
+		},
+	}
+	out.start = time.Now()
+	exit, err := cmd.Run(ctx)
+	if exit == nil {
+		return out, err
+	}
+	out.wall = exit.Duration
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		// Stopped: by the host, or by a limit of this stage.
+		if errors.Is(cause, errSilent) || errors.Is(cause, errDeadline) {
+			return out, sdk.Retryable(cause)
+		}
+		return out, sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
+	}
+	if failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
+		return out, classed(failure)
+	}
+	return out, nil
+}
+
+// classed gives a failure the class by which the host acts.
+func classed(f *zisk.Failure) error {
+	switch f.Kind {
+	case zisk.Usage, zisk.Configuration:
+		return sdk.Environment(f, f.Remedy)
+	case zisk.Guest:
+		return &sdk.Error{Class: sdk.ClassPermanent, Err: f, Remedy: f.Remedy}
+	}
+	return &sdk.Error{Class: sdk.ClassRetryable, Err: f, Remedy: f.Remedy}
+}
+
+// environ is the environment of the tool: this process's, the owner's mark, and
+// what the config sets.
+func (p *Prover) environ() []string {
+	set := map[string]string{"NO_COLOR": "1"}
+	if len(p.config.GPUs) > 0 {
+		set["CUDA_VISIBLE_DEVICES"] = strings.Join(p.config.GPUs, ",")
+		if os.Getenv("CUDA_DEVICE_ORDER") == "" {
+			// nvidia-smi counts cards by their bus, CUDA by their speed unless
+			// told otherwise.
+			set["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+		}
+	}
+	if p.config.Cache != "" {
+		set["ZISK_CACHE_DIR"] = p.config.Cache
+	}
+	environ := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		_, replaced := set[name]
+		return replaced
+	})
+	for name, value := range set {
+		environ = append(environ, name+"="+value)
+	}
+	return append(environ, p.owner.Variable())
+}
+
+// footprint is what runs of the tool leave on the machine: the process ids that
+// name its shared memory from 0.17 on and hold the cards' memory.
+type footprint struct {
+	mu     sync.Mutex
+	pids   []int
+	looked time.Time
+}
+
+// lookInterval keeps the search for processes off the path of every line.
+const lookInterval = 500 * time.Millisecond
+
+// look notes the owner's processes. The tool has printed its banner before it
+// starts any service, so that none is missed for long.
+func (f *footprint) look(owner machine.Owner) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.looked) < lookInterval {
+		return
+	}
+	f.looked = time.Now()
+	f.add(owner.Processes())
+}
+
+func (f *footprint) add(pids []int) {
+	for _, pid := range pids {
+		if !slices.Contains(f.pids, pid) {
+			f.pids = append(f.pids, pid)
+		}
+	}
+}
+
+// take returns the noted processes and forgets them.
+func (f *footprint) take() []int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	pids := f.pids
+	f.pids, f.looked = nil, time.Time{}
+	return pids
+}
+
+// watchdog calls back when it was not reset for its period. A period of 0 never
+// does.
+type watchdog struct {
+	period time.Duration
+	timer  *time.Timer
+}
+
+func newWatchdog(period time.Duration, bark func()) *watchdog {
+	w := &watchdog{period: period}
+	if period > 0 {
+		w.timer = time.AfterFunc(period, bark)
+	}
+	return w
+}
+
+func (w *watchdog) reset() {
+	if w.timer != nil {
+		w.timer.Reset(w.period)
+	}
+}
+
+func (w *watchdog) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}

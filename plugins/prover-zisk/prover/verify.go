@@ -1,0 +1,114 @@
+package prover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/process"
+)
+
+// verifyTimeout bounds a verification, which takes milliseconds; a malformed
+// proof can make the tool spin.
+const verifyTimeout = 2 * time.Minute
+
+// Verify checks a proof with the tool, in a process of its own because a
+// malformed proof can crash it, and compares the keys in it with the known
+// ones. A proof that does not hold is retryable: it is never reported, and the
+// block is proved again.
+func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
+	path, err := t.Input(zisk.FileProof)
+	if err != nil {
+		return err
+	}
+	decoded, err := proof.Read(path, "")
+	if err != nil {
+		return sdk.Retryable(err)
+	}
+	program, err := p.awaitSetup(ctx)
+	if err != nil {
+		return err
+	}
+	if err := checkProgram(decoded, program); err != nil {
+		return err
+	}
+	key, err := p.pinnedKey(decoded)
+	if err != nil {
+		return err
+	}
+	args, err := p.version.VerifyCommand(path, key)
+	if err != nil {
+		return sdk.Environment(err, "set `verify: false` for the stage")
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, verifyTimeout, fmt.Errorf("cargo-zisk verify took more than %v", verifyTimeout))
+	defer cancel()
+	var diagnosis zisk.Diagnosis
+	verdict := false
+	cmd := process.Command{Path: p.bin, Args: args, Dir: t.Temp(), Env: append(slices.Clone(os.Environ()), "NO_COLOR=1"), Grace: time.Second,
+		Stdout: func(line string) {
+			t.Log.Debug(line)
+			diagnosis.Line(line)
+			if valid, said := zisk.Verified(line); said && valid {
+				verdict = true
+			}
+		},
+		Stderr: diagnosis.Line,
+	}
+	exit, err := cmd.Run(ctx)
+	switch {
+	case exit == nil:
+		return err
+	case ctx.Err() != nil && err != nil:
+		return fmt.Errorf("verification of the proof: %w", err)
+	}
+	if failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
+		switch failure.Kind {
+		case zisk.Usage, zisk.Configuration:
+			return classed(failure)
+		}
+		// A crash on a proof that decodes is a verdict as well.
+		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", failure))
+	}
+	if !verdict {
+		return sdk.Retryable(errors.New("cargo-zisk verify ended with exit status 0 but without saying that the proof was verified"))
+	}
+	return nil
+}
+
+// pinnedKey returns what `verify` takes to pin the proving setup, and compares
+// the key inside the proof where it takes nothing.
+func (p *Prover) pinnedKey(decoded *proof.Proof) (string, error) {
+	switch family, _ := p.version.Family(); family {
+	case zisk.Family014:
+		if p.config.VerifyKey != "" {
+			return p.config.VerifyKey, nil
+		}
+		if p.config.ProvingKey != "" {
+			return p.config.setupKeyFile(false), nil
+		}
+		return "", nil
+	case zisk.Family016:
+		return p.config.ProvingKey, nil
+	}
+	if decoded.Setup == nil {
+		return "", sdk.Retryable(errors.New("the proof does not hold the key of its setup"))
+	}
+	key, err := p.config.setupKey(decoded.Minimal)
+	if err != nil {
+		if p.config.VerifyKey != "" || !errors.Is(err, os.ErrNotExist) {
+			return "", sdk.Environment(err, "set `verify_key` to vadcop_final_compressed.verkey.bin of the installed proving key")
+		}
+		return "", nil // no key to compare with is installed
+	}
+	if *decoded.Setup != key {
+		return "", sdk.Retryable(fmt.Errorf("the proof was made with the proving setup %v, not with %v of %s",
+			decoded.Setup, key, p.config.setupKeyFile(decoded.Minimal)))
+	}
+	return "", nil
+}
