@@ -8,14 +8,23 @@ import (
 	"unicode/utf8"
 )
 
-// table prints rows under headings. A column is aligned to the right when every
-// value in it begins with a digit.
+// table prints rows under headings.
 type table struct {
-	head []string
-	rows [][]string
+	head  []string
+	right []bool
+	rows  [][]string
 }
 
-func newTable(head ...string) *table { return &table{head: head} }
+// newTable makes a table. A heading that begins with ">" aligns its column to
+// the right.
+func newTable(head ...string) *table {
+	t := &table{right: make([]bool, len(head))}
+	for i, h := range head {
+		h, t.right[i] = strings.CutPrefix(h, ">")
+		t.head = append(t.head, h)
+	}
+	return t
+}
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
@@ -24,24 +33,19 @@ func (t *table) write(w io.Writer) error {
 	if len(t.rows) == 0 {
 		return nil
 	}
-	width, right := make([]int, len(t.head)), make([]bool, len(t.head))
-	for i, head := range t.head {
-		width[i], right[i] = utf8.RuneCountInString(head), true
-	}
-	for _, row := range t.rows {
+	lines := append([][]string{t.head}, t.rows...)
+	width := make([]int, len(t.head))
+	for _, row := range lines {
 		for i, cell := range row {
 			width[i] = max(width[i], utf8.RuneCountInString(cell))
-			if cell != "" && cell != dash && (cell[0] < '0' || cell[0] > '9') || strings.HasPrefix(cell, "0x") {
-				right[i] = false
-			}
 		}
 	}
 	var b strings.Builder
-	for _, row := range append([][]string{t.head}, t.rows...) {
+	for _, row := range lines {
 		var line strings.Builder
 		for i, cell := range row {
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if right[i] {
+			if t.right[i] {
 				line.WriteString(pad + cell + "  ")
 			} else {
 				line.WriteString(cell + pad + "  ")
@@ -88,9 +92,12 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// grouped is a number with thin groups of three digits: 24,647,140.
-func grouped(n uint64) string {
-	text := fmt.Sprint(n)
+// grouped is a number with its digits in groups of three: 9,034,512. A text
+// that is no number stays as it is.
+func grouped(text string) string {
+	if strings.Trim(text, "0123456789") != "" {
+		return text
+	}
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}

@@ -48,7 +48,7 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	}
 	if len(snap.Jobs) > 0 {
 		fmt.Fprintln(w)
-		t := newTable("WAITING", "HASH", "STAGE", "STATE", "FOR")
+		t := newTable(">WAITING", "HASH", "STAGE", "STATE", ">FOR")
 		const most = 20
 		for _, j := range snap.Jobs[:min(most, len(snap.Jobs))] {
 			t.add(fmt.Sprint(j.Block.Number), shortHash(j.Block.Hash), orDash(j.Stage), waiting(j, now), span(now.Sub(j.Created)))
@@ -68,7 +68,7 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 }
 
 func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painter) error {
-	t := newTable("STAGE", "KIND", "PLUGIN", "PID", "STATE", "QUEUE", "DONE", "FAILED", "RUNNING")
+	t := newTable("STAGE", "KIND", "PLUGIN", ">PID", "STATE", ">QUEUE", ">DONE", ">FAILED", "RUNNING")
 	for _, s := range stages {
 		pid := dash
 		if s.PID > 0 {
@@ -126,8 +126,9 @@ func waiting(j status.Job, now time.Time) string {
 	return string(j.State)
 }
 
-// jobsTable lists jobs: what a block is, how large its files are, how long it
-// spent in each stage, and what came of it.
+// jobsTable lists jobs: what a block is, how large its witness and its guest
+// input are, how long the last attempt of each stage took (a column of the
+// stage's name), and what came of it.
 func jobsTable(jobs []status.Job, now time.Time) *table {
 	var stages []string // of all jobs, in pipeline order
 	for _, j := range jobs {
@@ -144,14 +145,14 @@ func jobsTable(jobs []status.Job, now time.Time) *table {
 			at++
 		}
 	}
-	head := []string{"BLOCK", "HASH", "TXS", "GAS", "WITNESS", "INPUT"}
+	head := []string{">BLOCK", "HASH", ">TXS", ">GAS", ">WITNESS", ">INPUT"}
 	for _, s := range stages {
-		head = append(head, strings.ToUpper(s))
+		head = append(head, ">"+s)
 	}
 	t := newTable(append(head, "OUTCOME")...)
 	for _, j := range jobs {
 		row := []string{fmt.Sprint(j.Block.Number), shortHash(j.Block.Hash), blockFact(j, contract.FactTxCount, uint64(j.Block.TxCount)),
-			blockFact(j, contract.FactGasUsed, j.Block.GasUsed), artifactSize(j, contract.ArtifactWitness), artifactSize(j, contract.ArtifactInput)}
+			grouped(blockFact(j, contract.FactGasUsed, j.Block.GasUsed)), artifactSize(j, contract.ArtifactWitness), artifactSize(j, contract.ArtifactInput)}
 		for _, name := range stages {
 			cell := dash
 			if i := slices.IndexFunc(j.Stages, func(s status.JobStage) bool { return s.Stage == name }); i >= 0 && !j.Stages[i].Ended.IsZero() {
@@ -225,7 +226,7 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	if j.Reason != "" {
 		fmt.Fprintf(w, "  %s\n", paint.bad(clip(j.Reason, 1000)))
 	}
-	t := newTable("  STAGE", "STATE", "TRIES", "BEGAN", "TOOK", "WORK", "OUTPUT")
+	t := newTable("  STAGE", "STATE", ">TRIES", ">BEGAN", ">TOOK", ">WORK", "OUTPUT")
 	for _, s := range j.Stages {
 		began, took, work := dash, dash, dash
 		if !s.Started.IsZero() {
@@ -254,7 +255,7 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	if len(j.Reports) == 0 {
 		return nil
 	}
-	t = newTable("  REPORT", "TO", "STATE", "TRIES", "AT", "")
+	t = newTable("  REPORT", "TO", "STATE", ">TRIES", "AT", "")
 	for _, r := range j.Reports {
 		at := dash
 		if !r.At.IsZero() {

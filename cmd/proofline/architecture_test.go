@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/proofline/proofline"
+
+// rule forbids packages to packages. Both are import paths; one that ends in
+// "/..." stands for the tree.
+type rule struct {
+	why    string
+	from   []string
+	except []string
+	never  []string
+	direct bool // only what the package itself imports counts, not what that imports in turn
+}
+
+// evm is what drags go-ethereum's EVM into a binary.
+var evm = []string{"github.com/ethereum/go-ethereum/core/vm/...", "github.com/ethereum/go-ethereum/core/state/..."}
+
+var rules = []rule{
+	{why: "a plugin author gets the SDK without the host",
+		from: []string{module + "/sdk/...", module + "/plugins/..."}, never: []string{module + "/host/...", module + "/cmd/..."}},
+	{why: "the host knows plugins only through the protocol",
+		from: []string{module + "/host/...", module + "/cmd/..."}, never: []string{module + "/plugins/..."}},
+	{why: "the engine is logic over small interfaces",
+		from: []string{module + "/host/engine"}, never: []string{"github.com/hashicorp/go-plugin/...", "go.etcd.io/bbolt/..."}},
+	{why: "generated types are translated at the edge",
+		from: []string{module + "/..."}, except: []string{module + "/sdk/...", module + "/host/launch/..."},
+		never: []string{module + "/sdk/proto/..."}, direct: true},
+	{why: "the host links no EVM", from: []string{module + "/host/...", module + "/cmd/..."}, never: evm},
+	{why: "reporters link no EVM",
+		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-slack/...", module + "/plugins/reporter-webhook/..."}, never: evm},
+	{why: "ZisK provers link no EVM",
+		from: []string{module + "/plugins/prover-zisk/...", module + "/plugins/prover-zisk-cluster/..."}, never: evm},
+	{why: "the SDK's witness reader links no EVM", from: []string{module + "/sdk/..."}, never: evm},
+}
+
+// goPackage is what go list says of a package.
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func TestImportRules(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for d := json.NewDecoder(out); ; seen++ {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rules {
+			if !within(p.ImportPath, r.from) || within(p.ImportPath, r.except) {
+				continue
+			}
+			deps := p.Deps
+			if r.direct {
+				deps = p.Imports
+			}
+			for _, dep := range deps {
+				if within(dep, r.never) {
+					t.Errorf("%s must not depend on %s: %s", p.ImportPath, dep, r.why)
+				}
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if seen < 10 {
+		t.Errorf("go list knows only %d packages", seen)
+	}
+}
+
+func within(path string, patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		tree, isTree := strings.CutSuffix(pattern, "/...")
+		return path == tree || isTree && strings.HasPrefix(path, tree+"/")
+	})
+}
+
+// TestTopLevel: a newcomer sees four folders and the files that belong there.
+func TestTopLevel(t *testing.T) {
+	allowed := []string{"cmd", "host", "plugins", "sdk", "go.mod", "go.sum", "Makefile", "pipeline.yaml", "README.md", "LICENSE"}
+	notTracked := []string{"bin", "data", "output", "coverage.out"} // .gitignore
+	entries, err := os.ReadDir("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || slices.Contains(allowed, name) || slices.Contains(notTracked, name) ||
+			strings.HasSuffix(name, ".test") || strings.HasSuffix(name, ".prof") {
+			continue
+		}
+		t.Errorf("%s does not belong at the top level", name)
+	}
+}

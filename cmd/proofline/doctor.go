@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) doctor() *cli.Command {
+	return &cli.Command{
+		Name:      "doctor",
+		Usage:     "look whether everything is there that a pipeline needs",
+		ArgsUsage: "[FILE]",
+		Description: "Checks the file, lets every plugin check its own surroundings (node, GPU, files,\n" +
+			"accounts), and looks at folders, disk space and ports. It changes nothing and may\n" +
+			"be used while the pipeline runs. Exit code 2 for errors in the file, 3 for others.",
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(ctx *cli.Context) error {
+			file, err := fileArgument(ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			p, err := c.load(file)
+			if err != nil {
+				return err
+			}
+			reports := c.examine(ctx.Context, p)
+			if ctx.Bool("json") {
+				err = c.printJSON(reports)
+			} else {
+				err = c.writeExamination(reports)
+			}
+			errorCount := 0
+			for _, r := range reports {
+				errorCount += r.Findings.Count(contract.SeverityError)
+			}
+			if err == nil && errorCount > 0 {
+				return told{contract.Environment(errors.New(plural(errorCount, "error")), "")}
+			}
+			return err
+		},
+	}
+}
+
+// examination is what doctor found about one stage, or about the host.
+type examination struct {
+	Name     string            `json:"name"` // the stage's; "host"
+	Plugin   string            `json:"plugin,omitempty"`
+	Findings pipeline.Findings `json:"findings"`
+}
+
+// examine looks at the host and, all at once, at every stage.
+func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) []examination {
+	reports := make([]examination, len(p.Stages)+1)
+	plugins := catalog.Open(p.Plugins.Dirs)
+	var all sync.WaitGroup
+	for i := range p.Stages {
+		all.Go(func() { reports[i] = examineStage(ctx, plugins, &p.Stages[i]) })
+	}
+	host, err := control.Dial(ctx, p.Data)
+	if err == nil {
+		host.Close()
+	}
+	reports[len(p.Stages)] = examination{Name: "host", Findings: hostFindings(p, err == nil)}
+	all.Wait()
+	return reports
+}
+
+func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Stage) examination {
+	r := examination{Name: s.Name, Plugin: s.Plugin, Findings: pipeline.Findings{}}
+	binary, err := plugins.Find(s.Plugin)
+	if err != nil {
+		r.Findings = append(r.Findings, s.Locate(contract.Finding{Severity: contract.SeverityError, Summary: err.Error()}))
+		return r
+	}
+	r.Plugin = s.Plugin + " " + binary.Manifest.Version
+	if !binary.Locked {
+		r.Findings = append(r.Findings, s.Locate(contract.Finding{
+			Severity: contract.SeverityWarning, Summary: "the plugin is not pinned: " + binary.Path + " may change unnoticed",
+			Remedy: "pin it with proofline plugins lock",
+		}))
+	}
+	found, err := askPlugin(ctx, binary.Path, s.Config, s.Env)
+	if err != nil {
+		found = append(found, contract.Finding{Severity: contract.SeverityError, Summary: err.Error()})
+	}
+	for _, f := range found {
+		r.Findings = append(r.Findings, s.Locate(f))
+	}
+	return r
+}
+
+func (c commands) writeExamination(reports []examination) error {
+	paint := c.paint()
+	t := newTable("STAGE", "PLUGIN", "VERDICT")
+	said := 0
+	for _, r := range reports {
+		said += len(r.Findings)
+		if err := r.Findings.Write(c.Stdout); err != nil {
+			return err
+		}
+		verdict := "ok"
+		if errorCount := r.Findings.Count(contract.SeverityError); errorCount > 0 {
+			verdict = paint.bad(plural(errorCount, "error"))
+		} else if warnings := r.Findings.Count(contract.SeverityWarning); warnings > 0 {
+			verdict = plural(warnings, "warning")
+		}
+		t.add(r.Name, r.Plugin, verdict)
+	}
+	if said > 0 {
+		fmt.Fprintln(c.Stdout)
+	}
+	return t.write(c.Stdout)
+}

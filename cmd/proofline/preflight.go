@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// checkLimit is how long one plugin may look around.
+const checkLimit = time.Minute
+
+// askPlugin runs "PLUGIN check --config - --json" with the config block on
+// standard input, where no other process sees it, and returns the findings.
+func askPlugin(ctx context.Context, path string, config json.RawMessage, env []string) ([]contract.Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, path, "check", "--config", "-", "--json")
+	cmd.Env = os.Environ()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(config), &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("the plugin's check has not ended within %v", checkLimit)
+	}
+	var findings []contract.Finding
+	if json.Unmarshal(stdout.Bytes(), &findings) == nil {
+		return findings, nil // the exit code only says whether there is an error among them
+	}
+	text := strings.TrimSpace(stderr.String())
+	if text == "" && err != nil {
+		text = err.Error()
+	}
+	return nil, fmt.Errorf("the plugin's check failed: %s", clip(text, 500))
+}
+
+// lowSpace is the free disk space below which doctor warns. A mainnet block
+// takes some tens of megabytes while it is at work.
+const lowSpace = 10 << 30
+
+// hostFindings checks what the host itself needs. While it runs, its port and
+// its folders are its own.
+func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
+	findings := pipeline.Findings{}
+	add := func(severity contract.Severity, path, summary, remedy string) {
+		findings = append(findings, pipeline.Finding{Severity: severity, File: p.File, Path: path, Summary: summary, Remedy: remedy})
+	}
+	for _, dir := range []struct{ key, path string }{{"data", p.Data}, {"output", p.Output}} {
+		existing, err := writable(dir.path)
+		if err != nil {
+			add(contract.SeverityError, dir.key, err.Error(), "make the folder writable, or name another one")
+			continue
+		}
+		var fs unix.Statfs_t
+		if unix.Statfs(existing, &fs) == nil {
+			if free := int64(fs.Bavail) * int64(fs.Bsize); free < lowSpace {
+				add(contract.SeverityWarning, dir.key, fmt.Sprintf("only %s are free in %s", size(free), existing), "make room, or name a folder on another disk")
+			}
+		}
+	}
+	if running {
+		add(contract.SeverityInfo, "", "a proofline runs this pipeline", "")
+		return findings
+	}
+	listener, err := net.Listen("tcp", p.Monitor.Listen)
+	if err != nil {
+		add(contract.SeverityError, "monitor.listen", fmt.Sprintf("cannot listen on %s: %v", p.Monitor.Listen, errors.Unwrap(err)), "stop what uses the port, set HEALTH_PORT, or write another address")
+		return findings
+	}
+	listener.Close()
+	return findings
+}
+
+// writable reports whether files can be made in a directory, or in the nearest
+// one above it that exists, which it names.
+func writable(dir string) (existing string, err error) {
+	for existing = dir; ; existing = filepath.Dir(existing) {
+		info, err := os.Stat(existing)
+		if errors.Is(err, fs.ErrNotExist) && existing != filepath.Dir(existing) {
+			continue
+		}
+		if err != nil {
+			return existing, err
+		}
+		if !info.IsDir() {
+			return existing, fmt.Errorf("%s is no folder", existing)
+		}
+		break
+	}
+	f, err := os.CreateTemp(existing, ".proofline-*")
+	if err != nil {
+		return existing, fmt.Errorf("no file can be made in %s: %w", existing, errors.Unwrap(err))
+	}
+	return existing, errors.Join(f.Close(), os.Remove(f.Name()))
+}
