@@ -1,0 +1,43 @@
+package launch
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/proofline/proofline/host/keeper"
+)
+
+// passed are the host's variables that every plugin sees. Everything else stays
+// with the host, secrets above all; a stage asks for more in the pipeline file.
+var passed = []string{
+	"PATH", "HOME", "TMPDIR", "LANG", "LC_*", "TZ", "SSL_CERT_*",
+	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+	"CUDA_*", "NVIDIA_*", "XDG_*",
+}
+
+// environment is the whole environment of a plugin's tree: what is allowed of
+// the host's, then go-plugin's own variables, then the marks.
+func environment(host, allowed, goPlugin []string, run *Run, stage string) []string {
+	patterns := append(slices.Clone(passed), allowed...)
+	var env []string
+	for _, entry := range host {
+		name, _, _ := strings.Cut(entry, "=")
+		if slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, name) }) {
+			env = append(env, entry)
+		}
+	}
+	env = append(env, goPlugin...)
+	return append(env,
+		keeper.EnvInstance+"="+run.Instance,
+		keeper.EnvRunID+"="+run.ID,
+		keeper.EnvStage+"="+stage,
+	)
+}
+
+// matches compares a variable's name with a pattern, which may end in *.
+func matches(pattern, name string) bool {
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(name, prefix)
+	}
+	return pattern == name
+}

@@ -1,0 +1,184 @@
+package launch
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxLine   = 64 << 10 // bytes of a line that are read; the rest is dropped
+	maxPlain  = 4 << 10  // bytes of a plain line that are logged
+	tailLines = 60       // last lines that are kept for the report of a death
+	tailShown = 6
+)
+
+// eachLine calls fn with every line of r, without its end and cut at maxLine
+// bytes, until r ends or fails. The slice is valid during the call only.
+func eachLine(r io.Reader, fn func(line []byte)) {
+	from := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, err := from.ReadSlice('\n')
+		if len(line) > 0 {
+			fn(bytes.TrimRight(line, "\r\n"))
+		}
+		for errors.Is(err, bufio.ErrBufferFull) { // drop the rest of a long line
+			_, err = from.ReadSlice('\n')
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// lineLog turns what a plugin writes to stderr into log records: JSON lines
+// with hclog's keys keep their level and attributes, everything else is logged
+// at debug. It is safe for concurrent use.
+type lineLog struct {
+	log *slog.Logger
+	max slog.Level // higher levels are lowered to this one
+
+	mu   sync.Mutex
+	tail []string
+}
+
+func newLineLog(log *slog.Logger, max slog.Level) *lineLog { return &lineLog{log: log, max: max} }
+
+// line logs one line.
+func (l *lineLog) line(line []byte) {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return
+	}
+	e, ok := parseEntry(line)
+	if !ok {
+		text := shorten(line)
+		l.remember(text)
+		l.log.Debug(text)
+		return
+	}
+	if e.level >= slog.LevelWarn {
+		l.remember(strings.ToLower(e.level.String()) + ": " + e.text())
+	}
+	if l.log.Enabled(context.Background(), min(e.level, l.max)) {
+		l.log.LogAttrs(context.Background(), min(e.level, l.max), e.message, e.attrs...)
+	}
+}
+
+// Write implements io.Writer for whole lines, as hclog writes them.
+func (l *lineLog) Write(text []byte) (int, error) {
+	eachLine(bytes.NewReader(text), l.line)
+	return len(text), nil
+}
+
+func (l *lineLog) remember(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.tail) == tailLines {
+		l.tail = slices.Delete(l.tail, 0, 1)
+	}
+	l.tail = append(l.tail, text)
+}
+
+// last returns the last lines that tell why the plugin ended: the head of a
+// panic if there was one, else the end.
+func (l *lineLog) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := l.tail
+	if at := slices.IndexFunc(lines, isPanic); at >= 0 {
+		lines = lines[at:min(at+tailShown, len(lines))]
+	} else if len(lines) > tailShown {
+		lines = lines[len(lines)-tailShown:]
+	}
+	return strings.Join(lines, "\n")
+}
+
+func isPanic(line string) bool {
+	return strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:")
+}
+
+// entry is a JSON log line.
+type entry struct {
+	level   slog.Level
+	message string
+	attrs   []slog.Attr
+}
+
+// text is the message with the attributes, for the report of a death.
+func (e entry) text() string {
+	var b strings.Builder
+	b.WriteString(e.message)
+	for _, a := range e.attrs {
+		fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
+	}
+	return shorten([]byte(b.String()))
+}
+
+// parseEntry reads a line in hclog's JSON format. A line in another shape, such
+// as the JSON log of a tool, is no entry.
+func parseEntry(line []byte) (entry, bool) {
+	if len(line) == 0 || line[0] != '{' {
+		return entry{}, false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.UseNumber()
+	var fields map[string]any
+	if err := decoder.Decode(&fields); err != nil {
+		return entry{}, false
+	}
+	message, ok := fields["@message"].(string)
+	if !ok {
+		return entry{}, false
+	}
+	name, _ := fields["@level"].(string)
+	e := entry{message: message, level: levelOf(name)}
+	for _, key := range []string{"@message", "@level", "@timestamp", "@caller"} {
+		delete(fields, key)
+	}
+	for key, value := range fields {
+		e.attrs = append(e.attrs, slog.Any(strings.TrimPrefix(key, "@"), value))
+	}
+	slices.SortFunc(e.attrs, func(a, b slog.Attr) int { return strings.Compare(a.Key, b.Key) })
+	return e, true
+}
+
+// levelOf reads hclog's and slog's names of levels; an unknown one is debug.
+func levelOf(name string) slog.Level {
+	switch strings.ToLower(name) {
+	case "info":
+		return slog.LevelInfo
+	case "warn", "warning":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	case "trace":
+		return slog.LevelDebug - 4
+	}
+	return slog.LevelDebug
+}
+
+// shorten makes a plain line fit for a log.
+func shorten(line []byte) string {
+	if len(line) <= maxPlain {
+		return strings.ToValidUTF8(string(line), "�")
+	}
+	cut := line[:maxPlain]
+	for len(cut) > 0 && !utf8.Valid(cut[max(0, len(cut)-utf8.UTFMax):]) && len(cut) > maxPlain-utf8.UTFMax {
+		cut = cut[:len(cut)-1]
+	}
+	return strings.ToValidUTF8(string(cut), "�") + fmt.Sprintf(" … (%d bytes)", len(line))
+}
+
+// drainTime is what is left in the pipes gets to be read after the keeper has
+// ended. It matters only when a killed keeper has left processes that hold them.
+const drainTime = time.Second

@@ -1,0 +1,123 @@
+package launch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/proofline/proofline/host/keeper"
+)
+
+// Run is one run of the host over a data directory: what all its plugin
+// processes have in common.
+type Run struct {
+	ID       string // ULID
+	Instance string // names the data directory, 16 hexadecimal digits
+	Sockets  string // private directory for unix sockets
+	Locks    string // directory of the instance locks
+
+	// Keeper is the command line that starts a keeper, up to the word "keeper";
+	// nil for the running executable.
+	Keeper []string
+}
+
+// maxSocketPath is the longest path of a unix socket, in bytes (unix(7), less
+// the closing zero); socketRoom is what go-plugin appends to the directory:
+// "/plugin-dir" and "/plugin", each with up to ten digits, and one to spare.
+const (
+	maxSocketPath = 107
+	socketRoom    = 45
+)
+
+// OpenRun begins a run: it ends what an earlier run has left alive, which may
+// take some seconds right after a crash, and makes an empty socket directory.
+// The caller holds the checkpoint of the data directory, so that there is no
+// other run. Close it when every plugin is stopped.
+func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(data); err == nil {
+		data = real
+	}
+	sum := sha256.Sum256([]byte(data))
+	r := &Run{ID: ulid.Make().String(), Instance: hex.EncodeToString(sum[:8]), Locks: filepath.Join(data, "run")}
+	if err := os.MkdirAll(r.Locks, 0o700); err != nil {
+		return nil, fmt.Errorf("make the run directory: %w", err)
+	}
+	sweep, cancel := context.WithTimeout(ctx, sweepLimit)
+	defer cancel()
+	killed, err := keeper.Sweep(sweep, keeper.Mark{Instance: r.Instance, Spare: r.ID}, terminateGrace+time.Second)
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	if err != nil { // their stages find the instance lock busy; the others can work
+		log.Warn("clean up after an earlier run", "error", err)
+	}
+	if killed > 0 {
+		log.Warn("killed processes that an earlier run had left", "count", killed)
+	}
+	if r.Sockets, err = openSockets(r.Instance, filepath.Join(r.Locks, "sockets")); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+const sweepLimit = 30 * time.Second
+
+// Close removes the socket directory.
+func (r *Run) Close() error { return os.RemoveAll(r.Sockets) }
+
+// lock is the path of a stage's instance lock.
+func (r *Run) lock(stage string) string { return filepath.Join(r.Locks, stage+".lock") }
+
+// openSockets makes an empty private directory that is short enough for unix
+// sockets and notes it in the file, so that the next run can remove it.
+func openSockets(instance, note string) (string, error) {
+	if old, err := os.ReadFile(note); err == nil {
+		if dir := string(old); strings.HasPrefix(filepath.Base(dir), "proofline-") && private(dir) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+	dir, err := makeSockets(instance)
+	if err != nil {
+		return "", fmt.Errorf("make a directory for sockets: %w", err)
+	}
+	if len(dir)+socketRoom > maxSocketPath {
+		_ = os.RemoveAll(dir)
+		return "", fmt.Errorf("socket directory %s is too long (%d bytes, at most %d): set XDG_RUNTIME_DIR or TMPDIR to a shorter path",
+			dir, len(dir), maxSocketPath-socketRoom)
+	}
+	if err := os.WriteFile(note, []byte(dir), 0o600); err != nil {
+		_ = os.RemoveAll(dir)
+		return "", fmt.Errorf("note the directory for sockets: %w", err)
+	}
+	return dir, nil
+}
+
+func makeSockets(instance string) (string, error) {
+	if base := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(base) && private(base) {
+		dir := filepath.Join(base, "proofline-"+instance)
+		if len(dir)+socketRoom <= maxSocketPath {
+			if err := os.RemoveAll(dir); err != nil {
+				return "", err
+			}
+			err := os.Mkdir(dir, 0o700)
+			if err == nil || !errors.Is(err, fs.ErrPermission) {
+				return dir, err
+			}
+		}
+	}
+	return os.MkdirTemp("", "proofline-") // 0700
+}

@@ -1,0 +1,72 @@
+package launch
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/proofline/proofline/host/catalog"
+)
+
+// Defaults for the times in a Spec.
+const (
+	DefaultStartTimeout     = 30 * time.Second
+	DefaultConfigureTimeout = 10 * time.Minute
+	DefaultHeartbeatTimeout = time.Minute
+	DefaultGrace            = 10 * time.Second
+	terminateGrace          = 5 * time.Second
+)
+
+// Spec says how to start a stage's plugin.
+type Spec struct {
+	Run      *Run
+	Pipeline string
+	Stage    string // also names the instance lock: one path element
+	Binary   catalog.Binary
+	Config   json.RawMessage // with secrets; never logged
+	StateDir string          // absolute; made by the plugin side
+	LogLevel string          // debug, info, warn or error
+	// Env names further variables of the host's environment that the plugin
+	// sees; a trailing * stands for any ending.
+	Env []string
+
+	StartTimeout     time.Duration // from the start of the process to its handshake
+	ConfigureTimeout time.Duration
+	// HeartbeatTimeout is the longest silence of a running call, or of the whole
+	// process, before it counts as hung.
+	HeartbeatTimeout time.Duration
+	// Grace is what handlers get to end after a cancellation. The process gets
+	// the same, but at most five seconds, after SIGTERM.
+	Grace time.Duration
+
+	Log *slog.Logger // of the stage
+}
+
+// filled returns the spec with defaults, or what is wrong with it.
+func (s Spec) filled() (Spec, error) {
+	for _, d := range []struct {
+		value   *time.Duration
+		instead time.Duration
+	}{
+		{&s.StartTimeout, DefaultStartTimeout},
+		{&s.ConfigureTimeout, DefaultConfigureTimeout},
+		{&s.HeartbeatTimeout, DefaultHeartbeatTimeout},
+		{&s.Grace, DefaultGrace},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.instead
+		}
+	}
+	if s.Stage == "" || filepath.Base(s.Stage) != s.Stage || !filepath.IsLocal(s.Stage) {
+		return s, fmt.Errorf("stage name %q cannot name a file", s.Stage)
+	}
+	if len(s.Config) == 0 {
+		s.Config = json.RawMessage("{}")
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	return s, nil
+}
