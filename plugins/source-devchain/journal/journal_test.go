@@ -131,8 +131,8 @@ func TestSegments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, size := range []int{0, 1, headerSize - 1, headerSize} {
-		if err := os.WriteFile(files[1], whole[:size], 0o600); err != nil {
+	for _, bytes := range []int{0, 1, headerSize - 1, headerSize} {
+		if err := os.WriteFile(files[1], whole[:bytes], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		j, err := open(t, dir)
@@ -140,7 +140,7 @@ func TestSegments(t *testing.T) {
 			t.Fatal(err)
 		}
 		if last, _ := j.Last(); last != size {
-			t.Errorf("with %d bytes of the second segment the journal ends with block %d", size, last)
+			t.Errorf("with %d bytes of the second segment the journal ends with block %d", bytes, last)
 		}
 		fill(t, j, 2)
 		j.Close()
