@@ -276,15 +276,13 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Close closes the files.
+// Close closes the journal. It may be called again.
 func (j *Journal) Close() error {
 	if j.file == nil {
 		return nil
 	}
 	err := j.file.Close()
 	j.file = nil
-	if errors.Is(err, fs.ErrClosed) {
-		return nil
-	}
+	j.broken = fmt.Errorf("journal %s: %w", j.dir, fs.ErrClosed)
 	return err
 }

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"math/big"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"golang.org/x/sys/unix"
 )
 
 var genesis = common.HexToHash("0x01020304")
@@ -240,6 +242,45 @@ func TestDamageInTheMiddle(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "is damaged at byte") || !strings.Contains(err.Error(), path) {
 			t.Errorf("byte %d changed: %v", at, err)
 		}
+	}
+}
+
+// When the disk takes only a part of a record, the part is taken back, and the
+// block can be appended once there is room.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := open(t, dir)
+	fill(t, j, 3)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(unix.SIGXFSZ)
+	defer signal.Reset(unix.SIGXFSZ)
+	full := limit
+	full.Cur = uint64(j.end) + 20
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	last, hash := j.Last()
+	block := extend(last+1, hash, 9)
+	err := j.Append(block)
+	if restore := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); restore != nil {
+		t.Fatal(restore)
+	}
+	if !errors.Is(err, unix.EFBIG) {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	if err := j.Append(block); err != nil {
+		t.Fatalf("with room again: %v", err)
+	}
+	j.Close()
+	if err := j.Append(extend(5, block.Hash(), 1)); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	j, logged := open(t, dir)
+	if last, hash := j.Last(); last != 4 || hash != block.Hash() || logged != "" {
+		t.Errorf("reopened it ends with block %d, logged %q", last, logged)
 	}
 }
 

@@ -1,0 +1,38 @@
+package chain
+
+import (
+	"fmt"
+
+	"github.com/ethereum/go-ethereum/consensus/misc/eip1559"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/miner"
+)
+
+// build makes the block after the head without adding it to the chain.
+func (c *Chain) build(timestamp uint64) (*types.Block, error) {
+	bc := c.node.BlockChain()
+	parent := bc.CurrentBlock()
+	number := parent.Number.Uint64() + 1
+	statedb, err := bc.StateAt(parent.Root, parent.Number, parent.Time)
+	if err != nil {
+		return nil, fmt.Errorf("state of block %d: %w", number-1, err)
+	}
+	content, err := c.load.Block(number, eip1559.CalcBaseFee(c.rules, parent), parent.GasLimit, statedb)
+	if err != nil {
+		return nil, err
+	}
+	beaconRoot := crypto.Keccak256Hash([]byte("proofline devchain beacon root"), parent.Hash().Bytes())
+	block, _, err := c.node.Miner().BuildTestingPayload(&miner.BuildPayloadArgs{
+		Parent:       parent.Hash(),
+		Timestamp:    max(timestamp, parent.Time+1),
+		FeeRecipient: c.load.Coinbase(),
+		Random:       c.random(number),
+		Withdrawals:  content.Withdrawals,
+		BeaconRoot:   &beaconRoot,
+	}, content.Transactions, len(content.Transactions) == 0, []byte("proofline"))
+	if err != nil {
+		return nil, fmt.Errorf("block %d: %w", number, err)
+	}
+	return block, nil
+}

@@ -1,0 +1,78 @@
+package chain
+
+import (
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/params"
+)
+
+// ID is the chain id.
+const ID = 77663
+
+// gasLimit is that of the genesis block and of all others.
+const gasLimit = 60_000_000
+
+// rules returns the chain config: every fork up to Osaka and the blob schedule of
+// Hoodi's newest blob-parameter fork, from the first block on.
+func rules() *params.ChainConfig {
+	zero := func() *uint64 { return new(uint64) }
+	hoodi := params.HoodiChainConfig
+	return &params.ChainConfig{
+		ChainID:                 big.NewInt(ID),
+		HomesteadBlock:          new(big.Int),
+		EIP150Block:             new(big.Int),
+		EIP155Block:             new(big.Int),
+		EIP158Block:             new(big.Int),
+		ByzantiumBlock:          new(big.Int),
+		ConstantinopleBlock:     new(big.Int),
+		PetersburgBlock:         new(big.Int),
+		IstanbulBlock:           new(big.Int),
+		MuirGlacierBlock:        new(big.Int),
+		BerlinBlock:             new(big.Int),
+		LondonBlock:             new(big.Int),
+		ArrowGlacierBlock:       new(big.Int),
+		GrayGlacierBlock:        new(big.Int),
+		MergeNetsplitBlock:      new(big.Int),
+		ShanghaiTime:            zero(),
+		CancunTime:              zero(),
+		PragueTime:              zero(),
+		OsakaTime:               zero(),
+		BPO1Time:                zero(),
+		BPO2Time:                zero(),
+		TerminalTotalDifficulty: new(big.Int),
+		DepositContractAddress:  common.HexToAddress("0x4242424242424242424242424242424242424242"),
+		BlobScheduleConfig: &params.BlobScheduleConfig{
+			Cancun: hoodi.BlobScheduleConfig.Cancun,
+			Prague: hoodi.BlobScheduleConfig.Prague,
+			BPO1:   hoodi.BlobScheduleConfig.BPO1,
+			BPO2:   hoodi.BlobScheduleConfig.BPO2,
+		},
+	}
+}
+
+// genesisTime is the genesis block's: the first block comes with the present time.
+const genesisTime = 1_762_955_544 // BPO2 of Hoodi
+
+// newGenesis puts the accounts of the load beside the system contracts and the
+// precompiles, which hold 1 wei so that a call does not create them.
+func newGenesis(config *params.ChainConfig, load types.GenesisAlloc) *core.Genesis {
+	alloc := core.SystemContractAllocs()
+	for i := byte(1); i <= 0x11; i++ {
+		alloc[common.BytesToAddress([]byte{i})] = types.Account{Balance: big.NewInt(1)}
+	}
+	alloc[common.BytesToAddress([]byte{1, 0})] = types.Account{Balance: big.NewInt(1)}
+	for address, account := range load {
+		alloc[address] = account
+	}
+	return &core.Genesis{
+		Config:     config,
+		Timestamp:  genesisTime,
+		GasLimit:   gasLimit,
+		Difficulty: new(big.Int),
+		BaseFee:    big.NewInt(params.InitialBaseFee),
+		Alloc:      alloc,
+	}
+}

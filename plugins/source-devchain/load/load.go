@@ -1,0 +1,236 @@
+// Package load makes the content of a development chain's blocks: transactions of
+// every type, contracts that write, delete and read storage, calls that revert,
+// precompiles, requests to the consensus layer, withdrawals.
+//
+// What a block holds follows from the seed, the block's number and the state
+// before it, so that two chains of one seed carry the same load. Every eighth
+// block is of the same theme; one of sixteen is empty and one of eight has no
+// transactions.
+package load
+
+import (
+	"crypto/ecdsa"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/params"
+	"github.com/holiman/uint256"
+)
+
+// Nonces is the state that the generator looks at.
+type Nonces interface {
+	GetNonce(common.Address) uint64
+}
+
+// Content is what goes into a block.
+type Content struct {
+	Transactions []*types.Transaction
+	Withdrawals  []*types.Withdrawal
+}
+
+// Generator makes the content of blocks. It is safe for concurrent use.
+type Generator struct {
+	config      *params.ChainConfig
+	signer      types.Signer
+	seed        uint64
+	average     int
+	senders     []account
+	authorities []account
+}
+
+type account struct {
+	key     *ecdsa.PrivateKey
+	address common.Address
+}
+
+// New prepares a generator for the chain that puts this many transactions into a
+// block on average; the single block has between a half and one and a half times
+// as many.
+func New(config *params.ChainConfig, seed uint64, average int) *Generator {
+	return &Generator{
+		config:      config,
+		signer:      types.LatestSigner(config),
+		seed:        seed,
+		average:     average,
+		senders:     newAccounts(seed, "sender", senderCount),
+		authorities: newAccounts(seed, "authority", authorityCount),
+	}
+}
+
+// Coinbase is where the fees go.
+func (g *Generator) Coinbase() common.Address { return holder(g.seed, holderCount) }
+
+// Block makes the content of the block after parent. baseFee is that of the new
+// block, gasLimit what its transactions may reserve together.
+func (g *Generator) Block(number uint64, baseFee *big.Int, gasLimit uint64, state Nonces) (Content, error) {
+	p := &plan{
+		Generator: g,
+		number:    number,
+		random:    rand.New(rand.NewPCG(g.seed, number)),
+		tip:       big.NewInt(params.GWei),
+		gasLeft:   gasLimit,
+		state:     state,
+		nonces:    make(map[common.Address]uint64),
+	}
+	p.feeCap = new(big.Int).Add(new(big.Int).Lsh(baseFee, 1), p.tip)
+	var content Content
+	if number%16 == 13 {
+		return content, nil
+	}
+	content.Withdrawals = p.withdrawals()
+	if g.average > 0 && number%8 != 6 {
+		p.theme()
+		for want := g.average/2 + p.random.IntN(g.average+1); len(p.txs) < want && p.err == nil && !p.full; {
+			p.ordinary()
+		}
+	}
+	if p.err != nil {
+		return content, fmt.Errorf("content of block %d: %w", number, p.err)
+	}
+	content.Transactions = p.txs
+	return content, nil
+}
+
+// plan is a block's content in the making.
+type plan struct {
+	*Generator
+	number      uint64
+	random      *rand.Rand
+	tip, feeCap *big.Int
+	gasLeft     uint64
+	full        bool // the gas did not suffice for the last one
+	state       Nonces
+	nonces      map[common.Address]uint64 // after the transactions so far
+	txs         []*types.Transaction
+	err         error // of the first signature that failed
+}
+
+// theme adds what the number's turn asks for.
+func (p *plan) theme() {
+	switch p.number % 8 {
+	case 1:
+		p.deploy()
+		p.blob(1 + p.random.IntN(3))
+	case 2:
+		p.delegate()
+		p.callDelegated()
+	case 3:
+		p.withdrawalRequest()
+		p.consolidationRequest()
+		p.deposit()
+	case 4:
+		p.store(40)
+		p.destroyAtBirth()
+	case 5:
+		p.remove(40)
+		p.recreate()
+	case 7:
+		p.blockhash(2 + p.random.Uint64N(20))
+		p.blob(1)
+	case 0:
+		for _, call := range precompileCalls {
+			p.precompile(call)
+		}
+	}
+}
+
+// ordinary adds one transaction of a random kind.
+func (p *plan) ordinary() {
+	switch n := p.random.IntN(100); {
+	case n < 35:
+		p.transfer()
+	case n < 55:
+		p.store(1 + p.random.IntN(12))
+	case n < 65:
+		p.remove(1 + p.random.IntN(8))
+	case n < 73:
+		p.revert()
+	case n < 80:
+		p.accessList()
+	case n < 86:
+		p.audit()
+	case n < 91:
+		p.deploy()
+	case n < 95:
+		p.precompile(precompileCalls[p.random.IntN(len(precompileCalls))])
+	case n < 98:
+		p.callDelegated()
+	default:
+		p.blockhash(1 + p.random.Uint64N(6))
+	}
+}
+
+func (p *plan) nonce(a common.Address) uint64 {
+	if n, ok := p.nonces[a]; ok {
+		return n
+	}
+	return p.state.GetNonce(a)
+}
+
+// send signs the transaction that make builds for a random sender and its nonce,
+// and appends it. gas is what the transaction reserves.
+func (p *plan) send(gas uint64, build func(nonce uint64) types.TxData) {
+	if p.err != nil || p.full {
+		return
+	}
+	if p.full = gas > p.gasLeft; p.full {
+		return
+	}
+	from := p.senders[p.random.IntN(len(p.senders))]
+	nonce := p.nonce(from.address)
+	tx, err := types.SignNewTx(from.key, p.signer, build(nonce))
+	if err != nil {
+		p.err = err
+		return
+	}
+	p.gasLeft -= gas
+	p.nonces[from.address] = nonce + 1
+	p.txs = append(p.txs, tx)
+}
+
+// call sends a plain EIP-1559 transaction; to is nil for a new contract.
+func (p *plan) call(to *common.Address, gas uint64, value *big.Int, data []byte) {
+	p.send(gas, func(nonce uint64) types.TxData {
+		return &types.DynamicFeeTx{
+			ChainID: p.config.ChainID, Nonce: nonce, GasTipCap: p.tip, GasFeeCap: p.feeCap,
+			Gas: gas, To: to, Value: value, Data: data,
+		}
+	})
+}
+
+func (p *plan) bytes(n int) []byte {
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(p.random.Uint32())
+	}
+	return data
+}
+
+func (p *plan) ledger() *common.Address { return &ledgers[p.random.IntN(len(ledgers))] }
+
+// receiver is an account of the genesis block or, one time in four, a new one.
+func (p *plan) receiver() common.Address {
+	if p.random.IntN(4) == 0 {
+		return common.BytesToAddress(p.bytes(20))
+	}
+	return holder(p.seed, p.random.IntN(holderCount))
+}
+
+// withdrawals pays out to up to 16 accounts.
+func (p *plan) withdrawals() []*types.Withdrawal {
+	list := make([]*types.Withdrawal, p.random.IntN(17))
+	for i := range list {
+		list[i] = &types.Withdrawal{
+			Index:     p.number*16 + uint64(i),
+			Validator: p.random.Uint64N(1_000_000),
+			Address:   p.receiver(),
+			Amount:    1 + p.random.Uint64N(params.GWei),
+		}
+	}
+	return list
+}
+
+func u256(v *big.Int) *uint256.Int { return uint256.MustFromBig(v) }
