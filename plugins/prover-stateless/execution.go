@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/params"
+	"github.com/ethereum/go-ethereum/version"
+
+	"github.com/proofline/proofline/plugins/internal/release"
+	"github.com/proofline/proofline/plugins/internal/stateless"
+)
+
+// execution is the content of execution.json. All values are computed by the
+// execution, and the header agrees with them.
+type execution struct {
+	Checker          string         `json:"checker"` // program and version
+	Engine           string         `json:"engine"`  // EVM and version
+	ChainID          uint64         `json:"chain_id"`
+	Number           uint64         `json:"number"`
+	Hash             common.Hash    `json:"hash"`
+	PreStateRoot     common.Hash    `json:"pre_state_root"`
+	StateRoot        common.Hash    `json:"state_root"`
+	ReceiptsRoot     common.Hash    `json:"receipts_root"`
+	TransactionsRoot common.Hash    `json:"transactions_root"`
+	WithdrawalsRoot  *common.Hash   `json:"withdrawals_root,omitempty"`
+	RequestsHash     *common.Hash   `json:"requests_hash,omitempty"`
+	GasUsed          uint64         `json:"gas_used"`
+	BlobGasUsed      uint64         `json:"blob_gas_used"`
+	Transactions     int            `json:"transactions"`
+	Failed           int            `json:"failed_transactions"`
+	Withdrawals      int            `json:"withdrawals"`
+	Requests         int            `json:"request_types"` // types of execution requests in the block
+	TouchedAccounts  int            `json:"touched_accounts"`
+	Witness          witnessNumbers `json:"witness"`
+	TimeMS           float64        `json:"time_ms"`
+	MgasPerSecond    float64        `json:"mgas_per_second"`
+}
+
+// witnessNumbers counts distinct entries, and those that the execution needed.
+type witnessNumbers struct {
+	Nodes     int `json:"nodes"`
+	NodesUsed int `json:"nodes_used"`
+	Codes     int `json:"codes"`
+	CodesUsed int `json:"codes_used"`
+	Headers   int `json:"headers"`
+}
+
+func describe(rules *params.ChainConfig, r *stateless.Report) execution {
+	return execution{
+		Checker:          name + " " + release.Version,
+		Engine:           fmt.Sprintf("go-ethereum %d.%d.%d", version.Major, version.Minor, version.Patch),
+		ChainID:          rules.ChainID.Uint64(),
+		Number:           r.Number,
+		Hash:             r.Hash,
+		PreStateRoot:     r.PreStateRoot,
+		StateRoot:        r.StateRoot,
+		ReceiptsRoot:     r.ReceiptsRoot,
+		TransactionsRoot: r.TransactionsRoot,
+		WithdrawalsRoot:  r.WithdrawalsRoot,
+		RequestsHash:     r.RequestsHash,
+		GasUsed:          r.GasUsed,
+		BlobGasUsed:      r.BlobGasUsed,
+		Transactions:     r.Transactions,
+		Failed:           r.Failed,
+		Withdrawals:      r.Withdrawals,
+		Requests:         r.Requests,
+		TouchedAccounts:  len(r.Touched),
+		Witness:          witnessNumbers{r.Nodes, r.NodesUsed, r.Codes, r.CodesUsed, r.Headers},
+		TimeMS:           milliseconds(r.Time),
+		MgasPerSecond:    float64(r.GasUsed) / max(r.Time.Seconds(), 1e-9) / 1e6,
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
