@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -98,13 +99,19 @@ func (s *Store) Discard(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// Jobs lists the jobs that have files.
-func (s *Store) Jobs() (jobs []string, err error) {
+// Jobs lists the jobs that have files, and when their directory last changed.
+func (s *Store) Jobs() (map[string]time.Time, error) {
 	entries, err := os.ReadDir(filepath.Join(s.data, "attempts"))
-	for _, e := range entries {
-		jobs = append(jobs, e.Name())
+	if err != nil {
+		return nil, err
 	}
-	return jobs, err
+	jobs := map[string]time.Time{}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			jobs[e.Name()] = info.ModTime()
+		}
+	}
+	return jobs, nil
 }
 
 // Import copies a file from outside into the store as the given artifact of a

@@ -83,6 +83,9 @@ func open(path string, readOnly bool) (s *Store, err error) {
 			s, err = nil, damaged(path, fmt.Errorf("%v", r))
 		}
 	}()
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return nil, damaged(path, errors.New("it is empty")) // bbolt would begin a new file
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:         time.Second,
 		FreelistType:    bbolt.FreelistMapType,

@@ -32,12 +32,13 @@ func (e *Engine) events(rec *job.Job, s *stage, kind contract.EventKind, outputs
 	return events
 }
 
-// alerts returns an alert for each reporter that wants the kind.
-func (e *Engine) alerts(s *stage, kind contract.EventKind, block *contract.Block, facts map[string]string, now time.Time) (events []job.Event) {
-	for _, r := range e.cfg.Reporters {
+// Alerts returns an alert about a stage, and a block or nil, for each reporter
+// that wants the kind.
+func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *contract.Block, facts map[string]string, now time.Time) (events []job.Event) {
+	for _, r := range reporters {
 		if slices.Contains(r.Wants, kind) {
 			events = append(events, job.Event{
-				Reporter: r.Name, Kind: kind, Stage: s.Name, Block: block, Facts: facts, At: now, Expires: now.Add(alertLife),
+				Reporter: r.Name, Kind: kind, Stage: stage, Block: block, Facts: facts, At: now, Expires: now.Add(alertLife),
 			})
 		}
 	}

@@ -138,6 +138,7 @@ func (f *noFiles) Publish(number uint64, artifacts []contract.Artifact) error {
 	}
 	return nil
 }
+func (f *noFiles) Discard(string) error              { return nil }
 func (f *noFiles) Trim(string, string, uint32) error { return nil }
 func (f *noFiles) SetAside(b contract.Block) error {
 	f.mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// keepHouse looks once a second for what only time brings about: attempts that
-// are stuck, stages that pause for long, blocks that have become too old.
+// keepHouse looks once a second for what only time brings about: provers that are
+// stuck, blocks that have become too old.
 func (e *Engine) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -19,14 +19,15 @@ func (e *Engine) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			e.raiseAlerts(ctx, now)
+			e.alertStuck(ctx, now)
 			e.dropOld(ctx, now)
 		}
 	}
 }
 
-// raiseAlerts announces stuck provers and long pauses, each once, and their end.
-func (e *Engine) raiseAlerts(ctx context.Context, now time.Time) {
+// alertStuck announces provers that are busy for longer than StuckAfter, each
+// attempt once. It stops nothing: that is the timeout's business.
+func (e *Engine) alertStuck(ctx context.Context, now time.Time) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	var events []job.Event
@@ -39,27 +40,9 @@ func (e *Engine) raiseAlerts(ctx context.Context, now time.Time) {
 		a.stuck = true
 		block := a.rec.Block
 		e.log.Warn("prover is busy for longer than stuck_after", "stage", a.stage.Name, "block", block.Number, "since", a.since)
-		events = append(events, e.alerts(a.stage, contract.EventProverStuck, &block, map[string]string{
+		events = append(events, Alerts(e.cfg.Reporters, contract.EventProverStuck, a.stage.Name, &block, map[string]string{
 			contract.FactReason: "busy for " + now.Sub(a.since).Round(time.Second).String(),
 		}, now)...)
-	}
-	for _, s := range e.stages {
-		down, recovered := contract.EventStageDown, contract.EventStageRecovered
-		if s.Kind == contract.KindSource {
-			down, recovered = contract.EventNodeDown, contract.EventNodeRecovered
-		}
-		for _, p := range []*pause{&s.pause, &s.poll} {
-			switch {
-			case p.reason != "" && !p.alerted && now.Sub(p.since) >= alertAfter:
-				p.alerted = true
-				events = append(events, e.alerts(s, down, nil, map[string]string{contract.FactReason: p.reason}, now)...)
-			case p.reason == "" && p.alerted:
-				events = append(events, e.alerts(s, recovered, nil, map[string]string{
-					contract.FactReason: "down for " + now.Sub(p.since).Round(time.Second).String(),
-				}, now)...)
-				*p = pause{}
-			}
-		}
 	}
 	e.mu.Unlock()
 	if len(events) == 0 {

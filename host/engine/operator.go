@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/proofline/proofline/host/job"
@@ -225,6 +226,11 @@ func (e *Engine) takeRequests(ctx context.Context) error {
 		e.write.Unlock()
 		if err != nil {
 			return err
+		}
+		if r.Input != "" { // <request>/0/out/input.bin
+			if err := e.files.Discard(filepath.Dir(filepath.Dir(filepath.Dir(r.Input)))); err != nil {
+				e.log.Warn("copy of a given input cannot be removed", "block", r.Number, "error", err)
+			}
 		}
 	}
 	return nil

@@ -12,7 +12,6 @@ import (
 const (
 	maxBackoff = 10 * time.Minute // between attempts at one job
 	maxPause   = time.Minute      // of a stage whose environment is at fault
-	alertAfter = time.Minute      // a stage that pauses for so long raises an alert
 )
 
 // backoff is the pause before the next attempt after so many failures: doubled
@@ -34,11 +33,10 @@ func backoff(base time.Duration, failures int, err error) time.Duration {
 // pause is a time in which a stage is asked for nothing, because what it needs
 // is not there. Its fields are guarded by Engine.mu.
 type pause struct {
-	reason  string // empty while there is no trouble
-	since   time.Time
-	until   time.Time
-	count   int  // in a row
-	alerted bool // an alert was raised, so the recovery is announced too
+	reason string // empty while there is no trouble
+	since  time.Time
+	until  time.Time
+	count  int // in a row
 }
 
 // pause begins or prolongs a pause: 1 s at first, doubled up to maxPause until
@@ -64,6 +62,5 @@ func (e *Engine) resume(s *stage, p *pause) {
 		return
 	}
 	e.log.Info("stage works again", "stage", s.Name, "after", time.Since(p.since).Round(time.Second))
-	// An alert that was raised is taken back by the next round of keepHouse.
-	*p = pause{since: p.since, alerted: p.alerted}
+	*p = pause{}
 }

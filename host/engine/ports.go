@@ -27,6 +27,7 @@ type Files interface {
 	Trim(job, stage string, keep uint32) error
 	SetAside(contract.Block) error
 	Import(job, stage, name, from string) (contract.Artifact, error)
+	Discard(dir string) error
 }
 
 // Worker is a stage's plugin. It is used by as many goroutines as the stage has

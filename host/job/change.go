@@ -32,7 +32,7 @@ type Request struct {
 	ID     uint64         `json:"id"`
 	Number uint64         `json:"number"`
 	Hash   *contract.Hash `json:"hash,omitempty"`
-	Input  string         `json:"input,omitempty"` // path of a given guest input, relative to the data directory
+	Input  string         `json:"input,omitempty"` // absolute path of the copy of a given guest input
 	At     time.Time      `json:"at"`
 }
 

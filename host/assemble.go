@@ -1,0 +1,234 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/outbox"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/selection"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+type pointer[T any] = atomic.Pointer[T]
+
+// stage is a configured stage and its supervised process.
+type stage struct {
+	config pipeline.Stage
+	binary catalog.Binary
+	*launch.Stage
+}
+
+// reporter is a reporter stage and the sender of its events.
+type reporter struct {
+	stage  *stage
+	sender *outbox.Sender
+}
+
+// startStages starts every plugin and waits until each was configured once. A
+// plugin that fails at its first start fails the run: what the operator has just
+// changed is best heard of at once.
+func (h *host) startStages(ctx context.Context) error {
+	failed := make(chan error, len(h.Pipeline.Stages))
+	var configured sync.WaitGroup
+	for _, config := range h.Pipeline.Stages {
+		binary, err := h.Catalog.Find(config.Plugin)
+		if err != nil {
+			return err
+		}
+		up := make(chan struct{})
+		var once sync.Once
+		s := &stage{config: config, binary: binary}
+		s.Stage, err = launch.StartStage(context.WithoutCancel(ctx), launch.Spec{
+			Run: h.run, Pipeline: h.Pipeline.Name, Stage: config.Name, Binary: binary, Config: config.Config,
+			StateDir: filepath.Join(h.Pipeline.Data, "state", config.Name), LogLevel: logLevel(h.Pipeline),
+			Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Log: h.Log.With("stage", config.Name),
+		}, func(state launch.StageState) {
+			switch state.State {
+			case status.StageStarting:
+				if state.PID > 0 {
+					once.Do(func() { close(up) })
+				}
+			case status.StageReady, status.StageDegraded, status.StageUnavailable:
+				once.Do(func() { close(up) })
+			case status.StageBackoff, status.StageQuarantined:
+				once.Do(func() {
+					failed <- fmt.Errorf("stage %s (%s) does not start: %s", config.Name, config.Plugin, state.LastError)
+					close(up)
+				})
+			}
+		})
+		if err != nil {
+			return err
+		}
+		h.mu.Lock()
+		h.stages = append(h.stages, s)
+		h.mu.Unlock()
+		configured.Go(func() {
+			select {
+			case <-up:
+			case <-ctx.Done():
+			}
+		})
+	}
+	configured.Wait()
+	close(failed)
+	var errs []error
+	for err := range failed {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// stopStages ends every plugin, all at the same time.
+func (h *host) stopStages() error {
+	ctx, cancel := context.WithTimeout(h.Hard, stopGrace)
+	defer cancel()
+	h.mu.Lock()
+	stages := h.stages
+	h.mu.Unlock()
+	errs := make([]error, len(stages))
+	var stopping sync.WaitGroup
+	for i, s := range stages {
+		stopping.Go(func() { errs[i] = s.Stop(ctx) })
+	}
+	stopping.Wait()
+	return errors.Join(errs...)
+}
+
+func logLevel(p *pipeline.Pipeline) string { return strings.ToLower(p.Log.Level.String()) }
+
+// assemble makes the engine over the running stages, and a sender for each
+// reporter.
+func (h *host) assemble() error {
+	sel := h.Pipeline.Select
+	config := engine.Config{
+		Pipeline: h.Pipeline.Name,
+		Selection: selection.Selection{
+			Targets: sel.Selection, Blocks: sel.Blocks, Order: selection.Order(sel.Order), DropAfter: sel.DropAfter,
+		},
+		Limit: h.Limit, Grace: attemptGrace, Log: h.Log, Announced: h.announced,
+	}
+	for _, s := range h.stages {
+		if s.config.Kind == contract.KindReporter {
+			config.Reporters = append(config.Reporters, engine.Reporter{Name: s.config.Name, Wants: s.binary.Manifest.Events})
+			continue
+		}
+		verify, err := verifies(s)
+		if err != nil {
+			return err
+		}
+		makesProof := s.State().MakesProof
+		if makesProof {
+			config.StuckAfter = s.config.StuckAfter
+		}
+		config.Stages = append(config.Stages, engine.StageConfig{
+			Name: s.config.Name, Kind: s.config.Kind, MakesProof: makesProof, Verify: verify && makesProof,
+			Fingerprint: fingerprint(s.binary.Manifest, s.config.Config),
+			Concurrency: s.config.Concurrency, Retries: s.config.Retry.Max, Backoff: s.config.Retry.Backoff,
+			Timeout: s.config.Timeout, Worker: s.Stage,
+		})
+	}
+	config.StuckAfter = cmp.Or(config.StuckAfter, h.Pipeline.Monitor.StuckAfter)
+	e, err := engine.New(config, h.store, h.files)
+	if err != nil {
+		return err
+	}
+	for _, s := range h.stages {
+		if s.config.Kind == contract.KindReporter {
+			h.reporters = append(h.reporters, h.reporter(s, config.Reporters))
+		}
+	}
+	h.engine.Store(e)
+	return nil
+}
+
+// reporter makes the sender of a reporter stage. What a reporter rejects is told
+// to the others.
+func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
+	var others []engine.Reporter
+	for _, r := range all {
+		if r.Name != s.config.Name {
+			others = append(others, r)
+		}
+	}
+	return &reporter{stage: s, sender: outbox.New(outbox.Config{
+		Pipeline: h.Pipeline.Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
+		Alerts: func(e job.Event, reason string, now time.Time) []job.Event {
+			return engine.Alerts(others, contract.EventReporterRejected, s.config.Name, e.Block, map[string]string{
+				contract.FactReason: fmt.Sprintf("%s rejected: %s", e.Kind, reason),
+			}, now)
+		},
+		Log: h.Log,
+	}, h.store, h.files, s.Stage)}
+}
+
+// announced wakes the senders after events were recorded.
+func (h *host) announced() {
+	for _, r := range h.reporters {
+		r.sender.Wake()
+	}
+}
+
+// verifies reports whether a prover's proofs are verified before they count.
+func verifies(s *stage) (bool, error) {
+	can := s.binary.Manifest.Has(contract.CapabilityVerify)
+	if s.config.Verify == nil {
+		return can, nil
+	}
+	if *s.config.Verify && !can {
+		return false, fmt.Errorf("stage %s: verify is true, but %s cannot verify its proofs", s.config.Name, s.config.Plugin)
+	}
+	return *s.config.Verify, nil
+}
+
+// fingerprint names a plugin and its configuration, without the secrets: work
+// done under one fingerprint is not taken for work under another.
+func fingerprint(m contract.Manifest, config json.RawMessage) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s\n", m.Name, m.Version)
+	h.Write(withoutSecrets(m.Schema, config))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// withoutSecrets drops the fields that the schema marks as write-only, at the
+// top level, where every secret stands.
+func withoutSecrets(schema, config json.RawMessage) json.RawMessage {
+	var described struct {
+		Properties map[string]struct {
+			WriteOnly bool `json:"writeOnly"`
+		} `json:"properties"`
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(schema, &described) != nil || json.Unmarshal(config, &fields) != nil {
+		return config
+	}
+	for name, p := range described.Properties {
+		if p.WriteOnly {
+			delete(fields, name)
+		}
+	}
+	canonical, err := json.Marshal(fields)
+	if err != nil {
+		return config
+	}
+	return canonical
+}

@@ -1,0 +1,16 @@
+// Package host runs a pipeline: it puts the parts together and takes them apart
+// again. The parts know each other only through small interfaces.
+//
+//	pipeline    what the operator wrote
+//	catalog     which binary a plugin is
+//	launch      a plugin's process, supervised; keeper below it
+//	engine      which job is worked on by which stage, and what comes of it
+//	artifact    the files that attempts make
+//	checkpoint  what survives a crash
+//	outbox      what reporters have still to be told
+//	monitor     what the world may see; control: what the operator may change
+//
+// Order of start: checkpoint (so that there is no second host), what an earlier
+// host left running, plugins, engine, then monitor and commands. The end is the
+// reverse; every goroutine is waited for.
+package host

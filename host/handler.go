@@ -1,0 +1,89 @@
+package host
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+var _ control.Handler = (*host)(nil)
+
+// Snapshot is the state at this instant: what the engine knows of jobs, the
+// supervisor of processes, and the senders of events.
+func (h *host) Snapshot() status.Snapshot {
+	snap := status.Snapshot{Jobs: []status.Job{}, Recent: []status.Job{}}
+	working := map[string]status.Stage{}
+	e := h.engine.Load()
+	if e != nil {
+		snap = e.Snapshot()
+		for _, s := range snap.Stages {
+			working[s.Name] = s
+		}
+	}
+	snap.Pipeline, snap.File, snap.Version = h.Pipeline.Name, h.Pipeline.File, h.Version
+	snap.PID, snap.Started = os.Getpid(), h.started
+	snap.Stages = []status.Stage{}
+	h.mu.Lock()
+	stages := h.stages
+	h.mu.Unlock()
+	for _, s := range stages {
+		out, known := working[s.config.Name]
+		if !known {
+			out = status.Stage{Running: []status.Attempt{}, Queue: []uint64{}}
+		}
+		state := s.State()
+		out.Name, out.Kind, out.Plugin, out.Version = s.config.Name, s.config.Kind, s.config.Plugin, s.binary.Manifest.Version
+		out.PID, out.State, out.Since, out.Restarts = state.PID, state.State, state.Since, state.Restarts
+		out.MakesProof, out.Note, out.Error = state.MakesProof, state.Note, state.LastError
+		if e != nil && s.config.Kind == contract.KindReporter {
+			h.describeReporter(s, &out)
+		}
+		snap.Stages = append(snap.Stages, out)
+	}
+	return snap
+}
+
+func (h *host) describeReporter(s *stage, out *status.Stage) {
+	i := slices.IndexFunc(h.reporters, func(r *reporter) bool { return r.stage == s })
+	if i < 0 {
+		return
+	}
+	sending := h.reporters[i].sender.State()
+	out.Processed, out.Failed, out.Paused = sending.Sent, sending.Rejected, sending.Paused
+	out.Queue = append(out.Queue, sending.Waiting...)
+	for _, r := range sending.Running {
+		out.Running = append(out.Running, status.Attempt{
+			Job: r.Job, Number: r.Number, Attempt: r.Try, Since: r.Since, Phase: string(r.Kind), Fraction: -1,
+		})
+	}
+}
+
+// Blocks lists jobs, the newest block first.
+func (h *host) Blocks(_ context.Context, query control.Query) ([]status.Job, error) {
+	return list(h.store, stageNames(h.Pipeline), query)
+}
+
+// ShowBlock returns every job of a block number.
+func (h *host) ShowBlock(_ context.Context, number uint64) ([]status.Job, error) {
+	return show(h.store, stageNames(h.Pipeline), number)
+}
+
+// AddBlocks queues blocks for the whole pipeline.
+func (h *host) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error) {
+	return h.engine.Load().AddBlocks(ctx, numbers)
+}
+
+// ProveBlock queues a block whose guest input exists already.
+func (h *host) ProveBlock(ctx context.Context, given control.Given) (status.AddResult, error) {
+	return h.engine.Load().ProveBlock(ctx, given.Number, given.Hash, given.Input)
+}
+
+// Retry queues a job again that failed, was dropped or cancelled.
+func (h *host) Retry(ctx context.Context, job string) error { return h.engine.Load().Retry(ctx, job) }
+
+// Skip gives an unfinished job up.
+func (h *host) Skip(ctx context.Context, job string) error { return h.engine.Load().Skip(ctx, job) }

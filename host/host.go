@@ -1,0 +1,197 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/host/artifact"
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/monitor"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/status"
+)
+
+// Times of an orderly end.
+const (
+	attemptGrace = 10 * time.Second // running attempts may finish
+	flushGrace   = 5 * time.Second  // due events may be sent
+	flushLimited = time.Minute      // the same, at the end of a limited run
+	stopGrace    = 20 * time.Second // plugins may end in good order
+)
+
+// Options say what to run.
+type Options struct {
+	Pipeline *pipeline.Pipeline // loaded and bound, without errors
+	Catalog  *catalog.Catalog
+	// Limit ends the run after so many blocks are done or failed; 0 for none.
+	Limit int
+	// Hard cuts an orderly end short: the operator's second signal.
+	Hard    context.Context
+	Version string
+	// Keeper is the command line that starts a keeper; nil for this executable.
+	Keeper []string
+	Log    *slog.Logger
+	// Up is called once when everything runs, with the monitor's address.
+	Up func(monitor string)
+}
+
+// Outcome is what a run has achieved.
+type Outcome struct {
+	Finished []status.Job // of a limited run: the blocks done or failed, in that order
+}
+
+// Run runs the pipeline until ctx ends or Options.Limit are finished. It leaves
+// no process behind and returns nil after an orderly end.
+func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
+	if o.Hard == nil {
+		o.Hard = context.Background()
+	}
+	h := &host{Options: o, started: time.Now()}
+	// The resources in the order of their making; each is released when a later
+	// step fails too.
+	var closers []func() error
+	defer func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			err = errors.Join(err, closers[i]())
+		}
+	}()
+
+	if h.store, err = openCheckpoint(o.Pipeline.Data); err != nil {
+		return outcome, err
+	}
+	closers = append(closers, h.store.Close)
+	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
+		return outcome, err
+	}
+	if h.run, err = launch.OpenRun(ctx, o.Pipeline.Data, o.Log); err != nil {
+		return outcome, err
+	}
+	h.run.Keeper = o.Keeper
+	closers = append(closers, h.run.Close)
+	if err := h.begin(); err != nil {
+		return outcome, err
+	}
+
+	// The monitor answers from the first moment: while plugins start it says so.
+	server, err := monitor.Start(o.Pipeline.Monitor.Listen, h.Snapshot, o.Log)
+	if err != nil {
+		return outcome, err
+	}
+	closers = append(closers, func() error { return closing(server.Close) })
+
+	closers = append(closers, h.stopStages)
+	if err := h.startStages(ctx); err != nil {
+		return outcome, err
+	}
+	if err := h.assemble(); err != nil {
+		return outcome, err
+	}
+	commands, err := control.Serve(h.socket(), h, o.Log)
+	if err != nil {
+		return outcome, err
+	}
+	closers = append(closers, func() error { return closing(commands.Close) })
+	withdraw, err := control.Announce(o.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
+	if err != nil {
+		return outcome, err
+	}
+	closers = append(closers, withdraw)
+	if o.Up != nil {
+		o.Up(server.Addr())
+	}
+
+	err = h.work(ctx)
+	outcome.Finished = h.engine.Load().Finished()
+	return outcome, errors.Join(err, h.store.End(h.run.ID, time.Now()))
+}
+
+// openCheckpoint opens the checkpoint; when another host has it, the error names
+// that host.
+func openCheckpoint(data string) (*checkpoint.Store, error) {
+	store, err := checkpoint.Open(checkpointFile(data))
+	if errors.Is(err, checkpoint.ErrInUse) {
+		if other, found := control.Find(data); found == nil {
+			return nil, fmt.Errorf("data directory %s is in use by the proofline with pid %d: stop it first, or give this pipeline a data directory of its own", data, other.PID)
+		}
+		return nil, fmt.Errorf("data directory %s is in use by another process: stop it first, or give this pipeline a data directory of its own", data)
+	}
+	return store, err
+}
+
+func checkpointFile(data string) string { return filepath.Join(data, "checkpoint.db") }
+
+// begin records the run.
+func (h *host) begin() error {
+	previous, err := h.store.Begin(job.Run{ID: h.run.ID, PID: os.Getpid(), Started: h.started, Version: h.Version})
+	if err != nil {
+		return fmt.Errorf("record the start: %w", err)
+	}
+	if previous != nil && previous.Stopped.IsZero() {
+		h.Log.Warn("the run before did not end in good order; its work goes on", "pid", previous.PID, "started", previous.Started)
+	}
+	return nil
+}
+
+// socket is where commands are taken.
+func (h *host) socket() string { return filepath.Join(h.run.Sockets, "control.sock") }
+
+// work runs engine, senders and the rest until the end.
+func (h *host) work(ctx context.Context) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	var helpers sync.WaitGroup
+	for _, r := range h.reporters {
+		helpers.Go(func() { r.sender.Run(background) })
+	}
+	helpers.Go(func() { h.watch(background) })
+	helpers.Go(func() { h.tidy(background) })
+
+	err := h.engine.Load().Run(ctx, h.Hard)
+
+	patience := flushGrace
+	if h.Limit > 0 && ctx.Err() == nil {
+		patience = flushLimited
+	}
+	flush, cancel := context.WithTimeout(h.Hard, patience)
+	defer cancel()
+	for _, r := range h.reporters {
+		r.sender.Flush(flush)
+	}
+	stopBackground()
+	helpers.Wait()
+	return err
+}
+
+// closing calls a close function that takes a context, with a limit.
+func closing(end func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := end(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// host is a running pipeline.
+type host struct {
+	Options
+	started time.Time
+	store   *checkpoint.Store
+	files   *artifact.Store
+	run     *launch.Run
+
+	mu        sync.Mutex
+	stages    []*stage    // every stage, in pipeline order
+	reporters []*reporter // complete before the engine is set
+	engine    pointer[engine.Engine]
+}

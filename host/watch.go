@@ -1,0 +1,101 @@
+package host
+
+import (
+	"context"
+	"time"
+
+	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// downAfter is how long a stage must be down before it raises an alert.
+const downAfter = time.Minute
+
+// watch raises an alert when a stage stays down, and takes it back when the
+// stage works again.
+func (h *host) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	w := watcher{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			var wanting []engine.Reporter
+			for _, r := range h.reporters {
+				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})
+			}
+			events := w.look(h.Snapshot().Stages, wanting, now)
+			if len(events) == 0 {
+				continue
+			}
+			if err := h.store.Commit(job.Change{Events: events}); err != nil {
+				h.Log.Error("alerts could not be recorded", "error", err)
+				continue
+			}
+			h.announced()
+		}
+	}
+}
+
+// watcher remembers since when stages are down, and what was said of it.
+type watcher map[string]*outage
+
+type outage struct {
+	since   time.Time
+	reason  string
+	alerted bool
+}
+
+// look compares the stages with what it knows and returns the alerts that are
+// due. An alert about a reporter goes to the others.
+func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now time.Time) (events []job.Event) {
+	for _, s := range stages {
+		down, recovered := contract.EventStageDown, contract.EventStageRecovered
+		if s.Kind == contract.KindSource {
+			down, recovered = contract.EventNodeDown, contract.EventNodeRecovered
+		}
+		var others []engine.Reporter
+		for _, r := range reporters {
+			if r.Name != s.Name {
+				others = append(others, r)
+			}
+		}
+		reason := trouble(s)
+		known := w[s.Name]
+		switch {
+		case reason == "" && known == nil:
+		case reason == "":
+			if known.alerted {
+				events = append(events, engine.Alerts(others, recovered, s.Name, nil, map[string]string{
+					contract.FactReason: "down for " + now.Sub(known.since).Round(time.Second).String(),
+				}, now)...)
+			}
+			delete(w, s.Name)
+		case known == nil:
+			w[s.Name] = &outage{since: now, reason: reason}
+		default:
+			known.reason = reason
+			if !known.alerted && now.Sub(known.since) >= downAfter {
+				known.alerted = true
+				events = append(events, engine.Alerts(others, down, s.Name, nil, map[string]string{contract.FactReason: reason}, now)...)
+			}
+		}
+	}
+	return events
+}
+
+// trouble says why a stage does no work; empty when it does.
+func trouble(s status.Stage) string {
+	switch s.State {
+	case status.StageReady, status.StageDegraded:
+		return s.Paused
+	}
+	if s.Error != "" {
+		return s.Error
+	}
+	return "the stage is " + string(s.State)
+}
