@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/ethnode"
+	"github.com/proofline/proofline/plugins/source-devchain/chain"
+	"github.com/proofline/proofline/sdk"
+)
+
+// source hands out the blocks of the chain that it runs. Following and fetching
+// are ethnode's; it adds the chain's rules to what is fetched.
+type source struct {
+	*ethnode.Source
+	chain  *chain.Chain
+	client *ethnode.Client
+	period time.Duration
+	rules  []byte
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+func open(ctx context.Context, config Config, env sdk.Env) (*source, error) {
+	c, err := chain.Open(ctx, chain.Config{
+		Dir: env.StateDir, Seed: config.Seed, Period: config.Period.Std(), Transactions: config.Transactions, Log: env.Log,
+	})
+	if err != nil {
+		return nil, sdk.Environment(fmt.Errorf("the development chain cannot be opened: %w", err), "see the stage's state directory "+env.StateDir)
+	}
+	s := &source{chain: c, period: config.Period.Std()}
+	if err := s.start(env.Log); err != nil {
+		return nil, fmt.Errorf("the development chain does not start: %w", err)
+	}
+	return s, nil
+}
+
+// start begins to make blocks. A new chain gets its first block at once: the
+// genesis block has no witness and must not be what a follower finds.
+func (s *source) start(log *slog.Logger) (err error) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	if s.rules, err = s.chain.Rules(); err != nil {
+		return err
+	}
+	if s.client, err = ethnode.NewClient(s.chain.Endpoint(), ethnode.Options{}); err != nil {
+		return err
+	}
+	if s.chain.Head().Number.Sign() == 0 {
+		if _, err = s.chain.Mint(uint64(time.Now().Unix())); err != nil {
+			return err
+		}
+	}
+	s.Source = ethnode.NewSource(s.client, s.period, log)
+	s.Source.Wake = s.chain.Changed
+	s.running.Go(func() { s.chain.Run(ctx) })
+	return nil
+}
+
+// Poll implements sdk.Source. It begins with block 1 at the earliest.
+func (s *source) Poll(ctx context.Context, request sdk.PollRequest) (sdk.PollResponse, error) {
+	if from := request.Selection.From; from != nil && *from == 0 {
+		first := uint64(1)
+		request.Selection.From = &first
+	}
+	return s.Source.Poll(ctx, request)
+}
+
+// Fetch writes the task's block, its witness and the chain's rules.
+func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
+	result, err := s.Source.Fetch(ctx, task)
+	if err != nil {
+		return nil, err
+	}
+	out, err := task.Create(sdk.ArtifactChain)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Discard()
+	if _, err := out.Write(s.rules); err != nil {
+		return nil, err
+	}
+	rules, err := out.Commit()
+	if err != nil {
+		return nil, err
+	}
+	result.Outputs = append(result.Outputs, rules)
+	return result, nil
+}
+
+// Health implements the SDK's healther: degraded while no new blocks come.
+func (s *source) Health(context.Context) sdk.Health {
+	if err := s.chain.Err(); err != nil {
+		return sdk.Health{State: sdk.HealthDegraded, Detail: "no new blocks: " + err.Error()}
+	}
+	return sdk.Health{State: sdk.HealthReady}
+}
+
+// Note implements the SDK's noter.
+func (s *source) Note() string {
+	return fmt.Sprintf("development chain %d with a block every %v; JSON-RPC at %s", chain.ID, s.period, s.chain.Endpoint())
+}
+
+// Close stops the chain. What it has made is on the disk already.
+func (s *source) Close() error {
+	s.stop()
+	s.running.Wait()
+	if s.client != nil {
+		_ = s.client.Close() // idle connections only
+	}
+	return s.chain.Close()
+}
