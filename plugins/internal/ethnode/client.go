@@ -144,10 +144,7 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 	return c.classify(ctx, method, err)
 }
 
-// errDestination marks a failure of the writer that a result is streamed to,
-// which is none of the endpoint's doing.
-var errDestination = errors.New("cannot store the answer")
-
+// destination remembers why a result could not be passed on.
 type destination struct {
 	w   io.Writer
 	err error
@@ -162,7 +159,8 @@ func (d *destination) Write(p []byte) (int, error) {
 }
 
 // Stream makes one call and writes its result to dst, byte for byte as the node
-// sent it, while it arrives. first is the longest wait for the first byte.
+// sent it, while it arrives. first is the longest wait for the first byte. An
+// error of dst is returned as it is.
 func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration, method string, params ...any) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

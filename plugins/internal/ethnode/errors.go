@@ -140,8 +140,6 @@ func (c *Client) classify(ctx context.Context, method string, err error) error {
 	switch {
 	case errors.Is(err, errNullResult):
 		return contract.RetryAfter(fmt.Errorf("%w: %w", ErrNotFound, named), time.Second)
-	case errors.Is(err, errDestination):
-		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return contract.Retryable(fmt.Errorf("%w (the connection closed before the answer was complete)", named))
 	case errors.As(err, &dns):

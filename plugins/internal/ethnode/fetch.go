@@ -22,14 +22,6 @@ import (
 // FactWitnessBytes is the fact that gives the size of witness.json.
 const FactWitnessBytes = "witness_bytes"
 
-// Reader is where a Fetcher gets its data: a Client, or several.
-type Reader interface {
-	// Block streams eth_getBlockByHash(hash, true) to dst.
-	Block(ctx context.Context, dst io.Writer, block contract.Block) error
-	// Witness streams debug_executionWitness of the block to dst.
-	Witness(ctx context.Context, dst io.Writer, block contract.Block) error
-}
-
 // File is an artifact that is being written.
 type File interface {
 	io.Writer
@@ -39,7 +31,7 @@ type File interface {
 
 // Fetcher brings blocks and witnesses to disk.
 type Fetcher struct {
-	Reader Reader
+	Supply Supply
 	// Patience is how long a fetch goes on asking for a block that the node
 	// does not have yet; 10 s. The head reaches the parts of a node, and the
 	// nodes behind one address, at different times.
@@ -91,23 +83,40 @@ type fetchedBlock struct {
 	senders []common.Address
 }
 
+// blockFile is a block that passed the checks and is not committed yet.
+type blockFile struct {
+	File
+	block *fetchedBlock
+}
+
 func (f *Fetcher) block(ctx context.Context, block contract.Block, create func(string) (File, error)) (got *fetchedBlock, a contract.Artifact, err error) {
-	err = f.patiently(ctx, func() error {
-		var text bytes.Buffer
+	fetch := func(ctx context.Context, c Candidate) (b blockFile, err error) {
 		out, err := create(contract.ArtifactBlock)
 		if err != nil {
-			return err
+			return b, &storeError{err}
 		}
-		if err := f.Reader.Block(ctx, io.MultiWriter(out, &limitedBuffer{&text, maxBlock}), block); err != nil {
-			out.Discard()
-			return err
+		defer func() {
+			if err != nil {
+				out.Discard()
+			}
+		}()
+		var text bytes.Buffer
+		if err := c.Block(ctx, io.MultiWriter(storing{out}, &limitedBuffer{&text, maxBlock}), block); err != nil {
+			return b, err
 		}
-		if got, err = decodeBlock(text.Bytes(), block); err != nil {
-			out.Discard()
-			return contract.Retryable(err)
+		decoded, err := decodeBlock(text.Bytes(), block)
+		if err != nil {
+			return b, contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
 		}
-		a, err = out.Commit()
+		return blockFile{out, decoded}, nil
+	}
+	use := func(b blockFile) error {
+		got = b.block
+		a, err = b.Commit()
 		return err
+	}
+	err = f.patiently(ctx, BlockData, block, func(list []Candidate) error {
+		return race(ctx, list, fetch, use, func(b blockFile) { b.Discard() })
 	})
 	return got, a, err
 }
@@ -135,39 +144,55 @@ func decodeBlock(text []byte, want contract.Block) (*fetchedBlock, error) {
 	return got, nil
 }
 
+// witness fetches the witness and checks it against the block, which read waits
+// for.
 func (f *Fetcher) witness(ctx context.Context, block contract.Block, create func(string) (File, error), read func() (*fetchedBlock, error)) (a contract.Artifact, err error) {
-	err = f.patiently(ctx, func() error {
+	fetch := func(ctx context.Context, c Candidate) (file File, err error) {
 		out, err := create(contract.ArtifactWitness)
 		if err != nil {
-			return err
+			return nil, &storeError{err}
 		}
-		check := witnesscheck.New()
-		err = f.Reader.Witness(ctx, io.MultiWriter(out, check), block)
-		if bad := check.Finish(err); err == nil && bad != nil {
-			err = contract.Retryable(fmt.Errorf("block %d: %w", block.Number, bad))
-		}
-		if err == nil {
-			var b *fetchedBlock
-			if b, err = read(); err == nil {
-				_, err = check.Against(b.Block.Block, b.senders)
+		defer func() {
+			if err != nil {
+				out.Discard()
 			}
+		}()
+		check := witnesscheck.New()
+		err = c.Witness(ctx, io.MultiWriter(storing{out}, check), block)
+		if bad := check.Finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
+			return nil, contract.Retryable(fmt.Errorf("%s: block %d: %w", c.Name(), block.Number, bad))
 		}
 		if err != nil {
-			out.Discard()
-			return err
+			return nil, err
 		}
+		b, err := read()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := check.Against(b.Block.Block, b.senders); err != nil {
+			return nil, contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
+		}
+		return out, nil
+	}
+	use := func(out File) error {
 		a, err = out.Commit()
 		return err
+	}
+	err = f.patiently(ctx, WitnessData, block, func(list []Candidate) error {
+		return race(ctx, list, fetch, use, func(out File) { out.Discard() })
 	})
 	return a, err
 }
 
-// patiently repeats fetch while the node says that it does not have the block.
-func (f *Fetcher) patiently(ctx context.Context, fetch func() error) error {
+// patiently repeats fetch while the nodes say that they do not have the block.
+func (f *Fetcher) patiently(ctx context.Context, data Data, block contract.Block, fetch func([]Candidate) error) error {
 	deadline := time.Now().Add(cmp.Or(f.Patience, 10*time.Second))
 	pause := 100 * time.Millisecond
 	for {
-		err := fetch()
+		list, err := f.Supply.Candidates(data, block)
+		if err == nil {
+			err = fetch(list)
+		}
 		if !errors.Is(err, ErrNotFound) || !time.Now().Add(pause).Before(deadline) {
 			return err
 		}
@@ -178,6 +203,17 @@ func (f *Fetcher) patiently(ctx context.Context, fetch func() error) error {
 			return err
 		}
 	}
+}
+
+// storing marks the errors of a file that is written.
+type storing struct{ File }
+
+func (s storing) Write(p []byte) (int, error) {
+	n, err := s.File.Write(p)
+	if err != nil {
+		err = &storeError{err}
+	}
+	return n, err
 }
 
 // limitedBuffer refuses more than most bytes.

@@ -15,10 +15,16 @@ type Source struct {
 	Fetcher
 }
 
+// NewPoolSource makes a source over several endpoints, looking at the head every
+// interval and whenever a node announces one.
+func NewPoolSource(pool *Pool, interval time.Duration, log *slog.Logger) *Source {
+	return &Source{Follower: Follower{Chain: pool, Interval: interval, Wake: pool.Wake, Log: log}, Fetcher: Fetcher{Supply: pool}}
+}
+
 // NewSource makes a source that reads one endpoint, looking at its head every
 // interval.
 func NewSource(client *Client, interval time.Duration, log *slog.Logger) *Source {
-	return &Source{Follower: Follower{Chain: client, Interval: interval, Log: log}, Fetcher: Fetcher{Reader: client}}
+	return &Source{Follower: Follower{Chain: client, Interval: interval, Log: log}, Fetcher: Fetcher{Supply: Only(client)}}
 }
 
 var _ sdk.Source = (*Source)(nil)

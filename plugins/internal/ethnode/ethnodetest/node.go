@@ -57,18 +57,26 @@ type Node struct {
 	// Witness replaces what the node answers as witness of a block.
 	Witness func(*Block) []byte
 
-	URL    string
-	mu     sync.Mutex
-	calls  map[string]int
-	server *httptest.Server
+	URL, WS string
+	mu      sync.Mutex
+	calls   map[string]int
+	server  *httptest.Server
+	heads   headFeed
 }
 
 // Start serves a chain until the test ends.
 func Start(t testing.TB, chain *Chain) *Node {
 	n := &Node{Chain: chain, calls: make(map[string]int)}
-	n.server = httptest.NewServer(n)
+	n.server = httptest.NewUnstartedServer(n)
+	n.server.Config.ConnState = n.heads.track
+	n.server.Start()
 	n.URL = n.server.URL
-	t.Cleanup(n.server.Close)
+	n.WS = "ws" + strings.TrimPrefix(n.URL, "http")
+	n.heads.start()
+	t.Cleanup(func() {
+		n.heads.stop()
+		n.server.Close()
+	})
 	return n
 }
 
@@ -90,6 +98,10 @@ func (n *Node) Calls(method string) int {
 func (n *Node) CloseConnections() { n.server.CloseClientConnections() }
 
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "" {
+		n.heads.handler.ServeHTTP(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return

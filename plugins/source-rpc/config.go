@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/proofline/proofline/plugins/internal/ethnode"
+	"github.com/proofline/proofline/sdk"
+)
+
+// Config is the stage's config block.
+type Config struct {
+	Endpoints      []Endpoint            `json:"endpoints" doc:"Execution clients: URLs, or maps with url, ws, weight, roles (head, witness) and headers." required:"true" min:"1"`
+	Poll           sdk.Duration          `json:"poll" doc:"Time between two looks at the head." default:"2s" min:"50ms"`
+	Confirmations  uint64                `json:"confirmations" doc:"Blocks that must lie on top of a block before it is taken." default:"0"`
+	Headers        map[string]sdk.Secret `json:"headers" doc:"HTTP headers sent to every endpoint, for example Authorization."`
+	Timeout        sdk.Duration          `json:"timeout" doc:"Longest wait for a small answer." default:"10s" min:"100ms"`
+	WitnessTimeout sdk.Duration          `json:"witness_timeout" doc:"Longest wait for the first byte of a witness." default:"2m" min:"1s"`
+	StallTimeout   sdk.Duration          `json:"stall_timeout" doc:"Longest silence inside an answer." default:"30s" min:"1s"`
+	HedgeAfter     sdk.Duration          `json:"hedge_after" doc:"Wait for a witness before a second endpoint is asked, too; 0s learns each endpoint's 95th percentile." default:"0s"`
+	MaxLag         sdk.Duration          `json:"max_lag" doc:"An endpoint whose head is older than the newest by more is not used." default:"1m" min:"12s"`
+	Gzip           *bool                 `json:"gzip" doc:"Ask for packed answers; by default only endpoints outside private networks are asked."`
+}
+
+// Endpoint is one execution client. In the pipeline file it is a URL or a map.
+type Endpoint struct {
+	URL     sdk.Secret            `json:"url"`
+	WS      sdk.Secret            `json:"ws"`
+	Weight  float64               `json:"weight"`
+	Roles   []string              `json:"roles"`
+	Headers map[string]sdk.Secret `json:"headers"`
+}
+
+// Roles of an endpoint; without any it has all.
+const (
+	roleHead    = "head"
+	roleWitness = "witness"
+)
+
+// UnmarshalJSON reads both forms. Errors name no value: URLs hold keys.
+func (e *Endpoint) UnmarshalJSON(raw []byte) error {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		*e = Endpoint{URL: sdk.NewSecret(text)}
+		return e.check()
+	}
+	type plain Endpoint
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode((*plain)(e)); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return fmt.Errorf("%s: want a %v, got a %s", wrong.Field, wrong.Type, wrong.Value)
+		}
+		return fmt.Errorf("want a URL or a map with url, ws, weight, roles, headers: %w", err)
+	}
+	return e.check()
+}
+
+func (e *Endpoint) check() error {
+	if !e.URL.IsSet() {
+		return errors.New("the endpoint has no URL; is the variable set?")
+	}
+	if err := checkURL(e.URL.Reveal(), "http", "https"); err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	if e.WS.IsSet() {
+		if err := checkURL(e.WS.Reveal(), "ws", "wss"); err != nil {
+			return fmt.Errorf("ws: %w", err)
+		}
+	}
+	if e.Weight < 0 {
+		return fmt.Errorf("weight %v: want a positive number", e.Weight)
+	}
+	for _, role := range e.Roles {
+		if role != roleHead && role != roleWitness {
+			return fmt.Errorf("unknown role %q, known are %s and %s", role, roleHead, roleWitness)
+		}
+	}
+	return nil
+}
+
+func checkURL(text string, schemes ...string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		return fmt.Errorf("want %s://host[:port][/path]", schemes[0])
+	}
+	return nil
+}
+
+func (e *Endpoint) has(role string) bool {
+	return len(e.Roles) == 0 || slices.Contains(e.Roles, role)
+}
+
+// Validate finds what single fields do not show.
+func (c *Config) Validate() []sdk.Finding {
+	var findings []sdk.Finding
+	for _, role := range []string{roleHead, roleWitness} {
+		if !slices.ContainsFunc(c.Endpoints, func(e Endpoint) bool { return e.has(role) }) {
+			findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/endpoints",
+				Summary: "no endpoint has the role " + role, Remedy: "add the role to one of them, or leave roles out"})
+		}
+	}
+	urls := make(map[string]bool)
+	for i, e := range c.Endpoints {
+		if urls[e.URL.Reveal()] {
+			findings = append(findings, sdk.Finding{Severity: sdk.SeverityWarning, Pointer: fmt.Sprintf("/endpoints/%d", i),
+				Summary: "the endpoint " + ethnode.Redact(e.URL.Reveal()) + " is listed twice"})
+		}
+		urls[e.URL.Reveal()] = true
+	}
+	return findings
+}
+
+// endpoints puts the settings of all and of each endpoint together.
+func (c *Config) endpoints() []ethnode.Endpoint {
+	list := make([]ethnode.Endpoint, len(c.Endpoints))
+	for i, e := range c.Endpoints {
+		header := make(http.Header)
+		for _, from := range []map[string]sdk.Secret{c.Headers, e.Headers} {
+			for name, value := range from {
+				header.Set(name, value.Reveal())
+			}
+		}
+		list[i] = ethnode.Endpoint{URL: e.URL.Reveal(), WS: e.WS.Reveal(), Weight: e.Weight,
+			NoHead: !e.has(roleHead), NoWitness: !e.has(roleWitness),
+			Options: ethnode.Options{Header: header, Timeout: c.Timeout.Std(), WitnessTimeout: c.WitnessTimeout.Std(),
+				StallTimeout: c.StallTimeout.Std(), Compression: c.Gzip}}
+	}
+	return list
+}
