@@ -11,6 +11,6 @@ import (
 func main() {
 	sdk.Serve(sdk.NewBuilder("builder-ethrex", release.Version, open,
 		sdk.Summary("Builds the input of ethrex guest programs for ZisK from a block and its execution witness."),
-		sdk.Commands(buildCommand(), guestsCommand()),
+		sdk.Commands(buildCommand(), inspectCommand(), diffCommand(), guestsCommand()),
 	))
 }

@@ -40,6 +40,9 @@ func (b *Block) Verify() (*types.Block, error) {
 	return types.NewBlockWithHeader(header).WithBody(types.Body{Transactions: transactions, Withdrawals: withdrawals}), nil
 }
 
+// ComputeHash returns the hash that the header has.
+func (h *Header) ComputeHash() [32]byte { return h.types().Hash() }
+
 func (h *Header) types() *types.Header {
 	t := &types.Header{
 		ParentHash: h.ParentHash, UncleHash: h.OmmersHash, Coinbase: h.Coinbase, Root: h.StateRoot, TxHash: h.TransactionsRoot,
