@@ -38,9 +38,13 @@ func flagsFirst(app *cli.App, args []string) []string {
 			rest = append(rest, arg)
 		default:
 			first = append(first, arg)
-			if takesValue(flags, arg) && len(args) > 0 {
-				first, args = append(first, args[0]), args[1:]
+			if !takesValue(flags, arg) {
+				continue
 			}
+			if len(args) == 0 { // the parser will ask for the value
+				return append(path, first...)
+			}
+			first, args = append(first, args[0]), args[1:]
 		}
 	}
 	if len(rest) > 0 {

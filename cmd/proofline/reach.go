@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 
+	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
@@ -22,13 +24,21 @@ type reached interface {
 	Close() error
 }
 
-// reach finds the host that runs the pipeline of a file. Of the file only the
-// data directory matters: variables that only the stages need may be unset.
+// reach finds the host that runs the pipeline of a file, or the checkpoint where
+// none does. Of the file only the data directory matters: variables that only
+// the stages need may be unset.
 func (c commands) reach(ctx context.Context, file string) (reached, error) {
-	p, findings := pipeline.Load(file, c.LookupEnv)
+	p, findings := c.check(file)
 	findings = slices.DeleteFunc(findings, func(f pipeline.Finding) bool { return p != nil && f.Path != "data" })
 	if findings.Failed() {
 		return nil, findings.Error()
 	}
-	return control.Dial(ctx, p.Data)
+	running, err := control.Dial(ctx, p.Data)
+	if errors.Is(err, control.ErrNotRunning) {
+		return host.OpenOffline(p), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return running, nil
 }

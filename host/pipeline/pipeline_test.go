@@ -135,7 +135,7 @@ stages:
     heartbeat_timeout: ${MINUTES}
     concurrency: ${SEVEN}
     verify: ${YES}
-    env: [CUDA_CACHE_PATH]
+    env: [CUDA_CACHE_PATH, "ROCM_*"]
     config: &zisk {elf: /x, gpus: [0, 1], ratio: 1.5e0}
   - {name: again, plugin: prover-zisk, timeout: 3h, config: *zisk}
   - {name: ethproofs, plugin: reporter-ethproofs, config: {url: "${EMPTY:-}", cluster_id: "${EMPTY}"}}
@@ -183,7 +183,7 @@ stages:
 		t.Errorf("source: %+v", source)
 	}
 	if prove.Timeout != 14*time.Second || prove.StuckAfter != 7*time.Second || prove.Concurrency != 7 || prove.Retry != (Retry{0, time.Minute}) ||
-		prove.HeartbeatTimeout != 15*time.Minute || prove.Verify == nil || !*prove.Verify || len(prove.Env) != 1 {
+		prove.HeartbeatTimeout != 15*time.Minute || prove.Verify == nil || !*prove.Verify || len(prove.Env) != 2 {
 		t.Errorf("prove: %+v", prove)
 	}
 	if again.Timeout != 3*time.Hour || again.Verify != nil || again.Concurrency != 1 || reporter.Timeout != 5*time.Minute {

@@ -239,11 +239,12 @@ func parseShard(s scalar) (shard, *problem) {
 	return shard{Index: index - 1, Count: count}, nil
 }
 
-// parseVariableName reads the name of an environment variable.
+// parseVariableName reads the name of an environment variable; a trailing *
+// stands for any ending.
 func parseVariableName(s scalar) (string, *problem) {
 	text, bad := parseText(s)
-	if bad == nil && !isVariableName(text) {
-		return "", &problem{s.quoted() + " is no variable name", "list names only, without values: env: [CUDA_CACHE_PATH]"}
+	if bad == nil && !isVariableName(strings.TrimSuffix(text, "*")) {
+		return "", &problem{s.quoted() + " is no variable name", "list names only, without values: env: [ZISK_HOME, ROCM_*]"}
 	}
 	return text, bad
 }

@@ -101,8 +101,10 @@ type Stage struct {
 	// Concurrency is how many attempts run at once. Bind fills the default: 2
 	// for a source, 1 for other kinds.
 	Concurrency int
-	Verify      *bool    // nil: verify where the prover can
-	Env         []string // names of variables that the plugin's environment keeps
+	Verify      *bool // nil: verify where the prover can
+	// Env names variables that the plugin sees besides the usual ones; a trailing
+	// * stands for any ending.
+	Env []string
 
 	file   string
 	path   string // "stages[2]"

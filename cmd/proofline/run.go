@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host"
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/status"
+)
+
+func (c commands) run() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "run a pipeline until it is told to stop",
+		ArgsUsage: "[FILE]",
+		Description: "SIGINT or SIGTERM ends it in good order: no new work is begun, and what runs is\n" +
+			"finished or queued again. A second signal ends it at once. Nothing is lost either way.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print what became of them"},
+		},
+		Action: func(ctx *cli.Context) error {
+			file, err := fileArgument(ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			limit := ctx.Int("blocks")
+			if limit < 0 || limit == 0 && ctx.IsSet("blocks") {
+				return usage("--blocks %d: at least 1", limit)
+			}
+			return c.runPipeline(ctx.Context, file, limit)
+		},
+	}
+}
+
+func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
+	p, err := c.load(file)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: p.Log.Level}))
+	soft, hard := ctx, context.Background()
+	if c.Signals {
+		var release func()
+		soft, hard, release = stopSignals(ctx, log)
+		defer release()
+	}
+	began := time.Now()
+	outcome, err := host.Run(soft, host.Options{
+		Pipeline: p,
+		Catalog:  catalog.Open(p.Plugins.Dirs),
+		Limit:    limit,
+		Hard:     hard,
+		Version:  version,
+		Log:      log,
+		Up: func(address string) {
+			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
+		},
+	})
+	if limit == 0 {
+		return err
+	}
+	return errors.Join(c.writeOutcome(outcome.Finished, limit, time.Since(began)), err)
+}
+
+// writeOutcome prints what became of a limited run. It is an error when blocks
+// failed or are missing.
+func (c commands) writeOutcome(finished []status.Job, limit int, took time.Duration) error {
+	if err := jobsTable(finished, time.Now()).write(c.Stdout); err != nil {
+		return err
+	}
+	done := 0
+	for _, j := range finished {
+		if j.State == status.JobDone {
+			done++
+		}
+	}
+	text := fmt.Sprintf("%s done in %s", plural(done, "block"), span(took))
+	if failed := len(finished) - done; failed > 0 {
+		text += fmt.Sprintf(", %d failed", failed)
+	}
+	if missing := limit - len(finished); missing > 0 {
+		text += fmt.Sprintf(", %d not finished", missing)
+	}
+	if _, err := fmt.Fprintln(c.Stdout, text); err != nil {
+		return err
+	}
+	if done < limit {
+		return told{errors.New(text)}
+	}
+	return nil
+}
+
+// stopSignals returns a context that ends with the first signal to stop, and
+// one that ends with the second. A third has its usual effect. Call release
+// when nothing is left to stop.
+func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Context, release func()) {
+	soft, endSoft := context.WithCancel(ctx)
+	hard, endHard := context.WithCancel(context.WithoutCancel(ctx))
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case s := <-signals:
+			log.Info("stopping: what runs is finished or queued again; a second signal ends it at once", "signal", s.String())
+			endSoft()
+		case <-over:
+			return
+		}
+		select {
+		case s := <-signals:
+			log.Warn("stopping at once; what runs is queued again", "signal", s.String())
+			signal.Stop(signals)
+			endHard()
+		case <-over:
+		}
+	}()
+	return soft, hard, func() {
+		signal.Stop(signals)
+		close(over)
+		<-ended
+		endSoft()
+		endHard()
+	}
+}
