@@ -3,6 +3,7 @@ package machine
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,19 @@ func (l Listener) String() string {
 		return fmt.Sprintf("port %d is in use by a process of another user", l.Port)
 	}
 	return fmt.Sprintf("port %d is in use by process %d (%s)", l.Port, l.PID, Name(l.PID))
+}
+
+// Free reports whether nothing listens on the n ports from first on, on any
+// address. It is fast where Listeners, which says who does, is thorough.
+func Free(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
 }
 
 // Listeners returns who listens on the n ports from first on.

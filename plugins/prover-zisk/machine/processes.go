@@ -86,9 +86,9 @@ func (o Owner) Kill(ctx context.Context) ([]int, error) {
 	}
 }
 
-// alive reports whether the process exists and is not merely waiting to be
+// Alive reports whether the process exists and is not merely waiting to be
 // reaped.
-func alive(pid int) bool {
+func Alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false

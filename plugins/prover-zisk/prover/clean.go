@@ -37,7 +37,12 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 	if err != nil {
 		return pids, sdk.Environment(err, "a process that cannot be killed hangs in a driver: look at `ps -o pid,stat,wchan`, then restart the machine")
 	}
-	numbers := pids
+	var numbers []int
+	for _, pid := range pids {
+		if !machine.Alive(pid) { // a number noted long ago may be somebody else's by now
+			numbers = append(numbers, pid)
+		}
+	}
 	if first, ok := p.port(); ok {
 		for i := range machine.PortsPerRank {
 			numbers = append(numbers, first+i)
@@ -57,7 +62,7 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 // same ports would end the services of the first.
 func (p *Prover) checkPorts() error {
 	first, ok := p.port()
-	if !ok {
+	if !ok || machine.Free(first, machine.PortsPerRank) {
 		return nil
 	}
 	var errs []error

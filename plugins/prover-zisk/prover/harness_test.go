@@ -8,7 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,6 +27,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv(childVariable); text != "" {
+		if err := child(text); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	zisktest.Cleanup()
 	if code == 0 {
@@ -40,7 +47,7 @@ func TestMain(m *testing.M) {
 
 // bench is a machine with a double of cargo-zisk for one test.
 type bench struct {
-	t     *testing.T
+	t     testing.TB
 	tool  *zisktest.Tool
 	home  string
 	elf   string
@@ -50,7 +57,7 @@ type bench struct {
 }
 
 // newBench sets HOME, so tests that use it do not run in parallel.
-func newBench(t *testing.T, s zisktest.Scenario, config map[string]any) *bench {
+func newBench(t testing.TB, s zisktest.Scenario, config map[string]any) *bench {
 	t.Helper()
 	b := &bench{t: t, tool: zisktest.New(t, s), home: t.TempDir(), state: t.TempDir(), conf: map[string]any{}}
 	t.Setenv("HOME", b.home)
@@ -88,17 +95,13 @@ func minor(version string) int {
 	return n
 }
 
-// freePorts finds three consecutive free ports.
-func freePorts(t *testing.T) int {
+// freePorts finds three consecutive free ports below those that the system
+// gives to outgoing connections.
+func freePorts(t testing.TB) int {
 	t.Helper()
 	for range 50 {
-		first, err := net.Listen("tcp", "0.0.0.0:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		first.Close()
-		if port+2 < 65536 && len(machine.Listeners(port, 3)) == 0 {
+		port := 20_000 + rand.IntN(12_000)
+		if len(machine.Listeners(port, 3)) == 0 {
 			return port
 		}
 	}
@@ -142,7 +145,7 @@ func (b *bench) env() sdk.Env {
 }
 
 // testLog writes to the test's log, and to nowhere once the test is over.
-func testLog(t *testing.T) *slog.Logger {
+func testLog(t testing.TB) *slog.Logger {
 	w := &logWriter{t: t}
 	t.Cleanup(func() { w.mu.Lock(); w.t = nil; w.mu.Unlock() })
 	var out io.Writer = w
@@ -151,7 +154,7 @@ func testLog(t *testing.T) *slog.Logger {
 
 type logWriter struct {
 	mu sync.Mutex
-	t  *testing.T
+	t  testing.TB
 }
 
 func (w *logWriter) Write(p []byte) (int, error) {

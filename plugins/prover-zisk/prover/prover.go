@@ -66,6 +66,8 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 		p.log.Warn("the times of earlier proofs cannot be read; they are learned anew", "error", err)
 	}
 	// What an earlier life of this stage left, after a crash for example.
+	p.footprint.path = filepath.Join(p.stateDir, footprintFile)
+	p.footprint.load()
 	if _, err := p.clean(p.log); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package prover
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -134,15 +135,29 @@ func (p *Prover) environ() []string {
 }
 
 // footprint is what runs of the tool leave on the machine: the process ids that
-// name its shared memory from 0.17 on and hold the cards' memory.
+// name its shared memory from 0.17 on and hold the cards' memory. It is kept in
+// a file as well, for the case that this process is killed.
 type footprint struct {
+	path string
+
 	mu     sync.Mutex
 	pids   []int
 	looked time.Time
 }
 
+const footprintFile = "run.json"
+
 // lookInterval keeps the search for processes off the path of every line.
 const lookInterval = 500 * time.Millisecond
+
+// load takes over what an earlier life of the stage noted.
+func (f *footprint) load() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if data, err := os.ReadFile(f.path); err == nil {
+		_ = json.Unmarshal(data, &f.pids) // a torn file names nothing
+	}
+}
 
 // look notes the owner's processes. The tool has printed its banner before it
 // starts any service, so that none is missed for long.
@@ -153,14 +168,14 @@ func (f *footprint) look(owner machine.Owner) {
 		return
 	}
 	f.looked = time.Now()
-	f.add(owner.Processes())
-}
-
-func (f *footprint) add(pids []int) {
-	for _, pid := range pids {
+	before := len(f.pids)
+	for _, pid := range owner.Processes() {
 		if !slices.Contains(f.pids, pid) {
 			f.pids = append(f.pids, pid)
 		}
+	}
+	if len(f.pids) > before {
+		_ = writeJSON(f.path, f.pids) // without it a crash costs a stale entry of shared memory
 	}
 }
 
@@ -170,6 +185,7 @@ func (f *footprint) take() []int {
 	defer f.mu.Unlock()
 	pids := f.pids
 	f.pids, f.looked = nil, time.Time{}
+	_ = os.Remove(f.path)
 	return pids
 }
 

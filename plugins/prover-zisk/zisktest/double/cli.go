@@ -53,7 +53,9 @@ func Main(args []string) int {
 	if s.FailTimes > 0 && before >= s.FailTimes {
 		s.Fail = Succeed
 	}
-	return command.run(given)
+	status = command.run(given)
+	s.recordEnd()
+	return status
 }
 
 type command struct {

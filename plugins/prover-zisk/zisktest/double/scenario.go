@@ -134,29 +134,36 @@ type Call struct {
 	CUDAVisible string    `json:"cuda_visible_devices"`
 	Home        string    `json:"home"`
 	Start       time.Time `json:"start"`
+	End         time.Time `json:"end"` // zero for one that was killed
 }
 
 // record appends the call and returns how many of the same subcommand came
 // before it.
 func (s Scenario) record(args []string) (int, error) {
-	path := filepath.Join(s.dir, CallsFile)
 	before := 0
 	for _, c := range ReadCalls(s.dir) {
 		if len(c.Args) > 0 && len(args) > 0 && c.Args[0] == args[0] {
 			before++
 		}
 	}
-	line, err := json.Marshal(Call{os.Getpid(), args, os.Getenv("CUDA_VISIBLE_DEVICES"), os.Getenv("HOME"), time.Now()})
+	return before, s.write(Call{PID: os.Getpid(), Args: args, CUDAVisible: os.Getenv("CUDA_VISIBLE_DEVICES"), Home: os.Getenv("HOME"), Start: time.Now()})
+}
+
+// recordEnd notes the regular end of this process's call.
+func (s Scenario) recordEnd() { _ = s.write(Call{PID: os.Getpid(), End: time.Now()}) }
+
+func (s Scenario) write(c Call) error {
+	line, err := json.Marshal(c)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(filepath.Join(s.dir, CallsFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer file.Close()
 	_, err = fmt.Fprintf(file, "%s\n", line)
-	return before, err
+	return err
 }
 
 // ReadCalls returns the calls recorded in the double's directory.
@@ -168,8 +175,17 @@ func ReadCalls(dir string) []Call {
 	var calls []Call
 	for line := range strings.Lines(string(data)) {
 		var c Call
-		if json.Unmarshal([]byte(line), &c) == nil {
+		if json.Unmarshal([]byte(line), &c) != nil {
+			continue
+		}
+		if c.End.IsZero() {
 			calls = append(calls, c)
+			continue
+		}
+		for i := range calls {
+			if calls[i].PID == c.PID {
+				calls[i].End = c.End
+			}
 		}
 	}
 	return calls
