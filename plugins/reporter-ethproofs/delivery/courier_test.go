@@ -508,12 +508,3 @@ func TestAnswersByClass(t *testing.T) {
 		})
 	}
 }
-
-func TestBackoff(t *testing.T) {
-	for try, want := range map[uint32]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second,
-		8: 256 * time.Second, 9: 512 * time.Second, 10: 15 * time.Minute, 1 << 31: 15 * time.Minute} {
-		if got := backoff(try); got != want {
-			t.Errorf("after try %d: %s, want %s", try, got, want)
-		}
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -23,13 +24,13 @@ func (c *Courier) judge(err error, event Event) error {
 	c.trouble.note(err)
 	status, isStatus := errors.AsType[*ethproofs.StatusError](err)
 	if !isStatus {
-		return c.retry(err, event, backoff(event.Try))
+		return c.retry(err, event, retry.Backoff(event.Try))
 	}
 	switch code := status.Status; {
 	case code == 429:
 		return c.retry(err, event, status.RetryAfter)
 	case code >= 500 || code == 408 || code == 425:
-		return c.retry(err, event, backoff(event.Try))
+		return c.retry(err, event, retry.Backoff(event.Try))
 	case code == 401 || code == 403:
 		return contract.Environment(err, "the server refuses the key: check api_key (ETHPROOFS_API_KEY) and that url (ETHPROOFS_RPC_URL) is the server it was issued for")
 	case code == 404 && status.Text == `"Cluster not found"`:
@@ -48,16 +49,6 @@ func (c *Courier) retry(err error, event Event, after time.Duration) error {
 		return contract.Permanent(fmt.Errorf("block %d is given up after %s (give_up): %w", event.Block.Number, age.Round(time.Minute), err))
 	}
 	return contract.RetryAfter(err, after)
-}
-
-// backoff is the pause after the n-th try, from 1: 2 s doubled each time, 15
-// minutes at most.
-func backoff(try uint32) time.Duration {
-	const first, longest = 2 * time.Second, 15 * time.Minute
-	if try > 9 {
-		return longest
-	}
-	return min(first<<(max(try, 1)-1), longest)
 }
 
 func statusOf(err error) int {

@@ -5,8 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
+
+	"github.com/proofline/proofline/plugins/internal/retry"
 )
 
 // StatusError is an answer that is not the wanted one.
@@ -35,24 +36,10 @@ func (c *Client) statusError(request string, response *http.Response) *StatusErr
 		e.Location = c.blot(printable(location))
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
-		e.RetryAfter = retryAfter(response.Header, time.Now())
+		e.RetryAfter = retry.After(response.Header, time.Now(), time.Minute) // the server's window is a minute
 	}
 	return e
 }
 
 // printable is the part of a URL that may be printed.
 func printable(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
-
-// retryAfter reads Retry-After in both of its forms (RFC 9110, 10.2.3). Without
-// a readable one it is a minute, the server's window; it is never under a second
-// nor over an hour.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	wait := time.Minute
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		wait = time.Duration(min(seconds, 3600)) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, time.Second), time.Hour)
-}

@@ -130,18 +130,6 @@ func TestGenuineProofIsEncodedPadded(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"47": 47 * time.Second, "0": time.Second, "-5": time.Second, "999999999": time.Hour, "99999999999999999999": time.Minute,
-		"": time.Minute, "soon": time.Minute, "Sun, 22 Nov 2026 12:00:30 GMT": 30 * time.Second, "Sun, 22 Nov 2026 11:00:30 GMT": time.Second,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {value}}, now); got != want {
-			t.Errorf("%q: %s, want %s", value, got, want)
-		}
-	}
-}
-
 func TestAnswersAreMadeFitForLogs(t *testing.T) {
 	const key = "a-very-secret-key"
 	answer := func(status int, body string) error {

@@ -1,0 +1,38 @@
+package retry
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+func TestBackoff(t *testing.T) {
+	for try, want := range map[uint32]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second,
+		8: 256 * time.Second, 9: 512 * time.Second, 10: 15 * time.Minute, 1 << 31: 15 * time.Minute} {
+		if got := Backoff(try); got != want {
+			t.Errorf("after try %d: %s, want %s", try, got, want)
+		}
+	}
+}
+
+func TestAfter(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"47": 47 * time.Second, "0": time.Second, "-5": time.Second, "999999999": time.Hour, "99999999999999999999": time.Minute,
+		"": time.Minute, "soon": time.Minute, "Sun, 22 Nov 2026 12:00:30 GMT": 30 * time.Second, "Sun, 22 Nov 2026 11:00:30 GMT": time.Second,
+	} {
+		if got := After(http.Header{"Retry-After": {value}}, now, time.Minute); got != want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
+}
+
+func FuzzAfter(f *testing.F) {
+	f.Add("47")
+	f.Add("Sun, 22 Nov 2026 12:00:30 GMT")
+	f.Fuzz(func(t *testing.T, value string) {
+		if got := After(http.Header{"Retry-After": {value}}, time.Now(), time.Minute); got < time.Second || got > time.Hour {
+			t.Errorf("%q: %s", value, got)
+		}
+	})
+}
