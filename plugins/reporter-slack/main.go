@@ -1,0 +1,18 @@
+// Command reporter-slack is the plugin that writes to a Slack channel what an
+// operator wants to know: failed and proved blocks, and alerts.
+package main
+
+import (
+	"github.com/proofline/proofline/plugins/internal/release"
+	"github.com/proofline/proofline/sdk"
+)
+
+const name = "reporter-slack"
+
+func main() { sdk.Serve(plugin()) }
+
+func plugin() sdk.Plugin {
+	return sdk.NewReporter(name, release.Version, open,
+		sdk.Summary("Writes failed and proved blocks and alerts to a Slack channel; idle while no webhook is configured."),
+		sdk.Events(wanted()...))
+}
