@@ -1,0 +1,138 @@
+// Package target holds the places that lines can be sent to besides a URL: the
+// end of a file, and the standard input of a command.
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/retry"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/process"
+)
+
+// File appends lines to a file. It is opened for each line, so that it may be
+// rotated away at any time. Its methods may be called concurrently.
+type File struct {
+	Path string
+	mu   sync.Mutex
+}
+
+// Append adds the line and its end, and returns when both are on disk. After a
+// failure no part of the line is left; where an earlier process was cut off in
+// the middle of one, the new line begins on its own.
+func (f *File) Append(line []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.append(line); err != nil {
+		remedy := "see that the directory exists and can be written to by proofline"
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			remedy = "make room on the disk of " + filepath.Dir(f.Path)
+		}
+		return sdk.Environment(fmt.Errorf("append to %s: %w", f.Path, err), remedy)
+	}
+	return nil
+}
+
+func (f *File) append(line []byte) (err error) {
+	file, err := os.OpenFile(f.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		return withoutPath(err)
+	}
+	defer func() {
+		if closing := file.Close(); err == nil {
+			err = withoutPath(closing)
+		}
+	}()
+	info, err := file.Stat()
+	if err != nil {
+		return withoutPath(err)
+	}
+	text := make([]byte, 0, len(line)+2)
+	if size := info.Size(); info.Mode().IsRegular() && size > 0 {
+		last := make([]byte, 1)
+		if _, err := file.ReadAt(last, size-1); err == nil && last[0] != '\n' {
+			text = append(text, '\n')
+		}
+	}
+	text = append(append(text, line...), '\n')
+	if _, err := file.Write(text); err != nil {
+		if info.Mode().IsRegular() {
+			_ = file.Truncate(info.Size())
+		}
+		return withoutPath(err)
+	}
+	if !info.Mode().IsRegular() { // a pipe or a device
+		return nil
+	}
+	return withoutPath(file.Sync())
+}
+
+// withoutPath drops the path, which the caller names.
+func withoutPath(err error) error {
+	if wrapped, ok := errors.AsType[*fs.PathError](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// Command runs a program once per line. Its methods may be called concurrently.
+type Command struct {
+	Argv    []string
+	Timeout time.Duration
+}
+
+// Feed runs the program with the line as its standard input and returns when it
+// has ended, with everything it started. The exit code 0 is success; after another
+// one it is run again later. 126 and 127, by which a shell says that a program
+// cannot be run or found, are environment errors. The program's environment has
+// PATH, HOME, USER, LANG, TZ, TMPDIR and the given variables, and with that no
+// secret of the pipeline. Scratch is a directory for the line.
+func (c *Command) Feed(ctx context.Context, line []byte, scratch string, variables []string, try uint32) error {
+	// package process gives a tool no standard input; the shell opens the file in
+	// its place and becomes the program.
+	input := filepath.Join(scratch, "event.json")
+	if err := os.WriteFile(input, append(line, '\n'), 0o600); err != nil {
+		return sdk.Environment(err, "make room on the disk of "+scratch)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	tool := process.Command{
+		Path: "/bin/sh", Args: append([]string{"-c", `exec "$@" <"$0"`, input}, c.Argv...),
+		Env: append(inherited(), variables...), Grace: 5 * time.Second,
+	}
+	_, err := tool.Run(ctx)
+	if err == nil {
+		return nil
+	}
+	if exit, ok := errors.AsType[*process.ExitError](err); ok && ctx.Err() == nil {
+		switch exit.Code {
+		case 126, 127:
+			return sdk.Environment(fmt.Errorf("command %s cannot be run: %s", c.Argv[0], strings.Join(exit.Tail, " ")), "check the stage's command and the PATH of proofline")
+		}
+		exit.Tool = c.Argv[0]
+		return sdk.RetryAfter(exit, retry.Backoff(try))
+	}
+	if ctx.Err() == context.DeadlineExceeded {
+		return sdk.RetryAfter(fmt.Errorf("command %s was stopped after %s (timeout)", c.Argv[0], c.Timeout), retry.Backoff(try))
+	}
+	return err
+}
+
+// inherited is what a command needs of the plugin's environment.
+func inherited() (env []string) {
+	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
