@@ -170,15 +170,15 @@ func sendTo(stream eventStream) func(WorkEvent) error {
 	return func(e WorkEvent) error { return stream.Send(wire.WorkEventToProto(e)) }
 }
 
-// beat sends heartbeats until stop is called, which waits for the last one and
+// beat sends a heartbeat now and more until stop is called, which waits for the last one and
 // makes later events of left-over goroutines harmless.
 func (e *emitter) beat() (stop func()) {
+	e.heartbeat() // at once: the handler runs
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		ticker := time.NewTicker(wire.HeartbeatInterval)
 		defer ticker.Stop()
-		e.heartbeat() // at once: the handler runs
 		for {
 			select {
 			case <-quit:

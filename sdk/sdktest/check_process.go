@@ -1,0 +1,302 @@
+package sdktest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+func digest(data []byte) [32]byte { return sha256.Sum256(data) }
+
+func healthBefore(ctx context.Context, r *run) error {
+	i, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	h, _, err := i.Health(ctx)
+	if err == nil && h.State != contract.HealthUnavailable {
+		err = fmt.Errorf("it is %s", h.State)
+	}
+	return err
+}
+
+func healthAfter(ctx context.Context, r *run) error {
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	short, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for range 3 {
+		if _, _, err := i.Health(short); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func callUnconfigured(ctx context.Context, r *run) error {
+	i, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	if r.manifest.Kind == contract.KindSource {
+		if _, err := i.Poll(ctx, contract.PollRequest{Selection: r.suite.Selection, Max: 1}); err == nil {
+			return errors.New("it polls")
+		}
+	} else if _, err := r.work(ctx, i); err == nil {
+		return errors.New("it works")
+	}
+	_, err = i.Describe(ctx)
+	return err
+}
+
+func callTooLarge(ctx context.Context, r *run) error {
+	i, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	// Over the plugin's limit and over the client's own.
+	for _, size := range []int{wire.MaxMessage - 1024, wire.MaxMessage + 1024} {
+		config := append(append([]byte(`{"sdktest":"`), bytes.Repeat([]byte("x"), size)...), `"}`...)
+		findings, err := i.Check(ctx, config, true)
+		if err == nil && firstError(findings) == nil {
+			return fmt.Errorf("a configuration of %d bytes with an unknown field is accepted", size)
+		}
+		if _, err := i.Describe(ctx); err != nil {
+			return fmt.Errorf("after a message of %d bytes it no longer answers: %w", size, err)
+		}
+	}
+	return nil
+}
+
+// cancelled starts the slow work, cancels it after its first event, waits until
+// the handler has let go, and hands the instance on.
+func (r *run) cancelled(ctx context.Context, then func(*Instance) error) error {
+	if r.suite.Slow == nil {
+		return skip{"the suite has no configuration with which work is slow"}
+	}
+	i, err := r.ready(ctx, r.suite.Slow)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	_, call, _, err := r.prepare(ctx, i)
+	if err != nil {
+		return err
+	}
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
+	_, err = call(working, func(e contract.WorkEvent) {
+		if e.Progress == nil || e.Progress.Phase != "" { // more than a heartbeat: the work is under way
+			cancel()
+			return
+		}
+		time.AfterFunc(time.Second, cancel) // for a plugin that shows no phase
+	})
+	if err == nil {
+		return errors.New("the suite's slow work came to an end")
+	}
+	limit := time.Now().Add(r.suite.Grace)
+	for {
+		_, running, err := i.Health(ctx)
+		if err != nil {
+			return fmt.Errorf("the plugin is gone: %w", err)
+		}
+		if running == 0 {
+			return then(i)
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("%v after the cancellation the handler still runs", r.suite.Grace)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func cancelReturns(ctx context.Context, r *run) error {
+	return r.cancelled(ctx, func(*Instance) error { return nil })
+}
+
+func cancelDescendants(ctx context.Context, r *run) error {
+	if _, ok := r.suite.Target.(binary); !ok {
+		return skip{"it needs a binary"}
+	}
+	return r.cancelled(ctx, func(i *Instance) error {
+		if left := marked(i.mark, i.cmd.Process.Pid); len(left) > 0 {
+			return fmt.Errorf("these processes live: %v", left)
+		}
+		return nil
+	})
+}
+
+func cancelUsable(ctx context.Context, r *run) error {
+	return r.cancelled(ctx, func(i *Instance) error {
+		return r.cancelledAgain(ctx, i)
+	})
+}
+
+// cancelledAgain shows that the plugin takes work after a cancelled call: the
+// slow work gets under way again.
+func (r *run) cancelledAgain(ctx context.Context, i *Instance) error {
+	_, call, _, err := r.prepare(ctx, i)
+	if err != nil {
+		return err
+	}
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
+	begun := false
+	_, err = call(working, func(contract.WorkEvent) { begun = true; cancel() })
+	if !begun {
+		return fmt.Errorf("the next work does not begin: %w", err)
+	}
+	return nil
+}
+
+// killNoHalves kills the plugin ever later in its work. Outputs that have the
+// same bytes in every good run must have them here, or not be there.
+func killNoHalves(ctx context.Context, r *run) error {
+	if _, ok := r.suite.Target.(binary); !ok {
+		return skip{"it needs a binary"}
+	}
+	if len(r.stable) == 0 {
+		return skip{"no output is the same at every run"}
+	}
+	for wait := time.Millisecond; wait < 300*time.Millisecond; wait *= 2 {
+		i, err := r.ready(ctx, r.suite.Config)
+		if err != nil {
+			return err
+		}
+		dir, call, _, err := r.prepare(ctx, i)
+		if err != nil {
+			i.stop()
+			return err
+		}
+		timer := time.AfterFunc(wait, func() { _ = i.cmd.Process.Kill() })
+		_, err = call(ctx, nil)
+		timer.Stop()
+		i.stop()
+		files, snapshotErr := published(dir)
+		if snapshotErr != nil {
+			return snapshotErr
+		}
+		for name, sum := range files {
+			if want, ok := r.stable[filepath.Base(name)]; ok && want != sum {
+				return fmt.Errorf("killed after %v, out/%s is not what it should be", wait, name)
+			}
+		}
+		if err == nil {
+			return nil // the work was quicker
+		}
+	}
+	return nil
+}
+
+func signalInt(ctx context.Context, r *run) error {
+	if _, ok := r.suite.Target.(binary); !ok {
+		return skip{"it needs a binary"}
+	}
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	for range 3 {
+		if err := i.cmd.Process.Signal(syscall.SIGINT); err != nil {
+			return err
+		}
+		if _, err := r.work(ctx, i); err != nil {
+			return fmt.Errorf("after SIGINT: %w", err)
+		}
+	}
+	return nil
+}
+
+func signalTerm(ctx context.Context, r *run) error {
+	if _, ok := r.suite.Target.(binary); !ok {
+		return skip{"it needs a binary"}
+	}
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return i.awaitEnd(r.suite.Grace)
+}
+
+func (i *Instance) awaitEnd(grace time.Duration) error {
+	select {
+	case <-i.ended:
+		if left := marked(i.mark, 0); len(left) > 0 {
+			return fmt.Errorf("it left the processes %v", left)
+		}
+		return nil
+	case <-time.After(grace):
+		return fmt.Errorf("it still runs after %v", grace)
+	}
+}
+
+func drainRefuses(ctx context.Context, r *run) error {
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	_, call, _, err := r.prepare(ctx, i)
+	if err != nil {
+		return err
+	}
+	for range 2 { // a second drain is no error
+		running, err := i.Drain(ctx)
+		if err != nil {
+			return err
+		}
+		if running > 0 {
+			return fmt.Errorf("%d calls run", running)
+		}
+	}
+	switch _, err := call(ctx, nil); {
+	case err == nil:
+		return errors.New("it works")
+	case contract.ClassOf(err) != contract.ClassInterrupted:
+		return fmt.Errorf("the error is %s, not interrupted: %w", contract.ClassOf(err), err)
+	}
+	return nil
+}
+
+func shutdownEnds(ctx context.Context, r *run) error {
+	if _, ok := r.suite.Target.(binary); !ok {
+		return skip{"it needs a binary"}
+	}
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	_ = i.shutdown() // the answer may be lost with the connection
+	if err := i.awaitEnd(r.suite.Grace); err != nil {
+		return err
+	}
+	if code := i.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("exit code %d", code)
+	}
+	return nil
+}

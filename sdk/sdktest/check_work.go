@@ -1,0 +1,260 @@
+package sdktest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// worked is a finished call.
+type worked struct {
+	dir    string
+	task   contract.Task
+	result *contract.Result
+}
+
+// work makes one call of the plugin's kind and checks what it claims.
+func (r *run) work(ctx context.Context, i *Instance) (*worked, error) {
+	dir, call, task, err := r.prepare(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	before, err := snapshot(filepath.Join(dir, "in"))
+	if err != nil {
+		return nil, err
+	}
+	result, err := call(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	after, err := snapshot(filepath.Join(dir, "in"))
+	if err == nil && !maps.Equal(before, after) {
+		err = errors.New("the inputs have changed")
+	}
+	if err == nil {
+		err = checkOutputs(dir, result.Outputs)
+	}
+	return &worked{dir, task, result}, err
+}
+
+// prepare makes a directory and returns the call that works in it.
+func (r *run) prepare(ctx context.Context, i *Instance) (dir string,
+	call func(context.Context, func(contract.WorkEvent)) (*contract.Result, error), task contract.Task, err error) {
+	if r.manifest.Kind == contract.KindReporter {
+		event, err := r.event(r.suite.Event)
+		return event.Dir, func(ctx context.Context, seen func(contract.WorkEvent)) (*contract.Result, error) {
+			return i.Report(ctx, event, seen)
+		}, task, err
+	}
+	block := r.block()
+	if r.manifest.Kind == contract.KindSource && r.suite.Block.Hash.IsZero() {
+		blocks, err := r.poll(ctx, i, 1)
+		if err != nil {
+			return "", nil, task, err
+		}
+		block = blocks.Blocks[0]
+	}
+	task, err = r.task(block)
+	return task.Dir, func(ctx context.Context, seen func(contract.WorkEvent)) (*contract.Result, error) {
+		return i.Work(ctx, r.manifest.Kind, task, seen)
+	}, task, err
+}
+
+func workSucceeds(ctx context.Context, r *run) error {
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	dir, call, _, err := r.prepare(ctx, i)
+	if err != nil {
+		return err
+	}
+	events, last, longest := 0, time.Now(), time.Duration(0)
+	result, err := call(ctx, func(contract.WorkEvent) {
+		events++
+		longest, last = max(longest, time.Since(last)), time.Now()
+	})
+	switch {
+	case err != nil:
+		return err
+	case events == 0:
+		return errors.New("no event came before the result: at least a heartbeat must")
+	case longest > wire.HeartbeatInterval+5*time.Second:
+		return fmt.Errorf("%v passed between two events, at most %v may", longest, wire.HeartbeatInterval)
+	}
+	return errors.Join(checkOutputs(dir, result.Outputs), i.untouched())
+}
+
+// workAgain also learns which outputs have the same bytes every time.
+func workAgain(ctx context.Context, r *run) error {
+	var runs []*worked
+	for range 2 {
+		i, err := r.ready(ctx, r.suite.Config)
+		if err != nil {
+			return err
+		}
+		defer i.stop()
+		for range 2 {
+			w, err := r.work(ctx, i)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, w)
+		}
+	}
+	r.stable = map[string][32]byte{}
+	for _, a := range runs[0].result.Outputs {
+		same := func(w *worked) bool {
+			return slices.ContainsFunc(w.result.Outputs, func(b contract.Artifact) bool { return b.Name == a.Name && b.SHA256 == a.SHA256 })
+		}
+		if same(runs[1]) && same(runs[2]) && same(runs[3]) {
+			r.stable[a.Name] = a.SHA256
+		}
+	}
+	return nil
+}
+
+func workParallel(ctx context.Context, r *run) error {
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	var wait sync.WaitGroup
+	problems := make([]error, r.suite.Parallel)
+	for n := range problems {
+		dir, call, _, err := r.prepare(ctx, i)
+		if err != nil {
+			return err
+		}
+		wait.Go(func() {
+			result, err := call(ctx, nil)
+			if err == nil {
+				err = checkOutputs(dir, result.Outputs)
+			}
+			problems[n] = err
+		})
+	}
+	wait.Wait()
+	return errors.Join(problems...)
+}
+
+func workNoInput(ctx context.Context, r *run) error {
+	if len(r.suite.Inputs) == 0 || r.manifest.Kind == contract.KindReporter {
+		return skip{"the work needs no input"}
+	}
+	bare := *r
+	bare.suite.Inputs = nil
+	return r.mustFail(ctx, func(i *Instance) error {
+		_, err := bare.work(ctx, i)
+		r.numbered = bare.numbered
+		return err
+	})
+}
+
+func workChangedInput(ctx context.Context, r *run) error {
+	if len(r.suite.Inputs) == 0 || r.manifest.Kind == contract.KindReporter {
+		return skip{"the work needs no input"}
+	}
+	return r.mustFail(ctx, func(i *Instance) error {
+		dir, call, task, err := r.prepare(ctx, i)
+		if err != nil {
+			return nil
+		}
+		for _, in := range task.Inputs {
+			path := filepath.Join(dir, filepath.FromSlash(in.Path))
+			if err := os.Remove(path); err != nil {
+				return nil
+			}
+			if err := os.WriteFile(path, bytes.Repeat([]byte{'x'}, int(in.Size)), 0o400); err != nil {
+				return nil
+			}
+		}
+		_, err = call(ctx, nil)
+		return err
+	})
+}
+
+// mustFail demands an error from a call that leaves the plugin alive.
+func (r *run) mustFail(ctx context.Context, call func(*Instance) error) error {
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	err = call(i)
+	switch {
+	case err == nil:
+		return errors.New("the work succeeds")
+	case wire.IsPanic(err):
+		return fmt.Errorf("it panics: %w", err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("it does not return: %w", err)
+	}
+	if _, _, healthErr := i.Health(ctx); healthErr != nil {
+		return fmt.Errorf("it ends (%w) with %w", healthErr, err)
+	}
+	return nil
+}
+
+func verifyAccepts(ctx context.Context, r *run) error {
+	return r.verifying(ctx, func(i *Instance, task contract.Task, _ int) error { return i.Verify(ctx, task) })
+}
+
+func verifyRejects(ctx context.Context, r *run) error {
+	return r.verifying(ctx, func(i *Instance, task contract.Task, proof int) error {
+		a := &task.Inputs[proof]
+		path := filepath.Join(task.Dir, filepath.FromSlash(a.Path))
+		data, err := os.ReadFile(path)
+		if err != nil || len(data) == 0 {
+			return fmt.Errorf("no proof to change: %w", err)
+		}
+		data[len(data)/2] ^= 1
+		in := contract.Artifact{Name: a.Name, Path: "in/" + a.Name, Size: a.Size, Role: a.Role, SHA256: digest(data)}
+		if err := os.WriteFile(filepath.Join(task.Dir, "in", a.Name), data, 0o400); err != nil {
+			return err
+		}
+		*a = in
+		switch err := i.Verify(ctx, task); {
+		case err == nil:
+			return errors.New("it is accepted")
+		case contract.ClassOf(err) != contract.ClassPermanent:
+			return fmt.Errorf("the error is %s, not permanent: %w", contract.ClassOf(err), err)
+		}
+		return nil
+	})
+}
+
+// verifying makes a proof and hands on the task of its verification.
+func (r *run) verifying(ctx context.Context, f func(i *Instance, task contract.Task, proof int) error) error {
+	if !r.manifest.Has(contract.CapabilityVerify) {
+		return skip{"the prover does not announce that it verifies"}
+	}
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	w, err := r.work(ctx, i)
+	if err != nil {
+		return err
+	}
+	task := w.task
+	task.Inputs = append(slices.Clone(task.Inputs), w.result.Outputs...)
+	proof := slices.IndexFunc(task.Inputs, func(a contract.Artifact) bool { return a.Role == contract.RoleProof })
+	if proof < 0 {
+		return errors.New("no output has the role of the proof")
+	}
+	return f(i, task, proof)
+}

@@ -1,0 +1,143 @@
+package sdktest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/sdktest"
+)
+
+func suite(mode string) sdktest.Suite {
+	return sdktest.Suite{
+		Target: sdktest.Binary(os.Args[0], pluginName+"="+mode),
+		Config: json.RawMessage(`{"key":"k"}`),
+		Slow:   json.RawMessage(`{"key":"k","slow":true}`),
+		Inputs: []sdktest.Input{
+			{Name: "block.json", Data: bytes.Repeat([]byte("block"), 100)},
+			{Name: "input.bin", Data: []byte("input")},
+		},
+		Grace: 5 * time.Second,
+	}
+}
+
+var kinds = []string{"source", "builder", "prover", "reporter"}
+
+func TestGoodPlugins(t *testing.T) {
+	for _, mode := range kinds {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := suite(mode)
+			if mode == "source" {
+				s.Inputs = nil
+			}
+			all(t, s, nil)
+		})
+	}
+}
+
+func TestGoodPluginsInProcess(t *testing.T) {
+	for _, mode := range kinds {
+		t.Run(mode, func(t *testing.T) {
+			s := suite(mode)
+			s.Target = sdktest.InProcess(plugin(mode))
+			if mode == "source" {
+				s.Inputs = nil
+			}
+			if mode != "reporter" {
+				s.Slow = nil // it would run the test binary's tool
+			}
+			all(t, s, []string{"tool/", "handshake/", "cancel/", "kill/", "signal/", "shutdown/"})
+		})
+	}
+}
+
+// all demands that every check passes, and runs unless it may be skipped.
+func all(t *testing.T, s sdktest.Suite, maySkip []string) {
+	t.Helper()
+	ran := 0
+	err := s.Run(t.Context(), func(o sdktest.Outcome) {
+		if o.Err != nil {
+			t.Errorf("%s: %v", o.Check, o.Err)
+		}
+		// These depend on the kind of plugin.
+		allowed := append([]string{"work/no-input", "work/changed-input"}, maySkip...)
+		if o.Skipped != "" && !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(o.Check, prefix) }) {
+			t.Errorf("%s was skipped: %s", o.Check, o.Skipped)
+		}
+		if o.Skipped == "" {
+			ran++
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d checks", ran)
+}
+
+// TestFaults: each fault is found by the check that is made for it.
+func TestFaults(t *testing.T) {
+	tests := []struct{ mode, check, text string }{
+		{"nameless", "describe/complete", "semantic"},
+		{"undocumented", "schema/documented", "/key has no description"},
+		{"blab", "handshake/only", "hello"},
+		{"tell", "config/secrets", "the log shows the secret"},
+		{"litter", "work/succeeds", "files outside"},
+		{"lie", "work/succeeds", "another SHA-256"},
+		{"crash", "work/no-input", "panics"},
+		{"trust", "work/changed-input", "the work succeeds"},
+		{"half", "kill/no-halves", "is not what it should be"},
+		{"deaf", "cancel/returns", "still runs"},
+		{"orphan", "cancel/descendants", "these processes live"},
+	}
+	for _, test := range tests {
+		t.Run(test.mode, func(t *testing.T) {
+			t.Parallel()
+			s := suite(test.mode)
+			s.Grace = 300 * time.Millisecond
+			for _, name := range sdktest.Names(contract.KindBuilder) {
+				if name != test.check && name != "work/again" { // which learns what is stable
+					s.Skip = append(s.Skip, name)
+				}
+			}
+			var found *sdktest.Outcome
+			if err := s.Run(t.Context(), func(o sdktest.Outcome) {
+				if o.Check == test.check {
+					found = &o
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if found == nil || found.Err == nil || !strings.Contains(found.Err.Error(), test.text) {
+				t.Errorf("the outcome of %s is %+v, want an error with %q", test.check, found, test.text)
+			}
+		})
+	}
+}
+
+func TestSuiteErrors(t *testing.T) {
+	s := suite("builder")
+	s.Skip = []string{"no/such-check"}
+	if err := s.Run(t.Context(), func(sdktest.Outcome) {}); err == nil || !strings.Contains(err.Error(), "no/such-check") {
+		t.Errorf("unknown check: %v", err)
+	}
+	s = sdktest.Suite{Target: sdktest.Binary("/no/such/plugin")}
+	if err := s.Run(t.Context(), func(sdktest.Outcome) {}); err == nil {
+		t.Error("a plugin that does not exist has passed")
+	}
+	s = sdktest.Suite{Target: sdktest.Binary("/bin/echo")}
+	const want = "first line of standard output"
+	if err := s.Run(t.Context(), func(sdktest.Outcome) {}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a program that is no plugin: %v", err)
+	}
+	for _, name := range sdktest.Names(contract.KindSource) {
+		if sdktest.Demands(name) == "" {
+			t.Errorf("check %s demands nothing", name)
+		}
+	}
+}

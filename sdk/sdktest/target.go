@@ -1,0 +1,241 @@
+package sdktest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// Target is a plugin to test: a Binary or InProcess.
+type Target interface {
+	// start begins a life of the plugin in a place of its own.
+	start(ctx context.Context, place place) (*Instance, error)
+}
+
+// place is where an instance lives. Nothing but the state directory and the
+// directories of tasks may change.
+type place struct {
+	work, home, temp, state, sockets string
+}
+
+// Binary is a plugin's executable, started with an environment of PATH, HOME,
+// TMPDIR, what go-plugin needs, and what is given here ("NAME=value").
+func Binary(path string, env ...string) Target { return binary{path, env} }
+
+type binary struct {
+	path string
+	env  []string
+}
+
+// markName names the variable that all processes of an instance inherit.
+const markName = "PROOFLINE_SDKTEST_ID"
+
+func (b binary) command(place place, cookie bool, args ...string) (cmd *exec.Cmd, mark string, err error) {
+	path, err := filepath.Abs(b.path)
+	if err != nil {
+		return nil, "", err
+	}
+	cmd = exec.Command(path, args...)
+	cmd.Dir = place.work
+	mark = rand.Text()
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + place.home, "TMPDIR=" + place.temp, markName + "=" + mark,
+	}, b.env...)
+	if cookie {
+		cmd.Env = append(cmd.Env,
+			wire.Handshake.MagicCookieKey+"="+wire.Handshake.MagicCookieValue,
+			fmt.Sprintf("PLUGIN_PROTOCOL_VERSIONS=%d", wire.ProtocolVersion),
+			"PLUGIN_UNIX_SOCKET_DIR="+place.sockets)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = 5 * time.Second // for descendants that hold the pipes
+	return cmd, mark, nil
+}
+
+func (b binary) start(ctx context.Context, place place) (*Instance, error) {
+	cmd, mark, err := b.command(place, true)
+	if err != nil {
+		return nil, err
+	}
+	i := &Instance{log: &buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = i.stdout, i.log
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(i.ended)
+		_ = cmd.Wait() // the state is in cmd.ProcessState
+	}()
+	var line string
+	select {
+	case line = <-i.stdout.first:
+	case <-i.ended:
+		return nil, fmt.Errorf("the plugin ended with %v before the handshake: %s", cmd.ProcessState, i.log)
+	case <-ctx.Done():
+		i.stop()
+		return nil, fmt.Errorf("no handshake: %w", ctx.Err())
+	}
+	address, err := parseHandshake(line)
+	if err == nil {
+		err = i.dial("unix:" + address)
+	}
+	if err != nil {
+		i.stop()
+		return nil, err
+	}
+	return i, nil
+}
+
+// parseHandshake reads go-plugin's line: core version, protocol version, network,
+// address, transport, and a certificate that is absent here.
+func parseHandshake(line string) (address string, err error) {
+	parts := strings.Split(line, "|")
+	want := fmt.Sprintf("1|%d|unix|ADDRESS|grpc", wire.ProtocolVersion)
+	if len(parts) < 5 || parts[0] != "1" || parts[1] != fmt.Sprint(wire.ProtocolVersion) || parts[2] != "unix" || parts[4] != "grpc" {
+		return "", fmt.Errorf("the first line of standard output is %q, want %s", line, want)
+	}
+	return parts[3], nil
+}
+
+// handshake is standard output: one line, and whatever should not follow it.
+type handshake struct {
+	first chan string
+	mu    sync.Mutex
+	line  []byte
+	rest  bytes.Buffer
+	done  bool
+}
+
+func newHandshake() *handshake { return &handshake{first: make(chan string, 1)} }
+
+func (h *handshake) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.done {
+		return h.rest.Write(p)
+	}
+	h.line = append(h.line, p...)
+	if line, rest, ok := bytes.Cut(h.line, []byte("\n")); ok {
+		h.done = true
+		h.first <- string(line)
+		h.rest.Write(rest)
+	}
+	return len(p), nil
+}
+
+// extra is what followed the handshake.
+func (h *handshake) extra() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rest.String()
+}
+
+// InProcess runs the plugin in the test's own process, over real gRPC.
+func InProcess(p sdk.Plugin) Target { return inProcess{p} }
+
+type inProcess struct{ plugin sdk.Plugin }
+
+func (t inProcess) start(_ context.Context, place place) (*Instance, error) {
+	socket := filepath.Join(place.sockets, "plugin")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	i := &Instance{log: &buffer{}, place: place, ended: make(chan struct{})}
+	life, end := context.WithCancel(context.Background())
+	i.end = end
+	go func() {
+		defer close(i.ended)
+		i.err = t.plugin.ServeListener(life, listener, i.log)
+	}()
+	return i, i.dial("unix:" + socket)
+}
+
+// dial connects without transport security, as to a plugin that the host did not
+// give a certificate.
+func (i *Instance) dial(target string) (err error) {
+	i.conn, err = grpc.NewClient(target, append(wire.DialOptions(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"))...)
+	return err
+}
+
+// stop ends an instance in an orderly way, then by force, and waits for it.
+func (i *Instance) stop() {
+	defer os.RemoveAll(i.place.sockets)
+	if i.conn != nil {
+		_ = i.shutdown()
+		_ = i.conn.Close()
+	}
+	if i.cmd == nil {
+		i.end()
+		<-i.ended
+		return
+	}
+	select {
+	case <-i.ended:
+	case <-time.After(i.patience):
+		_ = syscall.Kill(-i.cmd.Process.Pid, syscall.SIGKILL)
+		<-i.ended
+	}
+	killMarked(i.mark)
+}
+
+// shutdown asks as go-plugin's client does. It ends the connection, so that its
+// answer may be lost.
+func (i *Instance) shutdown() error {
+	if i.cmd == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return i.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+}
+
+// buffer is a bytes.Buffer for concurrent use.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// longestLine is the length of the longest line, in bytes.
+func (b *buffer) longestLine() (longest int) {
+	r := bufio.NewReader(strings.NewReader(b.String()))
+	for {
+		line, err := r.ReadString('\n')
+		longest = max(longest, len(line))
+		if errors.Is(err, io.EOF) {
+			return longest
+		}
+	}
+}
