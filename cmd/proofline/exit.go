@@ -55,7 +55,7 @@ func report(w io.Writer, err error) int {
 	code := exitCode(err)
 	if invalid, ok := errors.AsType[*pipeline.InvalidError](err); ok {
 		invalid.Findings.Write(w)
-		fmt.Fprintf(w, "proofline: %s\n", count(invalid.Findings))
+		fmt.Fprintf(w, "proofline: %s: %s\n", invalid.Findings[0].File, count(invalid.Findings))
 		return code
 	}
 	if _, printed := errors.AsType[told](err); err == nil || printed {

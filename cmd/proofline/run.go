@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -74,6 +76,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 // writeOutcome prints what became of a limited run. It is an error when blocks
 // failed or are missing.
 func (c commands) writeOutcome(finished []status.Job, limit int, took time.Duration) error {
+	slices.SortFunc(finished, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
 	if err := jobsTable(finished, time.Now()).write(c.Stdout); err != nil {
 		return err
 	}
