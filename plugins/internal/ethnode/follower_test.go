@@ -404,7 +404,7 @@ func TestCursorErrors(t *testing.T) {
 // Any history of growth, gaps and reorgs within the window ends with exactly
 // the canonical targets alive, whatever the selection and wherever polls fall.
 func TestFollowerHistories(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(25) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		chain := ethnodetest.NewChain(100 + rng.Uint64N(20))
 		node := ethnodetest.Start(t, chain)

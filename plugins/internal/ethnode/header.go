@@ -94,7 +94,8 @@ func (c *Client) ClientVersion(ctx context.Context) (string, error) {
 }
 
 // Syncing asks eth_syncing. While the node syncs, behind is the number of
-// blocks it says it lacks, as far as it tells.
+// blocks it says it lacks, as far as it tells. A node that has every block and
+// only indexes, as geth does for a while, does not count as syncing.
 func (c *Client) Syncing(ctx context.Context) (syncing bool, behind uint64, err error) {
 	var raw json.RawMessage
 	if err := c.Call(ctx, &raw, "eth_syncing"); err != nil {
@@ -103,11 +104,14 @@ func (c *Client) Syncing(ctx context.Context) (syncing bool, behind uint64, err 
 	if string(raw) == "false" {
 		return false, 0, nil
 	}
-	var v struct{ CurrentBlock, HighestBlock quantity }
-	if json.Unmarshal(raw, &v) == nil && v.HighestBlock > v.CurrentBlock {
-		behind = uint64(v.HighestBlock - v.CurrentBlock)
+	var v struct{ CurrentBlock, HighestBlock *quantity }
+	if json.Unmarshal(raw, &v) != nil || v.CurrentBlock == nil || v.HighestBlock == nil {
+		return true, 0, nil
 	}
-	return true, behind, nil
+	if *v.HighestBlock <= *v.CurrentBlock {
+		return false, 0, nil
+	}
+	return true, uint64(*v.HighestBlock - *v.CurrentBlock), nil
 }
 
 // Head returns the header of the newest block.

@@ -218,7 +218,9 @@ func TestBadWitnessCountsAgainstEndpoint(t *testing.T) {
 func TestPoolErrorsCombine(t *testing.T) {
 	chain := ethnodetest.NewChain(5)
 	answer := func(code int, message string) ethnodetest.Fault {
-		return onMethod("debug", func(w http.ResponseWriter, call ethnodetest.Call) { w.Write(ethnodetest.ReplyError(call, code, message)) })
+		return onMethod("debug", func(w http.ResponseWriter, call ethnodetest.Call) {
+			w.Write(ethnodetest.ReplyError(call, code, message))
+		})
 	}
 	old, none, ill := answer(-32000, "historical state is not available"), answer(-32601, "no such method"), answer(-32000, "internal error")
 	for _, c := range []struct {
