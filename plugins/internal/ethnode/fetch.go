@@ -45,6 +45,9 @@ const maxBlock = 256 << 20
 // create, and checks them against the block's hash and each other. Nothing is
 // committed that did not pass.
 func (f *Fetcher) Fetch(ctx context.Context, block contract.Block, create func(name string) (File, error)) (*contract.Result, error) {
+	if block.Number == 0 {
+		return nil, contract.Permanent(errors.New("block 0 is the genesis block: it has no parent and no witness"))
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	blockRead := make(chan struct{})
 	var got *fetchedBlock

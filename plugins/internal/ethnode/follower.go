@@ -49,7 +49,8 @@ const catchUpTime = 10 * time.Second
 
 // Poll looks at every block from the cursor on and answers the next targets. It
 // waits up to the request's Wait for the first one. Hashes that the chain has
-// dropped are answered at once.
+// dropped are answered at once. The genesis block is never a target: it has no
+// parent, and so no witness.
 func (f *Follower) Poll(ctx context.Context, req contract.PollRequest) (contract.PollResponse, error) {
 	begun := time.Now()
 	deadline := begun.Add(req.Wait)

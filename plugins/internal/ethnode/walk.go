@@ -230,7 +230,7 @@ func (w *walk) take(ctx context.Context, headers []*Header) error {
 			}
 			return w.rollBack(ctx, tip.Number)
 		}
-		target := w.req.Selection.Includes(h.Number)
+		target := h.Number > 0 && w.req.Selection.Includes(h.Number) // genesis has no witness
 		w.cur.add(seen{Number: h.Number, Hash: h.Hash, Handed: target})
 		if target {
 			w.blocks = append(w.blocks, h.Block(w.chainID))

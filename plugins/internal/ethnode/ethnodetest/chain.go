@@ -56,6 +56,18 @@ func NewChain(head uint64) *Chain {
 	return c
 }
 
+// NewChainOn makes a chain of the blocks 0 to head whose state root is given,
+// and whose blocks are empty. It serves no witnesses of its own.
+func NewChainOn(state common.Hash, head uint64) *Chain {
+	c := &Chain{ID: ChainID, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: madeState{root: state}}
+	c.add(c.make(0, contract.Hash{}))
+	c.Extend(int(head))
+	return c
+}
+
+// Header returns the block's header as geth puts it into a witness.
+func (b *Block) Header() []byte { return encode(b.header) }
+
 // Extend appends n blocks.
 func (c *Chain) Extend(n int) {
 	c.mu.Lock()
@@ -200,10 +212,13 @@ func makeState() madeState {
 
 // make builds the block after parent, with number%3 transfers and a withdrawal.
 func (c *Chain) make(number uint64, parent contract.Hash) *Block {
-	withdrawals := types.Withdrawals{{Index: number, Validator: 7, Address: c.state.to, Amount: 5}}
-	txs := types.Transactions{}
+	withdrawals, txs, count := types.Withdrawals{}, types.Transactions{}, uint64(0)
+	if c.state.to != (common.Address{}) {
+		withdrawals = types.Withdrawals{{Index: number, Validator: 7, Address: c.state.to, Amount: 5}}
+		count = number % 3
+	}
 	signer := types.LatestSignerForChainID(big.NewInt(ChainID))
-	for i := range number % 3 {
+	for i := range count {
 		txs = append(txs, types.MustSignNewTx(senderKey, signer, &types.DynamicFeeTx{ChainID: big.NewInt(ChainID), Nonce: number*3 + i,
 			GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(1e9), Gas: 21000, To: &c.state.to, Value: big.NewInt(1)}))
 	}

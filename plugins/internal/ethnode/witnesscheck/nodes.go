@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
 )
@@ -18,6 +19,8 @@ const maxArena = 48 << 20
 type mark uint64
 
 func markOf(hash []byte) mark { return mark(binary.BigEndian.Uint64(hash)) }
+
+var emptyRoot = markOf(types.EmptyRootHash[:])
 
 // nodeSet is the trie nodes of a witness and what they refer to.
 type nodeSet struct {
@@ -67,20 +70,19 @@ func (s *nodeSet) has(hash []byte) bool {
 }
 
 // unreferenced counts the nodes, other than the root, that no node refers to.
+// It ends the adding: the order of what was added is lost.
 func (s *nodeSet) unreferenced(root []byte) int {
-	known := make(map[mark]bool, len(s.nodes))
-	for _, m := range s.nodes {
-		known[m] = false
-	}
-	known[markOf(root)] = true
-	for _, m := range s.refs {
-		if referred, there := known[m]; there && !referred {
-			known[m] = true
+	slices.Sort(s.nodes)
+	slices.Sort(s.refs)
+	count, top, refs := 0, markOf(root), s.refs
+	for i, m := range s.nodes {
+		if m == top || i > 0 && m == s.nodes[i-1] {
+			continue
 		}
-	}
-	count := 0
-	for _, referred := range known {
-		if !referred {
+		for len(refs) > 0 && refs[0] < m {
+			refs = refs[1:]
+		}
+		if len(refs) == 0 || refs[0] != m {
 			count++
 		}
 	}
@@ -144,7 +146,7 @@ func (s *nodeSet) refer(items [17]item) {
 			child(it)
 		}
 	case isLeaf(&items):
-		if root, ok := storageRoot(items[1].content); ok {
+		if root, ok := storageRoot(items[1].content); ok && markOf(root) != emptyRoot {
 			s.refs = append(s.refs, markOf(root))
 		}
 	default:
