@@ -70,8 +70,24 @@ func (p *testProver) Close() error {
 }
 
 func (p *testProver) Verify(_ context.Context, t *sdk.Task) error {
-	_, err := t.Input("proof.bin")
+	proof, err := read(t, "proof.bin")
+	if err != nil {
+		return err
+	}
+	input, err := read(t, sdk.ArtifactInput)
+	if err == nil && proof != strings.ToUpper(input) {
+		err = sdk.Permanent(fmt.Errorf("the proof is not valid"))
+	}
 	return err
+}
+
+func read(t *sdk.Task, name string) (string, error) {
+	path, err := t.Input(name)
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(path)
+	return string(data), err
 }
 
 func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
@@ -99,11 +115,7 @@ func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 	if err := t.SaveResume([]byte("token")); err != nil {
 		return nil, err
 	}
-	path, err := t.Input(sdk.ArtifactInput)
-	if err != nil {
-		return nil, err
-	}
-	data, err := os.ReadFile(path)
+	data, err := read(t, sdk.ArtifactInput)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +124,7 @@ func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	defer out.Discard()
-	if _, err := out.Write([]byte(strings.ToUpper(string(data)))); err != nil {
+	if _, err := out.Write([]byte(strings.ToUpper(data))); err != nil {
 		return nil, err
 	}
 	proof, err := out.Commit()

@@ -28,8 +28,8 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// silent is a failure about which everything has been said.
-var silent = errors.New("")
+// errSilent is a failure about which everything has been said.
+var errSilent = errors.New("")
 
 // runTool is the binary started by hand. It returns the exit code.
 func runTool(ctx context.Context, def *definition, args []string, stdout, stderr io.Writer) int {
@@ -45,7 +45,7 @@ func runTool(ctx context.Context, def *definition, args []string, stdout, stderr
 	if err == nil {
 		return 0
 	}
-	if !errors.Is(err, silent) {
+	if !errors.Is(err, errSilent) {
 		fmt.Fprintf(stderr, "%s: %v\n", app.Name, err)
 	}
 	if coder, ok := errors.AsType[cli.ExitCoder](err); ok {
@@ -161,7 +161,7 @@ func judge(c *cli.Context, def *definition, offline bool) error {
 		err = printFindings(c.App.Writer, findings)
 	}
 	if err == nil && hasError(findings) {
-		return silent
+		return errSilent
 	}
 	return err
 }

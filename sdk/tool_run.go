@@ -97,7 +97,7 @@ func runOne(c *cli.Context, def *definition) (err error) {
 		return err
 	}
 	if hasError(findings) {
-		return silent
+		return errSilent
 	}
 	attempt := filepath.Join(dir, fmt.Sprintf("attempt-%d", file.Attempt))
 	result, err := runIn(c.Context, def, file, config, attempt, log, c.Bool("verify"))

@@ -70,7 +70,6 @@ type config struct {
 	Raw     json.RawMessage   `json:"raw" doc:"Anything."`
 	Any     any               `json:"any" doc:"Anything."`
 	Left    string            `json:"-"`
-	hidden  string
 }
 
 func describe(t *testing.T) *schema.Schema {
