@@ -8,7 +8,6 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/hook"
 	"github.com/proofline/proofline/sdk"
-	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Config is the stage's config block.
@@ -22,13 +21,6 @@ type Config struct {
 }
 
 const remedy = "make a new incoming webhook for the channel in Slack and set SLACK_WEBHOOK to it"
-
-// wanted are the kinds that the enum of Config.Events names.
-func wanted() []contract.EventKind {
-	return []contract.EventKind{contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked,
-		contract.EventFailed, contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck,
-		contract.EventReporterRejected, contract.EventStageDown, contract.EventStageRecovered}
-}
 
 // Validate implements the SDK's validator.
 func (c Config) Validate() []sdk.Finding {

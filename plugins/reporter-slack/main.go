@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/proofline/proofline/plugins/internal/release"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 const name = "reporter-slack"
@@ -14,5 +15,7 @@ func main() { sdk.Serve(plugin()) }
 func plugin() sdk.Plugin {
 	return sdk.NewReporter(name, release.Version, open,
 		sdk.Summary("Writes failed and proved blocks and alerts to a Slack channel; idle while no webhook is configured."),
-		sdk.Events(wanted()...))
+		sdk.Events(contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
+			contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
+			contract.EventStageDown, contract.EventStageRecovered))
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,11 +16,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/proofline/proofline/plugins/reporter-slack/slack"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/schema"
-
-	"github.com/proofline/proofline/plugins/reporter-slack/slack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -224,5 +224,31 @@ func TestCheck(t *testing.T) {
 	}
 	if texts := c.texts(); len(texts) != 0 {
 		t.Errorf("the check wrote to the channel: %q", texts)
+	}
+}
+
+// TestEventsCanBeChosen compares the kinds that the host is asked for with those
+// that the configuration can name.
+func TestEventsCanBeChosen(t *testing.T) {
+	manifest := plugin().Manifest()
+	for _, kind := range manifest.Events {
+		if _, findings := decode(t, `{"events":["`+string(kind)+`"]}`); len(findings) > 0 {
+			t.Errorf("%s: %v", kind, findings)
+		}
+	}
+	var described struct {
+		Properties struct {
+			Events struct {
+				Items struct{ Enum []contract.EventKind }
+			}
+		}
+	}
+	if err := json.Unmarshal(manifest.Schema, &described); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range described.Properties.Events.Items.Enum { // the empty one is an unset variable
+		if kind != "" && !slices.Contains(manifest.Events, kind) {
+			t.Errorf("the schema names %s, which the host is not asked for", kind)
+		}
 	}
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"github.com/proofline/proofline/plugins/internal/release"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 const name = "reporter-webhook"
@@ -14,5 +15,8 @@ func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin {
 	return sdk.NewReporter(name, release.Version, open,
-		sdk.Summary("Hands every event on as CloudEvents JSON: to a URL (signed), to a file, or to a command."))
+		sdk.Summary("Hands every event on as CloudEvents JSON: to a URL (signed), to a file, or to a command."),
+		sdk.Events(contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
+			contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
+			contract.EventStageDown, contract.EventStageRecovered))
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,32 @@ func TestCheck(t *testing.T) {
 		config, _ := decode(t, block)
 		if findings := config.Check(t.Context()); len(findings) != 1 || !strings.Contains(findings[0].String(), says) {
 			t.Errorf("%s: %v, want %q", block, findings, says)
+		}
+	}
+}
+
+// TestEventsCanBeChosen compares the kinds that the host is asked for with those
+// that the configuration can name.
+func TestEventsCanBeChosen(t *testing.T) {
+	manifest := plugin().Manifest()
+	for _, kind := range manifest.Events {
+		if _, findings := decode(t, `{"events":["`+string(kind)+`"]}`); len(findings) > 0 {
+			t.Errorf("%s: %v", kind, findings)
+		}
+	}
+	var described struct {
+		Properties struct {
+			Events struct {
+				Items struct{ Enum []contract.EventKind }
+			}
+		}
+	}
+	if err := json.Unmarshal(manifest.Schema, &described); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range described.Properties.Events.Items.Enum { // the empty one is an unset variable
+		if kind != "" && !slices.Contains(manifest.Events, kind) {
+			t.Errorf("the schema names %s, which the host is not asked for", kind)
 		}
 	}
 }
