@@ -91,7 +91,7 @@ func (c *Checker) member(s *stream, name string, first byte) (err error) {
 		})
 	case "keys":
 		err = s.byteStrings(first, func(b []byte) error {
-			if len(b) == common.AddressLength && c.nodes.place != nil {
+			if len(b) == common.AddressLength && c.nodes.kept != nil {
 				c.keys = append(c.keys, append([]byte(nil), b...))
 			}
 			return nil
@@ -142,7 +142,7 @@ func (c *Checker) Against(block *types.Block, senders []common.Address) (Summary
 	if n := c.nodes.unreferenced(parent.Root[:]); n > 0 {
 		return fail(witness.ErrIncomplete, "%d of its %d state nodes are referred to by none: a node above them is missing", n, sum.Nodes)
 	}
-	if c.nodes.place == nil {
+	if c.nodes.kept == nil {
 		return sum, nil
 	}
 	walk := func(what string, address []byte) error {

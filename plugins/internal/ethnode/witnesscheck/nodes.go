@@ -9,9 +9,9 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// maxArena bounds the trie nodes that are kept to walk along; a larger witness
-// is checked without the walks.
-const maxArena = 48 << 20
+// maxKept bounds the bytes of trie nodes that are kept to walk along; a larger
+// witness, far above those of mainnet, is checked without the walks.
+const maxKept = 32 << 20
 
 // mark stands for a 32-byte hash: its first eight bytes. Two nodes of one
 // witness share a mark with a chance of about 1 in 10^8 for a million nodes,
@@ -29,12 +29,13 @@ type nodeSet struct {
 	refs   []mark // of children, and of the storage tries of accounts
 	odd    int    // entries that are no trie nodes
 
-	arena []byte            // the nodes' bytes, until there are too many
-	place map[mark][2]int32 // offset and length in the arena; nil without one
+	kept  map[mark][]byte // the nodes, in pieces of arena; nil once there are too many
+	size  int             // of the kept ones, in bytes
+	arena []byte          // free space for further ones
 }
 
 func newNodeSet() *nodeSet {
-	return &nodeSet{hasher: crypto.NewKeccakState(), place: make(map[mark][2]int32)}
+	return &nodeSet{hasher: crypto.NewKeccakState(), kept: make(map[mark][]byte)}
 }
 
 // add takes a node; it does not keep the slice.
@@ -48,22 +49,25 @@ func (s *nodeSet) add(node []byte) {
 	m := markOf(hash[:])
 	s.nodes = append(s.nodes, m)
 	s.refer(items)
-	if s.place == nil {
+	if s.kept == nil {
 		return
 	}
-	if len(s.arena)+len(node) > maxArena {
-		s.arena, s.place = nil, nil
+	if s.size += len(node); s.size > maxKept {
+		s.kept, s.arena = nil, nil
 		return
 	}
-	s.place[m] = [2]int32{int32(len(s.arena)), int32(len(node))}
-	s.arena = append(s.arena, node...)
+	if len(s.arena) < len(node) {
+		s.arena = make([]byte, max(256<<10, len(node)))
+	}
+	n := copy(s.arena, node)
+	s.kept[m], s.arena = s.arena[:n:n], s.arena[n:]
 }
 
 // has reports whether the node with this hash is there. It is meant for a few
 // questions after the last add.
 func (s *nodeSet) has(hash []byte) bool {
-	if s.place != nil {
-		_, ok := s.place[markOf(hash)]
+	if s.kept != nil {
+		_, ok := s.kept[markOf(hash)]
 		return ok
 	}
 	return slices.Contains(s.nodes, markOf(hash))
@@ -176,7 +180,7 @@ func storageRoot(value []byte) ([]byte, bool) {
 
 // walk follows the path of a key's hash from the root. It returns the hash of
 // the first node on the way that is not there, nil if the path is whole. It
-// needs the arena.
+// needs the nodes to be kept.
 func (s *nodeSet) walk(root, key []byte) (missing []byte) {
 	path := crypto.HashData(s.hasher, key)
 	depth := 0 // nibbles
@@ -188,11 +192,10 @@ func (s *nodeSet) walk(root, key []byte) (missing []byte) {
 		depth++
 		return b & 15
 	}
-	at, ok := s.place[markOf(root)]
+	node, ok := s.kept[markOf(root)]
 	if !ok {
 		return root
 	}
-	node := s.arena[at[0] : at[0]+at[1]]
 	for depth < 64 {
 		items, ok := split(node)
 		if !ok {
@@ -223,10 +226,9 @@ func (s *nodeSet) walk(root, key []byte) (missing []byte) {
 		case next.kind == rlp.List:
 			node = next.whole
 		case len(next.content) == 32:
-			if at, ok = s.place[markOf(next.content)]; !ok {
+			if node, ok = s.kept[markOf(next.content)]; !ok {
 				return next.content
 			}
-			node = s.arena[at[0] : at[0]+at[1]]
 		default:
 			return nil
 		}
