@@ -71,6 +71,7 @@ func playPlugin(start string) {
 		time.Sleep(time.Hour)
 	case "frozen":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(time.Hour)
 	case "stranger":
 		manifest.Version = "9.9.9"
 	}
@@ -176,8 +177,10 @@ func (c *chaos) Prove(r *pluginv1.ProveRequest, out grpc.ServerStreamingServer[p
 		os.Exit(7)
 	case "kill":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	case "freeze":
+		time.Sleep(time.Hour)
+	case "freeze": // this thread may run on for a moment
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(time.Hour)
 	case "silent": // no heartbeat, ignores the cancellation
 		time.Sleep(time.Hour)
 	case "patient": // heartbeats until it is cancelled, then tidies up

@@ -81,6 +81,15 @@ func stop(t *testing.T, p *Plugin) {
 	}
 }
 
+func awaitDone(t *testing.T, p *Plugin) {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(limit):
+		t.Fatalf("the process is alive after %v", limit)
+	}
+}
+
 func task(t *testing.T, job string) contract.Task {
 	return contract.Task{Pipeline: "test", Stage: "prove", Job: job, Attempt: 1, Dir: t.TempDir(),
 		Block: contract.Block{ChainID: 1, Number: 7, Hash: contract.Hash{1}}}
@@ -190,7 +199,7 @@ func TestDeathDuringWork(t *testing.T) {
 			if contract.ClassOf(err) != contract.ClassInterrupted || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v (%v)", err, contract.ClassOf(err))
 			}
-			<-p.Done()
+			awaitDone(t, p)
 			if !strings.Contains(p.Err().Error(), want) {
 				t.Error(p.Err())
 			}
@@ -208,7 +217,7 @@ func TestSilentCallCostsTheProcess(t *testing.T) {
 			if contract.ClassOf(err) != contract.ClassInterrupted || !strings.Contains(err.Error(), "no sign of life from prove") {
 				t.Errorf("%v", err)
 			}
-			<-p.Done()
+			awaitDone(t, p)
 			wantGone(t, p.PID(), p.KeeperPID())
 		})
 	}
@@ -250,7 +259,7 @@ func TestHandlerThatIgnoresCancellation(t *testing.T) {
 	if contract.ClassOf(err) != contract.ClassInterrupted {
 		t.Errorf("%v", err)
 	}
-	<-p.Done()
+	awaitDone(t, p)
 	if !strings.Contains(p.Err().Error(), "after it was cancelled") {
 		t.Error(p.Err())
 	}
@@ -482,7 +491,7 @@ func TestKeeperKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = syscall.Kill(p.KeeperPID(), syscall.SIGKILL)
-	<-p.Done()
+	awaitDone(t, p)
 	if !strings.Contains(p.Err().Error(), "keeper was killed by SIGKILL") {
 		t.Error(p.Err())
 	}

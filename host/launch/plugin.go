@@ -63,6 +63,17 @@ func (p *Plugin) facts() (pid, keeperPID int, traits contract.Traits) {
 	return p.pid, p.keeperPID, p.traits
 }
 
+// serves reports whether calls can succeed: the process has not ended and is
+// not being stopped.
+func (p *Plugin) serves() bool {
+	select {
+	case <-p.proc.ended:
+		return false
+	default:
+		return p.life.Err() == nil
+	}
+}
+
 // Done closes when the process has ended, for whatever reason.
 func (p *Plugin) Done() <-chan struct{} { return p.gone }
 

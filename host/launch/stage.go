@@ -25,6 +25,7 @@ type instance interface {
 	Err() error
 	Stop(context.Context) error
 	Health(context.Context) (contract.Health, error)
+	serves() bool // it has neither ended nor is it being stopped
 	facts() (pid, keeperPID int, traits contract.Traits)
 	silence() time.Duration
 	condemn(error)

@@ -22,12 +22,8 @@ func (s *Stage) acquire(ctx context.Context) (instance, error) {
 		s.mu.Lock()
 		current, usable, turned := s.current, s.state.usable(), s.turned
 		s.mu.Unlock()
-		if current != nil && usable {
-			select {
-			case <-current.Done(): // the supervisor will see it in a moment
-			default:
-				return current, nil
-			}
+		if current != nil && usable && current.serves() { // else the supervisor sees its end in a moment
+			return current, nil
 		}
 		select {
 		case <-turned:
