@@ -1,0 +1,260 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// noFiles is a Files without a disk.
+type noFiles struct{}
+
+func (noFiles) Event(id, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (string, []contract.Artifact, error) {
+	return fmt.Sprintf("%s/%s/%d-%d", id, reporter, seq, try), inputs, nil
+}
+func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
+	return outputs, nil
+}
+func (noFiles) Publish(uint64, []contract.Artifact) error { return nil }
+func (noFiles) Discard(string) error                      { return nil }
+
+// desk is a reporter that notes what it is given, in order.
+type desk struct {
+	mu     sync.Mutex
+	seen   []string
+	at     []time.Time
+	answer func(e contract.Event) error
+	slow   time.Duration
+	most   int // concurrent reports
+	now    int
+}
+
+func (d *desk) Ready(ctx context.Context) error { return ctx.Err() }
+
+func (d *desk) Report(ctx context.Context, e contract.Event, _ func(contract.WorkEvent) error) (contract.Result, error) {
+	d.mu.Lock()
+	number := uint64(0)
+	if e.Block != nil {
+		number = e.Block.Number
+	}
+	d.seen = append(d.seen, fmt.Sprintf("%d %s", number, e.Kind))
+	d.at = append(d.at, time.Now())
+	d.now++
+	d.most = max(d.most, d.now)
+	d.mu.Unlock()
+	defer func() { d.mu.Lock(); d.now--; d.mu.Unlock() }()
+	select {
+	case <-time.After(d.slow):
+	case <-ctx.Done():
+		return contract.Result{}, ctx.Err()
+	}
+	if d.answer != nil {
+		return contract.Result{}, d.answer(e)
+	}
+	return contract.Result{}, nil
+}
+
+func (d *desk) events() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.seen)
+}
+
+// fill opens a checkpoint outside the virtual time and adds the phases of blocks.
+func fill(t *testing.T, blocks []uint64, kinds ...contract.EventKind) *checkpoint.Store {
+	t.Helper()
+	store, err := checkpoint.Open(filepath.Join(t.TempDir(), "checkpoint.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	var change job.Change
+	for _, kind := range kinds {
+		for _, n := range blocks {
+			block := contract.Block{ChainID: 1, Number: n, Hash: contract.Hash{byte(n)}}
+			rec := job.New(block, job.Selected, time.Now())
+			rec.State, rec.Finished = status.JobDone, time.Now()
+			change.Jobs = append(change.Jobs, rec)
+			change.Events = append(change.Events, job.Event{
+				Reporter: "r", Kind: kind, Job: rec.ID, Block: &block,
+				At: time.Now(), Expires: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+			})
+		}
+	}
+	if err := store.Commit(change); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// deliver runs a sender for some virtual time.
+func deliver(t *testing.T, store *checkpoint.Store, d *desk, concurrency int, span time.Duration) *Sender {
+	t.Helper()
+	s := New(Config{Pipeline: "p", Reporter: "r", Concurrency: concurrency, Timeout: time.Minute}, store, noFiles{}, d)
+	ctx, cancel := context.WithTimeout(t.Context(), span)
+	defer cancel()
+	s.Run(ctx)
+	return s
+}
+
+var phases = []contract.EventKind{contract.EventQueued, contract.EventProving, contract.EventProved}
+
+func TestPhasesInOrderNumbersConcurrently(t *testing.T) {
+	store := fill(t, []uint64{1, 2, 3}, phases...)
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{slow: time.Second}
+		s := deliver(t, store, d, 2, time.Minute)
+		seen := d.events()
+		if len(seen) != 9 || d.most != 2 || s.State().Sent != 9 {
+			t.Errorf("%d events, %d at a time: %v", len(seen), d.most, seen)
+		}
+		for n := 1; n <= 3; n++ {
+			last := -1
+			for _, kind := range phases {
+				at := slices.Index(seen, fmt.Sprintf("%d %s", n, kind))
+				if at < last {
+					t.Errorf("block %d: %s too early in %v", n, kind, seen)
+				}
+				last = at
+			}
+		}
+	})
+	if left, _ := store.Outbox("r"); len(left) != 0 {
+		t.Errorf("%d events are left", len(left))
+	}
+}
+
+func TestFailedTryHoldsUpItsNumberAlone(t *testing.T) {
+	store := fill(t, []uint64{1, 2}, phases...)
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		d := &desk{answer: func(e contract.Event) error {
+			if e.Block.Number == 1 && time.Since(begin) < time.Hour {
+				return errors.New("503")
+			}
+			return nil
+		}}
+		deliver(t, store, d, 2, 2*time.Hour)
+		seen := d.events()
+		if i := slices.Index(seen, "2 proved"); i < 0 || i > 12 {
+			t.Errorf("block 2 waited for block 1: %v", seen)
+		}
+		if !slices.Contains(seen, "1 proved") || len(seen) > 30 {
+			t.Errorf("block 1 after an hour of failures, %d tries in all: %v", len(seen), seen)
+		}
+	})
+}
+
+func TestAnswersAskForTheirOwnPause(t *testing.T) {
+	store := fill(t, []uint64{1}, contract.EventQueued)
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		d.answer = func(contract.Event) error {
+			if len(d.events()) == 1 {
+				return contract.RetryAfter(errors.New("429"), 47*time.Second)
+			}
+			return nil
+		}
+		deliver(t, store, d, 1, 10*time.Minute)
+		if len(d.at) != 2 || d.at[1].Sub(d.at[0]) < 47*time.Second {
+			t.Errorf("tries at %v", d.at)
+		}
+	})
+}
+
+func TestEnvironmentPausesEveryNumber(t *testing.T) {
+	store := fill(t, []uint64{1, 2, 3, 4}, contract.EventQueued)
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{answer: func(contract.Event) error {
+			return contract.Environment(errors.New("401 Invalid API key"), "set ETHPROOFS_API_KEY")
+		}}
+		s := deliver(t, store, d, 1, 30*time.Second)
+		if n := len(d.events()); n > 6 || s.State().Paused == "" {
+			t.Errorf("%d tries with a wrong key, paused %q", n, s.State().Paused)
+		}
+	})
+	if left, _ := store.Outbox("r"); len(left) != 4 {
+		t.Errorf("%d events are left, want all 4", len(left))
+	}
+}
+
+func TestRejectedAndExpiredLeaveAReportAndAnAlert(t *testing.T) {
+	store := fill(t, []uint64{1}, contract.EventQueued, contract.EventProved)
+	old := job.Event{Reporter: "r", Kind: contract.EventNodeDown, At: time.Now(), Expires: time.Unix(1, 0)}
+	if err := store.Commit(job.Change{Events: []job.Event{old}}); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{answer: func(e contract.Event) error {
+			if e.Kind == contract.EventQueued {
+				return contract.Permanent(errors.New("400 bad"))
+			}
+			return nil
+		}}
+		s := New(Config{Reporter: "r", Timeout: time.Minute, Alerts: func(e job.Event, reason string, now time.Time) []job.Event {
+			return []job.Event{{Reporter: "other", Kind: contract.EventReporterRejected, Facts: map[string]string{"reason": reason}, Expires: now.Add(time.Hour)}}
+		}}, store, noFiles{}, d)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s.Run(ctx)
+		if seen := d.events(); slices.Contains(seen, "0 node_down") || !slices.Contains(seen, "1 proved") {
+			t.Errorf("delivered %v", seen)
+		}
+	})
+	if alerts, _ := store.Outbox("other"); len(alerts) != 1 || alerts[0].Facts["reason"] != "400 bad" {
+		t.Errorf("alerts %+v", alerts)
+	}
+	reports, _ := store.Reports(contract.Block{ChainID: 1, Number: 1, Hash: contract.Hash{1}}.JobID())
+	if len(reports) != 2 || reports[0].State != string(job.Rejected) || reports[1].State != string(job.Sent) {
+		t.Errorf("reports %+v", reports)
+	}
+}
+
+func TestRestartBetweenEveryTwoPhases(t *testing.T) {
+	store := fill(t, []uint64{7}, phases...)
+	d := &desk{slow: time.Second}
+	for range 6 { // each life ends in the middle of a try
+		synctest.Test(t, func(t *testing.T) { deliver(t, store, d, 1, 1500*time.Millisecond) })
+	}
+	seen := slices.Compact(d.events())
+	if want := []string{"7 queued", "7 proving", "7 proved"}; !slices.Equal(seen, want) {
+		t.Errorf("the other side saw %v", d.events())
+	}
+	if left, _ := store.Outbox("r"); len(left) != 0 {
+		t.Errorf("%d events are left", len(left))
+	}
+}
+
+func TestFlushWaitsForFirstTriesOnly(t *testing.T) {
+	store := fill(t, []uint64{1, 2}, contract.EventQueued)
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{slow: time.Second, answer: func(e contract.Event) error {
+			if e.Block.Number == 1 {
+				return contract.RetryAfter(errors.New("429"), time.Hour)
+			}
+			return nil
+		}}
+		s := New(Config{Reporter: "r", Concurrency: 1, Timeout: time.Minute}, store, noFiles{}, d)
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { s.Run(ctx) })
+		begin := time.Now()
+		s.Flush(ctx)
+		if took := time.Since(begin); took < 2*time.Second || took > 10*time.Second {
+			t.Errorf("flushed after %s, want just over two tries of 1 s", took)
+		}
+		cancel()
+		run.Wait()
+	})
+}
