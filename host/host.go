@@ -82,6 +82,7 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if err := h.begin(); err != nil {
 		return outcome, err
 	}
+	closers = append(closers, func() error { return h.store.End(h.run.ID, time.Now()) })
 
 	// The monitor answers from the first moment: while plugins start it says so.
 	server, err := monitor.Start(o.Pipeline.Monitor.Listen, h.Snapshot, o.Log)
@@ -113,7 +114,7 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 
 	err = h.work(ctx)
 	outcome.Finished = h.engine.Load().Finished()
-	return outcome, errors.Join(err, h.store.End(h.run.ID, time.Now()))
+	return outcome, err
 }
 
 // openCheckpoint opens the checkpoint; when another host has it, the error names
