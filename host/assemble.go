@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -209,26 +210,53 @@ func fingerprint(m contract.Manifest, config json.RawMessage) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// withoutSecrets drops the fields that the schema marks as write-only, at the
-// top level, where every secret stands.
+// withoutSecrets drops what the schema marks as write-only.
 func withoutSecrets(schema, config json.RawMessage) json.RawMessage {
-	var described struct {
-		Properties map[string]struct {
-			WriteOnly bool `json:"writeOnly"`
-		} `json:"properties"`
-	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(schema, &described) != nil || json.Unmarshal(config, &fields) != nil {
+	var rules schemaNode
+	var value any
+	if json.Unmarshal(schema, &rules) != nil || json.Unmarshal(config, &value) != nil {
 		return config
 	}
-	for name, p := range described.Properties {
-		if p.WriteOnly {
-			delete(fields, name)
-		}
-	}
-	canonical, err := json.Marshal(fields)
+	canonical, err := json.Marshal(rules.strip(value))
 	if err != nil {
 		return config
 	}
 	return canonical
+}
+
+// schemaNode is the part of a JSON Schema that tells where secrets are.
+type schemaNode struct {
+	WriteOnly  bool                  `json:"writeOnly"`
+	Properties map[string]schemaNode `json:"properties"`
+	Additional any                   `json:"additionalProperties"`
+	Items      *schemaNode           `json:"items"`
+	OneOf      []schemaNode          `json:"oneOf"`
+	AnyOf      []schemaNode          `json:"anyOf"`
+}
+
+func (n schemaNode) strip(value any) any {
+	for _, alternative := range slices.Concat(n.OneOf, n.AnyOf) {
+		value = alternative.strip(value)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for name, field := range v {
+			rule, known := n.Properties[name]
+			if more, ok := n.Additional.(map[string]any); !known && ok {
+				rule.WriteOnly = more["writeOnly"] == true
+			}
+			v[name] = rule.strip(field)
+		}
+	case []any:
+		if n.Items != nil {
+			for i := range v {
+				v[i] = n.Items.strip(v[i])
+			}
+		}
+	default:
+		if n.WriteOnly {
+			return nil
+		}
+	}
+	return value
 }

@@ -170,7 +170,7 @@ func (h *host) work(ctx context.Context) error {
 	}
 	stopBackground()
 	helpers.Wait()
-	return err
+	return errors.Join(err, h.tidyOnce(time.Now()))
 }
 
 // closing calls a close function that takes a context, with a limit.

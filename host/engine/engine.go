@@ -169,6 +169,7 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 
 	var feeders, workers sync.WaitGroup
 	feeders.Go(func() { e.feed(intake) })
+	feeders.Go(func() { e.feedRequests(intake) })
 	feeders.Go(func() { e.keepHouse(intake) })
 	for _, s := range e.stages {
 		for range s.Concurrency {

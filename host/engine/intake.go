@@ -18,34 +18,22 @@ const (
 	pollWait = 10 * time.Second
 )
 
-// feed brings in new jobs: requests that were left while no host ran, the listed
-// blocks, then the targets along the chain.
+// feed brings in new jobs: the listed blocks, and the targets along the chain.
 func (e *Engine) feed(ctx context.Context) {
 	source := e.stages[0]
 	pending := slices.Clone(e.cfg.Selection.Blocks)
-	requests := true
 	follow := e.cfg.Selection.Targets.Every > 0
-	for ctx.Err() == nil && (requests || follow || len(pending) > 0) {
+	for ctx.Err() == nil && (follow || len(pending) > 0) {
 		if e.source.Ready(ctx) != nil {
 			return
 		}
-		err := func() (err error) {
-			if requests {
-				if err = e.takeRequests(ctx); err != nil {
-					return err
-				}
-				requests = false
-			}
-			if len(pending) > 0 {
-				if pending, err = e.takeListed(ctx, pending); err != nil {
-					return err
-				}
-			}
-			if follow {
-				follow, err = e.pollOnce(ctx)
-			}
-			return err
-		}()
+		var err error
+		if len(pending) > 0 {
+			pending, err = e.takeListed(ctx, pending)
+		}
+		if err == nil && follow {
+			follow, err = e.pollOnce(ctx)
+		}
 		wait := time.Duration(0)
 		if err != nil && ctx.Err() == nil {
 			e.mu.Lock()
@@ -59,6 +47,28 @@ func (e *Engine) feed(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
+		}
+	}
+}
+
+// feedRequests deals with what the operator asked for while no host ran. A
+// request stays until its block exists.
+func (e *Engine) feedRequests(ctx context.Context) {
+	said := map[uint64]bool{}
+	for ctx.Err() == nil {
+		if e.source.Ready(ctx) != nil {
+			return
+		}
+		left, err := e.takeRequests(ctx, said)
+		if err == nil && left == 0 {
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.Warn("requests from before the start wait", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollWait):
 		}
 	}
 }

@@ -201,31 +201,31 @@ func (e *Engine) Skip(ctx context.Context, id string) error {
 	})
 }
 
-// takeRequests deals with what the operator asked for while no host ran.
-func (e *Engine) takeRequests(ctx context.Context) error {
+// takeRequests makes jobs of the stored requests and returns how many are left
+// because their block does not exist yet; those are logged once, as said notes.
+func (e *Engine) takeRequests(ctx context.Context, said map[uint64]bool) (left int, err error) {
 	requests, err := e.store.Requests()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, r := range requests {
-		var result status.AddResult
-		if r.Input != "" {
-			result, err = e.ProveBlock(ctx, r.Number, r.Hash, r.Input)
-		} else {
-			var results []status.AddResult
-			if results, err = e.AddBlocks(ctx, []uint64{r.Number}); err == nil {
-				result = results[0]
-			}
-		}
+		result, err := e.take(ctx, r)
 		if err != nil {
-			return fmt.Errorf("request for block %d: %w", r.Number, err)
+			return 0, fmt.Errorf("request for block %d: %w", r.Number, err)
 		}
-		e.log.Info("request from before the start", "block", r.Number, "outcome", result.Word)
+		if !said[r.ID] {
+			said[r.ID] = true
+			e.log.Info("request from before the start", "block", r.Number, "outcome", result.Word)
+		}
+		if result.Job == "" {
+			left++
+			continue
+		}
 		e.write.Lock()
-		err := e.commit(ctx, job.Change{Requests: []uint64{r.ID}}, nil)
+		err = e.commit(ctx, job.Change{Requests: []uint64{r.ID}}, nil)
 		e.write.Unlock()
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if r.Input != "" { // <request>/0/out/input.bin
 			if err := e.files.Discard(filepath.Dir(filepath.Dir(filepath.Dir(r.Input)))); err != nil {
@@ -233,5 +233,16 @@ func (e *Engine) takeRequests(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return left, nil
+}
+
+func (e *Engine) take(ctx context.Context, r job.Request) (status.AddResult, error) {
+	if r.Input != "" {
+		return e.ProveBlock(ctx, r.Number, r.Hash, r.Input)
+	}
+	results, err := e.AddBlocks(ctx, []uint64{r.Number})
+	if err != nil {
+		return status.AddResult{}, err
+	}
+	return results[0], nil
 }
