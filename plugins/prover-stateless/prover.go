@@ -28,11 +28,11 @@ func open(_ context.Context, config Config, _ sdk.Env) (*gate, error) {
 	if err != nil {
 		return nil, sdk.Environment(err, "correct the stage's config")
 	}
-	whose := "whatever chain they are of"
+	which := "each block"
 	if rules != nil {
-		whose = fmt.Sprintf("by the rules of chain %s", rules.ChainID)
+		which = fmt.Sprintf("each block of chain %s", rules.ChainID)
 	}
-	return &gate{rules: rules, note: "executes blocks " + whose + " on the CPU: checks, proves nothing"}, nil
+	return &gate{rules: rules, note: "executes " + which + " on the CPU: checks, proves nothing"}, nil
 }
 
 // MakesProof says that this is a gate.

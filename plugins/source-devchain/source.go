@@ -66,15 +66,6 @@ func (s *source) start(log *slog.Logger) (err error) {
 	return nil
 }
 
-// Poll implements sdk.Source. It begins with block 1 at the earliest.
-func (s *source) Poll(ctx context.Context, request sdk.PollRequest) (sdk.PollResponse, error) {
-	if from := request.Selection.From; from != nil && *from == 0 {
-		first := uint64(1)
-		request.Selection.From = &first
-	}
-	return s.Source.Poll(ctx, request)
-}
-
 // Fetch writes the task's block, its witness and the chain's rules.
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := s.Source.Fetch(ctx, task)

@@ -12,9 +12,10 @@ import (
 type quiet struct{ slog.Handler }
 
 // redirectLog makes go-ethereum, whose log is global to the process, write there.
+// Its attributes, "time" and "level" among them, stay in a group of their own.
 func redirectLog(log *slog.Logger) {
 	standard := slog.Default()
-	gethlog.SetDefault(gethlog.NewLogger(quiet{log.With("component", "go-ethereum").Handler()}))
+	gethlog.SetDefault(gethlog.NewLogger(quiet{log.WithGroup("geth").Handler()}))
 	slog.SetDefault(standard) // which gethlog.SetDefault replaces, too
 }
 
