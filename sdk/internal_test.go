@@ -131,6 +131,33 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
+// Attributes may have any name; the line's own time, level and message stay.
+func TestLogAttributesOfTheSameNames(t *testing.T) {
+	var b bytes.Buffer
+	newOutput(&b).logger.With("time", time.Second, "@level", "x").WithGroup("g").With("msg", 1).
+		Info("hello", "time", 2, "level", 3, "msg", "other", "@message", "third")
+	newOutput(&b).logger.Info("bye", "time", 2*time.Second, "level", 3, "msg", 4, "@message", 5)
+	for text, want := range map[string]string{"hello": `"time":1000000000`, "bye": `"level":3`} {
+		var found bool
+		for line := range strings.Lines(b.String()) {
+			if !strings.Contains(line, text) {
+				continue
+			}
+			found = true
+			var fields map[string]any
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				t.Error(err)
+			}
+			if fields["@message"] != text || fields["@level"] != "info" || strings.Count(line, `"@message"`) != 1 || !strings.Contains(line, want) {
+				t.Error(line)
+			}
+		}
+		if !found {
+			t.Errorf("no line with %q", text)
+		}
+	}
+}
+
 func TestCleanErrorKeepsTheClass(t *testing.T) {
 	o := newOutput(&bytes.Buffer{})
 	o.redact([]string{"hunter2"})

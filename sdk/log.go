@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -39,7 +40,7 @@ func newTextOutput(to io.Writer) *output {
 
 func newOutput(to io.Writer) *output {
 	o := &output{to: to, replacer: redactor(nil)}
-	o.logger = slog.New(slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys}))
+	o.logger = slog.New(apart{slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys})})
 	return o
 }
 
@@ -93,10 +94,15 @@ type cleaned string
 
 func (c cleaned) Error() string { return string(c) }
 
-// hclogKeys names time, level and message as hclog does.
+// hclogKeys names time, level and message as hclog does. Attributes of the same
+// names arrive marked.
 func hclogKeys(groups []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString && len(a.Value.String()) > maxLogText {
 		a.Value = slog.StringValue(strings.ToValidUTF8(a.Value.String()[:maxLogText], "") + "…")
+	}
+	if key, ok := strings.CutPrefix(a.Key, apartMark); ok {
+		a.Key = key
+		return a
 	}
 	if len(groups) > 0 {
 		return a
@@ -107,10 +113,44 @@ func hclogKeys(groups []string, a slog.Attr) slog.Attr {
 	case slog.LevelKey:
 		return slog.String("@level", strings.ToLower(a.Value.String()))
 	case slog.MessageKey:
-		return slog.String("@message", a.Value.String())
+		a.Key = "@message"
 	}
 	return a
 }
+
+// apart keeps a line's own time, level and message apart from attributes of the
+// same names, which ReplaceAttr cannot tell from them: it marks those.
+type apart struct{ slog.Handler }
+
+const apartMark = "\x00"
+
+func mark(a slog.Attr) slog.Attr {
+	switch a.Key {
+	case slog.TimeKey, slog.LevelKey, slog.MessageKey:
+		a.Key = apartMark + a.Key
+	case "@timestamp", "@level", "@message", "@module":
+		a.Key = apartMark + a.Key[1:]
+	}
+	return a
+}
+
+func (h apart) Handle(ctx context.Context, r slog.Record) error {
+	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	for a := range r.Attrs {
+		out.AddAttrs(mark(a))
+	}
+	return h.Handler.Handle(ctx, out)
+}
+
+func (h apart) WithAttrs(attrs []slog.Attr) slog.Handler {
+	marked := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		marked[i] = mark(a)
+	}
+	return apart{h.Handler.WithAttrs(marked)}
+}
+
+func (h apart) WithGroup(name string) slog.Handler { return apart{h.Handler.WithGroup(name)} }
 
 // minSecret is the shortest secret that is searched for in texts: shorter ones
 // occur by chance everywhere.

@@ -44,8 +44,8 @@ type Option func(*definition)
 // Summary says in one sentence what the plugin does.
 func Summary(text string) Option { return func(d *definition) { d.manifest.Summary = text } }
 
-// Events names the kinds of event that a reporter wants. Without it a reporter
-// is sent all of them.
+// Events names the kinds of event that a reporter wants. Without it, it wants
+// every kind that this version of the SDK knows.
 func Events(kinds ...EventKind) Option {
 	return func(d *definition) { d.manifest.Events = slices.Clone(kinds) }
 }
@@ -88,7 +88,13 @@ func NewProver[C any, P Prover](name, version string, open func(context.Context,
 
 // NewReporter describes a reporter, see NewSource.
 func NewReporter[C any, R Reporter](name, version string, open func(context.Context, C, Env) (R, error), options ...Option) Plugin {
-	return newPlugin(contract.KindReporter, name, version, open, options)
+	return newPlugin(contract.KindReporter, name, version, open, append([]Option{Events(everyEvent...)}, options...))
+}
+
+var everyEvent = []EventKind{
+	contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
+	contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
+	contract.EventStageDown, contract.EventStageRecovered,
 }
 
 func newPlugin[C, V any](kind Kind, name, version string, open func(context.Context, C, Env) (V, error), options []Option) Plugin {

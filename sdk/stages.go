@@ -50,7 +50,7 @@ type Verifier interface {
 	Verify(ctx context.Context, task *Task) error
 }
 
-// Reporter tells the world about events. A call may be repeated with the same
+// Reporter tells the world about events, of the kinds that it wants. A call may be repeated with the same
 // event after the other side has already heard of it. Calls about different
 // blocks run concurrently.
 type Reporter interface {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -112,6 +113,9 @@ func (s reporterServer) Report(r *pluginv1.ReportRequest, stream eventStream) (e
 	message, err := wire.EventFromProto(r.GetEvent())
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
+	}
+	if !slices.Contains(s.def.manifest.Events, message.Kind) { // of a later host
+		return stream.Send(wire.WorkEventToProto(contract.WorkEvent{Result: &Result{}}))
 	}
 	event, err := OpenEvent(message, s.log.logger, sendTo(stream))
 	if err != nil {

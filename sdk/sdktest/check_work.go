@@ -56,15 +56,14 @@ func (r *run) prepare(ctx context.Context, i *Instance) (dir string,
 			return i.Report(ctx, event, seen)
 		}, task, err
 	}
-	block := r.block()
 	if r.manifest.Kind == contract.KindSource && r.suite.Block.Hash.IsZero() {
-		blocks, err := r.poll(ctx, i, 1)
+		polled, err := r.poll(ctx, i, 1)
 		if err != nil {
 			return "", nil, task, err
 		}
-		block = blocks.Blocks[0]
+		r.suite.Block = polled.Blocks[0] // the same from now on
 	}
-	task, err = r.task(block)
+	task, err = r.task(r.block())
 	return task.Dir, func(ctx context.Context, seen func(contract.WorkEvent)) (*contract.Result, error) {
 		return i.Work(ctx, r.manifest.Kind, task, seen)
 	}, task, err
@@ -104,14 +103,13 @@ func workAgain(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
-		defer i.stop()
-		for range 2 {
-			w, err := r.work(ctx, i)
-			if err != nil {
-				return err
-			}
-			runs = append(runs, w)
+		one, err := r.work(ctx, i)
+		two, err2 := r.work(ctx, i)
+		i.stop()
+		if err := errors.Join(err, err2); err != nil {
+			return err
 		}
+		runs = append(runs, one, two)
 	}
 	r.stable = map[string][32]byte{}
 	for _, a := range runs[0].result.Outputs {

@@ -36,14 +36,16 @@ type Instance struct {
 	err error
 }
 
-// start makes a place and starts the plugin there.
+// start makes a place and starts the plugin there. The state directory is the
+// same every time, as it is for a stage: only one instance at a time may be
+// configured.
 func (r *run) start(ctx context.Context) (*Instance, error) {
 	dir, err := r.folder("process")
 	if err != nil {
 		return nil, err
 	}
 	p := place{work: filepath.Join(dir, "work"), home: filepath.Join(dir, "home"), temp: filepath.Join(dir, "temp"),
-		state: filepath.Join(dir, "state")}
+		state: filepath.Join(r.dir, "state")}
 	for _, sub := range []string{p.work, p.home, p.temp} {
 		if err := os.Mkdir(sub, 0o700); err != nil {
 			return nil, err
