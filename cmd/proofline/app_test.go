@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
@@ -79,6 +81,7 @@ func TestExitCodes(t *testing.T) {
 		{&pipeline.InvalidError{}, 2},
 		{contract.Environment(errors.New("x"), "y"), 3},
 		{control.ErrNotRunning, 3},
+		{fmt.Errorf("data: %w", checkpoint.ErrInUse), 3},
 	} {
 		if got := exitCode(c.err); got != c.code {
 			t.Errorf("%T %v: exit code %d, want %d", c.err, c.err, got, c.code)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
@@ -44,7 +45,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &wrongUsage), errors.As(err, &invalid), errors.As(err, &notFound):
 		return exitConfig
-	case errors.Is(err, control.ErrNotRunning), contract.ClassOf(err) == contract.ClassEnvironment:
+	case errors.Is(err, control.ErrNotRunning), errors.Is(err, checkpoint.ErrInUse), contract.ClassOf(err) == contract.ClassEnvironment:
 		return exitEnvironment
 	}
 	return exitRuntime
