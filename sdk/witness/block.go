@@ -9,8 +9,6 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
-
-	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
 // Block is a block whose content has been verified against its hash: the
@@ -35,12 +33,7 @@ func ReadBlock(path string) (*Block, error) {
 
 // DecodeBlock reads and verifies a block with full transactions.
 func DecodeBlock(data []byte) (*Block, error) {
-	r := jsonhex.NewReader(data)
-	var text []byte
-	err := Result(r, func() (err error) {
-		text, err = r.Raw()
-		return err
-	})
+	text, err := Result(data)
 	if err != nil {
 		return nil, fmt.Errorf("block: %w", err)
 	}

@@ -2,7 +2,6 @@ package witness
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,48 +9,59 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
-
-	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
 // MaxFileSize bounds the content of a file that ReadFile accepts, in bytes. The
 // largest witnesses of mainnet are below 100 MiB.
 const MaxFileSize = 1 << 30
 
-// ReadFile returns the content of a file, of what is inside where its name ends
-// in .gz. It reads no more than MaxFileSize bytes. Errors begin with the path or
-// name it.
-func ReadFile(path string) ([]byte, error) {
+// open returns the content of a file, of what is inside where its name ends in
+// .gz, and how many bytes it probably has. The content fails behind MaxFileSize
+// bytes. Errors of opening begin with the path or name it, those of reading do
+// not.
+func open(path string) (content io.ReadCloser, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, errors.Join(err, f.Close())
 	}
-	size, source := info.Size(), io.Reader(f)
+	c := &file{source: f, left: MaxFileSize, closers: []io.Closer{f}}
+	size = info.Size()
 	if strings.HasSuffix(path, ".gz") {
 		size = uncompressedSize(f, size)
 		z, err := gzip.NewReader(f)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, 0, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 		}
-		defer z.Close()
-		source = z
+		c.source, c.closers = z, []io.Closer{z, f}
 	}
-	if size > MaxFileSize {
-		return nil, fmt.Errorf("%s: larger than %d bytes", path, int64(MaxFileSize))
+	return c, size, nil
+}
+
+// file is an open file of limited size.
+type file struct {
+	source  io.Reader
+	left    int64
+	closers []io.Closer
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	n, err := f.source.Read(p)
+	if f.left -= int64(n); f.left < 0 {
+		return 0, fmt.Errorf("larger than %d bytes", int64(MaxFileSize))
 	}
-	data, err := readAll(io.LimitReader(source, MaxFileSize+1), int(size))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return n, err
+}
+
+func (f *file) Close() error {
+	var errs []error
+	for _, c := range f.closers {
+		errs = append(errs, c.Close())
 	}
-	if len(data) > MaxFileSize {
-		return nil, fmt.Errorf("%s: larger than %d bytes", path, int64(MaxFileSize))
-	}
-	return data, nil
+	return errors.Join(errs...)
 }
 
 // uncompressedSize returns the size that the trailer of a gzip file states
@@ -65,109 +75,28 @@ func uncompressedSize(f *os.File, compressed int64) int64 {
 	return min(int64(binary.LittleEndian.Uint32(trailer[:])), compressed*bestRatio, MaxFileSize)
 }
 
-// readAll is io.ReadAll for a source of probably size bytes: where that is so,
-// it allocates once.
-func readAll(r io.Reader, size int) ([]byte, error) {
-	data := make([]byte, 0, size+1)
+// ReadFile returns the content of a file, of what is inside where its name ends
+// in .gz. It reads no more than MaxFileSize bytes. Errors begin with the path or
+// name it.
+func ReadFile(path string) ([]byte, error) {
+	f, size, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// One byte more than expected, so that the end is met without growing.
+	data := make([]byte, 0, min(size, MaxFileSize)+1)
 	for {
-		n, err := r.Read(data[len(data):cap(data)])
+		n, err := f.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		if err == io.EOF {
 			return data, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
 		}
 	}
-}
-
-// Result positions r on the result inside a JSON-RPC answer, or on the document
-// itself where it is no answer, calls read, which must consume that value, and
-// makes sure that the document ends well. An answer with an error, or whose
-// result is null, is an error.
-func Result(r *jsonhex.Reader, read func() error) error {
-	kind, err := r.Peek()
-	if err != nil {
-		return err
-	}
-	if kind == jsonhex.Null {
-		return errors.New("null: the node does not have it")
-	}
-	answer, err := isAnswer(*r)
-	if err != nil {
-		return err
-	}
-	if !answer {
-		if err := read(); err != nil {
-			return err
-		}
-		return r.End()
-	}
-	found := false
-	err = r.Object(func(key []byte) error {
-		switch string(key) {
-		case "error":
-			return rpcError(r)
-		case "result":
-			if null, err := r.Null(); null || err != nil {
-				if err == nil {
-					err = errors.New("result is null: the node does not have it")
-				}
-				return err
-			}
-			found = true
-			return read()
-		}
-		return r.Skip()
-	})
-	if err != nil {
-		return err
-	}
-	if !found {
-		return errors.New("a JSON-RPC answer without result")
-	}
-	return r.End()
-}
-
-// isAnswer looks at the first members of the object that a copy of the reader
-// stands on: every node writes "jsonrpc" before the result, or the result or
-// error first.
-func isAnswer(r jsonhex.Reader) (bool, error) {
-	answer := false
-	err := r.Object(func(key []byte) error {
-		switch string(key) {
-		case "jsonrpc", "result", "error":
-			answer = true
-			return errStop
-		case "id":
-			return r.Skip()
-		}
-		return errStop
-	})
-	if errors.Is(err, errStop) {
-		err = nil
-	}
-	return answer, err
-}
-
-var errStop = errors.New("enough seen")
-
-// rpcError consumes the error member of an answer and returns it as an error,
-// nil where it is null.
-func rpcError(r *jsonhex.Reader) error {
-	text, err := r.Raw()
-	if err != nil || string(text) == "null" {
-		return err
-	}
-	var body struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	}
-	if err := json.Unmarshal(text, &body); err != nil {
-		return fmt.Errorf("the node answered an error that is not readable: %s", jsonhex.Excerpt(text))
-	}
-	return fmt.Errorf("the node answered error %d: %s", body.Code, body.Message)
 }

@@ -43,39 +43,36 @@ type Witness struct {
 
 // Decode reads a witness. The result does not refer to data.
 func Decode(data []byte) (*Witness, error) {
-	return decodeWitness(jsonhex.NewReader(data))
+	return decode(jsonhex.NewReader(data))
 }
 
-// Read reads the witness in a file. Errors begin with the path.
+// Read reads the witness in a file, whose text is never in memory as a whole.
+// Errors begin with the path.
 func Read(path string) (*Witness, error) {
-	data, err := ReadFile(path)
+	f, _, err := open(path)
 	if err != nil {
 		return nil, err
 	}
-	w, err := decodeWitness(jsonhex.NewInPlaceReader(data))
+	defer f.Close()
+	w, err := decode(jsonhex.NewStreamReader(f))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return w, nil
 }
 
-func decodeWitness(r *jsonhex.Reader) (*Witness, error) {
-	var w *Witness
-	err := Result(r, func() (err error) {
-		w, err = members(r)
-		return err
-	})
+func decode(r *jsonhex.Reader) (*Witness, error) {
+	w, err := members(r)
 	if err != nil {
 		return nil, fmt.Errorf("execution witness: %w", err)
 	}
 	return w, nil
 }
 
-// members reads the witness object at the reader's position.
 func members(r *jsonhex.Reader) (*Witness, error) {
 	w := new(Witness)
 	var haveState, haveCodes, haveHeaders bool
-	err := r.Object(func(key []byte) (err error) {
+	err := Object(r, func(key []byte) (err error) {
 		switch string(key) {
 		case "state":
 			w.State, haveState, err = w.byteStrings(r)

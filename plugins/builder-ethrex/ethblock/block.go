@@ -67,12 +67,10 @@ func Read(path string) (*Block, error) {
 }
 
 // Decode reads a block, bare or in its JSON-RPC answer. It takes data over: the
-// block's byte strings are decoded in place.
+// block's byte strings are decoded in place and refer to it.
 func Decode(data []byte) (*Block, error) {
-	r := jsonhex.NewInPlaceReader(data)
 	b := new(Block)
-	err := witness.Result(r, func() error { return b.decode(r) })
-	if err != nil {
+	if err := b.decode(jsonhex.NewReader(data)); err != nil {
 		if b.Header.Number != 0 {
 			return nil, fmt.Errorf("block %d: %w", b.Header.Number, err)
 		}
@@ -123,7 +121,7 @@ func (b *Block) decode(r *jsonhex.Reader) error {
 	var values [blockFields]value
 	f := fields{names: blockNames[:], values: values[:]}
 	var haveTransactions, haveUncles, haveWithdrawals bool
-	err := r.Object(func(key []byte) (err error) {
+	err := witness.Object(r, func(key []byte) (err error) {
 		switch string(key) {
 		case "transactions":
 			haveTransactions = true

@@ -52,14 +52,11 @@ func (m *measure) visit(id mpt.ID, depth int) error {
 	if err := m.table.Usable(id); err != nil {
 		return err
 	}
-	var node mpt.Node
-	m.table.Node(id, &node)
-	size := int64(1) // so that a known size is never 0; the slack is harmless
-	switch node.Kind {
-	case mpt.Branch:
-		size += branchSize + int64(len(node.Value))
-	default:
-		size += int64(node.Path.Len() + len(node.Value))
+	// One too many, so that a known size is never 0.
+	node := m.table.Node(id)
+	size := 1 + int64(node.Path.Len()+len(node.Value))
+	if node.Kind == mpt.Branch {
+		size += branchSize
 	}
 	var height int16
 	for _, child := range m.table.Links(id) {
@@ -92,11 +89,10 @@ type nodeData struct {
 
 // nodeData writes a node and all nodes below it that the table has.
 func (w *writer) nodeData(t *mpt.Table, id mpt.ID) (d nodeData) {
-	var node mpt.Node
-	t.Node(id, &node)
+	node := t.Node(id)
 	d.kind = node.Kind
 	if node.Kind == mpt.Branch {
-		d.branchObject = w.branch(t, &node, t.Links(id))
+		d.branchObject = w.branch(t, node, t.Links(id))
 		return d
 	}
 	d.path, d.pathLen = w.Position(), node.Path.Len()
@@ -105,7 +101,7 @@ func (w *writer) nodeData(t *mpt.Table, id mpt.ID) (d nodeData) {
 		d.value, d.valueLen = w.Append(node.Value), len(node.Value)
 		return d
 	}
-	d.childRef = node.Children[0]
+	d.childRef = node.Child(0)
 	d.child = w.embedded(t, t.Links(id)[0])
 	return d
 }
@@ -132,7 +128,7 @@ func (w *writer) branch(t *mpt.Table, node *mpt.Node, links []mpt.ID) rkyv.Posit
 	value := w.Append(node.Value)
 	start := w.Position()
 	for i := range children {
-		w.reference(children[i], node.Children[i])
+		w.reference(children[i], node.Child(i))
 	}
 	w.Slice(value, len(node.Value))
 	return start

@@ -77,14 +77,14 @@ func TestTiny(t *testing.T) {
 }
 
 func TestRandomCases(t *testing.T) {
-	files, err := filepath.Glob("testdata/fuzz/*.g4.bin")
+	files, err := filepath.Glob("testdata/random/*.g4.bin")
 	if err != nil || len(files) != 24 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {
 		parts := strings.Split(filepath.Base(file), ".")
 		t.Run(parts[0], func(t *testing.T) {
-			base := filepath.Join("testdata/fuzz", parts[0])
+			base := filepath.Join("testdata/random", parts[0])
 			r := build(t, base+".block.json", base+".witness.json", strict(t, guest.G4, parts[1]))
 			sameBytes(t, r.Archive, readFile(t, file))
 		})

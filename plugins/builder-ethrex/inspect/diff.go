@@ -193,3 +193,6 @@ func showFrom(b, others []byte) string {
 	}
 	return fmt.Sprintf("%d bytes, from number %d on 0x%x", len(b), at, b[at:min(at+around, len(b))])
 }
+
+// Equal reports whether two values have the same content, wherever they lie.
+func Equal(a, b rkyv.View) bool { return diff("", a, b) == nil }

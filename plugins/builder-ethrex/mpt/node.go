@@ -79,87 +79,122 @@ func (p Path) Nibbles(dst []byte) []byte {
 
 // Node is a decoded node. It refers to the RLP that it was decoded from.
 type Node struct {
-	Kind     Kind
-	Path     Path      // Leaf, Extension
-	Value    []byte    // Leaf, Branch
-	Children [16]Child // Branch; an extension's child is the first
+	Kind  Kind
+	Path  Path   // Leaf, Extension
+	Value []byte // Leaf, Branch
+
+	items    []byte // of the RLP list
+	children [16]span
 }
 
-// Decode reads a node. The whole of raw must be one RLP list of 2 or 17 items.
-func Decode(raw []byte) (Node, error) {
-	var n Node
+// span is where a child lies in the items: its hash, or its RLP. Since children
+// are short and come first, the numbers are small.
+type span struct {
+	from uint16
+	n    uint8 // 32 is a hash, fewer bytes are an inline node
+}
+
+// Child returns a child of a branch; an extension's child is number 0.
+func (n *Node) Child(i int) Child {
+	s := n.children[i]
+	end := int(s.from) + int(s.n)
+	return Child{Raw: n.items[s.from:end:end], Inline: s.n != 32}
+}
+
+// Decode reads a node into n. The whole of raw must be one RLP list of 2 or 17
+// items. Only the fields that the node's kind has are set.
+func (n *Node) Decode(raw []byte) error {
 	items, rest, err := rlp.SplitList(raw)
 	if err != nil {
-		return n, fmt.Errorf("not one RLP list: %w", err)
+		return fmt.Errorf("not one RLP list: %w", err)
 	}
 	if len(rest) > 0 {
-		return n, fmt.Errorf("%d bytes after the RLP list", len(rest))
+		return fmt.Errorf("%d bytes after the RLP list", len(rest))
+	}
+	// Nearly all nodes are branches, and nothing else can be read as one.
+	at, branchErr := n.branch(items)
+	if branchErr == nil {
+		return nil
 	}
 	count, err := rlp.CountValues(items)
-	if err != nil {
-		return n, fmt.Errorf("an item that is no RLP: %w", err)
+	switch {
+	case err != nil:
+		return fmt.Errorf("an item that is no RLP: %w", err)
+	case count == 2:
+		return n.short(items)
+	case count == 17 && at < 16:
+		return fmt.Errorf("child %d of the branch: %w", at, branchErr)
+	case count == 17:
+		return fmt.Errorf("value of the branch: %w", branchErr)
 	}
-	switch count {
-	case 2:
-		return decodeShort(items)
-	case 17:
-		return decodeBranch(items)
-	}
-	return n, fmt.Errorf("%d items, where a trie node has 2 or 17", count)
+	return fmt.Errorf("%d items, where a trie node has 2 or 17", count)
 }
 
-func decodeShort(items []byte) (n Node, err error) {
+// branch reads 16 children and a value, and nothing after them. Where that is
+// not possible it returns the number of the item.
+func (n *Node) branch(items []byte) (at int, err error) {
+	n.Kind, n.Path, n.items = Branch, nil, items
+	rest := items
+	for i := range n.children {
+		if rest, err = n.split(i, rest); err != nil {
+			return i, err
+		}
+	}
+	if n.Value, rest, err = rlp.SplitString(rest); err != nil {
+		return 16, err
+	}
+	if len(rest) > 0 {
+		return 17, errMoreItems
+	}
+	return 0, nil
+}
+
+func (n *Node) short(items []byte) error {
 	path, rest, err := rlp.SplitString(items)
 	if err != nil {
-		return n, fmt.Errorf("path: %w", err)
+		return fmt.Errorf("path: %w", err)
 	}
 	n.Path = path
 	if n.Path.IsLeaf() {
 		n.Kind = Leaf
 		if n.Value, _, err = rlp.SplitString(rest); err != nil {
-			return n, fmt.Errorf("value of the leaf: %w", err)
+			return fmt.Errorf("value of the leaf: %w", err)
 		}
-		return n, nil
+		return nil
 	}
-	n.Kind = Extension
-	n.Children[0], _, err = splitChild(rest)
-	if err != nil {
-		return n, fmt.Errorf("child of the extension: %w", err)
+	n.Kind, n.Value, n.items = Extension, nil, rest
+	if _, err = n.split(0, rest); err != nil {
+		return fmt.Errorf("child of the extension: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
-func decodeBranch(items []byte) (n Node, err error) {
-	n.Kind = Branch
-	for i := range n.Children {
-		if n.Children[i], items, err = splitChild(items); err != nil {
-			return n, fmt.Errorf("child %d of the branch: %w", i, err)
-		}
-	}
-	if n.Value, _, err = rlp.SplitString(items); err != nil {
-		return n, fmt.Errorf("value of the branch: %w", err)
-	}
-	return n, nil
-}
+var (
+	errLongChild = errors.New("an inline node of 32 bytes or more")
+	errMoreItems = errors.New("items after the value of the branch")
+)
 
-var errLongChild = errors.New("an inline node of 32 bytes or more")
-
-// splitChild reads the first item as a reference to a child.
-func splitChild(items []byte) (Child, []byte, error) {
+// split reads the first of the remaining items as child i and returns what is
+// left.
+func (n *Node) split(i int, rest []byte) ([]byte, error) {
+	from := len(n.items) - len(rest)
 	// The two forms that nearly all children have.
-	if len(items) > 0 && items[0] == 0x80 {
-		return Child{Inline: true}, items[1:], nil
+	if len(rest) > 0 && rest[0] == 0x80 {
+		n.children[i] = span{}
+		return rest[1:], nil
 	}
-	if len(items) > 32 && items[0] == 0xa0 {
-		return Child{Raw: items[1:33:33]}, items[33:], nil
+	if len(rest) > 32 && rest[0] == 0xa0 {
+		n.children[i] = span{uint16(from + 1), 32}
+		return rest[33:], nil
 	}
-	_, _, rest, err := rlp.Split(items)
+	_, _, after, err := rlp.Split(rest)
 	if err != nil {
-		return Child{}, nil, err
+		return nil, err
 	}
-	raw := items[:len(items)-len(rest)]
-	if len(raw) >= 32 {
-		return Child{}, nil, errLongChild
+	size := len(rest) - len(after)
+	if size >= 32 {
+		return nil, errLongChild
 	}
-	return Child{Raw: raw, Inline: true}, rest, nil
+	n.children[i] = span{uint16(from), uint8(size)}
+	return after, nil
 }

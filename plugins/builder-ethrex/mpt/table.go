@@ -22,16 +22,11 @@ const None ID = -1
 // of its children that are in the table too. It is read-only once made and safe
 // for concurrent use.
 type Table struct {
-	entries []tableEntry
-	links   []ID // per branch 16, per extension 1
-	index   map[[32]byte]ID
-	bad     map[ID]*BadEntry
-}
-
-type tableEntry struct {
-	raw   []byte
-	kind  Kind
-	links int32 // where the node's links begin
+	nodes []Node
+	first []int32 // by node: where its links begin
+	links []ID    // per branch 16, per extension 1
+	index map[[32]byte]ID
+	bad   map[ID]*BadEntry
 }
 
 // BadEntry is an entry of the state list that is no trie node.
@@ -50,19 +45,17 @@ func (b *BadEntry) Unwrap() error { return b.Err }
 // processors. It skips those that are exactly 0x80, the empty trie, and
 // collapses duplicates. The table refers to the entries.
 func NewTable(state [][]byte) *Table {
-	t := &Table{entries: make([]tableEntry, 0, len(state)), index: make(map[[32]byte]ID, len(state)), bad: map[ID]*BadEntry{}}
+	t := &Table{nodes: make([]Node, len(state)), first: make([]int32, 0, len(state)), index: make(map[[32]byte]ID, len(state)), bad: map[ID]*BadEntry{}}
 	hashes := make([][32]byte, len(state))
-	kinds := make([]Kind, len(state))
 	errs := make([]error, len(state))
-	parallel(len(state), func(from, to int) {
-		hasher := crypto.NewKeccakState()
-		for i := from; i < to; i++ {
-			hasher.Reset()
-			hasher.Write(state[i])
-			hasher.Read(hashes[i][:])
-			node, err := Decode(state[i])
-			if kinds[i] = node.Kind; err != nil {
-				kinds[i], errs[i] = bad, err
+	parallel(len(state), func() func(from, to int) {
+		h := newHasher()
+		return func(from, to int) {
+			h.hash(state[from:to], hashes[from:to])
+			for i := from; i < to; i++ {
+				if errs[i] = t.nodes[i].Decode(state[i]); errs[i] != nil {
+					t.nodes[i] = Node{Kind: bad}
+				}
 			}
 		}
 	})
@@ -74,11 +67,14 @@ func NewTable(state [][]byte) *Table {
 		if _, known := t.index[hashes[i]]; known {
 			continue
 		}
-		id := ID(len(t.entries))
+		id := ID(len(t.first))
 		t.index[hashes[i]] = id
-		t.entries = append(t.entries, tableEntry{raw: raw, kind: kinds[i], links: links})
+		t.first = append(t.first, links)
+		if int(id) != i {
+			t.nodes[id] = t.nodes[i]
+		}
 		short = short || len(raw) < 32
-		switch kinds[i] {
+		switch t.nodes[id].Kind {
 		case Branch:
 			links += 16
 		case Extension:
@@ -87,6 +83,7 @@ func NewTable(state [][]byte) *Table {
 			t.bad[id] = &BadEntry{Index: i, Err: errs[i]}
 		}
 	}
+	t.nodes = t.nodes[:len(t.first)]
 	t.link(int(links), short)
 	return t
 }
@@ -95,17 +92,13 @@ func NewTable(state [][]byte) *Table {
 // table hold nodes that can be the target of an inline reference.
 func (t *Table) link(n int, short bool) {
 	t.links = make([]ID, n)
-	parallel(len(t.entries), func(from, to int) {
-		var node Node
-		for id := ID(from); id < ID(to); id++ {
-			e := &t.entries[id]
-			if e.kind != Branch && e.kind != Extension {
-				continue
-			}
-			t.Node(id, &node)
-			links := t.Links(id)
-			for i := range links {
-				links[i] = t.target(node.Children[i], short, e.kind)
+	parallel(len(t.nodes), func() func(from, to int) {
+		return func(from, to int) {
+			for id := ID(from); id < ID(to); id++ {
+				node, links := &t.nodes[id], t.Links(id)
+				for i := range links {
+					links[i] = t.target(node.Child(i), short, node.Kind)
+				}
 			}
 		}
 	})
@@ -128,12 +121,12 @@ func (t *Table) target(c Child, short bool, parent Kind) ID {
 }
 
 // Len returns the number of distinct entries, those that are no node included.
-func (t *Table) Len() int { return len(t.entries) }
+func (t *Table) Len() int { return len(t.nodes) }
 
 // Bad returns the entries that are no trie node.
 func (t *Table) Bad() []*BadEntry {
 	var list []*BadEntry
-	for id := range ID(len(t.entries)) {
+	for id := range ID(len(t.nodes)) {
 		if b := t.bad[id]; b != nil {
 			list = append(list, b)
 		}
@@ -161,44 +154,38 @@ func (t *Table) Root(hash [32]byte) (ID, bool, error) {
 
 // Usable returns the *BadEntry that says why an entry is no node, or nil.
 func (t *Table) Usable(id ID) error {
-	if t.entries[id].kind == bad {
+	if t.nodes[id].Kind == bad {
 		return t.bad[id]
 	}
 	return nil
 }
 
-// Kind returns the kind of a usable node.
-func (t *Table) Kind(id ID) Kind { return t.entries[id].kind }
-
-// Node decodes a usable node.
-func (t *Table) Node(id ID, node *Node) {
-	var err error
-	if *node, err = Decode(t.entries[id].raw); err != nil {
-		panic(fmt.Sprintf("mpt: node %d of the table does not decode a second time: %v", id, err))
-	}
-}
+// Node returns a usable node. It must not be changed.
+func (t *Table) Node(id ID) *Node { return &t.nodes[id] }
 
 // Links returns for each of a node's children (16 of a branch, one of an
 // extension, none of a leaf) the entry that it refers to, or None.
 func (t *Table) Links(id ID) []ID {
-	e := &t.entries[id]
-	switch e.kind {
+	from := t.first[id]
+	switch t.nodes[id].Kind {
 	case Branch:
-		return t.links[e.links : e.links+16 : e.links+16]
+		return t.links[from : from+16 : from+16]
 	case Extension:
-		return t.links[e.links : e.links+1 : e.links+1]
+		return t.links[from : from+1 : from+1]
 	}
 	return nil
 }
 
-// parallel calls work for ranges that together cover 0 to n, on all processors,
-// and returns when all is done.
-func parallel(n int, work func(from, to int)) {
-	const block = 64
+// parallel has ranges that together cover 0 to n worked on by as many workers as
+// there are processors, and returns when all is done. Each worker is made once
+// and used by one goroutine.
+func parallel(n int, worker func() func(from, to int)) {
+	const block = 128
 	workers := min(runtime.GOMAXPROCS(0), (n+block-1)/block)
 	var next atomic.Int64
 	var group sync.WaitGroup
 	run := func() {
+		work := worker()
 		for {
 			from := int(next.Add(block)) - block
 			if from >= n {

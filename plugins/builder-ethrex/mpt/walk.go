@@ -27,12 +27,11 @@ func (t *Table) Account(root ID, address []byte) ([]byte, error) {
 
 // get follows a path that ends with the terminator.
 func (t *Table) get(id ID, path []byte) ([]byte, error) {
-	var node Node
 	var nibbles [130]byte
 	if err := t.Usable(id); err != nil {
 		return nil, err
 	}
-	t.Node(id, &node)
+	node := t.Node(id)
 	links := t.Links(id)
 	for depth := 0; ; {
 		var child Child
@@ -48,7 +47,7 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 			if n > len(path) || !bytes.Equal(node.Path.Nibbles(nibbles[:n]), path[:n]) {
 				return nil, nil
 			}
-			path, child = path[n:], node.Children[0]
+			path, child = path[n:], node.Child(0)
 			if links != nil {
 				link = links[0]
 			}
@@ -62,7 +61,7 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 				}
 				return node.Value, nil
 			}
-			child = node.Children[path[0]]
+			child = node.Child(int(path[0]))
 			if child.Empty() {
 				return nil, nil
 			}
@@ -76,16 +75,14 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 			if err := t.Usable(link); err != nil {
 				return nil, err
 			}
-			t.Node(link, &node)
-			links = t.Links(link)
+			node, links = t.Node(link), t.Links(link)
 		case child.Inline:
 			// Its own children are not looked up in the table: they are shorter
 			// still, and a node that short holds no hash.
-			var err error
-			if node, err = Decode(child.Raw); err != nil {
+			node, links = new(Node), nil
+			if err := node.Decode(child.Raw); err != nil {
 				return nil, fmt.Errorf("inline node: %w", err)
 			}
-			links = nil
 		default:
 			return nil, fmt.Errorf("%w: %x", ErrMissing, child.Raw)
 		}
@@ -106,8 +103,7 @@ func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) e
 	if err := t.Usable(id); err != nil {
 		return err
 	}
-	var node Node
-	t.Node(id, &node)
+	node := t.Node(id)
 	if len(path)+node.Path.Len() > 65 {
 		return nil
 	}
@@ -128,7 +124,7 @@ func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) e
 		return visit(key, node.Value)
 	case Extension:
 		link := t.Links(id)[0]
-		if link == None || node.Children[0].Empty() {
+		if link == None || node.Child(0).Empty() {
 			return nil
 		}
 		n := node.Path.Len()

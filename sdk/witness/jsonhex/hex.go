@@ -8,7 +8,9 @@ import (
 // pairs maps two hexadecimal characters, the first one in the low byte, to
 // 0x100 plus their value; everything else maps to 0. Only a few KiB of it are
 // ever touched by valid input.
-var pairs = func() (table [1 << 16]uint16) {
+var pairs [1 << 16]uint16
+
+func init() {
 	const digits = "0123456789abcdefABCDEF"
 	value := func(c byte) uint16 {
 		switch {
@@ -22,11 +24,10 @@ var pairs = func() (table [1 << 16]uint16) {
 	for i := range len(digits) {
 		for j := range len(digits) {
 			hi, lo := digits[i], digits[j]
-			table[uint16(hi)|uint16(lo)<<8] = 0x100 | value(hi)<<4 | value(lo)
+			pairs[uint16(hi)|uint16(lo)<<8] = 0x100 | value(hi)<<4 | value(lo)
 		}
 	}
-	return table
-}()
+}
 
 // decode writes the bytes of src, an even number of hexadecimal characters of
 // either case, to dst, which holds len(src)/2 bytes. dst may start where src
@@ -57,16 +58,46 @@ func decode(dst, src []byte) bool {
 // DecodeInPlace returns the bytes of a text of 0x and an even number of
 // hexadecimal digits. The result is a part of text, which it overwrites.
 func DecodeInPlace(text []byte) ([]byte, error) {
+	return decodeText(text, func(n int) []byte { return text[2 : 2+n : 2+n] })
+}
+
+// decodeText decodes into what take returns for the number of bytes.
+func decodeText(text []byte, take func(n int) []byte) ([]byte, error) {
 	if len(text) < 2 || text[0] != '0' || text[1]|0x20 != 'x' {
 		return nil, fmt.Errorf("want a string that begins with 0x, have %s", Excerpt(text))
 	}
 	digits := text[2:]
-	n := len(digits) / 2
 	if len(digits)%2 != 0 {
 		return nil, fmt.Errorf("odd number of hexadecimal digits (%d)", len(digits))
 	}
-	if !decode(digits[:n:n], digits) {
+	out := take(len(digits) / 2)
+	if !decode(out, digits) {
 		return nil, errors.New("a character that is no hexadecimal digit in the string")
 	}
-	return digits[:n:n], nil
+	return out, nil
+}
+
+// arena hands out memory from blocks, so that a document of many strings costs
+// few allocations. Blocks grow with the document.
+type arena struct {
+	block []byte
+	size  int // of the last block
+}
+
+const (
+	firstBlock = 8 << 10
+	lastBlock  = 256 << 10
+)
+
+func (a *arena) take(n int) []byte {
+	if n > len(a.block) {
+		if n > lastBlock/4 {
+			return make([]byte, n)
+		}
+		a.size = min(max(firstBlock, 2*a.size), lastBlock)
+		a.block = make([]byte, max(a.size, n))
+	}
+	out := a.block[:n:n]
+	a.block = a.block[n:]
+	return out
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 )
 
@@ -54,35 +56,87 @@ func (e *Error) Error() string { return fmt.Sprintf("%s at byte %d", e.Reason, e
 // Reader walks one JSON document. It is not safe for concurrent use. After an
 // error its position is undefined and it must not be used further.
 type Reader struct {
-	data    []byte
-	pos     int
-	depth   int
-	inPlace bool
-	arena   []byte
+	data  []byte    // the document, or the window of it that was read last
+	pos   int       // in data
+	base  int       // offset of data in the document
+	mark  int       // what lies at and behind it stays in the window; -1 for none
+	src   io.Reader // nil where data is the whole document
+	err   error     // of src, other than io.EOF
+	depth int
+	names []byte // the keys of the objects around the current value
+	arena arena
 }
 
-// NewReader returns a reader of data that leaves data untouched: Hex decodes
-// into one buffer of at most half its size.
-func NewReader(data []byte) *Reader { return &Reader{data: data} }
+// window is how much of a document NewStreamReader holds at first, in bytes. It
+// grows where a single string is longer.
+const window = 128 << 10
 
-// NewInPlaceReader returns a reader that owns data: Hex decodes over the
-// characters it has read, and its results are parts of data.
-func NewInPlaceReader(data []byte) *Reader { return &Reader{data: data, inPlace: true} }
+// NewReader returns a reader of data, which it leaves untouched.
+func NewReader(data []byte) *Reader { return &Reader{data: data, mark: -1} }
 
+// NewStreamReader returns a reader of what src delivers, of which it holds only
+// the part that it is at.
+func NewStreamReader(src io.Reader) *Reader {
+	return &Reader{src: src, mark: -1, data: make([]byte, 0, window)}
+}
+
+// fail makes an error at the current position; a fault of the source wins.
 func (r *Reader) fail(format string, args ...any) error {
-	return &Error{Offset: r.pos, Reason: fmt.Sprintf(format, args...)}
+	if r.err != nil {
+		return r.err
+	}
+	return &Error{Offset: r.base + r.pos, Reason: fmt.Sprintf(format, args...)}
 }
+
+// more reads on and reports whether there is more. It moves what is needed, from
+// pos or mark on, to the front of the window.
+func (r *Reader) more() bool {
+	if r.src == nil {
+		return false
+	}
+	keep := r.pos
+	if r.mark >= 0 {
+		keep = min(keep, r.mark)
+		r.mark -= keep
+	}
+	n := copy(r.data, r.data[keep:])
+	r.data, r.pos, r.base = r.data[:n], r.pos-keep, r.base+keep
+	if n == cap(r.data) {
+		r.data = slices.Grow(r.data, n)
+	}
+	for range maxEmptyReads {
+		m, err := r.src.Read(r.data[n:cap(r.data)])
+		r.data = r.data[:n+m]
+		if err != nil {
+			r.src = nil
+			if err != io.EOF {
+				r.err = err
+			}
+		}
+		if m > 0 || err != nil {
+			return m > 0
+		}
+	}
+	r.src, r.err = nil, io.ErrNoProgress
+	return false
+}
+
+const maxEmptyReads = 100
 
 // space skips white space and returns the next byte, 0 at the end.
 func (r *Reader) space() byte {
-	for ; r.pos < len(r.data); r.pos++ {
-		switch c := r.data[r.pos]; c {
-		case ' ', '\t', '\n', '\r':
-		default:
-			return c
+	for {
+		for ; r.pos < len(r.data); r.pos++ {
+			switch c := r.data[r.pos]; c {
+			case ' ', '\t', '\n', '\r':
+			default:
+				return c
+			}
+		}
+		if !r.more() {
+			return 0
 		}
 	}
-	return 0
 }
 
 // Peek returns the kind of the next value without consuming it, and an error
@@ -123,6 +177,8 @@ func (r *Reader) Null() (bool, error) {
 }
 
 func (r *Reader) literal(word string) error {
+	for len(r.data)-r.pos < len(word) && r.more() {
+	}
 	if !bytes.HasPrefix(r.data[r.pos:], []byte(word)) {
 		return r.fail("unknown literal")
 	}
@@ -131,13 +187,17 @@ func (r *Reader) literal(word string) error {
 }
 
 // Object walks an object and calls member for each of its keys, in order. The
-// key is valid during the call only, which must consume the member's value.
+// key is valid during the call, which must consume the member's value.
 func (r *Reader) Object(member func(key []byte) error) error {
 	return r.container(Object, '}', "member of an object", func(int) error {
-		key, err := r.Text()
+		text, err := r.Text()
 		if err != nil {
 			return err
 		}
+		outer := len(r.names)
+		r.names = append(r.names, text...)
+		key := r.names[outer:]
+		defer func() { r.names = r.names[:outer] }()
 		if r.space() != ':' {
 			return r.fail("want a colon after the key %q", key)
 		}
@@ -189,13 +249,16 @@ func (r *Reader) quoted() (content []byte, escaped bool, err error) {
 	if err := r.expect(String); err != nil {
 		return nil, false, err
 	}
-	start := r.pos + 1
-	for from := start; ; {
-		i := bytes.IndexByte(r.data[from:], '"')
+	for from := 1; ; { // in the string, its first quote included
+		i := bytes.IndexByte(r.data[r.pos+from:], '"')
 		if i < 0 {
-			return nil, false, r.fail("the string has no end")
+			from = len(r.data) - r.pos
+			if !r.more() {
+				return nil, false, r.fail("the string has no end")
+			}
+			continue
 		}
-		end := from + i
+		start, end := r.pos+1, r.pos+from+i
 		backslashes := 0
 		for r.data[end-1-backslashes] == '\\' {
 			backslashes++
@@ -205,80 +268,51 @@ func (r *Reader) quoted() (content []byte, escaped bool, err error) {
 			content = r.data[start:end]
 			return content, bytes.IndexByte(content, '\\') >= 0, nil
 		}
-		from = end + 1
+		from += i + 1
 	}
 }
 
-// Text consumes a string and returns its characters. The result is a part of
-// the document unless the string has escapes.
+// Text consumes a string and returns its characters. The result is valid until
+// the next call; where the whole document is in memory it is a part of it, unless
+// it has escapes, and stays valid.
 func (r *Reader) Text() ([]byte, error) {
-	start := r.pos
 	content, escaped, err := r.quoted()
 	if err != nil || !escaped {
 		return content, err
 	}
 	var text string
 	if err := json.Unmarshal(r.data[r.pos-len(content)-2:r.pos], &text); err != nil {
-		r.pos = start
+		r.pos -= len(content) + 2
 		return nil, r.fail("bad escape in a string")
 	}
 	return []byte(text), nil
 }
 
 // Hex consumes a string of 0x and an even number of hexadecimal digits and
-// returns the bytes. The result stays valid and does not overlap with any
-// other; it has no spare capacity.
+// returns the bytes. The result stays valid; it has no spare capacity.
 func (r *Reader) Hex() ([]byte, error) {
-	return r.hex(true)
-}
-
-// HexLenient is Hex that also takes a string without 0x.
-func (r *Reader) HexLenient() ([]byte, error) {
-	return r.hex(false)
-}
-
-func (r *Reader) hex(prefix bool) ([]byte, error) {
 	r.space()
-	start := r.pos
+	start := r.base + r.pos
 	text, err := r.Text()
 	if err != nil {
 		return nil, err
 	}
-	digits := text
-	if len(text) >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X') {
-		digits = text[2:]
-	} else if prefix {
-		r.pos = start
-		return nil, r.fail("want a string that begins with 0x, have %s", Excerpt(text))
-	}
-	if len(digits)%2 != 0 {
-		r.pos = start
-		return nil, r.fail("odd number of hexadecimal digits (%d)", len(digits))
-	}
-	n := len(digits) / 2
-	out := digits[:n:n]
-	if !r.inPlace {
-		if r.arena == nil {
-			r.arena = make([]byte, (len(r.data)-start)/2)
-		}
-		if n > len(r.arena) { // only where escapes made the text longer
-			r.arena = make([]byte, n)
-		}
-		out = r.arena[:n:n]
-		r.arena = r.arena[n:]
-	}
-	if !decode(out, digits) {
-		r.pos = start
-		return nil, r.fail("a character that is no hexadecimal digit in the string")
+	out, err := decodeText(text, r.arena.take)
+	if err != nil {
+		return nil, &Error{Offset: start, Reason: err.Error()}
 	}
 	return out, nil
 }
 
-// Raw consumes any value and returns its text, which is a part of the document.
+// Raw consumes any value and returns its text. The result is valid as that of
+// Text is.
 func (r *Reader) Raw() ([]byte, error) {
 	r.space()
-	start := r.pos
-	if err := r.Skip(); err != nil {
+	r.mark = r.pos
+	err := r.Skip()
+	start := r.mark
+	r.mark = -1
+	if err != nil {
 		return nil, err
 	}
 	return r.data[start:r.pos:r.pos], nil
@@ -305,7 +339,10 @@ func (r *Reader) Skip() error {
 	case False:
 		return r.literal("false")
 	}
-	for r.pos < len(r.data) && strings.IndexByte("+-.eE0123456789", r.data[r.pos]) >= 0 {
+	for r.pos < len(r.data) || r.more() {
+		if strings.IndexByte("+-.eE0123456789", r.data[r.pos]) < 0 {
+			break
+		}
 		r.pos++
 	}
 	return nil
@@ -316,7 +353,7 @@ func (r *Reader) End() error {
 	if r.space(); r.pos < len(r.data) {
 		return r.fail("unexpected character %q after the document", r.data[r.pos])
 	}
-	return nil
+	return r.err
 }
 
 // Excerpt quotes a text for an error message, shortened to 40 characters.

@@ -1,0 +1,90 @@
+package mpt
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/cloudflare/circl/simd/keccakf1600"
+	"github.com/ethereum/go-ethereum/crypto"
+)
+
+// Keccak-256 takes its input in blocks of rate bytes.
+const (
+	rate  = 136
+	lanes = 4
+)
+
+// hasher computes Keccak-256 hashes, four at a time where the processor can
+// (AVX2). It is not safe for concurrent use.
+type hasher struct {
+	wide  *keccakf1600.StateX4
+	words []uint64 // of wide: word i of lane j is words[4*i+j]
+	order []int
+}
+
+func newHasher() *hasher {
+	h := new(hasher)
+	if keccakf1600.IsEnabledX4() {
+		h.wide = new(keccakf1600.StateX4)
+		h.words = h.wide.Initialize(false)
+	}
+	return h
+}
+
+// hash writes the hash of each input to the output with the same index.
+func (h *hasher) hash(inputs [][]byte, outputs [][32]byte) {
+	if h.wide == nil {
+		state := crypto.NewKeccakState()
+		for i, input := range inputs {
+			state.Reset()
+			state.Write(input)
+			state.Read(outputs[i][:])
+		}
+		return
+	}
+	// Inputs of the same number of blocks share the lanes best.
+	h.order = h.order[:0]
+	for i := range inputs {
+		h.order = append(h.order, i)
+	}
+	slices.SortFunc(h.order, func(a, b int) int { return cmp.Compare(len(inputs[b]), len(inputs[a])) })
+	for group := range slices.Chunk(h.order, lanes) {
+		h.four(group, inputs, outputs)
+	}
+}
+
+// four hashes up to four inputs, the longest first.
+func (h *hasher) four(group []int, inputs [][]byte, outputs [][32]byte) {
+	clear(h.words)
+	for block := range len(inputs[group[0]])/rate + 1 {
+		for lane, i := range group {
+			if block <= len(inputs[i])/rate {
+				h.absorb(lane, inputs[i][block*rate:])
+			}
+		}
+		h.wide.Permute()
+		for lane, i := range group {
+			if block == len(inputs[i])/rate {
+				for word := range 4 {
+					binary.LittleEndian.PutUint64(outputs[i][8*word:], h.words[lanes*word+lane])
+				}
+			}
+		}
+	}
+}
+
+// absorb adds the first block of rest to a lane, padded where it is the last.
+func (h *hasher) absorb(lane int, rest []byte) {
+	if len(rest) < rate {
+		var last [rate]byte
+		copy(last[:], rest)
+		last[len(rest)] = 0x01
+		last[rate-1] |= 0x80
+		rest = last[:]
+	}
+	words := h.words[lane : lane+lanes*(rate/8-1)+1]
+	for word := range rate / 8 {
+		words[lanes*word] ^= binary.LittleEndian.Uint64(rest[8*word:])
+	}
+}
