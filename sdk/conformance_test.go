@@ -19,7 +19,7 @@ func TestExampleConforms(t *testing.T) {
 
 func TestBinaryConforms(t *testing.T) {
 	sdktest.Test(t, sdktest.Suite{
-		Target: sdktest.Binary(os.Args[0], asTool+"=1"),
+		Target: sdktest.Binary(os.Args[0], asTool+"=1", "GORACE=atexit_sleep_ms=0"),
 		Config: json.RawMessage(`{"key":"k"}`),
 		Slow:   json.RawMessage(`{"key":"k","behaviour":"wait"}`),
 		Inputs: []sdktest.Input{{Name: sdk.ArtifactInput, Data: []byte("guest input")}},

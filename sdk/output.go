@@ -1,11 +1,13 @@
 package sdk
 
 import (
+	"bufio"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -21,10 +23,14 @@ type Output struct {
 	space *workspace
 	name  string
 	temp  string
-	file  *os.File // nil after Commit or Discard
+	file  *os.File      // nil after Commit or Discard
+	buf   *bufio.Writer // to file and hash
 	hash  hash.Hash
 	size  int64
 }
+
+// outputBuffer makes small writes cheap, in bytes.
+const outputBuffer = 64 << 10
 
 func (w *workspace) create(name string) (*Output, error) {
 	if err := wire.CheckName(name); err != nil {
@@ -35,16 +41,18 @@ func (w *workspace) create(name string) (*Output, error) {
 	if err != nil {
 		return nil, classify(fmt.Errorf("create output %q: %w", name, err), w.dir)
 	}
-	return &Output{space: w, name: name, temp: temp, file: f, hash: sha256.New()}, nil
+	h := sha256.New()
+	return &Output{space: w, name: name, temp: temp, file: f, hash: h,
+		buf: bufio.NewWriterSize(io.MultiWriter(f, h), outputBuffer)}, nil
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. It is buffered, so that an error may come with a
+// later call.
 func (o *Output) Write(p []byte) (int, error) {
 	if o.file == nil {
 		return 0, fmt.Errorf("output %q: write after the end", o.name)
 	}
-	n, err := o.file.Write(p)
-	o.hash.Write(p[:n])
+	n, err := o.buf.Write(p)
 	o.size += int64(n)
 	if err != nil {
 		err = classify(fmt.Errorf("write output %q: %w", o.name, err), o.space.dir)
@@ -60,7 +68,11 @@ func (o *Output) Commit() (Artifact, error) {
 	}
 	file := o.file
 	o.file = nil
-	err := errors.Join(file.Sync(), file.Close())
+	err := o.buf.Flush()
+	if err == nil {
+		err = file.Sync()
+	}
+	err = errors.Join(err, file.Close())
 	if err == nil {
 		err = o.space.publish(o.temp, o.name)
 	}

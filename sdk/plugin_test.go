@@ -20,13 +20,19 @@ import (
 const (
 	cookie = "PROOFLINE_PLUGIN"
 	asTool = "PROOFLINE_SDK_TEST_TOOL"
+	// This one is a host that starts a plugin, says its pid, and waits.
+	asParent = "PROOFLINE_SDK_TEST_PARENT"
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asParent) != "" {
+		parent()
+	}
 	if os.Getenv(cookie) == wire.Handshake.MagicCookieValue || os.Getenv(asTool) != "" {
 		sdk.Serve(testPlugin())
 		return
 	}
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // the plugins that are started end at once
 	goleak.VerifyTestMain(m)
 }
 
@@ -102,7 +108,7 @@ func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 	case "fail":
 		return nil, sdk.Environment(fmt.Errorf("no gpu for %s", p.config.Token.Reveal()), "plug one in")
 	case "print":
-		fmt.Println("text on stdout")
+		fmt.Println("text on stdout, cookie", os.Getenv(cookie) == "")
 		fmt.Fprintln(os.Stderr, "text on stderr")
 		t.Log.Info("a line", "secret", p.config.Token.Reveal())
 		return nil, nil

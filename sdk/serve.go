@@ -58,7 +58,7 @@ func Serve(p Plugin) {
 		VersionedPlugins: wire.PluginSets(&registration{register: s.register}),
 		Logger:           hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Warn}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(append(options, wire.ServerOptions()...), stdioOptions(stderr)...)...)
+			return grpc.NewServer(append(append(options, wire.ServerOptions()...), settle(stderr)...)...)
 		},
 	})
 	// The host has said Shutdown: running calls are cancelled already.
@@ -96,19 +96,32 @@ func watchEnd(s *server) {
 	}()
 }
 
-// stdioOptions point os.Stdout and os.Stderr at the original standard error
-// before the first handler runs. Until then they are go-plugin's pipes, which
-// lose text and block when nobody reads them. Nothing but the handshake ever
-// goes to the original standard output.
-func stdioOptions(stderr *os.File) []grpc.ServerOption {
-	redirect := sync.OnceFunc(func() { os.Stdout, os.Stderr = stderr, stderr })
+// handshakeVariables are what a host sets for go-plugin. They are no business of
+// the tools that the plugin runs.
+var handshakeVariables = []string{
+	wire.Handshake.MagicCookieKey, "PLUGIN_CLIENT_CERT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
+	"PLUGIN_UNIX_SOCKET_DIR", "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC",
+}
+
+// settle does, before the first handler runs, what cannot be done before
+// plugin.Serve, which does not return: it points os.Stdout and os.Stderr at the
+// original standard error, since go-plugin's pipes lose text and block when
+// nobody reads them, and removes go-plugin's variables from the environment.
+// Nothing but the handshake ever goes to the original standard output.
+func settle(stderr *os.File) []grpc.ServerOption {
+	once := sync.OnceFunc(func() {
+		os.Stdout, os.Stderr = stderr, stderr
+		for _, name := range handshakeVariables {
+			_ = os.Unsetenv(name)
+		}
+	})
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			redirect()
+			once()
 			return next(ctx, r)
 		}),
 		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-			redirect()
+			once()
 			return next(server, stream)
 		}),
 	}

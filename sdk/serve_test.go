@@ -1,11 +1,13 @@
 package sdk_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -298,12 +300,56 @@ func TestServeErrorsAndOutput(t *testing.T) {
 			if strings.Contains(log, "hunter2") || !strings.Contains(log, `"@message":"opened"`) {
 				t.Errorf("log:\n%s", log)
 			}
-			if test.name == "print" && (!strings.Contains(log, "text on stdout") || !strings.Contains(log, "text on stderr")) {
+			if test.name == "print" && (!strings.Contains(log, "text on stdout, cookie true") || !strings.Contains(log, "text on stderr")) {
 				t.Errorf("printed text is not in the log:\n%s", log)
 			}
 			if h.stdout.String() != "" {
 				t.Errorf("text on go-plugin's stdio stream: %q", h.stdout.String())
 			}
 		})
+	}
+}
+
+// parent is a host without a keeper, for TestServeEndsWithItsParent.
+func parent() {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = []string{cookie + "=" + wire.Handshake.MagicCookieValue, "PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR=" + os.Getenv(asParent)}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		_, err = bufio.NewReader(out).ReadString('\n')
+	}
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(cmd.Process.Pid)
+	_ = cmd.Wait()
+}
+
+func TestServeEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	host := exec.Command(os.Args[0])
+	host.Env = []string{asParent + "=" + t.TempDir()}
+	out, err := host.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscanln(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	_ = host.Process.Kill()
+	_ = host.Wait()
+	for { // ends with the test's time limit
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if _, rest, _ := strings.Cut(string(stat), ") "); err != nil || strings.HasPrefix(rest, "Z") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -18,7 +18,7 @@ func tool(t *testing.T, dir string, args ...string) (stdout, stderr string, code
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
-	cmd.Env = []string{asTool + "=1", "TMPDIR=" + dir}
+	cmd.Env = []string{asTool + "=1", "TMPDIR=" + dir, "GORACE=atexit_sleep_ms=0"}
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
 	}

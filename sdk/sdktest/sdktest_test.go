@@ -15,7 +15,7 @@ import (
 
 func suite(mode string) sdktest.Suite {
 	return sdktest.Suite{
-		Target: sdktest.Binary(os.Args[0], pluginName+"="+mode),
+		Target: sdktest.Binary(os.Args[0], pluginName+"="+mode, "GORACE=atexit_sleep_ms=0"),
 		Config: json.RawMessage(`{"key":"k"}`),
 		Slow:   json.RawMessage(`{"key":"k","slow":true}`),
 		Inputs: []sdktest.Input{
