@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -77,14 +78,32 @@ func playPlugin(start string) {
 	}
 	signal.Ignore(syscall.SIGINT)
 	stdout, stderr := os.Stdout, os.Stderr
+	server := chaosServer{manifest: manifest, stdout: stdout, stderr: stderr}
+	if start == "bare" {
+		serveBare(server)
+	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake,
-		VersionedPlugins: wire.PluginSets(chaosServer{manifest: manifest, stdout: stdout, stderr: stderr}),
+		VersionedPlugins: wire.PluginSets(server),
 		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(options, wire.ServerOptions()...)...)
 		},
 	})
+}
+
+// serveBare does the least that the protocol asks for, without go-plugin: what a
+// plugin in another language would.
+func serveBare(server chaosServer) {
+	path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "plugin")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		panic(err)
+	}
+	s := grpc.NewServer(wire.ServerOptions()...)
+	_ = server.GRPCServer(nil, s)
+	fmt.Printf("1|%d|unix|%s|grpc\n", wire.ProtocolVersion, path)
+	panic(s.Serve(listener))
 }
 
 type chaosServer struct {

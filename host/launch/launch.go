@@ -80,7 +80,7 @@ func vacate(ctx context.Context, run *Run, stage string, patience time.Duration)
 func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	lines := newLineLog(spec.Log, slog.LevelError)
 	proc := newProcess(spec, lines)
-	client := plugin.NewClient(&plugin.ClientConfig{
+	config := &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: wire.PluginSets(connection{}),
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
@@ -97,7 +97,8 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),
 		}),
 		GRPCDialOptions: wire.DialOptions(),
-	})
+	}
+	client := plugin.NewClient(config)
 	type connected struct {
 		protocol plugin.ClientProtocol
 		err      error
@@ -105,6 +106,15 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	result := make(chan connected, 1)
 	began := time.Now()
 	go func() { // ends when the process does, at the latest
+		if _, err := client.Start(); err != nil {
+			result <- connected{nil, err}
+			return
+		}
+		if !proc.native() {
+			// No TLS then. The socket lies in a directory that no other user can
+			// enter.
+			config.TLSConfig = nil
+		}
 		protocol, err := client.Client()
 		result <- connected{protocol, err}
 	}()
@@ -144,6 +154,9 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	go func() {
 		defer close(p.gone)
 		<-proc.ended
+		if stack := lines.panic(); stack != "" {
+			spec.Log.Error("the plugin panicked", "plugin", spec.Binary.Name, "pid", p.pid, "stack", stack)
+		}
 		p.cut(p.death())
 		p.release()
 	}()

@@ -186,6 +186,17 @@ func TestLifeOfAPlugin(t *testing.T) {
 	}
 }
 
+// A plugin without go-plugin: no TLS, no call to shut down.
+func TestPluginInAnotherLanguage(t *testing.T) {
+	p := launch(t, chaosSpec(t, "bare"))
+	if _, err := p.Do(t.Context(), task(t, "count"), ignore); err != nil {
+		t.Error(err)
+	}
+	began := time.Now()
+	stop(t, p)
+	t.Logf("down after %v", time.Since(began).Round(time.Millisecond))
+}
+
 func TestDeathDuringWork(t *testing.T) {
 	for job, want := range map[string]string{
 		"exit": "exit status 7; it wrote: fatal error: out of memory",

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	maxLine   = 64 << 10 // bytes of a line that are read; the rest is dropped
-	maxPlain  = 4 << 10  // bytes of a plain line that are logged
-	tailLines = 60       // last lines that are kept for the report of a death
-	tailShown = 6
+	maxLine    = 64 << 10 // bytes of a line that are read; the rest is dropped
+	maxPlain   = 4 << 10  // bytes of a plain line that are logged
+	tailLines  = 6        // last lines that are kept for the report of a death
+	panicLines = 60       // first lines of a panic that are kept
 )
 
 // eachLine calls fn with every line of r, without its end and cut at maxLine
@@ -48,8 +48,9 @@ type lineLog struct {
 	log *slog.Logger
 	max slog.Level // higher levels are lowered to this one
 
-	mu   sync.Mutex
-	tail []string
+	mu    sync.Mutex
+	tail  []string
+	stack []string // of a panic: from its first line; empty while the plugin logs as usual
 }
 
 func newLineLog(log *slog.Logger, max slog.Level) *lineLog { return &lineLog{log: log, max: max} }
@@ -66,6 +67,7 @@ func (l *lineLog) line(line []byte) {
 		l.log.Debug(text)
 		return
 	}
+	l.survived()
 	if e.level >= slog.LevelWarn {
 		l.remember(strings.ToLower(e.level.String()) + ": " + e.text())
 	}
@@ -83,24 +85,39 @@ func (l *lineLog) Write(text []byte) (int, error) {
 func (l *lineLog) remember(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if (len(l.stack) > 0 || isPanic(text)) && len(l.stack) < panicLines {
+		l.stack = append(l.stack, text)
+	}
 	if len(l.tail) == tailLines {
 		l.tail = slices.Delete(l.tail, 0, 1)
 	}
 	l.tail = append(l.tail, text)
 }
 
-// last returns the last lines that tell why the plugin ended: the head of a
-// panic if there was one, else the end.
+// survived notes that what looked like a panic was none: the plugin goes on.
+func (l *lineLog) survived() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stack = nil
+}
+
+// last returns the lines that tell why the plugin ended: a panic's first, or
+// the last ones.
 func (l *lineLog) last() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines := l.tail
-	if at := slices.IndexFunc(lines, isPanic); at >= 0 {
-		lines = lines[at:min(at+tailShown, len(lines))]
-	} else if len(lines) > tailShown {
-		lines = lines[len(lines)-tailShown:]
+	if len(l.stack) > 0 {
+		return l.stack[0]
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(l.tail, "\n")
+}
+
+// panic returns the beginning of the stack trace that the plugin ended with, or
+// nothing.
+func (l *lineLog) panic() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.stack, "\n")
 }
 
 func isPanic(line string) bool {

@@ -41,11 +41,19 @@ func TestLastWords(t *testing.T) {
 	if got := l.last(); got != "one\nerror: bad code=3" {
 		t.Errorf("%q", got)
 	}
+	if got := l.panic(); got != "" {
+		t.Errorf("%q", got)
+	}
+	l.line([]byte("panic: only quoted"))
+	l.line([]byte(`{"@level":"info","@message":"alive"}`))
 	l.line([]byte("panic: boom"))
-	for range 40 {
+	for range 2 * panicLines {
 		l.line([]byte("goroutine 1"))
 	}
-	if got := l.last(); !strings.HasPrefix(got, "panic: boom\ngoroutine 1") || strings.Count(got, "\n") != tailShown-1 {
+	if got := l.last(); got != "panic: boom" {
+		t.Errorf("%q", got)
+	}
+	if got := l.panic(); !strings.HasPrefix(got, "panic: boom\ngoroutine 1") || strings.Count(got, "\n") != panicLines-1 {
 		t.Errorf("%q", got)
 	}
 }

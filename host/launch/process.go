@@ -191,6 +191,14 @@ func isHandshake(line string) bool {
 	return err == nil && strings.Count(rest, "|") >= 2
 }
 
+// native reports whether the plugin is built with go-plugin's library, rather
+// than in another language: the handshake's sixth part is a certificate for
+// mutual TLS then, and go-plugin's own call ends the process.
+func (p *process) native() bool {
+	parts := strings.Split(p.greeting(), "|")
+	return len(parts) >= 6 && parts[5] != ""
+}
+
 // Stdout implements runner.Runner.
 func (p *process) Stdout() io.ReadCloser { return p.handshake }
 

@@ -59,8 +59,8 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	sweep, cancel := context.WithTimeout(ctx, sweepLimit)
 	defer cancel()
 	killed, err := keeper.Sweep(sweep, keeper.Mark{Instance: r.Instance, Spare: r.ID}, terminateGrace+time.Second)
-	if errors.Is(err, context.Canceled) {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	if err != nil { // their stages find the instance lock busy; the others can work
 		log.Warn("clean up after an earlier run", "error", err)

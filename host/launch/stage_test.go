@@ -236,8 +236,7 @@ func TestStageSettles(t *testing.T) {
 func TestStageWorkEndsTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		starts := 0
-		var s *supervised
-		s = supervise(t, func(context.Context) (instance, error) {
+		s := supervise(t, func(context.Context) (instance, error) {
 			starts++
 			f := newFake()
 			f.crashAfter(time.Second)

@@ -63,8 +63,7 @@ func (p *Plugin) condemn(why error) {
 }
 
 func (p *Plugin) ladder() error {
-	if p.verdict.Load() == nil {
-		p.drain()
+	if p.verdict.Load() == nil && p.drain() && p.proc.native() {
 		go p.release() // ends when the process does
 		p.awaitGone(p.stop.hurry, closeTime)
 	}
@@ -85,14 +84,19 @@ func (p *Plugin) ladder() error {
 	return vacate(context.Background(), p.spec.Run, p.spec.Stage, 100*time.Millisecond)
 }
 
-// drain gives the handlers of cancelled calls the grace period.
-func (p *Plugin) drain() {
+// drain gives the handlers of cancelled calls the grace period. It reports
+// whether the plugin is idle, so that an orderly end can be asked for.
+func (p *Plugin) drain() bool {
 	ctx, cancel := context.WithTimeout(p.stop.hurry, p.spec.Grace)
 	defer cancel()
 	answer, err := p.base.Drain(ctx, &pluginv1.DrainRequest{})
-	if err == nil && answer.GetRunning() > 0 || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		p.spec.Log.Warn("handlers ignore their cancellation", "plugin", p.spec.Binary.Name, "grace", p.spec.Grace)
+	if ctx.Err() == nil && answer.GetRunning() == 0 {
+		return true // or it has ended, or knows no Drain
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
+		p.spec.Log.Warn("the plugin does not become idle", "plugin", p.spec.Binary.Name, "grace", p.spec.Grace)
+	}
+	return false
 }
 
 // awaitGone waits for the end of the process, within the limit and until ctx
