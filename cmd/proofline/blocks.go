@@ -138,7 +138,7 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 		return fmt.Errorf("block %d is not known to this pipeline; proofline blocks add %[1]d queues it", number)
 	}
 	for _, j := range jobs {
-		if err := writeJob(c.Stdout, j, time.Now(), c.paint()); err != nil {
+		if err := writeJob(c.Stdout, j, time.Now(), c.paint(c.Stdout)); err != nil {
 			return err
 		}
 	}

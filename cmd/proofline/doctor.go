@@ -99,7 +99,7 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 }
 
 func (c commands) writeExamination(reports []examination) error {
-	paint := c.paint()
+	paint := c.paint(c.Stdout)
 	t := newTable("STAGE", "PLUGIN", "VERDICT")
 	said := 0
 	for _, r := range reports {

@@ -66,6 +66,9 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "proofline: interrupted")
 		return code
 	}
+	if errors.Is(err, checkpoint.ErrInUse) {
+		err = fmt.Errorf("%w: a proofline is starting or ending there; ask again in a moment", err)
+	}
 	fmt.Fprintf(w, "proofline: %v\n", err)
 	return code
 }

@@ -48,7 +48,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: p.Log.Level}))
+	log := c.newLog(p.Log.Level)
 	soft, hard := ctx, context.Background()
 	if c.Signals {
 		var release func()
@@ -108,6 +108,11 @@ func (c commands) writeOutcome(finished []status.Job, limit int, took time.Durat
 func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Context, release func()) {
 	soft, endSoft := context.WithCancel(ctx)
 	hard, endHard := context.WithCancel(context.WithoutCancel(ctx))
+	// A log that nobody reads any more ("| tee" killed) must not end the proving:
+	// with this, a write to a closed pipe is an error and no signal. Notify, not
+	// Ignore, because plugins would inherit that.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	over, ended := make(chan struct{}), make(chan struct{})
@@ -129,6 +134,7 @@ func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Cont
 		}
 	}()
 	return soft, hard, func() {
+		signal.Stop(pipe)
 		signal.Stop(signals)
 		close(over)
 		<-ended

@@ -63,7 +63,7 @@ func (c commands) showStatus(ctx *cli.Context, file string) error {
 	} else if ctx.Bool("watch") {
 		fmt.Fprintf(&screen, "-- %s\n", snap.Time.Local().Format(time.DateTime))
 	}
-	if err := writeSnapshot(&screen, snap, c.paint()); err != nil {
+	if err := writeSnapshot(&screen, snap, c.paint(c.Stdout)); err != nil {
 		return err
 	}
 	_, err = c.Stdout.Write(screen.Bytes())

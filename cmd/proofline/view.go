@@ -284,9 +284,9 @@ func orDash(text string) string {
 type painter bool
 
 // paint is for a terminal unless NO_COLOR is set (no-color.org).
-func (c commands) paint() painter {
+func (c commands) paint(w io.Writer) painter {
 	unwanted, _ := c.LookupEnv("NO_COLOR")
-	return painter(isTerminal(c.Stdout) && unwanted == "")
+	return painter(isTerminal(w) && unwanted == "")
 }
 
 func (p painter) bold(text string) string { return p.wrap("1", text) }
