@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 )
@@ -51,10 +52,10 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 }
 
 func (c Config) checkTool(ctx context.Context, f *findings) (zisk.Version, bool) {
-	bin, err := locate(c.Bin)
+	bin, err := tool.Locate(c.Bin)
 	if err == nil {
 		var v zisk.Version
-		if v, err = detect(ctx, bin); err == nil {
+		if v, err = tool.Detect(ctx, bin); err == nil {
 			f.add(sdk.SeverityInfo, "/bin", "", "ZisK %v at %s", v, bin)
 			return v, true
 		}

@@ -2,7 +2,6 @@ package prover
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,44 +12,14 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
-)
-
-// Names of facts that this prover adds.
-const (
-	factVersion = "zisk_version"
-	factProgram = "program_key"
-	factCards   = "gpus"
-	factLayout  = "proof_layout"
-	factTest    = "test_proof" // "true" when a test double made the proof
-)
-
-// wordsFile is the artifact that is reported where the tool's own file is not
-// what verifiers take; zstdFile is the same under zstd.
-const (
-	wordsFile = "proof.words.bin"
-	zstdFile  = "proof.words.bin.zst"
 )
 
 // clockSlack is how far the time stamps of a file system may lie behind the
 // clock.
 const clockSlack = 2 * time.Second
-
-// report is result.json as this prover writes it where the tool writes none,
-// and execution.json. The first three fields are those of ZisK 0.14.
-type report struct {
-	Cycles    uint64  `json:"cycles"`
-	ID        string  `json:"id,omitempty"`
-	Time      float64 `json:"time"` // seconds
-	Action    string  `json:"action"`
-	Version   string  `json:"zisk_version"`
-	ELF       string  `json:"elf_sha256"`
-	Program   string  `json:"program_key,omitempty"`
-	Minimal   bool    `json:"minimal,omitempty"`
-	Instances int     `json:"instances,omitempty"`
-	Speed     string  `json:"assembly_speed,omitempty"`
-}
 
 // collect reads back what a run has written and publishes it.
 func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Result, error) {
@@ -58,17 +27,17 @@ func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Re
 	if summary.ProvingTime == 0 {
 		summary.ProvingTime = run.wall
 	}
-	r := report{Cycles: summary.Steps, ID: summary.ProofID, Time: summary.ProvingTime.Seconds(), Action: p.config.Action,
+	r := publish.Report{Cycles: summary.Steps, ID: summary.ProofID, Time: summary.ProvingTime.Seconds(), Action: p.config.Action,
 		Version: p.version.String(), ELF: p.elfSum, Instances: summary.Instances, Speed: summary.Speed}
-	facts := map[string]string{factVersion: p.version.String()}
+	facts := map[string]string{publish.FactVersion: p.version.String()}
 	if p.cards != "" {
-		facts[factCards] = p.cards
+		facts[publish.FactCards] = p.cards
 	}
 	if !p.MakesProof() {
 		if summary.Steps > 0 {
 			facts[contract.FactCycles] = strconv.FormatUint(summary.Steps, 10)
 		}
-		a, err := createJSON(t, sdk.ArtifactExecution, r)
+		a, err := publish.JSON(t, sdk.ArtifactExecution, r)
 		if err != nil {
 			return nil, err
 		}
@@ -100,10 +69,10 @@ func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Re
 	}
 	facts[contract.FactCycles] = strconv.FormatUint(r.Cycles, 10)
 	facts[contract.FactVerifierID] = r.ID
-	facts[factProgram] = r.Program
-	facts[factLayout] = string(decoded.Layout)
+	facts[publish.FactProgram] = r.Program
+	facts[publish.FactLayout] = string(decoded.Layout)
 	if decoded.IsTest() {
-		facts[factTest] = "true"
+		facts[publish.FactTest] = "true"
 	}
 	return &sdk.Result{Outputs: outputs, WorkTime: summary.ProvingTime, Facts: facts}, nil
 }
@@ -194,7 +163,7 @@ func checkProgram(decoded *proof.Proof, program *proof.Key) error {
 
 // publish makes artifacts of the run's files and marks the one that is
 // reported.
-func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r report) ([]sdk.Artifact, error) {
+func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r publish.Report) ([]sdk.Artifact, error) {
 	encoding := p.config.Encoding
 	if encoding == "auto" {
 		encoding = "words"
@@ -217,7 +186,7 @@ func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r report
 		outputs = append(outputs, a)
 	}
 	if !p.version.WritesResult() {
-		a, err := createJSON(t, sdk.ArtifactResult, r)
+		a, err := publish.JSON(t, sdk.ArtifactResult, r)
 		if err != nil {
 			return nil, err
 		}
@@ -228,61 +197,31 @@ func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r report
 			return outputs, nil
 		}
 	}
-	wire, err := p.wire(decoded)
+	setup, err := p.reportedSetup(decoded)
 	if err != nil {
 		return nil, err
 	}
-	name := wordsFile
-	if encoding == "zstd" {
-		name = zstdFile
-		if wire, err = proof.Compress(wire); err != nil {
-			return nil, err
-		}
-	}
-	a, err := create(t, name, wire)
+	a, err := publish.Proof(t, decoded, publish.Encoding(encoding), setup)
 	if err != nil {
 		return nil, err
 	}
-	a.Role = sdk.RoleProof
 	return append(outputs, a), nil
 }
 
-// wire returns the bytes that a verifier takes.
-func (p *Prover) wire(decoded *proof.Proof) ([]byte, error) {
-	var setup *proof.Key
-	if decoded.Layout != proof.Words {
-		key, err := p.config.setupKey(decoded.Minimal)
-		switch {
-		case err == nil:
-			setup = &key
-		case decoded.Setup == nil || p.config.VerifyKey != "":
-			return nil, sdk.Environment(fmt.Errorf("the proof needs the key of the proving setup: %w", err),
-				"set `verify_key` to vadcop_final.verkey.bin of the proving key, or install it: ziskup --verifykey")
-		}
+// reportedSetup returns the key of the proving setup that belongs to the
+// reported bytes: the pinned or installed one, or nil when the proof's own is
+// all there is.
+func (p *Prover) reportedSetup(decoded *proof.Proof) (*proof.Key, error) {
+	if decoded.Layout == proof.Words {
+		return nil, nil
 	}
-	wire, err := decoded.Wire(setup)
-	if err != nil {
-		return nil, sdk.Environment(err, "correct `verify_key` or `proving_key`: they belong to another setup than cargo-zisk uses")
+	key, err := p.config.setupKey(decoded.Minimal)
+	switch {
+	case err == nil:
+		return &key, nil
+	case decoded.Setup == nil || p.config.VerifyKey != "":
+		return nil, sdk.Environment(fmt.Errorf("the proof needs the key of the proving setup: %w", err),
+			"set `verify_key` to vadcop_final.verkey.bin of the proving key, or install it: ziskup --verifykey")
 	}
-	return wire, nil
-}
-
-func create(t *sdk.Task, name string, data []byte) (sdk.Artifact, error) {
-	out, err := t.Create(name)
-	if err != nil {
-		return sdk.Artifact{}, err
-	}
-	defer out.Discard()
-	if _, err := out.Write(data); err != nil {
-		return sdk.Artifact{}, err
-	}
-	return out.Commit()
-}
-
-func createJSON(t *sdk.Task, name string, value any) (sdk.Artifact, error) {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return sdk.Artifact{}, err
-	}
-	return create(t, name, append(data, '\n'))
+	return nil, nil
 }

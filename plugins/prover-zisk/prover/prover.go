@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 )
@@ -44,10 +45,10 @@ type Prover struct {
 func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log, owner: machine.OwnerOf(env.StateDir)}
 	var err error
-	if p.bin, err = locate(config.Bin); err != nil {
+	if p.bin, err = tool.Locate(config.Bin); err != nil {
 		return nil, err
 	}
-	if p.version, err = detect(ctx, p.bin); err != nil {
+	if p.version, err = tool.Detect(ctx, p.bin); err != nil {
 		return nil, err
 	}
 	if !p.version.Tested() {

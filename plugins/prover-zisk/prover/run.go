@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/process"
@@ -92,20 +93,9 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 		return out, sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
 	}
 	if failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
-		return out, classed(failure)
+		return out, tool.Classed(failure)
 	}
 	return out, nil
-}
-
-// classed gives a failure the class by which the host acts.
-func classed(f *zisk.Failure) error {
-	switch f.Kind {
-	case zisk.Usage, zisk.Configuration:
-		return sdk.Environment(f, f.Remedy)
-	case zisk.Guest:
-		return &sdk.Error{Class: sdk.ClassPermanent, Err: f, Remedy: f.Remedy}
-	}
-	return &sdk.Error{Class: sdk.ClassRetryable, Err: f, Remedy: f.Remedy}
 }
 
 // environ is the environment of the tool: this process's, the owner's mark, and

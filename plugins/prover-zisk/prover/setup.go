@@ -14,6 +14,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 )
@@ -45,7 +46,7 @@ type preparation struct {
 
 // wanted describes the set-up that this stage needs.
 func (p *Prover) wanted() setupRecord {
-	home, _ := ziskHome()
+	home, _ := tool.Home()
 	if p.config.Cache != "" {
 		home = p.config.Cache
 	}

@@ -5,18 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
-	"github.com/proofline/proofline/sdk/process"
 )
-
-// verifyTimeout bounds a verification, which takes milliseconds; a malformed
-// proof can make the tool spin.
-const verifyTimeout = 2 * time.Minute
 
 // Verify checks a proof with the tool, in a process of its own because a
 // malformed proof can crash it, and compares the keys in it with the known
@@ -42,43 +36,7 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	if err != nil {
 		return err
 	}
-	args, err := p.version.VerifyCommand(path, key)
-	if err != nil {
-		return sdk.Environment(err, "set `verify: false` for the stage")
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, verifyTimeout, fmt.Errorf("cargo-zisk verify took more than %v", verifyTimeout))
-	defer cancel()
-	var diagnosis zisk.Diagnosis
-	verdict := false
-	cmd := process.Command{Path: p.bin, Args: args, Dir: t.Temp(), Env: append(slices.Clone(os.Environ()), "NO_COLOR=1"), Grace: time.Second,
-		Stdout: func(line string) {
-			t.Log.Debug(line)
-			diagnosis.Line(line)
-			if valid, said := zisk.Verified(line); said && valid {
-				verdict = true
-			}
-		},
-		Stderr: diagnosis.Line,
-	}
-	exit, err := cmd.Run(ctx)
-	switch {
-	case exit == nil:
-		return err
-	case ctx.Err() != nil && err != nil:
-		return fmt.Errorf("verification of the proof: %w", err)
-	}
-	if failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
-		switch failure.Kind {
-		case zisk.Usage, zisk.Configuration:
-			return classed(failure)
-		}
-		// A crash on a proof that decodes is a verdict as well.
-		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", failure))
-	}
-	if !verdict {
-		return sdk.Retryable(errors.New("cargo-zisk verify ended with exit status 0 but without saying that the proof was verified"))
-	}
-	return nil
+	return tool.Verify(ctx, p.bin, p.version, path, key, t.Temp(), t.Log)
 }
 
 // pinnedKey returns what `verify` takes to pin the proving setup, and compares

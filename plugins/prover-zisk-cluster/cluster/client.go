@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
+)
+
+// maxMessage is the coordinator's own limit of a message.
+// Source: 0xPolygonHermez/zisk:distributed/crates/coordinator-server@v0.18.0.
+const maxMessage = 128 << 20
+
+// dial prepares a connection; it is made with the first call and made again
+// when it breaks.
+func dial(address string) (*grpc.ClientConn, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	secure, port := insecure.NewCredentials(), "80"
+	if u.Scheme == "https" {
+		secure, port = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12}), "443"
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host += ":" + port
+	}
+	return grpc.NewClient("dns:///"+host,
+		grpc.WithTransportCredentials(secure),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		// A coordinator that is gone without a word is noticed within a minute.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 45 * time.Second, Timeout: 15 * time.Second}),
+		grpc.WithUserAgent("proofline"),
+	)
+}
+
+// nowhere is a job id that no coordinator has given out.
+const nowhere = "00000000-0000-0000-0000-000000000000"
+
+// probe asks for a job that does not exist: any answer of the service shows
+// that it is there.
+func probe(ctx context.Context, conn *grpc.ClientConn) error {
+	one := uint32(1)
+	_, err := coordinatorv1.NewZiskCoordinatorApiClient(conn).WaitJobResult(ctx,
+		&coordinatorv1.WaitJobResultRequest{JobId: nowhere, TimeoutSeconds: &one})
+	switch status.Code(err) {
+	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.Internal:
+		return nil
+	case codes.Unimplemented:
+		return fmt.Errorf("it is no ZisK coordinator of 0.17 or later (%w)", err)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// refusal is why the coordinator did not take a job.
+type refusal int
+
+const (
+	unreachable    refusal = iota // no answer, or a passing fault
+	noWorkers                     // none connected, or all busy
+	settingUp                     // the workers prepare a program
+	notSetUp                      // the program was not set up, or the coordinator forgot it
+	unknownProgram                // the program is not registered
+	rejected                      // the request itself is wrong
+	serverFault                   // INTERNAL: the cause is in the coordinator's log
+)
+
+// refusalOf tells the refusals apart. UNAVAILABLE is the code both of gRPC for a
+// broken connection and of the coordinator for its reasons, which only the text
+// shows.
+// Source: 0xPolygonHermez/zisk:distributed/crates/coordinator-server/src/errors.rs,
+// backend/coordinator.rs@v0.18.0.
+func refusalOf(err error) refusal {
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.NotFound:
+		if strings.Contains(s.Message(), "setup is not complete") {
+			return notSetUp
+		}
+		return unknownProgram
+	case codes.InvalidArgument, codes.ResourceExhausted, codes.Unimplemented, codes.OutOfRange:
+		return rejected
+	case codes.Internal:
+		return serverFault
+	case codes.Unavailable:
+		switch {
+		case strings.Contains(s.Message(), "setup not done"):
+			return notSetUp
+		case strings.Contains(s.Message(), "workers are setting up"):
+			return settingUp
+		case strings.Contains(s.Message(), "no workers connected"):
+			return noWorkers
+		}
+	}
+	return unreachable
+}
+
+// failureText says why a job failed.
+func failureText(f *coordinatorv1.JobFailure) string {
+	switch kind := f.GetKind().(type) {
+	case *coordinatorv1.JobFailure_Execution:
+		return kind.Execution.GetReason()
+	case *coordinatorv1.JobFailure_Input:
+		return "input: " + kind.Input.GetReason()
+	case *coordinatorv1.JobFailure_Timeout:
+		return fmt.Sprintf("the coordinator's limit of the phase %s is over (%v)", phaseName(kind.Timeout.GetPhase()), kind.Timeout.GetLimit().AsDuration())
+	case *coordinatorv1.JobFailure_Internal:
+		return "internal fault, trace " + kind.Internal.GetTraceId()
+	case *coordinatorv1.JobFailure_Cancelled:
+		return "cancelled"
+	}
+	return "without a reason"
+}
+
+// phaseName is the name of a phase as the tool's own output has them.
+func phaseName(p coordinatorv1.JobPhase) string {
+	switch p {
+	case coordinatorv1.JobPhase_JOB_PHASE_CONTRIBUTIONS:
+		return "CALCULATING_CONTRIBUTIONS"
+	case coordinatorv1.JobPhase_JOB_PHASE_PROVE:
+		return "GENERATING_PROOFS"
+	case coordinatorv1.JobPhase_JOB_PHASE_AGGREGATE:
+		return "AGGREGATING"
+	}
+	return "STARTED"
+}
+
+// phaseFraction is the part of the whole that is done when a phase begins.
+func phaseFraction(p coordinatorv1.JobPhase) float64 {
+	switch p {
+	case coordinatorv1.JobPhase_JOB_PHASE_CONTRIBUTIONS:
+		return 0.05
+	case coordinatorv1.JobPhase_JOB_PHASE_PROVE:
+		return 0.4
+	case coordinatorv1.JobPhase_JOB_PHASE_AGGREGATE:
+		return 0.9
+	}
+	return 0
+}

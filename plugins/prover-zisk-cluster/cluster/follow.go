@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/proofline/proofline/plugins/internal/zisk"
+	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
+	"github.com/proofline/proofline/sdk"
+)
+
+// pollSeconds is how long the coordinator holds an answer back while a job
+// runs.
+const pollSeconds = 60
+
+// errEnded marks the end of a job without a proof.
+var errEnded = errors.New("the job has ended without a proof")
+
+// follow waits for a job and shows its phases. When the host has cancelled the
+// call the job is cancelled as well; when this process is to end the job goes
+// on, for the next attempt.
+func (p *Prover) follow(ctx context.Context, t *sdk.Task, k token) (*coordinatorv1.JobKindResponse, error) {
+	watching, stop := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	wait.Go(func() { p.watch(watching, t, k.Job) })
+	answer, err := p.await(ctx, k.Job)
+	stop()
+	wait.Wait()
+	switch {
+	case err != nil && ctx.Err() != nil && callCancelled(ctx):
+		p.cancel(t.Log, k.Job)
+	case errors.Is(err, errEnded):
+		// The next attempt must not take this job up again.
+		err = errors.Join(err, t.SaveResume(nil))
+	}
+	return answer, err
+}
+
+// callCancelled reports whether the call was given up, by the host or by its
+// deadline, rather than cut off by the end of this process, which has a cause
+// of its own.
+func callCancelled(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return cause == context.Canceled || errors.Is(cause, context.DeadlineExceeded)
+}
+
+// watch turns the job's events into progress. Losing them costs only progress.
+func (p *Prover) watch(ctx context.Context, t *sdk.Task, job string) {
+	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
+		stream, err := p.client.WatchJob(ctx, &coordinatorv1.WatchJobRequest{JobId: job})
+		for err == nil {
+			var event *coordinatorv1.JobEvent
+			if event, err = stream.Recv(); err != nil {
+				break
+			}
+			pause = time.Second
+			switch e := event.GetEvent().(type) {
+			case *coordinatorv1.JobEvent_Started:
+				t.Progress(sdk.Progress{Phase: phaseName(coordinatorv1.JobPhase_JOB_PHASE_CONTRIBUTIONS), Fraction: phaseFraction(coordinatorv1.JobPhase_JOB_PHASE_CONTRIBUTIONS), Note: "job " + job})
+			case *coordinatorv1.JobEvent_Progress:
+				t.Progress(sdk.Progress{Phase: phaseName(e.Progress.GetPhase()), Fraction: phaseFraction(e.Progress.GetPhase()), Note: "job " + job})
+			case *coordinatorv1.JobEvent_Completed, *coordinatorv1.JobEvent_Failed, *coordinatorv1.JobEvent_Cancelled:
+				return
+			}
+		}
+		if status.Code(err) == codes.NotFound {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// await waits for the end of a job. A connection that breaks is made again for
+// as long as reconnect_timeout; a job that the coordinator does not know is an
+// error with the status NOT_FOUND.
+func (p *Prover) await(ctx context.Context, job string) (*coordinatorv1.JobKindResponse, error) {
+	seconds := uint32(pollSeconds)
+	var lost time.Time // since when there is no answer
+	for pause := 100 * time.Millisecond; ; {
+		answer, err := p.client.WaitJobResult(ctx, &coordinatorv1.WaitJobResultRequest{JobId: job, TimeoutSeconds: &seconds})
+		switch {
+		case ctx.Err() != nil:
+			return nil, sdk.Interrupted(fmt.Errorf("job %s: %w", job, context.Cause(ctx)))
+		case status.Code(err) == codes.NotFound:
+			return nil, err
+		case err != nil:
+			if lost.IsZero() {
+				lost = time.Now()
+				p.log.Warn("the coordinator does not answer; the job may go on", "job_id", job, "error", err)
+			}
+			if time.Since(lost) >= p.config.ReconnectTimeout.Std() {
+				return nil, sdk.Environment(fmt.Errorf("job %s: no answer of the coordinator for %v: %w", job, time.Since(lost).Round(time.Second), err),
+					"start zisk-coordinator again, or correct `coordinator`; the job is taken up when it still knows it")
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+			pause = min(2*pause, 10*time.Second)
+			continue
+		}
+		lost, pause = time.Time{}, 100*time.Millisecond
+		switch s := answer.GetJobStatus().GetStatus().(type) {
+		case *coordinatorv1.JobStatus_Completed:
+			return answer.GetResult(), nil
+		case *coordinatorv1.JobStatus_Failed:
+			return nil, failed(job, failureText(s.Failed.GetFailure()))
+		case *coordinatorv1.JobStatus_Cancelled:
+			return nil, sdk.Retryable(fmt.Errorf("job %s was cancelled on the cluster: %w", job, errEnded))
+		}
+	}
+}
+
+// failed classes the failure of a job by the texts that the tool has for it.
+func failed(job, reason string) error {
+	var diagnosis zisk.Diagnosis
+	for line := range strings.Lines(reason) {
+		diagnosis.Line(line)
+	}
+	err := fmt.Errorf("job %s failed on the cluster: %s: %w", job, strings.TrimSpace(reason), errEnded)
+	switch f := diagnosis.Explain(zisk.Exit{Code: 1}); f.Kind {
+	case zisk.Guest:
+		return &sdk.Error{Class: sdk.ClassPermanent, Err: err, Remedy: f.Remedy}
+	case zisk.Usage, zisk.Configuration:
+		return sdk.Environment(err, f.Remedy)
+	}
+	return sdk.Retryable(err)
+}

@@ -1,0 +1,121 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
+	"github.com/proofline/proofline/sdk"
+)
+
+// programRecord is what the file program.json in the state directory remembers:
+// a restart of this process then asks for no set-up, which would take workers
+// away from a job that runs.
+type programRecord struct {
+	Coordinator string `json:"coordinator"`
+	ELF         string `json:"elf_sha256"`
+	Hash        string `json:"hash_id"`
+	Program     string `json:"program_key,omitempty"`
+}
+
+const programFile = "program.json"
+
+// recall reads the record of this coordinator and program, if there is one.
+func (p *Prover) recall() {
+	var r programRecord
+	data, err := os.ReadFile(filepath.Join(p.stateDir, programFile))
+	if err != nil || json.Unmarshal(data, &r) != nil || r.Coordinator != p.config.Coordinator || r.ELF != p.elfSum {
+		return
+	}
+	p.hash = r.Hash
+	if key, err := proof.ParseKey(r.Program); err == nil && p.program == nil {
+		p.program = &key
+	}
+}
+
+func (p *Prover) remember() error {
+	r := programRecord{Coordinator: p.config.Coordinator, ELF: p.elfSum, Hash: p.hash}
+	if p.program != nil {
+		r.Program = p.program.String()
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(p.stateDir, programFile)
+	if err := os.WriteFile(path+".new", append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// ready makes sure that the program is registered and set up, and returns the
+// coordinator's name of it. With again it is done anew, because the coordinator
+// does not know what it was told before.
+func (p *Prover) ready(ctx context.Context, again bool) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hash != "" && !again {
+		return p.hash, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.config.SetupTimeout.Std(), errors.New("setup_timeout is over"))
+	defer cancel()
+	registered, err := p.client.RegisterGuestProgram(ctx, &coordinatorv1.RegisterGuestProgramRequest{ZiskElf: p.elf})
+	if err != nil {
+		return "", p.unavailable(ctx, "register the program", err)
+	}
+	p.log.Info("set-up of the program on the workers", "hash_id", registered.GetHashId())
+	job, err := p.client.JobRequest(ctx, &coordinatorv1.JobRequestMessage{JobKind: &coordinatorv1.JobKind{
+		Kind: &coordinatorv1.JobKind_Setup{Setup: &coordinatorv1.SetupRequest{HashId: registered.GetHashId(), ProgramName: p.config.ProgramName}}}})
+	if err != nil {
+		return "", p.unavailable(ctx, "set up the program", err)
+	}
+	answer, err := p.await(ctx, job.GetJobId())
+	switch {
+	case err != nil && ctx.Err() == nil && (errors.Is(err, errEnded) || status.Code(err) == codes.NotFound):
+		return "", sdk.Environment(fmt.Errorf("set-up of the program: %w", err), "look into the logs of the workers; a proving key may be missing there")
+	case err != nil:
+		return "", fmt.Errorf("set-up of the program: %w", err)
+	}
+	key, err := proof.KeyOf(answer.GetSetup().GetVk())
+	switch {
+	case err != nil:
+		p.log.Warn("the set-up gave no verification key of the program; a proof of another program would not be noticed", "error", err)
+	case p.config.ProgramKey != "" && *p.program != key:
+		return "", sdk.Environment(fmt.Errorf("the set-up of %s gave the program key %v, but program_key is %v", p.config.ELF, key, p.program),
+			"use the ELF that is registered, or correct `program_key`")
+	default:
+		p.program = &key
+	}
+	p.hash = registered.GetHashId()
+	if err := p.remember(); err != nil {
+		p.log.Warn("remember the set-up", "error", err)
+	}
+	return p.hash, nil
+}
+
+// unavailable explains an error of a call that asks for something new.
+func (p *Prover) unavailable(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return sdk.Interrupted(fmt.Errorf("%s: %w", what, context.Cause(ctx)))
+	}
+	why := refusalOf(err)
+	err = fmt.Errorf("%s: the coordinator at %s: %w", what, p.config.Coordinator, err)
+	switch why {
+	case noWorkers, settingUp, notSetUp:
+		return sdk.Environment(err, "start zisk-worker processes that connect to its port 50051; `curl http://HOST:9090/metrics` shows coordinator_workers_connected")
+	case rejected:
+		return sdk.Permanent(err)
+	case serverFault, unknownProgram:
+		return sdk.Retryable(err)
+	}
+	return sdk.Environment(err, "start zisk-coordinator, or correct `coordinator`; its client port is 7000")
+}
