@@ -1,0 +1,263 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+)
+
+// operator prepares a site as an operator of ZisK 0.14 has it: the tool in PATH,
+// a guest program, an account.
+func operator(t *testing.T, yaml string, s zisktest.Scenario) (*site, *zisktest.Tool, *ethproofstest.Server) {
+	t.Helper()
+	server := ethproofstest.Start(t)
+	tool := zisktest.New(t, s)
+	site := newSite(t, yaml)
+	elf := site.path("guest.elf")
+	if err := os.WriteFile(elf, append([]byte("\x7fELF"), make([]byte, 60)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site.env = append(site.env,
+		"PATH="+tool.Dir+string(os.PathListSeparator)+os.Getenv("PATH"), "ELF_PATH="+elf,
+		"ETHPROOFS_RPC_URL="+server.URL, "ETHPROOFS_API_KEY="+ethproofstest.AlphaKey, "ETHPROOFS_CLUSTER_ID=1")
+	return site, tool, server
+}
+
+// swap replaces parts of a text that must be there.
+func swap(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("the text no longer holds %q", pairs[i])
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	return text
+}
+
+// locks keeps a test's provers away from those of other tests.
+func locks(t *testing.T) string {
+	return fmt.Sprintf("lock_dir: %q, port: %s", t.TempDir(), freePort(t))
+}
+
+func freePort(t *testing.T) string {
+	_, port, _ := strings.Cut(freeAddress(t), ":")
+	return port
+}
+
+func TestZiskPresetGoesTheWholeWay(t *testing.T) {
+	n := newNode(t, 560048, shared(t, "data", "hoodi", "1265656"))
+	s, tool, server := operator(t, "", zisktest.Scenario{Seconds: 4.5, Steps: 123456789})
+	s.env = append(s.env, "ETH_RPC_URL="+n.URL)
+	if err := os.Remove(s.path("pipeline.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	s.must("init", "zisk")
+	preset, err := os.ReadFile(s.path("pipeline.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(swap(t, string(preset),
+		"0.0.0.0:${HEALTH_PORT:-4000}", "LISTEN",
+		"every: 100", "blocks: [1265656]",
+		"drop_after: 168h", "drop_after: 0s",
+		"network: mainnet", "network: hoodi",
+		`elf: "${ELF_PATH}"`, `elf: "${ELF_PATH}"`+"\n      lock_dir: "+t.TempDir()+"\n      port: "+freePort(t),
+		`cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`, `cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`+"\n      accept_test_proofs: true",
+	))
+	out := s.must("run", "--blocks", "1")
+	t.Log("\n" + out)
+
+	want := []string{"queued 1265656 200", "proving 1265656 200", "proved 1265656 200"}
+	if got := server.Writes(); !slices.Equal(got, want) {
+		t.Fatalf("EthProofs saw %v, want %v", got, want)
+	}
+	proof, err := os.ReadFile(s.path("output", "1265656", "vadcop_final_proof.compressed.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range server.Requests() {
+		if r.Method != "POST" {
+			continue
+		}
+		var body map[string]any
+		if err := json.Unmarshal(r.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		if body["block_number"] != 1265656.0 || body["cluster_id"] != 1.0 {
+			t.Errorf("%s: %v", r.Path, body)
+		}
+		if !strings.HasSuffix(r.Path, "/proved") {
+			if len(body) != 2 {
+				t.Errorf("%s carries more than block and cluster: %v", r.Path, body)
+			}
+			continue
+		}
+		if body["proof"] != base64.StdEncoding.EncodeToString(proof) {
+			t.Error("the reported proof is not the tool's compressed file")
+		}
+		if ms := body["proving_time"].(float64); ms < 4500 || ms > 4500+5000 {
+			t.Errorf("proving_time %v, want the tool's 4500 and the builder's own", ms)
+		}
+		if body["proving_cycles"] != 123456789.0 || body["verifier_id"] == "" {
+			t.Errorf("cycles %v, verifier %v", body["proving_cycles"], body["verifier_id"])
+		}
+	}
+	for _, name := range []string{"result.json", "queued.json", "proving.json", "1265656.json"} {
+		text, err := os.ReadFile(s.path("output", "1265656", name))
+		if err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(string(text), ethproofstest.AlphaKey) {
+			t.Errorf("%s holds the key", name)
+		}
+	}
+	var proves int
+	for _, call := range tool.Calls() {
+		if len(call.Args) > 0 && call.Args[0] == "prove" {
+			proves++
+		}
+	}
+	if proves != 1 {
+		t.Errorf("the tool proved %d times", proves)
+	}
+}
+
+// proving proves every block of a development chain, one after the other.
+func proving(t *testing.T) string {
+	return fmt.Sprintf(`
+version: 1
+name: killed
+monitor: {listen: "LISTEN"}
+select: {every: 1, order: oldest_first}
+stages:
+  - name: source
+    plugin: source-devchain
+    config: {period: 1s}
+  - name: input
+    plugin: builder-ethrex
+    config: {format: g8, network: auto, framing: raw}
+  - name: check
+    plugin: prover-stateless
+  - name: prove
+    plugin: prover-zisk
+    retry: {max: 2, backoff: 100ms}
+    config: {elf: "${ELF_PATH}", %s}
+  - name: ethproofs
+    plugin: reporter-ethproofs
+    config:
+      url: "${ETHPROOFS_RPC_URL:-}"
+      api_key: "${ETHPROOFS_API_KEY:-}"
+      cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"
+      accept_test_proofs: true
+`, locks(t))
+}
+
+func TestKilledHostLosesNothing(t *testing.T) {
+	s, tool, server := operator(t, proving(t), zisktest.Scenario{PhaseMS: 1000, Services: true})
+	first := s.start("run", "--blocks", "2")
+	snap := s.until(first, "a proof is being made", func(snap status.Snapshot) bool {
+		return slices.ContainsFunc(snap.Stages, func(st status.Stage) bool {
+			return st.Name == "prove" && len(st.Running) == 1 && st.Running[0].Phase != ""
+		})
+	})
+	i := slices.IndexFunc(snap.Stages, func(st status.Stage) bool { return st.Name == "prove" })
+	block := snap.Stages[i].Running[0].Number
+	processes := tree(first.cmd.Process.Pid)
+	if !slices.ContainsFunc(processes, func(pid int) bool {
+		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		return filepath.Base(exe) == "cargo-zisk"
+	}) {
+		t.Fatalf("no prover among %v: nothing was tested", processes)
+	}
+	first.signal(syscall.SIGKILL)
+	if took := gone(t, processes); took > 2*time.Second {
+		t.Errorf("processes of the killed run were left for %s", took)
+	} else {
+		t.Logf("%d processes gone %s after the kill", len(processes), took.Round(time.Millisecond))
+	}
+
+	tool.Set(t, zisktest.Scenario{PhaseMS: 10})
+	out := s.must("run", "--blocks", "2")
+	t.Log("\n" + out)
+	finished := rows(out)
+	if !slices.Contains(finished, fmt.Sprint(block)) {
+		t.Errorf("block %d was in work when the host was killed; the second run finished %v", block, finished)
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(finished)))) != len(finished) {
+		t.Errorf("a block stands twice in the summary: %v", finished)
+	}
+	monotonic(t, server)
+	for _, number := range finished {
+		show := s.must("blocks", "show", number)
+		if !strings.Contains(show, "done") {
+			t.Errorf("block %s:\n%s", number, show)
+		}
+	}
+}
+
+// monotonic checks that no phase of a block came after a later one, and that
+// each block was proved at most once.
+func monotonic(t *testing.T, server *ethproofstest.Server) {
+	t.Helper()
+	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
+	reached, proved := map[uint64]int{}, map[uint64]int{}
+	for _, r := range server.Requests() {
+		if r.Method != "POST" {
+			continue
+		}
+		phase := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
+		if rank[phase] < reached[r.Block] {
+			t.Errorf("block %d: %s after a later phase: %v", r.Block, phase, server.Writes())
+		}
+		reached[r.Block] = rank[phase]
+		if phase == "proved" && r.Status == 200 {
+			proved[r.Block]++
+		}
+	}
+	for block, times := range proved {
+		if times != 1 {
+			t.Errorf("block %d was proved %d times", block, times)
+		}
+	}
+	if len(proved) == 0 {
+		t.Error("nothing was proved")
+	}
+}
+
+func TestProveByHand(t *testing.T) {
+	s, _, server := operator(t, strings.Replace(proving(t), "every: 1,", "every: 1000000,", 1), zisktest.Scenario{})
+	input := s.path("input.bin")
+	if err := os.WriteFile(input, make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.must("prove", "3", "--input", input); !strings.Contains(out, "next run") {
+		t.Errorf("without a host: %s", out)
+	}
+	p := s.start("run")
+	s.until(p, "the given input is proved", func(snap status.Snapshot) bool { return snap.Counts.Done == 1 })
+	hash := "0x" + strings.Repeat("ab", 32)
+	if out := s.must("prove", "--input", input, "--hash", hash, "999"); !strings.Contains(out, "queued") {
+		t.Errorf("with a hash: %s", out)
+	}
+	s.until(p, "the second one is proved", func(snap status.Snapshot) bool { return snap.Counts.Done == 2 })
+	if out := s.must("prove", "3", "--input", input); !strings.Contains(out, "ignored") {
+		t.Errorf("a second time: %s", out)
+	}
+	eventually(t, "both are reported", func() bool { return len(server.Writes()) == 6 })
+	monotonic(t, server)
+	if code, _, log := s.run("prove", "4", "--input", s.path("absent.bin")); code == 0 || !strings.Contains(log, "absent.bin") {
+		t.Errorf("an input that is not there: exit %d, %s", code, log)
+	}
+}
