@@ -58,13 +58,13 @@ func (s *Store) Output(number uint64) string {
 func (s *Store) SetAside(block contract.Block) error {
 	from := s.Output(block.Number)
 	to := from + "-" + block.Hash.Short()
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil // set aside before, or never published
+	}
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return os.Rename(from, to)
 }
 
 // Release removes every attempt of a job. Its published files stay.

@@ -1,0 +1,225 @@
+package artifact
+
+import (
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := Open(filepath.Join(dir, "data"), filepath.Join(dir, "output"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// attempt makes a directory and writes an output as a plugin would.
+func attempt(t *testing.T, s *Store, number uint32, name, content string) (dir string, a contract.Artifact) {
+	t.Helper()
+	dir, _, err := s.Attempt("1-7-aabbccdd", "input", number, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "out", name), content)
+	return dir, contract.Artifact{Name: name, Path: "out/" + name, Size: int64(len(content)), SHA256: sha256.Sum256([]byte(content))}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestOutputOfOneStageIsInputOfTheNext(t *testing.T) {
+	s := newStore(t)
+	dir, a := attempt(t, s, 1, "input.bin", "guest input")
+	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "attempts/1-7-aabbccdd/input/1/out/input.bin"; accepted[0].Path != want {
+		t.Errorf("path %q, want %q", accepted[0].Path, want)
+	}
+	if info, _ := os.Stat(filepath.Join(dir, "out", "input.bin")); info.Mode().Perm() != 0o400 {
+		t.Errorf("mode %v, want read-only", info.Mode())
+	}
+	next, linked, err := s.Attempt("1-7-aabbccdd", "prove", 1, accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if linked[0].Path != "in/input.bin" || read(t, filepath.Join(next, "in", "input.bin")) != "guest input" {
+		t.Errorf("linked as %+v", linked[0])
+	}
+	if err := s.Publish(7, accepted); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(s.Output(7), "input.bin")); got != "guest input" {
+		t.Errorf("published %q", got)
+	}
+	if err := s.Release("1-7-aabbccdd"); err != nil {
+		t.Fatal(err)
+	}
+	if jobs, _ := s.Jobs(); len(jobs) != 0 {
+		t.Errorf("files of %v are left", jobs)
+	}
+	if got := read(t, filepath.Join(s.Output(7), "input.bin")); got != "guest input" {
+		t.Error("the published file went with the attempts")
+	}
+}
+
+func TestLiesOfAPluginAreFound(t *testing.T) {
+	s := newStore(t)
+	outside := filepath.Join(t.TempDir(), "outside")
+	write(t, outside, "x")
+	for name, lie := range map[string]func(dir string, a *contract.Artifact){
+		"size":             func(_ string, a *contract.Artifact) { a.Size++ },
+		"hash":             func(_ string, a *contract.Artifact) { a.SHA256[0] ^= 1 },
+		"absent":           func(dir string, _ *contract.Artifact) { os.Remove(filepath.Join(dir, "out", "proof.bin")) },
+		"path outside":     func(_ string, a *contract.Artifact) { a.Path = "../../../../outside" },
+		"path of an input": func(_ string, a *contract.Artifact) { a.Path = "in/proof.bin" },
+		"absolute path":    func(_ string, a *contract.Artifact) { a.Path = outside },
+		"name with slash":  func(_ string, a *contract.Artifact) { a.Name, a.Path = "a/b", "out/a/b" },
+		"hidden name":      func(_ string, a *contract.Artifact) { a.Name, a.Path = ".proof", "out/.proof" },
+		"link": func(dir string, _ *contract.Artifact) {
+			os.Remove(filepath.Join(dir, "out", "proof.bin"))
+			if err := os.Symlink(outside, filepath.Join(dir, "out", "proof.bin")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"directory": func(dir string, a *contract.Artifact) {
+			os.Remove(filepath.Join(dir, "out", "proof.bin"))
+			if err := os.Mkdir(filepath.Join(dir, "out", "proof.bin"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		dir, a := attempt(t, s, 1, "proof.bin", "proof")
+		lie(dir, &a)
+		if _, err := s.Accept(dir, []contract.Artifact{a}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	dir, a := attempt(t, s, 1, "proof.bin", "proof")
+	if _, err := s.Accept(dir, []contract.Artifact{a, a}); err == nil {
+		t.Error("the same name twice: accepted")
+	}
+	if _, err := s.Accept(t.TempDir(), nil); err == nil {
+		t.Error("a directory outside: accepted")
+	}
+}
+
+func TestMissingInputIsNamed(t *testing.T) {
+	s := newStore(t)
+	_, _, err := s.Attempt("j", "prove", 1, []contract.Artifact{{Name: "input.bin", Path: "attempts/j/input/1/out/input.bin"}})
+	missing, ok := errors.AsType[*MissingError](err)
+	if !ok || missing.Artifact.Name != "input.bin" || !strings.Contains(err.Error(), missing.Path) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNamesStayInside(t *testing.T) {
+	s := newStore(t)
+	for _, bad := range []string{"../x", "/etc", "a/../../x"} {
+		if _, _, err := s.Attempt(bad, "../../..", 1, nil); err == nil {
+			t.Errorf("job %q: a directory was made", bad)
+		}
+		if err := s.Release(bad); err == nil {
+			t.Errorf("job %q: released", bad)
+		}
+	}
+	for _, dir := range []string{s.data, filepath.Join(s.data, "attempts"), t.TempDir()} {
+		if err := s.Discard(dir); err == nil {
+			t.Errorf("%s: discarded", dir)
+		}
+	}
+}
+
+func TestFreshDirectoryForEveryAttempt(t *testing.T) {
+	s := newStore(t)
+	dir, _ := attempt(t, s, 1, "proof.bin", "stale")
+	again, _, err := s.Attempt("1-7-aabbccdd", "input", 1, nil)
+	if err != nil || again != dir {
+		t.Fatal(again, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "out", "proof.bin")); err == nil {
+		t.Error("a stale proof is still there")
+	}
+}
+
+func TestTrimKeepsTheWinner(t *testing.T) {
+	s := newStore(t)
+	first, _ := attempt(t, s, 1, "a", "a")
+	second, _ := attempt(t, s, 2, "b", "b")
+	write(t, filepath.Join(second, "tmp", "scratch"), "s")
+	if err := s.Trim("1-7-aabbccdd", "input", 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(first); err == nil {
+		t.Error("the attempt that lost is kept")
+	}
+	if _, err := os.Stat(filepath.Join(second, "tmp")); err == nil {
+		t.Error("scratch files are kept")
+	}
+	if read(t, filepath.Join(second, "out", "b")) != "b" {
+		t.Error("the output of the winner is gone")
+	}
+}
+
+func TestOrphansOutputIsSetAside(t *testing.T) {
+	s := newStore(t)
+	dir, a := attempt(t, s, 1, "proof.bin", "old")
+	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Publish(7, accepted); err != nil {
+		t.Fatal(err)
+	}
+	orphan := contract.Block{Number: 7, Hash: contract.Hash{0xaa, 0xbb, 0xcc, 0xdd}}
+	for range 2 { // the second time there is nothing to rename
+		if err := s.SetAside(orphan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(s.Output(7)); err == nil {
+		t.Error("the number still shows the orphan's files")
+	}
+	if got := read(t, filepath.Join(s.Output(7)+"-aabbccdd", "proof.bin")); got != "old" {
+		t.Errorf("set aside: %q", got)
+	}
+}
+
+func TestImportAndEventDirectories(t *testing.T) {
+	s := newStore(t)
+	from := filepath.Join(t.TempDir(), "mine.bin")
+	write(t, from, "input")
+	a, err := s.Import("1-7-aabbccdd", "input", contract.ArtifactInput, from)
+	if err != nil || a.Size != 5 || a.Name != contract.ArtifactInput {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	dir, linked, err := s.Event("", "slack", 3, 1, []contract.Artifact{a})
+	if err != nil || len(linked) != 1 || read(t, filepath.Join(dir, "in", contract.ArtifactInput)) != "input" {
+		t.Fatalf("%s %+v %v", dir, linked, err)
+	}
+	if err := s.Discard(dir); err != nil {
+		t.Fatal(err)
+	}
+}
