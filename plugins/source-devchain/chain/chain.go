@@ -109,12 +109,14 @@ func (c *Chain) openNode(ctx context.Context, open func() (*node, error)) (err e
 // errJournal marks errors that no rebuilding of the database can mend.
 var errJournal = errors.New("the journal cannot be read")
 
-// importBatch is how many blocks are imported at once.
-const importBatch = 128
+const (
+	importBatch   = 128             // blocks that are imported at once
+	progressEvery = 5 * time.Second // how often a long import is told
+)
 
 // catchUp imports the journal's blocks that the database lacks. Where the
 // database is ahead, because the end of the journal was lost, it lends the
-// journal its blocks.
+// journal its blocks. Cut off, it goes on at the next start where it was.
 func (c *Chain) catchUp(ctx context.Context) error {
 	bc := c.node.BlockChain()
 	last, lastHash := c.journal.Last()
@@ -132,11 +134,16 @@ func (c *Chain) catchUp(ctx context.Context) error {
 		}
 	}
 	var batch types.Blocks
+	told := time.Now()
 	insert := func() error {
 		if n, err := bc.InsertChain(batch); err != nil {
 			return fmt.Errorf("block %d of the journal is not accepted: %w", batch[n].NumberU64(), err)
 		}
 		batch = batch[:0]
+		if time.Since(told) > progressEvery {
+			c.config.Log.Info("bringing the chain's database up to the journal", "block", bc.CurrentBlock().Number.Uint64(), "of", last)
+			told = time.Now()
+		}
 		return ctx.Err()
 	}
 	for block, err := range c.journal.Blocks(head + 1) {
