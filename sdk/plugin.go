@@ -131,7 +131,7 @@ func newPlugin[C, V any](kind Kind, name, version string, open func(context.Cont
 			return nil, err
 		}
 		if v := reflect.ValueOf(value); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-			return nil, errors.New("open returned neither a plugin nor an error")
+			return nil, Permanent(errors.New("open returned neither a plugin nor an error"))
 		}
 		return value, nil
 	}

@@ -91,8 +91,14 @@ func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_
 		s.mu.Unlock()
 		return nil, status.Error(codes.FailedPrecondition, "configure was called before: start a new process")
 	}
+	if s.draining {
+		s.mu.Unlock()
+		return nil, wire.StatusError(errDraining)
+	}
 	s.configured = true
+	s.running++ // so that Drain waits, and closes what open returns
 	s.mu.Unlock()
+	defer s.release()
 
 	setup := wire.SetupFromProto(r)
 	s.log.setLevel(setup.LogLevel)
@@ -140,7 +146,7 @@ func prepareStateDir(dir string) error {
 		return Permanent(fmt.Errorf("state directory %q is not absolute", dir))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return classify(fmt.Errorf("state directory: %w", err), dir)
+		return Environment(fmt.Errorf("state directory: %w", err), "let this user create "+dir)
 	}
 	return nil
 }
@@ -201,6 +207,8 @@ func (s *server) drain(ctx context.Context) {
 	}
 }
 
+var errDraining = Interrupted(errors.New("the plugin is draining"))
+
 // begin admits a call. The context ends with the call or with the process.
 func (s *server) begin(ctx context.Context) (value any, call context.Context, done func(), err error) {
 	s.mu.Lock()
@@ -209,18 +217,20 @@ func (s *server) begin(ctx context.Context) (value any, call context.Context, do
 	case s.value == nil:
 		return nil, nil, nil, status.Error(codes.FailedPrecondition, "the plugin is not configured")
 	case s.draining:
-		return nil, nil, nil, wire.StatusError(Interrupted(errors.New("the plugin is draining")))
+		return nil, nil, nil, wire.StatusError(errDraining)
 	}
 	s.running++
 	call, stop := s.joined(ctx)
-	return s.value, call, func() {
-		stop()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.running--; s.running == 0 && s.draining {
-			close(s.idle)
-		}
-	}, nil
+	return s.value, call, func() { stop(); s.release() }, nil
+}
+
+// release ends what was counted in running.
+func (s *server) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running--; s.running == 0 && s.draining {
+		close(s.idle)
+	}
 }
 
 // beginWork is begin for the handlers that Health counts.

@@ -47,11 +47,7 @@ func pollLimits(ctx context.Context, r *run) error {
 			return fmt.Errorf("block %d is no target", b.Number)
 		}
 	}
-	// Beyond every head: nothing can come.
-	never := r.suite.Selection
-	never.From = new(uint64)
-	*never.From = 1 << 40
-	never.To = nil
+	never := r.never()
 	begin := time.Now()
 	p, err = i.Poll(ctx, contract.PollRequest{Selection: never, Max: 1, Wait: 300 * time.Millisecond})
 	switch took := time.Since(begin); {
@@ -61,6 +57,40 @@ func pollLimits(ctx context.Context, r *run) error {
 		return fmt.Errorf("poll from block %d answers block %d", *never.From, p.Blocks[0].Number)
 	case took > 10*time.Second:
 		return fmt.Errorf("a poll that may wait 300ms took %v", took)
+	}
+	return nil
+}
+
+// never is a selection of blocks beyond every head.
+func (r *run) never() contract.Selection {
+	from := uint64(1 << 40)
+	return contract.Selection{Every: r.suite.Selection.Every, From: &from}
+}
+
+func pollDrained(ctx context.Context, r *run) error {
+	i, err := r.ready(ctx, r.suite.Config)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	polled := make(chan error, 1)
+	go func() {
+		_, err := i.Poll(ctx, contract.PollRequest{Selection: r.never(), Max: 1, Wait: r.suite.Limit})
+		polled <- err
+	}()
+	select {
+	case err := <-polled:
+		return fmt.Errorf("the poll did not wait: %w", err)
+	case <-time.After(200 * time.Millisecond): // long enough to be waiting, as a rule
+	}
+	drain, cancel := context.WithTimeout(ctx, r.suite.Grace)
+	defer cancel()
+	_, err = i.Drain(drain)
+	if err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	if err := <-polled; err != nil && contract.ClassOf(err) != contract.ClassInterrupted {
+		return fmt.Errorf("the error of the poll is %s, not interrupted: %w", contract.ClassOf(err), err)
 	}
 	return nil
 }

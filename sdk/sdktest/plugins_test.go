@@ -56,7 +56,7 @@ func plugin(mode string) sdk.Plugin {
 	case "prover":
 		return sdk.NewProver("prover-demo", "1.0.0", func(_ context.Context, c config, _ sdk.Env) (*prover, error) {
 			return &prover{worker{config: c}}, nil
-		}, summary)
+		}, summary, sdk.Capabilities(contract.CapabilityResumeToken))
 	case "reporter":
 		return sdk.NewReporter("reporter-demo", "1.0.0", func(_ context.Context, c config, _ sdk.Env) (*reporter, error) {
 			return &reporter{worker{config: c}}, nil
@@ -239,6 +239,9 @@ func (p *prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 		return nil, p.slow(ctx, t)
 	}
 	data, err := read(t, "input.bin")
+	if err == nil {
+		err = t.SaveResume(data)
+	}
 	if err != nil {
 		return nil, err
 	}
