@@ -47,8 +47,8 @@ func (b Binary) Verify() error {
 		return fmt.Errorf("plugin %q: %w", b.Name, err)
 	}
 	if sum != b.SHA256 {
-		return fmt.Errorf("plugin %q: %s has changed since proofline read it (sha256 was %.8x…, is %.8x…): restart proofline to use the new file",
-			b.Name, b.Path, b.SHA256, sum)
+		return fmt.Errorf("plugin %q: %s has changed since proofline read it (sha256 was %.16s…, is %.16s…): restart proofline to use the new file",
+			b.Name, b.Path, hexSum(b.SHA256), hexSum(sum))
 	}
 	return nil
 }

@@ -78,6 +78,10 @@ func vacate(ctx context.Context, run *Run, stage string, patience time.Duration)
 
 // start brings the process up to the handshake.
 func start(ctx context.Context, spec Spec) (*Plugin, error) {
+	sockets, err := spec.Run.socketDir()
+	if err != nil {
+		return nil, err
+	}
 	lines := newLineLog(spec.Log, slog.LevelError)
 	proc := newProcess(spec, lines)
 	config := &plugin.ClientConfig{
@@ -91,7 +95,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
 		StartTimeout:     spec.StartTimeout,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: spec.Run.Sockets},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
 		// go-plugin's own lines are of interest to its debugger only.
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),

@@ -1,11 +1,13 @@
 package launch
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/proofline/proofline/host/keeper"
@@ -120,6 +122,40 @@ func TestSockets(t *testing.T) {
 	}
 }
 
+// The directory of a login session goes when the session does; plugins start
+// nevertheless.
+func TestSocketsAreClearedAway(t *testing.T) {
+	base, err := os.MkdirTemp("", "p-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	t.Setenv("XDG_RUNTIME_DIR", base)
+	run, err := OpenRun(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{run.Sockets, base} {
+		if err := os.RemoveAll(gone); err != nil {
+			t.Fatal(err)
+		}
+		dir, err := run.socketDir()
+		if err != nil || !private(dir) || (dir == run.Sockets) != (gone == run.Sockets) {
+			t.Errorf("without %s: %s %v", gone, dir, err)
+		}
+		if again, err := run.socketDir(); err != nil || again != dir {
+			t.Errorf("%s %v", again, err)
+		}
+	}
+	dir, _ := run.socketDir()
+	if err := run.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Errorf("%s outlives the run", dir)
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	for _, line := range []string{"plain", "{", "null", `{"@message":5}`, `{"@message":"m","@level":"info","a":{"b":null}}`,
 		`{"@message":"m","@level":7,"@timestamp":"x","":1}`, "\xff\xfe"} {
@@ -132,4 +168,33 @@ func FuzzLine(f *testing.F) {
 			t.Errorf("%q is an entry", line)
 		}
 	})
+}
+
+// recorder keeps log records as text: "LEVEL message key=value".
+type recorder struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r *recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
+
+func (r *recorder) WithGroup(string) slog.Handler { return r }
+
+func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	text := record.Level.String() + " " + record.Message
+	for a := range record.Attrs {
+		text += " " + a.String()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.texts = append(r.texts, text)
+	return nil
+}
+
+func (r *recorder) has(match func(string) bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.texts, match)
 }

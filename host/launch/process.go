@@ -44,6 +44,7 @@ func newProcess(spec Spec, lines *lineLog) *process {
 			Options: keeper.Options{Lock: spec.Run.lock(spec.Stage), LockWait: lockWait, Grace: min(spec.Grace, terminateGrace)},
 			Keeper:  spec.Run.Keeper,
 			Argv:    []string{spec.Binary.Path},
+			Dir:     spec.Dir,
 		},
 		lines: lines, handshake: r, first: w, ended: make(chan struct{}),
 	}

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -29,7 +31,13 @@ type Run struct {
 	// Keeper is the command line that starts a keeper, up to the word "keeper";
 	// nil for the running executable.
 	Keeper []string
+
+	mu         sync.Mutex
+	substitute string // of Sockets, when that is gone for good
 }
+
+// socketNote is the file beside the locks that names the socket directory.
+const socketNote = "sockets"
 
 // maxSocketPath is the longest path of a unix socket, in bytes (unix(7), less
 // the closing zero); socketRoom is what go-plugin appends to the directory:
@@ -44,18 +52,18 @@ const (
 // The caller holds the checkpoint of the data directory, so that there is no
 // other run. Close it when every plugin is stopped.
 func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
-	data, err := filepath.Abs(data)
+	locks, err := filepath.Abs(filepath.Join(data, "run"))
 	if err != nil {
 		return nil, err
 	}
-	if real, err := filepath.EvalSymlinks(data); err == nil {
-		data = real
-	}
-	sum := sha256.Sum256([]byte(data))
-	r := &Run{ID: ulid.Make().String(), Instance: hex.EncodeToString(sum[:8]), Locks: filepath.Join(data, "run")}
-	if err := os.MkdirAll(r.Locks, 0o700); err != nil {
+	if err := os.MkdirAll(locks, 0o700); err != nil {
 		return nil, fmt.Errorf("make the run directory: %w", err)
 	}
+	if locks, err = filepath.EvalSymlinks(locks); err != nil { // one name for one directory
+		return nil, fmt.Errorf("find the run directory: %w", err)
+	}
+	sum := sha256.Sum256([]byte(locks))
+	r := &Run{ID: ulid.Make().String(), Instance: hex.EncodeToString(sum[:8]), Locks: locks}
 	sweep, cancel := context.WithTimeout(ctx, sweepLimit)
 	defer cancel()
 	killed, err := keeper.Sweep(sweep, keeper.Mark{Instance: r.Instance, Spare: r.ID}, terminateGrace+time.Second)
@@ -68,7 +76,7 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	if killed > 0 {
 		log.Warn("killed processes that an earlier run had left", "count", killed)
 	}
-	if r.Sockets, err = openSockets(r.Instance, filepath.Join(r.Locks, "sockets")); err != nil {
+	if r.Sockets, err = openSockets(r.Instance, filepath.Join(r.Locks, socketNote)); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -77,7 +85,33 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 const sweepLimit = 30 * time.Second
 
 // Close removes the socket directory.
-func (r *Run) Close() error { return os.RemoveAll(r.Sockets) }
+func (r *Run) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)))
+}
+
+// socketDir is where a plugin that starts now puts its socket. Directories for
+// passing files are cleared behind our back: the one of a login session when it
+// ends, the one for temporary files by age. What runs is connected already; for
+// what starts later the directory is made again, or another one.
+func (r *Run) socketDir() (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if dir := cmp.Or(r.substitute, r.Sockets); private(dir) {
+		return dir, nil
+	}
+	if err := os.Mkdir(r.Sockets, 0o700); err == nil {
+		r.substitute = ""
+		return r.Sockets, nil
+	}
+	dir, err := openSockets(r.Instance, filepath.Join(r.Locks, socketNote))
+	if err != nil {
+		return "", err
+	}
+	r.substitute = dir
+	return dir, nil
+}
 
 // lock is the path of a stage's instance lock.
 func (r *Run) lock(stage string) string { return filepath.Join(r.Locks, stage+".lock") }

@@ -27,7 +27,10 @@ type Spec struct {
 	Binary   catalog.Binary
 	Config   json.RawMessage // with secrets; never logged
 	StateDir string          // absolute; made by the plugin side
-	LogLevel string          // debug, info, warn or error
+	// Dir is the working directory: where relative paths in Config begin. Empty
+	// for the host's.
+	Dir      string
+	LogLevel string // debug, info, warn or error
 	// Env names further variables of the host's environment that the plugin
 	// sees; a trailing * stands for any ending.
 	Env []string

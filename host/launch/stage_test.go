@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -303,45 +302,5 @@ func TestPolicy(t *testing.T) {
 	}
 	if pause, quarantined := p.ended(at.Add(quarantinePause), true); pause != firstPause || quarantined {
 		t.Errorf("%v %v", pause, quarantined)
-	}
-}
-
-// A stage over a real plugin: a crash costs the call, not the stage.
-func TestStageStartsItsPluginAgain(t *testing.T) {
-	spec := chaosSpec(t, "")
-	spec.Log = slog.New(slog.DiscardHandler)
-	s, err := StartStage(t.Context(), spec, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	first, err := s.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, job := range []string{"kill", "exit"} {
-		if _, err := s.Do(t.Context(), task(t, job), ignore); contract.ClassOf(err) != contract.ClassInterrupted {
-			t.Errorf("%v", err)
-		}
-		if _, err := s.Do(t.Context(), task(t, "count"), ignore); err != nil {
-			t.Errorf("after %s: %v", job, err)
-		}
-	}
-	second, err := s.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if state := s.State(); first.PID() == second.PID() || alive(first.PID()) || state.Restarts != 2 || state.PID != second.PID() {
-		t.Errorf("first %d, now %d: %+v", first.PID(), second.PID(), state)
-	}
-	if h, err := s.Health(t.Context()); err != nil || h.State != contract.HealthReady {
-		t.Errorf("%+v %v", h, err)
-	}
-	if err := s.Verify(t.Context(), task(t, "")); err != nil {
-		t.Error(err)
 	}
 }
