@@ -92,19 +92,6 @@ func unknownCommand(list []*cli.Command, parent, name string) error {
 	return usage("there is no command %q; see %s --help", parent+" "+name, parent)
 }
 
-// load reads a pipeline file and binds it to the plugins. An unusable file is
-// an error that holds every finding; warnings are printed.
-func (c commands) load(file string) (*pipeline.Pipeline, error) {
-	p, findings := c.check(file)
-	if err := findings.Error(); err != nil {
-		return nil, err
-	}
-	if err := findings.Write(c.Stderr); err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
 const defaultFile = "pipeline.yaml"
 
 // fileFlag names the pipeline file where positional arguments mean other things.

@@ -28,8 +28,8 @@ func (c commands) doctor() *cli.Command {
 			if err != nil {
 				return err
 			}
-			p, err := c.load(file)
-			if err != nil {
+			p, findings := c.check(file)
+			if err := findings.Error(); err != nil {
 				return err
 			}
 			reports := c.examine(ctx.Context, p)
@@ -88,7 +88,7 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 			Remedy: "pin it with proofline plugins lock",
 		}))
 	}
-	found, err := askPlugin(ctx, binary.Path, s.Config, s.Env)
+	found, err := askPlugin(ctx, binary.Path, askCheck, s.Config)
 	if err != nil {
 		found = append(found, contract.Finding{Severity: contract.SeverityError, Summary: err.Error()})
 	}

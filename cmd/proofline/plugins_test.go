@@ -19,6 +19,7 @@ func script(t *testing.T, dir, name, kind, schema, findings string) {
 case "$1" in
 describe) echo '{"name":"%s","version":"0.1.0","kind":"%s","summary":"a test","config_schema":%s}' ;;
 check) cat > "%s.stdin"; echo "$*" > "%[4]s.args"; %s ;;
+validate) cat "%[4]s.says" 2>/dev/null || echo '[]' ;;
 *) exit 2 ;;
 esac
 `, name, kind, schema, filepath.Join(dir, "..", name), findings)
@@ -68,6 +69,15 @@ func TestValidate(t *testing.T) {
 	}
 	if code, stdout, _ = execute(t, "validate", "--json"); code != 0 || !strings.Contains(stdout, `"findings": []`) {
 		t.Errorf("--json: %d %q", code, stdout)
+	}
+	if err := os.WriteFile("prover-test.says", []byte(`[{"severity":"error","pointer":"/elf","summary":"is no ELF file"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, _ = execute(t, "validate"); code != exitRuntime || stdout != "pipeline.yaml:10:12: error: stages[1].config.elf: is no ELF file\n" {
+		t.Errorf("with a finding of the plugin: %d %q", code, stdout)
+	}
+	if code, _, stderr = execute(t, "run"); code != exitConfig || !strings.Contains(stderr, "is no ELF file\nproofline: pipeline.yaml: 1 error\n") {
+		t.Errorf("run with a finding of the plugin: %d %q", code, stderr)
 	}
 	if err := os.Remove("plugins/prover-test"); err != nil {
 		t.Fatal(err)

@@ -21,16 +21,23 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// checkLimit is how long one plugin may look around.
-const checkLimit = time.Minute
+// askLimit is how long one plugin may take to judge its configuration.
+const askLimit = time.Minute
 
-// askPlugin runs "PLUGIN check --config - --json" with the config block on
+// The questions that a plugin answers about its configuration when it is run by
+// hand.
+const (
+	askValidate = "validate" // is it right, by itself
+	askCheck    = "check"    // and is what it refers to there
+)
+
+// askPlugin runs "PLUGIN <question> --config - --json" with the config block on
 // standard input, where no other process sees it, and returns the findings.
-func askPlugin(ctx context.Context, path string, config json.RawMessage, env []string) ([]contract.Finding, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+func askPlugin(ctx context.Context, path, question string, config json.RawMessage) ([]contract.Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, path, "check", "--config", "-", "--json")
+	cmd := exec.CommandContext(ctx, path, question, "--config", "-", "--json")
 	cmd.Env = os.Environ()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(config), &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -38,7 +45,7 @@ func askPlugin(ctx context.Context, path string, config json.RawMessage, env []s
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("the plugin's check has not ended within %v", checkLimit)
+		return nil, fmt.Errorf("the plugin's %s has not ended within %v", question, askLimit)
 	}
 	var findings []contract.Finding
 	if json.Unmarshal(stdout.Bytes(), &findings) == nil {
@@ -48,7 +55,7 @@ func askPlugin(ctx context.Context, path string, config json.RawMessage, env []s
 	if text == "" && err != nil {
 		text = err.Error()
 	}
-	return nil, fmt.Errorf("the plugin's check failed: %s", clip(text, 500))
+	return nil, fmt.Errorf("the plugin's %s failed: %s", question, clip(text, 500))
 }
 
 // lowSpace is the free disk space below which doctor warns. A mainnet block

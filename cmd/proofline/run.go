@@ -44,8 +44,11 @@ func (c commands) run() *cli.Command {
 }
 
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
-	p, err := c.load(file)
-	if err != nil {
+	p, findings := c.judge(ctx, file)
+	if err := findings.Error(); err != nil {
+		return err
+	}
+	if err := findings.Write(c.Stderr); err != nil {
 		return err
 	}
 	log := c.newLog(p.Log.Level)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,15 +19,16 @@ func (c commands) validate() *cli.Command {
 		Name:      "validate",
 		Usage:     "check a pipeline file and say everything that is wrong with it",
 		ArgsUsage: "[FILE]",
-		Description: "Reads the file and the schemas of its plugins; starts and contacts nothing.\n" +
-			"Exit code 1 when there is an error. proofline doctor checks the machine too.",
+		Description: "Holds the file against the schemas of its plugins and lets each plugin judge its own\n" +
+			"config block. Contacts nothing; proofline doctor looks at the machine too.\n" +
+			"Exit code 1 when there is an error.",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(ctx *cli.Context) error {
 			file, err := fileArgument(ctx.Args().Slice())
 			if err != nil {
 				return err
 			}
-			_, findings := c.check(file)
+			_, findings := c.judge(ctx.Context, file)
 			if ctx.Bool("json") {
 				err = c.printJSON(struct {
 					File     string            `json:"file"`
@@ -56,6 +60,38 @@ func (c commands) check(file string) (*pipeline.Pipeline, pipeline.Findings) {
 		})...)
 		findings.Sort()
 	}
+	return p, findings
+}
+
+// judge is check, and then each plugin whose config block fits the schema is
+// asked what else there is to say about it.
+func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, pipeline.Findings) {
+	p, findings := c.check(file)
+	if p == nil {
+		return nil, findings
+	}
+	plugins := catalog.Open(p.Plugins.Dirs)
+	more := make([]pipeline.Findings, len(p.Stages))
+	var all sync.WaitGroup
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		binary, err := plugins.Find(s.Plugin)
+		if err != nil || findings.About(s).Failed() {
+			continue
+		}
+		all.Go(func() {
+			said, err := askPlugin(ctx, binary.Path, askValidate, s.Config)
+			if err != nil {
+				said = []contract.Finding{{Severity: contract.SeverityWarning, Summary: err.Error()}}
+			}
+			for _, f := range said {
+				more[i] = append(more[i], s.Locate(f))
+			}
+		})
+	}
+	all.Wait()
+	findings = append(findings, slices.Concat(more...)...)
+	findings.Sort()
 	return p, findings
 }
 

@@ -66,6 +66,16 @@ func (fs Findings) Count(severity contract.Severity) int {
 	return n
 }
 
+// About returns the findings about one stage.
+func (fs Findings) About(s *Stage) (list Findings) {
+	for _, f := range fs {
+		if f.Path == s.path || strings.HasPrefix(f.Path, s.path+".") {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // Sort orders the findings by their place in the file.
 func (fs Findings) Sort() {
 	slices.SortStableFunc(fs, func(a, b Finding) int {
