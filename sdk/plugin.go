@@ -113,7 +113,7 @@ func newPlugin[C, V any](kind Kind, name, version string, open func(context.Cont
 		value := new(C)
 		findings := s.Decode(config, value)
 		// A pointer receiver sees both kinds of method.
-		if v, ok := any(value).(validator); ok && !hasError(findings) {
+		if v, ok := any(value).(validator); ok && schema.Complete(findings) {
 			findings = append(findings, v.Validate()...)
 		}
 		return decoded{value: value, secrets: s.Secrets(value)}, findings

@@ -198,6 +198,10 @@ func TestServeConfigFindings(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("findings:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	both, err := h.base.Check(t.Context(), &pluginv1.CheckRequest{ConfigJson: []byte(`{"key":"bad","kee":1}`), Offline: true})
+	if err != nil || len(both.GetFindings()) != 2 || both.GetFindings()[1].GetSummary() != "the key is bad" {
+		t.Errorf("an unknown field hides what Validate finds: %v, %v", both.GetFindings(), err)
+	}
 	if _, err := h.prove(t.Context(), task(t)); err == nil || !strings.Contains(err.Error(), "not configured") {
 		t.Errorf("work without a configuration: %v", err)
 	}

@@ -63,6 +63,15 @@ func (s *Schema) Decode(data []byte, target any) []contract.Finding {
 	return d.findings
 }
 
+// unknownField begins the summary of a finding about an unknown field.
+const unknownField = "unknown field "
+
+// Complete reports whether the findings of Decode are at most about unknown
+// fields, so that the target holds what was meant and can be judged further.
+func Complete(findings []contract.Finding) bool {
+	return !slices.ContainsFunc(findings, func(f contract.Finding) bool { return !strings.HasPrefix(f.Summary, unknownField) })
+}
+
 func parse(data []byte) (value any, err error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, nil
@@ -157,7 +166,7 @@ func (d *decoder) object(n *node, m map[string]any, pointer string, into reflect
 	}
 	for _, name := range sortedKeys(m) {
 		if !known[name] {
-			d.report(pointer+"/"+escape(name), suggest(name, n.fields), "unknown field %q", name)
+			d.report(pointer+"/"+escape(name), suggest(name, n.fields), unknownField+"%q", name)
 		}
 	}
 }
