@@ -1,10 +1,27 @@
 package main
 
-import "github.com/proofline/proofline/sdk"
+import (
+	"fmt"
+	"time"
+
+	"github.com/proofline/proofline/sdk"
+)
 
 // Config is the stage's config block.
 type Config struct {
 	Period       sdk.Duration `json:"period" doc:"Time between two blocks, in whole seconds." default:"2s" min:"1s"`
 	Seed         uint64       `json:"seed" doc:"Decides accounts and load: chains of one seed carry the same. A state directory keeps the seed that it was begun with." default:"1"`
 	Transactions int          `json:"transactions" doc:"Transactions per block on average. At the default 2s and 12 the chain takes about 2.5 GB of disk a day, since the state of every block is kept." default:"12" min:"0" max:"400"`
+}
+
+// Validate implements the SDK's validator. The time of a block counts seconds.
+func (c Config) Validate() []sdk.Finding {
+	if period := c.Period.Std(); period%time.Second != 0 {
+		return []sdk.Finding{{
+			Severity: sdk.SeverityError, Pointer: "/period",
+			Summary: fmt.Sprintf("%v is not a whole number of seconds", period),
+			Remedy:  fmt.Sprintf("set it to %v", period.Round(time.Second)),
+		}}
+	}
+	return nil
 }

@@ -148,6 +148,14 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
+func TestPeriodIsWholeSeconds(t *testing.T) {
+	for period, want := range map[time.Duration]int{time.Second: 0, 12 * time.Second: 0, 1600 * time.Millisecond: 1} {
+		if findings := (Config{Period: sdk.Duration(period)}).Validate(); len(findings) != want || want > 0 && !strings.Contains(findings[0].Remedy, "2s") {
+			t.Errorf("period %v: %v", period, findings)
+		}
+	}
+}
+
 func TestManifest(t *testing.T) {
 	m := plugin().Manifest()
 	if m.Name != name || m.Kind != contract.KindSource || !strings.Contains(string(m.Schema), `"period"`) {

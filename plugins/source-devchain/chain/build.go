@@ -9,7 +9,9 @@ import (
 	"github.com/ethereum/go-ethereum/miner"
 )
 
-// build makes the block after the head without adding it to the chain.
+// build makes the block after the head without adding it to the chain: it must be
+// in the journal first. (catalyst.SimulatedBeacon builds and adds in one step.)
+// Transactions that others send to the node's pool are not included.
 func (c *Chain) build(timestamp uint64) (*types.Block, error) {
 	bc := c.node.BlockChain()
 	parent := bc.CurrentBlock()

@@ -4,17 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/proofline/proofline/plugins/internal/stateless"
@@ -85,6 +88,16 @@ func ask(t *testing.T, c *Chain, method string, params ...any) json.RawMessage {
 // execute fetches the block and its witness over JSON-RPC and executes it.
 func execute(t *testing.T, c *Chain, number uint64) *stateless.Report {
 	t.Helper()
+	rules, block, w := fetch(t, c, number)
+	report, err := stateless.Execute(t.Context(), rules, block, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func fetch(t *testing.T, c *Chain, number uint64) (*params.ChainConfig, *types.Block, *witness.Witness) {
+	t.Helper()
 	text, err := c.Rules()
 	if err != nil {
 		t.Fatal(err)
@@ -101,11 +114,7 @@ func execute(t *testing.T, c *Chain, number uint64) *stateless.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := stateless.Execute(t.Context(), rules, block.Block, w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
+	return rules, block.Block, w
 }
 
 // Two turns of the load: everything that it promises is there, and each block
@@ -146,6 +155,43 @@ func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
 	}
 }
 
+// A witness from which anything that the execution needs is taken away is never
+// accepted: exactly the nodes, codes and headers that count as used are missed.
+func TestEverySingleHoleIsFound(t *testing.T) {
+	c := open(t, config(t.TempDir()))
+	defer closeChain(t, c)
+	mint(t, c, 15)
+	for _, number := range []uint64{5, 15} { // deletes storage, asks for old block hashes
+		rules, block, w := fetch(t, c, number)
+		report, err := stateless.Execute(t.Context(), rules, block, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		missed := func(list *[][]byte) (n int) {
+			whole := *list
+			defer func() { *list = whole }()
+			for i := range whole {
+				*list = slices.Delete(slices.Clone(whole), i, i+1)
+				if _, err := stateless.Execute(t.Context(), rules, block, w); errors.Is(err, witness.ErrIncomplete) || errors.Is(err, witness.ErrOtherBlock) {
+					n++
+				} else if err != nil {
+					t.Errorf("block %d with a hole: %v", number, err)
+				}
+			}
+			return n
+		}
+		if n := missed(&w.State); n != report.NodesUsed {
+			t.Errorf("block %d: %d of %d nodes are missed, %d are used", number, n, report.Nodes, report.NodesUsed)
+		}
+		if n := missed(&w.Codes); n != report.CodesUsed {
+			t.Errorf("block %d: %d of %d codes are missed, %d are used", number, n, report.Codes, report.CodesUsed)
+		}
+		if n := missed(&w.Headers); n != report.Headers {
+			t.Errorf("block %d: %d of %d headers are missed", number, n, report.Headers)
+		}
+	}
+}
+
 // Only the calls that are meant to fail do.
 func TestOnlyRevertsFail(t *testing.T) {
 	c := open(t, config(t.TempDir()))
@@ -170,7 +216,7 @@ func TestOnlyRevertsFail(t *testing.T) {
 func TestWitnessOfAnOldBlock(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, config(dir))
-	mint(t, c, 300)
+	mint(t, c, 160) // go-ethereum keeps 128 states in memory
 	if report := execute(t, c, 9); report.Transactions == 0 {
 		t.Error("block 9 is empty")
 	}
@@ -178,10 +224,10 @@ func TestWitnessOfAnOldBlock(t *testing.T) {
 	// In the database alone: the states are not in memory any more.
 	c = open(t, config(dir))
 	defer closeChain(t, c)
-	for _, number := range []uint64{1, 2, 150, 300} {
+	for _, number := range []uint64{1, 2, 80, 160} {
 		execute(t, c, number)
 	}
-	t.Logf("300 blocks take %d bytes of database and %d of journal",
+	t.Logf("160 blocks take %d bytes of database and %d of journal",
 		size(t, filepath.Join(dir, databaseDir)), size(t, filepath.Join(dir, "journal")))
 }
 
