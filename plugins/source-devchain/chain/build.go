@@ -25,6 +25,10 @@ func (c *Chain) build(timestamp uint64) (*types.Block, error) {
 		return nil, err
 	}
 	beaconRoot := crypto.Keccak256Hash([]byte("proofline devchain beacon root"), parent.Hash().Bytes())
+	var slot *uint64
+	if c.rules.IsAmsterdam(parent.Number, timestamp) {
+		slot = &number
+	}
 	block, _, err := c.node.Miner().BuildTestingPayload(&miner.BuildPayloadArgs{
 		Parent:       parent.Hash(),
 		Timestamp:    max(timestamp, parent.Time+1),
@@ -32,6 +36,7 @@ func (c *Chain) build(timestamp uint64) (*types.Block, error) {
 		Random:       c.random(number),
 		Withdrawals:  content.Withdrawals,
 		BeaconRoot:   &beaconRoot,
+		SlotNum:      slot,
 	}, content.Transactions, len(content.Transactions) == 0, []byte("proofline"))
 	if err != nil {
 		return nil, fmt.Errorf("block %d: %w", number, err)

@@ -63,8 +63,12 @@ type Chain struct {
 // Open continues the chain in the directory, or begins one. No block is made
 // before Run or Mint.
 func Open(ctx context.Context, config Config) (*Chain, error) {
+	return open(ctx, config, rules())
+}
+
+func open(ctx context.Context, config Config, rules *params.ChainConfig) (*Chain, error) {
 	redirectLog(config.Log)
-	c := &Chain{config: config, rules: rules(), changed: make(chan struct{})}
+	c := &Chain{config: config, rules: rules, changed: make(chan struct{})}
 	c.load = load.New(c.rules, config.Seed, config.Transactions)
 	genesis := newGenesis(c.rules, c.load.Alloc())
 	var err error

@@ -32,7 +32,7 @@ func config(dir string) Config {
 	return Config{Dir: dir, Seed: 1, Period: time.Second, Transactions: 12, Log: slog.New(slog.DiscardHandler)}
 }
 
-func open(t *testing.T, c Config) *Chain {
+func openChain(t *testing.T, c Config) *Chain {
 	t.Helper()
 	chain, err := Open(t.Context(), c)
 	if err != nil {
@@ -120,7 +120,7 @@ func fetch(t *testing.T, c *Chain, number uint64) (*params.ChainConfig, *types.B
 // Two turns of the load: everything that it promises is there, and each block
 // executes from the witness that the node serves.
 func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
-	c := open(t, config(t.TempDir()))
+	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	blocks := mint(t, c, 20)
 	kinds := make(map[uint8]int)
@@ -155,10 +155,28 @@ func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
 	}
 }
 
+// The fork after Osaka: block access lists, other gas rules, two more kinds of
+// requests.
+func TestAmsterdam(t *testing.T) {
+	amsterdam := rules()
+	amsterdam.AmsterdamTime = new(uint64)
+	c, err := open(t.Context(), config(t.TempDir()), amsterdam)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeChain(t, c)
+	for _, block := range mint(t, c, 8) {
+		if block.Header().BlockAccessListHash == nil {
+			t.Errorf("block %d has no access list hash", block.NumberU64())
+		}
+		execute(t, c, block.NumberU64())
+	}
+}
+
 // A witness from which anything that the execution needs is taken away is never
 // accepted: exactly the nodes, codes and headers that count as used are missed.
 func TestEverySingleHoleIsFound(t *testing.T) {
-	c := open(t, config(t.TempDir()))
+	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	mint(t, c, 15)
 	for _, number := range []uint64{5, 15} { // deletes storage, asks for old block hashes
@@ -194,7 +212,7 @@ func TestEverySingleHoleIsFound(t *testing.T) {
 
 // Only the calls that are meant to fail do.
 func TestOnlyRevertsFail(t *testing.T) {
-	c := open(t, config(t.TempDir()))
+	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	reverts := 0
 	for _, block := range mint(t, c, 32) {
@@ -215,14 +233,14 @@ func TestOnlyRevertsFail(t *testing.T) {
 
 func TestWitnessOfAnOldBlock(t *testing.T) {
 	dir := t.TempDir()
-	c := open(t, config(dir))
+	c := openChain(t, config(dir))
 	mint(t, c, 160) // go-ethereum keeps 128 states in memory
 	if report := execute(t, c, 9); report.Transactions == 0 {
 		t.Error("block 9 is empty")
 	}
 	closeChain(t, c)
 	// In the database alone: the states are not in memory any more.
-	c = open(t, config(dir))
+	c = openChain(t, config(dir))
 	defer closeChain(t, c)
 	for _, number := range []uint64{1, 2, 80, 160} {
 		execute(t, c, number)
@@ -248,11 +266,11 @@ func size(t *testing.T, dir string) (bytes int64) {
 
 func TestRestartContinuesTheChain(t *testing.T) {
 	dir := t.TempDir()
-	c := open(t, config(dir))
+	c := openChain(t, config(dir))
 	blocks := mint(t, c, 10)
 	closeChain(t, c)
 	for range 2 {
-		c = open(t, config(dir))
+		c = openChain(t, config(dir))
 		if c.Head().Hash() != blocks[len(blocks)-1].Hash() {
 			t.Fatalf("the head is block %d after a restart, was block %d", c.Head().Number, len(blocks))
 		}
@@ -265,7 +283,7 @@ func TestRestartContinuesTheChain(t *testing.T) {
 // The database is a cache: gone, or of another chain, it is made anew.
 func TestDatabaseIsRebuilt(t *testing.T) {
 	dir := t.TempDir()
-	c := open(t, config(dir))
+	c := openChain(t, config(dir))
 	blocks := mint(t, c, 10)
 	closeChain(t, c)
 
@@ -273,7 +291,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 		if err := removeDatabase(dir); err != nil {
 			t.Fatal(err)
 		}
-		c := open(t, config(dir))
+		c := openChain(t, config(dir))
 		defer closeChain(t, c)
 		sameBlocks(t, c, blocks)
 		execute(t, c, 7)
@@ -291,7 +309,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 		var logged bytes.Buffer
 		cfg := config(dir)
 		cfg.Log = slog.New(slog.NewTextHandler(&logged, nil))
-		c := open(t, cfg)
+		c := openChain(t, cfg)
 		defer closeChain(t, c)
 		sameBlocks(t, c, blocks)
 		if !strings.Contains(logged.String(), "rebuilt from the journal") {
@@ -300,7 +318,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 	})
 	t.Run("of another chain", func(t *testing.T) {
 		other := t.TempDir()
-		c := open(t, config(other))
+		c := openChain(t, config(other))
 		// The timestamp makes the difference.
 		if _, err := c.Mint(now + 77); err != nil {
 			t.Fatal(err)
@@ -312,7 +330,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 		if err := os.Rename(filepath.Join(other, databaseDir), filepath.Join(dir, databaseDir)); err != nil {
 			t.Fatal(err)
 		}
-		c = open(t, config(dir))
+		c = openChain(t, config(dir))
 		defer closeChain(t, c)
 		sameBlocks(t, c, blocks)
 	})
@@ -321,7 +339,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 // A journal that lost its last record gets it back from the database.
 func TestJournalIsMendedFromTheDatabase(t *testing.T) {
 	dir := t.TempDir()
-	c := open(t, config(dir))
+	c := openChain(t, config(dir))
 	blocks := mint(t, c, 5)
 	closeChain(t, c)
 	path := filepath.Join(dir, "journal", "blocks-0000000001.journal")
@@ -332,20 +350,20 @@ func TestJournalIsMendedFromTheDatabase(t *testing.T) {
 	if err := os.Truncate(path, info.Size()-10); err != nil {
 		t.Fatal(err)
 	}
-	c = open(t, config(dir))
+	c = openChain(t, config(dir))
 	blocks = append(blocks, mint(t, c, 2)...)
 	closeChain(t, c)
 	if err := removeDatabase(dir); err != nil {
 		t.Fatal(err)
 	}
-	c = open(t, config(dir))
+	c = openChain(t, config(dir))
 	defer closeChain(t, c)
 	sameBlocks(t, c, blocks)
 }
 
 func TestAnotherSeedIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	c := open(t, config(dir))
+	c := openChain(t, config(dir))
 	mint(t, c, 1)
 	closeChain(t, c)
 	cfg := config(dir)
@@ -354,7 +372,7 @@ func TestAnotherSeedIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "another chain") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("with another seed: %v", err)
 	}
-	c = open(t, config(dir))
+	c = openChain(t, config(dir))
 	defer closeChain(t, c)
 	if _, err := Open(t.Context(), config(dir)); err == nil || !strings.Contains(err.Error(), "used by another process") {
 		t.Errorf("opened twice: %v", err)
@@ -367,7 +385,7 @@ func TestSeedDecides(t *testing.T) {
 	for i, seed := range []uint64{1, 1, 2} {
 		cfg := config(t.TempDir())
 		cfg.Seed = seed
-		c := open(t, cfg)
+		c := openChain(t, cfg)
 		mint(t, c, 9)
 		heads[i] = c.Head().Hash()
 		closeChain(t, c)
@@ -378,7 +396,7 @@ func TestSeedDecides(t *testing.T) {
 }
 
 func TestServesOnlyThisMachineAndOnlyReads(t *testing.T) {
-	c := open(t, config(t.TempDir()))
+	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	body := `{"jsonrpc":"2.0","id":1,"method":"debug_setHead","params":["0x0"]}`
 	for _, test := range []struct {
@@ -419,7 +437,7 @@ func TestServesOnlyThisMachineAndOnlyReads(t *testing.T) {
 
 // Blocks come by themselves, their times are true, and waiters are woken.
 func TestRun(t *testing.T) {
-	c := open(t, config(t.TempDir()))
+	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -449,7 +467,7 @@ func TestRun(t *testing.T) {
 // A block that cannot be written is not shown to anybody, and the next try makes
 // it.
 func TestFailedWrite(t *testing.T) {
-	c := open(t, config(t.TempDir()))
+	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	mint(t, c, 2)
 	if err := c.journal.Close(); err != nil {

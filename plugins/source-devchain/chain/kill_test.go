@@ -49,7 +49,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 	for _, lines := range []int{1, 7, 30, 2, 19} {
 		killAfter(t, dir, lines, seen)
 	}
-	c := open(t, config(dir))
+	c := openChain(t, config(dir))
 	defer closeChain(t, c)
 	if head := c.Head().Number.Uint64(); head < uint64(len(seen)) {
 		t.Errorf("the head is block %d, %d blocks were seen", head, len(seen))
