@@ -65,6 +65,8 @@ func onServer(t *testing.T, test func(*testing.T, *bench)) {
 		t.Fatalf("%s: %v", envCluster, err)
 	}
 	b := newBench(t, base, cluster, os.Getenv(envKey), http.DefaultTransport)
+	b.options.GiveUp = 3 * time.Minute // a server that is away must not hang the suite
+	b.restart()
 	t.Cleanup(b.close)
 	test(t, b)
 }
