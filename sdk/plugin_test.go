@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/urfave/cli/v2"
 	"go.uber.org/goleak"
 
 	"github.com/proofline/proofline/sdk"
@@ -28,7 +29,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asParent) != "" {
 		parent()
 	}
-	if os.Getenv(cookie) == wire.Handshake.MagicCookieValue || os.Getenv(asTool) != "" {
+	switch name := os.Getenv(asTool); {
+	case name == "source":
+		sdk.Serve(sdk.NewSource("source-test", "1.2.3", openSource))
+	case name == "reporter":
+		sdk.Serve(sdk.NewReporter("reporter-test", "1.2.3", openReporter, sdk.Commands(&cli.Command{
+			Name: "greet", Action: func(c *cli.Context) error { _, err := fmt.Fprintln(c.App.Writer, "hello"); return err }})))
+	case name != "" || os.Getenv(cookie) == wire.Handshake.MagicCookieValue:
 		sdk.Serve(testPlugin())
 		return
 	}
@@ -139,4 +146,68 @@ func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 	}
 	proof.Role = sdk.RoleProof
 	return &sdk.Result{Outputs: []sdk.Artifact{proof}, WorkTime: time.Second, Facts: map[string]string{"bytes": fmt.Sprint(len(data))}}, nil
+}
+
+// testSource knows the blocks below 10.
+type testSource struct{}
+
+func openSource(context.Context, struct{}, sdk.Env) (testSource, error) { return testSource{}, nil }
+
+func (testSource) Poll(context.Context, sdk.PollRequest) (sdk.PollResponse, error) {
+	return sdk.PollResponse{Done: true}, nil
+}
+
+func (testSource) Resolve(_ context.Context, numbers []uint64) (out []sdk.Resolution, err error) {
+	for _, n := range numbers {
+		r := sdk.Resolution{Number: n, Reason: "it is beyond the head"}
+		if n < 10 {
+			r = sdk.Resolution{Number: n, Block: &sdk.Block{ChainID: 7, Number: n, Hash: sdk.Hash{byte(n + 1)}}}
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (testSource) Fetch(_ context.Context, t *sdk.Task) (*sdk.Result, error) {
+	out, err := t.Create(sdk.ArtifactBlock)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Discard()
+	if _, err := fmt.Fprintf(out, "{\"hash\":%q}", t.Block.Hash); err != nil {
+		return nil, err
+	}
+	a, err := out.Commit()
+	return &sdk.Result{Outputs: []sdk.Artifact{a}}, err
+}
+
+// testReporter publishes what it was told.
+type testReporter struct{}
+
+func openReporter(context.Context, struct{}, sdk.Env) (testReporter, error) {
+	return testReporter{}, nil
+}
+
+func (testReporter) Report(_ context.Context, e *sdk.Event) (*sdk.Result, error) {
+	_, proof, ok := e.ByRole(sdk.RoleProof)
+	if !ok {
+		return nil, sdk.Permanent(fmt.Errorf("no proof for %s", e.Kind))
+	}
+	e.Progress(sdk.Progress{Phase: "SENDING", Fraction: 0.5, Note: "half", ETA: time.Second})
+	if err := os.WriteFile(filepath.Join(e.Temp(), "body"), []byte(e.Kind), 0o600); err != nil {
+		return nil, err
+	}
+	out, err := e.Create("body.json")
+	if err != nil {
+		return nil, err
+	}
+	defer out.Discard()
+	if _, err := fmt.Fprintf(out, "%s of %d bytes", e.Kind, proof.Size); err != nil {
+		return nil, err
+	}
+	a, err := out.Commit()
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.Result{Outputs: []sdk.Artifact{a}, Facts: map[string]string{"sent": "yes"}}, e.Publish(a)
 }

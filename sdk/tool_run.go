@@ -75,7 +75,7 @@ func runOne(c *cli.Context, def *definition) (err error) {
 	if c.String("task") == "" {
 		return missing(c, "--task FILE")
 	}
-	file, err := readTaskFile(c.String("task"))
+	file, err := readTaskFile(c.String("task"), def.manifest.Kind)
 	if err != nil {
 		return usageError{err}
 	}
@@ -202,7 +202,7 @@ func resolveBlock(ctx context.Context, s Source, block *Block) error {
 	return nil
 }
 
-func readTaskFile(name string) (*taskFile, error) {
+func readTaskFile(name string, kind Kind) (*taskFile, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read task: %w", err)
@@ -214,8 +214,11 @@ func readTaskFile(name string) (*taskFile, error) {
 	if err := dec.Decode(file); err != nil {
 		return nil, fmt.Errorf("read task %s: %w", name, err)
 	}
-	if file.Block == nil && file.Event == "" {
-		return nil, fmt.Errorf("read task %s: there is neither a block nor an event", name)
+	switch {
+	case kind == contract.KindReporter && file.Event == "":
+		return nil, fmt.Errorf("read task %s: there is no event to report, such as \"event\": \"proved\"", name)
+	case kind != contract.KindReporter && file.Block == nil:
+		return nil, fmt.Errorf("read task %s: there is no block", name)
 	}
 	for i, in := range file.Inputs {
 		if in.Path == "" {

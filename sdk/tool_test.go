@@ -12,13 +12,18 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// tool runs the plugin by hand in a directory.
+// tool runs the prover by hand in a directory.
 func tool(t *testing.T, dir string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	return toolOf(t, "prover", dir, args...)
+}
+
+func toolOf(t *testing.T, plugin, dir string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
-	cmd.Env = []string{asTool + "=1", "TMPDIR=" + dir, "GORACE=atexit_sleep_ms=0"}
+	cmd.Env = []string{asTool + "=" + plugin, "TMPDIR=" + dir, "GORACE=atexit_sleep_ms=0"}
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
@@ -70,7 +75,7 @@ func TestTool(t *testing.T) {
 		{"run in a new directory", []string{"run", "--task", "task.json", "-f", "good.yaml"}, 0, `"role": "proof"`, "level=INFO"},
 		{"failure", []string{"run", "--task", "fail.json"}, 1, "", "environment: no gpu for [redacted] (plug one in)"},
 		{"nothing to verify", []string{"run", "--verify", "--task", "task.json", "-f", "good.yaml"}, 1, "", `permanent: there is no input "proof.bin"`},
-		{"empty task", []string{"run", "--task", "empty.json"}, 2, "", "neither a block nor an event"},
+		{"empty task", []string{"run", "--task", "empty.json"}, 2, "", "there is no block"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,5 +106,49 @@ func TestToolDescribe(t *testing.T) {
 	schema, _, _ := tool(t, t.TempDir(), "schema")
 	if !json.Valid([]byte(schema)) {
 		t.Errorf("schema %s", schema)
+	}
+}
+
+func TestToolRunsASource(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "task.json", `{"block":{"number":5}}`)
+	write(t, dir, "far.json", `{"block":{"number":50}}`)
+	stdout, stderr, code := toolOf(t, "source", dir, "run", "--task", "task.json", "--dir", "work")
+	if code != 0 || !strings.Contains(stdout, `"name": "block.json"`) {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "work", "attempt-1", "out", "block.json"))
+	if err != nil || !strings.Contains(string(data), "0x06") {
+		t.Errorf("%s, %v", data, err)
+	}
+	if _, stderr, code := toolOf(t, "source", dir, "run", "--task", "far.json"); code != 1 ||
+		!strings.Contains(stderr, "permanent: resolve block 50: it is beyond the head") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+func TestToolRunsAReporter(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "proof", "abc")
+	write(t, dir, "task.json", `{"event":"proved",`+block5+`,"inputs":[{"name":"proof.bin","path":"proof","role":"proof"}]}`)
+	write(t, dir, "alert.json", `{"event":"node_down"}`)
+	stdout, stderr, code := toolOf(t, "reporter", dir, "run", "--task", "task.json", "--dir", "work")
+	if code != 0 || !strings.Contains(stdout, `"sent": "yes"`) || !strings.Contains(stderr, "published") || !strings.Contains(stderr, "done=50%") {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "work", "attempt-1", "out", "body.json"))
+	if err != nil || string(data) != "proved of 3 bytes" {
+		t.Errorf("%s, %v", data, err)
+	}
+	if _, stderr, code := toolOf(t, "reporter", dir, "run", "--task", "alert.json"); code != 1 ||
+		!strings.Contains(stderr, "permanent: no proof for node_down") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	write(t, dir, "block.json", `{`+block5+`}`)
+	if _, stderr, code := toolOf(t, "reporter", dir, "run", "--task", "block.json"); code != 2 || !strings.Contains(stderr, "no event to report") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if stdout, _, code := toolOf(t, "reporter", dir, "greet"); code != 0 || stdout != "hello\n" {
+		t.Errorf("own command: exit code %d, %q", code, stdout)
 	}
 }

@@ -34,8 +34,19 @@ func TestMain(m *testing.M) {
 		tool()
 		os.Exit(0)
 	}
+	if testing.CoverMode() != "" { // a tool without it complains on standard error
+		dir, err := os.MkdirTemp("", "cover-")
+		if err != nil {
+			panic(err)
+		}
+		coverage = []string{"GOCOVERDIR=" + dir}
+		goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { _ = os.RemoveAll(dir); os.Exit(code) }))
+	}
 	goleak.VerifyTestMain(m)
 }
+
+// coverage is what a tool needs in its environment when coverage is measured.
+var coverage []string
 
 var tools map[string]func()
 
@@ -121,7 +132,7 @@ func spawn(tool string, env []string, attr *syscall.SysProcAttr) {
 }
 
 func command(tool string) *process.Command {
-	return &process.Command{Path: os.Args[0], Env: []string{toolName + "=" + tool}, Grace: 20 * time.Second}
+	return &process.Command{Path: os.Args[0], Env: append([]string{toolName + "=" + tool}, coverage...), Grace: 20 * time.Second}
 }
 
 // pids collects what tools say of themselves.
