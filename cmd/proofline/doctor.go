@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -78,19 +79,17 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 	r := examination{Name: s.Name, Plugin: s.Plugin, Findings: pipeline.Findings{}}
 	binary, err := plugins.Find(s.Plugin)
 	if err != nil {
-		r.Findings = append(r.Findings, s.Locate(contract.Finding{Severity: contract.SeverityError, Summary: err.Error()}))
+		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
 		return r
 	}
 	r.Plugin = s.Plugin + " " + binary.Manifest.Version
 	if !binary.Locked {
-		r.Findings = append(r.Findings, s.Locate(contract.Finding{
-			Severity: contract.SeverityWarning, Summary: "the plugin is not pinned: " + binary.Path + " may change unnoticed",
-			Remedy: "pin it with proofline plugins lock",
-		}))
+		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityWarning,
+			"the plugin is not pinned, its file may change unnoticed", "pin it with proofline plugins lock "+filepath.Dir(binary.Path)))
 	}
 	found, err := askPlugin(ctx, binary.Path, askCheck, s.Config)
 	if err != nil {
-		found = append(found, contract.Finding{Severity: contract.SeverityError, Summary: err.Error()})
+		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
 	}
 	for _, f := range found {
 		r.Findings = append(r.Findings, s.Locate(f))

@@ -102,7 +102,7 @@ func TestDoctor(t *testing.T) {
 	for _, want := range []string{
 		"pipeline.yaml:10:12: error: stages[1].config.elf: no such file\n    build the guest\n",
 		"pipeline.yaml:10:7: info: stages[1].config: two GPUs\n",
-		"error: stages[2].config: the plugin's check failed: panic: oops\n",
+		"pipeline.yaml:11:28: error: stages[2].plugin: the plugin's check failed: panic: oops\n",
 		"pipeline.yaml: error: monitor.listen: cannot listen on " + taken.Addr().String(),
 		"blocks  source-test 0.1.0    ok\n",
 		"prove   prover-test 0.1.0    1 error\n",

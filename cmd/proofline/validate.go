@@ -82,7 +82,7 @@ func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, p
 		all.Go(func() {
 			said, err := askPlugin(ctx, binary.Path, askValidate, s.Config)
 			if err != nil {
-				said = []contract.Finding{{Severity: contract.SeverityWarning, Summary: err.Error()}}
+				more[i] = append(more[i], s.LocatePlugin(contract.SeverityWarning, err.Error(), ""))
 			}
 			for _, f := range said {
 				more[i] = append(more[i], s.Locate(f))

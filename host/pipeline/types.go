@@ -126,6 +126,14 @@ func (s *Stage) ConfigPosition(pointer string) Position {
 	return s.places.near("/config" + pointer).value
 }
 
+// LocatePlugin turns what is to be said of the stage's plugin itself into a
+// finding with a place in the pipeline file.
+func (s *Stage) LocatePlugin(severity contract.Severity, summary, remedy string) Finding {
+	f := s.errorAt("/plugin", summary, remedy)
+	f.Severity = severity
+	return f
+}
+
 // Locate turns what a plugin says of its config block into a finding with a
 // place in the pipeline file.
 func (s *Stage) Locate(f contract.Finding) Finding {
