@@ -25,6 +25,7 @@ type Config struct {
 	HedgeAfter     sdk.Duration          `json:"hedge_after" doc:"Wait for a witness before a second endpoint is asked, too; 0s learns each endpoint's 95th percentile." default:"0s"`
 	MaxLag         sdk.Duration          `json:"max_lag" doc:"An endpoint whose head is older than the newest by more is not used." default:"1m" min:"12s"`
 	Gzip           *bool                 `json:"gzip" doc:"Ask for packed answers; by default only endpoints outside private networks are asked."`
+	Archive        *ArchiveConfig        `json:"archive" doc:"Keeps what was fetched, for replay by source-archive."`
 }
 
 // Endpoint is one execution client. In the pipeline file it is a URL or a map.

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/plugins/internal/release"
@@ -20,25 +21,52 @@ func plugin() sdk.Plugin {
 		sdk.Summary("Follows a chain through execution clients over JSON-RPC and fetches blocks with their witnesses."))
 }
 
-// source is the plugin's value: the shared source over a pool of nodes.
+// source is the plugin's value: the shared source over a pool of nodes, and what
+// it keeps.
 type source struct {
 	*ethnode.Source
-	pool *ethnode.Pool
+	pool   *ethnode.Pool
+	keeper *keeper // nil where nothing is kept
 }
 
 func open(ctx context.Context, cfg Config, env sdk.Env) (*source, error) {
-	pool, err := ethnode.NewPool(ctx, cfg.endpoints(), ethnode.PoolOptions{
-		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Log: env.Log})
+	keeper, err := newKeeper(cfg.Archive, env.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := ethnode.NewPoolSource(pool, cfg.Poll.Std(), env.Log)
+	pool, err := ethnode.NewPool(ctx, cfg.endpoints(), ethnode.PoolOptions{
+		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Log: env.Log})
+	if err != nil {
+		if keeper != nil {
+			err = errors.Join(err, keeper.Close())
+		}
+		return nil, err
+	}
+	s := &source{Source: ethnode.NewPoolSource(pool, cfg.Poll.Std(), env.Log), pool: pool, keeper: keeper}
 	s.Confirmations = cfg.Confirmations
-	return &source{Source: s, pool: pool}, nil
+	return s, nil
+}
+
+// Fetch writes the task's block and witness, and keeps them if so configured.
+func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
+	if s.keeper == nil {
+		return s.Source.Fetch(ctx, task)
+	}
+	result, err := s.Fetcher.Fetch(ctx, task.Block, func(name string) (ethnode.File, error) { return s.keeper.watch(task, name) })
+	if err == nil {
+		s.keeper.fetched(ctx, task, result)
+	}
+	return result, err
 }
 
 // Health is unavailable while no endpoint answers.
 func (s *source) Health(context.Context) contract.Health { return s.pool.Health() }
 
-// Close ends the watching of the endpoints.
-func (s *source) Close() error { return s.pool.Close() }
+// Close ends the watching of the endpoints and finishes what is to be kept.
+func (s *source) Close() error {
+	err := s.pool.Close()
+	if s.keeper != nil {
+		err = errors.Join(err, s.keeper.Close())
+	}
+	return err
+}

@@ -22,11 +22,20 @@ import (
 // FactWitnessBytes is the fact that gives the size of witness.json.
 const FactWitnessBytes = "witness_bytes"
 
-// File is an artifact that is being written.
+// File is an artifact that is being written. It may also have
+// Reject(reason error), which is called before Discard when the content did not
+// pass the checks.
 type File interface {
 	io.Writer
 	Commit() (contract.Artifact, error) // makes it durable
 	Discard()                           // forgets it
+}
+
+// reject gives up a file because of its content.
+func reject(f File, reason error) {
+	if r, ok := f.(interface{ Reject(reason error) }); ok {
+		r.Reject(reason)
+	}
 }
 
 // Fetcher brings blocks and witnesses to disk.
@@ -109,7 +118,9 @@ func (f *Fetcher) block(ctx context.Context, block contract.Block, create func(s
 		}
 		decoded, err := decodeBlock(text.Bytes(), block)
 		if err != nil {
-			return b, contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
+			err = contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
+			reject(out, err)
+			return b, err
 		}
 		return blockFile{out, decoded}, nil
 	}
@@ -163,7 +174,9 @@ func (f *Fetcher) witness(ctx context.Context, block contract.Block, create func
 		check := witnesscheck.New()
 		err = c.Witness(ctx, io.MultiWriter(storing{out}, check), block)
 		if bad := check.Finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
-			return nil, contract.Retryable(fmt.Errorf("%s: block %d: %w", c.Name(), block.Number, bad))
+			err = contract.Retryable(fmt.Errorf("%s: block %d: %w", c.Name(), block.Number, bad))
+			reject(out, err)
+			return nil, err
 		}
 		if err != nil {
 			return nil, err
@@ -173,7 +186,9 @@ func (f *Fetcher) witness(ctx context.Context, block contract.Block, create func
 			return nil, err
 		}
 		if _, err := check.Against(b.Block.Block, b.senders); err != nil {
-			return nil, contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
+			err = contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
+			reject(out, err)
+			return nil, err
 		}
 		return out, nil
 	}

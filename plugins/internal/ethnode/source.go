@@ -31,11 +31,16 @@ var _ sdk.Source = (*Source)(nil)
 
 // Fetch writes the task's block and witness into its directory.
 func (s *Source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
-	return s.Fetcher.Fetch(ctx, task.Block, func(name string) (File, error) {
+	return s.Fetcher.Fetch(ctx, task.Block, Outputs(task))
+}
+
+// Outputs makes the files of a Fetcher from the outputs of a task.
+func Outputs(task *sdk.Task) func(name string) (File, error) {
+	return func(name string) (File, error) {
 		out, err := task.Create(name)
 		if err != nil {
 			return nil, err // not out: a nil pointer is no nil interface
 		}
 		return out, nil
-	})
+	}
 }

@@ -1,0 +1,119 @@
+// Command source-archive is the plugin that replays kept blocks: what source-rpc
+// has put into its archive, or any directory of that form. It paces them as the
+// chain did, or hands them out as fast as they are taken.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/proofline/proofline/plugins/internal/ethnode"
+	"github.com/proofline/proofline/plugins/internal/ethnode/archive"
+	"github.com/proofline/proofline/plugins/internal/release"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func main() { sdk.Serve(plugin()) }
+
+func plugin() sdk.Plugin {
+	return sdk.NewSource("source-archive", release.Version, open,
+		sdk.Summary("Replays blocks and witnesses from a directory, paced by block time or as fast as possible."))
+}
+
+// Config is the stage's config block.
+type Config struct {
+	Dir     string       `json:"dir" doc:"Directory of <number>/{block,witness}.json[.gz]." required:"true" format:"dir"`
+	Pace    string       `json:"pace" doc:"fast hands blocks out as they are taken; block_time leaves the time between them that the chain did." default:"fast" enum:"fast,block_time"`
+	Speed   float64      `json:"speed" doc:"With block_time: how many times faster than the chain." default:"1" min:"0.001"`
+	Follow  bool         `json:"follow" doc:"Go on looking for new blocks at the end, instead of ending." default:"false"`
+	Poll    sdk.Duration `json:"poll" doc:"With follow: time between two looks at the directory." default:"2s" min:"50ms"`
+	ChainID uint64       `json:"chain_id" doc:"The blocks' chain; by default that of chain.json, or of the first typed transaction found."`
+}
+
+// Check reads the headers of the first and the last block.
+func (c *Config) Check(context.Context) []sdk.Finding {
+	a, err := archive.Open(c.Dir)
+	if err != nil {
+		return nil // said by the format of the field
+	}
+	defer a.Close()
+	fault := func(err error, remedy string) []sdk.Finding {
+		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: "/dir", Summary: err.Error(), Remedy: remedy}}
+	}
+	numbers, err := a.Numbers()
+	if err != nil {
+		return fault(err, "the directory must be readable")
+	}
+	if len(numbers) == 0 {
+		f := fault(errors.New("the directory holds no block"), "it needs folders named by block number, each with block.json and witness.json, packed or not")
+		if c.Follow {
+			f[0].Severity = sdk.SeverityWarning
+		}
+		return f
+	}
+	for _, n := range []uint64{numbers[0], numbers[len(numbers)-1]} {
+		if _, err := a.Header(n); err != nil {
+			return fault(err, "remove the folder or repair the file")
+		}
+	}
+	id, err := chainID(a, c.ChainID)
+	if err != nil {
+		return fault(err, "set chain_id")
+	}
+	return []sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: "/dir", Summary: fmt.Sprintf("%d blocks of chain %d, from %d to %d", len(numbers), id, numbers[0], numbers[len(numbers)-1])}}
+}
+
+// source is the plugin's value.
+type source struct {
+	*replay
+	fetcher ethnode.Fetcher
+}
+
+func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
+	a, err := archive.Open(cfg.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, sdk.Environment(err, "make the directory, or set another one")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &source{replay: &replay{archive: a, chain: cfg.ChainID, follow: cfg.Follow, interval: cfg.Poll.Std(), log: env.Log}}
+	s.fetcher = ethnode.Fetcher{Supply: ethnode.Only(a)}
+	if cfg.Pace == "block_time" {
+		s.speed = cfg.Speed
+	}
+	return s, nil
+}
+
+// Fetch copies the task's block and witness, checked as if a node had served
+// them, and the chain's rules where the archive has them.
+func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
+	result, err := s.fetcher.Fetch(ctx, task.Block, ethnode.Outputs(task))
+	if err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
+		err = sdk.Permanent(err) // files do not get better by reading them again
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := task.Create(contract.ArtifactChain)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Discard()
+	found, err := s.archive.ChainConfig(out, task.Block)
+	if err != nil || !found {
+		return result, err
+	}
+	rules, err := out.Commit()
+	if err != nil {
+		return nil, err
+	}
+	result.Outputs = append(result.Outputs, rules)
+	return result, nil
+}
+
+// Close releases the directory.
+func (s *source) Close() error { return s.archive.Close() }

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/ethnode/archive"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// replay hands out the blocks of an archive by number. A selection without a
+// start begins with the first block: an archive has no head to wait for.
+type replay struct {
+	archive  *archive.Archive
+	speed    float64 // of the chain's time; 0 for as fast as possible
+	follow   bool
+	interval time.Duration
+	log      *slog.Logger
+
+	mu    sync.Mutex
+	chain uint64 // 0 until known
+}
+
+// cursor is a position in the archive. A paced replay remembers which instant
+// stands for which block time, so that it goes on as it was after a restart.
+type cursor struct {
+	Version int       `json:"v"`
+	Next    uint64    `json:"next"`
+	Begun   time.Time `json:"begun,omitzero"` // by the clock
+	Origin  time.Time `json:"origin,omitzero"`
+}
+
+// Poll implements sdk.Source.
+func (r *replay) Poll(ctx context.Context, req sdk.PollRequest) (sdk.PollResponse, error) {
+	deadline := time.Now().Add(req.Wait)
+	cur := cursor{Version: 1}
+	if len(req.Cursor) > 0 {
+		if err := json.Unmarshal(req.Cursor, &cur); err != nil || cur.Version != 1 {
+			return sdk.PollResponse{}, sdk.Permanent(fmt.Errorf("the stored cursor is of version %d or unreadable, this source reads version 1", cur.Version))
+		}
+	}
+	for {
+		resp, due, err := r.take(&cur, req)
+		if err != nil {
+			return sdk.PollResponse{}, err
+		}
+		now := time.Now()
+		if len(resp.Blocks) > 0 || resp.Done || !now.Before(deadline) {
+			return resp, nil
+		}
+		wait := min(deadline.Sub(now), r.interval)
+		if !due.IsZero() {
+			wait = min(deadline.Sub(now), due.Sub(now))
+		}
+		select {
+		case <-ctx.Done():
+			return sdk.PollResponse{}, sdk.Interrupted(context.Cause(ctx))
+		case <-time.After(wait):
+		}
+	}
+}
+
+// take hands out the blocks that are due. due is when the next one is, zero when
+// there is none.
+func (r *replay) take(cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, due time.Time, err error) {
+	numbers, err := r.archive.Numbers()
+	if err != nil {
+		return resp, due, sdk.Environment(err, "the archive's directory must be readable")
+	}
+	if len(numbers) > 0 {
+		resp.Head = numbers[len(numbers)-1]
+	}
+	at, _ := slices.BinarySearch(numbers, cur.Next)
+	for _, n := range numbers[at:] {
+		if n == 0 || !req.Selection.Includes(n) {
+			continue
+		}
+		if len(resp.Blocks) >= max(req.Max, 1) {
+			break
+		}
+		h, err := r.archive.Header(n)
+		if errors.Is(err, fs.ErrNotExist) && r.follow {
+			continue // somebody may be copying it here
+		}
+		if err != nil {
+			r.log.Warn("a block of the archive is left out", "block", n, "error", err)
+			cur.Next = n + 1
+			continue
+		}
+		if r.speed > 0 {
+			if cur.Begun.IsZero() {
+				cur.Begun, cur.Origin = time.Now().UTC(), h.Time
+			}
+			due = cur.Begun.Add(time.Duration(float64(h.Time.Sub(cur.Origin)) / r.speed))
+			if time.Now().Before(due) {
+				break
+			}
+		}
+		id, err := r.id()
+		if err != nil {
+			return resp, due, err
+		}
+		resp.Blocks = append(resp.Blocks, h.Block(id))
+		cur.Next = n + 1
+		due = time.Time{}
+	}
+	resp.Done = !r.follow && r.exhausted(numbers, cur.Next, req.Selection) ||
+		req.Selection.To != nil && cur.Next > *req.Selection.To
+	resp.NextCursor, err = json.Marshal(cur)
+	return resp, due, err
+}
+
+// exhausted reports whether no target is left.
+func (r *replay) exhausted(numbers []uint64, next uint64, sel sdk.Selection) bool {
+	at, _ := slices.BinarySearch(numbers, next)
+	return !slices.ContainsFunc(numbers[at:], func(n uint64) bool { return n > 0 && sel.Includes(n) })
+}
+
+// Resolve implements sdk.Source.
+func (r *replay) Resolve(_ context.Context, numbers []uint64) ([]sdk.Resolution, error) {
+	answers := make([]sdk.Resolution, len(numbers))
+	for i, n := range numbers {
+		answers[i].Number = n
+		h, err := r.archive.Header(n)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			answers[i].Reason = fmt.Sprintf("the archive has no block %d", n)
+		case err != nil:
+			answers[i].Reason = err.Error()
+		default:
+			id, err := r.id()
+			if err != nil {
+				return nil, err
+			}
+			block := h.Block(id)
+			answers[i].Block = &block
+		}
+	}
+	return answers, nil
+}
+
+// id is the chain of the blocks, found out once.
+func (r *replay) id() (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.chain != 0 {
+		return r.chain, nil
+	}
+	id, err := chainID(r.archive, 0)
+	if err != nil {
+		return 0, sdk.Environment(err, "set chain_id in the stage's config")
+	}
+	r.chain = id
+	return id, nil
+}
+
+// chainID is the configured chain, else that of chain.json, else that of a
+// transaction.
+func chainID(a *archive.Archive, configured uint64) (uint64, error) {
+	if configured != 0 {
+		return configured, nil
+	}
+	numbers, err := a.Numbers()
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range numbers[:min(len(numbers), 100)] {
+		var rules bytes.Buffer
+		if found, err := a.ChainConfig(&rules, contract.Block{Number: n}); found && err == nil {
+			var named struct{ ChainID uint64 }
+			if json.Unmarshal(rules.Bytes(), &named) == nil && named.ChainID != 0 {
+				return named.ChainID, nil
+			}
+		}
+		id, err := chainOfTransactions(a, n)
+		if err == nil && id != 0 {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: nothing in the archive tells the blocks' chain id", a.Path())
+}
+
+func chainOfTransactions(a *archive.Archive, number uint64) (uint64, error) {
+	h, err := a.Header(number)
+	if err != nil {
+		return 0, err
+	}
+	var text bytes.Buffer
+	if err := a.Block(context.Background(), &text, h.Block(0)); err != nil {
+		return 0, err
+	}
+	var named struct {
+		Transactions []struct{ ChainID *string }
+	}
+	if err := json.Unmarshal(text.Bytes(), &named); err != nil {
+		return 0, err
+	}
+	for _, tx := range named.Transactions {
+		if tx.ChainID != nil {
+			return strconv.ParseUint(*tx.ChainID, 0, 64)
+		}
+	}
+	return 0, nil
+}
