@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,66 @@ func FuzzWorkEvent(f *testing.F) {
 		e, err := wire.WorkEventFromProto(&message)
 		if err == nil && e.Progress == nil && e.Resume == nil && e.Publish == nil && e.Result == nil {
 			t.Errorf("empty event from %x", data)
+		}
+	})
+}
+
+// FuzzMessages: no bytes from the other side panic, and what is accepted keeps
+// the promises of the contract.
+func FuzzMessages(f *testing.F) {
+	task := contract.Task{Block: block, Dir: "/d", Inputs: []contract.Artifact{artifact}, Deadline: when}
+	event := contract.Event{ID: "i", Kind: contract.EventProved, Block: &block, Artifacts: []contract.Artifact{artifact}}
+	poll := contract.PollResponse{Blocks: []contract.Block{block}, Orphaned: []contract.Hash{{7}}, NextCursor: []byte("n")}
+	request := contract.PollRequest{Selection: contract.Selection{ShardIndex: 1, ShardCount: 2}, Wait: time.Second}
+	for _, m := range []proto.Message{wire.TaskToProto(task), wire.EventToProto(event), wire.PollResponseToProto(poll),
+		wire.PollRequestToProto(request), wire.ManifestToProto(contract.Manifest{Name: "n", Version: "1", Kind: "prover", Schema: []byte("{}")})} {
+		data, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	local := func(t *testing.T, artifacts []contract.Artifact) {
+		for _, a := range artifacts {
+			if !filepath.IsLocal(a.Path) || a.Path == "." || filepath.Base(a.Name) != a.Name || a.Size < 0 {
+				t.Errorf("accepted %+v", a)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var task pluginv1.Task
+		if proto.Unmarshal(data, &task) == nil {
+			if got, err := wire.TaskFromProto(&task); err == nil {
+				local(t, got.Inputs)
+			}
+		}
+		var event pluginv1.Event
+		if proto.Unmarshal(data, &event) == nil {
+			if got, err := wire.EventFromProto(&event); err == nil {
+				local(t, got.Artifacts)
+			}
+		}
+		var poll pluginv1.PollResponse
+		if proto.Unmarshal(data, &poll) == nil {
+			if got, err := wire.PollResponseFromProto(&poll); err == nil {
+				for i := 1; i < len(got.Blocks); i++ {
+					if got.Blocks[i].Number <= got.Blocks[i-1].Number {
+						t.Errorf("accepted %+v", got.Blocks)
+					}
+				}
+			}
+		}
+		var request pluginv1.PollRequest
+		if proto.Unmarshal(data, &request) == nil {
+			if got, err := wire.PollRequestFromProto(&request); err == nil && (got.Wait < 0 || got.Max < 0) {
+				t.Errorf("accepted %+v", got)
+			}
+		}
+		var manifest pluginv1.DescribeResponse
+		if proto.Unmarshal(data, &manifest) == nil {
+			if got, err := wire.ManifestFromProto(&manifest); err == nil && (got.Name == "" || !json.Valid(got.Schema)) {
+				t.Errorf("accepted %+v", got)
+			}
 		}
 	})
 }
