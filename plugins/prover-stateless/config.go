@@ -12,23 +12,33 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// networkAuto takes the rules from the block: from chain.json where the source
-// gives one, else by the chain id.
-const networkAuto = "auto"
+const (
+	// networkAuto takes the rules from the block: from chain.json where the
+	// source gives one, else by the chain id.
+	networkAuto = "auto"
+	// networkCustom takes them from the genesis file.
+	networkCustom = "custom"
+)
 
 // Config is the stage's config block.
 type Config struct {
-	Network string `json:"network" doc:"Whose rules hold. auto takes them from the source's chain.json or else by the block's chain id." default:"auto" enum:"auto,mainnet,sepolia,holesky,hoodi"`
-	Genesis string `json:"genesis" doc:"Genesis file, or its config part alone, of a chain that is not built in. It replaces network." format:"file"`
+	Network string `json:"network" doc:"Whose rules hold. auto takes them from the source's chain.json or else by the block's chain id." default:"auto" enum:"auto,mainnet,sepolia,holesky,hoodi,custom"`
+	Genesis string `json:"genesis" doc:"Genesis file, or its config part alone, of a custom chain." format:"file"`
 }
 
 // Validate implements the SDK's validator.
 func (c Config) Validate() []sdk.Finding {
-	if c.Genesis != "" && c.Network != networkAuto {
+	switch {
+	case c.Genesis != "" && c.Network != networkAuto && c.Network != networkCustom:
 		return []sdk.Finding{{
 			Severity: sdk.SeverityError, Pointer: "/genesis",
 			Summary: fmt.Sprintf("genesis and network %s are both set", c.Network),
-			Remedy:  "leave network out, or set it to auto",
+			Remedy:  "leave out genesis, or set network to custom",
+		}}
+	case c.Genesis == "" && c.Network == networkCustom:
+		return []sdk.Finding{{
+			Severity: sdk.SeverityError, Pointer: "/genesis", Summary: "network is custom, but genesis is not set",
+			Remedy: "name the chain's genesis file",
 		}}
 	}
 	return nil

@@ -309,6 +309,9 @@ func TestConfig(t *testing.T) {
 	if _, findings := decode(t, `{"network":"mainnet","genesis":"g.json"}`); len(findings) != 1 || findings[0].Pointer != "/genesis" {
 		t.Errorf("network and genesis: %v", findings)
 	}
+	if _, findings := decode(t, `{"network":"custom"}`); len(findings) != 1 || findings[0].Pointer != "/genesis" {
+		t.Errorf("custom without genesis: %v", findings)
+	}
 	if _, findings := decode(t, `{"network":"goerli"}`); len(findings) == 0 {
 		t.Error("goerli is accepted")
 	}
@@ -331,8 +334,10 @@ func TestConfig(t *testing.T) {
 	}
 	m := devBlocks(t)[0]
 	m.rules = nil
-	if _, _, err := prove(t, fmt.Sprintf(`{"genesis":%q}`, path), m, nil); err != nil {
-		t.Errorf("with the chain's genesis file: %v", err)
+	for _, config := range []string{`{"genesis":%q}`, `{"network":"custom","genesis":%q}`} {
+		if _, _, err := prove(t, fmt.Sprintf(config, path), m, nil); err != nil {
+			t.Errorf(config+": %v", path, err)
+		}
 	}
 }
 

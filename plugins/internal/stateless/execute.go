@@ -109,7 +109,8 @@ func prepare(ctx context.Context, chain *params.ChainConfig, block *types.Block,
 			return nil
 		})
 	}
-	return db, group.Wait()
+	err := group.Wait()
+	return db, err
 }
 
 func execute(ctx context.Context, block *types.Block, headers *ancestors, db *witnessDB) (*Report, error) {
@@ -120,7 +121,7 @@ func execute(ctx context.Context, block *types.Block, headers *ancestors, db *wi
 	)
 	statedb, err := state.New(headers.parent().Root, db)
 	if err != nil {
-		return nil, cause(db.incomplete(number, nil), err)
+		return nil, cause(db.incomplete(number, nil), &WitnessError{Err: fmt.Errorf("block %d: %w", number, err)})
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

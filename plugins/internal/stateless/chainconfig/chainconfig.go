@@ -85,7 +85,7 @@ func Parse(text []byte) (*params.ChainConfig, error) {
 		return nil, fmt.Errorf("chain %s has no londonBlock: only chains after the merge are supported", config.ChainID)
 	}
 	if err := config.CheckConfigForkOrder(); err != nil {
-		return nil, fmt.Errorf("the forks of chain %s contradict each other: %w", config.ChainID, err)
+		return nil, fmt.Errorf("the rules of chain %s make no sense: %w", config.ChainID, err)
 	}
 	return config, nil
 }

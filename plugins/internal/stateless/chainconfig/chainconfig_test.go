@@ -67,7 +67,8 @@ func TestParse(t *testing.T) {
 		`{"chainId": 7}`:   "terminalTotalDifficulty",
 		`{"config": {}}`:   "no chainId",
 		`{"chainId": 7, "terminalTotalDifficulty": 0}`:                                                  "londonBlock",
-		strings.Replace(string(plain), `"cancunTime":0`, `"cancunTime":9999999999`, 1):                  "contradict",
+		strings.Replace(string(plain), `"bpo1":`, `"other":`, 1):                                        `missing entry for fork "bpo1"`,
+		strings.Replace(string(plain), `"cancunTime":0`, `"cancunTime":9999999999`, 1):                  "make no sense",
 		strings.Replace(string(plain), `"chainId":1337`, `"chainId":123456789012345678901234567890`, 1): "chainId",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
