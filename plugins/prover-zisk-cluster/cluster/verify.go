@@ -6,6 +6,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
 )
@@ -20,6 +21,9 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	decoded, err := proof.Read(path, "")
 	if err == nil {
 		err = p.checkKeys(decoded)
+	}
+	if err == nil {
+		err = publish.CheckProof(t, decoded, p.setupKey)
 	}
 	if err != nil {
 		return errors.Join(sdk.Retryable(err), t.SaveResume(nil))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
 )
@@ -35,6 +36,13 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	key, err := p.pinnedKey(decoded)
 	if err != nil {
 		return err
+	}
+	setup, err := p.reportedSetup(decoded)
+	if err != nil {
+		return err
+	}
+	if err := publish.CheckProof(t, decoded, setup); err != nil {
+		return sdk.Retryable(err)
 	}
 	return tool.Verify(ctx, p.bin, p.version, path, key, t.Temp(), t.Log)
 }

@@ -3,9 +3,13 @@
 package publish
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 
+	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/sdk"
 )
@@ -63,6 +67,36 @@ func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, setup *proof.Key) (sd
 	a, err := Bytes(t, name, data)
 	a.Role = sdk.RoleProof
 	return a, err
+}
+
+// CheckProof reports whether the artifact that is reported says what the proof
+// says, so that the verification of one is the verification of the other.
+func CheckProof(t *sdk.Task, p *proof.Proof, setup *proof.Key) error {
+	want, err := p.Wire(setup)
+	if err != nil {
+		return err
+	}
+	for _, a := range t.Inputs {
+		if a.Role != sdk.RoleProof {
+			continue
+		}
+		path, err := t.Input(a.Name)
+		if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err == nil {
+			data, err = proof.Decompress(data)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.Name, err)
+		}
+		if !bytes.Equal(data, want) {
+			return fmt.Errorf("%s is not the proof of %s", a.Name, zisk.FileProof)
+		}
+		return nil
+	}
+	return errors.New("no artifact is marked as the proof")
 }
 
 // Bytes writes an artifact.
