@@ -3,6 +3,7 @@ package stateless
 import (
 	"bytes"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -47,12 +48,29 @@ func newWitnessDB(nodes, codes [][]byte) *witnessDB {
 	}
 }
 
-// index maps the Keccak-256 hash of each entry to the entry.
+// index maps the Keccak-256 hash of each entry to the entry. Hashing takes a good
+// part of a small block's time, so all cores share it.
 func index(entries [][]byte) map[common.Hash]*blob {
+	var (
+		hashes  = make([]common.Hash, len(entries))
+		workers = runtime.GOMAXPROCS(0)
+		group   sync.WaitGroup
+	)
+	for w := range workers {
+		from, to := w*len(entries)/workers, (w+1)*len(entries)/workers
+		group.Go(func() {
+			hasher := crypto.NewKeccakState()
+			for i := from; i < to; i++ {
+				hashes[i] = crypto.HashData(hasher, entries[i])
+			}
+		})
+	}
+	group.Wait()
+	blobs := make([]blob, len(entries))
 	indexed := make(map[common.Hash]*blob, len(entries))
-	hasher := crypto.NewKeccakState()
-	for _, data := range entries {
-		indexed[crypto.HashData(hasher, data)] = &blob{data: data}
+	for i := range entries {
+		blobs[i].data = entries[i]
+		indexed[hashes[i]] = &blobs[i]
 	}
 	return indexed
 }
