@@ -87,7 +87,7 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityWarning,
 			"the plugin is not pinned, its file may change unnoticed", "pin it with proofline plugins lock "+filepath.Dir(binary.Path)))
 	}
-	found, err := askPlugin(ctx, binary.Path, askCheck, s.Config)
+	found, err := askPlugin(ctx, binary.Path, askCheck, s)
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
 	}

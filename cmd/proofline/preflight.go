@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -32,14 +33,15 @@ const (
 )
 
 // askPlugin runs "PLUGIN <question> --config - --json" with the config block on
-// standard input, where no other process sees it, and returns the findings.
-func askPlugin(ctx context.Context, path, question string, config json.RawMessage) ([]contract.Finding, error) {
+// standard input, where no other process sees it, and with the environment that
+// it would have as a stage. It returns the findings.
+func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) ([]contract.Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, question, "--config", "-", "--json")
-	cmd.Env = os.Environ()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(config), &stdout, &stderr
+	cmd.Env = launch.Environment(os.Environ(), s.Env)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(s.Config), &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second

@@ -28,13 +28,14 @@ type reached interface {
 // none does. Of the file only the data directory matters: variables that only
 // the stages need may be unset.
 func (c commands) reach(ctx context.Context, file string) (reached, error) {
-	p, findings := c.check(file)
+	p, findings := pipeline.Load(file, c.LookupEnv)
 	findings = slices.DeleteFunc(findings, func(f pipeline.Finding) bool { return p != nil && f.Path != "data" })
 	if findings.Failed() {
 		return nil, findings.Error()
 	}
 	running, err := control.Dial(ctx, p.Data)
 	if errors.Is(err, control.ErrNotRunning) {
+		bind(p) // for the kinds of the stages, as far as the plugins are there
 		return host.OpenOffline(p), nil
 	}
 	if err != nil {

@@ -53,14 +53,20 @@ func (c commands) validate() *cli.Command {
 func (c commands) check(file string) (*pipeline.Pipeline, pipeline.Findings) {
 	p, findings := pipeline.Load(file, c.LookupEnv)
 	if p != nil {
-		plugins := catalog.Open(p.Plugins.Dirs)
-		findings = append(findings, pipeline.Bind(p, func(name string) (contract.Manifest, error) {
-			binary, err := plugins.Find(name)
-			return binary.Manifest, err
-		})...)
+		findings = append(findings, bind(p)...)
 		findings.Sort()
 	}
 	return p, findings
+}
+
+// bind tells a pipeline what its plugins are. Reading or asking every plugin
+// takes a moment.
+func bind(p *pipeline.Pipeline) pipeline.Findings {
+	plugins := catalog.Open(p.Plugins.Dirs)
+	return pipeline.Bind(p, func(name string) (contract.Manifest, error) {
+		binary, err := plugins.Find(name)
+		return binary.Manifest, err
+	})
 }
 
 // judge is check, and then each plugin whose config block fits the schema is
@@ -80,7 +86,7 @@ func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, p
 			continue
 		}
 		all.Go(func() {
-			said, err := askPlugin(ctx, binary.Path, askValidate, s.Config)
+			said, err := askPlugin(ctx, binary.Path, askValidate, s)
 			if err != nil {
 				more[i] = append(more[i], s.LocatePlugin(contract.SeverityWarning, err.Error(), ""))
 			}

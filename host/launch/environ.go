@@ -15,19 +15,24 @@ var passed = []string{
 	"CUDA_*", "NVIDIA_*", "XDG_*",
 }
 
-// environment is the whole environment of a plugin's tree: what is allowed of
-// the host's, then go-plugin's own variables, then the marks.
-func environment(host, allowed, goPlugin []string, run *Run, stage string) []string {
+// Environment returns what a plugin may see of an environment; allowed names
+// further variables, where a trailing * stands for any ending.
+func Environment(host, allowed []string) []string {
 	patterns := append(slices.Clone(passed), allowed...)
-	var env []string
+	env := []string{}
 	for _, entry := range host {
 		name, _, _ := strings.Cut(entry, "=")
 		if slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, name) }) {
 			env = append(env, entry)
 		}
 	}
-	env = append(env, goPlugin...)
-	return append(env,
+	return env
+}
+
+// environment is the whole environment of a plugin's tree: what is allowed of
+// the host's, then go-plugin's own variables, then the marks.
+func environment(host, allowed, goPlugin []string, run *Run, stage string) []string {
+	return append(append(Environment(host, allowed), goPlugin...),
 		keeper.EnvInstance+"="+run.Instance,
 		keeper.EnvRunID+"="+run.ID,
 		keeper.EnvStage+"="+stage,
