@@ -141,7 +141,7 @@ func (e Exit) String() string {
 	case !e.Started:
 		return "its keeper could not work"
 	case e.Code > 128 && unix.SignalName(syscall.Signal(e.Code-128)) != "":
-		return fmt.Sprintf("ended by %s", unix.SignalName(syscall.Signal(e.Code-128)))
+		return fmt.Sprintf("killed by %s", unix.SignalName(syscall.Signal(e.Code-128)))
 	default:
 		return fmt.Sprintf("exit status %d", e.Code)
 	}

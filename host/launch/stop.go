@@ -87,14 +87,18 @@ func (p *Plugin) ladder() error {
 // drain gives the handlers of cancelled calls the grace period. It reports
 // whether the plugin is idle, so that an orderly end can be asked for.
 func (p *Plugin) drain() bool {
-	ctx, cancel := context.WithTimeout(p.stop.hurry, p.spec.Grace)
+	limit := p.spec.Grace
+	if p.silence() > healthInterval+healthTime { // it answers no health calls either
+		limit = min(limit, time.Second)
+	}
+	ctx, cancel := context.WithTimeout(p.stop.hurry, limit)
 	defer cancel()
 	answer, err := p.base.Drain(ctx, &pluginv1.DrainRequest{})
 	if ctx.Err() == nil && answer.GetRunning() == 0 {
 		return true // or it has ended, or knows no Drain
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
-		p.spec.Log.Warn("the plugin does not become idle", "plugin", p.spec.Binary.Name, "grace", p.spec.Grace)
+		p.spec.Log.Warn("the plugin does not become idle", "plugin", p.spec.Binary.Name, "within", limit)
 	}
 	return false
 }

@@ -16,7 +16,7 @@ import (
 func TestDeathDuringWork(t *testing.T) {
 	for job, want := range map[string]string{
 		"exit": "exit status 7; it wrote: fatal error: out of memory",
-		"kill": "ended by SIGKILL",
+		"kill": "ended: killed by SIGKILL",
 	} {
 		t.Run(job, func(t *testing.T) {
 			p := launch(t, chaosSpec(t, ""))

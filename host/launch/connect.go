@@ -1,0 +1,188 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+
+	"github.com/proofline/proofline/sdk/contract"
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// start brings the process up to the connection.
+func start(ctx context.Context, spec Spec) (*Plugin, error) {
+	sockets, err := spec.Run.socketDir()
+	if err != nil {
+		return nil, err
+	}
+	lines := newLineLog(spec.Log, slog.LevelError)
+	proc := newProcess(spec, lines)
+	config := clientConfig(spec, proc, sockets)
+	client := plugin.NewClient(config)
+	began := time.Now()
+	conn, err := connect(ctx, config, client, proc)
+	var keeperPID, pid int
+	if err == nil {
+		keeperPID, pid, err = proc.pids(ctx)
+	}
+	if err != nil {
+		proc.killNow()
+		ended := proc.awaitEnd(killTime)
+		go client.Kill() // frees go-plugin's goroutines, once the process has ended
+		switch {
+		case ctx.Err() != nil:
+			return nil, contract.Interrupted(context.Cause(ctx))
+		case !ended:
+			return nil, fmt.Errorf("%w; its processes survive SIGKILL", err)
+		}
+		return nil, proc.startError(err, time.Since(began) >= spec.StartTimeout, spec.StartTimeout)
+	}
+	p := &Plugin{
+		spec: spec, proc: proc, conn: conn, base: pluginv1.NewPluginServiceClient(conn),
+		release:   sync.OnceFunc(client.Kill),
+		keeperPID: keeperPID, pid: pid,
+		gone: make(chan struct{}),
+	}
+	p.stop.done = make(chan struct{})
+	p.stop.hurry, p.stop.rush = context.WithCancel(context.Background())
+	p.life, p.cut = context.WithCancelCause(context.Background())
+	p.sign()
+	go func() {
+		defer close(p.gone)
+		<-proc.ended
+		if stack := lines.panic(); stack != "" {
+			spec.Log.Error("the plugin panicked", "plugin", spec.Binary.Name, "pid", pid, "stack", stack)
+		}
+		p.cut(p.death())
+		p.release()
+	}()
+	return p, nil
+}
+
+// clientConfig has go-plugin run the process and nothing else: log lines,
+// environment and the end are ours.
+func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig {
+	return &plugin.ClientConfig{
+		HandshakeConfig:  wire.Handshake,
+		VersionedPlugins: wire.PluginSets(connection{}),
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+			proc.setEnv(environment(os.Environ(), spec.Env, cmd.Env, spec.Run, spec.Stage))
+			return proc, nil
+		},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		AutoMTLS:         true,
+		SkipHostEnv:      true,
+		StartTimeout:     spec.StartTimeout,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
+		// go-plugin's own lines are of interest to its debugger only.
+		Logger: hclog.New(&hclog.LoggerOptions{
+			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),
+		}),
+		GRPCDialOptions: wire.DialOptions(),
+	}
+}
+
+// connect starts the process and connects to it. go-plugin limits the time to
+// the handshake, but not that of connecting, hence a limit of its own.
+func connect(ctx context.Context, config *plugin.ClientConfig, client *plugin.Client, proc *process) (*grpc.ClientConn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, config.StartTimeout+connectTime, errors.New("no connection after the handshake"))
+	defer cancel()
+	type connected struct {
+		protocol plugin.ClientProtocol
+		err      error
+	}
+	result := make(chan connected, 1)
+	go func() { // ends when the process does, at the latest
+		if _, err := client.Start(); err != nil {
+			result <- connected{nil, err}
+			return
+		}
+		if !proc.native() {
+			// No TLS then. The socket lies in a directory that no other user can
+			// enter.
+			config.TLSConfig = nil
+		}
+		protocol, err := client.Client()
+		result <- connected{protocol, err}
+	}()
+	select {
+	case c := <-result:
+		if c.err != nil {
+			return nil, c.err
+		}
+		return c.protocol.(*plugin.GRPCClient).Conn, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+const (
+	connectTime = 5 * time.Second
+	killTime    = 10 * time.Second // from SIGKILL to the end of a process
+)
+
+// awaitEnd waits for the end of the tree, if there is one.
+func (p *process) awaitEnd(limit time.Duration) bool {
+	if !p.started() {
+		return true
+	}
+	select {
+	case <-p.ended:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// startError says why there was no handshake; the process has ended.
+func (p *process) startError(err error, late bool, timeout time.Duration) error {
+	if !p.started() {
+		return err
+	}
+	exit, words := p.exit()
+	switch greeting := p.greeting(); {
+	case !exit.Started:
+		err = errors.New(exit.String())
+	case greeting != "" && !isHandshake(greeting):
+		err = fmt.Errorf("it wrote %q to stdout where the handshake belongs: is it a proofline plugin?", greeting)
+	case greeting == "" && late:
+		err = fmt.Errorf("no handshake within %v", timeout)
+	case greeting == "":
+		err = fmt.Errorf("it ended before the handshake: %v", exit)
+	}
+	return withWords(err, words)
+}
+
+// withWords adds what the plugin wrote last.
+func withWords(err error, words string) error {
+	if words == "" {
+		return err
+	}
+	return fmt.Errorf("%w; it wrote: %s", err, strings.ReplaceAll(words, "\n", " | "))
+}
+
+// connection is the client half of the one plugin in a set. The services are
+// used on the connection itself.
+type connection struct {
+	plugin.NetRPCUnsupportedPlugin
+}
+
+func (connection) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
+	return errors.New("the host serves no plugin")
+}
+
+func (connection) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, c *grpc.ClientConn) (any, error) {
+	return c, nil
+}
