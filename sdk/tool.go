@@ -201,6 +201,9 @@ func readConfig(path string) ([]byte, error) {
 	if err := yaml.Unmarshal(data, &value); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if m, ok := value.(map[string]any); ok && m["stages"] != nil && m["version"] != nil {
+		return nil, fmt.Errorf("%s is a pipeline: give the config block of one stage alone, or use \"proofline validate %s\"", path, path)
+	}
 	if data, err = json.Marshal(value); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -102,6 +102,7 @@ func runOne(c *cli.Context, def *definition) (err error) {
 	attempt := filepath.Join(dir, fmt.Sprintf("attempt-%d", file.Attempt))
 	result, err := runIn(c.Context, def, file, config, attempt, log, c.Bool("verify"))
 	if err != nil {
+		err = interrupted(c.Context, err)
 		return fmt.Errorf("%s: %w", contract.ClassOf(err), log.cleanError(err))
 	}
 	return printJSON(c.App.Writer, resultJSON(attempt, result))

@@ -1,6 +1,7 @@
 package sdk_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"os"
@@ -45,6 +46,7 @@ func TestTool(t *testing.T) {
 	write(t, dir, "bad.yaml", "behaviour: copi\ntoken: hunter2hunter2\n")
 	write(t, dir, "forbidden.json", `{"key":"bad"}`)
 	write(t, dir, "broken.yaml", "key: [")
+	write(t, dir, "pipeline.yaml", "version: 1\nstages: [{name: a}]\n")
 	write(t, dir, "guest.bin", "abc")
 	write(t, dir, "task.json", `{`+block5+`,"inputs":[{"name":"input.bin","path":"guest.bin"}]}`)
 	write(t, dir, "fail.json", `{"config":{"key":"k","behaviour":"fail","token":"hunter2hunter2"},`+block5+`}`)
@@ -65,6 +67,7 @@ func TestTool(t *testing.T) {
 		{"missing flag", []string{"validate"}, 2, "", "--config FILE is missing"},
 		{"no file", []string{"validate", "-f", "none.yaml"}, 2, "", "none.yaml"},
 		{"no yaml", []string{"validate", "-f", "broken.yaml"}, 2, "", "broken.yaml"},
+		{"a pipeline", []string{"validate", "-f", "pipeline.yaml"}, 2, "", `use "proofline validate pipeline.yaml"`},
 		{"good", []string{"validate", "-f", "good.yaml"}, 0, "", ""},
 		{"bad", []string{"validate", "-f", "bad.yaml"}, 1, `did you mean "copy"?`, ""},
 		{"forbidden", []string{"validate", "-f", "forbidden.json"}, 1, "error: config/key: the key is bad", ""},
@@ -150,5 +153,37 @@ func TestToolRunsAReporter(t *testing.T) {
 	}
 	if stdout, _, code := toolOf(t, "reporter", dir, "greet"); code != 0 || stdout != "hello\n" {
 		t.Errorf("own command: exit code %d, %q", code, stdout)
+	}
+}
+
+// Ctrl-C cancels the task as the host would.
+func TestToolInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "task.json", `{"config":{"key":"k","behaviour":"wait"},`+block5+`}`)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "run", "--task", "task.json", "--dir", "work")
+	cmd.Dir, cmd.Env = dir, []string{asTool + "=prover", "GORACE=atexit_sleep_ms=0"}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() && !strings.Contains(lines.Text(), "WAITING") {
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var last string
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(last, "interrupted: context canceled") {
+		t.Errorf("exit code %d: %s", code, last)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "work", "state", "closed")); err != nil {
+		t.Errorf("Close was not called: %v", err)
 	}
 }
