@@ -1,5 +1,6 @@
 // Package monitor answers, over HTTP and read-only, how a running pipeline is.
 //
+//	GET /               which pipeline this is, and the paths
 //	GET /health         the whole picture, and 200 or 503
 //	GET /health/ready   200 once every stage is ready, else 503
 //	GET /health/live    200 while the server answers

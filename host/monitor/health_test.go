@@ -214,7 +214,7 @@ func TestServer(t *testing.T) {
 	}{
 		{"GET", "/health/live", 200}, {"HEAD", "/health/live", 200}, {"GET", "/api/health/live", 200},
 		{"GET", "/health", 200}, {"GET", "/api/health", 200}, {"GET", "/api/health/ready", 200},
-		{"POST", "/health", 405}, {"DELETE", "/", 405}, {"GET", "/nowhere", 404},
+		{"GET", "/", 200}, {"POST", "/health", 405}, {"DELETE", "/", 405}, {"GET", "/nowhere", 404},
 	} {
 		req, _ := http.NewRequestWithContext(t.Context(), c.method, "http://"+s.Addr()+c.path, nil)
 		res, err := client.Do(req)

@@ -86,6 +86,9 @@ func listenError(address string, err error) error {
 func Handler(snapshot func() status.Snapshot) http.Handler {
 	h := &health{snapshot: snapshot, now: time.Now}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "proofline runs the pipeline %s\n\n/health\n/health/ready\n/health/live\n", snapshot().Pipeline)
+	})
 	for _, prefix := range []string{"", "/api"} {
 		mux.HandleFunc("GET "+prefix+"/health", h.all)
 		mux.HandleFunc("GET "+prefix+"/health/ready", h.ready)
