@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/status"
 )
@@ -39,6 +40,7 @@ func (s *Store) Commit(change job.Change) error {
 				return err
 			}
 		}
+		failpoint.Hit(failpoint.Committing)
 		return nil
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/artifact"
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -82,9 +83,11 @@ func (e *Engine) do(ctx context.Context, s *stage, a *active, rec *job.Job) (con
 		}
 		return result, err
 	}
+	failpoint.Hit(failpoint.Answered)
 	if result.Outputs, err = e.files.Accept(dir, result.Outputs); err != nil {
 		return result, fmt.Errorf("the plugin's result is not what is on disk: %w", err)
 	}
+	failpoint.Hit(failpoint.Accepted)
 	if s.Verify {
 		if err := e.verify(ctx, s, task, result); err != nil {
 			return result, err
@@ -94,6 +97,7 @@ func (e *Engine) do(ctx context.Context, s *stage, a *active, rec *job.Job) (con
 		if err := e.files.Publish(rec.Block.Number, result.Outputs); err != nil {
 			return result, err
 		}
+		failpoint.Hit(failpoint.Published)
 	}
 	return result, nil
 }
@@ -149,10 +153,12 @@ func (e *Engine) progress(ctx context.Context, s *stage, a *active, p contract.P
 	}
 	next := a.rec.Clone()
 	next.Announced = contract.EventProving
-	return e.commit(ctx, job.Change{
+	err := e.commit(ctx, job.Change{
 		Jobs:   []*job.Job{next},
 		Events: e.events(next, s, contract.EventProving, nil, nil, time.Now()),
 	}, nil)
+	failpoint.Hit(failpoint.Progressed)
+	return err
 }
 
 func (e *Engine) saveResume(ctx context.Context, s *stage, a *active, inputs []contract.Artifact, token []byte) error {
@@ -168,7 +174,9 @@ func (e *Engine) saveResume(ctx context.Context, s *stage, a *active, inputs []c
 		r.Resume = &job.Resume{Token: token, Fingerprint: s.Fingerprint, Inputs: job.InputsDigest(inputs)}
 	}
 	next.Stages[s.Name] = r
-	return e.commit(ctx, job.Change{Jobs: []*job.Job{next}}, nil)
+	err := e.commit(ctx, job.Change{Jobs: []*job.Job{next}}, nil)
+	failpoint.Hit(failpoint.Resumable)
+	return err
 }
 
 // succeed records a result: the stage is done, and the job waits for the next
@@ -202,6 +210,7 @@ func (e *Engine) succeed(ctx context.Context, s *stage, a *active, result contra
 	if err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.Recorded)
 	if err := e.files.Trim(rec.ID, s.Name, r.Attempt); err != nil {
 		e.log.Warn("old attempts could not be removed", "stage", s.Name, "job", rec.ID, "error", err)
 	}
@@ -259,7 +268,9 @@ func (e *Engine) fail(ctx context.Context, s *stage, a *active, err, cause error
 	}
 	level("attempt ended without a result", "stage", s.Name, "block", rec.Block.Number, "attempt", r.Attempt,
 		"class", class, "job_state", rec.State, "error", err)
-	return e.commit(ctx, change, apply)
+	err = e.commit(ctx, change, apply)
+	failpoint.Hit(failpoint.Failed)
+	return err
 }
 
 // poisonAfter is how many deaths of a plugin at the same block make the block

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -66,6 +67,7 @@ func (e *Engine) claim(ctx context.Context, s *stage) (*active, time.Duration, e
 	if err != nil {
 		return nil, 0, err
 	}
+	failpoint.Hit(failpoint.Claimed)
 	return a, 0, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -94,6 +95,7 @@ func (e *Engine) pollOnce(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return true, err
 	}
+	failpoint.Hit(failpoint.Polled)
 	e.write.Lock()
 	defer e.write.Unlock()
 	now := time.Now()
@@ -117,6 +119,9 @@ func (e *Engine) pollOnce(ctx context.Context) (more bool, err error) {
 			cancel(errOrphaned)
 		}
 	})
+	if len(answer.Blocks) > 0 {
+		failpoint.Hit(failpoint.TakenIn)
+	}
 	return !answer.Done, err
 }
 

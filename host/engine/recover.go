@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -47,6 +48,7 @@ func (e *Engine) recover() error {
 	if err := e.store.Commit(change); err != nil {
 		return fmt.Errorf("queue interrupted jobs again: %w", err)
 	}
+	failpoint.Hit(failpoint.Recovered)
 	e.grantBegun()
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -267,8 +268,10 @@ func (s *Sender) try(ctx context.Context, e job.Event) {
 	if !ok {
 		return
 	}
+	failpoint.Hit(failpoint.Trying)
 	s.running(e, true)
 	err = s.send(ctx, e)
+	failpoint.Hit(failpoint.Delivered)
 	s.running(e, false)
 	if err != nil && ctx.Err() != nil {
 		return // tried again after the start
@@ -282,6 +285,7 @@ func (s *Sender) finish(ctx context.Context, log *slog.Logger, e job.Event, err 
 	switch {
 	case err == nil:
 		s.record(ctx, log, func() error { return s.store.Settle(e.Reporter, e.Seq, job.Sent, "", now) })
+		failpoint.Hit(failpoint.Settled)
 		s.mu.Lock()
 		s.state.Sent++
 		s.state.Paused, s.pauses = "", 0
