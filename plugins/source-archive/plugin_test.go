@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode/archive"
-	"github.com/proofline/proofline/plugins/internal/ethnode/ethnodetest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"

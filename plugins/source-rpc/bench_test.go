@@ -27,7 +27,7 @@ import (
 	"github.com/holiman/uint256"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
-	"github.com/proofline/proofline/plugins/internal/ethnode/ethnodetest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/witness"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
-	"github.com/proofline/proofline/plugins/internal/ethnode/ethnodetest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk/contract"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/proofline/proofline/plugins/internal/ethnode/ethnodetest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk/witness"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
