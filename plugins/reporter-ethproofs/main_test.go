@@ -15,21 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/schema"
 )
-
-func TestMain(m *testing.M) {
-	if os.Getenv("PROOFLINE_PLUGIN") != "" { // started by a conformance test as a plugin
-		main()
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
 
 // decode reads a config block as the SDK does.
 func decode(t *testing.T, block string) (Config, []sdk.Finding) {

@@ -58,7 +58,10 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 // Report implements sdk.Reporter.
 func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, error) {
 	if event.Block == nil {
-		return nil, sdk.Permanent(fmt.Errorf("the event %s (%s) is about no block", event.ID, event.Kind))
+		if event.Kind.IsPhase() {
+			return nil, sdk.Permanent(fmt.Errorf("the event %s (%s) names no block", event.ID, event.Kind))
+		}
+		return &sdk.Result{}, nil // EthProofs knows of blocks only
 	}
 	facts, err := r.courier.Deliver(ctx, delivery.Event{
 		Kind:  event.Kind,

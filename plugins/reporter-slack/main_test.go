@@ -14,15 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/proofline/proofline/plugins/reporter-slack/slack"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/schema"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // channel is a Slack webhook: it answers as Slack does and keeps the messages.
 type channel struct {

@@ -13,15 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/proofline/proofline/plugins/reporter-webhook/cloudevent"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/schema"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func decode(t *testing.T, block string) (Config, []sdk.Finding) {
 	t.Helper()

@@ -66,7 +66,7 @@ const (
 	OutcomeBefore   = "already accepted" // the server had it from an earlier try
 	OutcomeSkipped  = "skipped"          // the number has reached this phase or a later one
 	OutcomeDryRun   = "dry run"          // nothing was sent
-	OutcomeNoted    = "noted"            // a failed block; there is nothing to send
+	OutcomeNoted    = "noted"            // not a phase at EthProofs; there is nothing to send
 )
 
 // Courier delivers events to one cluster. It may be used concurrently; the
@@ -119,9 +119,9 @@ func (c *Courier) Deliver(ctx context.Context, event Event) (map[string]string, 
 	if event.Kind == contract.EventFailed {
 		return c.noteFailure(ctx, event)
 	}
-	phase, err := phaseOf(event.Kind)
-	if err != nil {
-		return nil, contract.Permanent(err)
+	phase := phaseOf(event.Kind)
+	if phase == 0 {
+		return map[string]string{FactOutcome: OutcomeNoted}, nil
 	}
 	letter, err := c.write(phase, event)
 	if err != nil {
@@ -222,16 +222,17 @@ func (c *Courier) cycles(event Event) uint64 {
 	return cycles
 }
 
-func phaseOf(kind contract.EventKind) (ethproofs.Phase, error) {
+// phaseOf returns 0 for a kind that is no phase at EthProofs.
+func phaseOf(kind contract.EventKind) ethproofs.Phase {
 	switch kind {
 	case contract.EventQueued:
-		return ethproofs.Queued, nil
+		return ethproofs.Queued
 	case contract.EventProving:
-		return ethproofs.Proving, nil
+		return ethproofs.Proving
 	case contract.EventProved:
-		return ethproofs.Proved, nil
+		return ethproofs.Proved
 	}
-	return 0, fmt.Errorf("EthProofs has no phase %q", kind)
+	return 0
 }
 
 // fileName is where the body is kept. That of a proof has the name that
