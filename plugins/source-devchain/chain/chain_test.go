@@ -173,6 +173,23 @@ func TestAmsterdam(t *testing.T) {
 	}
 }
 
+// Blocks at the upper end of the load can be built and executed.
+func TestHeavyLoad(t *testing.T) {
+	cfg := config(t.TempDir())
+	cfg.Transactions = 400
+	c := openChain(t, cfg)
+	defer closeChain(t, c)
+	var most uint64
+	for _, block := range mint(t, c, 5) {
+		report := execute(t, c, block.NumberU64())
+		most = max(most, report.GasUsed)
+		t.Logf("block %d: %d transactions, %d gas, %d nodes, executed in %v", report.Number, report.Transactions, report.GasUsed, report.Nodes, report.Time)
+	}
+	if most < 10_000_000 {
+		t.Errorf("the heaviest block uses %d gas only", most)
+	}
+}
+
 // A witness from which anything that the execution needs is taken away is never
 // accepted: exactly the nodes, codes and headers that count as used are missed.
 func TestEverySingleHoleIsFound(t *testing.T) {
