@@ -234,7 +234,11 @@ func signOf(exit Exit) (s sign, sure bool) {
 	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
 		return sign{kind: Transient, summary: "cargo-zisk was stopped from outside"}, true
 	}
-	if exit.Code == 2 {
+	switch exit.Code {
+	case 126, 127: // of the shell that becomes the tool
+		return sign{kind: Configuration, summary: "cargo-zisk cannot be started",
+			remedy: "install ZisK again with ziskup, or correct `bin`"}, true
+	case 2:
 		return sign{kind: Usage, summary: "cargo-zisk refused its command line",
 			remedy: "compare `extra_args` with `cargo-zisk prove --help`; after an update of cargo-zisk restart the pipeline"}, true
 	}

@@ -320,6 +320,7 @@ func TestExplain(t *testing.T) {
 		{"panic", []string{"thread 'main' panicked at x.rs:1:2:", "index out of bounds"}, zisk.Exit{Code: 101}, zisk.Transient, "index out of bounds"},
 		{"verdict", []string{"2025-11-20T10:00:00Z INFO: ··· ✗ Vadcop Final proof was not verified", generating}, zisk.Exit{Code: 1}, zisk.Invalid, "does not verify"},
 		{"verdict with exit 0", []string{"INFO: ✗ Stark proof was not verified"}, zisk.Exit{}, zisk.Invalid, "does not verify"},
+		{"not there", []string{"/opt/cargo-zisk: 1: exec: /opt/cargo-zisk: not found"}, zisk.Exit{Code: 127}, zisk.Configuration, "cannot be started"},
 		{"unknown", []string{generating}, zisk.Exit{Code: 1}, zisk.Transient, generating},
 		{"silence", nil, zisk.Exit{Code: 1}, zisk.Transient, "exit status 1"},
 	} {

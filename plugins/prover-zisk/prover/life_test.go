@@ -343,3 +343,16 @@ func BenchmarkGap(b *testing.B) {
 		})
 	}
 }
+
+// TestToolVanishes removes the tool under an open stage.
+func TestToolVanishes(t *testing.T) {
+	b := newBench(t, zisktest.Scenario{}, nil)
+	p := b.open()
+	if err := os.Remove(b.tool.Path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Prove(t.Context(), b.attempt("0.14.0").Task)
+	if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), "cannot be started") || remedy(err) == "" {
+		t.Errorf("got %v, %s", err, class(err))
+	}
+}

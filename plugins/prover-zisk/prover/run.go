@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
-	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/process"
 )
@@ -57,10 +57,13 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 		diagnosis zisk.Diagnosis
 	)
 	cmd := process.Command{
-		Path: p.bin, Args: r.args, Dir: r.dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
+		Path: shell, Args: append([]string{"-c", announce, p.bin}, r.args...), Dir: r.dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
 		Stdout: func(line string) {
 			silent.reset()
-			p.footprint.look(p.owner)
+			if pid, ok := strings.CutPrefix(line, pidLine); ok {
+				p.footprint.note(pid)
+				return
+			}
 			r.log.Debug(line)
 			out.summary.Line(line)
 			diagnosis.Line(line)
@@ -124,21 +127,25 @@ func (p *Prover) environ() []string {
 	return append(environ, p.owner.Variable())
 }
 
-// footprint is what runs of the tool leave on the machine: the process ids that
-// name its shared memory from 0.17 on and hold the cards' memory. It is kept in
-// a file as well, for the case that this process is killed.
+// The tool is started by a shell that says the process id and becomes the tool:
+// the id names the tool's shared memory from 0.17 on, and has to be known even
+// of a run that dies at once.
+const (
+	shell    = "/bin/sh"
+	pidLine  = "proofline: cargo-zisk is process "
+	announce = `echo "` + pidLine + `$$" && exec "$0" "$@"`
+)
+
+// footprint is the process ids of the tool's runs that were not cleaned up yet.
+// They are kept in a file as well, for the case that this process is killed.
 type footprint struct {
 	path string
 
-	mu     sync.Mutex
-	pids   []int
-	looked time.Time
+	mu   sync.Mutex
+	pids []int
 }
 
 const footprintFile = "run.json"
-
-// lookInterval keeps the search for processes off the path of every line.
-const lookInterval = 500 * time.Millisecond
 
 // load takes over what an earlier life of the stage noted.
 func (f *footprint) load() {
@@ -149,32 +156,25 @@ func (f *footprint) load() {
 	}
 }
 
-// look notes the owner's processes. The tool has printed its banner before it
-// starts any service, so that none is missed for long.
-func (f *footprint) look(owner machine.Owner) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.looked) < lookInterval {
+// note adds a run. A file that cannot be written costs no more than a stale
+// entry of shared memory, and only after a crash.
+func (f *footprint) note(pid string) {
+	number, err := strconv.Atoi(pid)
+	if err != nil {
 		return
 	}
-	f.looked = time.Now()
-	before := len(f.pids)
-	for _, pid := range owner.Processes() {
-		if !slices.Contains(f.pids, pid) {
-			f.pids = append(f.pids, pid)
-		}
-	}
-	if len(f.pids) > before {
-		_ = writeJSON(f.path, f.pids) // without it a crash costs a stale entry of shared memory
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pids = append(f.pids, number)
+	_ = writeJSON(f.path, f.pids)
 }
 
-// take returns the noted processes and forgets them.
+// take returns the noted runs and forgets them.
 func (f *footprint) take() []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	pids := f.pids
-	f.pids, f.looked = nil, time.Time{}
+	f.pids = nil
 	_ = os.Remove(f.path)
 	return pids
 }
