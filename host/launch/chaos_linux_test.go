@@ -233,6 +233,12 @@ func (c *chaos) Prove(r *pluginv1.ProveRequest, out grpc.ServerStreamingServer[p
 			return err
 		}
 		facts["pids"] = fmt.Sprintf("%d %d %s", os.Getpid(), child, strings.TrimSpace(string(out)))
+	case "nonsense":
+		_ = out.Send(&pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Publish{
+			Publish: &pluginv1.Artifact{Name: "x", Path: "../../etc/passwd"}}})
+		<-out.Context().Done()
+		time.Sleep(50 * time.Millisecond)
+		_ = os.WriteFile(filepath.Join(r.GetTask().GetDir(), "tidied"), nil, 0o600)
 	case "refuse":
 		return wire.StatusError(contract.Permanent(fmt.Errorf("the block has no transactions")))
 	case "empty":

@@ -41,7 +41,7 @@ type Plugin struct {
 	life    context.Context // ends when calls are to end
 	cut     context.CancelCauseFunc
 	signed  atomic.Int64          // when the last sign of life came, Unix nanoseconds
-	working atomic.Int32          // calls that run a handler
+	working atomic.Int32          // work calls, as the plugin counts them in Health
 	verdict atomic.Pointer[error] // why the process was found to hang
 	stop    stopping
 	gone    chan struct{} // closed when the process and go-plugin's part are gone
@@ -101,7 +101,6 @@ func (p *Plugin) Check(ctx context.Context, config []byte, offline bool) ([]cont
 
 // Poll asks a source for new target blocks.
 func (p *Plugin) Poll(ctx context.Context, request contract.PollRequest) (contract.PollResponse, error) {
-	defer p.begin()()
 	answer, err := call(ctx, p, "poll", request.Wait+pollSlack,
 		pluginv1.NewSourceServiceClient(p.conn).Poll, wire.PollRequestToProto(request))
 	if err != nil {
@@ -114,7 +113,6 @@ func (p *Plugin) Poll(ctx context.Context, request contract.PollRequest) (contra
 // Resolve asks a source for blocks by number; the answer has one resolution for
 // each, in their order.
 func (p *Plugin) Resolve(ctx context.Context, numbers []uint64) ([]contract.Resolution, error) {
-	defer p.begin()()
 	answer, err := call(ctx, p, "resolve", resolveTime,
 		pluginv1.NewSourceServiceClient(p.conn).Resolve, &pluginv1.ResolveRequest{Numbers: numbers})
 	if err != nil {
@@ -134,12 +132,6 @@ func (p *Plugin) Drain(ctx context.Context) (running int, err error) {
 		return 0, p.explain(ctx, err)
 	}
 	return int(answer.GetRunning()), nil
-}
-
-// begin counts a call that runs a handler, until done is called.
-func (p *Plugin) begin() (done func()) {
-	p.working.Add(1)
-	return func() { p.working.Add(-1) }
 }
 
 // call makes one unary call, which ends with ctx, the limit or the plugin.

@@ -83,7 +83,7 @@ type received struct {
 // has let go of it. A handler that does not let go within the grace period, and
 // one that falls silent, costs the plugin its process.
 func (p *Plugin) work(ctx context.Context, name string, sink Sink, open func(context.Context) (stream, error)) (contract.Result, error) {
-	done := p.begin()
+	p.working.Add(1)
 	joined, end := p.joined(ctx)
 	events := make(chan received)
 	var receiver sync.WaitGroup
@@ -91,7 +91,7 @@ func (p *Plugin) work(ctx context.Context, name string, sink Sink, open func(con
 	result, err := p.follow(joined, name, sink, events)
 	end()
 	receiver.Wait()
-	done()
+	p.working.Add(-1)
 	if cut, ok := errors.AsType[*cutOff](err); ok {
 		p.awaitHandlers(name)
 		return result, cut.err
@@ -148,7 +148,7 @@ func (p *Plugin) receive(ctx context.Context, open func(context.Context) (stream
 	pass := func(r received) bool {
 		select {
 		case events <- r:
-			return r.err == nil
+			return true
 		case <-ctx.Done():
 			return false
 		}
@@ -170,7 +170,11 @@ func (p *Plugin) receive(ctx context.Context, open func(context.Context) (stream
 		}
 		p.sign()
 		event, err := wire.WorkEventFromProto(message)
-		if !pass(received{event: event, err: p.malformed(err)}) {
+		if err != nil {
+			pass(received{err: &cutOff{p.malformed(err)}})
+			return
+		}
+		if !pass(received{event: event}) {
 			return
 		}
 	}

@@ -63,6 +63,15 @@ func TestCancelledCallWaitsForItsHandler(t *testing.T) {
 		t.Error("the call ended before its handler: ", err)
 	}
 
+	nonsense := task(t, "nonsense")
+	_, err = p.Do(t.Context(), nonsense, ignore)
+	if contract.ClassOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "breaks the protocol") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(nonsense.Dir, "tidied")); err != nil {
+		t.Error("the call ended before its handler: ", err)
+	}
+
 	full := errors.New("disk full")
 	patient = task(t, "patient")
 	_, err = p.Do(t.Context(), patient, func(contract.WorkEvent) error { return full })
