@@ -80,17 +80,17 @@ type Courier struct {
 	version versionWatch
 	trouble trouble
 
-	mu     sync.Mutex
-	warned map[uint64]bool // open blocks that were warned of
-	stop   context.CancelFunc
-	done   sync.WaitGroup
+	mu      sync.Mutex
+	overdue map[uint64]bool // as of the watch's last look
+	stop    context.CancelFunc
+	done    sync.WaitGroup
 }
 
 // New returns a courier that owns client and ledger and closes them. Both are
 // nil in a dry run.
 func New(options Options, client *ethproofs.Client, book *ledger.Ledger, pace *ethproofs.Pace) *Courier {
 	c := &Courier{options: options, client: client, ledger: book, pace: pace,
-		numbers: newNumberLocks(), warned: make(map[uint64]bool), stop: func() {}}
+		numbers: newNumberLocks(), stop: func() {}}
 	c.version = newVersionWatch(options.URL, options.Cluster, client, book, options.Log)
 	if !c.IsDryRun() {
 		ctx, stop := context.WithCancel(context.Background())

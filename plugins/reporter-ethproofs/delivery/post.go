@@ -108,7 +108,7 @@ func (c *Courier) accepted(ctx context.Context, l *letter, entry ledger.Entry, o
 	if l.phase != ethproofs.Proved {
 		return facts, nil
 	}
-	c.forget(l.block.Number)
+	c.settle(l.block.Number)
 	c.options.Log.Info("EthProofs has the proof", "block", l.block.Number, "outcome", outcome, "proof_id", entry.ProofID, "bytes", len(l.proof))
 	if !c.options.Confirm || entry.Confirmed || entry.ProofID == 0 {
 		return facts, nil
@@ -198,7 +198,7 @@ func (c *Courier) noteFailure(ctx context.Context, event Event) (map[string]stri
 	if _, err := c.ledger.Update(target, event.Block.Number, func(e *ledger.Entry) { e.Failed = true }); err != nil {
 		return nil, ledgerFault(err)
 	}
-	c.forget(event.Block.Number)
+	c.settle(event.Block.Number)
 	c.options.Log.Warn("an announced block is given up and stays unproved at EthProofs", "block", event.Block.Number, contract.FactReason, event.Facts[contract.FactReason])
 	return noted, nil
 }

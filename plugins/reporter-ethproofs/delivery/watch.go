@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +28,7 @@ func (c *Courier) watch(ctx context.Context) {
 	defer tick.Stop()
 	var pruned time.Time
 	for {
+		c.warnOverdue()
 		if time.Since(pruned) > 24*time.Hour {
 			pruned = time.Now()
 			if n, err := c.ledger.Prune(time.Now().Add(-remember)); err != nil {
@@ -38,48 +41,46 @@ func (c *Courier) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.warnOverdue()
 		}
 	}
 }
 
+// warnOverdue looks the overdue blocks up and warns of those that are new.
 func (c *Courier) warnOverdue() {
-	overdue, err := c.Overdue()
+	blocks, err := c.openBlocks(time.Now().Add(-overdueAfter))
 	if err != nil {
 		c.options.Log.Warn("overdue blocks could not be looked up", "error", err)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	still := make(map[uint64]bool, len(overdue))
-	for _, block := range overdue {
-		still[block.Number] = true
-		if !c.warned[block.Number] {
+	overdue := make(map[uint64]bool, len(blocks))
+	for _, block := range blocks {
+		overdue[block.Number] = true
+		if !c.overdue[block.Number] {
 			c.options.Log.Warn("a block is announced and not proved; EthProofs counts it against the cluster from 20 minutes on",
 				"block", block.Number, "announced", block.Since.UTC())
 		}
 	}
-	c.warned = still
+	c.overdue = overdue
 }
 
-// Overdue returns the blocks that were announced 15 minutes ago or earlier and
-// are not proved.
-func (c *Courier) Overdue() ([]ledger.OpenBlock, error) {
-	if c.IsDryRun() {
-		return nil, nil
-	}
+// openBlocks returns the blocks of the cluster's version that were announced
+// before the time and are not proved.
+func (c *Courier) openBlocks(before time.Time) ([]ledger.OpenBlock, error) {
 	version, err := c.ledger.Version(c.options.URL, c.options.Cluster)
 	if err != nil || version == 0 {
 		return nil, err
 	}
 	target := ledger.Target{URL: c.options.URL, Cluster: c.options.Cluster, Version: version}
-	return c.ledger.OpenBlocks(target, time.Now().Add(-overdueAfter))
+	return c.ledger.OpenBlocks(target, before)
 }
 
-func (c *Courier) forget(number uint64) {
+// settle takes a block off the overdue ones.
+func (c *Courier) settle(number uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.warned, number)
+	delete(c.overdue, number)
 }
 
 // Health is ready unless EthProofs takes nothing or proofs are overdue. It never
@@ -88,13 +89,12 @@ func (c *Courier) Health() contract.Health {
 	if text := c.trouble.describe(); text != "" {
 		return contract.Health{State: contract.HealthDegraded, Detail: text}
 	}
-	overdue, err := c.Overdue()
-	if err != nil {
-		return contract.Health{State: contract.HealthDegraded, Detail: err.Error()}
-	}
-	if len(overdue) > 0 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.overdue) > 0 {
+		first := slices.Min(slices.Collect(maps.Keys(c.overdue)))
 		return contract.Health{State: contract.HealthDegraded, Detail: fmt.Sprintf(
-			"%d blocks are announced and not proved for over 15 minutes, the first is %d", len(overdue), overdue[0].Number)}
+			"%d blocks are announced and not proved for over 15 minutes, the first is %d", len(c.overdue), first)}
 	}
 	return contract.Health{State: contract.HealthReady}
 }
