@@ -98,6 +98,8 @@ func members(r *jsonhex.Reader) (*Witness, error) {
 		return nil, errors.New("none of state, codes and headers is there: not the answer to debug_executionWitness")
 	case !haveState:
 		return nil, errors.New("state is missing")
+	case !haveCodes:
+		return nil, errors.New("codes is missing")
 	case !haveHeaders && w.Shape != ShapeMaps:
 		return nil, errors.New("headers is missing")
 	}

@@ -207,6 +207,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"no headers", `{"state":["0x80"],"codes":[],"keys":[]}`, "headers is missing"},
 		{"null headers", `{"state":["0x80"],"codes":[],"keys":[],"headers":null}`, "headers is missing"},
 		{"no state", `{"codes":[],"keys":[],"headers":[]}`, "state is missing"},
+		{"no codes", `{"state":["0x80"],"codes":null,"headers":[]}`, "codes is missing"},
 		{"header object", `{"state":[],"codes":[],"headers":[{"number":"0x1"}]}`, "headers: [0]: missing required field 'parentHash'"},
 		{"trailing", `{"state":[],"codes":[],"headers":[]} {}`, `unexpected character '{' after the document`},
 	} {
