@@ -6,15 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
 
+	"github.com/proofline/proofline/sdk/witness/jsonhex"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
@@ -266,4 +270,39 @@ func TestReadFileGzip(t *testing.T) {
 	if _, err := Read(name); err == nil || !strings.HasPrefix(err.Error(), name) {
 		t.Errorf("have %v", err)
 	}
+}
+
+// FuzzDecode looks for witnesses that panic, and for ones that are read
+// differently from a file.
+func FuzzDecode(f *testing.F) {
+	const header = `{"parentHash":"0x0000000000000000000000000000000000000000000000000000000000000000"}`
+	for _, text := range []string{
+		`{"state":["0x80","0x"],"codes":["0x6000"],"keys":["0x00"],"headers":["0xc0"]}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"headers":[` + header + `],"codes":[],"state":[],"keys":null}}`,
+		`{"state":{"0xaa":"0x80"},"codes":{},"keys":{}}`,
+		`{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"block not found"}}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		want, wantErr := Decode(data)
+		have, err := decode(jsonhex.NewStreamReader(iotest.HalfReader(bytes.NewReader(data))))
+		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(have, want) {
+			t.Fatalf("in memory %+v, %v; as a stream %+v, %v", want, wantErr, have, err)
+		}
+		if err == nil {
+			_ = have.Check(types.NewBlockWithHeader(&types.Header{Number: big.NewInt(1)}))
+		}
+	})
+}
+
+// FuzzDecodeBlock looks for blocks that panic.
+func FuzzDecodeBlock(f *testing.F) {
+	f.Add([]byte(`{"hash":"0x00","transactions":[],"withdrawals":[],"uncles":[],"number":"0x1"}`))
+	f.Add([]byte(`{"jsonrpc":"2.0","id":1,"result":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if b, err := DecodeBlock(data); err == nil && b.Hash() != b.Header().Hash() {
+			t.Error("a block with a wrong hash")
+		}
+	})
 }

@@ -90,7 +90,7 @@ const (
 )
 
 func (a *arena) take(n int) []byte {
-	if n > len(a.block) {
+	if n > len(a.block) || a.block == nil {
 		if n > lastBlock/4 {
 			return make([]byte, n)
 		}
