@@ -129,13 +129,12 @@ func TestDerivedKeysOfRealBlocks(t *testing.T) {
 }
 
 func TestDerivedKeysOfGethAnswers(t *testing.T) {
-	dir := witnesstest.Shared(t, "data", "geth-osaka")
-	c, err := readChain(filepath.Join(dir, "genesis.json"))
+	c, err := readChain(recorded + "/chain.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := 1; n <= 19; n++ {
-		block, w, err := readBoth(filepath.Join(dir, fmt.Sprint(n), "block.json.gz"), filepath.Join(dir, fmt.Sprint(n), "witness.json.gz"))
+		block, w, err := readBoth(recordedFile(n, "block"), recordedFile(n, "witness"))
 		if err != nil {
 			t.Fatal(err)
 		}
