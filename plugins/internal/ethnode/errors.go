@@ -100,7 +100,7 @@ func meaning(e *RPCError) error {
 	switch {
 	case e.Code == -32601, has("method not found", "does not exist/is not available", "unsupported method", "method is not whitelisted", "method disabled"):
 		return fmt.Errorf("%w: %w", ErrNoMethod, e)
-	case has("proof window", "too old", "pruned", "missing trie node", "historical state", "state not available", "state is not available", "no state available", "state unavailable", "state histories haven't been", "parent missing"):
+	case has("proof window", "too old", "pruned", "missing trie node", "historical state", "state not available", "state is not available", "no state available", "state unavailable", "unknown state", "state histories haven't been", "parent missing"):
 		return fmt.Errorf("%w: %w", ErrOutsideWindow, e)
 	case has("not found", "unknown block", "not available yet", "is not available", "no block", "cannot find", "could not find", "does not exist", "beyond current head", "nil block"):
 		return fmt.Errorf("%w: %w", ErrNotFound, e)

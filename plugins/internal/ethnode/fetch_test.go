@@ -232,7 +232,7 @@ func TestFetchFaults(t *testing.T) {
 			return strings.HasPrefix(call.Method, wit)
 		}, class: contract.ClassRetryable, want: "no answer within"},
 		{name: "outside the window", fault: onMethod(wit, func(w http.ResponseWriter, call ethnodetest.Call) {
-			w.Write(ethnodetest.ReplyError(call, -32000, "distance to target block exceeds maximum proof window"))
+			w.Write(ethnodetest.ReplyError(call, -32602, "distance to target block exceeds maximum proof window"))
 		}), class: contract.ClassPermanent, want: "older than the node's witness window", is: ethnode.ErrOutsideWindow},
 		{name: "block unknown", fault: onMethod(blk, func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.Reply(call, []byte("null")))

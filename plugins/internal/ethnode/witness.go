@@ -60,6 +60,9 @@ func isOtherDialect(err error) bool {
 	if !ok {
 		return false
 	}
+	if errors.Is(err, ErrOutsideWindow) || errors.Is(err, ErrNotFound) {
+		return false // reth says -32602 for a block outside its window
+	}
 	if e.Code == -32602 {
 		return true
 	}
