@@ -67,7 +67,9 @@ func (o Owner) Kill(ctx context.Context) ([]int, error) {
 	var all []int
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		now := o.Processes()
-		if len(now) == 0 {
+		// A process that is ending has no environment any more, but for a moment
+		// still its ports.
+		if len(now) == 0 && !slices.ContainsFunc(all, Alive) {
 			return all, nil
 		}
 		for _, pid := range now {

@@ -48,6 +48,7 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 			numbers = append(numbers, first+i)
 		}
 	}
+	_ = p.checkPorts() // waits for the ports of processes that are just ending
 	removed, err := machine.RemoveShared(numbers...)
 	if len(killed) > 0 || len(removed) > 0 {
 		log.Debug("cleaned up after cargo-zisk", "killed", killed, "removed", removed)
@@ -58,16 +59,30 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 	return pids, nil
 }
 
+// portsTimeout is how long ports may take to be free after their process was
+// killed.
+const portsTimeout = 2 * time.Second
+
 // checkPorts reports who listens on the services' ports. A second prover on the
 // same ports would end the services of the first.
 func (p *Prover) checkPorts() error {
 	first, ok := p.port()
-	if !ok || machine.Free(first, machine.PortsPerRank) {
+	if !ok {
 		return nil
 	}
 	var errs []error
-	for _, l := range machine.Listeners(first, machine.PortsPerRank) {
-		errs = append(errs, errors.New(l.String()))
+	for begin := time.Now(); !machine.Free(first, machine.PortsPerRank); time.Sleep(10 * time.Millisecond) {
+		errs = nil
+		nobody := true
+		for _, l := range machine.Listeners(first, machine.PortsPerRank) {
+			errs = append(errs, errors.New(l.String()))
+			nobody = nobody && l.PID == 0
+		}
+		// A port without a process may be one of a process that is just ending.
+		if !nobody || time.Since(begin) > portsTimeout {
+			break
+		}
+		errs = nil
 	}
 	if len(errs) == 0 {
 		return nil

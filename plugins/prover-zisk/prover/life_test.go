@@ -344,15 +344,65 @@ func BenchmarkGap(b *testing.B) {
 	}
 }
 
-// TestToolVanishes removes the tool under an open stage.
-func TestToolVanishes(t *testing.T) {
+// TestChanges replaces tool and program under an open stage.
+func TestChanges(t *testing.T) {
 	b := newBench(t, zisktest.Scenario{}, nil)
 	p := b.open()
+	touch := func(path string) {
+		t.Helper()
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch(b.tool.Path)
+	touch(b.elf)
+	if _, err := p.Prove(t.Context(), b.attempt("0.14.0").Task); err != nil {
+		t.Errorf("the same files with other times: %v", err)
+	}
+	refused := func(want string) {
+		t.Helper()
+		_, err := p.Prove(t.Context(), b.attempt("0.14.0").Task)
+		if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), want) || remedy(err) == "" {
+			t.Errorf("got %v, %s; want %q", err, class(err), want)
+		}
+	}
+	if err := os.WriteFile(b.elf, []byte("another program"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused("the guest program")
+	touch(b.tool.Path)
+	if err := os.Chtimes(b.tool.Path, time.Time{}, time.Now().Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	b.tool.Set(t, zisktest.Scenario{Version: "0.15.0"})
+	refused("is 0.15.0 now")
 	if err := os.Remove(b.tool.Path); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.Prove(t.Context(), b.attempt("0.14.0").Task)
-	if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), "cannot be started") || remedy(err) == "" {
-		t.Errorf("got %v, %s", err, class(err))
+	refused("cargo-zisk")
+	if n := len(b.tool.Calls()); n != 1 {
+		t.Errorf("%d runs", n)
+	}
+}
+
+// TestTranscript keeps the whole output of failed runs, and of the last ones
+// only.
+func TestTranscript(t *testing.T) {
+	b := newBench(t, zisktest.Scenario{Fail: double.Panic}, nil)
+	p := b.open()
+	for i := range 22 {
+		task := b.attempt("0.14.0")
+		task.Attempt = uint32(i + 1)
+		if _, err := p.Prove(t.Context(), task.Task); err == nil {
+			t.Fatal("it succeeded")
+		}
+	}
+	kept, _ := filepath.Glob(filepath.Join(b.state, "failed-runs", "*.log"))
+	if len(kept) != 20 {
+		t.Errorf("%d transcripts", len(kept))
+	}
+	text, err := os.ReadFile(filepath.Join(b.state, "failed-runs", "1-100-aabbccdd-22.log"))
+	if err != nil || !strings.Contains(string(text), ">>> GENERATING_PROOFS") || !strings.Contains(string(text), "panicked at") {
+		t.Errorf("transcript %q, %v", text, err)
 	}
 }

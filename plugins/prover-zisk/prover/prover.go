@@ -31,6 +31,7 @@ type Prover struct {
 	unlock   bool
 	minimal  bool
 	owner    machine.Owner
+	known    known
 
 	setup     preparation
 	footprint footprint
@@ -48,6 +49,9 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if p.bin, err = tool.Locate(config.Bin); err != nil {
 		return nil, err
 	}
+	if p.known.bin, err = stampOf(p.bin); err != nil {
+		return nil, sdk.Environment(err, "set `bin` to the path of cargo-zisk")
+	}
 	if p.version, err = tool.Detect(ctx, p.bin); err != nil {
 		return nil, err
 	}
@@ -57,7 +61,10 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if p.config.ELF, err = filepath.Abs(config.ELF); err != nil {
 		return nil, err
 	}
-	if p.elfSum, err = fingerprint(p.config.ELF); err != nil {
+	if p.known.elf, err = stampOf(p.config.ELF); err == nil {
+		p.elfSum, err = fingerprint(p.config.ELF)
+	}
+	if err != nil {
 		return nil, sdk.Environment(fmt.Errorf("guest program: %w", err), "set `elf` to the guest's ELF file")
 	}
 	if err := p.choose(ctx); err != nil {
@@ -205,6 +212,9 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	if err := p.version.CheckInput(input); err != nil {
 		return nil, sdk.Permanent(err)
 	}
+	if err := p.checkUnchanged(ctx); err != nil {
+		return nil, err
+	}
 	program, err := p.awaitSetup(ctx)
 	if err != nil {
 		return nil, err
@@ -264,11 +274,16 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
 		defer cancel()
 	}
+	transcript, err := newTranscript(filepath.Join(t.Temp(), transcriptFile))
+	if err != nil {
+		return nil, done, err
+	}
+	defer transcript.close()
 	start := time.Now()
 	expected, known := p.history.expect(kind, gas)
 	t.Log.Debug("cargo-zisk", "args", args)
 	done.outcome, err = p.execute(ctx, run{
-		args: args, dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(),
+		args: args, dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(), transcript: transcript,
 		progress: func(now zisk.Progress) {
 			progress := sdk.Progress{Phase: now.Phase, Fraction: now.Fraction, Note: now.Note}
 			if known {
@@ -282,6 +297,11 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []
 	t.Log.Debug("cleaned", "took", time.Since(cleaned).Round(time.Millisecond))
 	if err != nil {
 		p.reconsider(err)
+		if kept, keepErr := transcript.keep(filepath.Join(p.stateDir, transcriptDir), t.Job, t.Attempt); keepErr != nil {
+			t.Log.Warn("keep the output of cargo-zisk", "error", keepErr)
+		} else {
+			t.Log.Info("the whole output of cargo-zisk is kept", "file", kept)
+		}
 		return pids, done, err
 	}
 	if cleanErr != nil {

@@ -240,6 +240,58 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
+// TestVerifyFails has the tool itself fail while it verifies a good proof.
+func TestVerifyFails(t *testing.T) {
+	for _, version := range versions {
+		b := newBench(t, zisktest.Scenario{Version: version}, nil)
+		b.giveKey()
+		p, task := b.open(), b.attempt(version)
+		result, err := p.Prove(t.Context(), task.Task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for fail, want := range map[double.Failure]sdk.Class{
+			double.Panic: sdk.ClassRetryable, double.OOM: sdk.ClassRetryable, double.Segfault: sdk.ClassRetryable,
+			double.IllegalInstr: sdk.ClassEnvironment, double.NoKey: sdk.ClassEnvironment, double.Hang: sdk.ClassRetryable, "": "",
+		} {
+			b.tool.Set(t, zisktest.Scenario{Version: version, Fail: fail, At: double.AtVerify})
+			ctx, cancel := t.Context(), context.CancelFunc(func() {})
+			if fail == double.Hang {
+				ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+			}
+			err := p.Verify(ctx, b.verification(task, result))
+			cancel()
+			if class(err) != want {
+				t.Errorf("%s, %s: got %v, %s", version, fail, err, class(err))
+			}
+		}
+		b.assertClean()
+	}
+}
+
+// TestExecuteFails is TestFailures for a gate, with the failures that an
+// execution can have.
+func TestExecuteFails(t *testing.T) {
+	for _, version := range versions {
+		for fail, want := range map[double.Failure]sdk.Class{
+			double.Panic: sdk.ClassRetryable, double.OOM: sdk.ClassRetryable, double.Segfault: sdk.ClassRetryable,
+			double.GuestPanic: sdk.ClassPermanent, double.Memlock: sdk.ClassEnvironment, double.IllegalInstr: sdk.ClassEnvironment, double.Hang: sdk.ClassRetryable,
+		} {
+			b := newBench(t, zisktest.Scenario{Version: version, Fail: fail, Services: true}, map[string]any{"action": "execute", "silence_timeout": "500ms"})
+			result, err := b.open().Prove(t.Context(), b.attempt(version).Task)
+			if class(err) != want {
+				t.Errorf("%s, %s: got %v, %v", version, fail, result, err)
+			}
+			b.assertClean()
+		}
+	}
+	// A GPU build of 0.14 and 0.15 has no execute.
+	b := newBench(t, zisktest.Scenario{Build: "gpu"}, map[string]any{"action": "execute"})
+	if _, err := b.open().Prove(t.Context(), b.attempt("0.14.0").Task); class(err) != sdk.ClassEnvironment || !strings.Contains(remedy(err), "CPU build") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestVerifyReported changes the bytes that would be reported, but not the
 // tool's own file.
 func TestVerifyReported(t *testing.T) {

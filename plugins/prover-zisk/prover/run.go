@@ -34,6 +34,8 @@ type run struct {
 	line     func(string)        // each line of standard output; may be nil
 	progress func(zisk.Progress) // may be nil
 	silence  time.Duration       // 0 for no limit
+
+	transcript *transcript // gets every line; may be nil
 }
 
 var (
@@ -65,6 +67,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 				return
 			}
 			r.log.Debug(line)
+			r.transcript.line(line)
 			out.summary.Line(line)
 			diagnosis.Line(line)
 			if r.line != nil {
@@ -76,6 +79,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 		},
 		Stderr: func(line string) {
 			silent.reset()
+			r.transcript.line(line)
 			if strings.TrimSpace(line) != "" {
 				r.log.Warn(line)
 			}

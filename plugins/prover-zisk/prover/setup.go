@@ -141,7 +141,7 @@ func (p *Prover) runSetup(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.config.SetupTimeout.Std(), errors.New("setup_timeout is over"))
 	defer cancel()
 	commands, err := p.version.SetupCommands(zisk.Request{
-		ELF: p.config.ELF, ProvingKey: p.config.ProvingKey, GPU: p.gpu, Emulator: p.config.Executor == "emulator", Unlock: p.unlock,
+		Action: p.config.action(), ELF: p.config.ELF, ProvingKey: p.config.ProvingKey, GPU: p.gpu, Emulator: p.config.Executor == "emulator", Unlock: p.unlock,
 	})
 	if err != nil {
 		return sdk.Environment(err, "set `setup: skip` and prepare the program by hand")

@@ -55,7 +55,7 @@ type Scenario struct {
 	// verify-constraints; 0 means each.
 	FailTimes int `json:"fail_times,omitempty"`
 	// At is the phase in which a failure while proving happens; by default
-	// GENERATING_PROOFS.
+	// GENERATING_PROOFS. AtVerify moves it to verify.
 	At string `json:"at,omitempty"`
 	// PhaseMS is how long each phase takes.
 	PhaseMS int `json:"phase_ms,omitempty"`
