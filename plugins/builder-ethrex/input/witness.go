@@ -1,6 +1,8 @@
 package input
 
 import (
+	"fmt"
+
 	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
@@ -83,20 +85,21 @@ func (w *writer) capacity(wit *witness, m *measure) (int64, error) {
 			n += int64(len(b)) + 8
 		}
 	}
-	roots := make([]mpt.ID, 0, len(wit.storage)+1)
+	add := func(root mpt.ID) error {
+		size, err := m.trie(root)
+		if n += size; err == nil && n > maxSize {
+			err = rkyv.ErrTooLarge
+		}
+		return err
+	}
 	if wit.state != mpt.None {
-		roots = append(roots, wit.state)
+		if err := add(wit.state); err != nil {
+			return 0, fmt.Errorf("state trie: %w", err)
+		}
 	}
 	for _, s := range wit.storage {
-		roots = append(roots, s.root)
-	}
-	for _, root := range roots {
-		size, err := m.trie(root)
-		if err != nil {
-			return 0, err
-		}
-		if n += size; n > maxSize {
-			return 0, rkyv.ErrTooLarge
+		if err := add(s.root); err != nil {
+			return 0, fmt.Errorf("storage trie of 0x%x: %w", s.key, err)
 		}
 	}
 	return n, nil
