@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/proofline/proofline/plugins/internal/ethnode/ethnodetest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/sdktest"
 )
