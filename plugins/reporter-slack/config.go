@@ -39,7 +39,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	if !c.URL.IsSet() {
 		return []sdk.Finding{{Severity: sdk.SeverityInfo, Summary: "idle: no webhook is configured", Remedy: "set SLACK_WEBHOOK to get messages"}}
 	}
-	poster, err := hook.New(c.URL, c.Timeout.Std(), remedy)
+	poster, err := hook.New(c.URL, nil, c.Timeout.Std(), remedy)
 	if err != nil {
 		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: "/url", Summary: err.Error(), Remedy: remedy}}
 	}

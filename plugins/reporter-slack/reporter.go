@@ -38,7 +38,7 @@ func open(ctx context.Context, config Config, env sdk.Env) (*reporter, error) {
 	if !config.URL.IsSet() {
 		return r, nil
 	}
-	poster, err := hook.New(config.URL, config.Timeout.Std(), remedy)
+	poster, err := hook.New(config.URL, nil, config.Timeout.Std(), remedy)
 	if err != nil {
 		return nil, sdk.Permanent(fmt.Errorf("url: %w", err))
 	}

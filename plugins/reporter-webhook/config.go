@@ -100,6 +100,5 @@ func (c Config) header() http.Header {
 	for name, value := range c.Headers {
 		header.Set(name, value.Reveal())
 	}
-	header.Set("Content-Type", cloudevent.ContentType)
 	return header
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 	r := &reporter{config: config, env: env}
 	switch {
 	case config.URL.IsSet():
-		poster, err := hook.New(config.URL, config.Timeout.Std(), "check url and headers of the stage "+env.Stage+" and the receiver")
+		poster, err := hook.New(config.URL, config.header(), config.Timeout.Std(), "check url and headers of the stage "+env.Stage+" and the receiver")
 		if err != nil {
 			return nil, sdk.Permanent(fmt.Errorf("url: %w", err))
 		}
@@ -68,7 +69,7 @@ func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, e
 	case r.command != nil:
 		err = r.command.Feed(ctx, body, event.Temp(), variables(event), event.Try)
 	default:
-		header := r.config.header()
+		header := http.Header{"Content-Type": {cloudevent.ContentType}}
 		if r.key != nil {
 			maps.Copy(header, r.key.Sign(event.ID, time.Now(), body))
 		}

@@ -1,6 +1,7 @@
 // Package hook posts messages to a web hook: a URL that is itself a secret. It
-// says of every answer whether another try makes sense, and its errors name the
-// host only.
+// says of every answer whether another try makes sense. Its errors name the host
+// only; where a receiver repeats a part of the URL or of a header, that is blotted
+// out.
 package hook
 
 import (
@@ -12,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,21 +28,49 @@ type Poster struct {
 	url    string
 	host   string
 	remedy string
+	header http.Header
+	blot   *strings.Replacer
 	http   *http.Client
 }
 
-// New returns a poster. The timeout bounds one request as a whole. The remedy is
-// what an operator should do when the URL is wrong or was revoked.
-func New(target sdk.Secret, timeout time.Duration, remedy string) (*Poster, error) {
+// New returns a poster. The header, whose values count as secrets, goes with
+// every request. The timeout bounds one request as a whole. The remedy is what an
+// operator should do when the URL is wrong or was revoked.
+func New(target sdk.Secret, header http.Header, timeout time.Duration, remedy string) (*Poster, error) {
 	u, err := url.Parse(target.Reveal())
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return nil, errors.New("the URL (not shown) is no http or https URL")
 	}
-	return &Poster{url: target.Reveal(), host: u.Host, remedy: remedy, http: &http.Client{
+	return &Poster{url: target.Reveal(), host: u.Host, remedy: remedy, header: header, blot: blotter(u, header), http: &http.Client{
 		Timeout:       timeout,
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
+}
+
+// shortest is the length from which a part of a URL or header counts as telling.
+const shortest = 6
+
+// blotter replaces every part of the URL and of the header's values that may be
+// a secret by itself, the longest first.
+func blotter(u *url.URL, header http.Header) *strings.Replacer {
+	parts := append(strings.Split(u.Path, "/"), u.User.String(), u.RawQuery)
+	parts = append(parts, strings.Split(u.EscapedPath(), "/")...)
+	for _, values := range u.Query() {
+		parts = append(parts, values...)
+	}
+	for _, values := range header {
+		for _, value := range values {
+			parts = append(append(parts, value), strings.Fields(value)...)
+		}
+	}
+	parts = slices.DeleteFunc(parts, func(part string) bool { return len(part) < shortest })
+	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, part := range slices.Compact(parts) {
+		pairs = append(pairs, part, "[secret]")
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // Host is where messages go.
@@ -49,7 +79,7 @@ func (p *Poster) Host() string { return p.host }
 // Close drops idle connections.
 func (p *Poster) Close() { p.http.CloseIdleConnections() }
 
-// Post sends one message. Any 2xx is success. The error has a class: 408, 425,
+// Post sends one message; header adds to the poster's own. Any 2xx is success. The error has a class: 408, 425,
 // 429, 5xx and broken connections are retryable, with the pause that the server
 // or the number of tries asks for; an answer that means that the URL is wrong or
 // not allowed any more is an environment error; other answers are permanent.
@@ -58,6 +88,7 @@ func (p *Poster) Post(ctx context.Context, header http.Header, body []byte, try 
 	if err != nil {
 		return sdk.Permanent(fmt.Errorf("POST to %s: the request cannot be made", p.host))
 	}
+	maps.Copy(request.Header, p.header)
 	maps.Copy(request.Header, header)
 	request.Header.Set("User-Agent", "proofline/"+release.Version)
 	response, err := p.http.Do(request)
@@ -80,7 +111,7 @@ func (p *Poster) Post(ctx context.Context, header http.Header, body []byte, try 
 }
 
 func (p *Poster) judge(response *http.Response, content []byte, try uint32) error {
-	text := strings.ReplaceAll(string(content), p.url, "[url]")
+	text := p.blot.Replace(string(content))
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
 	if runes := []rune(text); len(runes) > 200 {
 		text = string(runes[:200]) + "…"

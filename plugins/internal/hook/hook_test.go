@@ -20,10 +20,10 @@ func TestAnswers(t *testing.T) {
 			w.Header().Set(name, value)
 		}
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte("you asked for http://" + r.Host + r.URL.Path))
+		_, _ = w.Write([]byte("Cannot POST " + r.URL.Path + " nor " + r.URL.Query().Get("token") + " with " + r.Header.Get("Authorization")[len("Bearer "):]))
 	}))
 	defer server.Close()
-	poster, err := New(sdk.NewSecret(server.URL+path), time.Second, "make a new one")
+	poster, err := New(sdk.NewSecret(server.URL+path+"?token=verysecret%20too"), http.Header{"Authorization": {"Bearer verysecret-header"}}, time.Second, "make a new one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestBrokenConnections(t *testing.T) {
-	poster, err := New(sdk.NewSecret("http://127.0.0.1:1/verysecret"), time.Second, "")
+	poster, err := New(sdk.NewSecret("http://127.0.0.1:1/verysecret"), nil, time.Second, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestBrokenConnections(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	for _, bad := range []string{"hooks.slack.com/verysecret", "file:///verysecret", "http://", "%%verysecret"} {
-		if _, err := New(sdk.NewSecret(bad), time.Second, ""); err == nil || strings.Contains(err.Error(), "verysecret") {
+		if _, err := New(sdk.NewSecret(bad), nil, time.Second, ""); err == nil || strings.Contains(err.Error(), "verysecret") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
