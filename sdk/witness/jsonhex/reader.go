@@ -99,8 +99,11 @@ func (r *Reader) more() bool {
 		keep = min(keep, r.mark)
 		r.mark -= keep
 	}
-	n := copy(r.data, r.data[keep:])
-	r.data, r.pos, r.base = r.data[:n], r.pos-keep, r.base+keep
+	n := len(r.data) - keep
+	if keep > 0 {
+		copy(r.data, r.data[keep:])
+		r.data, r.pos, r.base = r.data[:n], r.pos-keep, r.base+keep
+	}
 	if n == cap(r.data) {
 		r.data = slices.Grow(r.data, n)
 	}
