@@ -374,3 +374,29 @@ func FuzzOutput(f *testing.F) {
 		zisk.DecodeResult([]byte(output))
 	})
 }
+
+func FuzzFraming(f *testing.F) {
+	f.Add(frame([]byte("payload")))
+	f.Add(append(frame(nil), frame([]byte("12345678"))...))
+	f.Add(bytes.Repeat([]byte{0xff}, 24))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		framing, frames, err := zisk.DetectFraming(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if framing == zisk.Framed && (frames == 0 || len(data)%8 != 0) {
+			t.Fatalf("%d bytes are %d frames", len(data), frames)
+		}
+		// Whatever it is, in a frame it is framed, and with a byte more it is not.
+		if len(data) == 0 {
+			return
+		}
+		framed := frame(data)
+		if got, n, _ := zisk.DetectFraming(bytes.NewReader(framed), int64(len(framed))); got != zisk.Framed || n != 1 {
+			t.Fatalf("a frame counts as %s, %d frames", got, n)
+		}
+		if got, _, _ := zisk.DetectFraming(bytes.NewReader(append(framed, 1)), int64(len(framed)+1)); got != zisk.Raw {
+			t.Fatal("a frame with a byte too many counts as framed")
+		}
+	})
+}

@@ -79,8 +79,10 @@ func TestCheck(t *testing.T) {
 				tc.config["elf"] = guestELF(t, riscv)
 			}
 			b := newBench(t, tc.scenario, tc.config)
-			if tc.key {
-				b.giveKey()
+			if !tc.key {
+				if err := os.RemoveAll(filepath.Join(b.home, ".zisk")); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if len(tc.scenario.GPUs) == 0 {
 				t.Setenv("PATH", b.tool.Dir) // no nvidia-smi of the machine's own
@@ -115,7 +117,6 @@ func TestCheckPorts(t *testing.T) {
 func TestCheckIsQuietWhenAllIsWell(t *testing.T) {
 	b := newBench(t, zisktest.Scenario{Version: "0.18.0", Build: "gpu", GPUs: []string{"0, G, X, 8.9, 24564, 24000, 570"}},
 		map[string]any{"elf": guestELF(t, riscv)})
-	b.giveKey()
 	for _, f := range b.config().Check(context.Background()) {
 		if f.Severity == sdk.SeverityError {
 			t.Errorf("%v", f)

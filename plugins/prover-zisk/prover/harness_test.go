@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/plugins/prover-zisk/prover"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
@@ -67,6 +68,7 @@ func newBench(t testing.TB, s zisktest.Scenario, config map[string]any) *bench {
 	if err := os.WriteFile(b.elf, []byte("a guest program"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	b.giveKey()
 	b.port = freePorts(t)
 	maps := map[string]any{"elf": b.elf, "bin": b.tool.Path, "lock_dir": t.TempDir(), "grace": "200ms", "setup": "skip"}
 	if minor(s.Version) <= 16 {
@@ -81,6 +83,20 @@ func newBench(t testing.TB, s zisktest.Scenario, config map[string]any) *bench {
 	}
 	b.conf = maps
 	return b
+}
+
+// giveKey lays down the verification keys of a proving setup.
+func (b *bench) giveKey() {
+	b.t.Helper()
+	for _, name := range []string{"vadcop_final", "vadcop_final_compressed"} {
+		dir := filepath.Join(b.home, ".zisk", "provingKey", "zisk", name)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			b.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".verkey.bin"), proof.Key{11, 22, 33, 44}.Bytes(), 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+	}
 }
 
 // minor is the second number of 0.x versions, and 100 for later ones.

@@ -42,7 +42,6 @@ func TestKillTool(t *testing.T) {
 				b.assertClean()
 
 				b.tool.Set(t, zisktest.Scenario{Version: version, Services: true})
-				b.giveKey()
 				if _, err := p.Prove(t.Context(), b.attempt(version).Task); err != nil {
 					t.Errorf("the next attempt: %v", err)
 				}
@@ -122,7 +121,6 @@ func TestKillPlugin(t *testing.T) {
 			t.Logf("%d processes were left", left)
 
 			b.tool.Set(t, zisktest.Scenario{Version: version, Services: true})
-			b.giveKey()
 			p := b.open()
 			if n := len(machine.OwnerOf(b.state).Processes()); n > 0 {
 				t.Errorf("%d processes are left after the stage was opened again", n)
@@ -189,7 +187,6 @@ func TestSetup(t *testing.T) {
 
 func TestSetupFails(t *testing.T) {
 	b := newBench(t, zisktest.Scenario{Version: "0.18.0", Fail: double.SetupFails}, map[string]any{"setup": "auto"})
-	b.giveKey()
 	p := b.open()
 	_, err := p.Prove(t.Context(), b.attempt("0.18.0").Task)
 	if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), "proving key is missing") || remedy(err) == "" {
@@ -238,6 +235,8 @@ func TestOpenRefuses(t *testing.T) {
 		"too old":           {zisktest.Scenario{Version: "0.13.0"}, nil, "not supported"},
 		"no such program":   {zisktest.Scenario{}, map[string]any{"elf": "/nowhere/guest.elf"}, "guest program"},
 		"minimal too early": {zisktest.Scenario{Version: "0.15.0"}, map[string]any{"minimal": "yes"}, "minimal proofs"},
+		"no key for 0.16":   {zisktest.Scenario{Version: "0.16.1"}, map[string]any{"proving_key": "/nowhere"}, "key of the proving setup"},
+		"unreadable key":    {zisktest.Scenario{}, map[string]any{"verify_key": "/etc/hostname"}, "key of the proving setup"},
 		"port too late":     {zisktest.Scenario{Version: "0.18.0"}, map[string]any{"port": 23115}, "base port"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,7 +286,6 @@ func TestLearning(t *testing.T) {
 func TestRelease(t *testing.T) {
 	s := zisktest.Scenario{Version: "0.18.0", Build: "gpu", GPUs: []string{"0, GPU-aaaa, NVIDIA GeForce RTX 4090, 8.9, 24564, 24000, 570.86"}, VRAMLingerMS: 300}
 	b := newBench(t, s, nil)
-	b.giveKey()
 	p := b.open()
 	var ends []time.Time
 	for range 2 {

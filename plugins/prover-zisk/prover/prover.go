@@ -118,6 +118,13 @@ func (p *Prover) choose(ctx context.Context) error {
 	if p.config.action() != zisk.Prove {
 		p.minimal = false
 	}
+	if family, _ := p.version.Family(); p.MakesProof() && (p.config.VerifyKey != "" || family == zisk.Family016) {
+		// Found out now rather than after the first proof: 0.16 leaves the key out
+		// of its proofs, and verifiers want it.
+		if _, err := p.config.setupKey(p.minimal); err != nil {
+			return sdk.Environment(fmt.Errorf("the key of the proving setup: %w", err), "install the proving key (ziskup --provingkey), or set `verify_key` to its vadcop_final.verkey.bin")
+		}
+	}
 	if _, err := p.version.Command(p.request("input", "output")); err != nil {
 		return sdk.Environment(err, "change the stage's config, or install a version of ZisK that has it")
 	}

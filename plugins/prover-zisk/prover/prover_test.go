@@ -26,20 +26,6 @@ import (
 
 var versions = []string{"0.14.0", "0.15.0", "0.16.1", "0.17.0", "0.18.0", "1.0.0-beta"}
 
-// giveKey lays down the verification keys of a proving setup.
-func (b *bench) giveKey() {
-	b.t.Helper()
-	for _, name := range []string{"vadcop_final", "vadcop_final_compressed"} {
-		dir := filepath.Join(b.home, ".zisk", "provingKey", "zisk", name)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			b.t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+".verkey.bin"), proof.Key{11, 22, 33, 44}.Bytes(), 0o600); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-}
-
 func TestProve(t *testing.T) {
 	outputs := map[string][]string{
 		"0.14.0":     {"result.json", "vadcop_final_proof.bin", "*vadcop_final_proof.compressed.bin"},
@@ -53,7 +39,6 @@ func TestProve(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			b := newBench(t, zisktest.Scenario{Version: version, Services: true, Steps: 4711, Seconds: 2.25, NeedSetup: true},
 				map[string]any{"setup": "auto"})
-			b.giveKey()
 			p := b.open()
 			task := b.attempt(version)
 			result, err := p.Prove(t.Context(), task.Task)
@@ -192,7 +177,6 @@ func TestFailures(t *testing.T) {
 					config["silence_timeout"] = "300ms"
 				}
 				b := newBench(t, s, config)
-				b.giveKey()
 				task := b.attempt(version)
 				result, err := b.open().Prove(t.Context(), task.Task)
 				if class(err) != tc.want.class || err == nil || !strings.Contains(err.Error(), tc.want.text) {
@@ -225,7 +209,6 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Run(tc.version+" "+string(tc.fail), func(t *testing.T) {
 			version := tc.version
 			b := newBench(t, zisktest.Scenario{Version: version, Fail: tc.fail}, nil)
-			b.giveKey()
 			p := b.open()
 			task := b.attempt(version)
 			result, err := p.Prove(t.Context(), task.Task)
@@ -244,7 +227,6 @@ func TestVerifyRefuses(t *testing.T) {
 func TestVerifyFails(t *testing.T) {
 	for _, version := range versions {
 		b := newBench(t, zisktest.Scenario{Version: version}, nil)
-		b.giveKey()
 		p, task := b.open(), b.attempt(version)
 		result, err := p.Prove(t.Context(), task.Task)
 		if err != nil {
@@ -297,7 +279,6 @@ func TestExecuteFails(t *testing.T) {
 func TestVerifyReported(t *testing.T) {
 	for _, version := range []string{"0.14.0", "0.15.0", "0.18.0"} {
 		b := newBench(t, zisktest.Scenario{Version: version}, nil)
-		b.giveKey()
 		p, task := b.open(), b.attempt(version)
 		result, err := p.Prove(t.Context(), task.Task)
 		if err != nil {
@@ -326,7 +307,6 @@ func TestVerifyReported(t *testing.T) {
 
 func TestVerifyPinsTheSetup(t *testing.T) {
 	b := newBench(t, zisktest.Scenario{Version: "0.18.0"}, nil)
-	b.giveKey()
 	p := b.open()
 	task := b.attempt("0.18.0")
 	result, err := p.Prove(t.Context(), task.Task)
@@ -340,7 +320,7 @@ func TestVerifyPinsTheSetup(t *testing.T) {
 	b.conf["verify_key"] = other
 	b.state = t.TempDir()
 	err = b.open().Verify(t.Context(), b.verification(task, result))
-	if class(err) == "" || !strings.Contains(err.Error(), "proving setup") {
+	if class(err) != sdk.ClassRetryable || !strings.Contains(err.Error(), "proving setup") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -428,7 +408,6 @@ func TestOneProofPerCard(t *testing.T) {
 	}
 	var wait sync.WaitGroup
 	for _, b := range benches {
-		b.giveKey()
 		p, task := b.open(), b.attempt("0.18.0")
 		wait.Go(func() {
 			if _, err := p.Prove(t.Context(), task.Task); err != nil {
