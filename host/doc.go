@@ -11,6 +11,6 @@
 //	monitor     what the world may see; control: what the operator may change
 //
 // Order of start: checkpoint (so that there is no second host), what an earlier
-// host left running, plugins, engine, then monitor and commands. The end is the
-// reverse; every goroutine is waited for.
+// host left running, monitor and commands (which say that the rest is starting),
+// plugins, engine. The end is the reverse; every goroutine is waited for.
 package host

@@ -2,10 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -72,18 +74,47 @@ func (h *host) ShowBlock(_ context.Context, number uint64) ([]status.Job, error)
 	return show(h.store, stageNames(h.Pipeline), number)
 }
 
+// working returns the engine. Until every plugin was configured there is none.
+func (h *host) working() (*engine.Engine, error) {
+	e := h.engine.Load()
+	if e == nil {
+		return nil, contract.Environment(errors.New("the pipeline is starting"), "ask again when proofline status shows its stages ready")
+	}
+	return e, nil
+}
+
 // AddBlocks queues blocks for the whole pipeline.
 func (h *host) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error) {
-	return h.engine.Load().AddBlocks(ctx, numbers)
+	e, err := h.working()
+	if err != nil {
+		return nil, err
+	}
+	return e.AddBlocks(ctx, numbers)
 }
 
 // ProveBlock queues a block whose guest input exists already.
 func (h *host) ProveBlock(ctx context.Context, given control.Given) (status.AddResult, error) {
-	return h.engine.Load().ProveBlock(ctx, given.Number, given.Hash, given.Input)
+	e, err := h.working()
+	if err != nil {
+		return status.AddResult{}, err
+	}
+	return e.ProveBlock(ctx, given.Number, given.Hash, given.Input)
 }
 
 // Retry queues a job again that failed, was dropped or cancelled.
-func (h *host) Retry(ctx context.Context, job string) error { return h.engine.Load().Retry(ctx, job) }
+func (h *host) Retry(ctx context.Context, job string) error {
+	e, err := h.working()
+	if err != nil {
+		return err
+	}
+	return e.Retry(ctx, job)
+}
 
 // Skip gives an unfinished job up.
-func (h *host) Skip(ctx context.Context, job string) error { return h.engine.Load().Skip(ctx, job) }
+func (h *host) Skip(ctx context.Context, job string) error {
+	e, err := h.working()
+	if err != nil {
+		return err
+	}
+	return e.Skip(ctx, job)
+}

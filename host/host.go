@@ -20,6 +20,7 @@ import (
 	"github.com/proofline/proofline/host/monitor"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Times of an orderly end.
@@ -84,20 +85,14 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	}
 	closers = append(closers, func() error { return h.store.End(h.run.ID, time.Now()) })
 
-	// The monitor answers from the first moment: while plugins start it says so.
+	// Monitor and commands answer from the first moment: while plugins start they
+	// say so.
 	server, err := monitor.Start(o.Pipeline.Monitor.Listen, h.Snapshot, o.Log)
 	if err != nil {
 		return outcome, err
 	}
 	closers = append(closers, func() error { return closing(server.Close) })
 
-	closers = append(closers, h.stopStages)
-	if err := h.startStages(ctx); err != nil {
-		return outcome, err
-	}
-	if err := h.assemble(); err != nil {
-		return outcome, err
-	}
 	commands, err := control.Serve(h.socket(), h, o.Log)
 	if err != nil {
 		return outcome, err
@@ -108,6 +103,14 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, err
 	}
 	closers = append(closers, withdraw)
+
+	closers = append(closers, h.stopStages)
+	if err := h.startStages(ctx); err != nil {
+		return outcome, err
+	}
+	if err := h.assemble(); err != nil {
+		return outcome, err
+	}
 	if o.Up != nil {
 		o.Up(server.Addr())
 	}
@@ -117,18 +120,31 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	return outcome, err
 }
 
-// openCheckpoint opens the checkpoint; when another host has it, the error names
-// that host.
+// openCheckpoint opens the checkpoint; when another host has it, the error is an
+// ErrInUse that names that host.
 func openCheckpoint(data string) (*checkpoint.Store, error) {
 	store, err := checkpoint.Open(checkpointFile(data))
 	if errors.Is(err, checkpoint.ErrInUse) {
-		if other, found := control.Find(data); found == nil {
-			return nil, fmt.Errorf("data directory %s is in use by the proofline with pid %d: stop it first, or give this pipeline a data directory of its own", data, other.PID)
-		}
-		return nil, fmt.Errorf("data directory %s is in use by another process: stop it first, or give this pipeline a data directory of its own", data)
+		return nil, inUse(data)
 	}
 	return store, err
 }
+
+// inUse says who uses a data directory.
+func inUse(data string) error {
+	if other, err := control.Find(data); err == nil {
+		return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by the proofline with pid %d", data, other.PID)),
+			"stop it first, or give this pipeline a data directory of its own")
+	}
+	return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by another process", data)),
+		"a proofline may be starting or ending there: try again in a moment")
+}
+
+// inUseError is checkpoint.ErrInUse in other words.
+type inUseError string
+
+func (e inUseError) Error() string { return string(e) }
+func (e inUseError) Unwrap() error { return checkpoint.ErrInUse }
 
 func checkpointFile(data string) string { return filepath.Join(data, "checkpoint.db") }
 

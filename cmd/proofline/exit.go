@@ -66,7 +66,7 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "proofline: interrupted")
 		return code
 	}
-	if errors.Is(err, checkpoint.ErrInUse) {
+	if errors.Is(err, checkpoint.ErrInUse) && contract.ClassOf(err) != contract.ClassEnvironment {
 		err = fmt.Errorf("%w: a proofline is starting or ending there; ask again in a moment", err)
 	}
 	fmt.Fprintf(w, "proofline: %v\n", err)

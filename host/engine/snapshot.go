@@ -50,7 +50,7 @@ func (e *Engine) stageStatus(st *stage, jobs []*active) status.Stage {
 	}
 	for _, p := range []pause{st.pause, st.poll} {
 		if p.reason != "" {
-			out.Paused = p.reason
+			out.Paused, out.PausedSince = p.reason, p.since
 		}
 	}
 	for _, a := range jobs {

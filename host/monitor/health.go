@@ -195,7 +195,10 @@ func (h *health) downFor(s status.Stage, now time.Time) time.Duration {
 		if h.down == nil {
 			h.down = map[string]time.Time{}
 		}
-		if since = s.Since; processUp(s) { // paused; since when is not known
+		if since = s.Since; processUp(s) {
+			since = s.PausedSince
+		}
+		if since.IsZero() {
 			since = now
 		}
 		h.down[s.Name] = since

@@ -107,6 +107,12 @@ func TestHealthStatus(t *testing.T) {
 			s.Stages[3].Running[0].Stuck = true
 			s.Stages[0].State = status.StageStopped
 		}, Unhealthy, 503, "stopped"},
+		{"just paused", func(s *status.Snapshot) {
+			s.Stages[3].Paused, s.Stages[3].PausedSince = "no GPU", start.Add(30*time.Minute-10*time.Second)
+		}, Healthy, 200, ""},
+		{"paused", func(s *status.Snapshot) {
+			s.Stages[3].Paused, s.Stages[3].PausedSince = "no GPU", start.Add(30*time.Minute-11*time.Second)
+		}, Unhealthy, 503, `the prover "prove" is paused for 11s`},
 		{"nothing can be recorded", func(s *status.Snapshot) { s.Trouble = "checkpoint.db: no space left" }, Unhealthy, 503, "no space left"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

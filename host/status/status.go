@@ -67,10 +67,12 @@ type Stage struct {
 	Note       string        `json:"note,omitempty"`
 	Error      string        `json:"error,omitempty"`  // why it is not ready, or the last crash
 	Paused     string        `json:"paused,omitempty"` // why the engine hands it no work for now
-	Running    []Attempt     `json:"running"`
-	Queue      []uint64      `json:"queue"`     // block numbers that wait for it, next first; a reporter's: unsent events' blocks
-	Processed  uint64        `json:"processed"` // attempts that succeeded (a reporter: events accepted) since the host started
-	Failed     uint64        `json:"failed"`    // attempts that failed since the host started
+	// PausedSince is when Paused began; zero while the stage is not paused.
+	PausedSince time.Time `json:"paused_since,omitzero"`
+	Running     []Attempt `json:"running"`
+	Queue       []uint64  `json:"queue"`     // block numbers that wait for it, next first; a reporter's: unsent events' blocks
+	Processed   uint64    `json:"processed"` // attempts that succeeded (a reporter: events accepted) since the host started
+	Failed      uint64    `json:"failed"`    // attempts that failed since the host started
 }
 
 // Attempt is a running attempt.

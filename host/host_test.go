@@ -1,0 +1,74 @@
+package host
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// TestSecondHostIsToldWhoTheFirstIs: the error says whom to stop, and is one of
+// the environment, whether or not the first host has announced itself yet.
+func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
+	data := t.TempDir()
+	first, err := openCheckpoint(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for _, want := range []string{"in use by another process", "in use by the proofline with pid 4711"} {
+		_, err := openCheckpoint(data)
+		if !errors.Is(err, checkpoint.ErrInUse) || contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v (%s), want %q of the environment", err, contract.ClassOf(err), want)
+		}
+		if _, err := control.Announce(data, control.Record{PID: 4711, Socket: "s"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCommandsWhileStarting: before the engine is there, commands that need it
+// are told to wait, and the others are answered.
+func TestCommandsWhileStarting(t *testing.T) {
+	data := t.TempDir()
+	store, err := openCheckpoint(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	h := &host{Options: Options{Pipeline: &pipeline.Pipeline{Name: "p", Data: data}}, started: time.Now(), store: store}
+	server, err := control.Serve(filepath.Join(data, "s"), h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close(t.Context())
+	if _, err := control.Announce(data, control.Record{PID: os.Getpid(), Socket: filepath.Join(data, "s")}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := control.Dial(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if snap, err := c.Snapshot(t.Context()); err != nil || snap.Pipeline != "p" || snap.PID != os.Getpid() {
+		t.Errorf("snapshot %+v, %v", snap, err)
+	}
+	if jobs, err := c.Blocks(t.Context(), control.Query{}); err != nil || len(jobs) != 0 {
+		t.Errorf("blocks %+v, %v", jobs, err)
+	}
+	_, add := c.AddBlocks(t.Context(), []uint64{1})
+	_, prove := c.ProveBlock(t.Context(), control.Given{Number: 1, Input: "/x"})
+	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), "j"), "skip": c.Skip(t.Context(), "j")} {
+		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "the pipeline is starting") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
