@@ -248,13 +248,13 @@ func TestAnHourOf500s(t *testing.T) {
 		if took < time.Hour || took > time.Hour+15*time.Minute {
 			t.Errorf("accepted after %s, want within the longest pause after the hour", took)
 		}
-		if calls := len(b.calls.writes); calls > 40 {
+		if calls := len(b.calls.sent()); calls > 40 {
 			t.Errorf("%d calls in an hour of outage", calls)
 		}
 		b.wantStored(block, len(testProof))
-		for _, call := range b.calls.writes[2:] {
+		for _, call := range b.calls.sent()[2:] {
 			if strings.HasPrefix(call, "queued") {
-				t.Errorf("an earlier phase was sent after proving: %v", b.calls.writes)
+				t.Errorf("an earlier phase was sent after proving: %v", b.calls.sent())
 			}
 		}
 	})
@@ -323,19 +323,19 @@ func TestBackfillOf200Blocks(t *testing.T) {
 			}
 		}
 		refused := 0
-		for _, call := range b.calls.writes {
+		for _, call := range b.calls.sent() {
 			if strings.HasSuffix(call, " 429") {
 				refused++
 			}
 		}
 		if refused == 0 || refused > 20 {
-			t.Errorf("%d of %d calls met the limiter, want a few at the start and none after", refused, len(b.calls.writes))
+			t.Errorf("%d of %d calls met the limiter, want a few at the start and none after", refused, len(b.calls.sent()))
 		}
 		for _, block := range blocks {
 			b.wantStored(block, len(testProof))
 		}
-		wantOneWindowUnder(t, b.calls.at, 60)
-		t.Logf("200 blocks, %d calls (%d refused) in %s of virtual time", len(b.calls.writes), refused, time.Since(began).Round(time.Second))
+		wantOneWindowUnder(t, b.calls.times(), 60)
+		t.Logf("200 blocks, %d calls (%d refused) in %s of virtual time", len(b.calls.sent()), refused, time.Since(began).Round(time.Second))
 	})
 }
 
@@ -374,10 +374,10 @@ func TestProofsGoBeforeStatusCalls(t *testing.T) {
 			go func() { b.must(event); done <- struct{}{} }()
 		}
 		synctest.Wait()
-		before := len(b.calls.writes)
+		before := len(b.calls.sent())
 		b.must(b.event(contract.EventProved, late))
-		if got := b.calls.writes[before]; got != "proved 200" {
-			t.Errorf("first call after the proof was ready: %s (of %v)", got, b.calls.writes[before:])
+		if got := b.calls.sent()[before]; got != "proved 200" {
+			t.Errorf("first call after the proof was ready: %s (of %v)", got, b.calls.sent()[before:])
 		}
 		for range 20 {
 			<-done

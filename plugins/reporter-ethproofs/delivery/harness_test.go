@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -230,12 +231,21 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// sequence returns the writes so far, in the order in which they were sent.
-func (w *wire) sequence() string {
+// sent returns the writes so far, in the order in which they were sent.
+func (w *wire) sent() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return strings.Join(w.writes, ", ")
+	return slices.Clone(w.writes)
 }
+
+// times returns when each write was sent.
+func (w *wire) times() []time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.at)
+}
+
+func (w *wire) sequence() string { return strings.Join(w.sent(), ", ") }
 
 type lockedBuffer struct {
 	mu sync.Mutex
