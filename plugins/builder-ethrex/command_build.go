@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 
@@ -58,6 +59,7 @@ func buildCommand() *cli.Command {
 					return cli.Exit(f.Summary, 2)
 				}
 			}
+			rarelyCollect()
 			job := buildJob{config: config, block: c.String("block"), witness: c.String("witness"), out: c.String("out"), unverified: c.Bool("unverified")}
 			facts, err := job.run(c.Context, c.App.Writer, c.App.ErrWriter)
 			if err == nil && c.Bool("json") {
@@ -68,6 +70,15 @@ func buildCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// rarelyCollect turns the garbage collector off up to a heap that only an
+// unusually large block needs. A process that builds one input and ends makes
+// little garbage: collecting it took a quarter of the CPU time and saved nothing.
+func rarelyCollect() {
+	const heap = 512 << 20
+	debug.SetMemoryLimit(heap)
+	debug.SetGCPercent(-1)
 }
 
 // buildJob is one run of the build command.
