@@ -38,10 +38,11 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	c.checkELF(&f)
 	c.checkLocks(&f)
 	gpus := c.checkGPUs(ctx, &f)
-	if !known {
-		return f
+	if known {
+		c.checkVersion(version, gpus, &f)
 	}
-	c.checkVersion(version, gpus, &f)
+	// What follows does not need the tool: everything that is missing is said at
+	// once.
 	if c.action() == zisk.Prove {
 		c.checkKey(version, &f)
 	}
@@ -162,11 +163,18 @@ func (c Config) checkVersion(v zisk.Version, gpus []machine.GPU, f *findings) {
 	}
 }
 
+// checkKey looks for the proving key; the version is zero when it is not known.
 func (c Config) checkKey(v zisk.Version, f *findings) {
 	dir := c.provingKeyDir()
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		f.add(sdk.SeverityError, "/proving_key", "ziskup --provingkey (archive zisk-provingkey-"+v.Setup()+".tar.gz), or set `proving_key`",
-			"there is no proving key at %s", dir)
+		remedy := "ziskup --provingkey, or set `proving_key`"
+		if v != (zisk.Version{}) {
+			remedy = "ziskup --provingkey (archive zisk-provingkey-" + v.Setup() + ".tar.gz), or set `proving_key`"
+		}
+		f.add(sdk.SeverityError, "/proving_key", remedy, "there is no proving key at %s", dir)
+		return
+	}
+	if v == (zisk.Version{}) {
 		return
 	}
 	minimal := c.Minimal == "yes" || c.Minimal == "auto" && !v.HasPort()
@@ -179,7 +187,8 @@ func (c Config) checkKey(v zisk.Version, f *findings) {
 	}
 }
 
-// checkServices looks at what the assembly services need.
+// checkServices looks at what the assembly services need; the version is zero
+// when it is not known.
 func (c Config) checkServices(v zisk.Version, f *findings) {
 	if limit, enough := machine.Memlock(); !enough {
 		remedy := "ulimit -l unlimited; systemd: LimitMEMLOCK=infinity; docker: --ulimit memlock=-1"

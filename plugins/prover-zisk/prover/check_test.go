@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/plugins/prover-zisk/prover"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk"
@@ -110,6 +111,24 @@ func TestCheckPorts(t *testing.T) {
 	f := find(b.config().Check(t.Context()), "is in use by process")
 	if f == nil || f.Pointer != "/port" || f.Remedy == "" {
 		t.Errorf("got %+v", f)
+	}
+}
+
+// TestCheckNamesAllThatIsMissing has a machine without anything.
+func TestCheckNamesAllThatIsMissing(t *testing.T) {
+	b := newBench(t, zisktest.Scenario{}, map[string]any{"elf": guestELF(t, riscv), "bin": "cargo-zisk-none", "device": "gpu", "port": nil})
+	t.Setenv("PATH", t.TempDir())
+	if err := os.RemoveAll(filepath.Join(b.home, ".zisk")); err != nil {
+		t.Fatal(err)
+	}
+	findings := b.config().Check(t.Context())
+	for _, text := range []string{"neither in PATH", "nvidia-smi is not installed", "no proving key"} {
+		if f := find(findings, text); f == nil || f.Severity != sdk.SeverityError || f.Remedy == "" {
+			t.Errorf("%q: %+v", text, f)
+		}
+	}
+	if _, enough := machine.Memlock(); !enough && find(findings, "may be locked in memory") == nil {
+		t.Errorf("nothing on locked memory in %v", findings)
 	}
 }
 
