@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/sdk"
@@ -24,6 +25,8 @@ type Config struct {
 	StallTimeout   sdk.Duration          `json:"stall_timeout" doc:"Longest silence inside an answer." default:"30s" min:"1s"`
 	HedgeAfter     sdk.Duration          `json:"hedge_after" doc:"Wait for a witness before a second endpoint is asked, too; 0s learns each endpoint's 95th percentile." default:"0s"`
 	MaxLag         sdk.Duration          `json:"max_lag" doc:"An endpoint whose head is older than the newest by more is not used." default:"1m" min:"12s"`
+	Fetches        int                   `json:"fetches" doc:"Blocks fetched at the same time." default:"4" min:"1" max:"64"`
+	Window         uint64                `json:"window" doc:"Blocks below the head for which the nodes can make witnesses; a block about to leave it is fetched first. By default what is known of the client: 128, or 1024 for reth."`
 	Gzip           *bool                 `json:"gzip" doc:"Ask for packed answers; by default only endpoints outside private networks are asked."`
 	Archive        *ArchiveConfig        `json:"archive" doc:"Keeps what was fetched, for replay by source-archive."`
 }
@@ -115,6 +118,22 @@ func (c *Config) Validate() []sdk.Finding {
 		urls[e.URL.Reveal()] = true
 	}
 	return findings
+}
+
+// note says in one sentence what is followed, and how.
+func (c *Config) note() string {
+	names := make([]string, len(c.Endpoints))
+	how := fmt.Sprintf("looking every %v", c.Poll)
+	for i, e := range c.Endpoints {
+		names[i] = ethnode.Redact(e.URL.Reveal())
+		if e.WS.IsSet() {
+			how = fmt.Sprintf("woken by newHeads, looking every %v", c.Poll)
+		}
+	}
+	if c.Confirmations > 0 {
+		how += fmt.Sprintf(", %d blocks below the head", c.Confirmations)
+	}
+	return "follows " + strings.Join(names, ", ") + ": " + how
 }
 
 // endpoints puts the settings of all and of each endpoint together.

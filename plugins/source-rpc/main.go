@@ -27,6 +27,7 @@ type source struct {
 	*ethnode.Source
 	pool   *ethnode.Pool
 	keeper *keeper // nil where nothing is kept
+	note   string
 }
 
 func open(ctx context.Context, cfg Config, env sdk.Env) (*source, error) {
@@ -35,14 +36,14 @@ func open(ctx context.Context, cfg Config, env sdk.Env) (*source, error) {
 		return nil, err
 	}
 	pool, err := ethnode.NewPool(ctx, cfg.endpoints(), ethnode.PoolOptions{
-		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Log: env.Log})
+		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Fetches: cfg.Fetches, Window: cfg.Window, Log: env.Log})
 	if err != nil {
 		if keeper != nil {
 			err = errors.Join(err, keeper.Close())
 		}
 		return nil, err
 	}
-	s := &source{Source: ethnode.NewPoolSource(pool, cfg.Poll.Std(), env.Log), pool: pool, keeper: keeper}
+	s := &source{Source: ethnode.NewPoolSource(pool, cfg.Poll.Std(), env.Log), pool: pool, keeper: keeper, note: cfg.note()}
 	s.Confirmations = cfg.Confirmations
 	return s, nil
 }
@@ -58,6 +59,9 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	}
 	return result, err
 }
+
+// Note names the endpoints.
+func (s *source) Note() string { return s.note }
 
 // Health is unavailable while no endpoint answers.
 func (s *source) Health(context.Context) contract.Health { return s.pool.Health() }

@@ -130,6 +130,9 @@ func TestSource(t *testing.T) {
 	if err != nil || len(resp.Blocks) != 1 {
 		t.Fatalf("%+v, %v", resp, err)
 	}
+	if want := "follows " + node.URL + ": looking every 50ms"; s.Note() != want {
+		t.Errorf("note %q, want %q", s.Note(), want)
+	}
 	if h := s.Health(t.Context()); h.State != contract.HealthReady {
 		t.Errorf("health %+v", h)
 	}

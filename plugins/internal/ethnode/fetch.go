@@ -45,6 +45,9 @@ type Fetcher struct {
 	// does not have yet; 10 s. The head reaches the parts of a node, and the
 	// nodes behind one address, at different times.
 	Patience time.Duration
+	// Enter, if set, is waited for before a fetch begins, and what it returns is
+	// called at its end.
+	Enter func(ctx context.Context, number uint64) (leave func(), err error)
 }
 
 // maxBlock bounds the JSON of a block, which is held in memory.
@@ -56,6 +59,13 @@ const maxBlock = 256 << 20
 func (f *Fetcher) Fetch(ctx context.Context, block contract.Block, create func(name string) (File, error)) (*contract.Result, error) {
 	if block.Number == 0 {
 		return nil, contract.Permanent(errors.New("block 0 is the genesis block: it has no parent and no witness"))
+	}
+	if f.Enter != nil {
+		leave, err := f.Enter(ctx, block.Number)
+		if err != nil {
+			return nil, contract.Interrupted(err)
+		}
+		defer leave()
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	blockRead := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func newPupil(t *testing.T, url string, sel contract.Selection) *pupil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { c.Close() })
-			return &ethnode.Follower{Chain: c, Interval: 5 * time.Millisecond}
+			return &ethnode.Follower{Chain: c, Interval: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
 		}}
 }
 

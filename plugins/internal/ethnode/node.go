@@ -55,6 +55,7 @@ type node struct {
 	syncing  string // why the node must not be used though it answers: its own word
 	misfit   string // the same, compared with the other nodes
 	chainID  uint64 // 0 until known
+	window   uint64 // blocks for which it can make witnesses; 0 until known
 	head     Header // the newest it told
 	latency  []time.Duration
 	next     int // in latency, once it is full
@@ -175,12 +176,21 @@ func (n *node) probe(ctx context.Context) error {
 			n.sawHead(h)
 		}
 	}
+	n.mu.Lock()
+	window := n.window
+	n.mu.Unlock()
+	if err == nil && window == 0 {
+		window = windowOf("")
+		if version, e := n.ClientVersion(ctx); e == nil {
+			window = windowOf(version)
+		}
+	}
 	n.told(err)
 	if err != nil {
 		return err
 	}
 	n.mu.Lock()
-	n.chainID, n.syncing = id, reason
+	n.chainID, n.syncing, n.window = id, reason, window
 	n.mu.Unlock()
 	return nil
 }

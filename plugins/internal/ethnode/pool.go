@@ -24,6 +24,8 @@ type Pool struct {
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 	bell   *bell
+	gate   *gate
+	window uint64 // configured; 0 for what is known of the nodes
 
 	mu      sync.Mutex
 	chainID uint64
@@ -38,7 +40,12 @@ type PoolOptions struct {
 	// HedgeAfter is how long a witness is waited for before a second node is
 	// asked for it, too. By default it is each node's own 95th percentile.
 	HedgeAfter time.Duration
-	Log        *slog.Logger // nil for the default logger
+	// Fetches is how many fetches may run at the same time; 4.
+	Fetches int
+	// Window is for how many blocks below the head the nodes can make witnesses.
+	// By default it is what is known of their make.
+	Window uint64
+	Log    *slog.Logger // nil for the default logger
 }
 
 // NewPool starts watching the nodes. It asks each once how it is, and does not
@@ -47,7 +54,8 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 	if len(endpoints) == 0 {
 		return nil, contract.Permanent(errors.New("no endpoint is configured"))
 	}
-	p := &Pool{log: cmp.Or(opt.Log, slog.Default()), hedge: opt.HedgeAfter, maxLag: cmp.Or(opt.MaxLag, time.Minute), bell: newBell()}
+	p := &Pool{log: cmp.Or(opt.Log, slog.Default()), hedge: opt.HedgeAfter, maxLag: cmp.Or(opt.MaxLag, time.Minute), bell: newBell(),
+		gate: newGate(cmp.Or(opt.Fetches, 4)), window: opt.Window}
 	for i, e := range endpoints {
 		n, err := newNode(i, e)
 		if err != nil {
@@ -258,6 +266,25 @@ func (n *node) contradiction(numbers []uint64, headers []*Header) error {
 		}
 	}
 	return nil
+}
+
+// Enter waits until a fetch may begin. Of those waiting, a block that is about
+// to leave the window goes first, then the newest one.
+func (p *Pool) Enter(ctx context.Context, number uint64) (leave func(), err error) {
+	if err := p.gate.enter(ctx, number); err != nil {
+		return nil, err
+	}
+	return func() {
+		var head, window uint64
+		for _, n := range p.nodes {
+			if canWitness(n) {
+				n.mu.Lock()
+				head, window = max(head, n.head.Number), max(window, n.window)
+				n.mu.Unlock()
+			}
+		}
+		p.gate.leave(head, cmp.Or(p.window, window))
+	}, nil
 }
 
 func canHead(n *node) bool    { return !n.noHead }
