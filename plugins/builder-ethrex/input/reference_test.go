@@ -82,7 +82,7 @@ func TestAgainstReference(t *testing.T) {
 	if t.Failed() {
 		t.Logf("again with: ETHREX_SEED=%d ETHREX_COUNT=%d", seed, count)
 	} else {
-		t.Logf("%d cases from seed %d, in 5 formats each; %d results are refusals", seen, seed, refused)
+		t.Logf("%d cases from seed %d, half of them damaged; %d results are refusals", seen, seed, refused)
 	}
 }
 
@@ -163,6 +163,9 @@ type referenceCase struct {
 func (c *referenceCase) compare(t *testing.T) (refused int) {
 	damaged := bytes.HasSuffix(c.name, []byte("damaged"))
 	for format, want := range c.results {
+		if want[0] == '?' {
+			continue
+		}
 		have, err := c.build(t, format)
 		switch accepted := want[0] == '+'; {
 		case err == nil && !accepted:
