@@ -4,9 +4,9 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test race lint proto fuzz bench clean
+.PHONY: help build run test race lint proto fuzz bench bench-input fuzz-ethrex clean
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 build: ## bin/proofline, bin/plugins/* and their plugins.lock
 	$(GOBUILD) -o bin/ ./cmd/proofline
@@ -40,6 +40,14 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-input: ## time and memory of the input builder beside the floor, mainnet 24647140
+	go test -run '^$$' -bench '^BenchmarkInput$$' -benchtime 1x ./plugins/builder-ethrex
+
+SEED  ?= $(shell date +%s)
+COUNT ?= 10000
+fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference writer
+	ETHREX_SEED=$(SEED) ETHREX_COUNT=$(COUNT) go test -count=1 -timeout 0 -v -run '^TestAgainstReference$$' ./plugins/builder-ethrex/input
 
 clean: ## removes bin; data and output stay
 	rm -rf bin coverage.out
