@@ -51,6 +51,30 @@ func TestKillTool(t *testing.T) {
 	}
 }
 
+// TestKillBetweenFiles kills the tool after it has written result.json and
+// before the proof: the summary of a proof is no proof.
+func TestKillBetweenFiles(t *testing.T) {
+	b := newBench(t, zisktest.Scenario{FileMS: 60_000}, nil)
+	p, task := b.open(), b.attempt("0.14.0")
+	go func() {
+		for {
+			if _, err := os.Stat(filepath.Join(task.Temp(), "output", "result.json")); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		_ = syscall.Kill(b.tool.Calls()[0].PID, syscall.SIGKILL)
+	}()
+	_, err := p.Prove(t.Context(), task.Task)
+	if class(err) != sdk.ClassRetryable || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(task.Dir, "out", "*")); len(left) > 0 {
+		t.Errorf("published: %v", left)
+	}
+	b.assertClean()
+}
+
 // childConfig is what a test hands to a process that proves until it is killed.
 type childConfig struct {
 	Config prover.Config
@@ -87,9 +111,9 @@ func child(text string) error {
 // TestKillPlugin kills the process that runs cargo-zisk. What survives, as the
 // services of 0.14 to 0.16 do, is gone after the stage was opened again.
 func TestKillPlugin(t *testing.T) {
-	for _, version := range []string{"0.14.0", "0.16.1", "0.17.0", "0.18.0"} {
-		t.Run(version, func(t *testing.T) {
-			const at = "GENERATING_PROOFS"
+	for i, version := range []string{"0.14.0", "0.16.1", "0.17.0", "0.18.0", "0.14.0", "0.16.1", "0.17.0", "0.18.0"} {
+		at := []string{"STARTING_ASM_MICROSERVICES", "GENERATING_PROOFS"}[i/4]
+		t.Run(version+" "+at, func(t *testing.T) {
 			b := newBench(t, zisktest.Scenario{Version: version, Fail: double.Hang, At: at, Services: true}, nil)
 			task := b.attempt(version)
 			text, err := json.Marshal(childConfig{b.config(), b.state, task.Task.Task})
