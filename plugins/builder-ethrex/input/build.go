@@ -36,7 +36,8 @@ type Options struct {
 
 	// Touched executes the block on its witness and returns the addresses of all
 	// accounts that it touched. Build calls it where the format needs keys and
-	// the witness has none.
+	// those of the witness do not lead to all storage in it, usually because the
+	// node gives none. Strict prevents it.
 	Touched func(context.Context, *types.Block, *ethwitness.Witness) ([]common.Address, error)
 }
 
@@ -50,8 +51,8 @@ type Result struct {
 	// refers to.
 	Ignored []*mpt.BadEntry
 	// Uncovered is the number of accounts whose storage is in the witness, but
-	// whose address is not among its keys. The guest fails if the block touches
-	// such storage.
+	// whose address is not among its keys; only in strict mode is that no error.
+	// The guest fails if the block touches such storage.
 	Uncovered int
 }
 
@@ -121,22 +122,8 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	}
 	if f.hashedKeys {
 		wit.storage = accounts
-	} else {
-		if len(w.Addresses()) == 0 && !o.Strict && wit.state != mpt.None {
-			derived, err := derive(ctx, block, b, w, o)
-			if err != nil {
-				return nil, err
-			}
-			wit.keys = append(slices.Clone(w.Keys), derived...)
-			out.KeysDerived = len(derived)
-		}
-		if wit.storage, err = storageByKeys(wit); err != nil {
-			return nil, err
-		}
-		missing := uncovered(accounts, wit.storage)
-		if out.Uncovered = len(missing); out.Uncovered > 0 && out.KeysDerived > 0 {
-			return nil, fmt.Errorf("the witness has the storage of the account with address hash %x, but executing the block did not lead to its address", missing[0].key)
-		}
+	} else if err := findByKeys(ctx, wit, out, accounts, block, b, w, o); err != nil {
+		return nil, err
 	}
 	out.StorageTries = len(wit.storage)
 	if out.Archive, err = archive(f, b, wit, sizes); err != nil {
@@ -172,6 +159,31 @@ func archive(f format, b *ethblock.Block, wit *witness, sizes *measure) ([]byte,
 		w.Zero(9) // fee_configs: None
 	}
 	return w.Finish()
+}
+
+// findByKeys sets the storage tries of a format that finds them by address. Where
+// the witness's keys do not cover all storage in the witness, it derives keys.
+func findByKeys(ctx context.Context, wit *witness, out *Result, accounts []storage, block *types.Block, b *ethblock.Block, w *ethwitness.Witness, o Options) (err error) {
+	if wit.storage, err = storageByKeys(wit); err != nil {
+		return err
+	}
+	missing := uncovered(accounts, wit.storage)
+	if len(missing) > 0 && !o.Strict {
+		derived, err := derive(ctx, block, b, w, o)
+		if err != nil {
+			return err
+		}
+		out.KeysDerived = len(derived)
+		wit.keys = append(slices.Clone(w.Keys), derived...)
+		if wit.storage, err = storageByKeys(wit); err != nil {
+			return err
+		}
+		if missing = uncovered(accounts, wit.storage); len(missing) > 0 {
+			return fmt.Errorf("the witness has the storage of the account with address hash %x, but executing the block did not lead to its address", missing[0].key)
+		}
+	}
+	out.Uncovered = len(missing)
+	return nil
 }
 
 // storageByKeys finds the storage tries of the addresses among the keys
@@ -239,10 +251,11 @@ func uncovered(accounts, byKeys []storage) []storage {
 	return slices.DeleteFunc(slices.Clone(accounts), func(s storage) bool { return have[s.root] })
 }
 
-// derive executes the block to find the keys that the witness lacks, ascending.
+// derive executes the block to find the addresses that the witness's keys lack,
+// ascending.
 func derive(ctx context.Context, block *types.Block, b *ethblock.Block, w *ethwitness.Witness, o Options) ([][]byte, error) {
 	if o.Touched == nil {
-		return nil, fmt.Errorf("the witness has no keys, which format %s needs", o.Format)
+		return nil, fmt.Errorf("the keys of the witness, which format %s needs, are missing or not complete", o.Format)
 	}
 	if block == nil {
 		var err error
@@ -254,10 +267,16 @@ func derive(ctx context.Context, block *types.Block, b *ethblock.Block, w *ethwi
 	if err != nil {
 		return nil, fmt.Errorf("finding the keys that the witness lacks, by executing the block: %w", err)
 	}
+	known := make(map[common.Address]bool, len(w.Keys))
+	for _, address := range w.Addresses() {
+		known[common.Address(address)] = true
+	}
 	slices.SortFunc(addresses, common.Address.Cmp)
-	keys := make([][]byte, 0, len(addresses))
+	var keys [][]byte
 	for _, a := range slices.Compact(addresses) {
-		keys = append(keys, a.Bytes())
+		if !known[a] {
+			keys = append(keys, a.Bytes())
+		}
 	}
 	return keys, nil
 }
