@@ -2,10 +2,7 @@ package ethnode_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -15,99 +12,6 @@ import (
 	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk/contract"
 )
-
-// pupil polls like a host: it keeps the cursor and the jobs, nothing else.
-type pupil struct {
-	t      *testing.T
-	follow func() *ethnode.Follower // a new one at every poll: a source has no state
-	sel    contract.Selection
-	max    int
-	cursor []byte
-	live   map[contract.Hash]contract.Block
-	dead   map[contract.Hash]bool
-	last   contract.PollResponse
-}
-
-func newPupil(t *testing.T, url string, sel contract.Selection) *pupil {
-	return &pupil{t: t, sel: sel, max: 16, live: make(map[contract.Hash]contract.Block), dead: make(map[contract.Hash]bool),
-		follow: func() *ethnode.Follower {
-			c, err := ethnode.NewClient(url, ethnode.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { c.Close() })
-			return &ethnode.Follower{Chain: c, Interval: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
-		}}
-}
-
-func (p *pupil) poll(wait time.Duration) contract.PollResponse {
-	p.t.Helper()
-	resp, err := p.tryPoll(wait)
-	if err != nil {
-		p.t.Fatalf("poll: %v", err)
-	}
-	return resp
-}
-
-func (p *pupil) tryPoll(wait time.Duration) (contract.PollResponse, error) {
-	p.t.Helper()
-	resp, err := p.follow().Poll(p.t.Context(), contract.PollRequest{Cursor: p.cursor, Selection: p.sel, Max: p.max, Wait: wait})
-	if err != nil {
-		return resp, err
-	}
-	if len(resp.Blocks) > p.max {
-		p.t.Fatalf("poll answered %d blocks, at most %d were asked for", len(resp.Blocks), p.max)
-	}
-	for _, h := range resp.Orphaned {
-		if _, there := p.live[h]; !there {
-			p.t.Fatalf("orphaned %v was never handed out, or twice reported", h)
-		}
-		delete(p.live, h)
-		p.dead[h] = true
-	}
-	for i, b := range resp.Blocks {
-		if _, there := p.live[b.Hash]; there {
-			p.t.Fatalf("block %d %v handed out twice", b.Number, b.Hash)
-		}
-		if i > 0 && b.Number <= resp.Blocks[i-1].Number {
-			p.t.Fatalf("blocks are not ascending: %d after %d", b.Number, resp.Blocks[i-1].Number)
-		}
-		p.live[b.Hash] = b
-	}
-	p.cursor, p.last = resp.NextCursor, resp
-	return resp, nil
-}
-
-// settle polls until nothing new comes.
-func (p *pupil) settle() {
-	p.t.Helper()
-	for {
-		if r := p.poll(0); len(r.Blocks) == 0 && len(r.Orphaned) == 0 {
-			return
-		}
-	}
-}
-
-// wantTargets compares the live jobs with the targets of the canonical chain.
-func (p *pupil) wantTargets(chain *ethnodetest.Chain, from uint64) {
-	p.t.Helper()
-	want := 0
-	for n := from; chain.At(n) != nil; n++ {
-		if n == 0 || !p.sel.Includes(n) {
-			continue
-		}
-		want++
-		b, there := p.live[chain.At(n).Hash]
-		if !there {
-			p.t.Errorf("target %d %v was missed", n, chain.At(n).Hash)
-		} else if b.Number != n || b.ParentHash != chain.At(n).Parent || b.ChainID != chain.ID || b.Time.IsZero() {
-			p.t.Errorf("target %d is described as %+v", n, b)
-		}
-	}
-	if len(p.live) != want {
-		p.t.Errorf("%d jobs are live, want %d", len(p.live), want)
-	}
-}
 
 func TestFollowerSeesEveryTarget(t *testing.T) {
 	for _, every := range []uint64{1, 3, 10, 100} {
@@ -189,70 +93,6 @@ func TestFollowerCatchUpIsCheap(t *testing.T) {
 	}
 	if n := node.Calls("eth_getBlockByNumber") - before; n > 20 {
 		t.Errorf("%d requests for ten new blocks in twenty polls", n)
-	}
-}
-
-func TestFollowerReorgs(t *testing.T) {
-	for depth := 1; depth <= 5; depth++ {
-		for around := -2; around <= 6; around++ { // where the head is, seen from a target
-			for _, grow := range []int{0, 1, 3} {
-				t.Run(fmt.Sprintf("depth %d, head at target%+d, %d longer", depth, around, grow), func(t *testing.T) {
-					chain := ethnodetest.NewChain(90)
-					node := ethnodetest.Start(t, chain)
-					p := newPupil(t, node.URL, contract.Selection{Every: 10})
-					p.settle()
-					chain.Extend(10 + around)
-					p.settle()
-					chain.Reorg(depth, depth+grow)
-					p.settle()
-					p.wantTargets(chain, 90)
-					chain.Extend(12)
-					p.settle()
-					p.wantTargets(chain, 90)
-				})
-			}
-		}
-	}
-}
-
-// A reorg to a chain that is shorter for a moment must not orphan what may come
-// back, and must be seen once it has grown.
-func TestFollowerReorgToShorterChain(t *testing.T) {
-	chain := ethnodetest.NewChain(95)
-	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
-	p.settle()
-	chain.Extend(10)
-	p.settle()
-	chain.Reorg(6, 0)
-	p.settle()
-	if len(p.dead) > 0 {
-		t.Errorf("a node that is behind orphaned %d blocks", len(p.dead))
-	}
-	chain.Extend(3)
-	p.settle()
-	p.wantTargets(chain, 95)
-	chain.Extend(20)
-	p.settle()
-	p.wantTargets(chain, 95)
-}
-
-func TestFollowerReorgDeeperThanWindow(t *testing.T) {
-	chain := ethnodetest.NewChain(10)
-	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
-	p.settle()
-	chain.Extend(100)
-	p.settle()
-	chain.Reorg(80, 81)
-	p.settle()
-	if len(p.dead) != 64 {
-		t.Errorf("%d blocks are orphaned, want the 64 that the cursor remembers", len(p.dead))
-	}
-	for n := uint64(47); n <= 111; n++ {
-		if _, there := p.live[chain.At(n).Hash]; !there {
-			t.Errorf("block %d of the new chain was missed", n)
-		}
 	}
 }
 
@@ -398,57 +238,6 @@ func TestCursorErrors(t *testing.T) {
 		_, err := p.tryPoll(0)
 		if err == nil || !strings.Contains(err.Error(), c.want) || contract.ClassOf(err) != c.class {
 			t.Errorf("cursor %s: got %v (%s), want %q (%s)", c.cursor, err, contract.ClassOf(err), c.want, c.class)
-		}
-	}
-}
-
-// Any history of growth, gaps and reorgs within the window ends with exactly
-// the canonical targets alive, whatever the selection and wherever polls fall.
-func TestFollowerHistories(t *testing.T) {
-	for seed := range uint64(25) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		chain := ethnodetest.NewChain(100 + rng.Uint64N(20))
-		node := ethnodetest.Start(t, chain)
-		start := chain.Head().Number
-		p := newPupil(t, node.URL, contract.Selection{Every: []uint64{1, 2, 10, 40}[rng.IntN(4)]})
-		p.max = 1 + rng.IntN(5)
-		p.settle()
-		for range 25 {
-			switch k := rng.IntN(10); {
-			case k < 5:
-				chain.Extend(1 + rng.IntN(3))
-			case k < 6:
-				chain.Extend(rng.IntN(150))
-			case k < 8 && chain.Head().Number > start+20:
-				depth := 1 + rng.IntN(12)
-				chain.Reorg(depth, depth+rng.IntN(4))
-			}
-			if rng.IntN(2) == 0 {
-				p.poll(0)
-			}
-			if rng.IntN(4) == 0 {
-				p.settle()
-			}
-		}
-		chain.Extend(1)
-		p.settle()
-		p.wantTargets(chain, start)
-		var window struct {
-			Window []struct {
-				N uint64
-				H contract.Hash
-			}
-		}
-		if err := json.Unmarshal(p.cursor, &window); err != nil {
-			t.Fatal(err)
-		}
-		for _, w := range window.Window {
-			if chain.At(w.N).Hash != w.H {
-				t.Errorf("seed %d: block %d of the window is not on the chain", seed, w.N)
-			}
-		}
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
 		}
 	}
 }
