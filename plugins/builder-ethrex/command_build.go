@@ -111,7 +111,7 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		fmt.Fprintln(stderr, "builder-ethrex: warning:", text)
 	}
 	if built.KeysDerived > 0 {
-		fmt.Fprintf(stderr, "builder-ethrex: the witness has no keys: %d addresses were found by executing the block\n", built.KeysDerived)
+		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
 	}
 	if j.out == "-" {
 		err = input.Write(stdout, built.Archive, t.framing)

@@ -252,7 +252,7 @@ func TestBuildCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if facts["keys_derived"] == "0" || !strings.Contains(stderr.String(), "the witness has no keys") {
+	if facts["keys_derived"] == "0" || !strings.Contains(stderr.String(), "addresses that the keys of the witness lack") {
 		t.Errorf("%v, %s", facts, &stderr)
 	}
 	f, err := inspect.Read(job.out)
