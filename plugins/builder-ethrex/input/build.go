@@ -2,10 +2,11 @@ package input
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -60,10 +61,13 @@ type Result struct {
 // number.
 func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
 	r, err := build(ctx, b, w, o)
-	if err != nil {
-		return nil, fmt.Errorf("block %d: %w", b.Header.Number, err)
+	if err == nil {
+		return r, nil
 	}
-	return r, nil
+	if name := fmt.Sprintf("block %d", b.Header.Number); !strings.HasPrefix(err.Error(), name) {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return nil, err
 }
 
 func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
@@ -94,7 +98,7 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	if err == nil {
 		table = mpt.NewTable(w.State)
 	}
-	if err := errors.Join(<-verified, err); err != nil {
+	if err := cmp.Or(<-verified, err); err != nil {
 		return nil, err
 	}
 	out := &Result{Ignored: table.Bad()}
