@@ -13,8 +13,12 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// healthInterval is the pause between two looks at a plugin's health.
-const healthInterval = 5 * time.Second
+// The pause between two looks at a plugin's health: of one that is well, and of
+// one that may be well again at any moment.
+const (
+	healthInterval   = 5 * time.Second
+	recoveryInterval = 250 * time.Millisecond
+)
 
 // ErrStopped is in the chain of errors of calls on a stopped stage.
 var ErrStopped = errors.New("the stage is stopped")
@@ -168,8 +172,6 @@ func (s *Stage) live(ctx context.Context) (up time.Duration, err error) {
 
 // watch looks at the plugin's health until it ends or ctx does.
 func (s *Stage) watch(ctx context.Context, p instance) {
-	ticker := time.NewTicker(healthInterval)
-	defer ticker.Stop()
 	for {
 		health, err := p.Health(ctx)
 		select {
@@ -180,13 +182,17 @@ func (s *Stage) watch(ctx context.Context, p instance) {
 		default:
 		}
 		s.judge(p, health, err)
+		pause := healthInterval
+		if s.State().State == status.StageUnavailable {
+			pause = recoveryInterval
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-p.Done():
-			return
 		case <-ctx.Done():
-			return
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		timer.Stop()
 	}
 }
 

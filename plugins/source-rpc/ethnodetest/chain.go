@@ -49,8 +49,11 @@ type Chain struct {
 }
 
 // NewChain makes a chain of the blocks 0 to head.
-func NewChain(head uint64) *Chain {
-	c := &Chain{ID: ChainID, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: madeOnce()}
+func NewChain(head uint64) *Chain { return NewChainOf(ChainID, head) }
+
+// NewChainOf is NewChain with another chain id.
+func NewChainOf(id, head uint64) *Chain {
+	c := &Chain{ID: id, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: madeOnce()}
 	c.add(c.make(0, contract.Hash{}))
 	c.Extend(int(head))
 	return c
@@ -217,9 +220,9 @@ func (c *Chain) make(number uint64, parent contract.Hash) *Block {
 		withdrawals = types.Withdrawals{{Index: number, Validator: 7, Address: c.state.to, Amount: 5}}
 		count = number % 3
 	}
-	signer := types.LatestSignerForChainID(big.NewInt(ChainID))
+	signer := types.LatestSignerForChainID(new(big.Int).SetUint64(c.ID))
 	for i := range count {
-		txs = append(txs, types.MustSignNewTx(senderKey, signer, &types.DynamicFeeTx{ChainID: big.NewInt(ChainID), Nonce: number*3 + i,
+		txs = append(txs, types.MustSignNewTx(senderKey, signer, &types.DynamicFeeTx{ChainID: new(big.Int).SetUint64(c.ID), Nonce: number*3 + i,
 			GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(1e9), Gas: 21000, To: &c.state.to, Value: big.NewInt(1)}))
 	}
 	zero, beacon := uint64(0), common.Hash{1}
@@ -259,9 +262,11 @@ func blockJSON(h *types.Header, txs types.Transactions, withdrawals types.Withdr
 		must(json.Unmarshal(encode(tx), &t))
 		from, err := types.Sender(signer, tx)
 		must(err)
-		t["from"], t["blockHash"], t["transactionIndex"] = encode(from), encode(h.Hash()), encode(hexutil.Uint64(i))
+		t["from"], t["blockHash"], t["blockNumber"], t["transactionIndex"] = encode(from), encode(h.Hash()), encode((*hexutil.Big)(h.Number)), encode(hexutil.Uint64(i))
 		list = append(list, t)
 	}
+	block := types.NewBlockWithHeader(h).WithBody(types.Body{Transactions: txs, Withdrawals: withdrawals})
+	members["size"] = encode(hexutil.Uint64(block.Size()))
 	members["hash"], members["transactions"], members["withdrawals"], members["uncles"] = encode(h.Hash()), encode(list), encode(withdrawals), encode([]common.Hash{})
 	return encode(members)
 }

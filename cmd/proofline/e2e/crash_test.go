@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
+)
+
+func contains(text []byte, part string) bool { return bytes.Contains(text, []byte(part)) }
+
+func atoi(text string) int { n, _ := strconv.Atoi(text); return n }
+
+// mortal builds a proofline that dies at named moments, once, and returns its
+// directory. The plugins are the ordinary ones.
+var mortal = sync.OnceValues(func() (string, error) {
+	dir, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(dir, "mortal")
+	cmd := exec.Command("go", "build", "-tags", "failpoints", "-o", dir+"/", "github.com/proofline/proofline/cmd/proofline")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build with failpoints: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// reorgable proves every block of a scripted node and reports it.
+func reorgable(t *testing.T, n *ethnodetest.Node) string {
+	return fmt.Sprintf(`
+version: 1
+name: crash
+monitor: {listen: "LISTEN"}
+select: {every: 1, from: 1, order: oldest_first, drop_after: 0s}
+stages:
+  - name: source
+    plugin: source-rpc
+    retry: {max: 1000, backoff: 50ms}
+    config: {endpoints: ["%s"], poll: 100ms}
+  - name: input
+    plugin: builder-ethrex
+    retry: {max: 1000, backoff: 50ms}
+    config: {format: g8, network: hoodi, framing: raw}
+  - name: prove
+    plugin: prover-zisk
+    retry: {max: 1000, backoff: 50ms}
+    config: {elf: "${ELF_PATH}", %s}
+  - name: ethproofs
+    plugin: reporter-ethproofs
+    config:
+      url: "${ETHPROOFS_RPC_URL:-}"
+      api_key: "${ETHPROOFS_API_KEY:-}"
+      cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"
+      accept_test_proofs: true
+`, n.URL, locks(t))
+}
+
+// hoodi makes a scripted node with made-up blocks whose chain is called Hoodi, so
+// that the builder has a chain configuration for it.
+func hoodi(t *testing.T, head uint64) *ethnodetest.Node {
+	t.Helper()
+	return ethnodetest.Start(t, ethnodetest.NewChainOf(560048, head))
+}
+
+// The crash matrix: the host is killed at each boundary, at its first and at a
+// later occurrence, and then started again.
+func TestCrashMatrix(t *testing.T) {
+	bin, err := mortal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, point := range failpoint.All() {
+		if point == failpoint.Resumable {
+			continue // needs a prover that can resume: TestCrashAfterResumeToken
+		}
+		for _, at := range []int{1, 4} {
+			if at > 1 && point == failpoint.Recovered {
+				continue // happens once in a run
+			}
+			t.Run(fmt.Sprintf("%s@%d", point, at), func(t *testing.T) {
+				t.Parallel()
+				n := hoodi(t, 3)
+				scenario := zisktest.Scenario{}
+				if point == failpoint.Failed {
+					scenario.Fail, scenario.FailTimes = "panic", 6
+				}
+				s, _, server := operator(t, reorgable(t, n), scenario)
+				s.env = append(s.env, "PROOFLINE_PLUGIN_PATH="+filepath.Join(s.bin, "plugins"))
+				healthy := s.bin
+
+				s.bin = bin
+				s.env = append(s.env, fmt.Sprintf("PROOFLINE_FAILPOINT=%s@%d", point, at))
+				first := s.start("run", "--blocks", "3")
+				if code := first.wait(); code != -1 {
+					t.Fatalf("exit %d: the run ended without reaching %s, so nothing was tested", code, point)
+				}
+				began := time.Now()
+				eventually(t, "every process of the killed run is gone", func() bool { return len(s.strays(t)) == 0 })
+				if took := time.Since(began); took > 2*time.Second {
+					t.Errorf("processes of the killed run were left for %s", took)
+				}
+
+				s.bin, s.env = healthy, s.env[:len(s.env)-1]
+				p := s.start("run")
+				s.until(p, "every block is done or failed, and reported", func(snap status.Snapshot) bool {
+					reporter := snap.Stages[slices.IndexFunc(snap.Stages, func(st status.Stage) bool { return st.Name == "ethproofs" })]
+					return snap.Head >= 3 && snap.Counts.Active == 0 && len(reporter.Queue) == 0 && len(reporter.Running) == 0
+				})
+				p.signal(syscall.SIGINT)
+				if code := p.wait(); code != 0 {
+					t.Errorf("exit %d", code)
+				}
+				states := s.audit(server)
+				if len(states[status.JobDone])+len(states[status.JobFailed]) != 3 {
+					t.Errorf("%d done, %d failed, want 3 together", len(states[status.JobDone]), len(states[status.JobFailed]))
+				}
+				if point != failpoint.Failed && len(states[status.JobDone]) != 3 {
+					t.Errorf("%d of 3 blocks are done", len(states[status.JobDone]))
+				}
+			})
+		}
+	}
+}
