@@ -178,7 +178,8 @@ func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 				contract.FactReason: fmt.Sprintf("%s rejected: %s", e.Kind, reason),
 			}, now)
 		},
-		Log: h.Log,
+		Alerted: h.announced,
+		Log:     h.Log,
 	}, h.store, h.files, s.Stage)}
 }
 

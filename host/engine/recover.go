@@ -24,6 +24,11 @@ func (e *Engine) recover() error {
 	}
 	slices.Reverse(recent)
 	e.recent = recent
+	if cursor, err := e.store.Cursor(e.stages[0].Name); err != nil {
+		return fmt.Errorf("read the cursor: %w", err)
+	} else if cursor != nil {
+		e.head = cursor.Head
+	}
 	var change job.Change
 	for _, rec := range jobs {
 		next := rec.Clone()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +51,11 @@ func openLifeline() (lifeline, error) {
 // matter: orders notices.
 func (l lifeline) started(pid int) { _, _ = fmt.Fprintf(l.f, "started %d\n", pid) }
 
+// orphanGrace is what the plugin gets to end after the death of its host, however
+// long its grace period is: nobody waits for what it does, and the next host may
+// be starting.
+const orphanGrace = time.Second
+
 // orders returns a channel that closes when the plugin is to stop, and one that
 // closes when it is to stop without grace. A first signal asks for the one, a
 // second for the other.
@@ -58,11 +64,12 @@ func (l lifeline) orders(signals <-chan os.Signal) (stop, now <-chan struct{}) {
 	stopOnce := sync.OnceFunc(func() { close(stopping) })
 	hurryOnce := sync.OnceFunc(func() { close(hurrying) })
 	go func() {
-		defer stopOnce() // whatever ends the reading, the host is gone
 		from := bufio.NewReader(l.f)
 		for {
 			switch order, err := from.ReadByte(); {
-			case err != nil:
+			case err != nil: // whatever ends the reading, the host is gone
+				stopOnce()
+				time.AfterFunc(orphanGrace, hurryOnce)
 				return
 			case order == orderKill:
 				hurryOnce()

@@ -66,7 +66,9 @@ type Config struct {
 	Timeout     time.Duration // of one try
 	// Alerts returns the events that tell other reporters of a rejection.
 	Alerts func(e job.Event, reason string, now time.Time) []job.Event
-	Log    *slog.Logger
+	// Alerted is called after such events were recorded.
+	Alerted func()
+	Log     *slog.Logger
 }
 
 // Sender delivers the events of one reporter.
@@ -301,6 +303,9 @@ func (s *Sender) finish(ctx context.Context, log *slog.Logger, e job.Event, err 
 		s.mu.Lock()
 		s.state.Rejected++
 		s.mu.Unlock()
+		if len(causes) > 0 && s.cfg.Alerted != nil {
+			s.cfg.Alerted()
+		}
 		log.Error("event rejected", "error", err)
 	default:
 		wait := backoff(e.Tries, err)

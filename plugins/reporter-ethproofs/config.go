@@ -21,7 +21,7 @@ type Config struct {
 	DryRun           bool         `json:"dry_run" doc:"Send nothing, whatever else is set; the request bodies are kept all the same."`
 	Confirm          bool         `json:"confirm" doc:"Download each accepted proof once and compare it with the one sent. Costs requests of the key's budget."`
 	GiveUp           sdk.Duration `json:"give_up" doc:"How old an event may grow while EthProofs cannot be reached." default:"168h" min:"1m"`
-	Pace             int          `json:"pace" doc:"Requests a minute. EthProofs allows 60 per key, so stages that share a key must share them; each stage counts for itself." default:"50" min:"1" max:"59"`
+	Pace             int          `json:"pace" doc:"Requests a minute. EthProofs allows 60 per key, so stages that share a key must share them; each stage counts for itself. 60 and more are for keys that EthProofs has exempted." default:"50" min:"1" max:"6000"`
 	MaxProofBytes    int64        `json:"max_proof_bytes" doc:"The largest proof to send. The default keeps the request under the 6 MB that the site's platform passes on." default:"4400000" min:"1" max:"7864200"`
 	Timeout          sdk.Duration `json:"timeout" doc:"How long one request may take, the upload included." default:"60s" min:"1s" max:"10m"`
 	AcceptTestProofs bool         `json:"accept_test_proofs" doc:"Send proofs that a test program made in place of a prover. For tests only."`

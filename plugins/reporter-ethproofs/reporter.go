@@ -16,7 +16,12 @@ import (
 
 // burst is how many requests may follow each other at once. With the largest
 // pace of 59 it keeps every minute at the server's 60.
-func burst(pace int) int { return max(1, min(5, 60-pace)) }
+func burst(pace int) int {
+	if pace >= 60 {
+		return pace / 60 // an exempted key
+	}
+	return min(5, 60-pace)
+}
 
 // reporter answers the host's events.
 type reporter struct {
@@ -35,7 +40,6 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 		Log:           env.Log,
 	}
 	if config.isDryRun() {
-		env.Log.Warn("dry run: nothing is sent to EthProofs, the request bodies are only kept")
 		return &reporter{courier: delivery.New(options, nil, nil, nil), config: config}, nil
 	}
 	url, err := ethproofs.ParseURL(config.URL)

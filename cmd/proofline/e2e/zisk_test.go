@@ -22,6 +22,7 @@ import (
 func operator(t *testing.T, yaml string, s zisktest.Scenario) (*site, *zisktest.Tool, *ethproofstest.Server) {
 	t.Helper()
 	server := ethproofstest.Start(t)
+	server.SetUnlimited(true)
 	tool := zisktest.New(t, s)
 	site := newSite(t, yaml)
 	elf := site.path("guest.elf")
@@ -74,7 +75,7 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 		"drop_after: 168h", "drop_after: 0s",
 		"network: mainnet", "network: hoodi",
 		`elf: "${ELF_PATH}"`, `elf: "${ELF_PATH}"`+"\n      lock_dir: "+t.TempDir()+"\n      port: "+freePort(t),
-		`cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`, `cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`+"\n      accept_test_proofs: true",
+		`cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`, `cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`+"\n      accept_test_proofs: true\n      pace: 6000",
 	))
 	out := s.must("run", "--blocks", "1")
 	t.Log("\n" + out)
@@ -161,6 +162,7 @@ stages:
       api_key: "${ETHPROOFS_API_KEY:-}"
       cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"
       accept_test_proofs: true
+      pace: 6000
 `, locks(t))
 }
 
