@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/proofline/proofline/sdk/contract"
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+type stream = grpc.ServerStreamingServer[pluginv1.WorkEvent]
+
+// trick is one way to misbehave at a task.
+type trick func(h *hostile, task contract.Task, out stream) error
+
+var tricks = map[string]trick{
+	// Noise: the result is good.
+	"garbage": func(h *hostile, task contract.Task, out stream) error {
+		noise := make([]byte, 1<<20)
+		_, _ = rand.Read(noise)
+		for _, f := range []*os.File{h.stdout, h.stderr} {
+			_, _ = f.Write(noise)
+			_, _ = f.WriteString("\n\x00\xff\n{\"@message\":5,\"@level\":{},\"@timestamp\":[]}\n{\"@message\":\n" + strings.Repeat("{", 100_000) + "\n")
+			_, _ = f.WriteString("1|1|unix|/etc/passwd|grpc|\n") // another handshake
+		}
+		return behave(h, task, out)
+	},
+	"flood": func(h *hostile, task contract.Task, out stream) error { // 100 MB
+		text := bytes.Repeat([]byte(`{"@level":"debug","@message":"`+strings.Repeat("flood ", 15)+"\"}\n"+strings.Repeat("x", 80)+"\n"), 500)
+		for sent := 0; sent < 100_000_000; sent += len(text) {
+			if _, err := h.stderr.Write(text); err != nil {
+				return err
+			}
+		}
+		return behave(h, task, out)
+	},
+	"progress flood": func(h *hostile, task contract.Task, out stream) error {
+		for i := range 100_000 {
+			p := contract.Progress{Phase: fmt.Sprint("PHASE ", i), Fraction: 0.5, Note: strings.Repeat("n", 100)}
+			if err := out.Send(wire.WorkEventToProto(contract.WorkEvent{Progress: &p})); err != nil {
+				return err
+			}
+		}
+		return behave(h, task, out)
+	},
+	"daemon": func(h *hostile, task contract.Task, out stream) error {
+		fork := exec.Command(os.Args[0], "fork")
+		fork.Stderr = h.stderr
+		if err := fork.Run(); err != nil {
+			return err
+		}
+		return behave(h, task, out)
+	},
+	"litter": func(h *hostile, task contract.Task, out stream) error { // 64 MB that nobody asked for
+		for i, dir := range []string{"tmp", "out", ".", "tmp/a/b/c"} {
+			if err := os.MkdirAll(filepath.Join(task.Dir, dir), 0o700); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(task.Dir, dir, fmt.Sprint("litter", i)), make([]byte, 16<<20), 0o000); err != nil {
+				return err
+			}
+		}
+		return behave(h, task, out)
+	},
+
+	// Ends and silence.
+	"exit": func(h *hostile, _ contract.Task, _ stream) error {
+		fmt.Fprintln(h.stderr, "fatal: out of cheese")
+		os.Exit(3)
+		return nil
+	},
+	"panic": func(h *hostile, _ contract.Task, _ stream) error {
+		os.Stderr = h.stderr
+		var m map[string]int
+		m["hostile"] = 1
+		return nil
+	},
+	"kill": func(*hostile, contract.Task, stream) error {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	},
+	"freeze": func(*hostile, contract.Task, stream) error {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		select {}
+	},
+	"silent": func(*hostile, contract.Task, stream) error { select {} }, // its health stays good
+	"stubborn": func(_ *hostile, _ contract.Task, out stream) error { // shows signs of life and does not hear
+		for {
+			_ = out.Send(wire.WorkEventToProto(contract.WorkEvent{}))
+			time.Sleep(100 * time.Millisecond)
+		}
+	},
+
+	// Lies about what is on disk.
+	"wrong hash": lie(func(_ contract.Task, a *contract.Artifact) { a.SHA256[0]++ }),
+	"wrong size": lie(func(_ contract.Task, a *contract.Artifact) { a.Size++ }),
+	"no file":    lie(func(_ contract.Task, a *contract.Artifact) { a.Name, a.Path = "absent.json", "out/absent.json" }),
+	"other name": lie(func(_ contract.Task, a *contract.Artifact) { a.Name = "proof.bin" }),
+	"link": lie(func(task contract.Task, a *contract.Artifact) {
+		passwd, _ := os.ReadFile("/etc/passwd")
+		a.Name, a.Path, a.Size, a.SHA256 = "link", "out/link", int64(len(passwd)), sha256.Sum256(passwd)
+		_ = os.Symlink("/etc/passwd", filepath.Join(task.Dir, a.Path))
+	}),
+	"linked folder": lie(func(task contract.Task, a *contract.Artifact) {
+		passwd, _ := os.ReadFile("/etc/passwd")
+		_ = os.RemoveAll(filepath.Join(task.Dir, "out"))
+		_ = os.Symlink("/etc", filepath.Join(task.Dir, "out"))
+		a.Name, a.Path, a.Size, a.SHA256 = "passwd", "out/passwd", int64(len(passwd)), sha256.Sum256(passwd)
+	}),
+	"way out": lie(func(_ contract.Task, a *contract.Artifact) { a.Name, a.Path = "passwd", "../../../../../../etc/passwd" }),
+	"spoilt input": func(h *hostile, task contract.Task, out stream) error { // then the next stage is misled
+		for _, input := range task.Inputs {
+			path := filepath.Join(task.Dir, filepath.FromSlash(input.Path))
+			_ = os.Chmod(path, 0o600)
+			if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+				_, _ = f.WriteAt([]byte("spoilt"), 0)
+				_ = f.Close()
+			}
+		}
+		return behave(h, task, out)
+	},
+
+	// Breaches of the protocol.
+	"large message": func(_ *hostile, _ contract.Task, out stream) error {
+		return result(out, contract.Result{Facts: map[string]string{"large": strings.Repeat("x", 20<<20)}})
+	},
+	"two results": func(_ *hostile, _ contract.Task, out stream) error {
+		return errors.Join(result(out, contract.Result{}), result(out, contract.Result{}))
+	},
+	"no result": func(*hostile, contract.Task, stream) error { return nil },
+	"large token": func(h *hostile, task contract.Task, out stream) error {
+		if err := out.Send(wire.WorkEventToProto(contract.WorkEvent{Resume: make([]byte, 1<<20)})); err != nil {
+			return err
+		}
+		return behave(h, task, out)
+	},
+}
+
+// behave does what a gate should.
+func behave(_ *hostile, task contract.Task, out stream) error {
+	a, err := write(task)
+	if err != nil {
+		return err
+	}
+	return result(out, contract.Result{Outputs: []contract.Artifact{a}})
+}
+
+// lie makes a good file and says something else about it.
+func lie(about func(contract.Task, *contract.Artifact)) trick {
+	return func(_ *hostile, task contract.Task, out stream) error {
+		a, err := write(task)
+		if err != nil {
+			return err
+		}
+		about(task, &a)
+		return result(out, contract.Result{Outputs: []contract.Artifact{a}})
+	}
+}
+
+func write(task contract.Task) (contract.Artifact, error) {
+	text := fmt.Appendf(nil, `{"block":%d}`, task.Block.Number)
+	a := contract.Artifact{Name: "hostile.json", Path: "out/hostile.json", Size: int64(len(text)), SHA256: sha256.Sum256(text)}
+	return a, os.WriteFile(filepath.Join(task.Dir, a.Path), text, 0o600)
+}
+
+func result(out stream, r contract.Result) error {
+	return out.Send(wire.WorkEventToProto(contract.WorkEvent{Result: &r}))
+}
