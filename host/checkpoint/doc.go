@@ -1,9 +1,9 @@
 // Package checkpoint keeps the durable state of a pipeline in one bbolt file.
 //
-// The schema. Change it together with schemaVersion and a migration.
+// The schema:
 //
 //	meta
-//	  schema                          uvarint
+//	  schema                          uvarint, without a seal
 //	  created                         RFC 3339
 //	runs/<run id>                     job.Run
 //	cursors/<stage>                   job.Cursor
@@ -15,9 +15,19 @@
 //	reached/<reporter>/<number BE8>   job.Reached
 //	reports/<job id>/<seq BE8><reporter>  status.Report
 //	requests/<id BE8>                 job.Request
+//	last/<bucket>                     the last seq or id that the bucket gave out
 //
 // Values are JSON: a record is small, is read by people in an emergency, and
-// takes new fields without a migration.
+// takes new fields without a migration. Behind each stands its seal, a checksum
+// (see bucket); a damaged record is an error and never another record.
+//
+// To change the schema: raise schemaVersion, append a function to migrations,
+// keep every file in testdata, add one of the new schema with
+//
+//	go test ./host/checkpoint -run TestUpdateFixture -update
+//
+// and TestOldFiles holds what becomes of the old ones against what the present
+// code writes.
 //
 // Rules:
 //
@@ -28,4 +38,9 @@
 //     that points into the file leaves it.
 //
 // All methods are safe for concurrent use.
+//
+// A file may be damaged by its disk or by a person. bbolt believes what it reads,
+// so Open looks at the file first (inspect) and refuses a damaged one with the
+// ways out: a backup (Store.Backup, while the host runs), or a new beginning on
+// purpose.
 package checkpoint

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -14,7 +15,7 @@ import (
 
 // Commit writes a change in one transaction. Events get their Seq set.
 func (s *Store) Commit(change job.Change) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.update(func(tx *bbolt.Tx) error {
 		for _, id := range change.Unsend {
 			if err := unsend(tx, id); err != nil {
 				return fmt.Errorf("job %s: remove unsent events: %w", id, err)
@@ -31,12 +32,12 @@ func (s *Store) Commit(change job.Change) error {
 			}
 		}
 		if c := change.Cursor; c != nil {
-			if err := put(tx.Bucket(bucketCursors), []byte(c.Stage), c); err != nil {
+			if err := top(tx, bucketCursors).write([]byte(c.Stage), c); err != nil {
 				return fmt.Errorf("cursor of stage %s: %w", c.Stage, err)
 			}
 		}
 		for _, id := range change.Requests {
-			if err := tx.Bucket(bucketRequests).Delete(be8(id)); err != nil {
+			if err := top(tx, bucketRequests).delete(be8(id)); err != nil {
 				return err
 			}
 		}
@@ -46,30 +47,34 @@ func (s *Store) Commit(change job.Change) error {
 }
 
 func putJob(tx *bbolt.Tx, j *job.Job) error {
-	jobs, id := tx.Bucket(bucketJobs), []byte(j.ID)
-	before, existed, err := get[job.Job](jobs, id)
+	jobs, id := top(tx, bucketJobs), []byte(j.ID)
+	before, existed, err := read[job.Job](jobs, id)
 	if err != nil {
 		return err
 	}
 	if existed && before.State.Finished() {
-		if err := tx.Bucket(bucketHistory).Delete(historyKey(&before)); err != nil {
+		if err := top(tx, bucketHistory).delete(historyKey(&before)); err != nil {
 			return err
 		}
 	}
-	if err := put(jobs, id, j); err != nil {
+	if err := jobs.write(id, j); err != nil {
 		return err
 	}
-	if err := tx.Bucket(bucketNumbers).Put(append(be8(j.Block.Number), id...), nil); err != nil {
-		return err
+	if !existed {
+		if err := top(tx, bucketNumbers).put(numberKey(j), nil); err != nil {
+			return err
+		}
 	}
 	if j.State.Finished() {
-		if err := tx.Bucket(bucketActive).Delete(id); err != nil {
+		if err := top(tx, bucketActive).delete(id); err != nil {
 			return err
 		}
-		return tx.Bucket(bucketHistory).Put(historyKey(j), []byte(j.State))
+		return top(tx, bucketHistory).put(historyKey(j), []byte(j.State))
 	}
-	return tx.Bucket(bucketActive).Put(id, nil)
+	return top(tx, bucketActive).put(id, nil)
 }
+
+func numberKey(j *job.Job) []byte { return append(be8(j.Block.Number), j.ID...) }
 
 func historyKey(j *job.Job) []byte {
 	return append(be8(uint64(j.Finished.UnixNano())), j.ID...)
@@ -78,8 +83,8 @@ func historyKey(j *job.Job) []byte {
 // Active returns the jobs that are not finished, in no particular order.
 func (s *Store) Active() (jobs []*job.Job, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketActive).ForEach(func(id, _ []byte) error {
-			j, ok, err := get[job.Job](tx.Bucket(bucketJobs), id)
+		return top(tx, bucketActive).b.ForEach(func(id, _ []byte) error {
+			j, ok, err := read[job.Job](top(tx, bucketJobs), id)
 			if err != nil {
 				return err
 			}
@@ -97,7 +102,7 @@ func (s *Store) Active() (jobs []*job.Job, err error) {
 func (s *Store) Job(id string) (*job.Job, error) {
 	var found *job.Job
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		j, ok, err := get[job.Job](tx.Bucket(bucketJobs), []byte(id))
+		j, ok, err := read[job.Job](top(tx, bucketJobs), []byte(id))
 		if ok {
 			found = &j
 		}
@@ -110,9 +115,9 @@ func (s *Store) Job(id string) (*job.Job, error) {
 func (s *Store) ByNumber(number uint64) (jobs []*job.Job, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		prefix := be8(number)
-		c := tx.Bucket(bucketNumbers).Cursor()
+		c := top(tx, bucketNumbers).b.Cursor()
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
-			j, ok, err := get[job.Job](tx.Bucket(bucketJobs), key[8:])
+			j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
 			if err != nil {
 				return err
 			}
@@ -126,11 +131,24 @@ func (s *Store) ByNumber(number uint64) (jobs []*job.Job, err error) {
 }
 
 // Recent returns up to limit finished jobs, the newest first.
-func (s *Store) Recent(limit int) (jobs []*job.Job, err error) {
+func (s *Store) Recent(limit int) ([]*job.Job, error) { return s.History(limit) }
+
+// History returns up to limit finished jobs in any of the states, or in whatever
+// state where none is given, the newest first. Jobs in other states cost next to
+// nothing.
+func (s *Store) History(limit int, states ...status.JobState) (jobs []*job.Job, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketHistory).Cursor()
-		for key, _ := c.Last(); key != nil && len(jobs) < limit; key, _ = c.Prev() {
-			j, ok, err := get[job.Job](tx.Bucket(bucketJobs), key[8:])
+		history := top(tx, bucketHistory)
+		c := history.b.Cursor()
+		for key, sealed := c.Last(); key != nil && len(jobs) < limit; key, sealed = c.Prev() {
+			state, err := history.unseal(key, sealed)
+			if err != nil {
+				return err
+			}
+			if len(states) > 0 && !slices.Contains(states, status.JobState(state)) {
+				continue
+			}
+			j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
 			if err != nil {
 				return err
 			}
@@ -146,30 +164,20 @@ func (s *Store) Recent(limit int) (jobs []*job.Job, err error) {
 // Prune forgets finished jobs of the past: done, dropped and cancelled ones that
 // ended before done, failed ones that ended before failed. It removes at most
 // limit of them, returns their ids, and keeps a job that still owes an event.
+// Where there are none it writes nothing.
 func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err error) {
-	err = s.db.Update(func(tx *bbolt.Tx) error {
-		owing, err := owingJobs(tx)
-		if err != nil {
+	var old []*job.Job
+	find := func(tx *bbolt.Tx) error {
+		old, err = outdated(tx, done, failed, limit)
+		return err
+	}
+	if err := s.db.View(find); err != nil || len(old) == 0 {
+		return nil, err
+	}
+	err = s.update(func(tx *bbolt.Tx) error {
+		pruned = nil
+		if err := find(tx); err != nil { // as it is now
 			return err
-		}
-		var old []*job.Job
-		newest := be8(uint64(max(done.UnixNano(), failed.UnixNano())))
-		c := tx.Bucket(bucketHistory).Cursor()
-		for key, state := c.First(); key != nil && bytes.Compare(key[:8], newest) < 0 && len(old) < limit; key, state = c.Next() {
-			before := done
-			if status.JobState(state) == status.JobFailed {
-				before = failed
-			}
-			if bytes.Compare(key[:8], be8(uint64(before.UnixNano()))) >= 0 || owing[string(key[8:])] {
-				continue
-			}
-			j, ok, err := get[job.Job](tx.Bucket(bucketJobs), key[8:])
-			if err != nil {
-				return err
-			}
-			if ok {
-				old = append(old, &j)
-			}
 		}
 		for _, j := range old {
 			if err := forget(tx, j); err != nil {
@@ -185,15 +193,46 @@ func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err e
 	return pruned, nil
 }
 
+// outdated returns up to limit jobs that Prune may forget.
+func outdated(tx *bbolt.Tx, done, failed time.Time, limit int) (old []*job.Job, err error) {
+	owing, err := owingJobs(tx)
+	if err != nil {
+		return nil, err
+	}
+	newest := be8(uint64(max(done.UnixNano(), failed.UnixNano())))
+	history := top(tx, bucketHistory)
+	c := history.b.Cursor()
+	for key, sealed := c.First(); key != nil && bytes.Compare(key[:8], newest) < 0 && len(old) < limit; key, sealed = c.Next() {
+		state, err := history.unseal(key, sealed)
+		if err != nil {
+			return nil, err
+		}
+		before := done
+		if status.JobState(state) == status.JobFailed {
+			before = failed
+		}
+		if bytes.Compare(key[:8], be8(uint64(before.UnixNano()))) >= 0 || owing[string(key[8:])] {
+			continue
+		}
+		j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			old = append(old, &j)
+		}
+	}
+	return old, nil
+}
+
 // forget removes every trace of a job, and the phases reached of its number
 // where no other job has it.
 func forget(tx *bbolt.Tx, j *job.Job) error {
 	id, number := []byte(j.ID), be8(j.Block.Number)
 	for _, step := range []struct{ bucket, key []byte }{
-		{bucketJobs, id}, {bucketActive, id}, {bucketHistory, historyKey(j)},
-		{bucketNumbers, append(bytes.Clone(number), id...)},
+		{bucketJobs, id}, {bucketActive, id}, {bucketHistory, historyKey(j)}, {bucketNumbers, numberKey(j)},
 	} {
-		if err := tx.Bucket(step.bucket).Delete(step.key); err != nil {
+		if err := top(tx, step.bucket).delete(step.key); err != nil {
 			return err
 		}
 	}
@@ -205,8 +244,5 @@ func forget(tx *bbolt.Tx, j *job.Job) error {
 	if key, _ := tx.Bucket(bucketNumbers).Cursor().Seek(number); bytes.HasPrefix(key, number) {
 		return nil
 	}
-	reached := tx.Bucket(bucketReached)
-	return reached.ForEachBucket(func(reporter []byte) error {
-		return reached.Bucket(reporter).Delete(number)
-	})
+	return top(tx, bucketReached).eachChild(func(_ []byte, reached bucket) error { return reached.delete(number) })
 }

@@ -1,16 +1,19 @@
 package checkpoint
 
 import (
-	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 
 	"go.etcd.io/bbolt"
 )
 
 // migrations lead from schema i+1 to i+2. Each has a test with a file of the old
 // schema in testdata.
-var migrations = []func(*bbolt.Tx) error{}
+var migrations = []func(*bbolt.Tx) error{
+	sealAll,
+}
 
 // migrate brings an older file to schemaVersion in one transaction, after a
 // backup beside it.
@@ -23,23 +26,71 @@ func (s *Store) migrate() error {
 	if err := s.Backup(backup); err != nil {
 		return fmt.Errorf("back up before migration: %w", err)
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.db.Update(func(tx *bbolt.Tx) error {
 		for v := version; v < schemaVersion; v++ {
 			if err := migrations[v-1](tx); err != nil {
 				return fmt.Errorf("migrate from schema %d: %w", v, err)
 			}
 		}
-		return tx.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
+		if err := putSchema(tx); err != nil {
+			return err
+		}
+		if found := examine(tx, new(Counts)); len(found) > 0 {
+			return fmt.Errorf("migrate from schema %d: %w", version, summary(found))
+		}
+		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("%w; the file is as it was, and %s is a copy of it", err, filepath.Base(backup))
+	}
+	return nil
 }
 
-// Backup writes a consistent copy to path while the store is in use. The copy
-// appears whole or not at all.
-func (s *Store) Backup(path string) error {
-	temp := path + ".part"
-	defer os.Remove(temp)
-	if err := s.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(temp, 0o600) }); err != nil {
+// sealAll is the way to schema 2: every value gets a seal, and the numbers that
+// were given out become records.
+func sealAll(tx *bbolt.Tx) error {
+	for _, name := range topLevel {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+		if err := sealBucket(top(tx, name)); err != nil {
+			return err
+		}
+	}
+	numbered := []bucket{top(tx, bucketRequests)}
+	_ = eachBox(tx, func(box bucket) error {
+		numbered = append(numbered, box)
+		return nil
+	})
+	for _, b := range numbered {
+		if err := top(tx, bucketLast).write([]byte(b.path), b.b.Sequence()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sealBucket(b bucket) error {
+	bare := map[string][]byte{}
+	err := b.b.ForEach(func(key, value []byte) error {
+		switch {
+		case value == nil:
+			c, _ := b.child(key)
+			return sealBucket(c)
+		case len(value) > 0 && value[0] == '{' && !json.Valid(value):
+			return errors.New("record " + b.name(key) + " is no JSON")
+		case string(key) != string(keySchema):
+			bare[string(key)] = append([]byte{}, value...)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, path)
+	for key, value := range bare {
+		if err := b.put([]byte(key), value); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -11,33 +10,32 @@ import (
 )
 
 func appendEvent(tx *bbolt.Tx, e *job.Event) error {
-	box, err := tx.Bucket(bucketOutbox).CreateBucketIfNotExists([]byte(e.Reporter))
+	box, err := top(tx, bucketOutbox).childOrNew([]byte(e.Reporter))
 	if err != nil {
 		return err
 	}
-	if e.Seq, err = box.NextSequence(); err != nil {
+	if e.Seq, err = nextNumber(tx, box); err != nil {
 		return err
 	}
-	return put(box, be8(e.Seq), e)
+	return box.write(be8(e.Seq), e)
 }
 
 // unsend removes the job's events that no reporter has been given yet. One that
 // was tried stays: the other side may know it.
 func unsend(tx *bbolt.Tx, id string) error {
-	return eachBox(tx, func(box *bbolt.Bucket) error {
-		var keys [][]byte
-		err := box.ForEach(func(key, _ []byte) error {
-			e, _, err := get[job.Event](box, key)
-			if err == nil && e.Job == id && e.Tries == 0 {
-				keys = append(keys, append([]byte(nil), key...))
+	return eachBox(tx, func(box bucket) error {
+		var unsent []uint64
+		err := each(box, func(_ []byte, e job.Event) error {
+			if e.Job == id && e.Tries == 0 {
+				unsent = append(unsent, e.Seq)
 			}
-			return err
+			return nil
 		})
 		if err != nil {
 			return err
 		}
-		for _, key := range keys {
-			if err := box.Delete(key); err != nil {
+		for _, seq := range unsent {
+			if err := box.delete(be8(seq)); err != nil {
 				return err
 			}
 		}
@@ -45,24 +43,21 @@ func unsend(tx *bbolt.Tx, id string) error {
 	})
 }
 
-func eachBox(tx *bbolt.Tx, visit func(*bbolt.Bucket) error) error {
-	boxes := tx.Bucket(bucketOutbox)
-	return boxes.ForEachBucket(func(name []byte) error { return visit(boxes.Bucket(name)) })
+func eachBox(tx *bbolt.Tx, visit func(bucket) error) error {
+	return top(tx, bucketOutbox).eachChild(func(_ []byte, box bucket) error { return visit(box) })
 }
 
 // owingJobs returns the jobs that have an event in any outbox.
 func owingJobs(tx *bbolt.Tx) (map[string]bool, error) {
 	owing := map[string]bool{}
-	err := eachBox(tx, func(box *bbolt.Bucket) error {
-		return box.ForEach(func(key, _ []byte) error {
-			e, _, err := get[job.Event](box, key)
+	return owing, eachBox(tx, func(box bucket) error {
+		return each(box, func(_ []byte, e job.Event) error {
 			if e.Job != "" {
 				owing[e.Job] = true
 			}
-			return err
+			return nil
 		})
 	})
-	return owing, err
 }
 
 // Owing reports which jobs still have an event in any outbox: their artifacts
@@ -78,14 +73,13 @@ func (s *Store) Owing() (owing map[string]bool, err error) {
 // Outbox returns a reporter's events in the order of their writing.
 func (s *Store) Outbox(reporter string) (events []job.Event, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		box := tx.Bucket(bucketOutbox).Bucket([]byte(reporter))
-		if box == nil {
+		box, ok := top(tx, bucketOutbox).child([]byte(reporter))
+		if !ok {
 			return nil
 		}
-		return box.ForEach(func(key, _ []byte) error {
-			e, _, err := get[job.Event](box, key)
+		return each(box, func(_ []byte, e job.Event) error {
 			events = append(events, e)
-			return err
+			return nil
 		})
 	})
 	return events, err
@@ -97,64 +91,64 @@ func (s *Store) Outbox(reporter string) (events []job.Event, err error) {
 // not be sent, because a later phase of the same number was announced for
 // another hash; such an event is settled as superseded.
 func (s *Store) Try(reporter string, seq uint64, now time.Time) (e job.Event, ok bool, err error) {
-	err = s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.update(func(tx *bbolt.Tx) error {
 		ok = false
-		box := tx.Bucket(bucketOutbox).Bucket([]byte(reporter))
-		if box == nil {
+		box, known := top(tx, bucketOutbox).child([]byte(reporter))
+		if !known {
 			return nil
 		}
 		var found bool
-		if e, found, err = get[job.Event](box, be8(seq)); err != nil || !found {
+		if e, found, err = read[job.Event](box, be8(seq)); err != nil || !found {
 			return err
 		}
 		if rank := job.Rank(e.Kind); rank > 0 && e.Block != nil {
-			reached, err := tx.Bucket(bucketReached).CreateBucketIfNotExists([]byte(reporter))
+			reached, err := top(tx, bucketReached).childOrNew([]byte(reporter))
 			if err != nil {
 				return err
 			}
-			highest, known, err := get[job.Reached](reached, be8(e.Block.Number))
+			highest, known, err := read[job.Reached](reached, be8(e.Block.Number))
 			if err != nil {
 				return err
 			}
 			if known && rank < highest.Rank {
 				return settle(tx, box, e, job.Superseded, "a later phase of this number was announced before", now)
 			}
-			if err := put(reached, be8(e.Block.Number), job.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
+			if err := reached.write(be8(e.Block.Number), job.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
 				return err
 			}
 		}
 		e.Tries++
 		ok = true
-		return put(box, be8(seq), &e)
+		return box.write(be8(seq), &e)
 	})
 	return e, ok && err == nil, err
 }
 
 // Defer records why a try failed and when the next one is due.
 func (s *Store) Defer(reporter string, seq uint64, until time.Time, reason string) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		box := tx.Bucket(bucketOutbox).Bucket([]byte(reporter))
-		if box == nil {
+	return s.update(func(tx *bbolt.Tx) error {
+		box, known := top(tx, bucketOutbox).child([]byte(reporter))
+		if !known {
 			return nil
 		}
-		e, found, err := get[job.Event](box, be8(seq))
+		e, found, err := read[job.Event](box, be8(seq))
 		if err != nil || !found {
 			return err
 		}
 		e.NotUntil, e.Error = until, reason
-		return put(box, be8(seq), &e)
+		return box.write(be8(seq), &e)
 	})
 }
 
 // Settle removes an event from the outbox and notes what became of it in its
 // job's reports. Events that it causes are appended in the same transaction.
 func (s *Store) Settle(reporter string, seq uint64, outcome job.Outcome, reason string, now time.Time, causes ...job.Event) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		box := tx.Bucket(bucketOutbox).Bucket([]byte(reporter))
-		if box == nil {
+	return s.update(func(tx *bbolt.Tx) error {
+		box, known := top(tx, bucketOutbox).child([]byte(reporter))
+		if !known {
 			return nil
 		}
-		e, found, err := get[job.Event](box, be8(seq))
+		e, found, err := read[job.Event](box, be8(seq))
 		if err != nil || !found {
 			return err
 		}
@@ -170,18 +164,18 @@ func (s *Store) Settle(reporter string, seq uint64, outcome job.Outcome, reason 
 	})
 }
 
-func settle(tx *bbolt.Tx, box *bbolt.Bucket, e job.Event, outcome job.Outcome, reason string, now time.Time) error {
-	if err := box.Delete(be8(e.Seq)); err != nil {
+func settle(tx *bbolt.Tx, box bucket, e job.Event, outcome job.Outcome, reason string, now time.Time) error {
+	if err := box.delete(be8(e.Seq)); err != nil {
 		return err
 	}
 	if e.Job == "" || tx.Bucket(bucketJobs).Get([]byte(e.Job)) == nil {
 		return nil
 	}
-	reports, err := tx.Bucket(bucketReports).CreateBucketIfNotExists([]byte(e.Job))
+	reports, err := top(tx, bucketReports).childOrNew([]byte(e.Job))
 	if err != nil {
 		return err
 	}
-	return put(reports, append(be8(e.Seq), e.Reporter...), status.Report{
+	return reports.write(append(be8(e.Seq), e.Reporter...), status.Report{
 		Reporter: e.Reporter, Kind: e.Kind, State: string(outcome), Tries: e.Tries, At: now, Error: reason,
 	})
 }
@@ -189,23 +183,21 @@ func settle(tx *bbolt.Tx, box *bbolt.Bucket, e job.Event, outcome job.Outcome, r
 // Reports returns what became of a job's events, and those that still wait.
 func (s *Store) Reports(id string) (reports []status.Report, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket(bucketReports).Bucket([]byte(id)); b != nil {
-			err := b.ForEach(func(key, _ []byte) error {
-				r, _, err := get[status.Report](b, key)
+		if settled, ok := top(tx, bucketReports).child([]byte(id)); ok {
+			err := each(settled, func(_ []byte, r status.Report) error {
 				reports = append(reports, r)
-				return err
+				return nil
 			})
 			if err != nil {
-				return fmt.Errorf("reports of job %s: %w", id, err)
+				return err
 			}
 		}
-		return eachBox(tx, func(box *bbolt.Bucket) error {
-			return box.ForEach(func(key, _ []byte) error {
-				e, _, err := get[job.Event](box, key)
+		return eachBox(tx, func(box bucket) error {
+			return each(box, func(_ []byte, e job.Event) error {
 				if e.Job == id {
 					reports = append(reports, status.Report{Reporter: e.Reporter, Kind: e.Kind, State: "waiting", Tries: e.Tries, Error: e.Error})
 				}
-				return err
+				return nil
 			})
 		})
 	})

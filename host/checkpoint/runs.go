@@ -14,17 +14,12 @@ const keptRuns = 50
 // Begin records a new life of the host and returns the one before it, if any. A
 // run whose Stopped is zero ended in a crash. Run ids sort by time.
 func (s *Store) Begin(run job.Run) (previous *job.Run, err error) {
-	err = s.db.Update(func(tx *bbolt.Tx) error {
-		runs := tx.Bucket(bucketRuns)
-		c := runs.Cursor()
-		if key, _ := c.Last(); key != nil {
-			last, _, err := get[job.Run](runs, key)
-			if err != nil {
-				return err
-			}
-			previous = &last
+	err = s.update(func(tx *bbolt.Tx) error {
+		runs := top(tx, bucketRuns)
+		if previous, err = lastRun(tx); err != nil {
+			return err
 		}
-		n := 0
+		c, n := runs.b.Cursor(), 0
 		var surplus [][]byte
 		for key, _ := c.Last(); key != nil; key, _ = c.Prev() {
 			if n++; n >= keptRuns {
@@ -32,25 +27,36 @@ func (s *Store) Begin(run job.Run) (previous *job.Run, err error) {
 			}
 		}
 		for _, key := range surplus {
-			if err := runs.Delete(key); err != nil {
+			if err := runs.delete(key); err != nil {
 				return err
 			}
 		}
-		return put(runs, []byte(run.ID), run)
+		return runs.write([]byte(run.ID), run)
 	})
 	return previous, err
 }
 
+// lastRun returns the newest run; nil where there is none.
+func lastRun(tx *bbolt.Tx) (*job.Run, error) {
+	runs := top(tx, bucketRuns)
+	key, _ := runs.b.Cursor().Last()
+	if key == nil {
+		return nil, nil
+	}
+	run, _, err := read[job.Run](runs, key)
+	return &run, err
+}
+
 // End records that a run stopped in good order.
 func (s *Store) End(id string, now time.Time) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		runs := tx.Bucket(bucketRuns)
-		run, ok, err := get[job.Run](runs, []byte(id))
+	return s.update(func(tx *bbolt.Tx) error {
+		runs := top(tx, bucketRuns)
+		run, ok, err := read[job.Run](runs, []byte(id))
 		if err != nil || !ok {
 			return err
 		}
 		run.Stopped = now
-		return put(runs, []byte(id), run)
+		return runs.write([]byte(id), run)
 	})
 }
 
@@ -58,7 +64,7 @@ func (s *Store) End(id string, now time.Time) error {
 func (s *Store) Cursor(stage string) (*job.Cursor, error) {
 	var found *job.Cursor
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		c, ok, err := get[job.Cursor](tx.Bucket(bucketCursors), []byte(stage))
+		c, ok, err := read[job.Cursor](top(tx, bucketCursors), []byte(stage))
 		if ok {
 			found = &c
 		}
@@ -69,12 +75,12 @@ func (s *Store) Cursor(stage string) (*job.Cursor, error) {
 
 // AddRequest stores what the operator asked for until a host runs.
 func (s *Store) AddRequest(r job.Request) error {
-	return s.db.Update(func(tx *bbolt.Tx) (err error) {
-		requests := tx.Bucket(bucketRequests)
-		if r.ID, err = requests.NextSequence(); err != nil {
+	return s.update(func(tx *bbolt.Tx) (err error) {
+		requests := top(tx, bucketRequests)
+		if r.ID, err = nextNumber(tx, requests); err != nil {
 			return err
 		}
-		return put(requests, be8(r.ID), r)
+		return requests.write(be8(r.ID), r)
 	})
 }
 
@@ -82,11 +88,9 @@ func (s *Store) AddRequest(r job.Request) error {
 // the Commit that deals with them.
 func (s *Store) Requests() (requests []job.Request, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketRequests)
-		return b.ForEach(func(key, _ []byte) error {
-			r, _, err := get[job.Request](b, key)
+		return each(top(tx, bucketRequests), func(_ []byte, r job.Request) error {
 			requests = append(requests, r)
-			return err
+			return nil
 		})
 	})
 	return requests, err

@@ -2,12 +2,12 @@ package checkpoint
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,7 +16,7 @@ import (
 
 // schemaVersion is the version that this program writes. A file with a higher
 // one is refused; one with a lower one is migrated.
-const schemaVersion = 1
+const schemaVersion = 2
 
 var (
 	bucketMeta     = []byte("meta")
@@ -30,13 +30,14 @@ var (
 	bucketReached  = []byte("reached")
 	bucketReports  = []byte("reports")
 	bucketRequests = []byte("requests")
+	bucketLast     = []byte("last")
 
 	keySchema  = []byte("schema")
 	keyCreated = []byte("created")
 
 	topLevel = [][]byte{
 		bucketMeta, bucketRuns, bucketCursors, bucketJobs, bucketActive, bucketNumbers,
-		bucketHistory, bucketOutbox, bucketReached, bucketReports, bucketRequests,
+		bucketHistory, bucketOutbox, bucketReached, bucketReports, bucketRequests, bucketLast,
 	}
 )
 
@@ -46,14 +47,20 @@ var ErrInUse = errors.New("the checkpoint is in use by another process")
 // Store is an open checkpoint.
 type Store struct {
 	db   *bbolt.DB
+	file *os.File // db's
 	path string
 }
 
 // Open opens the checkpoint for writing and creates it where it does not exist.
-// Another process that has it open makes it return ErrInUse within a second.
+// Another process that has it open makes it return ErrInUse within a second. A
+// file that is damaged is refused and left as it is: see inspect for what is
+// noticed.
 func Open(path string) (*Store, error) {
 	if err := create(path); err != nil {
-		return nil, fmt.Errorf("create checkpoint %s: %w", path, err)
+		return nil, environment(fmt.Errorf("create checkpoint %s: %w", path, err))
+	}
+	if err := inspect(path); err != nil {
+		return nil, err
 	}
 	s, err := open(path, false)
 	if err != nil {
@@ -61,7 +68,7 @@ func Open(path string) (*Store, error) {
 	}
 	if err := s.migrate(); err != nil {
 		s.db.Close()
-		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+		return nil, environment(fmt.Errorf("checkpoint %s: %w", path, err))
 	}
 	return s, nil
 }
@@ -72,44 +79,78 @@ func OpenReadOnly(path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	return open(path, true)
+	if err := inspect(path); err != nil {
+		return nil, err
+	}
+	s, err := open(path, true)
+	if err != nil {
+		return nil, err
+	}
+	if version, err := s.schema(); err != nil || version < schemaVersion {
+		s.db.Close()
+		return nil, fmt.Errorf("checkpoint %s has schema %d, this program %d: proofline run brings it up to date", path, version, schemaVersion)
+	}
+	return s, nil
 }
 
-func open(path string, readOnly bool) (s *Store, err error) {
-	defer func() {
-		// bbolt panics on some damaged files; to the operator that is the same
-		// thing as a damaged file that it notices.
-		if r := recover(); r != nil {
-			s, err = nil, damaged(path, fmt.Errorf("%v", r))
-		}
-	}()
-	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
-		return nil, damaged(path, errors.New("it is empty")) // bbolt would begin a new file
+// open opens a file that is there and of a schema that is known.
+func open(path string, readOnly bool) (*Store, error) {
+	s, err := openFile(path, readOnly)
+	if err != nil {
+		return nil, err
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         time.Second,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: 64 << 20,
-		ReadOnly:        readOnly,
-	})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("open checkpoint: %w", err)
-	case err != nil:
-		return nil, damaged(path, err)
-	}
-	s = &Store{db: db, path: path}
 	if err := s.checkSchema(); err != nil {
-		db.Close()
+		s.db.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func damaged(path string, err error) error {
-	return fmt.Errorf("checkpoint %s cannot be read: %w (restore a backup of it, or move it away to start anew; then blocks that were in work are selected again)", path, err)
+// openFile opens a file that is there. For reading it looks at nothing but the
+// meta pages.
+func openFile(path string, readOnly bool) (s *Store, err error) {
+	// bbolt panics or faults on some damaged files; to the operator that is the
+	// same thing as a damaged file that it notices.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, damaged(path, fmt.Errorf("%v", r))
+		}
+	}()
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, environment(fmt.Errorf("open checkpoint: %w", err))
+	}
+	if info.Size() == 0 {
+		return nil, damaged(path, errors.New("it is empty")) // bbolt would begin a new file
+	}
+	var file *os.File
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         time.Second,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: 64 << 20,
+		ReadOnly:        readOnly,
+		OpenFile: func(path string, flag int, mode os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(path, flag&^os.O_CREATE, mode)
+			file = f
+			return f, err
+		},
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
+	case file == nil:
+		return nil, environment(fmt.Errorf("open checkpoint: %w", err))
+	case err != nil:
+		return nil, damaged(path, err)
+	}
+	s = &Store{db: db, file: file, path: path}
+	// Who has just compacted the checkpoint has put another file in its place.
+	if now, err := os.Stat(path); err != nil || !os.SameFile(info, now) {
+		db.Close()
+		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
+	}
+	return s, nil
 }
 
 // create makes a new file under a temporary name, so that a crash at the very
@@ -121,9 +162,15 @@ func create(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	temp := fmt.Sprintf("%s.new-%d", path, os.Getpid())
-	defer os.Remove(temp)
-	db, err := bbolt.Open(temp, 0o600, &bbolt.Options{Timeout: time.Second})
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(temp.Name(), 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
 		return err
 	}
@@ -133,16 +180,15 @@ func create(path string) error {
 				return err
 			}
 		}
-		meta := tx.Bucket(bucketMeta)
-		if err := meta.Put(keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
+		if err := top(tx, bucketMeta).put(keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
 			return err
 		}
-		return meta.Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
+		return putSchema(tx)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
@@ -154,6 +200,11 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// update runs a transaction that writes.
+func (s *Store) update(change func(*bbolt.Tx) error) error {
+	return environment(s.db.Update(change))
 }
 
 // checkSchema refuses a file that is no checkpoint or that a newer program
@@ -171,18 +222,27 @@ func (s *Store) checkSchema() error {
 
 func (s *Store) schema() (version uint64, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		if meta == nil {
-			return errors.New("it is a bbolt file but no proofline checkpoint")
-		}
-		v, n := binary.Uvarint(meta.Get(keySchema))
-		if n <= 0 {
-			return errors.New("it names no schema version")
-		}
-		version = v
-		return nil
+		version, err = schemaOf(tx)
+		return err
 	})
 	return version, err
+}
+
+func schemaOf(tx *bbolt.Tx) (uint64, error) {
+	b := tx.Bucket(bucketMeta)
+	if b == nil {
+		return 0, errors.New("it is a bbolt file but no proofline checkpoint")
+	}
+	version, n := binary.Uvarint(b.Get(keySchema))
+	if n <= 0 || version == 0 {
+		return 0, errors.New("it names no schema version")
+	}
+	return version, nil
+}
+
+// putSchema writes the present schema's version, bare.
+func putSchema(tx *bbolt.Tx) error {
+	return tx.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
 }
 
 // Path returns the file's name.
@@ -192,23 +252,3 @@ func (s *Store) Path() string { return s.path }
 func (s *Store) Close() error { return s.db.Close() }
 
 func be8(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
-
-func put(b *bbolt.Bucket, key []byte, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return b.Put(key, text)
-}
-
-// get decodes the value of a key; ok is false where there is none.
-func get[T any](b *bbolt.Bucket, key []byte) (value T, ok bool, err error) {
-	text := b.Get(key)
-	if text == nil {
-		return value, false, nil
-	}
-	if err := json.Unmarshal(text, &value); err != nil {
-		return value, false, fmt.Errorf("record %q: %w", key, err)
-	}
-	return value, true, nil
-}

@@ -1,0 +1,115 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Backup writes a copy to path, of one instant, while the store is in use. The
+// copy appears whole or not at all, and replaces what is there.
+func (s *Store) Backup(path string) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	if err != nil {
+		return environment(err)
+	}
+	defer os.Remove(temp.Name())
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		_, err := tx.WriteTo(temp)
+		return err
+	})
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return environment(fmt.Errorf("back up checkpoint %s: %w", s.path, err))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// CompactSuffix is what Compact appends to the name of the file that it has
+// replaced.
+const CompactSuffix = ".bak"
+
+// compactBatch is how many bytes one transaction of a compaction writes.
+const compactBatch = 4 << 20
+
+// Compact rewrites a file that no host has open without the space that nothing
+// uses, and returns its sizes in bytes. The file as it was stays beside it, with
+// CompactSuffix; one that an earlier Compact left there is replaced. At every
+// instant there is a whole checkpoint under the name.
+//
+// A file of which only one of the two meta pages is damaged is compacted too,
+// from the other one: then what the last transaction wrote may be missing, and
+// lost tells so.
+func Compact(path string) (before, after int64, lost []Problem, err error) {
+	report, err := Check(path)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	if len(report.Problems) > 1 || len(report.Problems) == 1 && !report.Problems[0].meta {
+		return 0, 0, nil, damaged(path, summary(report.Problems))
+	}
+	s, err := open(path, false)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	if err != nil {
+		return 0, 0, nil, environment(err)
+	}
+	defer os.Remove(temp.Name())
+	if err := temp.Close(); err != nil {
+		return 0, 0, nil, environment(err)
+	}
+	if err := s.compactInto(temp.Name()); err != nil {
+		return 0, 0, nil, environment(fmt.Errorf("compact checkpoint %s: %w", path, err))
+	}
+	copied, err := Check(temp.Name())
+	if err == nil && len(copied.Problems) > 0 {
+		err = summary(copied.Problems)
+	}
+	if err == nil && len(report.Problems) == 0 && copied.Counts != report.Counts {
+		err = fmt.Errorf("it holds %+v, not %+v", copied.Counts, report.Counts)
+	}
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("the compacted copy of %s is not used: %w", path, err)
+	}
+	if err := replace(path, temp.Name()); err != nil {
+		return 0, 0, nil, environment(err)
+	}
+	return report.Size, copied.Size, report.Problems, nil
+}
+
+func (s *Store) compactInto(path string) error {
+	to, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, NoSync: true})
+	if err != nil {
+		return err
+	}
+	err = bbolt.Compact(to, s.db, compactBatch)
+	if err == nil {
+		err = to.Sync() // once is enough: nobody knows the file yet
+	}
+	return errors.Join(err, to.Close())
+}
+
+// replace puts a new file in the place of path and keeps the old one.
+func replace(path, with string) error {
+	old := path + CompactSuffix
+	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(path, old); err != nil {
+		return err
+	}
+	if err := os.Rename(with, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}

@@ -1,0 +1,251 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// checkRecords looks whether the records agree with each other. Every
+// transaction keeps what it asks for, so that a crash cannot break it.
+func checkRecords(tx *bbolt.Tx, counts *Counts, report func(where, what string)) {
+	c := &checker{tx: tx, report: report, counts: counts, jobs: map[string]known{}}
+	c.checkJobs()
+	c.checkActive()
+	c.checkNumbers()
+	c.checkHistory()
+	c.checkOutboxes()
+	c.checkReached()
+	c.checkReports()
+	c.checkRest()
+}
+
+type checker struct {
+	tx     *bbolt.Tx
+	report func(where, what string)
+	counts *Counts
+	jobs   map[string]known
+}
+
+// known is what the indexes must agree with.
+type known struct {
+	number  uint64
+	state   status.JobState
+	history []byte // its key there, if finished
+}
+
+// every decodes the records of a bucket and reports those that it cannot read.
+func every[T any](c *checker, b bucket, visit func(key []byte, value T)) {
+	_ = b.b.ForEach(func(key, sealed []byte) error {
+		if sealed == nil {
+			c.report(b.name(key), "a bucket where a record belongs")
+			return nil
+		}
+		value, _, err := decode[T](b, key, sealed)
+		if err != nil {
+			c.report(b.name(key), err.Error())
+			return nil
+		}
+		visit(key, value)
+		return nil
+	})
+}
+
+// children visits the buckets of a bucket, and reports records beside them.
+func (c *checker) children(name []byte, visit func(name string, b bucket)) {
+	b := top(c.tx, name)
+	_ = b.b.ForEach(func(key, sealed []byte) error {
+		if child, ok := b.child(key); ok {
+			visit(string(key), child)
+		} else {
+			c.report(b.name(key), "a record where a bucket belongs")
+		}
+		return nil
+	})
+}
+
+// last is the last number that a bucket has given out.
+func (c *checker) last(b bucket) uint64 {
+	n, _, err := read[uint64](top(c.tx, bucketLast), []byte(b.path))
+	if err != nil {
+		c.report(string(bucketLast)+"/"+b.path, err.Error())
+	}
+	return n
+}
+
+func (c *checker) checkJobs() {
+	b := top(c.tx, bucketJobs)
+	every(c, b, func(key []byte, j job.Job) {
+		k := known{number: j.Block.Number, state: j.State}
+		switch j.State {
+		case status.JobWaiting, status.JobRunning:
+			c.counts.Active++
+		case status.JobDone, status.JobFailed, status.JobDropped, status.JobCancelled:
+			if k.history = historyKey(&j); j.Finished.IsZero() {
+				c.report(b.name(key), fmt.Sprintf("it is %s, but has no time of its end", j.State))
+			}
+		default:
+			c.report(b.name(key), fmt.Sprintf("its state %q is unknown", j.State))
+		}
+		if j.ID != string(key) {
+			c.report(b.name(key), fmt.Sprintf("it says that it is job %s", j.ID))
+		}
+		c.jobs[string(key)] = k
+		c.counts.Jobs++
+	})
+}
+
+// index walks the keys of an index.
+func (c *checker) index(name []byte, visit func(b bucket, key, sealed []byte)) {
+	b := top(c.tx, name)
+	_ = b.b.ForEach(func(key, sealed []byte) error {
+		visit(b, key, sealed)
+		return nil
+	})
+}
+
+func (c *checker) checkActive() {
+	c.index(bucketActive, func(b bucket, key, _ []byte) {
+		switch k, ok := c.jobs[string(key)]; {
+		case !ok:
+			c.report(b.name(key), "there is no record of this job")
+		case k.state.Finished():
+			c.report(b.name(key), fmt.Sprintf("the job is %s", k.state))
+		}
+	})
+	active := top(c.tx, bucketActive)
+	for id, k := range c.jobs {
+		if !k.state.Finished() && active.b.Get([]byte(id)) == nil {
+			c.report("jobs/"+id, fmt.Sprintf("it is %s, but not listed as active", k.state))
+		}
+	}
+}
+
+func (c *checker) checkNumbers() {
+	c.index(bucketNumbers, func(b bucket, key, _ []byte) {
+		if len(key) < 8 {
+			c.report(b.name(key), "its key is too short")
+			return
+		}
+		switch k, ok := c.jobs[string(key[8:])]; {
+		case !ok:
+			c.report(b.name(key), "there is no record of this job")
+		case k.number != binary.BigEndian.Uint64(key):
+			c.report(b.name(key), fmt.Sprintf("the job is of block %d", k.number))
+		}
+	})
+	numbers := top(c.tx, bucketNumbers)
+	for id, k := range c.jobs {
+		if numbers.b.Get(append(be8(k.number), id...)) == nil {
+			c.report("jobs/"+id, "it is not listed by its number")
+		}
+	}
+}
+
+func (c *checker) checkHistory() {
+	c.index(bucketHistory, func(b bucket, key, sealed []byte) {
+		if len(key) < 8 {
+			c.report(b.name(key), "its key is too short")
+			return
+		}
+		state, err := b.unseal(key, sealed)
+		switch k, ok := c.jobs[string(key[8:])]; {
+		case err != nil:
+			c.report(b.name(key), err.Error())
+		case !ok:
+			c.report(b.name(key), "there is no record of this job")
+		case !bytes.Equal(k.history, key):
+			c.report(b.name(key), "the job did not end at this time")
+		case string(k.state) != string(state):
+			c.report(b.name(key), fmt.Sprintf("it is listed as %s, and is %s", state, k.state))
+		}
+	})
+	history := top(c.tx, bucketHistory)
+	for id, k := range c.jobs {
+		if k.history != nil && history.b.Get(k.history) == nil {
+			c.report("jobs/"+id, fmt.Sprintf("it is %s, but not listed by the time of its end", k.state))
+		}
+	}
+}
+
+func (c *checker) checkOutboxes() {
+	c.children(bucketOutbox, func(reporter string, b bucket) {
+		last := c.last(b)
+		every(c, b, func(key []byte, e job.Event) {
+			c.counts.Events++
+			_, ok := c.jobs[e.Job]
+			switch {
+			case !bytes.Equal(key, be8(e.Seq)) || e.Reporter != reporter:
+				c.report(b.name(key), fmt.Sprintf("it says that it is event %d of %s", e.Seq, e.Reporter))
+			case e.Seq > last:
+				c.report(b.name(key), fmt.Sprintf("the last number given out is %d", last))
+			case e.Kind.IsPhase() && !ok:
+				c.report(b.name(key), fmt.Sprintf("it is a phase of job %q, of which there is no record", e.Job))
+			case e.Kind.IsPhase() && e.Block == nil:
+				c.report(b.name(key), "it is a phase of no block")
+			}
+		})
+	})
+}
+
+func (c *checker) checkReached() {
+	numbers := top(c.tx, bucketNumbers).b.Cursor()
+	c.children(bucketReached, func(_ string, b bucket) {
+		every(c, b, func(key []byte, r job.Reached) {
+			next, _ := numbers.Seek(key)
+			switch {
+			case len(key) != 8 || !bytes.HasPrefix(next, key):
+				c.report(b.name(key), "no job has this number")
+			case r.Rank < 1 || r.Rank > job.Rank(contract.EventProved):
+				c.report(b.name(key), fmt.Sprintf("there is no phase %d", r.Rank))
+			}
+		})
+	})
+}
+
+func (c *checker) checkReports() {
+	c.children(bucketReports, func(id string, b bucket) {
+		if _, ok := c.jobs[id]; !ok {
+			c.report(b.path, "there is no record of this job")
+		}
+		every(c, b, func(key []byte, r status.Report) {
+			box, ok := top(c.tx, bucketOutbox).child([]byte(r.Reporter))
+			switch {
+			case len(key) < 8 || string(key[8:]) != r.Reporter:
+				c.report(b.name(key), fmt.Sprintf("it says that it is of %s", r.Reporter))
+			case !ok || binary.BigEndian.Uint64(key) > c.last(box):
+				c.report(b.name(key), "this event was never in the outbox")
+			}
+		})
+	})
+}
+
+func (c *checker) checkRest() {
+	cursors, runs, requests := top(c.tx, bucketCursors), top(c.tx, bucketRuns), top(c.tx, bucketRequests)
+	every(c, cursors, func(key []byte, v job.Cursor) {
+		if v.Stage != string(key) {
+			c.report(cursors.name(key), fmt.Sprintf("it says that it is of stage %s", v.Stage))
+		}
+	})
+	every(c, runs, func(key []byte, v job.Run) {
+		if v.ID != string(key) {
+			c.report(runs.name(key), fmt.Sprintf("it says that it is run %s", v.ID))
+		}
+	})
+	last := c.last(requests)
+	every(c, requests, func(key []byte, v job.Request) {
+		c.counts.Requests++
+		switch {
+		case !bytes.Equal(key, be8(v.ID)):
+			c.report(requests.name(key), fmt.Sprintf("it says that it is request %d", v.ID))
+		case v.ID > last:
+			c.report(requests.name(key), fmt.Sprintf("the last number given out is %d", last))
+		}
+	})
+}
