@@ -3,7 +3,10 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/proofline/proofline/host/control"
@@ -108,6 +111,14 @@ func (h *host) Retry(ctx context.Context, job string) error {
 		return err
 	}
 	return e.Retry(ctx, job)
+}
+
+// Backup copies the checkpoint.
+func (h *host) Backup(_ context.Context, to string) error {
+	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
+		return contract.Permanent(fmt.Errorf("a backup is written to an absolute path where nothing is, not to %q", to))
+	}
+	return h.store.Backup(to)
 }
 
 // Skip gives an unfinished job up.

@@ -55,6 +55,7 @@ func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddRes
 
 func (h *fakeHost) Retry(_ context.Context, job string) error { return h.called("retry %s", job) }
 func (h *fakeHost) Skip(_ context.Context, job string) error  { return h.called("skip %s", job) }
+func (h *fakeHost) Backup(_ context.Context, to string) error { return h.called("backup %s", to) }
 
 // live makes a working directory whose pipeline a fake host runs.
 func live(t *testing.T) *fakeHost {

@@ -24,14 +24,23 @@ type reached interface {
 	Close() error
 }
 
-// reach finds the host that runs the pipeline of a file, or the checkpoint where
-// none does. Of the file only the data directory matters: variables that only
-// the stages need may be unset.
-func (c commands) reach(ctx context.Context, file string) (reached, error) {
+// load reads a pipeline file for a command to which only the data directory
+// matters: variables that only the stages need may be unset.
+func (c commands) load(file string) (*pipeline.Pipeline, error) {
 	p, findings := pipeline.Load(file, c.LookupEnv)
 	findings = slices.DeleteFunc(findings, func(f pipeline.Finding) bool { return p != nil && f.Path != "data" })
 	if findings.Failed() {
 		return nil, findings.Error()
+	}
+	return p, nil
+}
+
+// reach finds the host that runs the pipeline of a file, or the checkpoint where
+// none does.
+func (c commands) reach(ctx context.Context, file string) (reached, error) {
+	p, err := c.load(file)
+	if err != nil {
+		return nil, err
 	}
 	running, err := control.Dial(ctx, p.Data)
 	if errors.Is(err, control.ErrNotRunning) {

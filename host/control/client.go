@@ -95,6 +95,12 @@ func (c *Client) Skip(ctx context.Context, job string) error {
 	return c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/skip", struct{}{}, &struct{}{})
 }
 
+// Backup has the host write a copy of its checkpoint to an absolute path where
+// nothing is.
+func (c *Client) Backup(ctx context.Context, to string) error {
+	return c.call(ctx, http.MethodPost, "/v1/backup", backupRequest{To: to}, &struct{}{})
+}
+
 func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
 	var reader io.Reader
 	if body != nil {

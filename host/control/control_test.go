@@ -52,6 +52,10 @@ func (h *host) ProveBlock(_ context.Context, g Given) (status.AddResult, error) 
 
 func (h *host) Retry(_ context.Context, job string) error { h.job = "retry " + job; return h.err }
 func (h *host) Skip(_ context.Context, job string) error  { h.job = "skip " + job; return h.err }
+func (h *host) Backup(_ context.Context, to string) error {
+	h.job = "backup " + to
+	return h.err
+}
 
 // start runs a server and dials it through the record, as a command does.
 func start(t *testing.T, h Handler) *Client {
@@ -115,6 +119,9 @@ func TestJobCommands(t *testing.T) {
 	c := start(t, h)
 	if err := c.Retry(t.Context(), "1-5-0a/b"); err != nil || h.job != "retry 1-5-0a/b" {
 		t.Errorf("Retry: %v, %q", err, h.job)
+	}
+	if err := c.Backup(t.Context(), "/b/x.db"); err != nil || h.job != "backup /b/x.db" {
+		t.Errorf("Backup: %v, %q", err, h.job)
 	}
 	if err := c.Skip(t.Context(), "1-5-00"); err != nil || h.job != "skip 1-5-00" {
 		t.Errorf("Skip: %v, %q", err, h.job)

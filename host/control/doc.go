@@ -13,6 +13,7 @@
 //	POST /v1/prove             Given -> status.AddResult
 //	POST /v1/jobs/{job}/retry  {} -> {}
 //	POST /v1/jobs/{job}/skip   {} -> {}
+//	POST /v1/backup            {"to":…} -> {}
 //
 // An error answers with {"error":…,"class":…,"remedy":…}; the client makes the
 // same contract.Error of it again.

@@ -26,6 +26,9 @@ type Handler interface {
 	Retry(ctx context.Context, job string) error
 	// Skip gives an unfinished job up.
 	Skip(ctx context.Context, job string) error
+	// Backup writes a copy of the checkpoint, of one instant, to an absolute path
+	// where nothing is. It is durable when the call returns.
+	Backup(ctx context.Context, to string) error
 }
 
 // Query narrows a list of jobs. The zero value asks for every job.

@@ -113,11 +113,23 @@ func routes(h Handler) http.Handler {
 	mux.HandleFunc("POST /v1/jobs/{job}/skip", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, h.Skip(r.Context(), r.PathValue("job")))
 	})
+	mux.HandleFunc("POST /v1/backup", func(w http.ResponseWriter, r *http.Request) {
+		var body backupRequest
+		if err := decode(w, r, &body); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		reply(w, struct{}{}, h.Backup(r.Context(), body.To))
+	})
 	return mux
 }
 
 type addRequest struct {
 	Numbers []uint64 `json:"numbers"`
+}
+
+type backupRequest struct {
+	To string `json:"to"`
 }
 
 func parseQuery(r *http.Request) (q Query, err error) {
