@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -84,6 +86,11 @@ func (h *host) working() (*engine.Engine, error) {
 		return nil, contract.Environment(errors.New("the pipeline is starting"), "ask again when proofline status shows its stages ready")
 	}
 	return e, nil
+}
+
+// Score is the standing by EthProofs' rules.
+func (h *host) Score(context.Context) (score.Report, error) {
+	return h.ledger.judge(h.store, h.Pipeline, time.Now())
 }
 
 // AddBlocks queues blocks for the whole pipeline.

@@ -87,7 +87,7 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
-	server, err := monitor.Start(o.Pipeline.Monitor.Listen, h.Snapshot, o.Log)
+	server, err := monitor.Start(o.Pipeline.Monitor.Listen, h, o.Log)
 	if err != nil {
 		return outcome, err
 	}
@@ -206,6 +206,8 @@ type host struct {
 	store   *checkpoint.Store
 	files   *artifact.Store
 	run     *launch.Run
+
+	ledger ledger
 
 	mu        sync.Mutex
 	stages    []*stage    // every stage, in pipeline order

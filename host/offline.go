@@ -18,6 +18,7 @@ import (
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -107,6 +108,18 @@ func (o *Offline) ShowBlock(_ context.Context, number uint64) (jobs []status.Job
 		return err
 	})
 	return jobs, err
+}
+
+// Score is the standing by EthProofs' rules, by what the checkpoint holds.
+func (o *Offline) Score(context.Context) (report score.Report, err error) {
+	now := time.Now()
+	report = score.Judge(score.Record{Pipeline: o.pipeline.Name, Targets: o.pipeline.Select.Selection}, now)
+	err = o.read(func(store *checkpoint.Store) error {
+		var l ledger
+		report, err = l.judge(store, o.pipeline, now)
+		return err
+	})
+	return report, err
 }
 
 // AddBlocks leaves a request for each number that is not known yet.

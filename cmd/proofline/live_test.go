@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -53,6 +54,8 @@ func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddRes
 	return status.AddResult{Number: g.Number, Word: "queued"}, h.called("prove %d %v %s", g.Number, g.Hash, g.Input)
 }
 
+func (h *fakeHost) Score(context.Context) (score.Report, error) { return standing(), h.err }
+
 func (h *fakeHost) Retry(_ context.Context, job string) error { return h.called("retry %s", job) }
 func (h *fakeHost) Skip(_ context.Context, job string) error  { return h.called("skip %s", job) }
 func (h *fakeHost) Backup(_ context.Context, to string) error { return h.called("backup %s", to) }
@@ -92,6 +95,8 @@ func TestCommandsReachTheHost(t *testing.T) {
 	}{
 		{"status", "", "mainnet: running, pid 4711", 0},
 		{"status pipeline.yaml --json", "", `"pipeline": "mainnet"`, 0},
+		{"score", "", "mainnet: 1:1 cohort", 0},
+		{"score pipeline.yaml --json", "", `"performance_percent": 75`, 0},
 		{"blocks list", "blocks [] 50", "24647440", 0},
 		{"blocks list --state failed --state done -n 0 --json", "blocks [failed done] 0", `"id": "1-24647140-0a0b0c0d"`, 0},
 		{"blocks show 24,647,140", "", "announced as proved", 0},

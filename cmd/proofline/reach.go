@@ -8,6 +8,7 @@ import (
 	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -17,6 +18,7 @@ type reached interface {
 	Snapshot(ctx context.Context) (status.Snapshot, error)
 	Blocks(ctx context.Context, query control.Query) ([]status.Job, error)
 	ShowBlock(ctx context.Context, number uint64) ([]status.Job, error)
+	Score(ctx context.Context) (score.Report, error)
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)
 	ProveBlock(ctx context.Context, given control.Given) (status.AddResult, error)
 	Retry(ctx context.Context, job string) error

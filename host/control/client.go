@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -73,6 +74,11 @@ func (c *Client) Blocks(ctx context.Context, query Query) (jobs []status.Job, er
 // ShowBlock returns every job of a block number.
 func (c *Client) ShowBlock(ctx context.Context, number uint64) (jobs []status.Job, err error) {
 	return jobs, c.call(ctx, http.MethodGet, "/v1/blocks/"+strconv.FormatUint(number, 10), nil, &jobs)
+}
+
+// Score asks for the standing by EthProofs' rules.
+func (c *Client) Score(ctx context.Context) (report score.Report, err error) {
+	return report, c.call(ctx, http.MethodGet, "/v1/score", nil, &report)
 }
 
 // AddBlocks queues blocks for the whole pipeline.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -48,6 +49,10 @@ func (h *host) AddBlocks(_ context.Context, numbers []uint64) (results []status.
 func (h *host) ProveBlock(_ context.Context, g Given) (status.AddResult, error) {
 	h.given = g
 	return status.AddResult{Number: g.Number, Added: true}, h.err
+}
+
+func (h *host) Score(context.Context) (score.Report, error) {
+	return score.Report{Pipeline: "mainnet", Week: score.Tally{Blocks: 20, Under: 15}}, h.err
 }
 
 func (h *host) Retry(_ context.Context, job string) error { h.job = "retry " + job; return h.err }
@@ -106,6 +111,9 @@ func TestCalls(t *testing.T) {
 	}
 	if results, err := c.AddBlocks(ctx, []uint64{5, 6}); err != nil || len(results) != 2 || results[0].Added || !results[1].Added {
 		t.Errorf("AddBlocks: %+v, %v", results, err)
+	}
+	if report, err := c.Score(ctx); err != nil || report.Week.Under != 15 || report.Pipeline != "mainnet" {
+		t.Errorf("Score: %+v, %v", report, err)
 	}
 	hash := contract.Hash{1}
 	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin"}

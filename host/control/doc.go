@@ -10,6 +10,7 @@
 //	GET  /v1/blocks            finished and unfinished jobs, newest first: []status.Job
 //	POST /v1/blocks            {"numbers":[…]} -> []status.AddResult
 //	GET  /v1/blocks/{number}   every job of the number: []status.Job
+//	GET  /v1/score             score.Report
 //	POST /v1/prove             Given -> status.AddResult
 //	POST /v1/jobs/{job}/retry  {} -> {}
 //	POST /v1/jobs/{job}/skip   {} -> {}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -17,6 +18,8 @@ type Handler interface {
 	// ShowBlock returns every job of a block number: after a reorg there are
 	// several. An empty answer means that the number is unknown.
 	ShowBlock(ctx context.Context, number uint64) ([]status.Job, error)
+	// Score is the standing by EthProofs' rules.
+	Score(ctx context.Context) (score.Report, error)
 	// AddBlocks queues blocks for the whole pipeline, one result per number in
 	// the same order. A number that is already there is no error.
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)

@@ -89,6 +89,10 @@ func routes(h Handler) http.Handler {
 		jobs, err := h.ShowBlock(r.Context(), number)
 		reply(w, jobs, err)
 	})
+	mux.HandleFunc("GET /v1/score", func(w http.ResponseWriter, r *http.Request) {
+		report, err := h.Score(r.Context())
+		reply(w, report, err)
+	})
 	mux.HandleFunc("POST /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
 		var body addRequest
 		if err := decode(w, r, &body); err != nil {

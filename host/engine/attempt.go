@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/proofline/proofline/host/artifact"
@@ -196,8 +197,9 @@ func (e *Engine) succeed(ctx context.Context, s *stage, a *active, result contra
 		rec.State, rec.Stage, rec.Finished = status.JobDone, "", now
 	}
 	if s.MakesProof {
-		rec.Announced = contract.EventProved
-		change.Events = e.events(rec, s, contract.EventProved, result.Outputs, e.provingFacts(rec, s), now)
+		rec.Announced, rec.ProvingMS = contract.EventProved, e.provingMS(rec, s)
+		facts := map[string]string{contract.FactProvingTimeMS: strconv.FormatInt(rec.ProvingMS, 10)}
+		change.Events = e.events(rec, s, contract.EventProved, result.Outputs, facts, now)
 	}
 	if rec.State == status.JobDone && !e.makesProof() {
 		rec.Announced = contract.EventChecked

@@ -36,6 +36,9 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 		if got := facts(r.store.events, contract.EventProved)[contract.FactProvingTimeMS]; got != "7040" {
 			t.Errorf("proving_time_ms %q, want 7040: builder and tool, nothing else", got)
 		}
+		if j.ProvingMS != 7040 {
+			t.Errorf("%d ms in the record, want what is reported", j.ProvingMS)
+		}
 		if got := r.files.published[100]; !slices.Equal(got, []string{"check.out", "proof.bin"}) {
 			t.Errorf("published %v", got)
 		}

@@ -49,17 +49,17 @@ func (e *Engine) makesProof() bool {
 	return slices.ContainsFunc(e.stages, func(s *stage) bool { return s.MakesProof })
 }
 
-// provingFacts states the proving time as EthProofs defines it: making the guest
-// input and the proof, by the tools' own figures; no queueing, gates,
-// verification or failed attempts. It is at least 1 ms.
-func (e *Engine) provingFacts(rec *job.Job, s *stage) map[string]string {
+// provingMS is the proving time as EthProofs defines it, in milliseconds: making
+// the guest input and the proof, by the tools' own figures; no queueing, gates,
+// verification or failed attempts. It is at least 1.
+func (e *Engine) provingMS(rec *job.Job, s *stage) int64 {
 	total := rec.Stages[s.Name].WorkTime
 	for _, b := range e.stages[:s.index] {
 		if b.Kind == contract.KindBuilder {
 			total += rec.Stages[b.Name].WorkTime
 		}
 	}
-	return map[string]string{contract.FactProvingTimeMS: strconv.FormatInt(max(total.Milliseconds(), 1), 10)}
+	return max(total.Milliseconds(), 1)
 }
 
 // describe fills in what a fetched block has told of itself.

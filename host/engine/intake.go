@@ -137,12 +137,18 @@ func (e *Engine) intake(block contract.Block, origin string, now time.Time) (*jo
 		rec.Stage = e.stages[0].Name
 		return rec, nil
 	}
-	if known.State == status.JobCancelled && known.Reason == errOrphaned.Error() {
+	if Orphaned(known) {
 		rec := known.Clone()
 		e.restart(rec)
 		return rec, nil
 	}
 	return nil, nil
+}
+
+// Orphaned reports whether the job was cancelled because its block left the
+// chain.
+func Orphaned(rec *job.Job) bool {
+	return rec.State == status.JobCancelled && rec.Reason == errOrphaned.Error()
 }
 
 // restart makes the record of a finished job wait again. Attempts keep counting,

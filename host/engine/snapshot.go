@@ -90,7 +90,7 @@ func Describe(rec *job.Job, stages []StageName) status.Job {
 	out := status.Job{
 		ID: rec.ID, Block: rec.Block, Origin: rec.Origin, State: rec.State, Stage: rec.Stage,
 		NotBefore: rec.NotBefore, Announced: string(rec.Announced), Reason: rec.Reason,
-		Created: rec.Created, Finished: rec.Finished,
+		Created: rec.Created, Finished: rec.Finished, ProvingMS: rec.ProvingMS,
 	}
 	for _, s := range stages {
 		r := rec.Stages[s.Name]

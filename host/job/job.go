@@ -32,6 +32,7 @@ type Job struct {
 	NotBefore time.Time          `json:"not_before,omitzero"`
 	Announced contract.EventKind `json:"announced,omitempty"` // the highest phase put into the outbox
 	Reason    string             `json:"reason,omitempty"`
+	ProvingMS int64              `json:"proving_time_ms,omitempty"` // of a proved block, as reported
 	Created   time.Time          `json:"created"`
 	Finished  time.Time          `json:"finished,omitzero"`
 	Stages    map[string]Stage   `json:"stages"`

@@ -4,8 +4,10 @@
 //	GET /health         the whole picture, and 200 or 503
 //	GET /health/ready   200 once every stage is ready, else 503
 //	GET /health/live    200 while the server answers
+//	GET /api/v1/status  stages and jobs at this instant: status.Snapshot
+//	GET /api/v1/score   the standing by EthProofs' rules: score.Report
 //
-// and the same below /api/health. The answers keep the shape that operators of
+// and the health paths below /api too. Their answers keep the shape that operators of
 // ethrex-ethproofs already parse (lambdaclass/ethrex-ethproofs:README.md,
 // "Health Endpoint"): fields are added, never renamed.
 //

@@ -208,7 +208,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestServer(t *testing.T) {
-	s, err := Start("127.0.0.1:0", pipeline, discard)
+	s, err := Start("127.0.0.1:0", shown{}, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestServer(t *testing.T) {
 	}{
 		{"GET", "/health/live", 200}, {"HEAD", "/health/live", 200}, {"GET", "/api/health/live", 200},
 		{"GET", "/health", 200}, {"GET", "/api/health", 200}, {"GET", "/api/health/ready", 200},
-		{"GET", "/", 200}, {"POST", "/health", 405}, {"DELETE", "/", 405}, {"GET", "/nowhere", 404},
+		{"GET", "/", 200}, {"GET", "/api/v1/status", 200}, {"HEAD", "/api/v1/score", 200}, {"POST", "/api/v1/score", 405}, {"POST", "/health", 405}, {"DELETE", "/", 405}, {"GET", "/nowhere", 404},
 	} {
 		req, _ := http.NewRequestWithContext(t.Context(), c.method, "http://"+s.Addr()+c.path, nil)
 		res, err := client.Do(req)
@@ -234,7 +234,7 @@ func TestServer(t *testing.T) {
 		}
 	}
 
-	_, err = Start(s.Addr(), pipeline, discard)
+	_, err = Start(s.Addr(), shown{}, discard)
 	if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), s.Addr()) || !strings.Contains(err.Error(), "monitor.listen") {
 		t.Errorf("a second server on the same port: %v", err)
 	}

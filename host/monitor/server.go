@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -23,12 +24,19 @@ type Server struct {
 	serving  sync.WaitGroup
 }
 
+// Pipeline is what the monitor shows. It is asked once per request, from many
+// goroutines.
+type Pipeline interface {
+	Snapshot() status.Snapshot
+	Score(ctx context.Context) (score.Report, error)
+}
+
 // Start listens on an address (host:port; port 0 takes a free one) and answers
-// from then on. snapshot is called once per request, from many goroutines.
+// from then on.
 //
 // An address that cannot be listened on is an Environment error that names it
 // and says what to do.
-func Start(address string, snapshot func() status.Snapshot, log *slog.Logger) (*Server, error) {
+func Start(address string, p Pipeline, log *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, listenError(address, err)
@@ -36,7 +44,7 @@ func Start(address string, snapshot func() status.Snapshot, log *slog.Logger) (*
 	s := &Server{
 		listener: listener,
 		http: &http.Server{
-			Handler:           Handler(snapshot),
+			Handler:           Handler(p),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      30 * time.Second,
@@ -83,11 +91,16 @@ func listenError(address string, err error) error {
 }
 
 // Handler serves the monitor's paths. It is safe for concurrent use.
-func Handler(snapshot func() status.Snapshot) http.Handler {
-	h := &health{snapshot: snapshot, now: time.Now}
+func Handler(p Pipeline) http.Handler {
+	h := &health{snapshot: p.Snapshot, now: time.Now}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "proofline runs the pipeline %s\n\n/health\n/health/ready\n/health/live\n", snapshot().Pipeline)
+		fmt.Fprintf(w, "proofline runs the pipeline %s\n\n/health\n/health/ready\n/health/live\n/api/v1/status\n/api/v1/score\n", p.Snapshot().Pipeline)
+	})
+	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, p.Snapshot(), nil) })
+	mux.HandleFunc("GET /api/v1/score", func(w http.ResponseWriter, r *http.Request) {
+		report, err := p.Score(r.Context())
+		answer(w, report, err)
 	})
 	for _, prefix := range []string{"", "/api"} {
 		mux.HandleFunc("GET "+prefix+"/health", h.all)

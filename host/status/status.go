@@ -110,10 +110,11 @@ type Job struct {
 	Block     contract.Block `json:"block"`
 	Origin    string         `json:"origin"` // "selected", "added" or "given" (its input was handed over)
 	State     JobState       `json:"state"`
-	Stage     string         `json:"stage,omitempty"`     // where it waits, runs or failed
-	NotBefore time.Time      `json:"not_before,omitzero"` // earliest next attempt
-	Announced string         `json:"announced,omitempty"` // highest phase announced
-	Reason    string         `json:"reason,omitempty"`    // why it failed, was dropped or cancelled
+	Stage     string         `json:"stage,omitempty"`           // where it waits, runs or failed
+	NotBefore time.Time      `json:"not_before,omitzero"`       // earliest next attempt
+	Announced string         `json:"announced,omitempty"`       // highest phase announced
+	Reason    string         `json:"reason,omitempty"`          // why it failed, was dropped or cancelled
+	ProvingMS int64          `json:"proving_time_ms,omitempty"` // of a proved block, as reported
 	Created   time.Time      `json:"created"`
 	Finished  time.Time      `json:"finished,omitzero"`
 	Stages    []JobStage     `json:"stages"`

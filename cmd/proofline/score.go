@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/score"
+)
+
+func (c commands) score() *cli.Command {
+	return &cli.Command{
+		Name:      "score",
+		Usage:     "show the pipeline's standing by EthProofs' rules, with a forecast",
+		ArgsUsage: "[FILE]",
+		Description: "Judges the target blocks of the last 7 days by the pipeline's own record, and projects\n" +
+			"the week, which ends on Monday at 00:00 UTC, by the last 24 hours. Asks the host that runs\n" +
+			"the pipeline, or reads its checkpoint. With select.every: 10 the rules are those of the\n" +
+			"1:10 cohort, else those of the real-time cohort.",
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(ctx *cli.Context) error {
+			file, err := fileArgument(ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			p, err := c.reach(ctx.Context, file)
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			report, err := p.Score(ctx.Context)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("json") {
+				return c.printJSON(report)
+			}
+			return writeScore(c.Stdout, report, c.paint(c.Stdout))
+		},
+	}
+}
+
+// writeScore prints a standing for people.
+func writeScore(w io.Writer, r score.Report, paint painter) error {
+	fmt.Fprintf(w, "%s: %s cohort, proving time below %s ms\n\n", paint.bold(r.Pipeline), r.Rules.Cohort, grouped(fmt.Sprint(r.Rules.ThresholdMS)))
+
+	head := []string{"", ">LAST 7 DAYS", ">LAST 24 HOURS"}
+	tallies := []score.Tally{r.Week, r.Day}
+	if r.Forecast != nil {
+		head, tallies = append(head, ">SINCE MONDAY"), append(tallies, r.Forecast.Week)
+	}
+	t := newTable(append(head, "BAR")...)
+	row := func(name string, cell func(score.Tally) string, bar string) {
+		cells := []string{name}
+		for _, tally := range tallies {
+			cells = append(cells, cell(tally))
+		}
+		t.add(append(cells, bar)...)
+	}
+	share := func(n func(score.Tally) int) func(score.Tally) string {
+		return func(tally score.Tally) string { return shareOf(n(tally), tally.Blocks) }
+	}
+	row("performance", share(func(t score.Tally) int { return t.Under }), verdict(r.Rules.PerformanceBar, r.Verdict.Performance, r.Week.Blocks, paint))
+	row("liveness", share(score.Tally.Proved), verdict(r.Rules.LivenessBar, r.Verdict.Liveness, r.Week.Blocks, paint))
+	row("stunners", share(func(t score.Tally) int { return t.Stunners }), "")
+	row("paralyzers", share(func(t score.Tally) int { return t.Paralyzers }), "")
+	row("offline", share(func(t score.Tally) int { return t.Offline }), "")
+	row("target blocks", func(t score.Tally) string { return grouped(fmt.Sprint(t.Blocks)) }, "")
+	row("still open", func(t score.Tally) string { return grouped(fmt.Sprint(t.Open)) }, "")
+	if err := t.write(w); err != nil {
+		return err
+	}
+	if r.Forecast != nil {
+		fmt.Fprintln(w)
+		writeForecast(w, *r.Forecast, r.Rules, paint)
+	}
+	fmt.Fprintln(w)
+	for _, reporter := range slices.Sorted(maps.Keys(r.Unsent)) {
+		fmt.Fprintln(w, paint.bad(fmt.Sprintf("%s has not taken %s yet", reporter, plural(r.Unsent[reporter], "proof"))))
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(w, "note: "+note)
+	}
+	return nil
+}
+
+func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint painter) {
+	fmt.Fprintf(w, "by %s, if all goes on as in the last 24 hours, %s blocks:\n", f.Deadline.Format("Monday 2006-01-02 15:04 UTC"), grouped(fmt.Sprint(f.Blocks)))
+	line := func(name string, percent float64, bar int, reached bool, left int, word string) {
+		spare := fmt.Sprintf("%s more may %s", grouped(fmt.Sprint(left)), word)
+		if left < 0 {
+			spare = paint.bad(fmt.Sprintf("out of reach, by %s", grouped(fmt.Sprint(-left))))
+		}
+		fmt.Fprintf(w, "  %-12s %6.2f%%  %s; %s\n", name, percent, verdict(bar, reached, f.Blocks, paint), spare)
+	}
+	line("performance", f.Performance, rules.PerformanceBar, f.Verdict.Performance, f.SlowLeft, "be slow or unproved")
+	if rules.LivenessBar > 0 {
+		line("liveness", f.Liveness, rules.LivenessBar, f.Verdict.Liveness, f.UnprovedLeft, "stay unproved")
+	}
+}
+
+// shareOf is "75.00% (15)".
+func shareOf(part, all int) string {
+	if all == 0 {
+		return dash
+	}
+	return fmt.Sprintf("%.2f%% (%s)", 100*float64(part)/float64(all), grouped(fmt.Sprint(part)))
+}
+
+// verdict is "70% reached".
+func verdict(bar int, reached bool, blocks int, paint painter) string {
+	switch {
+	case bar == 0:
+		return "none"
+	case blocks == 0:
+		return fmt.Sprintf("%d%%", bar)
+	case reached:
+		return fmt.Sprintf("%d%% reached", bar)
+	}
+	return fmt.Sprintf("%d%% %s", bar, paint.bad("missed"))
+}

@@ -1,0 +1,39 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/proofline/proofline/host/score"
+	"github.com/proofline/proofline/host/status"
+)
+
+// shown is the pipeline of health_test.go.
+type shown struct{ err error }
+
+func (shown) Snapshot() status.Snapshot { return pipeline() }
+
+func (s shown) Score(context.Context) (score.Report, error) {
+	return score.Judge(score.Record{Pipeline: "mainnet"}, start), s.err
+}
+
+func TestAPIAnswersJSON(t *testing.T) {
+	for path, want := range map[string]any{"/api/v1/status": pipeline(), "/api/v1/score": score.Judge(score.Record{Pipeline: "mainnet"}, start)} {
+		w := httptest.NewRecorder()
+		Handler(shown{}).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		text, _ := json.Marshal(want)
+		if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || cmp.Diff(string(text)+"\n", w.Body.String()) != "" {
+			t.Errorf("%s: %d %s %s", path, w.Code, w.Header(), cmp.Diff(string(text)+"\n", w.Body.String()))
+		}
+	}
+	w := httptest.NewRecorder()
+	Handler(shown{errors.New("record \"x\": damaged")}).ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/score", nil))
+	if w.Code != 503 || w.Body.String() != `{"error":"record \"x\": damaged"}`+"\n" {
+		t.Errorf("an error: %d %s", w.Code, w.Body)
+	}
+}
