@@ -2,15 +2,18 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/job"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // audit checks what must hold after any crash, once no host runs:
@@ -124,4 +127,83 @@ func (s *site) strays(t *testing.T) (found []int) {
 		}
 	}
 	return alive(found)
+}
+
+// auditKilled checks what must be on disk at the very moment of a kill, before
+// anything is started again:
+//
+//   - the cursor is not ahead of the stored jobs;
+//   - an event is owed only for what is recorded;
+//   - what EthProofs was told had been recorded as tried before, and what is
+//     recorded as sent was told.
+func (s *site) auditKilled(server *ethproofstest.Server) {
+	s.t.Helper()
+	store, err := checkpoint.OpenReadOnly(s.path("data", "checkpoint.db"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer store.Close()
+	if cursor, err := store.Cursor("source"); err != nil {
+		s.t.Fatal(err)
+	} else if cursor != nil {
+		for n := uint64(1); n <= cursor.Head; n++ {
+			if jobs, err := store.ByNumber(n); err != nil || len(jobs) == 0 {
+				s.t.Errorf("the cursor has passed block %d, which is no job (%v)", n, err)
+			}
+		}
+	}
+	owed, err := store.Outbox("ethproofs")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	tried := map[string]bool{}
+	for _, e := range owed {
+		key := fmt.Sprint(e.Kind, " ", e.Block.Number)
+		tried[key] = tried[key] || e.Tries > 0
+		j, err := store.Job(e.Job)
+		if err != nil || j == nil || job.Rank(j.Announced) < job.Rank(e.Kind) || e.Kind == contract.EventProved && !j.Stages["prove"].Done {
+			s.t.Errorf("%q is owed, but not recorded of the job: %+v (%v)", key, j, err)
+		}
+	}
+	told := map[string]bool{}
+	for _, r := range server.Requests() {
+		if r.Method != "POST" {
+			continue
+		}
+		key := fmt.Sprint(r.Path[strings.LastIndexByte(r.Path, '/')+1:], " ", r.Block)
+		told[key] = true
+		jobs, err := store.ByNumber(r.Block)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, j := range jobs {
+			reports, err := store.Reports(j.ID)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, report := range reports {
+				if report.State == string(job.Sent) {
+					tried[fmt.Sprint(report.Kind, " ", r.Block)] = true
+				}
+			}
+		}
+		if !tried[key] {
+			s.t.Errorf("EthProofs was told %q before that was recorded as tried", key)
+		}
+	}
+	finished, err := store.Recent(1 << 20)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, j := range finished {
+		reports, err := store.Reports(j.ID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, report := range reports {
+			if key := fmt.Sprint(report.Kind, " ", j.Block.Number); report.State == string(job.Sent) && job.Rank(report.Kind) > 0 && report.Kind != contract.EventFailed && !told[key] {
+				s.t.Errorf("%q is recorded as sent, but EthProofs was never told", key)
+			}
+		}
+	}
 }

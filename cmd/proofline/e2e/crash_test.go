@@ -123,6 +123,7 @@ func TestCrashMatrix(t *testing.T) {
 					t.Errorf("processes of the killed run were left for %s", took)
 				}
 
+				s.auditKilled(server)
 				s.bin, s.env = healthy, s.env[:len(s.env)-1]
 				p := s.start("run")
 				s.until(p, "every block is done or failed, and reported", func(snap status.Snapshot) bool {
