@@ -195,7 +195,11 @@ func (s *site) auditKilled(server *ethproofstest.Server) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, j := range finished {
+	active, err := store.Active()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, j := range append(active, finished...) {
 		reports, err := store.Reports(j.ID)
 		if err != nil {
 			s.t.Fatal(err)
