@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test race lint proto fuzz bench bench-input fuzz-ethrex clean
+.PHONY: help build run test race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -31,8 +31,16 @@ lint: bin/tools/staticcheck ## gofmt, vet, staticcheck
 bin/tools/staticcheck: .ci/tools/go.mod
 	go -C .ci/tools build -o $(CURDIR)/bin/tools/ honnef.co/go/tools/cmd/staticcheck
 
+ROUNDS ?= 200
+chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an earlier campaign
+	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./cmd/proofline/e2e
+
+test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER
+	go test -count=1 -v ./plugins/reporter-ethproofs/delivery
+
 proto: ## the Go code of sdk/proto
 	go -C .ci/tools run ./genproto $(CURDIR)/sdk/proto
+	go -C .ci/tools run ./genproto $(CURDIR)/plugins/prover-zisk-cluster/proto
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' cmd host plugins sdk | while IFS=: read -r file name; do \
@@ -40,6 +48,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 
 bench: ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-source: ## what the source adds, detection delay, memory of a 500 MB witness
+	go test -run '^$$' -bench . -benchtime 1x ./plugins/source-rpc
 
 bench-input: ## time and memory of the input builder beside the floor, mainnet 24647140
 	go test -run '^$$' -bench '^BenchmarkInput$$' -benchtime 1x ./plugins/builder-ethrex

@@ -1,0 +1,283 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
+)
+
+// Of a campaign: PROOFLINE_CHAOS_SEED repeats the decisions of an earlier one (the
+// machine's timing is not repeated), PROOFLINE_CHAOS_ROUNDS is how many kills.
+const (
+	defaultSeed   = 1
+	defaultRounds = 12
+	mostBlocks    = 2000
+)
+
+func setting(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// TestChaos kills the host, keepers, plugins and tools at random moments, while
+// the node fails and reorganises and EthProofs answers with errors. Then
+// everything is mended, the pipeline works off what is left, and the audit
+// counts.
+func TestChaos(t *testing.T) {
+	seed, rounds := setting(t, "PROOFLINE_CHAOS_SEED", defaultSeed), setting(t, "PROOFLINE_CHAOS_ROUNDS", defaultRounds)
+	random := rand.New(rand.NewPCG(uint64(seed), 0x70726f6f666c696e))
+	n := hoodi(t, 5)
+	s, _, server := operator(t, reorgable(t, n), zisktest.Scenario{PhaseMS: 10, Services: true})
+
+	weather := newWeather(n, server, random.Uint64())
+	c := &campaign{site: s, random: random, kills: map[string]int{}}
+	began := time.Now()
+	for range rounds {
+		c.round()
+	}
+	weather.end()
+	c.end()
+
+	states := s.audit(server)
+	strays := s.strays(t)
+	if len(strays) > 0 {
+		t.Errorf("processes %v are left", strays)
+	}
+	done, failed := len(states[status.JobDone]), len(states[status.JobFailed])
+	selected := 0
+	for _, jobs := range states {
+		selected += len(jobs)
+	}
+	orphaned := len(states[status.JobCancelled])
+	if done+failed+orphaned != selected {
+		t.Errorf("%d selected, but %d done, %d failed, %d orphaned", selected, done, failed, orphaned)
+	}
+	c.canonical(n, states[status.JobDone], states[status.JobFailed])
+	t.Logf("seed %d: %d kills in %s (%s); %d starts of the host; %d blocks selected = %d done + %d failed with a reason + %d orphaned by %d reorgs; %d calls to EthProofs; %d processes left",
+		seed, rounds, time.Since(began).Round(time.Second), c.summary(), c.starts, selected, done, failed, orphaned, weather.reorgs, len(server.Requests()), len(strays))
+	for _, j := range states[status.JobFailed] {
+		t.Logf("failed: block %d: %s", j.Block.Number, j.Reason)
+	}
+}
+
+// campaign is a host that is started again whenever it ends.
+type campaign struct {
+	*site
+	random *rand.Rand
+	host   *process
+	starts int
+	kills  map[string]int
+}
+
+// running returns the host, started if need be.
+func (c *campaign) running() *process {
+	if c.host != nil {
+		select {
+		case <-c.host.done:
+		default:
+			return c.host
+		}
+	}
+	c.starts++
+	c.host = c.start("run")
+	return c.host
+}
+
+// round waits a moment and sends one signal to one process.
+func (c *campaign) round() {
+	host := c.running()
+	time.Sleep(time.Duration(50+c.random.IntN(900)) * time.Millisecond)
+	name, sig := "KILL", syscall.SIGKILL
+	switch draw := c.random.IntN(10); {
+	case draw >= 8:
+		name, sig = "STOP", syscall.SIGSTOP
+	case draw >= 6:
+		name, sig = "TERM", syscall.SIGTERM
+	}
+	for { // until a process was still there
+		sort, pid := c.victim(host.cmd.Process.Pid)
+		if syscall.Kill(pid, sig) != nil {
+			host = c.running()
+			continue
+		}
+		c.kills[sort+" "+name]++
+		if sig == syscall.SIGSTOP {
+			time.Sleep(time.Duration(c.random.IntN(500)) * time.Millisecond)
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+		return
+	}
+}
+
+// victim picks the host, a keeper, a plugin, or a process below one. Where there
+// is none of the kind, the host is it.
+func (c *campaign) victim(host int) (sort string, pid int) {
+	levels := [][]int{{host}, nil, nil, nil}
+	for depth := 1; depth < len(levels); depth++ {
+		for _, parent := range levels[depth-1] {
+			levels[depth] = append(levels[depth], children(parent)...)
+		}
+	}
+	depth := []int{0, 0, 0, 1, 2, 2, 2, 3, 3}[c.random.IntN(9)]
+	if len(levels[depth]) == 0 {
+		depth = 0
+	}
+	slices.Sort(levels[depth])
+	return []string{"host", "keeper", "plugin", "tool"}[depth], levels[depth][c.random.IntN(len(levels[depth]))]
+}
+
+func children(pid int) (pids []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for word := range strings.FieldsSeq(string(text)) {
+			pids = append(pids, atoi(word))
+		}
+	}
+	return pids
+}
+
+// end lets a fresh host work off what is left, and stops it.
+func (c *campaign) end() {
+	c.t.Helper()
+	if c.host != nil {
+		c.host.signal(syscall.SIGTERM)
+		c.host.wait()
+	}
+	host := c.running()
+	quiet := 0
+	c.until(host, "everything is done and reported", func(snap status.Snapshot) bool {
+		if snap.Head == 0 || snap.Counts.Active > 0 || !reported(snap) {
+			quiet = 0
+			return false
+		}
+		quiet++ // twice, a poll apart: the last blocks have been seen
+		time.Sleep(500 * time.Millisecond)
+		return quiet > 2
+	})
+	host.signal(syscall.SIGINT)
+	if code := host.wait(); code != 0 {
+		c.t.Errorf("exit %d at the end", code)
+	}
+}
+
+// canonical checks that the block that is on the chain at the end is done, or
+// failed with a reason, for every number.
+func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*job.Job) {
+	c.t.Helper()
+	known := map[string]bool{}
+	for _, jobs := range finished {
+		for _, j := range jobs {
+			known[j.Block.Hash.String()] = true
+		}
+	}
+	for number := uint64(1); number <= n.Chain.Head().Number; number++ {
+		if hash := n.Chain.At(number).Hash; !known[hash.String()] {
+			c.t.Errorf("block %d %s of the final chain is neither done nor failed", number, hash)
+		}
+	}
+}
+
+func (c *campaign) summary() string {
+	var parts []string
+	for name, count := range c.kills {
+		parts = append(parts, fmt.Sprintf("%s %d", name, count))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// weather makes blocks, reorgs, and faults of node and EthProofs, until its end.
+type weather struct {
+	stop   chan struct{}
+	over   sync.WaitGroup
+	reorgs int
+}
+
+func newWeather(n *ethnodetest.Node, server *ethproofstest.Server, seed uint64) *weather {
+	w := &weather{stop: make(chan struct{})}
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 1))
+	chance := func(percent int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return random.IntN(100) < percent
+	}
+	n.Set(func(n *ethnodetest.Node) {
+		n.Fault = func(rw http.ResponseWriter, _ *http.Request, _ ethnodetest.Call) bool {
+			switch {
+			case chance(3):
+				http.Error(rw, "busy", http.StatusServiceUnavailable)
+			case chance(2):
+				fmt.Fprint(rw, `{"jsonrpc":`)
+			default:
+				return false
+			}
+			return true
+		}
+	})
+	server.Inject(func(ethproofstest.Request) *ethproofstest.Fault {
+		switch {
+		case chance(4):
+			return &ethproofstest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}}
+		case chance(4):
+			return &ethproofstest.Fault{Status: http.StatusInternalServerError}
+		case chance(4):
+			return &ethproofstest.Fault{LoseReply: true}
+		case chance(2):
+			return &ethproofstest.Fault{LoseRequest: true}
+		case chance(10):
+			return &ethproofstest.Fault{Latency: 50 * time.Millisecond}
+		}
+		return nil
+	})
+	w.over.Go(func() {
+		for {
+			select {
+			case <-w.stop:
+				n.Set(func(n *ethnodetest.Node) { n.Fault = nil })
+				server.Inject(nil)
+				return
+			case <-time.After(300 * time.Millisecond):
+			}
+			head := n.Chain.Head().Number
+			switch {
+			case head > 8 && chance(5):
+				w.reorgs++
+				n.Chain.Reorg(1+w.reorgs%3, 1+w.reorgs%3)
+			case head < mostBlocks:
+				n.Chain.Extend(1)
+			}
+		}
+	})
+	return w
+}
+
+// end mends everything.
+func (w *weather) end() {
+	close(w.stop)
+	w.over.Wait()
+}
