@@ -88,13 +88,7 @@ func NewProver[C any, P Prover](name, version string, open func(context.Context,
 
 // NewReporter describes a reporter, see NewSource.
 func NewReporter[C any, R Reporter](name, version string, open func(context.Context, C, Env) (R, error), options ...Option) Plugin {
-	return newPlugin(contract.KindReporter, name, version, open, append([]Option{Events(everyEvent...)}, options...))
-}
-
-var everyEvent = []EventKind{
-	contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
-	contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
-	contract.EventStageDown, contract.EventStageRecovered,
+	return newPlugin(contract.KindReporter, name, version, open, append([]Option{Events(contract.EventKinds()...)}, options...))
 }
 
 func newPlugin[C, V any](kind Kind, name, version string, open func(context.Context, C, Env) (V, error), options []Option) Plugin {

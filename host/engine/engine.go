@@ -55,7 +55,7 @@ type StageConfig struct {
 // Reporter names a reporter stage and the events that it wants.
 type Reporter struct {
 	Name  string
-	Wants []contract.EventKind
+	Wants []contract.EventKind // no others; none where it is empty
 }
 
 // Lifetimes of events that could not be delivered.

@@ -22,6 +22,14 @@ const (
 	EventStageRecovered   EventKind = "stage_recovered"
 )
 
+// EventKinds lists every kind: the phases in their order, then the alerts.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventQueued, EventProving, EventProved, EventChecked, EventFailed,
+		EventNodeDown, EventNodeRecovered, EventProverStuck, EventReporterRejected, EventStageDown, EventStageRecovered,
+	}
+}
+
 // IsPhase reports whether the event is a phase of a block rather than an alert.
 func (k EventKind) IsPhase() bool {
 	switch k {

@@ -31,7 +31,9 @@ type Manifest struct {
 	// Capabilities are optional features within the protocol version, for
 	// example CapabilityVerify.
 	Capabilities []string `json:"capabilities,omitempty"`
-	// Events lists the kinds of event that a reporter wants; empty for others.
+	// Events lists the kinds of event that a reporter wants: it is handed no
+	// others, and none where the list is empty. Package sdk fills in EventKinds for
+	// a reporter that names none. Empty for other plugins.
 	Events []EventKind `json:"events,omitempty"`
 }
 

@@ -48,6 +48,9 @@ func describeComplete(_ context.Context, r *run) error {
 	if strings.TrimSpace(r.manifest.Summary) == "" {
 		problems = append(problems, errors.New("there is no summary"))
 	}
+	if r.manifest.Kind == contract.KindReporter && len(r.manifest.Events) == 0 {
+		problems = append(problems, errors.New("it is a reporter and names no kind of event, so that it is handed none"))
+	}
 	return errors.Join(problems...)
 }
 

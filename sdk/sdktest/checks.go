@@ -18,7 +18,7 @@ type check struct {
 // and explains the rest comes first.
 var checks = []check{
 	{"describe/stable", "", "describe itself in the same way at every call and every start", describeStable},
-	{"describe/complete", "", "have a name, a semantic version and a summary", describeComplete},
+	{"describe/complete", "", "have a name, a semantic version, a summary and, as a reporter, events that it wants", describeComplete},
 	{"tool/describe", "", "print its manifest when started by hand with describe", toolDescribe},
 	{"tool/help", "", "print help and end with an error code when started by hand with nothing", toolHelp},
 	{"handshake/only", "", "print the handshake on standard output and nothing else", handshakeOnly},

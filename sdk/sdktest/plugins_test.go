@@ -61,6 +61,10 @@ func plugin(mode string) sdk.Plugin {
 		return sdk.NewReporter("reporter-demo", "1.0.0", func(_ context.Context, c config, _ sdk.Env) (*reporter, error) {
 			return &reporter{worker{config: c}}, nil
 		}, summary, sdk.Events(sdk.EventKind("proved"), contract.EventNodeDown))
+	case "mute":
+		return sdk.NewReporter("reporter-demo", "1.0.0", func(_ context.Context, c config, _ sdk.Env) (*reporter, error) {
+			return &reporter{worker{config: c}}, nil
+		}, summary, sdk.Events())
 	case "undocumented":
 		return sdk.NewBuilder("builder-demo", "1.0.0", func(_ context.Context, c undocumented, _ sdk.Env) (*worker, error) {
 			return &worker{config: config{Slow: c.Slow}}, nil

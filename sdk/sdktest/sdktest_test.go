@@ -84,6 +84,7 @@ func all(t *testing.T, s sdktest.Suite, maySkip []string) {
 func TestFaults(t *testing.T) {
 	tests := []struct{ mode, check, text string }{
 		{"nameless", "describe/complete", "semantic"},
+		{"mute", "describe/complete", "names no kind of event"},
 		{"undocumented", "schema/documented", "/key has no description"},
 		{"blab", "handshake/only", "hello"},
 		{"tell", "config/secrets", "the log shows the secret"},
