@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,7 +55,8 @@ func (h *host) startStages(ctx context.Context) error {
 		var once sync.Once
 		s := &stage{config: config, binary: binary}
 		s.Stage, err = launch.StartStage(context.WithoutCancel(ctx), launch.Spec{
-			Run: h.run, Pipeline: h.Pipeline.Name, Stage: config.Name, Binary: binary, Config: config.Config,
+			Run: h.run, Pipeline: h.Pipeline.Name, Stage: config.Name, Binary: binary,
+			Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
 			StateDir: filepath.Join(h.Pipeline.Data, "state", config.Name), LogLevel: logLevel(h.Pipeline),
 			Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Log: h.Log.With("stage", config.Name),
 		}, func(state launch.StageState) {
@@ -209,55 +209,4 @@ func fingerprint(m contract.Manifest, config json.RawMessage) string {
 	fmt.Fprintf(h, "%s %s\n", m.Name, m.Version)
 	h.Write(withoutSecrets(m.Schema, config))
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// withoutSecrets drops what the schema marks as write-only.
-func withoutSecrets(schema, config json.RawMessage) json.RawMessage {
-	var rules schemaNode
-	var value any
-	if json.Unmarshal(schema, &rules) != nil || json.Unmarshal(config, &value) != nil {
-		return config
-	}
-	canonical, err := json.Marshal(rules.strip(value))
-	if err != nil {
-		return config
-	}
-	return canonical
-}
-
-// schemaNode is the part of a JSON Schema that tells where secrets are.
-type schemaNode struct {
-	WriteOnly  bool                  `json:"writeOnly"`
-	Properties map[string]schemaNode `json:"properties"`
-	Additional any                   `json:"additionalProperties"`
-	Items      *schemaNode           `json:"items"`
-	OneOf      []schemaNode          `json:"oneOf"`
-	AnyOf      []schemaNode          `json:"anyOf"`
-}
-
-func (n schemaNode) strip(value any) any {
-	for _, alternative := range slices.Concat(n.OneOf, n.AnyOf) {
-		value = alternative.strip(value)
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		for name, field := range v {
-			rule, known := n.Properties[name]
-			if more, ok := n.Additional.(map[string]any); !known && ok {
-				rule.WriteOnly = more["writeOnly"] == true
-			}
-			v[name] = rule.strip(field)
-		}
-	case []any:
-		if n.Items != nil {
-			for i := range v {
-				v[i] = n.Items.strip(v[i])
-			}
-		}
-	default:
-		if n.WriteOnly {
-			return nil
-		}
-	}
-	return value
 }

@@ -42,6 +42,7 @@ func (c commands) blocks() *cli.Command {
 				Flags:     []cli.Flag{fileFlag(), jsonFlag()},
 				Action:    c.blocksShow,
 			},
+			c.blocksBundle(),
 			{
 				Name:      "add",
 				Usage:     "queue blocks for the whole pipeline, whatever is selected",

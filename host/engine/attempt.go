@@ -58,12 +58,21 @@ func (e *Engine) owned(a *active) bool {
 }
 
 // do makes the attempt and returns its result with accepted outputs.
-func (e *Engine) do(ctx context.Context, s *stage, a *active, rec *job.Job) (contract.Result, error) {
+func (e *Engine) do(ctx context.Context, s *stage, a *active, rec *job.Job) (result contract.Result, err error) {
 	inputs, facts := e.artifacts(rec, s)
 	dir, linked, err := e.files.Attempt(rec.ID, s.Name, a.attempt, inputs)
 	if err != nil {
 		return contract.Result{}, err
 	}
+	defer func() {
+		worker, ok := s.Worker.(LogKeeper)
+		if err == nil || !ok {
+			return
+		}
+		if failed := worker.KeepLog(dir); failed != nil {
+			e.log.Debug("the log of a failed attempt could not be kept", "stage", s.Name, "job", rec.ID, "error", failed)
+		}
+	}()
 	task := contract.Task{
 		Pipeline: e.cfg.Pipeline, Stage: s.Name, Job: rec.ID, Attempt: a.attempt,
 		Block: rec.Block, Dir: dir, Inputs: linked, Facts: facts,
@@ -77,7 +86,7 @@ func (e *Engine) do(ctx context.Context, s *stage, a *active, rec *job.Job) (con
 		defer cancel()
 		ctx = timed
 	}
-	result, err := s.Worker.Do(ctx, task, func(event contract.WorkEvent) error { return e.event(ctx, s, a, inputs, dir, event) })
+	result, err = s.Worker.Do(ctx, task, func(event contract.WorkEvent) error { return e.event(ctx, s, a, inputs, dir, event) })
 	if err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
 			return result, contract.Retryable(cause)

@@ -53,3 +53,9 @@ type Source interface {
 type Verifier interface {
 	Verify(ctx context.Context, task contract.Task) error
 }
+
+// LogKeeper is a worker that can leave the last lines of its plugin's log in the
+// directory of a failed attempt.
+type LogKeeper interface {
+	KeepLog(dir string) error
+}

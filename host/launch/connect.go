@@ -28,6 +28,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		return nil, err
 	}
 	lines := newLineLog(spec.Log, slog.LevelError)
+	lines.keep = spec.tail
 	proc := newProcess(spec, lines)
 	config := clientConfig(spec, proc, sockets)
 	client := plugin.NewClient(config)

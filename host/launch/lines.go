@@ -45,8 +45,9 @@ func eachLine(r io.Reader, fn func(line []byte)) {
 // with hclog's keys keep their level and attributes, everything else is logged
 // at debug. It is safe for concurrent use.
 type lineLog struct {
-	log *slog.Logger
-	max slog.Level // higher levels are lowered to this one
+	log  *slog.Logger
+	max  slog.Level // higher levels are lowered to this one
+	keep *tail      // gets every line; may be nil
 
 	mu    sync.Mutex
 	tail  []string
@@ -59,6 +60,9 @@ func newLineLog(log *slog.Logger, max slog.Level) *lineLog { return &lineLog{log
 func (l *lineLog) line(line []byte) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return
+	}
+	if l.keep != nil {
+		line = l.keep.add(time.Now(), line)
 	}
 	e, ok := parseEntry(line)
 	if !ok {

@@ -26,6 +26,7 @@ type Spec struct {
 	Stage    string // also names the instance lock: one path element
 	Binary   catalog.Binary
 	Config   json.RawMessage // with secrets; never logged
+	Secrets  []string        // values in Config that are hidden in what the plugin logs
 	StateDir string          // absolute; made by the plugin side
 	// Dir is the working directory: where relative paths in Config begin. Empty
 	// for the host's.
@@ -45,6 +46,8 @@ type Spec struct {
 	Grace time.Duration
 
 	Log *slog.Logger // of the stage
+
+	tail *tail // of the stage; nil where no lines are kept
 }
 
 // filled returns the spec with defaults, or what is wrong with it.

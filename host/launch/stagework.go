@@ -80,6 +80,10 @@ func (s *Stage) Health(ctx context.Context) (contract.Health, error) {
 	return current.Health(ctx)
 }
 
+// KeepLog writes the last lines that the stage's plugins have logged, with the
+// times at which they came, to the file LogFile in the directory of an attempt.
+func (s *Stage) KeepLog(dir string) error { return s.spec.tail.write(dir) }
+
 // with runs a call on the stage's plugin.
 func with[R any](ctx context.Context, s *Stage, do func(*Plugin) (R, error)) (R, error) {
 	p, err := s.Acquire(ctx)

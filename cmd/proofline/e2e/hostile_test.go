@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -127,7 +129,7 @@ func TestMisbehavingPlugin(t *testing.T) {
 		}
 	}
 	total := len(cases) + 2 // and two good ones at the end
-	s, path := hostileSite(t, total, map[string]any{"blocks": blocks})
+	s, path := hostileSite(t, total, map[string]any{"blocks": blocks, "password": hostilePassword})
 	p := s.start("run")
 	snap := s.until(p, "every block is done or failed", func(snap status.Snapshot) bool {
 		return snap.Counts.Done+snap.Counts.Failed == total
@@ -147,6 +149,8 @@ func TestMisbehavingPlugin(t *testing.T) {
 		t.Errorf("the host needed %d MiB of memory", peak>>20)
 	}
 	eventually(t, "the host is healthy again", func() bool { return health(t, s).Status == monitor.Healthy })
+	poisonous := len(cases) - 1 // its number
+	bundleOf(t, s, poisonous, "running.tar.gz")
 	if left := running(path); len(left) < 2 {
 		t.Errorf("processes %v: a daemon should be there until its plugin ends", left)
 	}
@@ -187,9 +191,78 @@ func TestMisbehavingPlugin(t *testing.T) {
 			t.Errorf("%s: the files of a block that is %s: %v", c.trick, want, err)
 		}
 	}
-	if reason := showReason(t, s, len(cases)-1); !strings.Contains(reason, "died 3 times") {
+	if reason := showReason(t, s, poisonous); !strings.Contains(reason, "died 3 times") {
 		t.Errorf("the poisonous block failed because %q", reason)
 	}
+	files := bundleOf(t, s, poisonous, "offline.tar.gz")
+	for name, want := range map[string]string{
+		"block.json": `"transactions"`, "witness.json": `"state"`, "input.bin": "", "chain.json": `"chainId"`,
+		"job.json": "died 3 times", "log/hostile-1.log": "out of cheese", "log/hostile-3.log": `block %d, attempt 3: "exit"`,
+		"bundle.json": `"prover-hostile",` + "\n" + `      "version": "6.6.6"`,
+	} {
+		want = strings.ReplaceAll(want, "%d", fmt.Sprint(poisonous))
+		if text, ok := files[name]; !ok || !strings.Contains(text, want) {
+			t.Errorf("%s in the bundle does not hold %q: %.300s", name, want, text)
+		}
+	}
+	if code, _, log := s.run("blocks", "bundle", fmt.Sprint(poisonous), "--out", "offline.tar.gz"); code == 0 || !strings.Contains(log, "already there") {
+		t.Errorf("a file that exists: exit %d, %s", code, log)
+	}
+	noPassword(t, s, p.log.String(), files)
+}
+
+const hostilePassword = "hunter2-of-the-hostile"
+
+// noPassword: the plugin writes its password to its log; it gets no further.
+func noPassword(t *testing.T, s *site, log string, bundle map[string]string) {
+	t.Helper()
+	if !strings.Contains(log, "and the password is [redacted]") {
+		t.Error("the log does not show what the plugin wrote before it died: nothing was tested")
+	}
+	places := maps.Clone(bundle)
+	places["the log"] = log
+	err := filepath.WalkDir(s.path("data"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		places[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for place, text := range places {
+		if strings.Contains(text, hostilePassword) {
+			t.Errorf("the password is in %s", place)
+		}
+	}
+}
+
+// bundleOf packs a block that has one job and returns the files in it.
+func bundleOf(t *testing.T, s *site, number int, to string) map[string]string {
+	t.Helper()
+	if out := s.must("blocks", "bundle", fmt.Sprint(number), "--out", to); out != to+"\n" {
+		t.Errorf("blocks bundle printed %q", out)
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("tar", "-xzf", s.path(to), "-C", dir, "--strip-components=1").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		files[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // ended returns the log lines about ended attempts at a block.

@@ -1,0 +1,107 @@
+package launch
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// LogFile is the name, in the directory of a failed attempt, of what the plugin
+// wrote last.
+const LogFile = "log"
+
+const (
+	keptLines = 100
+	hidden    = "[redacted]"
+	minSecret = 5 // bytes; shorter ones occur by chance everywhere
+)
+
+// tail keeps the last lines that the plugins of a stage have written, over their
+// restarts, and hides the secrets of the configuration in them. It is safe for
+// concurrent use.
+type tail struct {
+	secrets [][]byte
+
+	mu    sync.Mutex
+	lines [keptLines]keptLine
+	next  int // where the next line goes
+}
+
+type keptLine struct {
+	at   time.Time
+	text []byte // the array is used again
+}
+
+// newTail hides the texts, plain, quoted and as in a URL; longer ones first, so
+// that none is hidden in part.
+func newTail(secrets []string) *tail {
+	t := &tail{}
+	for _, secret := range secrets {
+		if len(secret) < minSecret {
+			continue
+		}
+		quoted := strconv.Quote(secret)
+		for _, form := range []string{secret, quoted[1 : len(quoted)-1], url.QueryEscape(secret), url.PathEscape(secret)} {
+			t.secrets = append(t.secrets, []byte(form))
+		}
+	}
+	slices.SortFunc(t.secrets, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
+	t.secrets = slices.CompactFunc(t.secrets, bytes.Equal)
+	return t
+}
+
+// add keeps a line, shortened, and returns it whole without the secrets.
+func (t *tail) add(at time.Time, line []byte) []byte {
+	for _, secret := range t.secrets {
+		if bytes.Contains(line, secret) {
+			line = bytes.ReplaceAll(line, secret, []byte(hidden))
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept := &t.lines[t.next]
+	kept.at, kept.text = at, append(kept.text[:0], line[:min(len(line), maxPlain)]...)
+	t.next = (t.next + 1) % keptLines
+	return line
+}
+
+// write makes the log file in a directory, with the time of each line. The
+// directory is the plugin's, so that nothing in it is followed.
+func (t *tail) write(dir string) error {
+	var text bytes.Buffer
+	t.mu.Lock()
+	for i := range keptLines {
+		line := t.lines[(t.next+i)%keptLines]
+		if line.at.IsZero() {
+			continue
+		}
+		text.WriteString(line.at.UTC().Format("2006-01-02T15:04:05.000Z "))
+		text.Write(bytes.ToValidUTF8(line.text, []byte("\uFFFD")))
+		text.WriteByte('\n')
+	}
+	t.mu.Unlock()
+	if text.Len() == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.RemoveAll(LogFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(LogFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text.Bytes())
+	return errors.Join(err, f.Close())
+}
