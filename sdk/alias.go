@@ -72,6 +72,10 @@ func Interrupted(err error) error { return contract.Interrupted(err) }
 // RetryAfter is Retryable with the earliest time of the next attempt.
 var RetryAfter = contract.RetryAfter
 
+// Stale is Retryable for an error that lies in an input: the stage that made the
+// named artifact runs again first.
+var Stale = contract.Stale
+
 // ClassOf returns the class of an error.
 func ClassOf(err error) Class { return contract.ClassOf(err) }
 

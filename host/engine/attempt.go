@@ -244,9 +244,9 @@ func (e *Engine) fail(ctx context.Context, s *stage, a *active, err, cause error
 	case errors.Is(cause, errStopping) || ctx.Err() != nil && class != contract.ClassPermanent:
 		r.Error = "" // nobody's fault
 	case isMissing:
-		rec.Stages[s.Name] = r
-		e.redo(rec, missing.Artifact.Name, s)
-		r = rec.Stages[s.Name]
+		if !e.redo(rec, missing.Artifact.Name, s) {
+			e.giveUp(rec, s, &r, &change, err, err.Error(), now)
+		}
 	case class == contract.ClassEnvironment:
 		apply = func() { e.pause(s, &s.pause, err, now) }
 	case class == contract.ClassInterrupted:
@@ -267,6 +267,11 @@ func (e *Engine) fail(ctx context.Context, s *stage, a *active, err, cause error
 			e.giveUp(rec, s, &r, &change, err, reason, now)
 		} else {
 			rec.NotBefore = now.Add(backoff(s.Backoff, r.Failures, err))
+			if failure, ok := errors.AsType[*contract.Error](err); ok {
+				for _, name := range failure.Stale {
+					e.redo(rec, name, s)
+				}
+			}
 		}
 	}
 	if rec.State == status.JobFailed {
@@ -300,19 +305,24 @@ func (e *Engine) giveUp(rec *job.Job, s *stage, r *job.Stage, change *job.Change
 	}, now)
 }
 
-// redo sends the job back to the stage before s that makes the artifact.
-func (e *Engine) redo(rec *job.Job, name string, s *stage) {
+// redo sends the job back to the stage before s that makes the artifact. It
+// reports false where there is none, or where the artifact was given.
+func (e *Engine) redo(rec *job.Job, name string, s *stage) bool {
 	for i := s.index - 1; i >= 0; i-- {
 		r := rec.Stages[e.stages[i].Name]
 		for _, a := range r.Outputs {
 			if a.Name != name {
 				continue
 			}
-			for _, again := range e.stages[i : s.index+1] {
+			if r.Skipped {
+				return false
+			}
+			for _, again := range e.stages[i:s.index] {
 				rec.Stages[again.Name] = job.Stage{Attempt: rec.Stages[again.Name].Attempt}
 			}
 			rec.Stage = e.stages[i].Name
-			return
+			return true
 		}
 	}
+	return false
 }

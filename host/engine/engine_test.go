@@ -382,6 +382,32 @@ func TestMissingArtifactSendsJobBack(t *testing.T) {
 	})
 }
 
+func TestStaleInputIsMadeAgainWithinTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[2].Retries, c.Stages[2].Backoff = 2, time.Second })
+		mended, hopeless := testBlock(2, 0), testBlock(1, 0)
+		r.source.polls = []contract.PollResponse{poll("c", 2, mended, hopeless)}
+		fetched := map[uint64]int{}
+		r.source.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			fetched[task.Block.Number]++
+			return contract.Result{Outputs: []contract.Artifact{{Name: contract.ArtifactWitness}}}, nil
+		}
+		r.gate.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			if task.Block.Number == 1 || fetched[2] < 2 {
+				return contract.Result{}, contract.Stale(errors.New("a node is missing"), contract.ArtifactWitness)
+			}
+			return contract.Result{}, nil
+		}
+		r.run(t, time.Minute)
+		if j := r.state(t, mended); j.State != status.JobDone || fetched[2] != 2 || len(r.builder.starts()) != 5 {
+			t.Errorf("job %s after %d fetches, %d builds", j.State, fetched[2], len(r.builder.starts()))
+		}
+		if j := r.state(t, hopeless); j.State != status.JobFailed || fetched[1] != 3 {
+			t.Errorf("job %s after %d fetches, want failed after 3", j.State, fetched[1])
+		}
+	})
+}
+
 func TestDroppedWhenOldButNeverOnceAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Hour; c.Selection.Order = selection.NewestFirst })

@@ -10,6 +10,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/witness"
@@ -57,9 +58,15 @@ func (b *builder) Note() string {
 func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := b.build(ctx, task)
 	// The same files give the same error again, except where the machine is at
-	// fault.
+	// fault; a witness that lacks something is fetched again.
 	if _, machine := errors.AsType[*fs.PathError](err); err != nil && !machine && ctx.Err() == nil {
-		if _, classed := errors.AsType[*contract.Error](err); !classed {
+		_, incomplete := errors.AsType[*stateless.IncompleteError](err)
+		_, foreign := errors.AsType[*stateless.WitnessError](err)
+		_, classed := errors.AsType[*contract.Error](err)
+		switch {
+		case incomplete || foreign:
+			err = sdk.Stale(err, sdk.ArtifactWitness)
+		case !classed:
 			err = sdk.Permanent(err)
 		}
 	}

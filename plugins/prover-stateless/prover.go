@@ -55,7 +55,7 @@ func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 		return nil, err
 	}
 	if have := contract.Hash(block.Hash()); !task.Block.Hash.IsZero() && have != task.Block.Hash {
-		return nil, sdk.Retryable(fmt.Errorf("%s is block %d %s, the job is block %d %s", sdk.ArtifactBlock, block.NumberU64(), have, task.Block.Number, task.Block.Hash))
+		return nil, sdk.Stale(fmt.Errorf("%s is block %d %s, the job is block %d %s", sdk.ArtifactBlock, block.NumberU64(), have, task.Block.Number, task.Block.Hash), sdk.ArtifactBlock)
 	}
 	task.Progress(sdk.Progress{Phase: "executing", Fraction: -1, Note: fmt.Sprintf("%d transactions", len(block.Transactions()))})
 	report, err := stateless.Execute(ctx, rules, block, w)
@@ -110,18 +110,19 @@ func inputs(task *sdk.Task) (*types.Block, *witness.Witness, error) {
 	}
 	w, err := witness.Read(path)
 	if err != nil {
-		return nil, nil, sdk.Retryable(err)
+		return nil, nil, sdk.Stale(err, sdk.ArtifactWitness)
 	}
 	return block.Block, w, nil
 }
 
-// classify says what the host shall do about an error of Execute.
+// classify says what the host shall do about an error of Execute: a witness that
+// is at fault is fetched again.
 func classify(err error) error {
 	if _, ok := errors.AsType[*stateless.IncompleteError](err); ok {
-		return sdk.Retryable(err)
+		return sdk.Stale(err, sdk.ArtifactWitness)
 	}
 	if _, ok := errors.AsType[*stateless.WitnessError](err); ok {
-		return sdk.Retryable(err)
+		return sdk.Stale(err, sdk.ArtifactWitness)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return sdk.Interrupted(err)

@@ -36,8 +36,5 @@ func TestConformance(t *testing.T) {
 		Slow:   config(coordinatortest.Behaviour{Phase: time.Hour}),
 		Inputs: []sdktest.Input{{Name: "input.bin", Data: input}},
 		Grace:  5 * time.Second,
-		// It demands a permanent error; a wrong proof is retryable, so that the
-		// block is proved again. Package cluster tests that it is refused.
-		Skip: []string{"verify/rejects"},
 	})
 }

@@ -42,9 +42,5 @@ func TestConformance(t *testing.T) {
 		Slow:   config(zisktest.New(t, zisktest.Scenario{Services: true, Fail: double.Hang})),
 		Inputs: []sdktest.Input{{Name: "input.bin", Data: []byte("the guest's input")}},
 		Grace:  5 * time.Second,
-		// It demands a permanent error. Here a wrong proof is retryable: the block
-		// is proved again, and fails only after its attempts are spent, because it
-		// is announced already. Package prover tests that wrong proofs are refused.
-		Skip: []string{"verify/rejects"},
 	})
 }

@@ -23,12 +23,16 @@ const (
 )
 
 // Error is an error with a class. Plugins make one with Permanent, Retryable,
-// RetryAfter, Environment; the host reads it with ClassOf.
+// RetryAfter, Stale, Environment; the host reads it with ClassOf.
 type Error struct {
 	Class  Class
 	Err    error
 	After  time.Duration // for ClassRetryable and ClassEnvironment: not before; zero for the host's own back-off
 	Remedy string        // what the operator can do; may be empty
+	// Stale names inputs that are at fault, of ClassRetryable: another attempt
+	// makes sense only with new ones, so that the stage that made them runs again
+	// first.
+	Stale []string
 }
 
 func (e *Error) Error() string {
@@ -50,6 +54,12 @@ func Retryable(err error) error { return &Error{Class: ClassRetryable, Err: err}
 // RetryAfter is Retryable with the earliest time of the next attempt.
 func RetryAfter(err error, after time.Duration) error {
 	return &Error{Class: ClassRetryable, Err: err, After: after}
+}
+
+// Stale is Retryable for an error that lies in an input: the stage that made the
+// named artifact runs again first.
+func Stale(err error, artifact string) error {
+	return &Error{Class: ClassRetryable, Err: err, Stale: []string{artifact}}
 }
 
 // Environment marks a fault of the machine or of a service that the stage needs

@@ -227,8 +227,8 @@ func verifyRejects(ctx context.Context, r *run) error {
 		switch err := i.Verify(ctx, task); {
 		case err == nil:
 			return errors.New("it is accepted")
-		case contract.ClassOf(err) != contract.ClassPermanent:
-			return fmt.Errorf("the error is %s, not permanent: %w", contract.ClassOf(err), err)
+		case contract.ClassOf(err) != contract.ClassPermanent && contract.ClassOf(err) != contract.ClassRetryable:
+			return fmt.Errorf("the error is %s, neither permanent nor retryable: %w", contract.ClassOf(err), err)
 		}
 		return nil
 	})

@@ -15,12 +15,14 @@ import (
 )
 
 // An error travels as a gRPC status with a google.rpc.ErrorInfo whose domain is
-// errorDomain and whose reason is the class; the remedy lies in its metadata,
-// the earliest time of the next attempt in a google.rpc.RetryInfo.
+// errorDomain and whose reason is the class; the remedy and the names of stale
+// inputs lie in its metadata, the earliest time of the next attempt in a
+// google.rpc.RetryInfo.
 const (
 	errorDomain    = "proofline"
 	metadataRemedy = "remedy"
 	metadataPanic  = "panic"
+	metadataStale  = "stale" // names separated by slashes, which no artifact's name holds
 
 	maxErrorText = 16 << 10 // bytes; the text travels in an HTTP/2 trailer
 )
@@ -39,11 +41,12 @@ func StatusError(err error) error {
 	if err == nil {
 		return nil
 	}
-	class, after, remedy := contract.ClassOf(err), time.Duration(0), ""
+	class, after, meta := contract.ClassOf(err), time.Duration(0), map[string]string{}
 	if classed, ok := errors.AsType[*contract.Error](err); ok {
-		after, remedy = classed.After, classed.Remedy
+		after = classed.After
+		meta[metadataRemedy], meta[metadataStale] = classed.Remedy, strings.Join(classed.Stale, "/")
 	}
-	return newStatus(classCodes[class], err, class, after, map[string]string{metadataRemedy: remedy})
+	return newStatus(classCodes[class], err, class, after, meta)
 }
 
 // PanicError is the error of an RPC whose handler has panicked: retryable, since
@@ -119,6 +122,9 @@ func FromStatusError(err error) error {
 			if d.GetDomain() == errorDomain {
 				out.Class = contract.Class(d.GetReason())
 				out.Remedy = d.GetMetadata()[metadataRemedy]
+				if stale := d.GetMetadata()[metadataStale]; stale != "" {
+					out.Stale = strings.Split(stale, "/")
+				}
 				if d.GetMetadata()[metadataPanic] != "" {
 					out.Err = &panicError{out.Err}
 				}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,6 +253,10 @@ func TestErrors(t *testing.T) {
 				t.Errorf("received %+v", got)
 			}
 		})
+	}
+	stale, ok := errors.AsType[*contract.Error](wire.FromStatusError(wire.StatusError(&contract.Error{Class: contract.ClassRetryable, Err: plain, Stale: []string{"block.json", "witness.json"}})))
+	if !ok || !slices.Equal(stale.Stale, []string{"block.json", "witness.json"}) {
+		t.Errorf("stale inputs arrive as %+v", stale)
 	}
 	if wire.StatusError(nil) != nil || wire.FromStatusError(nil) != nil {
 		t.Error("nil became an error")
