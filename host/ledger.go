@@ -122,6 +122,7 @@ func judgedBlock(rec *job.Job) score.Block {
 		Number: rec.Block.Number, Time: rec.Block.Time, Taken: rec.Created,
 		Proved: rec.Announced == contract.EventProved, ProvingMS: rec.ProvingMS,
 		Ended: rec.State.Finished(), Orphaned: engine.Orphaned(rec),
+		Checked: rec.Announced == contract.EventChecked,
 	}
 	switch rec.Announced {
 	case contract.EventQueued, contract.EventProving, contract.EventProved:

@@ -3,6 +3,7 @@ package score
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
@@ -55,7 +56,8 @@ type Forecast struct {
 	Liveness    float64 `json:"liveness_percent"`
 	// SlowLeft and UnprovedLeft are how many of the blocks to come, open ones
 	// included, may miss the threshold or stay unproved, before the bar is out of
-	// reach. Negative: it is, by so many. An unproved block misses both.
+	// reach. Negative: it is, by so many. An unproved block misses both. Where a
+	// cohort has no bar, every block may miss it.
 	SlowLeft     int `json:"slow_left"`
 	UnprovedLeft int `json:"unproved_left"`
 }
@@ -133,6 +135,9 @@ func notes(r Record, report Report, now time.Time) []string {
 	}
 	if r.Targets.ShardCount > 1 {
 		say("this is shard %d of %d alone; the cluster's standing is that of all shards together", r.Targets.ShardIndex+1, r.Targets.ShardCount)
+	}
+	if slices.ContainsFunc(r.Blocks, func(b Block) bool { return b.Checked }) {
+		say("blocks that were only checked, by a pipeline without a proof stage, are offline")
 	}
 	switch {
 	case report.Week.Blocks+report.Week.Open == 0:

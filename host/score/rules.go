@@ -18,8 +18,8 @@ var (
 	OneInTen = Rules{Cohort: "1:10", ThresholdMS: 120_000, PerformanceBar: 80}
 )
 
-// RulesFor returns the rules for a pipeline that proves every Nth block:
-// those of the 1:10 cohort for 10, else those of the 1:1 cohort.
+// RulesFor returns the rules for a pipeline that proves every Nth block: those
+// of the 1:10 cohort for 10, else those of the 1:1 cohort.
 func RulesFor(every uint64) Rules {
 	if every == 10 {
 		return OneInTen

@@ -215,6 +215,7 @@ func TestNotes(t *testing.T) {
 	says(Record{Targets: contract.Selection{Every: 1, ShardIndex: 1, ShardCount: 4}}, "shard 2 of 4")
 	says(Record{Followed: wednesday.Add(-21 * time.Minute)}, "until 2026-11-25 11:39:00 UTC")
 	says(Record{Blocks: each(5, time.Hour, example)}, "a forecast needs")
+	says(Record{Blocks: each(1, time.Hour, func(_ int, b *Block) { b.Ended, b.Checked = true, true })}, "without a proof stage, are offline")
 	healthy := Judge(Record{Targets: contract.Selection{Every: 1}, Followed: wednesday, Blocks: each(301, 21*time.Minute, func(_ int, b *Block) { proved(b, 1) })}, wednesday)
 	if len(healthy.Notes) != 1 || healthy.Forecast == nil || !healthy.Verdict.Both() {
 		t.Errorf("a healthy pipeline: %+v", healthy)

@@ -16,6 +16,7 @@ type Block struct {
 	ProvingMS int64 // as reported; of a proved block
 	Ended     bool  // no stage will work on it any more
 	Orphaned  bool  // it has left the chain
+	Checked   bool  // through every stage of a pipeline that makes no proof
 }
 
 // Tally counts the target blocks of a span of time. Blocks = Under + Stunners +
