@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"strconv"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -46,19 +46,23 @@ func (b bucket) unseal(key, value []byte) (content []byte, err error) {
 	return nil, fmt.Errorf("record %s is damaged: its checksum does not match", b.name(key))
 }
 
-// name is the key of a record for people. Numbers in keys are binary.
+// numbered are the buckets, or the buckets of buckets, whose keys begin with a
+// number or a time.
+var numbered = [][]byte{bucketNumbers, bucketHistory, bucketOutbox, bucketReached, bucketReports, bucketRequests}
+
+// name is a record's bucket and key for people.
 func (b bucket) name(key []byte) string {
-	if len(key) >= 8 && key[0] == 0 {
-		text := strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
-		if rest := key[8:]; len(rest) > 0 {
-			text += "/" + string(rest)
-		}
-		return b.path + "/" + text
+	kind, _, _ := strings.Cut(b.path, "/")
+	isNumbered := slices.ContainsFunc(numbered, func(name []byte) bool { return string(name) == kind })
+	switch {
+	case isNumbered && len(key) == 8:
+		return fmt.Sprintf("%s/%d", b.path, binary.BigEndian.Uint64(key))
+	case isNumbered && len(key) > 8 && utf8.Valid(key[8:]):
+		return fmt.Sprintf("%s/%d/%s", b.path, binary.BigEndian.Uint64(key), key[8:])
+	case utf8.Valid(key):
+		return b.path + "/" + string(key)
 	}
-	if !utf8.Valid(key) || strings.ContainsFunc(string(key), func(r rune) bool { return r < ' ' }) {
-		return fmt.Sprintf("%s/%x", b.path, key)
-	}
-	return b.path + "/" + string(key)
+	return fmt.Sprintf("%s/%x", b.path, key)
 }
 
 // top returns a bucket of the schema; they are there from the creation on.
