@@ -104,7 +104,7 @@ func copyLive(ctx context.Context, data, to string) error {
 
 // missing says that there is no checkpoint where that is the error.
 func missing(path string, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) || contract.ClassOf(err) == contract.ClassEnvironment {
+	if _, gone := os.Stat(path); err == nil || !errors.Is(gone, fs.ErrNotExist) {
 		return err
 	}
 	return contract.Environment(fmt.Errorf("there is no checkpoint %s", path), "the first proofline run makes it")

@@ -217,10 +217,10 @@ func list(store *checkpoint.Store, names []engine.StageName, query control.Query
 		return nil, err
 	}
 	most := query.Limit
-	if most <= 0 || len(query.States) > 0 {
+	if most <= 0 {
 		most = maxListed
 	}
-	recent, err := store.Recent(most)
+	recent, err := store.History(most, query.States...)
 	if err != nil {
 		return nil, err
 	}

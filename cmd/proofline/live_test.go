@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
@@ -20,6 +21,7 @@ import (
 type fakeHost struct {
 	calls []string
 	err   error
+	store *checkpoint.Store // for Backup
 }
 
 func (h *fakeHost) called(format string, args ...any) error {
@@ -58,7 +60,9 @@ func (h *fakeHost) Score(context.Context) (score.Report, error) { return standin
 
 func (h *fakeHost) Retry(_ context.Context, job string) error { return h.called("retry %s", job) }
 func (h *fakeHost) Skip(_ context.Context, job string) error  { return h.called("skip %s", job) }
-func (h *fakeHost) Backup(_ context.Context, to string) error { return h.called("backup %s", to) }
+func (h *fakeHost) Backup(_ context.Context, to string) error {
+	return errors.Join(h.called("backup %s", to), h.store.Backup(to))
+}
 
 // live makes a working directory whose pipeline a fake host runs.
 func live(t *testing.T) *fakeHost {

@@ -16,7 +16,7 @@ import (
 func (s *Store) Backup(path string) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
 	if err != nil {
-		return environment(err)
+		return environment(fmt.Errorf("back up checkpoint %s: %w", s.path, err))
 	}
 	defer os.Remove(temp.Name())
 	err = s.db.View(func(tx *bbolt.Tx) error {

@@ -70,14 +70,18 @@ func Check(path string) (Report, error) {
 	return report, err
 }
 
-// inspectAtMost bounds what is looked at before every start, in bytes of data.
-const inspectAtMost = 64 << 20
+// Bounds of what is looked at before every start, in bytes of data. Pages and
+// checksums cost half a second at the first, records a second at the other.
+const (
+	inspectAtMost = 512 << 20
+	examineAtMost = 64 << 20
+)
 
 // inspect refuses a damaged file before it is used. In a file of moderate size it
 // looks at every page and every checksum, so that whatever has been changed on
-// the disk is noticed; after a run that did not end in good order it also looks
-// whether the records agree. In a larger file damage is noticed where it is
-// met: a record is held against its checksum whenever it is read.
+// the disk is noticed; in a smaller one, after a run that did not end in good
+// order, also whether the records agree. In a larger file damage is noticed where
+// it is met: a record is held against its checksum whenever it is read.
 func inspect(path string) error {
 	s, found, _, err := openUnread(path, inspectAtMost)
 	if err != nil {
@@ -94,7 +98,7 @@ func inspect(path string) error {
 		}
 		checkSeals(tx, func(where, what string) { found = append(found, Problem{Where: where, What: what}) })
 		if len(found) == 0 {
-			if run, err := lastRun(tx); err == nil && run != nil && run.Stopped.IsZero() {
+			if run, err := lastRun(tx); err == nil && run != nil && run.Stopped.IsZero() && tx.Size() <= examineAtMost {
 				found = examine(tx, new(Counts))
 			}
 		}

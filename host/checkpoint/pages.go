@@ -46,6 +46,7 @@ type pages struct {
 	meta     meta
 	used     []bool // by page: reached by the walk, or free
 	free     int64
+	buffers  [][]byte // of one page, for read
 	problems []Problem
 }
 
@@ -148,22 +149,27 @@ func (p *pages) readMeta(id uint64, offset int64) (m rawMeta, err error) {
 	return m, nil
 }
 
-// read returns a page with what overflows from it, and marks it as used.
+// read returns a page with what overflows from it, and marks it as used. The
+// buffer goes back with release.
 func (p *pages) read(id uint64) (buf []byte, ok bool) {
 	if id < 2 || id >= p.meta.pages {
 		p.report(pageName(id), "it is used, but the file has %d pages", p.meta.pages)
 		return nil, false
 	}
-	var header [headerSize]byte
-	if _, err := p.file.ReadAt(header[:], int64(id)*p.pageSize); err != nil {
+	if last := len(p.buffers) - 1; last >= 0 {
+		buf, p.buffers = p.buffers[last], p.buffers[:last]
+	} else {
+		buf = make([]byte, p.pageSize)
+	}
+	if _, err := p.file.ReadAt(buf, int64(id)*p.pageSize); err != nil {
 		p.report(pageName(id), "it cannot be read: %v", err)
 		return nil, false
 	}
-	if self := native.Uint64(header[:]); self != id {
+	if self := native.Uint64(buf); self != id {
 		p.report(pageName(id), "it says that it is page %d", self)
 		return nil, false
 	}
-	length := uint64(native.Uint32(header[12:])) + 1
+	length := uint64(native.Uint32(buf[12:])) + 1
 	if length > p.meta.pages-id {
 		p.report(pageName(id), "it is %d pages long, past the end of the file", length)
 		return nil, false
@@ -177,13 +183,18 @@ func (p *pages) read(id uint64) (buf []byte, ok bool) {
 	for i := range length {
 		p.used[id+i] = true
 	}
-	buf = make([]byte, int64(length)*p.pageSize)
-	if _, err := p.file.ReadAt(buf, int64(id)*p.pageSize); err != nil {
-		p.report(pageName(id), "it cannot be read: %v", err)
-		return nil, false
+	if length > 1 {
+		rest := make([]byte, (length-1)*uint64(p.pageSize))
+		if _, err := p.file.ReadAt(rest, int64(id+1)*p.pageSize); err != nil {
+			p.report(pageName(id), "it cannot be read: %v", err)
+			return nil, false
+		}
+		buf = append(buf, rest...)
 	}
 	return buf, true
 }
+
+func (p *pages) release(buf []byte) { p.buffers = append(p.buffers, buf[:p.pageSize]) }
 
 // tree walks the page and what is below it. Its keys are at least from, and less
 // than to where there is one.
@@ -192,6 +203,7 @@ func (p *pages) tree(id uint64, from, to []byte) {
 	if !ok {
 		return
 	}
+	defer p.release(buf)
 	switch flags := native.Uint16(buf[8:]); flags {
 	case flagLeaf:
 		p.elements(buf, pageName(id), from, to, p.value)
@@ -295,6 +307,7 @@ func (p *pages) freelist() {
 	if !ok {
 		return
 	}
+	defer p.release(buf)
 	if flags := native.Uint16(buf[8:]); flags != flagFreelist {
 		p.report(where, "it is of type %#x where the list of free pages is expected", flags)
 		return
