@@ -54,7 +54,7 @@ func TestConfig(t *testing.T) {
 		{"clear", `{"url":"http://ethproofs.org","api_key":"k","cluster_id":1}`, false, []string{"warning: config/url: the key travels unencrypted"}},
 		{"cluster 0", `{"cluster_id":0}`, true, []string{"less than the minimum of 1"}},
 		{"cluster of words", `{"cluster_id":"one"}`, true, []string{"want a whole number"}},
-		{"too fast", `{"pace":60}`, true, []string{"more than the maximum of 59"}},
+		{"too fast", `{"pace":6001}`, true, []string{"more than the maximum of 6000"}},
 	} {
 		config, findings := decode(t, c.block)
 		if len(findings) != len(c.says) {
@@ -221,7 +221,7 @@ func TestProofThatIsNotOnDiskIsNotSent(t *testing.T) {
 
 func TestDryRunKeepsTheExactBodies(t *testing.T) {
 	r := start(t, Config{MaxProofBytes: 100, Pace: 50})
-	if !strings.HasPrefix(r.reporter.Note(), "DRY RUN") || !strings.Contains(r.logs.String(), "nothing is sent") {
+	if !strings.HasPrefix(r.reporter.Note(), "dry run") || !strings.Contains(r.logs.String(), "nothing is sent") {
 		t.Errorf("note %q, log %s", r.reporter.Note(), r.logs.String())
 	}
 	result, err := r.report(contract.EventProved, 24000100, []byte("abcd"))

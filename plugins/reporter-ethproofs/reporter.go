@@ -40,6 +40,7 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 		Log:           env.Log,
 	}
 	if config.isDryRun() {
+		env.Log.Warn("DRY RUN: nothing is sent to EthProofs; the request bodies are kept in the output directory")
 		return &reporter{courier: delivery.New(options, nil, nil, nil), config: config}, nil
 	}
 	url, err := ethproofs.ParseURL(config.URL)
@@ -137,9 +138,9 @@ func keep(event *sdk.Event, name string, body []byte) error {
 func (r *reporter) Note() string {
 	switch {
 	case r.courier.IsDryRun() && r.config.DryRun:
-		return "DRY RUN: dry_run is set, nothing is sent to EthProofs; the request bodies are kept in the output directory"
+		return "dry run, as dry_run says"
 	case r.courier.IsDryRun():
-		return "DRY RUN: nothing is sent to EthProofs; the request bodies are kept in the output directory (set ETHPROOFS_RPC_URL, ETHPROOFS_API_KEY and ETHPROOFS_CLUSTER_ID to report)"
+		return "dry run: set ETHPROOFS_RPC_URL, ETHPROOFS_API_KEY and ETHPROOFS_CLUSTER_ID to report"
 	case r.config.AcceptTestProofs:
 		return fmt.Sprintf("reports to %s as cluster %d, PROOFS OF TEST PROGRAMS INCLUDED", r.url, r.config.Cluster)
 	}
