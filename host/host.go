@@ -137,7 +137,7 @@ func inUse(data string) error {
 			"stop it first, or give this pipeline a data directory of its own")
 	}
 	return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by another process", data)),
-		"a proofline may be starting or ending there: try again in a moment")
+		"another host, or a command that reads the checkpoint, is at work there: try again in a moment")
 }
 
 // inUseError is checkpoint.ErrInUse in other words.
@@ -154,7 +154,12 @@ func (h *host) begin() error {
 	if err != nil {
 		return fmt.Errorf("record the start: %w", err)
 	}
-	if previous != nil && previous.Stopped.IsZero() {
+	switch {
+	case previous == nil:
+		if ids, err := h.files.Jobs(); err == nil && len(ids) > 0 {
+			h.Log.Warn("the data directory holds work of earlier runs, but their checkpoint is gone: the pipeline starts anew", "data", h.Pipeline.Data)
+		}
+	case previous.Stopped.IsZero():
 		h.Log.Warn("the run before did not end in good order; its work goes on", "pid", previous.PID, "started", previous.Started)
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -98,6 +100,24 @@ func (s *Store) compactInto(path string) error {
 	}
 	return errors.Join(err, to.Close())
 }
+
+// sweep removes what commands that were killed left beside the checkpoint: parts
+// of copies. What is younger than an hour may still be in work.
+func sweep(path string) {
+	stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	beside, _ := os.ReadDir(filepath.Dir(path)) // the next start tries again
+	for _, entry := range beside {
+		if !strings.HasPrefix(entry.Name(), stem) || !slices.ContainsFunc(partial, func(infix string) bool { return strings.Contains(entry.Name(), infix) }) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), entry.Name()))
+		}
+	}
+}
+
+// partial are the infixes in the names of files that are not whole yet.
+var partial = []string{".new-", ".part-", ".check-"}
 
 // replace puts a new file in the place of path and keeps the old one.
 func replace(path, with string) error {

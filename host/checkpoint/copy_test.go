@@ -137,6 +137,31 @@ func TestCompactLeavesADamagedFileAlone(t *testing.T) {
 	}
 }
 
+func TestPartsOfKilledCommandsAreRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checkpoint.db")
+	old := []string{".part-77", ".check-5", ".new-123"}
+	for i, name := range append(old, ".bak", ".schema-1", "-20261122.db", ".part-young") {
+		if err := os.WriteFile(path+name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if i < 6 {
+			if err := os.Chtimes(path+name, noon, time.Now().Add(-2*time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	open1(t, path)
+	left, _ := filepath.Glob(path + "?*")
+	if len(left) != 4 {
+		t.Errorf("left: %v", left)
+	}
+	for _, name := range old {
+		if _, err := os.Stat(path + name); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
 // TestRecordsThatDisagree: what no checksum can notice.
 func TestRecordsThatDisagree(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -70,6 +70,7 @@ func Open(path string) (*Store, error) {
 		s.db.Close()
 		return nil, environment(fmt.Errorf("checkpoint %s: %w", path, err))
 	}
+	sweep(path)
 	return s, nil
 }
 
