@@ -72,6 +72,11 @@ func Interrupted(err error) error { return contract.Interrupted(err) }
 // RetryAfter is Retryable with the earliest time of the next attempt.
 var RetryAfter = contract.RetryAfter
 
+// ErrRequeued is in the chain of context.Cause of a cancelled call when the same
+// work will be given out again. What goes on elsewhere under a resume token is
+// left alone then; without it the work is given up.
+var ErrRequeued = contract.ErrRequeued
+
 // Stale is Retryable for an error that lies in an input: the stage that made the
 // named artifact runs again first.
 var Stale = contract.Stale

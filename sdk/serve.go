@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -77,7 +79,7 @@ func watchEnd(s *server) {
 	go func() {
 		ticker := time.NewTicker(parentInterval)
 		defer ticker.Stop()
-		cause := errors.New("the plugin was told to end (SIGTERM)")
+		cause := fmt.Errorf("%w: the plugin was told to end (SIGTERM)", contract.ErrRequeued)
 	wait:
 		for {
 			select {
@@ -85,7 +87,7 @@ func watchEnd(s *server) {
 				break wait
 			case <-ticker.C:
 				if os.Getppid() != parent {
-					cause = errors.New("the host is gone")
+					cause = fmt.Errorf("%w: the host is gone", contract.ErrRequeued)
 					break wait
 				}
 			}

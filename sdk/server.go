@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -243,11 +244,36 @@ func (s *server) beginWork(ctx context.Context) (value any, call context.Context
 	return value, call, func() { s.working.Add(-1); release() }, nil
 }
 
-// joined returns a context that also ends with the server's life.
-func (s *server) joined(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
-	return ctx, func() { stop(); cancel(nil) }
+// joined returns a context that also ends with the server's life, and whose cause
+// tells why the call was cancelled.
+func (s *server) joined(rpc context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(rpc))
+	stopLife := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
+	stopCall := context.AfterFunc(rpc, func() { cancel(s.whyCancelled(rpc)) })
+	return ctx, func() { stopLife(); stopCall(); cancel(nil) }
+}
+
+// reasonTime is how long the reason of a cancellation may arrive after it: the
+// host's death cuts the calls a moment before the keeper ends this process.
+const reasonTime = 200 * time.Millisecond
+
+// whyCancelled tells a call that the host gave up from one that ends because the
+// host or this process does.
+func (s *server) whyCancelled(rpc context.Context) error {
+	cause := context.Cause(rpc)
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	timer := time.NewTimer(reasonTime)
+	defer timer.Stop()
+	select {
+	case <-s.life.Done():
+		return context.Cause(s.life)
+	case <-s.drained.Done():
+		return fmt.Errorf("%w: the plugin is drained", contract.ErrRequeued)
+	case <-timer.C:
+		return cause
+	}
 }
 
 // statusError is the way of every error to the host: secrets removed.

@@ -164,7 +164,7 @@ func New(cfg Config, store Store, files Files) (*Engine, error) {
 func (e *Engine) Run(ctx, hard context.Context) error {
 	intake, stopIntake := context.WithCancel(ctx)
 	defer stopIntake()
-	work, stopWork := context.WithCancelCause(hard)
+	work, stopWork := context.WithCancelCause(context.WithoutCancel(hard))
 	defer stopWork(nil)
 
 	var feeders, workers sync.WaitGroup
@@ -208,7 +208,7 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 
 // Causes of a cancelled attempt.
 var (
-	errStopping = errors.New("the host is stopping")
+	errStopping = fmt.Errorf("the host is stopping: %w", contract.ErrRequeued)
 	errOrphaned = errors.New("orphaned by a reorg")
 	errSkipped  = errors.New("skipped by the operator")
 	errTimeout  = errors.New("stopped after its timeout")

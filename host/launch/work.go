@@ -113,6 +113,7 @@ func (p *Plugin) follow(ctx context.Context, name string, sink Sink, events <-ch
 	for {
 		select {
 		case <-ctx.Done():
+			p.tellRequeued(ctx)
 			return contract.Result{}, &cutOff{contract.Interrupted(context.Cause(ctx))}
 		case <-silence.C:
 			err := fmt.Errorf("plugin %s of stage %q hangs: no sign of life from %s for %v",
@@ -126,6 +127,7 @@ func (p *Plugin) follow(ctx context.Context, name string, sink Sink, events <-ch
 			case errors.Is(r.err, io.EOF):
 				return contract.Result{}, p.malformed(fmt.Errorf("%s ended without a result", name))
 			case r.err != nil && ctx.Err() != nil:
+				p.tellRequeued(ctx)
 				return contract.Result{}, &cutOff{contract.Interrupted(context.Cause(ctx))}
 			case r.err != nil:
 				return contract.Result{}, r.err
@@ -141,6 +143,17 @@ func (p *Plugin) follow(ctx context.Context, name string, sink Sink, events <-ch
 			silence.Reset(p.spec.HeartbeatTimeout)
 		}
 	}
+}
+
+// tellRequeued lets the plugin know, right behind the cancellation, that the work
+// will be given out again: by draining it, since the host ends too.
+func (p *Plugin) tellRequeued(ctx context.Context) {
+	if !errors.Is(context.Cause(ctx), contract.ErrRequeued) {
+		return
+	}
+	brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
+	defer cancel()
+	_, _ = p.Drain(brief) // it need not be over; the order has arrived
 }
 
 // receive opens the stream and passes on its messages until ctx ends.

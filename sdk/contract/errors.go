@@ -22,6 +22,11 @@ const (
 	ClassInterrupted Class = "interrupted"
 )
 
+// ErrRequeued is in the chain of a cancelled call's cause (context.Cause) when the
+// same work will be given out again: host or plugin ends. What goes on elsewhere
+// under a resume token is left alone then; without it the work is given up.
+var ErrRequeued = errors.New("the work is queued again")
+
 // Error is an error with a class. Plugins make one with Permanent, Retryable,
 // RetryAfter, Stale, Environment; the host reads it with ClassOf.
 type Error struct {

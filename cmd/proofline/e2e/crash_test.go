@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 	"github.com/proofline/proofline/sdk/contract"
@@ -143,4 +145,35 @@ func TestCrashMatrix(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A host that dies right after it has stored a resume token picks the same
+// cluster job up again: the proof is paid for once.
+func TestCrashAfterResumeToken(t *testing.T) {
+	bin, err := mortal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := hoodi(t, 1)
+	coordinator := coordinatortest.Start(t, coordinatortest.Behaviour{Phase: time.Second})
+	yaml := reorgable(t, n)
+	begin, end := strings.Index(yaml, "    plugin: prover-zisk\n"), strings.Index(yaml, "  - name: ethproofs")
+	yaml = yaml[:begin] + "    plugin: prover-zisk-cluster\n    config: {elf: \"${ELF_PATH}\", coordinator: \"" + coordinator.URL() + "\"}\n" + yaml[end:]
+	s, _, server := operator(t, swap(t, yaml, "framing: raw", "framing: framed"), zisktest.Scenario{})
+	s.env = append(s.env, "PROOFLINE_PLUGIN_PATH="+filepath.Join(s.bin, "plugins"))
+	healthy := s.bin
+	s.bin, s.env = bin, append(s.env, "PROOFLINE_FAILPOINT="+failpoint.Resumable)
+	if code := s.start("run", "--blocks", "1").wait(); code != -1 {
+		t.Fatalf("exit %d: no resume token was stored, so nothing was tested", code)
+	}
+	eventually(t, "every process of the killed run is gone", func() bool { return len(s.strays(t)) == 0 })
+	if counts := coordinator.Counts(); counts.Proofs != 1 || counts.Cancelled != 0 {
+		t.Fatalf("after the kill: %+v, want one proof under way", counts)
+	}
+	s.bin, s.env = healthy, s.env[:len(s.env)-1]
+	t.Log("\n" + s.must("run", "--blocks", "1"))
+	if counts := coordinator.Counts(); counts.Proofs != 1 || counts.Cancelled != 0 {
+		t.Errorf("%+v: the block was proved again", counts)
+	}
+	s.audit(server)
 }
