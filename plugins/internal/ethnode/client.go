@@ -170,7 +170,7 @@ func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration,
 	guard.timer = time.AfterFunc(first, func() {
 		cancel(fmt.Errorf("no answer within %v: %w", first, context.DeadlineExceeded))
 	})
-	defer guard.timer.Stop()
+	defer func() { guard.timer.Stop() }() // the last one: a write replaces it
 	guard.dst = env
 	err := c.exchange(ctx, c.request(method, params), guard, c.opt.MaxAnswer)
 	if out.err != nil {
