@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs clean
+.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -19,6 +19,9 @@ run: build ## five blocks through the pipeline of pipeline.yaml; needs no node, 
 test: ## vet and all tests
 	go vet ./...
 	go test -timeout 15m ./...
+
+long: ## 500 blocks through a pipeline: memory and open files stay flat
+	PROOFLINE_LONG=1 go test -v -count=1 -timeout 30m -run '^TestLong$$' ./cmd/proofline/e2e
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
