@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/host/artifact"
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -70,5 +72,48 @@ func TestCommandsWhileStarting(t *testing.T) {
 		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "the pipeline is starting") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestBeginTellsOfTheRunBefore: neither a crash nor a checkpoint that is gone
+// passes in silence.
+func TestBeginTellsOfTheRunBefore(t *testing.T) {
+	data := t.TempDir()
+	files, err := artifact.Open(data, filepath.Join(data, "output"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	begin := func(id string) string {
+		t.Helper()
+		store, err := openCheckpoint(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		log.Reset()
+		h := &host{
+			Options: Options{Pipeline: &pipeline.Pipeline{Data: data}, Log: slog.New(slog.NewTextHandler(&log, nil))},
+			store:   store, files: files, run: &launch.Run{ID: id},
+		}
+		if err := h.begin(); err != nil {
+			t.Fatal(err)
+		}
+		return log.String()
+	}
+	if text := begin("01"); text != "" {
+		t.Errorf("the very first start: %s", text)
+	}
+	if text := begin("02"); !strings.Contains(text, "did not end in good order") {
+		t.Errorf("after a crash: %q", text)
+	}
+	if _, _, err := files.Attempt("1-5-00000000", "source", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(checkpointFile(data)); err != nil {
+		t.Fatal(err)
+	}
+	if text := begin("03"); !strings.Contains(text, "their checkpoint is gone") {
+		t.Errorf("without the checkpoint: %q", text)
 	}
 }
