@@ -169,6 +169,9 @@ func (c *campaign) end() {
 	}
 	host := c.running()
 	quiet := 0
+	for c.backlog(host) > 50 { // it worked little meanwhile
+		time.Sleep(time.Second)
+	}
 	c.until(host, "everything is done and reported", func(snap status.Snapshot) bool {
 		if snap.Head == 0 || snap.Counts.Active > 0 || !reported(snap) {
 			quiet = 0
@@ -182,6 +185,21 @@ func (c *campaign) end() {
 	if code := host.wait(); code != 0 {
 		c.t.Errorf("exit %d at the end", code)
 	}
+}
+
+// backlog is how many blocks a running host has before it.
+func (c *campaign) backlog(host *process) int {
+	c.t.Helper()
+	select {
+	case <-host.done:
+		c.t.Fatalf("the host ended with %d while it worked off its backlog", host.cmd.ProcessState.ExitCode())
+	default:
+	}
+	snap, ok := c.status()
+	if !ok || snap.Head == 0 {
+		return 1 << 20
+	}
+	return snap.Counts.Active
 }
 
 // canonical checks that the block that is on the chain at the end is done, or
@@ -261,7 +279,7 @@ func newWeather(n *ethnodetest.Node, server *ethproofstest.Server, seed uint64) 
 				n.Set(func(n *ethnodetest.Node) { n.Fault = nil })
 				server.Inject(nil)
 				return
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(600 * time.Millisecond):
 			}
 			head := n.Chain.Head().Number
 			switch {
