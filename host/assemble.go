@@ -125,6 +125,7 @@ func (h *host) assemble() error {
 		Pipeline: h.Pipeline.Name,
 		Selection: selection.Selection{
 			Targets: sel.Selection, Blocks: sel.Blocks, Order: selection.Order(sel.Order), DropAfter: sel.DropAfter,
+			Repair: sel.Repair,
 		},
 		Limit: h.Limit, Grace: attemptGrace, Log: h.Log, Announced: h.announced,
 	}

@@ -171,6 +171,7 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	feeders.Go(func() { e.feed(intake) })
 	feeders.Go(func() { e.feedRequests(intake) })
 	feeders.Go(func() { e.keepHouse(intake) })
+	feeders.Go(func() { e.repair(intake) })
 	for _, s := range e.stages {
 		for range s.Concurrency {
 			workers.Go(func() { e.serve(intake, work, s) })

@@ -408,6 +408,43 @@ func TestStaleInputIsMadeAgainWithinTheLimit(t *testing.T) {
 	})
 }
 
+func TestGapsAreRepairedWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory(t)
+		r := newRig(t, store, func(c *Config) {
+			c.Selection.Targets.Every = 10
+			c.Selection.Repair = 50
+		})
+		dropped := job.New(testBlock(180, 0), job.Selected, time.Now())
+		dropped.State, dropped.Reason, dropped.Finished = status.JobDropped, "too old", time.Now()
+		if err := store.Commit(job.Change{Jobs: []*job.Job{dropped}}); err != nil {
+			t.Fatal(err)
+		}
+		r.source.known = map[uint64]contract.Block{}
+		for n := uint64(100); n <= 200; n++ {
+			r.source.known[n] = testBlock(n, 0)
+		}
+		r.source.polls = []contract.PollResponse{poll("c", 200, testBlock(200, 0))}
+		r.run(t, 10*time.Minute)
+		for n := uint64(100); n <= 200; n++ {
+			jobs, _ := store.ByNumber(n)
+			want := n%10 == 0 && n > 150
+			if (len(jobs) == 1) != want {
+				t.Errorf("block %d: %d jobs", n, len(jobs))
+			}
+			if want && n != 180 && jobs[0].State != status.JobDone {
+				t.Errorf("block %d is %s", n, jobs[0].State)
+			}
+		}
+		if first := r.source.starts()[0]; first != testBlock(200, 0).JobID() {
+			t.Errorf("the first block worked on is %s, want the tip", first)
+		}
+		if j := r.state(t, testBlock(180, 0)); j.State != status.JobDropped {
+			t.Errorf("the dropped block was taken up again: %s", j.State)
+		}
+	})
+}
+
 func TestDroppedWhenOldButNeverOnceAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Hour; c.Selection.Order = selection.NewestFirst })

@@ -88,6 +88,17 @@ func (m *memory) Job(id string) (*job.Job, error) {
 	return nil, nil
 }
 
+func (m *memory) ByNumber(number uint64) (jobs []*job.Job, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, j := range m.jobs {
+		if j.Block.Number == number {
+			jobs = append(jobs, j.Clone())
+		}
+	}
+	return jobs, nil
+}
+
 func (m *memory) Cursor(string) (*job.Cursor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

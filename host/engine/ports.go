@@ -13,7 +13,8 @@ type Store interface {
 	Commit(job.Change) error
 	Active() ([]*job.Job, error)
 	Recent(limit int) ([]*job.Job, error)
-	Job(id string) (*job.Job, error) // nil where there is none
+	Job(id string) (*job.Job, error)            // nil where there is none
+	ByNumber(number uint64) ([]*job.Job, error) // every fork
 	Cursor(stage string) (*job.Cursor, error)
 	Requests() ([]job.Request, error)
 }

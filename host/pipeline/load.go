@@ -106,8 +106,8 @@ func (d *document) absolute(path string) string {
 
 // selection reads the select section. Without one every block is a target.
 func (d *document) selection(o object) Select {
-	s := Select{Selection: contract.Selection{Every: 1}, Order: NewestFirst, DropAfter: DefaultDropAfter}
-	sel, ok := o.section("select", "every", "from", "to", "shard", "blocks", "order", "drop_after")
+	s := Select{Selection: contract.Selection{Every: 1}, Order: NewestFirst, DropAfter: DefaultDropAfter, Repair: DefaultRepair}
+	sel, ok := o.section("select", "every", "from", "to", "shard", "blocks", "order", "drop_after", "repair")
 	if !ok {
 		return s
 	}
@@ -131,6 +131,7 @@ func (d *document) selection(o object) Select {
 		s.Every = 0
 	}
 	read(sel, "order", "a word", parseWord(NewestFirst, OldestFirst), &s.Order)
+	read(sel, "repair", "a number", parseNumber(0, maxRepair), &s.Repair)
 	read(sel, "drop_after", "a duration", parseDuration(time.Minute, "never"), &s.DropAfter)
 	return s
 }

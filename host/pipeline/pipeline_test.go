@@ -122,7 +122,7 @@ name: mainnet
 data: state
 log: {level: warning}
 monitor: {listen: "127.0.0.1:0", stuck_after: "${SEVEN}s"}
-select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, blocks: [7, "${SEVEN}"]}
+select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, repair: 64, blocks: [7, "${SEVEN}"]}
 plugins: {dirs: [../plugins, /opt/plugins]}
 stages:
   - name: source
@@ -158,7 +158,7 @@ stages:
 	from, to := uint64(24_000_000), uint64(0x1800000)
 	want := Select{
 		Selection: contract.Selection{Every: 100, ShardIndex: 1, ShardCount: 4, From: &from, To: &to},
-		Blocks:    []uint64{7, 7}, Order: OldestFirst,
+		Blocks:    []uint64{7, 7}, Order: OldestFirst, Repair: 64,
 	}
 	if diff := cmp.Diff(want, p.Select); diff != "" {
 		t.Errorf("select (-want +got):\n%s", diff)

@@ -15,6 +15,7 @@ const (
 	DefaultListen    = "0.0.0.0:4000"
 	DefaultStuck     = time.Hour
 	DefaultDropAfter = 7 * 24 * time.Hour
+	DefaultRepair    = 128 // the window in which most nodes can make a witness
 	DefaultHeartbeat = time.Minute
 	DefaultRetryMax  = 2
 	DefaultBackoff   = 5 * time.Second
@@ -23,6 +24,7 @@ const (
 	buildTimeout     = 10 * time.Minute
 	reportTimeout    = 5 * time.Minute
 	fetchConcurrency = 2
+	maxRepair        = 100_000
 )
 
 // Pipeline is a pipeline file. Its paths are absolute, and its defaults are
@@ -69,6 +71,9 @@ type Select struct {
 	// DropAfter is the age at which a block that was never announced is left
 	// out; 0 for never.
 	DropAfter time.Duration
+	// Repair is how many blocks behind the head are looked through, while there is
+	// nothing else to do, for targets that were never selected; 0 for none.
+	Repair uint64
 }
 
 // Plugins is the plugins section.

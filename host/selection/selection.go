@@ -29,6 +29,20 @@ type Selection struct {
 	// DropAfter leaves out a block that is older than this before it was
 	// announced; 0 never does.
 	DropAfter time.Duration
+	// Repair is how many blocks behind the head are looked through, while there is
+	// nothing else to do, for targets that were never selected; 0 for none.
+	Repair uint64
+}
+
+// Missed lists the targets of the repair window behind the head, the newest
+// first.
+func (s Selection) Missed(head uint64) (numbers []uint64) {
+	for back := range min(s.Repair, head) {
+		if n := head - back; s.Targets.Includes(n) {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
 }
 
 // Compare orders two block numbers by urgency, the more urgent first.
