@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -167,6 +168,11 @@ func (p *Plugin) silence() time.Duration { return time.Since(time.Unix(0, p.sign
 func (p *Plugin) explain(ctx context.Context, err error) error {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded:
+	case codes.ResourceExhausted:
+		if len(status.Convert(err).Details()) == 0 { // gRPC's own: the message is too large
+			return p.malformed(errors.New(status.Convert(err).Message()))
+		}
+		return wire.FromStatusError(err)
 	default:
 		return wire.FromStatusError(err)
 	}
