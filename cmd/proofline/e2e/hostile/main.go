@@ -153,7 +153,7 @@ func (h *hostile) Prove(r *pluginv1.ProveRequest, out grpc.ServerStreamingServer
 	if err != nil {
 		return err
 	}
-	if err := out.Send(wire.WorkEventToProto(contract.WorkEvent{Progress: &contract.Progress{Fraction: -1}})); err != nil {
+	if err := beat(out); err != nil {
 		return err
 	}
 	if linger, err := time.ParseDuration(h.config.Linger); err == nil {

@@ -43,6 +43,9 @@ var tricks = map[string]trick{
 			if _, err := h.stderr.Write(text); err != nil {
 				return err
 			}
+			if err := beat(out); err != nil {
+				return err
+			}
 		}
 		return behave(h, task, out)
 	},
@@ -71,6 +74,9 @@ var tricks = map[string]trick{
 			if err := os.WriteFile(filepath.Join(task.Dir, dir, fmt.Sprint("litter", i)), make([]byte, 16<<20), 0o000); err != nil {
 				return err
 			}
+			if err := beat(out); err != nil {
+				return err
+			}
 		}
 		return behave(h, task, out)
 	},
@@ -96,7 +102,7 @@ var tricks = map[string]trick{
 	"silent": func(*hostile, contract.Task, stream) error { select {} }, // its health stays good
 	"stubborn": func(_ *hostile, _ contract.Task, out stream) error { // shows signs of life and does not hear
 		for {
-			_ = out.Send(wire.WorkEventToProto(contract.WorkEvent{}))
+			_ = beat(out)
 			time.Sleep(100 * time.Millisecond)
 		}
 	},
@@ -172,6 +178,9 @@ func write(task contract.Task) (contract.Artifact, error) {
 	a := contract.Artifact{Name: "hostile.json", Path: "out/hostile.json", Size: int64(len(text)), SHA256: sha256.Sum256(text)}
 	return a, os.WriteFile(filepath.Join(task.Dir, a.Path), text, 0o600)
 }
+
+// beat is a sign of life.
+func beat(out stream) error { return out.Send(wire.WorkEventToProto(contract.WorkEvent{})) }
 
 func result(out stream, r contract.Result) error {
 	return out.Send(wire.WorkEventToProto(contract.WorkEvent{Result: &r}))
