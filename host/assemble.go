@@ -163,8 +163,8 @@ func (h *host) assemble() error {
 	return nil
 }
 
-// reporter makes the sender of a reporter stage. What a reporter rejects is told
-// to the others.
+// reporter makes the sender of a reporter stage. What a reporter rejects, and
+// which proofs its other side has taken, is told to the others.
 func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 	var others []engine.Reporter
 	for _, r := range all {
@@ -174,6 +174,9 @@ func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 	}
 	return &reporter{stage: s, sender: outbox.New(outbox.Config{
 		Pipeline: h.Pipeline.Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
+		Accepted: func(e job.Event, facts map[string]string, now time.Time) []job.Event {
+			return engine.Accepted(others, s.config.Name, e, facts, now)
+		},
 		Alerts: func(e job.Event, reason string, now time.Time) []job.Event {
 			return engine.Alerts(others, contract.EventReporterRejected, s.config.Name, e.Block, map[string]string{
 				contract.FactReason: fmt.Sprintf("%s rejected: %s", e.Kind, reason),

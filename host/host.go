@@ -186,8 +186,10 @@ func (h *host) work(ctx context.Context) error {
 	}
 	flush, cancel := context.WithTimeout(h.Hard, patience)
 	defer cancel()
-	for _, r := range h.reporters {
-		r.sender.Flush(flush)
+	for range 2 { // what one has delivered or rejected is told to the others
+		for _, r := range h.reporters {
+			r.sender.Flush(flush)
+		}
 	}
 	stopBackground()
 	helpers.Wait()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -261,9 +262,27 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 		if !r.At.IsZero() {
 			at = r.At.Local().Format(time.DateTime)
 		}
-		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, clip(r.Error, 200))
+		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, clip(remark(r), 200))
 	}
 	return t.write(w)
+}
+
+// remark is why a report was not sent, or what its reporter answered: the
+// outcome, then the other facts by name.
+func remark(r status.Report) string {
+	if r.Error != "" {
+		return r.Error
+	}
+	var parts []string
+	if outcome := r.Facts[contract.FactOutcome]; outcome != "" {
+		parts = append(parts, outcome)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Facts)) {
+		if name != contract.FactOutcome {
+			parts = append(parts, name+" "+r.Facts[name])
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func shortHash(h contract.Hash) string {

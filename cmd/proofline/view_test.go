@@ -52,8 +52,9 @@ func doneJob(number uint64) status.Job {
 				Outputs: []contract.Artifact{{Name: "vadcop_final_proof.compressed.bin", Size: 282_000, Role: "proof"}}, Error: "cuda out of memory\n  at line 7"},
 		},
 		Reports: []status.Report{
-			{Reporter: "ethproofs", Kind: contract.EventQueued, State: "sent", Tries: 1, At: at(300)},
+			{Reporter: "ethproofs", Kind: contract.EventQueued, State: "sent", Tries: 1, At: at(300), Facts: map[string]string{"cluster_version": "12", contract.FactOutcome: contract.OutcomeAccepted}},
 			{Reporter: "ethproofs", Kind: contract.EventProved, State: "sent", Tries: 3, At: at(19_400), Error: "503"},
+			{Reporter: "slack", Kind: contract.EventAccepted, State: "waiting"},
 		},
 	}
 }

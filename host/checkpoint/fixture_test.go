@@ -59,7 +59,7 @@ func populate(t testing.TB, s *Store) {
 			_, _, err := s.Try("ethproofs", seq, noon)
 			must(err)
 			if n%3 > 0 {
-				must(s.Settle("ethproofs", seq, job.Sent, "", noon.Add(time.Second)))
+				must(s.Settle("ethproofs", seq, job.Settlement{Outcome: job.Sent, At: noon.Add(time.Second)}))
 			} else {
 				must(s.Defer("ethproofs", seq, noon.Add(time.Minute), "503 Service Unavailable"))
 			}

@@ -128,7 +128,7 @@ func (m *model) try(reporter string, seq uint64, now time.Time) bool {
 			m.reached[reporter] = map[uint64]job.Reached{}
 		}
 		if rank < m.reached[reporter][e.Block.Number].Rank {
-			m.settle(reporter, seq, job.Superseded, "a later phase of this number was announced before", now)
+			m.settle(reporter, seq, job.Settlement{Outcome: job.Superseded, Reason: "a later phase of this number was announced before", At: now})
 			return false
 		}
 		m.reached[reporter][e.Block.Number] = job.Reached{Hash: e.Block.Hash, Rank: rank}
@@ -137,9 +137,10 @@ func (m *model) try(reporter string, seq uint64, now time.Time) bool {
 	return true
 }
 
-func (m *model) settle(reporter string, seq uint64, outcome job.Outcome, reason string, now time.Time) {
+func (m *model) settle(reporter string, seq uint64, end job.Settlement) {
 	e := *m.find(reporter, seq)
 	m.outbox[reporter] = slices.DeleteFunc(m.outbox[reporter], func(e job.Event) bool { return e.Seq == seq })
+	m.append(end.Causes)
 	if m.jobs[e.Job] == nil {
 		return
 	}
@@ -147,7 +148,7 @@ func (m *model) settle(reporter string, seq uint64, outcome job.Outcome, reason 
 		m.reports[e.Job] = map[string]status.Report{}
 	}
 	m.reports[e.Job][fmt.Sprintf("%d/%s", seq, reporter)] = status.Report{
-		Reporter: reporter, Kind: e.Kind, State: string(outcome), Tries: e.Tries, At: now, Error: reason,
+		Reporter: reporter, Kind: e.Kind, State: string(end.Outcome), Tries: e.Tries, At: end.At, Error: end.Reason, Facts: end.Facts,
 	}
 }
 
@@ -258,15 +259,21 @@ func TestStoreIsItsModel(t *testing.T) {
 			},
 			"settle": func(*rapid.T) {
 				reporter, seq := anyEvent()
-				var causes []job.Event
+				end := job.Settlement{Outcome: job.Sent, At: now}
+				if rapid.Bool().Draw(r, "answers") {
+					end.Facts = map[string]string{contract.FactOutcome: contract.OutcomeAccepted, "proof_id": "7"}
+				}
+				if known := slices.Sorted(maps.Keys(m.jobs)); len(known) > 0 && rapid.Bool().Draw(r, "accepted") {
+					cause := event(reporters.Draw(r, "to"), m.jobs[rapid.SampledFrom(known).Draw(r, "of")], contract.EventAccepted)
+					end.Causes = append(end.Causes, cause)
+				}
 				if rapid.Bool().Draw(r, "alerts") {
-					causes = append(causes, job.Event{Reporter: reporters.Draw(r, "to"), Kind: contract.EventReporterRejected, At: now})
+					end.Causes = append(end.Causes, job.Event{Reporter: reporters.Draw(r, "to"), Kind: contract.EventReporterRejected, At: now})
 				}
 				if m.find(reporter, seq) != nil {
-					m.settle(reporter, seq, job.Sent, "", now)
-					m.append(causes)
+					m.settle(reporter, seq, end)
 				}
-				step(s.Settle(reporter, seq, job.Sent, "", now, causes...))
+				step(s.Settle(reporter, seq, end))
 			},
 			"defer": func(*rapid.T) {
 				reporter, seq := anyEvent()

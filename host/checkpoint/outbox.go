@@ -111,7 +111,7 @@ func (s *Store) Try(reporter string, seq uint64, now time.Time) (e job.Event, ok
 				return err
 			}
 			if known && rank < highest.Rank {
-				return settle(tx, box, e, job.Superseded, "a later phase of this number was announced before", now)
+				return settle(tx, box, e, job.Settlement{Outcome: job.Superseded, Reason: "a later phase of this number was announced before", At: now})
 			}
 			if err := reached.write(be8(e.Block.Number), job.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
 				return err
@@ -142,7 +142,7 @@ func (s *Store) Defer(reporter string, seq uint64, until time.Time, reason strin
 
 // Settle removes an event from the outbox and notes what became of it in its
 // job's reports. Events that it causes are appended in the same transaction.
-func (s *Store) Settle(reporter string, seq uint64, outcome job.Outcome, reason string, now time.Time, causes ...job.Event) error {
+func (s *Store) Settle(reporter string, seq uint64, end job.Settlement) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		box, known := top(tx, bucketOutbox).child([]byte(reporter))
 		if !known {
@@ -152,11 +152,11 @@ func (s *Store) Settle(reporter string, seq uint64, outcome job.Outcome, reason 
 		if err != nil || !found {
 			return err
 		}
-		if err := settle(tx, box, e, outcome, reason, now); err != nil {
+		if err := settle(tx, box, e, end); err != nil {
 			return err
 		}
-		for i := range causes {
-			if err := appendEvent(tx, &causes[i]); err != nil {
+		for _, cause := range end.Causes {
+			if err := appendEvent(tx, &cause); err != nil {
 				return err
 			}
 		}
@@ -164,7 +164,7 @@ func (s *Store) Settle(reporter string, seq uint64, outcome job.Outcome, reason 
 	})
 }
 
-func settle(tx *bbolt.Tx, box bucket, e job.Event, outcome job.Outcome, reason string, now time.Time) error {
+func settle(tx *bbolt.Tx, box bucket, e job.Event, end job.Settlement) error {
 	if err := box.delete(be8(e.Seq)); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func settle(tx *bbolt.Tx, box bucket, e job.Event, outcome job.Outcome, reason s
 		return err
 	}
 	return reports.write(append(be8(e.Seq), e.Reporter...), status.Report{
-		Reporter: e.Reporter, Kind: e.Kind, State: string(outcome), Tries: e.Tries, At: now, Error: reason,
+		Reporter: e.Reporter, Kind: e.Kind, State: string(end.Outcome), Tries: e.Tries, At: end.At, Error: end.Reason, Facts: end.Facts,
 	})
 }
 

@@ -132,7 +132,7 @@ func TestTryRecordsBeforeSendingAndNeverStepsBack(t *testing.T) {
 		if e, ok, err := s.Try("r", seq, noon); err != nil || !ok || e.Tries != 1 {
 			t.Fatalf("try %d: %+v %v %v", seq, e, ok, err)
 		}
-		if err := s.Settle("r", seq, job.Sent, "", noon); err != nil {
+		if err := s.Settle("r", seq, job.Settlement{Outcome: job.Sent, At: noon}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestPruneForgetsTheOldAndKeepsDebts(t *testing.T) {
 	if _, _, err := s.Try("r", 1, noon); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Settle("r", 1, job.Sent, "", noon); err != nil {
+	if err := s.Settle("r", 1, job.Settlement{Outcome: job.Sent, At: noon}); err != nil {
 		t.Fatal(err)
 	}
 	pruned, err := s.Prune(noon.Add(time.Minute), noon, 100)

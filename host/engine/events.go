@@ -32,7 +32,7 @@ func (e *Engine) events(rec *job.Job, s *stage, kind contract.EventKind, outputs
 	return events
 }
 
-// Alerts returns an alert about a stage, and a block or nil, for each reporter
+// Alerts returns an event about a stage, and a block or nil, for each reporter
 // that wants the kind.
 func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *contract.Block, facts map[string]string, now time.Time) (events []job.Event) {
 	for _, r := range reporters {
@@ -41,6 +41,26 @@ func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *
 				Reporter: r.Name, Kind: kind, Stage: stage, Block: block, Facts: facts, At: now, Expires: now.Add(alertLife),
 			})
 		}
+	}
+	return events
+}
+
+// Accepted returns an event for each of the others that wants to hear that the
+// named reporter's other side has taken a proof: of a proved event that came to
+// such an outcome, with its facts and those of the answer. Anything else that was
+// delivered, as by a dry run, gives rise to none.
+func Accepted(others []Reporter, reporter string, proved job.Event, answer map[string]string, now time.Time) (events []job.Event) {
+	outcome := answer[contract.FactOutcome]
+	if proved.Kind != contract.EventProved || outcome != contract.OutcomeAccepted && outcome != contract.OutcomeAcceptedBefore {
+		return nil
+	}
+	facts := map[string]string{}
+	maps.Copy(facts, proved.Facts)
+	maps.Copy(facts, answer)
+	facts[contract.FactReporter] = reporter
+	events = Alerts(others, contract.EventAccepted, proved.Stage, proved.Block, facts, now)
+	for i := range events {
+		events[i].Job = proved.Job
 	}
 	return events
 }

@@ -36,6 +36,15 @@ const (
 	Superseded Outcome = "superseded" // a later phase of the same number was announced before
 )
 
+// Settlement records what became of an event, and what that gives rise to.
+type Settlement struct {
+	Outcome Outcome
+	Reason  string            // why it was not sent
+	Facts   map[string]string // what the reporter answered
+	At      time.Time
+	Causes  []Event // appended to their reporters' outboxes in the same transaction
+}
+
 // Reached is the highest phase that a reporter has tried to announce for a
 // block number, and for which hash. EthProofs knows only numbers, so that after
 // a reorg the new hash must not announce a lower phase than the old one did.
@@ -44,7 +53,7 @@ type Reached struct {
 	Rank int           `json:"rank"`
 }
 
-// Rank orders the phases of a block; alerts have rank 0.
+// Rank orders the phases of a block; any other event has rank 0.
 func Rank(kind contract.EventKind) int {
 	switch kind {
 	case contract.EventQueued:

@@ -38,7 +38,7 @@ type Store interface {
 	Outbox(reporter string) ([]job.Event, error)
 	Try(reporter string, seq uint64, now time.Time) (e job.Event, ok bool, err error)
 	Defer(reporter string, seq uint64, until time.Time, reason string) error
-	Settle(reporter string, seq uint64, outcome job.Outcome, reason string, now time.Time, causes ...job.Event) error
+	Settle(reporter string, seq uint64, end job.Settlement) error
 }
 
 // Files gives each try a directory and publishes what a reporter hands out.
@@ -64,9 +64,12 @@ type Config struct {
 	// Concurrency is how many block numbers are reported at a time.
 	Concurrency int
 	Timeout     time.Duration // of one try
+	// Accepted returns the events that tell other reporters of a delivery, from
+	// the facts that the reporter answered.
+	Accepted func(e job.Event, facts map[string]string, now time.Time) []job.Event
 	// Alerts returns the events that tell other reporters of a rejection.
 	Alerts func(e job.Event, reason string, now time.Time) []job.Event
-	// Alerted is called after such events were recorded.
+	// Alerted is called after events of either kind were recorded.
 	Alerted func()
 	Log     *slog.Logger
 }
@@ -256,7 +259,7 @@ func (s *Sender) try(ctx context.Context, e job.Event) {
 	now := time.Now()
 	if !now.Before(e.Expires) {
 		s.record(ctx, log, func() error {
-			return s.store.Settle(e.Reporter, e.Seq, job.Expired, "not delivered in time: "+e.Error, now)
+			return s.store.Settle(e.Reporter, e.Seq, job.Settlement{Outcome: job.Expired, Reason: "not delivered in time: " + e.Error, At: now})
 		})
 		log.Error("event expired undelivered", "tries", e.Tries, "error", e.Error)
 		return
@@ -272,40 +275,39 @@ func (s *Sender) try(ctx context.Context, e job.Event) {
 	}
 	failpoint.Hit(failpoint.Trying)
 	s.running(e, true)
-	err = s.send(ctx, e)
+	result, err := s.send(ctx, e)
 	failpoint.Hit(failpoint.Delivered)
 	s.running(e, false)
 	if err != nil && ctx.Err() != nil {
 		return // tried again after the start
 	}
-	s.finish(ctx, log, e, err)
+	s.finish(ctx, log, e, result, err)
 }
 
-func (s *Sender) finish(ctx context.Context, log *slog.Logger, e job.Event, err error) {
+func (s *Sender) finish(ctx context.Context, log *slog.Logger, e job.Event, result contract.Result, err error) {
 	now := time.Now()
 	class := contract.ClassOf(err)
 	switch {
 	case err == nil:
-		s.record(ctx, log, func() error { return s.store.Settle(e.Reporter, e.Seq, job.Sent, "", now) })
+		end := job.Settlement{Outcome: job.Sent, Facts: result.Facts, At: now}
+		if s.cfg.Accepted != nil {
+			end.Causes = s.cfg.Accepted(e, result.Facts, now)
+		}
+		s.settle(ctx, log, e, end)
 		failpoint.Hit(failpoint.Settled)
 		s.mu.Lock()
 		s.state.Sent++
 		s.state.Paused, s.pauses = "", 0
 		s.mu.Unlock()
 	case class == contract.ClassPermanent:
-		var causes []job.Event
+		end := job.Settlement{Outcome: job.Rejected, Reason: err.Error(), At: now}
 		if s.cfg.Alerts != nil {
-			causes = s.cfg.Alerts(e, err.Error(), now)
+			end.Causes = s.cfg.Alerts(e, err.Error(), now)
 		}
-		s.record(ctx, log, func() error {
-			return s.store.Settle(e.Reporter, e.Seq, job.Rejected, err.Error(), now, causes...)
-		})
+		s.settle(ctx, log, e, end)
 		s.mu.Lock()
 		s.state.Rejected++
 		s.mu.Unlock()
-		if len(causes) > 0 && s.cfg.Alerted != nil {
-			s.cfg.Alerted()
-		}
 		log.Error("event rejected", "error", err)
 	default:
 		wait := backoff(e.Tries, err)
@@ -314,6 +316,14 @@ func (s *Sender) finish(ctx context.Context, log *slog.Logger, e job.Event, err 
 		}
 		log.Warn("event not delivered", "try", e.Tries, "again_in", wait.Round(time.Second), "error", err)
 		s.record(ctx, log, func() error { return s.store.Defer(e.Reporter, e.Seq, now.Add(wait), err.Error()) })
+	}
+}
+
+// settle records the end of an event and wakes the reporters that hear of it.
+func (s *Sender) settle(ctx context.Context, log *slog.Logger, e job.Event, end job.Settlement) {
+	s.record(ctx, log, func() error { return s.store.Settle(e.Reporter, e.Seq, end) })
+	if len(end.Causes) > 0 && s.cfg.Alerted != nil {
+		s.cfg.Alerted()
 	}
 }
 
@@ -335,19 +345,19 @@ func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() erro
 }
 
 // send gives an event to the plugin.
-func (s *Sender) send(ctx context.Context, e job.Event) error {
+func (s *Sender) send(ctx context.Context, e job.Event) (contract.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs)
 	if err != nil {
-		return err
+		return contract.Result{}, err
 	}
 	defer func() {
 		if err := s.files.Discard(dir); err != nil {
 			s.cfg.Log.Warn("directory of a report cannot be removed", "stage", s.cfg.Reporter, "error", err)
 		}
 	}()
-	_, err = s.worker.Report(ctx, contract.Event{
+	return s.worker.Report(ctx, contract.Event{
 		ID: fmt.Sprintf("%s-%d", e.Reporter, e.Seq), Kind: e.Kind, Pipeline: s.cfg.Pipeline, Stage: e.Stage,
 		Time: e.At, Block: e.Block, Facts: e.Facts, Artifacts: linked, Dir: dir, Try: e.Tries,
 	}, func(event contract.WorkEvent) error {
@@ -360,7 +370,6 @@ func (s *Sender) send(ctx context.Context, e job.Event) error {
 		}
 		return s.files.Publish(e.Block.Number, accepted)
 	})
-	return err
 }
 
 // pause stops the whole reporter for a while: its other side is at fault.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -35,6 +36,7 @@ type desk struct {
 	seen   []string
 	at     []time.Time
 	answer func(e contract.Event) error
+	facts  map[string]string // of every answer
 	slow   time.Duration
 	most   int // concurrent reports
 	now    int
@@ -60,9 +62,9 @@ func (d *desk) Report(ctx context.Context, e contract.Event, _ func(contract.Wor
 		return contract.Result{}, ctx.Err()
 	}
 	if d.answer != nil {
-		return contract.Result{}, d.answer(e)
+		return contract.Result{Facts: d.facts}, d.answer(e)
 	}
-	return contract.Result{}, nil
+	return contract.Result{Facts: d.facts}, nil
 }
 
 func (d *desk) events() []string {
@@ -218,6 +220,46 @@ func TestRejectedAndExpiredLeaveAReportAndAnAlert(t *testing.T) {
 	reports, _ := store.Reports(contract.Block{ChainID: 1, Number: 1, Hash: contract.Hash{1}}.JobID())
 	if len(reports) != 2 || reports[0].State != string(job.Rejected) || reports[1].State != string(job.Sent) {
 		t.Errorf("reports %+v", reports)
+	}
+}
+
+// TestDeliveryIsToldToTheOthers: what a delivery gives rise to is in the other
+// outbox, and the answer in the job's reports, the moment the event is gone.
+func TestDeliveryIsToldToTheOthers(t *testing.T) {
+	store := fill(t, []uint64{1}, contract.EventQueued, contract.EventProved)
+	answer := map[string]string{contract.FactOutcome: contract.OutcomeAccepted, "proof_id": "7"}
+	synctest.Test(t, func(t *testing.T) {
+		woken := 0
+		d := &desk{facts: answer}
+		s := New(Config{Reporter: "r", Timeout: time.Minute,
+			Accepted: func(e job.Event, facts map[string]string, now time.Time) []job.Event {
+				if e.Kind != contract.EventProved {
+					return nil
+				}
+				return []job.Event{{Reporter: "other", Kind: contract.EventAccepted, Facts: facts, Expires: now.Add(time.Hour)}}
+			},
+			Alerted: func() {
+				woken++
+				waiting, err := store.Outbox("other")
+				left, _ := store.Outbox("r")
+				if err != nil || len(waiting) != 1 || len(left) != 0 {
+					t.Errorf("woken with %d events for the other and %d left, %v", len(waiting), len(left), err)
+				}
+			},
+		}, store, noFiles{}, d)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s.Run(ctx)
+		if woken != 1 {
+			t.Errorf("the others were woken %d times, want once", woken)
+		}
+	})
+	if told, _ := store.Outbox("other"); len(told) != 1 || !maps.Equal(told[0].Facts, answer) {
+		t.Errorf("the other is told %+v", told)
+	}
+	reports, _ := store.Reports(contract.Block{ChainID: 1, Number: 1, Hash: contract.Hash{1}}.JobID())
+	if len(reports) != 2 || !maps.Equal(reports[0].Facts, answer) || !maps.Equal(reports[1].Facts, answer) {
+		t.Errorf("reports %+v, want the answer in both", reports)
 	}
 }
 

@@ -151,6 +151,7 @@ type Report struct {
 	Tries    uint32             `json:"tries"`
 	At       time.Time          `json:"at,omitzero"`
 	Error    string             `json:"error,omitempty"`
+	Facts    map[string]string  `json:"facts,omitempty"` // what the reporter answered, of one that was sent
 }
 
 // AddResult says what became of a request to add a block.

@@ -13,7 +13,7 @@ import (
 // Config is the stage's config block.
 type Config struct {
 	URL       sdk.Secret   `json:"url" doc:"Incoming webhook of the channel (https://hooks.slack.com/services/…). Without it the stage is idle." format:"url"`
-	Events    []string     `json:"events" doc:"The kinds of event that get a message." default:"failed,proved,node_down,node_recovered,prover_stuck,reporter_rejected,stage_down,stage_recovered" enum:"queued,proving,proved,checked,failed,node_down,node_recovered,prover_stuck,reporter_rejected,stage_down,stage_recovered"`
+	Events    []string     `json:"events" doc:"The kinds of event that get a message." default:"failed,accepted,node_down,node_recovered,prover_stuck,reporter_rejected,stage_down,stage_recovered" enum:"queued,proving,proved,checked,failed,accepted,node_down,node_recovered,prover_stuck,reporter_rejected,stage_down,stage_recovered"`
 	Label     string       `json:"label" doc:"Name of this installation, shown in every message." max:"80"`
 	PerMinute int          `json:"per_minute" doc:"Messages a minute; what is beyond is summed up in one message. Slack takes about one a second." default:"10" min:"1" max:"60"`
 	Window    sdk.Duration `json:"window" doc:"Alerts with the same stage and reason within this time are one message and a count." default:"15m" min:"1s"`

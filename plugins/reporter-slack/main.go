@@ -1,5 +1,5 @@
 // Command reporter-slack is the plugin that writes to a Slack channel what an
-// operator wants to know: failed and proved blocks, and alerts.
+// operator wants to know: failed blocks, accepted proofs, and alerts.
 package main
 
 import (
@@ -14,8 +14,9 @@ func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin {
 	return sdk.NewReporter(name, release.Version, open,
-		sdk.Summary("Writes failed and proved blocks and alerts to a Slack channel; idle while no webhook is configured."),
+		sdk.Summary("Writes failed blocks, accepted proofs and alerts to a Slack channel; idle while no webhook is configured."),
 		sdk.Events(contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
+			contract.EventAccepted,
 			contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
 			contract.EventStageDown, contract.EventStageRecovered))
 }

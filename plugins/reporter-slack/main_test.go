@@ -133,7 +133,8 @@ func TestMessagesAndDigest(t *testing.T) {
 		{"2", contract.EventFailed, "prove", "out of memory"},
 		{"3", contract.EventQueued, "prove", ""},                         // not among the default events
 		{"4", contract.EventReporterRejected, "slack", "invalid_blocks"}, // about this very stage
-		{"5", contract.EventProved, "prove", ""},
+		{"5", contract.EventProved, "prove", ""},                         // not yet accepted
+		{"6", contract.EventAccepted, "prove", ""},
 	} {
 		if err := r.send(t, e.id, e.kind, e.stage, e.reason); err != nil {
 			t.Errorf("%s: %v", e.kind, err)
@@ -143,7 +144,7 @@ func TestMessagesAndDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := c.texts()
-	want := []string{":x: Block 24000100 failed in prove: out of memory", ":white_check_mark: Block 24000100 proved", "1 more events since "}
+	want := []string{":x: Block 24000100 failed in prove: out of memory", ":white_check_mark: Block 24000100: proof accepted", "1 more events since "}
 	if len(got) != len(want) {
 		t.Fatalf("messages %q", got)
 	}

@@ -21,7 +21,7 @@ type Config struct {
 	Command []string              `json:"command" doc:"Program and arguments, run once per event with one line on its standard input. Exit code 0 is success."`
 	Secret  sdk.Secret            `json:"secret" doc:"Signs each request with HMAC-SHA256 (Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature). whsec_ and base64, or any text of at least 16 bytes."`
 	Headers map[string]sdk.Secret `json:"headers" doc:"Further headers of each request, such as Authorization."`
-	Events  []string              `json:"events" doc:"The kinds of event to hand on; all of them when not set." enum:"queued,proving,proved,checked,failed,node_down,node_recovered,prover_stuck,reporter_rejected,stage_down,stage_recovered"`
+	Events  []string              `json:"events" doc:"The kinds of event to hand on; all of them when not set." enum:"queued,proving,proved,checked,failed,accepted,node_down,node_recovered,prover_stuck,reporter_rejected,stage_down,stage_recovered"`
 	Source  string                `json:"source" doc:"The CloudEvents source attribute; /proofline/<pipeline> when not set."`
 	Timeout sdk.Duration          `json:"timeout" doc:"How long one request or one run of the command may take." default:"30s" min:"1s" max:"10m"`
 }

@@ -17,6 +17,7 @@ func plugin() sdk.Plugin {
 	return sdk.NewReporter(name, release.Version, open,
 		sdk.Summary("Hands every event on as CloudEvents JSON: to a URL (signed), to a file, or to a command."),
 		sdk.Events(contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
+			contract.EventAccepted,
 			contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
 			contract.EventStageDown, contract.EventStageRecovered))
 }

@@ -5,14 +5,16 @@ import "time"
 // EventKind says what an event reports.
 type EventKind string
 
-// The kinds of event. The first five are phases of a block, in their order; the
-// rest are alerts.
+// The kinds of event. The first five are phases of a block, in their order, the
+// next is what came of a phase, the rest are alerts.
 const (
 	EventQueued  EventKind = "queued"  // the proof stage has claimed the block
 	EventProving EventKind = "proving" // the proof stage shows its first progress
 	EventProved  EventKind = "proved"  // the proof is durable
 	EventChecked EventKind = "checked" // the last stage of a pipeline without a proof stage is done
 	EventFailed  EventKind = "failed"  // the block is given up
+
+	EventAccepted EventKind = "accepted" // a reporter's other side has taken the proof
 
 	EventNodeDown         EventKind = "node_down"
 	EventNodeRecovered    EventKind = "node_recovered"
@@ -22,15 +24,16 @@ const (
 	EventStageRecovered   EventKind = "stage_recovered"
 )
 
-// EventKinds lists every kind: the phases in their order, then the alerts.
+// EventKinds lists every kind: the phases in their order, then the others.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventQueued, EventProving, EventProved, EventChecked, EventFailed,
+		EventQueued, EventProving, EventProved, EventChecked, EventFailed, EventAccepted,
 		EventNodeDown, EventNodeRecovered, EventProverStuck, EventReporterRejected, EventStageDown, EventStageRecovered,
 	}
 }
 
-// IsPhase reports whether the event is a phase of a block rather than an alert.
+// IsPhase reports whether the event is a phase of a block, which is delivered in
+// order and for as long as it counts. Any other expires within the hour.
 func (k EventKind) IsPhase() bool {
 	switch k {
 	case EventQueued, EventProving, EventProved, EventChecked, EventFailed:
@@ -38,6 +41,9 @@ func (k EventKind) IsPhase() bool {
 	}
 	return false
 }
+
+// IsAlert reports whether the event tells of trouble or of its end.
+func (k EventKind) IsAlert() bool { return !k.IsPhase() && k != EventAccepted }
 
 // Event is something to report. It is sent at least once; phases of one block
 // arrive in order, never an earlier one after a later one.

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestEventKindsAreAll: every constant of the type is in the list, once, and the
-// phases come first.
+// TestEventKindsAreAll: every constant of the type is in the list, once; the
+// phases come first and the alerts last.
 func TestEventKindsAreAll(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "event.go", nil, 0)
 	if err != nil {
@@ -25,13 +25,17 @@ func TestEventKindsAreAll(t *testing.T) {
 		}
 		return true
 	})
-	if len(declared) < 11 || !slices.Equal(declared, EventKinds()) {
+	if len(declared) < 12 || !slices.Equal(declared, EventKinds()) {
 		t.Errorf("declared %q, listed %q", declared, EventKinds())
 	}
-	alerts := false
+	others, alerts := false, false
 	for _, k := range EventKinds() {
-		if alerts = alerts || !k.IsPhase(); alerts && k.IsPhase() {
-			t.Errorf("the phase %s stands behind an alert", k)
+		others, alerts = others || !k.IsPhase(), alerts || k.IsAlert()
+		if others && k.IsPhase() || alerts && !k.IsAlert() || k.IsPhase() && k.IsAlert() {
+			t.Errorf("%s (phase %t, alert %t) is out of place", k, k.IsPhase(), k.IsAlert())
 		}
+	}
+	if EventAccepted.IsPhase() || EventAccepted.IsAlert() {
+		t.Error("accepted is neither a phase nor an alert")
 	}
 }

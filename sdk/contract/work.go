@@ -71,6 +71,15 @@ const (
 	FactError         = "error"           // the full text of the error
 	FactClass         = "class"           // the error's class
 	FactAttempts      = "attempts"
+	FactOutcome       = "outcome"  // what a report has come to at the other side, set by its reporter
+	FactReporter      = "reporter" // the stage whose other side has taken the proof, set by the host for EventAccepted
+)
+
+// Outcomes of a report, as FactOutcome. A proved event that comes to one of them
+// raises EventAccepted; any other outcome, or none, does not.
+const (
+	OutcomeAccepted       = "accepted"         // the other side took it now
+	OutcomeAcceptedBefore = "already accepted" // it had it from an earlier try
 )
 
 // Progress is a sign of life with optional detail. One with an empty phase is a

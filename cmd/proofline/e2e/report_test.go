@@ -2,8 +2,8 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -11,14 +11,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/plugins/reporter-webhook/cloudevent"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // The secrets of the pipeline besides EthProofs' key.
@@ -34,8 +39,15 @@ const (
 func TestReportersInTrouble(t *testing.T) {
 	slack := hanging(t)
 	var posts atomic.Int64
+	var accepted sync.Map // by block number
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
+		var event cloudevent.Event
+		if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
+			t.Errorf("the webhook got no JSON: %v", err)
+		}
+		if event.Data.Kind == contract.EventAccepted {
+			accepted.Store(event.Data.Block.Number, event.Data.Facts)
+		}
 		if r.Header.Get("Authorization") != "Bearer "+headerSecret || r.Header.Get("webhook-signature") == "" {
 			t.Errorf("the webhook got the headers %v", r.Header)
 		}
@@ -59,11 +71,32 @@ log: {level: "${LOG_LEVEL:-info}"}
 		"HOOK_URL="+hook.URL, "HOOK_SECRET="+signSecret, "HOOK_TOKEN="+headerSecret)
 
 	p := s.start("run")
-	s.until(p, "EthProofs has two proofs, one of them after a lost reply, and the webhook its events", func(status.Snapshot) bool {
+	s.until(p, "EthProofs has two proofs, one of them after a lost reply, and the webhook hears of both", func(status.Snapshot) bool {
 		writes := strings.Join(server.Writes(), "\n")
-		return strings.Count(writes, "proved") >= 3 && strings.Contains(writes, " 409") && posts.Load() > 3
+		told := 0
+		accepted.Range(func(any, any) bool { told++; return true })
+		return strings.Count(writes, "proved") >= 3 && strings.Contains(writes, " 409") && posts.Load() > 3 && told >= 2
 	})
-	monotonicWithLostReply(t, server)
+	lost := monotonicWithLostReply(t, server)
+	outcomes := map[string]int{}
+	accepted.Range(func(number, answer any) bool {
+		facts := answer.(map[string]string)
+		outcomes[facts[contract.FactOutcome]]++
+		want := contract.OutcomeAccepted
+		if number == lost {
+			want = contract.OutcomeAcceptedBefore
+		}
+		if facts[contract.FactOutcome] != want || facts[contract.FactReporter] != "ethproofs" || facts[contract.FactProvingTimeMS] == "" {
+			t.Errorf("block %d is accepted with the facts %v", number, facts)
+		}
+		if show := s.must("blocks", "show", fmt.Sprint(number)); !strings.Contains(show, want+", cluster_version 1") {
+			t.Errorf("blocks show does not say %q:\n%s", want, show)
+		}
+		return true
+	})
+	if outcomes[contract.OutcomeAccepted] == 0 || outcomes[contract.OutcomeAcceptedBefore] != 1 {
+		t.Errorf("outcomes %v, want one block accepted by an earlier try", outcomes)
+	}
 
 	written := map[string]string{"log": p.log.String(), "output": p.out.String()}
 	if !strings.Contains(written["log"], "asked EthProofs") {
@@ -108,9 +141,32 @@ log: {level: "${LOG_LEVEL:-info}"}
 	}
 }
 
+// TestLastProofIsToldBeforeTheEnd: a run waits until the others have heard that
+// its last proof was accepted, whatever their place in the pipeline.
+func TestLastProofIsToldBeforeTheEnd(t *testing.T) {
+	s, _, server := operator(t, swap(t, proving(t), "  - name: ethproofs\n", `  - name: hook
+    plugin: reporter-webhook
+    config: {command: [sh, -c, "sleep 1; cat >> \"$0\"", "${EVENTS}"], events: [accepted]}
+  - name: ethproofs
+`), zisktest.Scenario{PhaseMS: 1})
+	server.Inject(ethproofstest.Once("/proved", ethproofstest.Fault{Latency: 2 * time.Second}))
+	s.env = append(s.env, "EVENTS="+s.path("events"))
+	if code, out, log := s.run("run", "--blocks", "1"); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, out, log)
+	}
+	content, err := os.ReadFile(s.path("events"))
+	var event cloudevent.Event
+	if err == nil {
+		err = json.Unmarshal(content, &event)
+	}
+	if err != nil || event.Data.Kind != contract.EventAccepted || event.Data.Facts[contract.FactReporter] != "ethproofs" {
+		t.Errorf("the hook has heard %q (%v), want that ethproofs has the proof", content, err)
+	}
+}
+
 // monotonicWithLostReply checks that the block whose reply was lost got 409 and
-// that no phase went back.
-func monotonicWithLostReply(t *testing.T, server *ethproofstest.Server) {
+// that no phase went back. It returns the block's number.
+func monotonicWithLostReply(t *testing.T, server *ethproofstest.Server) uint64 {
 	t.Helper()
 	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
 	reached := map[uint64]int{}
@@ -125,8 +181,13 @@ func monotonicWithLostReply(t *testing.T, server *ethproofstest.Server) {
 	writes := server.Writes()
 	lost := slices.IndexFunc(writes, func(w string) bool { return strings.HasPrefix(w, "proved") && strings.HasSuffix(w, " lost") })
 	if lost < 0 || !slices.Contains(writes[lost:], strings.Replace(writes[lost], "lost", "409", 1)) {
-		t.Errorf("a lost reply must be followed by 409: %v", writes)
+		t.Fatalf("a lost reply must be followed by 409: %v", writes)
 	}
+	number, err := strconv.ParseUint(strings.Fields(writes[lost])[1], 10, 64)
+	if err != nil {
+		t.Fatalf("%q: %v", writes[lost], err)
+	}
+	return number
 }
 
 // hanging is a server that takes connections and never answers.

@@ -55,18 +55,18 @@ type Event struct {
 
 // Names of the facts that a delivery answers with.
 const (
-	FactOutcome = "outcome"  // one of the Outcome constants
-	FactProofID = "proof_id" // EthProofs' number of the proof
+	FactOutcome = contract.FactOutcome // one of the Outcome constants
+	FactProofID = "proof_id"           // EthProofs' number of the proof
 	FactVersion = "cluster_version"
 )
 
 // Outcomes of a delivery without error.
 const (
-	OutcomeAccepted = "accepted"         // the server took it now
-	OutcomeBefore   = "already accepted" // the server had it from an earlier try
-	OutcomeSkipped  = "skipped"          // the number has reached this phase or a later one
-	OutcomeDryRun   = "dry run"          // nothing was sent
-	OutcomeNoted    = "noted"            // not a phase at EthProofs; there is nothing to send
+	OutcomeAccepted = contract.OutcomeAccepted       // the server took it now
+	OutcomeBefore   = contract.OutcomeAcceptedBefore // the server had it from an earlier try
+	OutcomeSkipped  = "skipped"                      // the number has reached this phase or a later one
+	OutcomeDryRun   = "dry run"                      // nothing was sent
+	OutcomeNoted    = "noted"                        // not a phase at EthProofs; there is nothing to send
 )
 
 // Courier delivers events to one cluster. It may be used concurrently; the

@@ -46,6 +46,7 @@ type Sender struct {
 
 // headlines are the titles of the kinds; %s is the block or the stage.
 var headlines = map[contract.EventKind]string{
+	contract.EventAccepted:         ":white_check_mark: Block %s: proof accepted",
 	contract.EventProved:           ":white_check_mark: Block %s proved",
 	contract.EventFailed:           ":x: Block %s failed",
 	contract.EventChecked:          ":mag: Block %s checked",
@@ -68,9 +69,13 @@ var shown = []struct {
 	{contract.FactGasUsed, "Gas", thousands},
 	{contract.FactTxCount, "Transactions", thousands},
 	{contract.FactCycles, "Cycles", thousands},
+	{"zisk_version", "ZisK", asItIs},
+	{"proof_id", "Proof", asItIs},
 	{contract.FactAttempts, "Attempts", thousands},
-	{contract.FactClass, "Kind of error", func(text string) string { return text }},
+	{contract.FactClass, "Kind of error", asItIs},
 }
+
+func asItIs(text string) string { return text }
 
 // Compose writes the message of an event.
 func (s Sender) Compose(event contract.Event) Message {
@@ -88,7 +93,7 @@ func (s Sender) Compose(event contract.Event) Message {
 
 func headline(event contract.Event) string {
 	subject := event.Stage
-	if event.Block != nil && event.Kind.IsPhase() {
+	if event.Block != nil && !event.Kind.IsAlert() {
 		subject = strconv.FormatUint(event.Block.Number, 10)
 	} else if event.Block != nil {
 		subject += fmt.Sprintf(", block %d", event.Block.Number)
@@ -100,6 +105,9 @@ func headline(event contract.Event) string {
 	title := fmt.Sprintf(format, subject)
 	if event.Kind == contract.EventFailed && event.Stage != "" {
 		title += " in " + event.Stage
+	}
+	if reporter := event.Facts[contract.FactReporter]; event.Kind == contract.EventAccepted && reporter != "" {
+		title += " by " + reporter
 	}
 	return title
 }
@@ -131,7 +139,7 @@ func (s Sender) fields(event contract.Event) []Text {
 			add(f.title, f.format(value))
 		}
 	}
-	if event.Kind == contract.EventProved {
+	if event.Kind == contract.EventAccepted || event.Kind == contract.EventProved {
 		gpu := facts["gpu"]
 		if gpu == "" {
 			gpu = s.Machine.GPU
@@ -145,7 +153,7 @@ func (s Sender) fields(event contract.Event) []Text {
 
 func withBlock(event contract.Event) map[string]string {
 	facts := map[string]string{}
-	if event.Block != nil && event.Kind.IsPhase() {
+	if event.Block != nil && !event.Kind.IsAlert() {
 		if event.Block.GasUsed > 0 {
 			facts[contract.FactGasUsed] = strconv.FormatUint(event.Block.GasUsed, 10)
 			facts[contract.FactTxCount] = strconv.FormatUint(uint64(event.Block.TxCount), 10)

@@ -28,6 +28,9 @@ func TestMessages(t *testing.T) {
 	for name, event := range map[string]contract.Event{
 		"proved": {Kind: contract.EventProved, Pipeline: "mainnet", Stage: "prove", Time: at, Block: block(),
 			Facts: map[string]string{contract.FactProvingTimeMS: "8123", contract.FactCycles: "123456789"}},
+		"accepted": {Kind: contract.EventAccepted, Pipeline: "mainnet", Stage: "prove", Time: at, Block: block(),
+			Facts: map[string]string{contract.FactProvingTimeMS: "8123", contract.FactCycles: "123456789", "zisk_version": "0.16.1", "cluster_version": "12",
+				"proof_id": "84213", contract.FactOutcome: contract.OutcomeAccepted, contract.FactReporter: "ethproofs"}},
 		"failed": {Kind: contract.EventFailed, Pipeline: "mainnet", Stage: "prove", Time: at, Block: block(),
 			Facts: map[string]string{contract.FactReason: "out of memory", contract.FactError: "cargo-zisk ended with exit code 137: out of memory <GPU 0> & more",
 				contract.FactClass: "retryable", contract.FactAttempts: "3"}},
@@ -64,10 +67,12 @@ func TestMessages(t *testing.T) {
 func FuzzCompose(f *testing.F) {
 	f.Add("failed", "prove", "out of memory", "```<!channel>&", "8123")
 	f.Add("proved", strings.Repeat("s", 500), "", strings.Repeat("é", 9000), "x")
+	f.Add("accepted", "prove", "", "", "8123")
 	f.Add("unheard_of", "", "\xff\xfe", "", "")
 	f.Fuzz(func(t *testing.T, kind, stage, reason, full, figure string) {
 		event := contract.Event{Kind: contract.EventKind(kind), Pipeline: stage, Stage: stage, Block: block(),
-			Facts: map[string]string{contract.FactReason: reason, contract.FactError: full, contract.FactProvingTimeMS: figure, contract.FactCycles: figure}}
+			Facts: map[string]string{contract.FactReason: reason, contract.FactError: full, contract.FactProvingTimeMS: figure, contract.FactCycles: figure,
+				contract.FactReporter: stage, "zisk_version": full, "proof_id": figure}}
 		checkLimits(t, sender.Compose(event))
 		checkLimits(t, sender.Digest(stage, []LeftOut{{What: reason, Count: 3}, {What: full, Count: 1}}, at))
 	})
@@ -151,6 +156,8 @@ func TestAlikeAlertsAreOneMessageAndACount(t *testing.T) {
 	admit(event("3", contract.EventProverStuck, "out of memory"), true)
 	admit(event("4", contract.EventProved, ""), true)
 	admit(event("5", contract.EventProved, ""), true)
+	admit(event("4a", contract.EventAccepted, ""), true)
+	admit(event("5a", contract.EventAccepted, ""), true)
 
 	if left := throttle.TakeLeftOut(now.Add(14*time.Minute), false); left != nil {
 		t.Errorf("a digest before its time: %v", left)

@@ -132,7 +132,7 @@ func (t *Throttle) GiveBack(taken []LeftOut) {
 // reason. Proofs are never alike, nor are the two ends of an outage.
 func likeness(event contract.Event) (string, bool) {
 	switch event.Kind {
-	case contract.EventProved, contract.EventChecked, contract.EventQueued, contract.EventProving,
+	case contract.EventAccepted, contract.EventProved, contract.EventChecked, contract.EventQueued, contract.EventProving,
 		contract.EventNodeRecovered, contract.EventStageRecovered:
 		return "", false
 	}

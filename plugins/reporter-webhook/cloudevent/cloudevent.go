@@ -24,8 +24,8 @@ import (
 // ContentType is that of a single event in structured mode.
 const ContentType = "application/cloudevents+json; charset=utf-8"
 
-// TypePrefix begins the type of every event; what follows is
-// "block.<kind>" for the phases of a block and "alert.<kind>" for the rest.
+// TypePrefix begins the type of every event; what follows is "alert.<kind>" for
+// an alert and "block.<kind>" for what becomes of a block and its proof.
 const TypePrefix = "io.github.proofline."
 
 // Event is the envelope. The same event has the same bytes at every try.
@@ -67,12 +67,12 @@ func Encode(event contract.Event, source string) ([]byte, error) {
 		source = "/proofline/" + url.PathEscape(event.Pipeline)
 	}
 	e := Event{
-		SpecVersion: "1.0", ID: event.ID, Source: source, Type: TypePrefix + "alert." + string(event.Kind),
+		SpecVersion: "1.0", ID: event.ID, Source: source, Type: TypePrefix + "block." + string(event.Kind),
 		Time: event.Time.UTC().Format(time.RFC3339Nano), DataContentType: "application/json",
 		Data: Data{Kind: event.Kind, Pipeline: event.Pipeline, Stage: event.Stage, Block: event.Block, Facts: event.Facts},
 	}
-	if event.Kind.IsPhase() {
-		e.Type = TypePrefix + "block." + string(event.Kind)
+	if event.Kind.IsAlert() {
+		e.Type = TypePrefix + "alert." + string(event.Kind)
 	}
 	switch {
 	case event.Block != nil:

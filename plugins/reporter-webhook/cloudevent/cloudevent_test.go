@@ -36,6 +36,12 @@ func TestEncode(t *testing.T) {
 	if err != nil || string(alert) != want {
 		t.Errorf("got  %s, %v\nwant %s", alert, err, want)
 	}
+	for kind, want := range map[contract.EventKind]string{contract.EventAccepted: "block.accepted", contract.EventFailed: "block.failed", contract.EventProverStuck: "alert.prover_stuck"} {
+		line, err := Encode(contract.Event{ID: "1", Kind: kind, Block: event.Block}, "")
+		if err != nil || !strings.Contains(string(line), `"type":"io.github.proofline.`+want+`"`) {
+			t.Errorf("%s: %s, %v", kind, line, err)
+		}
+	}
 	if _, err := Encode(contract.Event{Kind: contract.EventNodeDown}, ""); err == nil {
 		t.Error("an event without an id was taken")
 	}
