@@ -133,7 +133,7 @@ func TestFilesOfFailedJobsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{Options: Options{Pipeline: &pipeline.Pipeline{Data: data}}, store: store, files: files}
+	h := &host{Options: Options{Pipeline: &pipeline.Pipeline{Data: data, Keep: pipeline.Keep{History: pipeline.DefaultHistory, Failed: pipeline.DefaultFailed, Files: pipeline.DefaultFiles}}}, store: store, files: files}
 	now := time.Now()
 	ids := map[status.JobState]string{}
 	for i, state := range []status.JobState{status.JobDone, status.JobFailed, status.JobWaiting} {
@@ -154,8 +154,8 @@ func TestFilesOfFailedJobsAreKept(t *testing.T) {
 		want  []status.JobState
 	}{
 		{0, []status.JobState{status.JobFailed, status.JobWaiting}},
-		{keepFailure - time.Minute, []status.JobState{status.JobFailed, status.JobWaiting}},
-		{keepFailure + time.Minute, []status.JobState{status.JobWaiting}},
+		{pipeline.DefaultFiles - time.Minute, []status.JobState{status.JobFailed, status.JobWaiting}},
+		{pipeline.DefaultFiles + time.Minute, []status.JobState{status.JobWaiting}},
 	} {
 		if err := h.tidyOnce(now.Add(c.after)); err != nil {
 			t.Fatal(err)

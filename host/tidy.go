@@ -7,14 +7,11 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// Retention of the past.
+// Of the tidying.
 const (
-	tidyEvery   = 30 * time.Second
-	keepHistory = 30 * 24 * time.Hour // records of jobs done, dropped, cancelled
-	keepFailed  = 90 * 24 * time.Hour // records of failed jobs
-	keepFailure = 7 * 24 * time.Hour  // files of failed jobs
-	orphanAge   = 10 * time.Minute    // files without a record
-	pruneBatch  = 500
+	tidyEvery  = 30 * time.Second
+	orphanAge  = 10 * time.Minute // files without a record may become a job's
+	pruneBatch = 500
 )
 
 // tidy removes what nobody needs any more: the files of finished jobs once every
@@ -52,7 +49,7 @@ func (h *host) tidyOnce(now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if rec != nil && (!rec.State.Finished() || rec.State == status.JobFailed && now.Sub(rec.Finished) < keepFailure) {
+		if rec != nil && (!rec.State.Finished() || rec.State == status.JobFailed && now.Sub(rec.Finished) < h.Pipeline.Keep.Files) {
 			continue
 		}
 		if rec == nil && now.Sub(modified) < orphanAge {
@@ -62,6 +59,6 @@ func (h *host) tidyOnce(now time.Time) error {
 			return err
 		}
 	}
-	_, err = h.store.Prune(now.Add(-keepHistory), now.Add(-keepFailed), pruneBatch)
+	_, err = h.store.Prune(now.Add(-h.Pipeline.Keep.History), now.Add(-h.Pipeline.Keep.Failed), pruneBatch)
 	return err
 }

@@ -55,8 +55,9 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 	p := &Pipeline{
 		File: d.file, Data: DefaultData, Output: DefaultOutput,
 		Monitor: Monitor{Listen: DefaultListen, StuckAfter: DefaultStuck},
+		Keep:    Keep{History: DefaultHistory, Failed: DefaultFailed, Files: DefaultFiles},
 	}
-	o, ok := d.object(top, "", "version", "name", "data", "output", "log", "monitor", "select", "plugins", "stages")
+	o, ok := d.object(top, "", "version", "name", "data", "output", "log", "monitor", "select", "keep", "plugins", "stages")
 	if !ok {
 		return p
 	}
@@ -79,6 +80,11 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 		read(m, "stuck_after", "a duration", parseDuration(time.Second, ""), &p.Monitor.StuckAfter)
 	}
 	p.Select = d.selection(o)
+	if keep, ok := o.section("keep", "history", "failed", "files"); ok {
+		read(keep, "history", "a duration", parseDuration(time.Hour, ""), &p.Keep.History)
+		read(keep, "failed", "a duration", parseDuration(time.Hour, ""), &p.Keep.Failed)
+		read(keep, "files", "a duration", parseDuration(0, ""), &p.Keep.Files)
+	}
 	if plugins, ok := o.section("plugins", "dirs"); ok {
 		for _, dir := range readList(plugins, "dirs", "a folder", 100, parseFilled) {
 			p.Plugins.Dirs = append(p.Plugins.Dirs, d.absolute(dir))

@@ -123,6 +123,7 @@ data: state
 log: {level: warning}
 monitor: {listen: "127.0.0.1:0", stuck_after: "${SEVEN}s"}
 select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, repair: 64, blocks: [7, "${SEVEN}"]}
+keep: {history: 48h, files: 0s}
 plugins: {dirs: [../plugins, /opt/plugins]}
 stages:
   - name: source
@@ -162,6 +163,9 @@ stages:
 	}
 	if diff := cmp.Diff(want, p.Select); diff != "" {
 		t.Errorf("select (-want +got):\n%s", diff)
+	}
+	if (p.Keep != Keep{History: 48 * time.Hour, Failed: DefaultFailed}) {
+		t.Errorf("keep %v", p.Keep)
 	}
 	if p.Log.Level != slog.LevelWarn || p.Monitor != (Monitor{"127.0.0.1:0", 7 * time.Second}) {
 		t.Errorf("log %v, monitor %v", p.Log, p.Monitor)

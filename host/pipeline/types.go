@@ -15,6 +15,9 @@ const (
 	DefaultListen    = "0.0.0.0:4000"
 	DefaultStuck     = time.Hour
 	DefaultDropAfter = 7 * 24 * time.Hour
+	DefaultHistory   = 30 * 24 * time.Hour
+	DefaultFailed    = 90 * 24 * time.Hour
+	DefaultFiles     = 7 * 24 * time.Hour
 	DefaultRepair    = 128 // the window in which most nodes can make a witness
 	DefaultHeartbeat = time.Minute
 	DefaultRetryMax  = 2
@@ -37,6 +40,7 @@ type Pipeline struct {
 	Log     Log
 	Monitor Monitor
 	Select  Select
+	Keep    Keep
 	Plugins Plugins
 	Stages  []Stage // in the order of the file
 }
@@ -74,6 +78,13 @@ type Select struct {
 	// Repair is how many blocks behind the head are looked through, while there is
 	// nothing else to do, for targets that were never selected; 0 for none.
 	Repair uint64
+}
+
+// Keep is the keep section: how long the past is remembered.
+type Keep struct {
+	History time.Duration // records of blocks done, dropped, cancelled
+	Failed  time.Duration // records of failed blocks
+	Files   time.Duration // what failed blocks have left in data/attempts
 }
 
 // Plugins is the plugins section.

@@ -25,14 +25,13 @@ type node struct {
 	blocks map[uint64]json.RawMessage // eth_getBlockByNumber results
 	wits   map[uint64]json.RawMessage // debug_executionWitness results
 	trick  func(method string, w http.ResponseWriter) (handled bool)
-	calls  map[string]int
 }
 
 // newNode serves blocks from directories named by number that hold block.json.gz
 // and witness.json.gz.
 func newNode(t *testing.T, chain uint64, dirs ...string) *node {
 	t.Helper()
-	n := &node{chain: chain, blocks: map[uint64]json.RawMessage{}, wits: map[uint64]json.RawMessage{}, calls: map[string]int{}}
+	n := &node{chain: chain, blocks: map[uint64]json.RawMessage{}, wits: map[uint64]json.RawMessage{}}
 	for _, dir := range dirs {
 		number, err := strconv.ParseUint(filepath.Base(dir), 10, 64)
 		if err != nil {
@@ -80,12 +79,6 @@ func (n *node) misbehave(trick func(method string, w http.ResponseWriter) bool) 
 	n.trick = trick
 }
 
-func (n *node) called(method string) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.calls[method]
-}
-
 type request struct {
 	ID     json.RawMessage   `json:"id"`
 	Method string            `json:"method"`
@@ -113,7 +106,6 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answers := make([]string, 0, len(batch))
 	for _, q := range batch {
 		n.mu.Lock()
-		n.calls[q.Method]++
 		trick := n.trick
 		n.mu.Unlock()
 		if trick != nil && trick(q.Method, w) {
