@@ -65,6 +65,7 @@ const (
 	FactGasUsed       = "gas_used"
 	FactTxCount       = "tx_count"
 	FactCycles        = "proving_cycles"  // executed steps, decimal
+	FactGPUs          = "gpus"            // the cards that proved, in words
 	FactVerifierID    = "verifier_id"     // the prover's own name of the proof or program
 	FactProvingTimeMS = "proving_time_ms" // integer milliseconds, set by the host
 	FactReason        = "reason"          // why a job failed, or what an alert is about

@@ -31,7 +31,7 @@ func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Re
 		Version: p.version.String(), ELF: p.elfSum, Instances: summary.Instances, Speed: summary.Speed}
 	facts := map[string]string{publish.FactVersion: p.version.String()}
 	if p.cards != "" {
-		facts[publish.FactCards] = p.cards
+		facts[contract.FactGPUs] = p.cards
 	}
 	if !p.MakesProof() {
 		if summary.Steps > 0 {

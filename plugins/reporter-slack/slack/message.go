@@ -140,7 +140,7 @@ func (s Sender) fields(event contract.Event) []Text {
 		}
 	}
 	if event.Kind == contract.EventAccepted || event.Kind == contract.EventProved {
-		gpu := facts["gpu"]
+		gpu := facts[contract.FactGPUs]
 		if gpu == "" {
 			gpu = s.Machine.GPU
 		}

@@ -18,7 +18,6 @@ import (
 const (
 	FactVersion = "zisk_version"
 	FactProgram = "program_key"
-	FactCards   = "gpus"
 	FactLayout  = "proof_layout"
 	FactTest    = "test_proof" // "true" when a test double made the proof
 )
