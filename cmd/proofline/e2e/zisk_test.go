@@ -263,3 +263,61 @@ func TestProveByHand(t *testing.T) {
 		t.Errorf("an input that is not there: exit %d, %s", code, log)
 	}
 }
+
+// Whatever is killed below the host while a proof is made, what it had started is
+// gone within two seconds, and the block is proved all the same.
+func TestKilledBelowTheHost(t *testing.T) {
+	s, tool, server := operator(t, proving(t), zisktest.Scenario{PhaseMS: 700, Services: true})
+	host := s.start("run")
+	for _, victim := range []string{"keeper", "plugin", "tool"} {
+		for _, phase := range []string{"COMPUTE_MINIMAL_TRACE", "GENERATING_PROOFS"} {
+			var keeper int
+			s.until(host, "the prover is in "+phase, func(snap status.Snapshot) bool {
+				i := slices.IndexFunc(snap.Stages, func(st status.Stage) bool { return st.Name == "prove" })
+				prove := snap.Stages[i]
+				if len(prove.Running) == 0 || prove.Running[0].Phase != phase {
+					return false
+				}
+				keeper = parent(prove.PID)
+				return true
+			})
+			processes := tree(keeper)
+			pid := keeper
+			if victim != "keeper" {
+				pid = children(keeper)[0]
+			}
+			if victim == "tool" {
+				below := children(pid)
+				if len(below) == 0 {
+					t.Fatalf("no tool below the plugin in %s: nothing was tested", phase)
+				}
+				pid, processes = below[0], tree(below[0])
+			}
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatalf("%s in %s: %v", victim, phase, err)
+			}
+			if took := gone(t, processes); took > 2*time.Second {
+				t.Errorf("%s killed in %s: what was below it was left for %s", victim, phase, took)
+			} else {
+				t.Logf("%s killed in %s: %d processes gone after %s", victim, phase, len(processes), took.Round(time.Millisecond))
+			}
+		}
+	}
+	tool.Set(t, zisktest.Scenario{PhaseMS: 5})
+	s.until(host, "a block is proved and reported", func(snap status.Snapshot) bool { return snap.Counts.Done > 0 && len(server.Writes()) > 2 })
+	host.signal(syscall.SIGINT)
+	host.wait()
+	monotonic(t, server)
+	if left := s.strays(t); len(left) > 0 {
+		t.Errorf("processes %v are left", left)
+	}
+}
+
+// parent returns the parent of a process; 0 when it is gone.
+func parent(pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	return atoi(strings.Fields(string(text[strings.LastIndex(string(text), ")")+1:]))[1])
+}
