@@ -59,7 +59,7 @@ func TestChaos(t *testing.T) {
 		c.round()
 	}
 	weather.end()
-	c.end()
+	c.end(n.Chain.Head().Number)
 
 	states := s.audit(server)
 	strays := s.strays(t)
@@ -109,7 +109,7 @@ func (c *campaign) running() *process {
 // round waits a moment and sends one signal to one process.
 func (c *campaign) round() {
 	host := c.running()
-	time.Sleep(time.Duration(50+c.random.IntN(900)) * time.Millisecond)
+	time.Sleep(time.Duration(50+c.random.IntN(600)) * time.Millisecond)
 	name, sig := "KILL", syscall.SIGKILL
 	switch draw := c.random.IntN(10); {
 	case draw >= 8:
@@ -161,7 +161,7 @@ func children(pid int) (pids []int) {
 }
 
 // end lets a fresh host work off what is left, and stops it.
-func (c *campaign) end() {
+func (c *campaign) end(head uint64) {
 	c.t.Helper()
 	if c.host != nil {
 		c.host.signal(syscall.SIGTERM)
@@ -169,15 +169,15 @@ func (c *campaign) end() {
 	}
 	host := c.running()
 	quiet := 0
-	for c.backlog(host) > 50 { // it worked little meanwhile
+	for c.behind(host, head) > 50 { // it got to work little meanwhile
 		time.Sleep(time.Second)
 	}
 	c.until(host, "everything is done and reported", func(snap status.Snapshot) bool {
-		if snap.Head == 0 || snap.Counts.Active > 0 || !reported(snap) {
+		if snap.Head < head || snap.Counts.Active > 0 || !reported(snap) {
 			quiet = 0
 			return false
 		}
-		quiet++ // twice, a poll apart: the last blocks have been seen
+		quiet++ // for a while: the last reorg has been seen
 		time.Sleep(500 * time.Millisecond)
 		return quiet > 2
 	})
@@ -187,8 +187,8 @@ func (c *campaign) end() {
 	}
 }
 
-// backlog is how many blocks a running host has before it.
-func (c *campaign) backlog(host *process) int {
+// behind is how many blocks of the chain a running host has still to finish.
+func (c *campaign) behind(host *process, head uint64) int {
 	c.t.Helper()
 	select {
 	case <-host.done:
@@ -196,10 +196,10 @@ func (c *campaign) backlog(host *process) int {
 	default:
 	}
 	snap, ok := c.status()
-	if !ok || snap.Head == 0 {
+	if !ok {
 		return 1 << 20
 	}
-	return snap.Counts.Active
+	return snap.Counts.Active + int(head-min(head, snap.Head))
 }
 
 // canonical checks that the block that is on the chain at the end is done, or
@@ -279,7 +279,7 @@ func newWeather(n *ethnodetest.Node, server *ethproofstest.Server, seed uint64) 
 				n.Set(func(n *ethnodetest.Node) { n.Fault = nil })
 				server.Inject(nil)
 				return
-			case <-time.After(600 * time.Millisecond):
+			case <-time.After(time.Second):
 			}
 			head := n.Chain.Head().Number
 			switch {
