@@ -29,8 +29,16 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	locks := t.TempDir()
+	for _, server := range []string{"off", "on"} {
+		t.Run("server "+server, func(t *testing.T) { conform(t, plugin, elf, locks, server) })
+	}
+}
+
+// conform runs the conformance kit on the plugin, with and without the server.
+func conform(t *testing.T, plugin, elf, locks, server string) {
 	config := func(tool *zisktest.Tool) json.RawMessage {
-		data, err := json.Marshal(map[string]any{"elf": elf, "bin": tool.Path, "lock_dir": locks, "grace": "500ms", "port": 31_300, "setup": "skip"})
+		data, err := json.Marshal(map[string]any{"elf": elf, "bin": tool.Path, "lock_dir": locks, "grace": "500ms", "port": 31_300, "setup": "skip",
+			"server": server, "server_port": 31_310})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,6 +62,9 @@ type flags struct {
 	constraints   string
 	setup         [][]string // subcommands that prepare a program, each with its own flags
 	verifyKeyFlag string     // of `verify`
+	server        string     // the subcommand that stays loaded between proofs
+	serverPort    string     // of the server: the port that it takes requests on
+	serverBase    string     // of the server: what port is for the others
 }
 
 var families = map[Family]flags{
@@ -70,6 +73,7 @@ var families = map[Family]flags{
 		output: "--output-dir", aggregate: "--aggregation", verifyProof: "--verify-proofs",
 		emulator: "--emulator", port: "--port", constraints: "verify-constraints",
 		setup: [][]string{{"check-setup", "key", "aggregate"}, {"rom-setup", "elf", "key"}}, verifyKeyFlag: "--vk",
+		server: "server", serverPort: "--port", serverBase: "--asm-port",
 	},
 	Family016: {
 		elf: "--elf", input: "--inputs", provingKey: "--proving-key", unlock: "--unlock-mapped-memory", minimalMemory: "--minimal-memory",

@@ -137,7 +137,9 @@ func (d *Diagnosis) Line(line string) {
 	if text == "" {
 		return
 	}
-	if d.next { // Rust prints the message of a panic on the next line
+	// Rust prints the message of a panic on the next line of standard error; one
+	// of the logger, on standard output, can come between.
+	if d.next && !isLogged(line) {
 		d.next = false
 		d.line += " " + text
 	}
@@ -204,6 +206,15 @@ func (d *Diagnosis) Explain(exit Exit) *Failure {
 		return d.failure(byExit, exit)
 	}
 	return d.failure(*found, exit)
+}
+
+// Said is the failure that the lines show by themselves, of a process that has
+// not ended: nil when they show none.
+func (d *Diagnosis) Said() *Failure {
+	if d.rank == 0 {
+		return nil
+	}
+	return d.failure(signs[d.rank-1], Exit{})
 }
 
 func (d *Diagnosis) failure(s sign, exit Exit) *Failure {

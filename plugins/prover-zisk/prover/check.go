@@ -49,6 +49,11 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	if c.Executor == "assembly" {
 		c.checkServices(version, &f)
 	}
+	if c.warm() {
+		for _, l := range machine.Listeners(c.ServerPort, 1) {
+			f.add(sdk.SeverityWarning, "/server_port", "stop that process, or set another `server_port`", "%v", l)
+		}
+	}
 	return f
 }
 
@@ -148,6 +153,9 @@ func (c Config) checkVersion(v zisk.Version, gpus []machine.GPU, f *findings) {
 	}
 	if c.Port > 0 && !v.HasPort() {
 		f.add(sdk.SeverityError, "/port", "remove `port`", "the services of ZisK %v have no ports", v)
+	}
+	if c.warm() && !v.HasServer() {
+		f.add(sdk.SeverityError, "/server", "set `server: off`, or install ZisK 0.15", "ZisK %v has no server that stays loaded between proofs", v)
 	}
 	if c.Cache != "" && v.Major == 0 && v.Minor < 18 {
 		f.add(sdk.SeverityWarning, "/cache", "remove `cache`, or install ZisK 0.18 or later", "ZisK %v always uses ~/.zisk/cache", v)

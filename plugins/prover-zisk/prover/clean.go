@@ -70,11 +70,21 @@ func (p *Prover) checkPorts() error {
 	if !ok {
 		return nil
 	}
+	if err := occupied(first, machine.PortsPerRank); err != nil {
+		return sdk.Environment(fmt.Errorf("the assembly services need ports %d to %d: %w", first, first+machine.PortsPerRank-1, err),
+			"stop that process, or set another `port` for this stage")
+	}
+	return nil
+}
+
+// occupied reports who listens on n ports from first on, and nil when nobody
+// does.
+func occupied(first, n int) error {
 	var errs []error
-	for begin := time.Now(); !machine.Free(first, machine.PortsPerRank); time.Sleep(10 * time.Millisecond) {
+	for begin := time.Now(); !machine.Free(first, n); time.Sleep(10 * time.Millisecond) {
 		errs = nil
 		nobody := true
-		for _, l := range machine.Listeners(first, machine.PortsPerRank) {
+		for _, l := range machine.Listeners(first, n) {
 			errs = append(errs, errors.New(l.String()))
 			nobody = nobody && l.PID == 0
 		}
@@ -84,11 +94,7 @@ func (p *Prover) checkPorts() error {
 		}
 		errs = nil
 	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return sdk.Environment(fmt.Errorf("the assembly services need ports %d to %d: %w", first, first+machine.PortsPerRank-1, errors.Join(errs...)),
-		"stop that process, or set another `port` for this stage")
+	return errors.Join(errs...)
 }
 
 // handOn gives the cards back once the run's processes hold none of their

@@ -1,11 +1,14 @@
 package prover
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 )
 
@@ -25,6 +28,9 @@ type Config struct {
 	Executor string   `json:"executor" doc:"assembly runs the program in assembly services, emulator in the slower Rust emulator." default:"assembly" enum:"assembly,emulator"`
 	Port     int      `json:"port" doc:"First of the three ports of the assembly services (ZisK 0.14 to 0.16). 0 means 23115." default:"0" min:"0" max:"65533"`
 	Unlock   string   `json:"unlock" doc:"Whether the services leave their memory unlocked (-u): auto does when the limit of locked memory is too low." default:"auto" enum:"auto,always,never"`
+
+	Server     string `json:"server" doc:"on keeps the tool loaded between proofs as cargo-zisk server (ZisK 0.14 and 0.15): each proof saves the start, and the stage holds its cards and their memory from the first block on." default:"off" enum:"off,on"`
+	ServerPort int    `json:"server_port" doc:"Port of this machine's loopback address on which the server takes proofs." default:"7878" min:"1024" max:"65535"`
 
 	Minimal       string   `json:"minimal" doc:"Whether to make the smaller STARK proof: auto does from ZisK 0.17 on." default:"auto" enum:"auto,yes,no"`
 	MinimalMemory bool     `json:"minimal_memory" doc:"Trade speed for less memory (--minimal-memory)."`
@@ -58,6 +64,23 @@ func (c Config) Validate() []sdk.Finding {
 	if c.Port > 0 && c.Executor == "emulator" {
 		report("/port", "the emulator has no services that listen", "remove port, or set executor: assembly")
 	}
+	if c.warm() {
+		if c.action() != zisk.Prove {
+			report("/server", "the server only proves", "remove server, or set action: prove")
+		}
+		if c.Executor != "emulator" {
+			first := cmp.Or(c.Port, machine.DefaultPort)
+			if c.ServerPort >= first && c.ServerPort < first+machine.PortsPerRank {
+				report("/server_port", fmt.Sprintf("port %d is one of the assembly services' ports, %d to %d", c.ServerPort, first, first+machine.PortsPerRank-1),
+					"take another one, for example 7878")
+			}
+		}
+	}
+	for i, arg := range c.ExtraArgs {
+		if c.warm() && slices.Contains(notOfServer, arg) {
+			report(fmt.Sprintf("/extra_args/%d", i), "the server takes no "+arg, "remove it (for -m set `minimal_memory: true`), or set `server: off`")
+		}
+	}
 	if c.DeadlineFactor > 0 && c.DeadlineFactor < 1.5 {
 		report("/deadline_factor", "a factor below 1.5 would stop good proofs", "use 3, or 0 for no learned deadline")
 	}
@@ -79,6 +102,12 @@ func (c Config) Validate() []sdk.Finding {
 
 // ownFlags are set from the config and the task; a second one would be refused
 // by the tool or, worse, win.
-var ownFlags = []string{"--elf", "-e", "--input", "--inputs", "-i", "--output", "--output-dir", "-o", "--proving-key", "-k", "--aggregation", "--no-aggregation", "-p", "--port"}
+var ownFlags = []string{"--elf", "-e", "--input", "--inputs", "-i", "--output", "--output-dir", "-o", "--proving-key", "-k", "--aggregation", "--no-aggregation", "-p", "--port", "--asm-port"}
+
+// warm reports whether the tool stays loaded between proofs.
+func (c Config) warm() bool { return c.Server == "on" }
+
+// notOfServer are arguments of `prove` that `server` has not.
+var notOfServer = []string{"-y", "--verify-proofs", "-b", "--save-proofs", "-m", "--minimal-memory"}
 
 func (c Config) action() zisk.Action { return zisk.Action(c.Action) }

@@ -36,6 +36,7 @@ type Prover struct {
 	setup     preparation
 	footprint footprint
 	history   *history
+	warm      *warm // nil where every proof starts the tool anew
 
 	life       context.Context // ends with Close
 	end        context.CancelFunc
@@ -80,6 +81,9 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 		return nil, err
 	}
 	p.life, p.end = context.WithCancel(context.Background())
+	if p.config.warm() {
+		p.warm = newWarm(p)
+	}
 	p.prepare()
 	return p, nil
 }
@@ -123,6 +127,11 @@ func (p *Prover) choose(ctx context.Context) error {
 		// of its proofs, and verifiers want it.
 		if _, err := p.config.setupKey(p.minimal); err != nil {
 			return sdk.Environment(fmt.Errorf("the key of the proving setup: %w", err), "install the proving key (ziskup --provingkey), or set `verify_key` to its vadcop_final.verkey.bin")
+		}
+	}
+	if p.config.warm() {
+		if _, err := p.serverCommand(); err != nil {
+			return sdk.Environment(err, "set `server: off`, or install ZisK 0.15")
 		}
 	}
 	if _, err := p.version.Command(p.request("input", "output")); err != nil {
@@ -184,7 +193,11 @@ func (p *Prover) Note() string {
 	if device == "" {
 		device = "no GPU seen"
 	}
-	return fmt.Sprintf("ZisK %v, %s, %s, program %s", p.version, p.config.Action, device, p.elfSum[:8])
+	action := p.config.Action
+	if p.warm != nil {
+		action += " by a server that keeps the cards"
+	}
+	return fmt.Sprintf("ZisK %v, %s, %s, program %s", p.version, action, device, p.elfSum[:8])
 }
 
 // Health is unavailable while the set-up runs or has failed.
@@ -202,9 +215,13 @@ func (p *Prover) Health(context.Context) sdk.Health {
 	return sdk.Health{State: sdk.HealthReady}
 }
 
-// Close stops the set-up and waits for everything that still runs.
+// Close stops the set-up and the server, and waits for everything that still
+// runs.
 func (p *Prover) Close() error {
 	p.end()
+	if p.warm != nil {
+		p.warm.close()
+	}
 	p.background.Wait()
 	_, err := p.clean(p.log)
 	return err
@@ -226,7 +243,18 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := p.lock(ctx, t)
+	if p.warm != nil {
+		result, s, err := p.warm.prove(ctx, t, input)
+		if err != nil {
+			return nil, err
+		}
+		collected, err := p.collect(t, program, result)
+		if err != nil {
+			s.distrust(err)
+		}
+		return collected, err
+	}
+	lock, err := p.lock(ctx, t.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +267,7 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 }
 
 // lock waits for the cards.
-func (p *Prover) lock(ctx context.Context, t *sdk.Task) (*machine.Lock, error) {
+func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, error) {
 	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
 	switch {
 	case errors.Is(err, machine.ErrBusy):
@@ -248,7 +276,7 @@ func (p *Prover) lock(ctx context.Context, t *sdk.Task) (*machine.Lock, error) {
 		return nil, sdk.Environment(err, "make the directory of `lock_dir` writable for this user")
 	}
 	if lock.Waited > time.Second {
-		t.Log.Info("waited for the cards", "for", lock.Waited.Round(time.Millisecond))
+		log.Info("waited for the cards", "for", lock.Waited.Round(time.Millisecond))
 	}
 	return lock, nil
 }
@@ -259,38 +287,63 @@ type finished struct {
 	dir string
 }
 
+// outputDir is where the tool writes. It is made for the attempt: a proof of an
+// earlier one can then never be taken for one of this.
+func outputDir(t *sdk.Task) string { return filepath.Join(t.Temp(), "output") }
+
 // locked runs the tool while the cards are ours, and cleans up after it.
 func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []int, done finished, err error) {
 	if err := p.checkPorts(); err != nil {
 		return nil, done, err
 	}
-	// The directory must be new: a proof of an earlier attempt can then never
-	// be taken for one of this.
-	done.dir = filepath.Join(t.Temp(), "output")
-	if err := os.Mkdir(done.dir, 0o700); err != nil {
-		return nil, done, fmt.Errorf("output directory of the attempt: %w", err)
-	}
-	args, err := p.version.Command(p.request(input, done.dir))
+	args, err := p.version.Command(p.request(input, outputDir(t)))
 	if err != nil {
 		return nil, done, sdk.Environment(err, "change the stage's config")
 	}
-	kind := p.kind()
-	gas := gasOf(t)
-	if limit, ok := p.history.deadline(kind, p.config.DeadlineFactor); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
+	done, err = p.attempt(t, func(r run) (outcome, error) {
+		ctx, cancel := p.limited(ctx)
 		defer cancel()
+		r.args = args
+		t.Log.Debug("cargo-zisk", "args", args)
+		out, err := p.execute(ctx, r)
+		cleaned := time.Now()
+		var cleanErr error
+		pids, cleanErr = p.clean(t.Log)
+		t.Log.Debug("cleaned", "took", time.Since(cleaned).Round(time.Millisecond))
+		if err == nil && cleanErr != nil {
+			t.Log.Warn("cargo-zisk left something behind", "error", cleanErr)
+		}
+		return out, err
+	})
+	return pids, done, err
+}
+
+// limited ends the context when the run takes much longer than those before.
+func (p *Prover) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if limit, ok := p.history.deadline(p.kind(), p.config.DeadlineFactor); ok {
+		return context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
+	}
+	return ctx, func() {}
+}
+
+// attempt has a proof made by execute in a new output directory. The output of a
+// failed one is kept, the time of a good one learned.
+func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done finished, err error) {
+	done.dir = outputDir(t)
+	if err := os.Mkdir(done.dir, 0o700); err != nil {
+		return done, fmt.Errorf("output directory of the attempt: %w", err)
 	}
 	transcript, err := newTranscript(filepath.Join(t.Temp(), transcriptFile))
 	if err != nil {
-		return nil, done, err
+		return done, err
 	}
 	defer transcript.close()
+	kind := p.kind()
+	gas := gasOf(t)
 	start := time.Now()
 	expected, known := p.history.expect(kind, gas)
-	t.Log.Debug("cargo-zisk", "args", args)
-	done.outcome, err = p.execute(ctx, run{
-		args: args, dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(), transcript: transcript,
+	done.outcome, err = execute(run{
+		dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(), transcript: transcript,
 		progress: func(now zisk.Progress) {
 			progress := sdk.Progress{Phase: now.Phase, Fraction: now.Fraction, Note: now.Note}
 			if known {
@@ -299,9 +352,6 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []
 			t.Progress(progress)
 		},
 	})
-	cleaned := time.Now()
-	pids, cleanErr := p.clean(t.Log)
-	t.Log.Debug("cleaned", "took", time.Since(cleaned).Round(time.Millisecond))
 	if err != nil {
 		p.reconsider(err)
 		if kept, keepErr := transcript.keep(filepath.Join(p.stateDir, transcriptDir), t.Job, t.Attempt); keepErr != nil {
@@ -309,15 +359,12 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []
 		} else {
 			t.Log.Info("the whole output of cargo-zisk is kept", "file", kept)
 		}
-		return pids, done, err
-	}
-	if cleanErr != nil {
-		t.Log.Warn("cargo-zisk left something behind", "error", cleanErr)
+		return done, err
 	}
 	if err := p.history.learn(observation{Kind: kind, Gas: gas, Wall: done.wall, At: time.Now().UTC()}); err != nil {
 		t.Log.Warn("remember the time of the proof", "error", err)
 	}
-	return pids, done, nil
+	return done, nil
 }
 
 // reconsider forgets the set-up when a run failed for want of it.
@@ -335,5 +382,9 @@ func (p *Prover) reconsider(err error) {
 
 // kind names runs whose times can be compared.
 func (p *Prover) kind() string {
-	return strings.Join([]string{p.config.Action, p.version.String(), p.elfSum[:16], strings.Join(p.config.GPUs, ","), p.cards}, "|")
+	action := p.config.Action
+	if p.config.warm() {
+		action += " by server" // without the start
+	}
+	return strings.Join([]string{action, p.version.String(), p.elfSum[:16], strings.Join(p.config.GPUs, ","), p.cards}, "|")
 }

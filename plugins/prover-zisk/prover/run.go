@@ -43,66 +43,93 @@ var (
 	errDeadline = errors.New("the run took much longer than proofs of this kind do")
 )
 
+// watch stops the run when it prints nothing for its limit.
+func (r run) watch(stop context.CancelCauseFunc) *watchdog {
+	return newWatchdog(r.silence, func() {
+		stop(fmt.Errorf("%w (silence_timeout %v)", errSilent, r.silence))
+	})
+}
+
 // execute runs the tool and explains its failure. Whatever it started is gone
 // when execute returns.
 func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	silent := newWatchdog(r.silence, func() {
-		stop(fmt.Errorf("%w (silence_timeout %v)", errSilent, r.silence))
-	})
+	silent := r.watch(stop)
 	defer silent.stop()
 
-	var (
-		tracker   zisk.Tracker
-		out       outcome
-		diagnosis zisk.Diagnosis
-	)
-	cmd := process.Command{
-		Path: shell, Args: append([]string{"-c", announce, p.bin}, r.args...), Dir: r.dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
+	out := outcome{start: time.Now()}
+	said := &reader{run: r, reset: silent.reset}
+	exit, err := p.tool(r.args, r.dir, said.stdout, said.stderr).Run(ctx)
+	if exit == nil {
+		return out, err
+	}
+	out.summary, out.wall = said.summary, exit.Duration
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		return out, stopped(cause)
+	}
+	if failure := said.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
+		return out, tool.Classed(failure)
+	}
+	return out, nil
+}
+
+// stopped is the error of a run that was stopped: by the host, or by a limit of
+// this stage.
+func stopped(cause error) error {
+	if errors.Is(cause, errSilent) || errors.Is(cause, errDeadline) {
+		return sdk.Retryable(cause)
+	}
+	return sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
+}
+
+// tool is a call of cargo-zisk whose lines go to the two functions; the process
+// id of each start is noted.
+func (p *Prover) tool(args []string, dir string, stdout, stderr func(line string)) *process.Command {
+	return &process.Command{
+		Path: shell, Args: append([]string{"-c", announce, p.bin}, args...), Dir: dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
 		Stdout: func(line string) {
-			silent.reset()
 			if pid, ok := strings.CutPrefix(line, pidLine); ok {
 				p.footprint.note(pid)
 				return
 			}
-			r.log.Debug(line)
-			r.transcript.line(line)
-			out.summary.Line(line)
-			diagnosis.Line(line)
-			if r.line != nil {
-				r.line(line)
-			}
-			if progress, moved := tracker.Line(line); moved && r.progress != nil {
-				r.progress(progress)
-			}
+			stdout(line)
 		},
-		Stderr: func(line string) {
-			silent.reset()
-			r.transcript.line(line)
-			if strings.TrimSpace(line) != "" {
-				r.log.Warn(line)
-			}
-			diagnosis.Line(line)
-		},
+		Stderr: stderr,
 	}
-	out.start = time.Now()
-	exit, err := cmd.Run(ctx)
-	if exit == nil {
-		return out, err
+}
+
+// reader takes in what the tool prints during a run. Its methods are not for
+// concurrent use.
+type reader struct {
+	run
+	reset     func() // called at each line
+	summary   zisk.Summary
+	tracker   zisk.Tracker
+	diagnosis zisk.Diagnosis
+}
+
+func (r *reader) stdout(line string) {
+	r.reset()
+	r.log.Debug(line)
+	r.transcript.line(line)
+	r.summary.Line(line)
+	r.diagnosis.Line(line)
+	if r.line != nil {
+		r.line(line)
 	}
-	out.wall = exit.Duration
-	if cause := context.Cause(ctx); cause != nil && err != nil {
-		// Stopped: by the host, or by a limit of this stage.
-		if errors.Is(cause, errSilent) || errors.Is(cause, errDeadline) {
-			return out, sdk.Retryable(cause)
-		}
-		return out, sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
+	if progress, moved := r.tracker.Line(line); moved && r.progress != nil {
+		r.progress(progress)
 	}
-	if failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
-		return out, tool.Classed(failure)
+}
+
+func (r *reader) stderr(line string) {
+	r.reset()
+	r.transcript.line(line)
+	if strings.TrimSpace(line) != "" {
+		r.log.Warn(line)
 	}
-	return out, nil
+	r.diagnosis.Line(line)
 }
 
 // environ is the environment of the tool: this process's, the owner's mark, and

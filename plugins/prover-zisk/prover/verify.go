@@ -16,8 +16,16 @@ import (
 // Verify checks a proof with the tool, in a process of its own because a
 // malformed proof can crash it, and compares the keys in it with the known
 // ones. A proof that does not hold is retryable: it is never reported, and the
-// block is proved again.
+// block is proved again, by a new server where one is kept.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
+	err := p.verify(ctx, t)
+	if p.warm != nil && err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
+		p.warm.distrust(err)
+	}
+	return err
+}
+
+func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 	path, err := t.Input(zisk.FileProof)
 	if err != nil {
 		return err

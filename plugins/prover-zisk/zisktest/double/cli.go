@@ -54,7 +54,7 @@ func Main(args []string) int {
 		s.Fail = Succeed
 	}
 	status = command.run(given)
-	s.recordEnd()
+	s.recordEnd(args[1])
 	return status
 }
 
@@ -71,6 +71,7 @@ func (s *Scenario) commands() map[string]command {
 	execute := func(g map[string]string) int { return s.execute("Execute", g) }
 	constraints := func(g map[string]string) int { return s.execute("VerifyConstraints", g) }
 	verify := func(g map[string]string) int { return s.verify(g) }
+	serve := func(g map[string]string) int { return s.serve(g) }
 	setup := func(name string) func(map[string]string) int {
 		return func(g map[string]string) int { return s.setup(name, g) }
 	}
@@ -84,6 +85,7 @@ func (s *Scenario) commands() map[string]command {
 			"verify":             {"*proof/p= verbose/v vk/k=", verify},
 			"check-setup":        {"proving-key/k= aggregation/a final-snark/f verbose/v", setup("check-setup")},
 			"rom-setup":          {"*elf/e= proving-key/k= zisk-path/z= output-dir/o= verbose/v", setup("rom-setup")},
+			"server":             {"port/p= witness-lib/w= *elf/e= asm/s= emulator/l!asm proving-key/k= asm-port=!emulator unlock-mapped-memory/u!emulator verbose/v debug/d verify-constraints/c aggregation/a final-snark/f rma/r preallocate/z max-streams/t= number-threads-witness/n= max-witness-stored/x= shared-tables/j", serve},
 		}
 	case s.minor == 16:
 		common := "*elf/e= asm/s= emulator/l!asm inputs/i=!hints input=!hints hints/H= proving-key/k= port/p=!emulator unlock-mapped-memory/u!emulator asm-out-file!emulator no-auto-setup/n verbose/v shared-tables/j"

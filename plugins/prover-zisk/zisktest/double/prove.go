@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,13 +19,25 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk/proof/prooftest"
 )
 
+// tracing is true in the server, whose logger writes lines of another form.
+var tracing atomic.Bool
+
 // info prints a line of the tool's logger.
 func info(format string, args ...any) {
+	if tracing.Load() {
+		fmt.Printf("\x1b[2m%s\x1b[0m \x1b[32m INFO\x1b[0m %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
+		return
+	}
 	fmt.Printf("%s INFO: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
 }
 
 // failed prints what anyhow prints of an error that a command returned.
+// In the server the thread of the proof panics with it.
 func failed(command string, causes ...string) int {
+	if tracing.Load() {
+		fmt.Fprintf(os.Stderr, "thread '<unnamed>' (%d) panicked at server/src/handler_prove.rs:75:22:\nFailed to generate proof: %s\n", os.Getpid(), strings.Join(causes, ": "))
+		return 101
+	}
 	fmt.Fprintf(os.Stderr, "Error: Error executing %s command\n\nCaused by:\n", command)
 	for _, c := range causes {
 		fmt.Fprintf(os.Stderr, "    %s\n", c)
@@ -201,7 +214,12 @@ func (s *Scenario) prove(given map[string]string) int {
 	defer release()
 	services := s.startServices(given)
 	defer services.stop()
-	if status, on := s.walk("Prove", s.phases(), services); !on {
+	return s.make(given, input, s.phases(), services)
+}
+
+// make passes the phases and writes the files of a proof.
+func (s *Scenario) make(given map[string]string, input []byte, phases []string, services *services) int {
+	if status, on := s.walk("Prove", phases, services); !on {
 		return status
 	}
 	if s.Fail == NoFiles {
@@ -231,17 +249,20 @@ func (s *Scenario) prove(given map[string]string) int {
 	}
 
 	dir := given["output-dir"]
-	file := filepath.Join(dir, "vadcop_final_proof.bin")
+	prefix := given["prefix"] // of the server, which makes no directory
+	file := filepath.Join(dir, prefix+"vadcop_final_proof.bin")
 	if s.minor >= 17 {
 		if file = given["output"]; file == "" {
 			file = "vadcop_final_proof.bin"
 		}
-	} else if err := os.MkdirAll(dir, 0o755); err != nil {
-		return failed("Prove", err.Error())
+	} else if prefix == "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return failed("Prove", err.Error())
+		}
 	}
 	if s.minor <= 15 {
 		result, _ := json.MarshalIndent(map[string]any{"cycles": s.Steps, "id": id, "time": s.Seconds}, "", "  ")
-		if err := os.WriteFile(filepath.Join(dir, "result.json"), result, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, prefix+"result.json"), result, 0o644); err != nil {
 			return failed("Prove", err.Error())
 		}
 		time.Sleep(time.Duration(s.FileMS) * time.Millisecond)
@@ -256,7 +277,7 @@ func (s *Scenario) prove(given map[string]string) int {
 		compressed, err := proof.Compress(data)
 		if err == nil {
 			marker := prooftest.Skippable(strings.TrimRight(string(words(proof.TestMarker())), "\x00"))
-			err = os.WriteFile(filepath.Join(dir, "vadcop_final_proof.compressed.bin"), append(compressed, marker...), 0o644)
+			err = os.WriteFile(filepath.Join(dir, prefix+"vadcop_final_proof.compressed.bin"), append(compressed, marker...), 0o644)
 		}
 		if err != nil {
 			return failed("Prove", err.Error())

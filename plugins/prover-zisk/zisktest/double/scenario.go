@@ -67,6 +67,10 @@ type Scenario struct {
 	NeedSetup bool `json:"need_setup,omitempty"`
 	// Services starts the assembly services.
 	Services bool `json:"services,omitempty"`
+	// ServerMS is how long the server takes to start. StatusWhileProving has it
+	// answer a status at once while it proves; the releases do at the proof's end.
+	ServerMS           int  `json:"server_ms,omitempty"`
+	StatusWhileProving bool `json:"status_while_proving,omitempty"`
 	// VRAMLingerMS is how long the GPU memory of an ended run stays taken.
 	VRAMLingerMS int `json:"vram_linger_ms,omitempty"`
 	// Steps and Seconds are what the run says of itself.
@@ -149,8 +153,10 @@ func (s Scenario) record(args []string) (int, error) {
 	return before, s.write(Call{PID: os.Getpid(), Args: args, CUDAVisible: os.Getenv("CUDA_VISIBLE_DEVICES"), Home: os.Getenv("HOME"), Start: time.Now()})
 }
 
-// recordEnd notes the regular end of this process's call.
-func (s Scenario) recordEnd() { _ = s.write(Call{PID: os.Getpid(), End: time.Now()}) }
+// recordEnd notes the regular end of this process's call of a subcommand.
+func (s Scenario) recordEnd(command string) {
+	_ = s.write(Call{PID: os.Getpid(), Args: []string{command}, End: time.Now()})
+}
 
 func (s Scenario) write(c Call) error {
 	line, err := json.Marshal(c)
@@ -183,7 +189,7 @@ func ReadCalls(dir string) []Call {
 			continue
 		}
 		for i := range calls {
-			if calls[i].PID == c.PID {
+			if calls[i].PID == c.PID && calls[i].End.IsZero() && calls[i].Args[0] == c.Args[0] {
 				calls[i].End = c.End
 			}
 		}
