@@ -271,9 +271,10 @@ func (e *Engine) commit(ctx context.Context, change job.Change, apply func()) er
 func (e *Engine) put(rec *job.Job) {
 	a := e.jobs[rec.ID]
 	if !rec.State.Finished() {
-		if a == nil {
+		if a == nil { // new, or queued again
 			a = &active{}
 			e.jobs[rec.ID] = a
+			e.recent = slices.DeleteFunc(e.recent, func(r *job.Job) bool { return r.ID == rec.ID })
 		}
 		a.rec = rec
 		return

@@ -567,3 +567,62 @@ func TestAddAndProveByHand(t *testing.T) {
 		}
 	})
 }
+
+func TestRetryAndSkip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), nil)
+		broken, endless := testBlock(1, 0), testBlock(2, 0)
+		r.source.polls = []contract.PollResponse{poll("c", 1, broken)}
+		mended := false
+		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			if !mended {
+				return contract.Result{}, contract.Permanent(errBroken)
+			}
+			return contract.Result{}, nil
+		}
+		r.gate.do = func(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			if task.Block.Number == 2 {
+				<-ctx.Done()
+				return contract.Result{}, ctx.Err()
+			}
+			return contract.Result{}, nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx, t.Context()) }()
+		time.Sleep(time.Minute)
+		if j := r.state(t, broken); j.State != status.JobFailed {
+			t.Fatalf("job %s, want failed", j.State)
+		}
+		if err := r.Skip(ctx, broken.JobID()); err == nil {
+			t.Error("a finished job was skipped")
+		}
+		mended = true
+		if err := r.Retry(ctx, broken.JobID()); err != nil {
+			t.Fatal(err)
+		}
+		r.source.known = map[uint64]contract.Block{2: endless}
+		if _, err := r.AddBlocks(ctx, []uint64{2}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if err := r.Skip(ctx, endless.JobID()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		snap := r.Snapshot()
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if j := r.state(t, broken); j.State != status.JobDone {
+			t.Errorf("the retried job is %s: %s", j.State, j.Reason)
+		}
+		if j := r.state(t, endless); j.State != status.JobCancelled || j.Reason != "skipped by the operator" {
+			t.Errorf("the skipped job is %s: %s", j.State, j.Reason)
+		}
+		if len(snap.Recent) != 2 || len(snap.Jobs) != 0 {
+			t.Errorf("%d recent and %d unfinished jobs are shown, want 2 and none", len(snap.Recent), len(snap.Jobs))
+		}
+	})
+}
