@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/proofline/proofline/host/failpoint"
 )
 
 // migrations lead from schema i+1 to i+2. Each has a test with a file of the old
@@ -38,6 +40,7 @@ func (s *Store) migrate() error {
 		if found := examine(tx, new(Counts)); len(found) > 0 {
 			return fmt.Errorf("migrate from schema %d: %w", version, summary(found))
 		}
+		failpoint.Hit(failpoint.Migrating)
 		return nil
 	})
 	if err != nil {

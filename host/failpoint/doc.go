@@ -27,6 +27,7 @@ const (
 	Trying     = "outbox.trying"     // a try is recorded; the reporter has not been asked
 	Delivered  = "outbox.delivered"  // the reporter has answered; that is not recorded
 	Settled    = "outbox.settled"    // the outcome is recorded
+	Migrating  = "store.migrating"   // an older file is migrated, that is not committed
 	Recovered  = "engine.recovered"  // interrupted jobs are waiting again; nothing runs
 )
 
@@ -34,6 +35,6 @@ const (
 func All() []string {
 	return []string{
 		Polled, TakenIn, Claimed, Progressed, Resumable, Answered, Accepted, Published, Recorded, Failed,
-		Committing, Trying, Delivered, Settled, Recovered,
+		Committing, Trying, Delivered, Settled, Migrating, Recovered,
 	}
 }

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,8 +97,11 @@ func TestCrashMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, point := range failpoint.All() {
-		if point == failpoint.Resumable {
-			continue // needs a prover that can resume: TestCrashAfterResumeToken
+		switch point {
+		case failpoint.Resumable: // needs a prover that can resume: TestCrashAfterResumeToken
+			continue
+		case failpoint.Migrating: // needs an old file: TestCrashWhileMigrating
+			continue
 		}
 		for _, at := range []int{1, 4} {
 			if at > 1 && slices.Contains([]string{failpoint.Recovered, failpoint.TakenIn, failpoint.Polled}, point) {
@@ -174,4 +179,51 @@ func TestCrashAfterResumeToken(t *testing.T) {
 		t.Errorf("%+v: the block was proved again", counts)
 	}
 	s.audit(server)
+}
+
+// A host that dies while it migrates an older checkpoint migrates it again.
+func TestCrashWhileMigrating(t *testing.T) {
+	bin, err := mortal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, devchain(t))
+	if err := os.MkdirAll(s.path("data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Open("../../../host/checkpoint/testdata/schema-1.db.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	unpacked, err := gzip.NewReader(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.path("data", "checkpoint.db"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.env = append(s.env, "PROOFLINE_PLUGIN_PATH="+filepath.Join(s.bin, "plugins"))
+	healthy := s.bin
+	s.bin, s.env = bin, append(s.env, "PROOFLINE_FAILPOINT="+failpoint.Migrating)
+	if code := s.start("run").wait(); code != -1 {
+		t.Fatalf("exit %d: nothing was migrated, so nothing was tested", code)
+	}
+	if after, err := os.ReadFile(s.path("data", "checkpoint.db")); err != nil || !bytes.Equal(after, content) {
+		t.Errorf("the old file was changed before the migration was committed (%v)", err)
+	}
+	s.bin, s.env = healthy, s.env[:len(s.env)-1]
+	p := s.start("run")
+	s.until(p, "it runs", func(snap status.Snapshot) bool { return len(snap.Stages) == 4 && snap.Stages[0].PID > 0 })
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if out := s.must("db", "check"); !strings.Contains(out, "sound") {
+		t.Errorf("db check: %s", out)
+	}
 }
