@@ -82,6 +82,7 @@ func (e *Engine) candidate(s *stage, now time.Time) (best *active, wait time.Dur
 	if until := s.pause.until.Sub(now); until > 0 {
 		return nil, until
 	}
+	var leaving *active
 	for _, a := range e.jobs {
 		if a.rec.State != status.JobWaiting || a.rec.Stage != s.Name || !e.permitted(a) {
 			continue
@@ -93,6 +94,12 @@ func (e *Engine) candidate(s *stage, now time.Time) (best *active, wait time.Dur
 		if best == nil || e.compare(a, best) < 0 {
 			best = a
 		}
+		if s.index == 0 && e.leaves(a) && (leaving == nil || a.rec.Block.Number < leaving.rec.Block.Number) {
+			leaving = a
+		}
+	}
+	if leaving != nil && e.ahead() < maxAhead {
+		return leaving, wait
 	}
 	if best != nil && e.crowded(s, best) {
 		return nil, wait
@@ -103,6 +110,36 @@ func (e *Engine) candidate(s *stage, now time.Time) (best *active, wait time.Dur
 // permitted reports whether a limited run may work on the job.
 func (e *Engine) permitted(a *active) bool {
 	return e.cfg.Limit == 0 || e.permits[a.rec.ID] || len(e.permits) < e.cfg.Limit
+}
+
+// Of blocks that are about to leave the window in which nodes make witnesses.
+const (
+	leavingMargin = 16 // blocks before the window's end
+	maxAhead      = 64 // fetched blocks that wait, while more are fetched for this reason
+)
+
+// leaves reports whether the block's witness can soon be had no more. Such a
+// block is fetched first, however busy the stages behind are.
+func (e *Engine) leaves(a *active) bool {
+	window, number := e.cfg.Selection.Repair, a.rec.Block.Number
+	if window <= leavingMargin || number > e.head {
+		return false
+	}
+	age := e.head - number
+	return age < window && age >= window-leavingMargin
+}
+
+// ahead is how many blocks are fetched and wait for the next stage.
+func (e *Engine) ahead() (count int) {
+	if len(e.stages) == 1 {
+		return 0
+	}
+	for _, a := range e.jobs {
+		if a.rec.State == status.JobWaiting && a.rec.Stage == e.stages[1].Name {
+			count++
+		}
+	}
+	return count
 }
 
 // crowded reports whether the stage behind s has enough waiting jobs that are at

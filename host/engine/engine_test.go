@@ -408,6 +408,46 @@ func TestStaleInputIsMadeAgainWithinTheLimit(t *testing.T) {
 	})
 }
 
+func TestBlockThatLeavesTheWindowIsFetchedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.Repair = 100 })
+		r.proof.do = func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			<-ctx.Done() // the prover is busy for good
+			return contract.Result{}, ctx.Err()
+		}
+		var blocks []contract.Block
+		for n := uint64(1); n <= 60; n += 3 {
+			blocks = append(blocks, testBlock(n, 0))
+		}
+		first := poll("1", 60, blocks...)
+		later := poll("2", 130) // blocks 31 to 46 are 84 to 99 behind
+		r.source.polls = []contract.PollResponse{first}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx, t.Context()) }()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		before := len(r.source.starts())
+		r.source.mu.Lock()
+		r.source.polls = []contract.PollResponse{later}
+		r.source.mu.Unlock()
+		time.Sleep(2 * pollWait)
+		synctest.Wait()
+		fetched := r.source.starts()[before:]
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, n := range []uint64{31, 34, 37} { // 40 and above were fetched before
+			want = append(want, testBlock(n, 0).JobID())
+		}
+		if !slices.Equal(fetched, want) {
+			t.Errorf("fetched %v, want %v: the oldest in the margin first, none outside", fetched, want)
+		}
+	})
+}
+
 func TestGapsAreRepairedWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)

@@ -75,8 +75,9 @@ type Select struct {
 	// DropAfter is the age at which a block that was never announced is left
 	// out; 0 for never.
 	DropAfter time.Duration
-	// Repair is how many blocks behind the head are looked through, while there is
-	// nothing else to do, for targets that were never selected; 0 for none.
+	// Repair is the window behind the head, in blocks, in which nodes can make a
+	// witness: it is looked through for missed targets, and a block that is about
+	// to leave it is fetched first; 0 for neither.
 	Repair uint64
 }
 

@@ -29,8 +29,10 @@ type Selection struct {
 	// DropAfter leaves out a block that is older than this before it was
 	// announced; 0 never does.
 	DropAfter time.Duration
-	// Repair is how many blocks behind the head are looked through, while there is
-	// nothing else to do, for targets that were never selected; 0 for none.
+	// Repair is the window behind the head, in blocks, in which nodes can make a
+	// witness. While there is nothing else to do it is looked through for targets
+	// that were never selected, and a block that is about to leave it is fetched
+	// first; 0 for neither.
 	Repair uint64
 }
 
