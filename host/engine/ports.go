@@ -3,30 +3,35 @@ package engine
 import (
 	"context"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Store makes changes durable. Commit is atomic; after an error nothing of the
-// change is on disk.
+// change is on disk. What is not there is a record.ErrNotFound.
 type Store interface {
-	Commit(job.Change) error
-	Active() ([]*job.Job, error)
-	Recent(limit int) ([]*job.Job, error)
-	Job(id string) (*job.Job, error)            // nil where there is none
-	ByNumber(number uint64) ([]*job.Job, error) // every fork
-	Cursor(stage string) (*job.Cursor, error)
-	Requests() ([]job.Request, error)
+	Commit(record.Change) error
+	Active() ([]*record.Job, error)                // the open jobs, see record.Job.Open
+	Recent(limit int) ([]*record.Job, error)       // finished, the newest first
+	Job(id string) (*record.Job, error)            //
+	ByNumber(number uint64) ([]*record.Job, error) // every fork; none is no error
+	Cursor(stage string) (*record.Cursor, error)
+	Requests() ([]record.Request, error)
 }
 
 // Files holds the artifacts. Its errors carry a contract class where the machine
 // is at fault.
 type Files interface {
+	// Attempt makes the directory of an attempt and links its inputs into it.
 	Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error)
+	// Accept checks the outputs of an attempt and makes them durable.
 	Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error)
-	Publish(number uint64, artifacts []contract.Artifact) error
+	// Publish copies artifacts to a directory below the output directory.
+	Publish(folder string, artifacts []contract.Artifact) error
+	// SetAside renames a folder of the output directory. Where it does not exist
+	// nothing happens.
+	SetAside(folder, to string) error
 	Trim(job, stage string, keep uint32) error
-	SetAside(contract.Block) error
 	Import(job, stage, name, from string) (contract.Artifact, error)
 	Discard(dir string) error
 }
@@ -50,9 +55,9 @@ type Source interface {
 }
 
 // Verifier is a prover's worker that can check its own proof. The task's inputs
-// are those of the attempt and its outputs.
+// are those of the attempt and its outputs. Events come as they do in Do.
 type Verifier interface {
-	Verify(ctx context.Context, task contract.Task) error
+	Verify(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) error
 }
 
 // LogKeeper is a worker that can leave the last lines of its plugin's log in the

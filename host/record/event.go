@@ -1,4 +1,4 @@
-package job
+package record
 
 import (
 	"time"
@@ -33,7 +33,8 @@ const (
 	Sent       Outcome = "sent"
 	Rejected   Outcome = "rejected"   // the reporter will never take it
 	Expired    Outcome = "expired"    // not delivered in time
-	Superseded Outcome = "superseded" // a later phase of the same number was announced before
+	Superseded Outcome = "superseded" // a later phase of the same number was announced, or is about to be
+	Unclaimed  Outcome = "unclaimed"  // the pipeline has no such reporter any more
 )
 
 // Settlement records what became of an event, and what that gives rise to.

@@ -1,10 +1,14 @@
-package job
+package record
 
 import (
+	"errors"
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
 )
+
+// ErrNotFound says that there is no such record.
+var ErrNotFound = errors.New("there is no such record")
 
 // Change is everything that one transaction writes. Either all of it is on disk
 // or nothing.
@@ -12,7 +16,7 @@ type Change struct {
 	Jobs     []*Job   // written whole
 	Events   []Event  // appended to their reporters' outboxes, in this order
 	Cursor   *Cursor  // of the source
-	Unsend   []string // jobs whose events that were never tried are removed
+	Unsend   []string // jobs whose events that were never tried are removed, before Events are added
 	Requests []uint64 // requests that are dealt with
 }
 
@@ -39,6 +43,7 @@ type Request struct {
 // Run is one life of the host.
 type Run struct {
 	ID      string    `json:"id"`
+	Seq     uint64    `json:"seq"` // given by the checkpoint; ascending, whatever the clock says
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
 	Stopped time.Time `json:"stopped,omitzero"` // zero after a crash
