@@ -31,12 +31,23 @@ type Cursor struct {
 	Selection string `json:"selection"`
 }
 
+// Verbs of a request.
+const (
+	VerbAdd   = "add"   // the block Number
+	VerbProve = "prove" // the block Number with the guest input Input, at Stage
+	VerbRetry = "retry" // the job Job, from Stage on
+	VerbSkip  = "skip"  // the job Job
+)
+
 // Request is what the operator asked for while no host was running.
 type Request struct {
 	ID     uint64         `json:"id"`
+	Verb   string         `json:"verb"`
 	Number uint64         `json:"number"`
 	Hash   *contract.Hash `json:"hash,omitempty"`
 	Input  string         `json:"input,omitempty"` // absolute path of the copy of a given guest input
+	Job    string         `json:"job,omitempty"`
+	Stage  string         `json:"stage,omitempty"` // empty for the default
 	At     time.Time      `json:"at"`
 }
 
