@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -19,8 +18,8 @@ import (
 type Config struct {
 	Pipeline  string
 	Selection selection.Selection
-	// Stages are the source, the builders and the provers in order. The first is
-	// the source; at most one makes a proof.
+	// Stages are the working stages in the order of the file: the source first, and
+	// each behind what it needs.
 	Stages    []StageConfig
 	Reporters []Reporter
 	// Limit ends Run after so many jobs are done or failed; 0 for no limit. No
@@ -40,9 +39,16 @@ type Config struct {
 
 // StageConfig describes one working stage.
 type StageConfig struct {
-	Name        string
-	Kind        contract.Kind
-	MakesProof  bool
+	Name       string
+	Kind       contract.Kind
+	MakesProof bool
+	Needs      []string // stages before it, whose outputs are its inputs; empty for the source
+	Confirm    []string // gates before whose verdict it announces nothing
+	// Shadow is true for a stage that is recorded and compared: the job's end does
+	// not depend on it, and nothing of it is reported.
+	Shadow bool
+	// Sample lets a shadow take one of so many blocks; 0 and 1 mean every one.
+	Sample      uint64
 	Verify      bool // Worker is a Verifier and its proofs are verified
 	Fingerprint string
 	Concurrency int // slots, at least 1
@@ -56,13 +62,10 @@ type StageConfig struct {
 type Reporter struct {
 	Name  string
 	Wants []contract.EventKind // no others; none where it is empty
+	// Proofs names the proof stages whose phases it tells; empty for all but
+	// shadows.
+	Proofs []string
 }
-
-// Lifetimes of events that could not be delivered.
-const (
-	phaseLife = 168 * time.Hour // EthProofs still counts a proof that is a week late
-	alertLife = time.Hour
-)
 
 // keptRecent is how many finished jobs are held in memory. It exceeds the depth
 // of any reorg that a source reports (64).
@@ -77,82 +80,84 @@ type Engine struct {
 	source Source
 	stages []*stage
 
-	// write serialises transitions: it is held while a change is computed from
-	// the memory image, committed and applied.
-	write turn
+	// write serialises transitions: it is held while a change is computed from the
+	// memory image, committed and applied.
+	write lock
 
-	mu       sync.Mutex // guards what follows
-	jobs     map[string]*active
-	recent   []*job.Job // finished, the newest last
-	head     uint64
-	counts   status.Counts
-	trouble  string
-	stopping bool
-	changed  chan struct{} // closed and replaced at every change
-	permits  map[string]bool
-	finished []*job.Job    // of a limited run: done or failed
-	limit    chan struct{} // closed when the limit is reached
+	mu         sync.Mutex // guards what follows, and the changing fields of stages
+	jobs       map[string]*active
+	recent     []*record.Job // finished, the newest last
+	byAge      ageQueue      // the jobs that may be dropped for their age
+	publishing map[string]bool
+	head       uint64
+	headTime   time.Time
+	counts     status.Counts
+	trouble    string // why nothing can be recorded
+	unshown    string // why nothing can be published
+	stopping   bool
+	changed    chan struct{} // closed and replaced at every change
+	permits    map[string]bool
+	finished   []*record.Job // of a limited run: done or failed
+	limit      chan struct{} // closed when the limit is reached
 }
 
-// turn is a lock that may be held for long: during I/O, and while a commit is
-// tried again and again. It is a channel so that tests in virtual time see that.
-type turn chan struct{}
-
-func (t turn) Lock()   { t <- struct{}{} }
-func (t turn) Unlock() { <-t }
-
-// stage is a working stage at run time. Its fields are guarded by Engine.mu but
-// for the configuration.
-type stage struct {
-	StageConfig
-	index     int
-	processed uint64
-	failed    uint64
-	pause     pause // no attempts
-	poll      pause // no polls; the source's
-}
-
-// active is a job that is not finished.
+// active is a job that is open, see record.Job.Open.
 type active struct {
-	rec *job.Job // replaced, never changed
-	// Of a running attempt:
-	cancel   context.CancelCauseFunc
+	rec      *record.Job // replaced, never changed
+	attempts map[*stage]*attempt
+}
+
+// attempt is a running attempt of one stage at one job. It owns that stage of the
+// job's record for as long as it is listed in active.attempts. The changing fields
+// are guarded by Engine.mu.
+type attempt struct {
 	stage    *stage
-	attempt  uint32
+	job      *active
+	number   uint32
 	since    time.Time
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
 	progress contract.Progress
 	stuck    bool
 }
 
+// lock is held for as long as a commit takes. Waiting for it can be given up.
+type lock chan struct{}
+
+// take waits for the lock. It returns the cause when ctx ends first.
+func (l lock) take(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l lock) release() { <-l }
+
 // New returns an engine that has read its jobs from the store. Jobs that were
 // running when the last host ended are waiting again, in the store too.
 func New(cfg Config, store Store, files Files) (*Engine, error) {
-	if len(cfg.Stages) == 0 || cfg.Stages[0].Kind != contract.KindSource {
-		return nil, errors.New("a pipeline begins with a source")
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	source, ok := cfg.Stages[0].Worker.(Source)
+	stages, err := link(cfg.Stages)
+	if err != nil {
+		return nil, err
+	}
+	source, ok := stages[0].Worker.(Source)
 	if !ok {
-		return nil, fmt.Errorf("stage %s: its worker is no source", cfg.Stages[0].Name)
+		return nil, fmt.Errorf("stage %s: its worker is no source", stages[0].Name)
+	}
+	for _, s := range stages {
+		s.queue = newQueue(cfg.Selection)
 	}
 	e := &Engine{
-		cfg: cfg, store: store, files: files, log: cfg.Log, source: source,
-		write: make(turn, 1),
-		jobs:  map[string]*active{}, permits: map[string]bool{},
+		cfg: cfg, store: store, files: files, log: cfg.Log, source: source, stages: stages,
+		write: make(lock, 1), byAge: newAgeQueue(),
+		jobs: map[string]*active{}, publishing: map[string]bool{}, permits: map[string]bool{},
 		changed: make(chan struct{}), limit: make(chan struct{}),
-	}
-	if e.log == nil {
-		e.log = slog.New(slog.DiscardHandler)
-	}
-	var proof string
-	for i, c := range cfg.Stages {
-		if c.MakesProof {
-			if proof != "" {
-				return nil, fmt.Errorf("stages %s and %s both make a proof: a pipeline has one proof stage, run the other in a pipeline of its own", proof, c.Name)
-			}
-			proof = c.Name
-		}
-		c.Concurrency = max(c.Concurrency, 1)
-		e.stages = append(e.stages, &stage{StageConfig: c, index: i})
 	}
 	return e, e.recover()
 }
@@ -167,11 +172,14 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	work, stopWork := context.WithCancelCause(context.WithoutCancel(hard))
 	defer stopWork(nil)
 
-	var feeders, workers sync.WaitGroup
+	var feeders, workers, publisher sync.WaitGroup
 	feeders.Go(func() { e.feed(intake) })
 	feeders.Go(func() { e.feedRequests(intake) })
-	feeders.Go(func() { e.keepHouse(intake) })
+	feeders.Go(func() { e.watchTime(intake) })
 	feeders.Go(func() { e.repair(intake) })
+	published, stopPublisher := context.WithCancel(work)
+	defer stopPublisher()
+	publisher.Go(func() { e.publish(published) })
 	for _, s := range e.stages {
 		for range s.Concurrency {
 			workers.Go(func() { e.serve(intake, work, s) })
@@ -198,6 +206,11 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	stopWork(errStopping)
 	<-idle
 	feeders.Wait()
+	stopPublisher()
+	publisher.Wait()
+	if hard.Err() == nil {
+		e.publishOnce(context.WithoutCancel(ctx))
+	}
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -212,7 +225,10 @@ var (
 	errStopping = fmt.Errorf("the host is stopping: %w", contract.ErrRequeued)
 	errOrphaned = errors.New("orphaned by a reorg")
 	errSkipped  = errors.New("skipped by the operator")
+	errRefused  = errors.New("a stage that it depends on has failed")
+	errRedone   = errors.New("what it works on is made again")
 	errTimeout  = errors.New("stopped after its timeout")
+	errNotOwned = errors.New("the attempt is over")
 )
 
 // broadcast wakes everybody who waits for a change. Engine.mu must be held.
@@ -226,87 +242,4 @@ func (e *Engine) watch() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.changed
-}
-
-// commit makes a change durable and then visible. Engine.write must be held. It
-// tries until it succeeds or ctx ends, but once at least: while the checkpoint
-// cannot be written nothing may go on.
-func (e *Engine) commit(ctx context.Context, change job.Change, apply func()) error {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := e.store.Commit(change)
-		e.mu.Lock()
-		if err == nil {
-			if e.trouble != "" {
-				e.log.Info("the checkpoint can be written again")
-			}
-			e.trouble = ""
-			for _, rec := range change.Jobs {
-				e.put(rec)
-			}
-			if apply != nil {
-				apply()
-			}
-			e.broadcast()
-			e.mu.Unlock()
-			break
-		}
-		if e.trouble == "" {
-			e.log.Error("the checkpoint cannot be written: nothing goes on until it can", "error", err)
-		}
-		e.trouble = err.Error()
-		e.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
-		}
-	}
-	if len(change.Events) > 0 && e.cfg.Announced != nil {
-		e.cfg.Announced()
-	}
-	return nil
-}
-
-// put takes a committed record into the memory image. Engine.mu must be held.
-func (e *Engine) put(rec *job.Job) {
-	a := e.jobs[rec.ID]
-	if !rec.State.Finished() {
-		if a == nil { // new, or queued again
-			a = &active{}
-			e.jobs[rec.ID] = a
-			e.recent = slices.DeleteFunc(e.recent, func(r *job.Job) bool { return r.ID == rec.ID })
-		}
-		a.rec = rec
-		return
-	}
-	delete(e.jobs, rec.ID)
-	e.recent = append(e.recent, rec)
-	if len(e.recent) > keptRecent {
-		e.recent = slices.Delete(e.recent, 0, len(e.recent)-keptRecent)
-	}
-	switch rec.State {
-	case status.JobDone:
-		e.counts.Done++
-	case status.JobFailed:
-		e.counts.Failed++
-	case status.JobDropped:
-		e.counts.Dropped++
-	case status.JobCancelled:
-		e.counts.Cancelled++
-	}
-	e.settlePermit(rec)
-}
-
-// settlePermit counts a finished job against the limit, or gives the place of a
-// cancelled one to another. Engine.mu must be held.
-func (e *Engine) settlePermit(rec *job.Job) {
-	switch {
-	case e.cfg.Limit == 0:
-	case rec.State != status.JobDone && rec.State != status.JobFailed:
-		delete(e.permits, rec.ID)
-	case len(e.finished) < e.cfg.Limit:
-		if e.finished = append(e.finished, rec); len(e.finished) == e.cfg.Limit {
-			close(e.limit)
-		}
-	}
 }

@@ -6,38 +6,22 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// events returns an event for each reporter that wants the kind.
-func (e *Engine) events(rec *job.Job, s *stage, kind contract.EventKind, outputs []contract.Artifact, facts map[string]string, now time.Time) (events []job.Event) {
-	all := map[string]string{}
-	for _, st := range e.stages {
-		maps.Copy(all, rec.Stages[st.Name].Facts)
-	}
-	all[contract.FactGasUsed] = strconv.FormatUint(rec.Block.GasUsed, 10)
-	all[contract.FactTxCount] = strconv.FormatUint(uint64(rec.Block.TxCount), 10)
-	maps.Copy(all, facts)
-	for _, r := range e.cfg.Reporters {
-		if !slices.Contains(r.Wants, kind) {
-			continue
-		}
-		block := rec.Block
-		events = append(events, job.Event{
-			Reporter: r.Name, Kind: kind, Job: rec.ID, Stage: s.Name, Block: &block,
-			Facts: all, Outputs: outputs, At: now, Expires: now.Add(phaseLife),
-		})
-	}
-	return events
-}
+// Lifetimes of events that could not be delivered.
+const (
+	phaseLife = 168 * time.Hour // EthProofs still counts a proof that is a week late
+	alertLife = time.Hour
+)
 
 // Alerts returns an event about a stage, and a block or nil, for each reporter
 // that wants the kind.
-func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *contract.Block, facts map[string]string, now time.Time) (events []job.Event) {
+func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *contract.Block, facts map[string]string, now time.Time) (events []record.Event) {
 	for _, r := range reporters {
 		if slices.Contains(r.Wants, kind) {
-			events = append(events, job.Event{
+			events = append(events, record.Event{
 				Reporter: r.Name, Kind: kind, Stage: stage, Block: block, Facts: facts, At: now, Expires: now.Add(alertLife),
 			})
 		}
@@ -49,7 +33,7 @@ func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *
 // named reporter's other side has taken a proof: of a proved event that came to
 // such an outcome, with its facts and those of the answer. Anything else that was
 // delivered, as by a dry run, gives rise to none.
-func Accepted(others []Reporter, reporter string, proved job.Event, answer map[string]string, now time.Time) (events []job.Event) {
+func Accepted(others []Reporter, reporter string, proved record.Event, answer map[string]string, now time.Time) (events []record.Event) {
 	outcome := answer[contract.FactOutcome]
 	if proved.Kind != contract.EventProved || outcome != contract.OutcomeAccepted && outcome != contract.OutcomeAcceptedBefore {
 		return nil
@@ -65,16 +49,12 @@ func Accepted(others []Reporter, reporter string, proved job.Event, answer map[s
 	return events
 }
 
-func (e *Engine) makesProof() bool {
-	return slices.ContainsFunc(e.stages, func(s *stage) bool { return s.MakesProof })
-}
-
 // provingMS is the proving time as EthProofs defines it, in milliseconds: making
 // the guest input and the proof, by the tools' own figures; no queueing, gates,
 // verification or failed attempts. It is at least 1.
-func (e *Engine) provingMS(rec *job.Job, s *stage) int64 {
+func provingMS(rec *record.Job, s *stage) int64 {
 	total := rec.Stages[s.Name].WorkTime
-	for _, b := range e.stages[:s.index] {
+	for _, b := range s.before {
 		if b.Kind == contract.KindBuilder {
 			total += rec.Stages[b.Name].WorkTime
 		}

@@ -10,11 +10,14 @@ import (
 // that records what it tells of, and removed in the one that records what became
 // of it.
 type Event struct {
-	Reporter string              `json:"reporter"`
-	Seq      uint64              `json:"seq"` // given by the checkpoint; ascending within a reporter
-	Kind     contract.EventKind  `json:"kind"`
-	Job      string              `json:"job,omitempty"`
-	Stage    string              `json:"stage,omitempty"`
+	Reporter string             `json:"reporter"`
+	Seq      uint64             `json:"seq"` // given by the checkpoint; ascending within a reporter
+	Kind     contract.EventKind `json:"kind"`
+	Job      string             `json:"job,omitempty"`
+	Stage    string             `json:"stage,omitempty"`
+	// Lane sets apart the events about one block number that may pass each other:
+	// the proof stage, at a reporter that tells of several; else empty.
+	Lane     string              `json:"lane,omitempty"`
 	Block    *contract.Block     `json:"block,omitempty"`
 	Facts    map[string]string   `json:"facts,omitempty"`
 	Outputs  []contract.Artifact `json:"outputs,omitempty"` // paths relative to the data directory

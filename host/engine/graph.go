@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// stage is a working stage at run time. Configuration and graph never change; the
+// other fields are guarded by Engine.mu.
+type stage struct {
+	StageConfig
+	index   int      // in the file's order, which is an order of the graph
+	needs   []*stage // what must be complete before it begins
+	confirm []*stage // what must be complete before it announces anything
+	before  []*stage // everything that it needs, directly or not, in order
+	behind  []*stage // what needs it directly
+	folder  string   // below a block's output folder; empty for that folder itself
+
+	queue     queue
+	running   map[string]*attempt // by job
+	processed uint64
+	failed    uint64
+	pause     pause   // no attempts
+	poll      pause   // no polls; the source's
+	breaker   breaker // failures of several blocks in a row
+	trusted   bool    // it has succeeded with today's fingerprint
+}
+
+// link makes stages of the configuration, joined to the graph.
+func link(configs []StageConfig) ([]*stage, error) {
+	if len(configs) == 0 || configs[0].Kind != contract.KindSource {
+		return nil, errors.New("a pipeline begins with a source")
+	}
+	stages := make([]*stage, 0, len(configs))
+	byName := map[string]*stage{}
+	find := func(of, relation string, names []string) (found []*stage, err error) {
+		for _, name := range names {
+			s, ok := byName[name]
+			if !ok {
+				return nil, fmt.Errorf("stage %s %s %s, which is no working stage before it", of, relation, name)
+			}
+			found = append(found, s)
+		}
+		return found, nil
+	}
+	for i, c := range configs {
+		if c.Kind == contract.KindSource && i > 0 {
+			return nil, fmt.Errorf("stages %s and %s are both sources: a pipeline has one", configs[0].Name, c.Name)
+		}
+		c.Concurrency = max(c.Concurrency, 1)
+		s := &stage{StageConfig: c, index: i, running: map[string]*attempt{}}
+		var err error
+		if s.needs, err = find(c.Name, "needs", c.Needs); err != nil {
+			return nil, err
+		}
+		if len(s.needs) == 0 && i > 0 {
+			return nil, fmt.Errorf("stage %s needs no other stage: it would have nothing to work on", c.Name)
+		}
+		if s.confirm, err = find(c.Name, "is confirmed by", c.Confirm); err != nil {
+			return nil, err
+		}
+		for _, other := range slices.Concat(s.needs, s.confirm) {
+			if other.Shadow && !s.Shadow {
+				return nil, fmt.Errorf("stage %s must not depend on the shadow %s", c.Name, other.Name)
+			}
+		}
+		for _, n := range s.needs {
+			n.behind = append(n.behind, s)
+		}
+		s.before = closure(s.needs, stages)
+		stages = append(stages, s)
+		byName[c.Name] = s
+	}
+	assignFolders(stages)
+	return stages, nil
+}
+
+// closure returns the given stages and all that they need, in the order of all.
+func closure(of []*stage, all []*stage) (closed []*stage) {
+	for _, s := range all {
+		if slices.ContainsFunc(of, func(o *stage) bool { return o == s || slices.Contains(o.before, s) }) {
+			closed = append(closed, s)
+		}
+	}
+	return closed
+}
+
+// assignFolders says where each stage's files are published: the first gate and
+// the first proof stage in the block's own folder, every other stage in a folder
+// of its name below that.
+func assignFolders(stages []*stage) {
+	taken := map[bool]bool{} // by whether it makes a proof
+	for _, s := range stages {
+		if s.Shadow || taken[s.MakesProof] || s.Kind != contract.KindProver {
+			s.folder = s.Name
+			continue
+		}
+		taken[s.MakesProof] = true
+	}
+}
+
+// Folder is where the files of a block are published, relative to the output
+// directory. An orphan has a folder of its own, so that the block that took its
+// place has the number's.
+func Folder(block contract.Block, orphaned bool) string {
+	folder := strconv.FormatUint(block.Number, 10)
+	if orphaned {
+		folder += "-" + block.Hash.Short()
+	}
+	return folder
+}
+
+// reports lists the proof stages whose phases a reporter tells, in order; nil
+// where the pipeline makes no proof.
+func (e *Engine) reports(r Reporter) (proofs []*stage) {
+	for _, s := range e.stages {
+		if s.MakesProof && !s.Shadow && (len(r.Proofs) == 0 || slices.Contains(r.Proofs, s.Name)) {
+			proofs = append(proofs, s)
+		}
+	}
+	return proofs
+}
+
+// makesProof reports whether any stage but a shadow makes a proof.
+func (e *Engine) makesProof() bool {
+	return slices.ContainsFunc(e.stages, func(s *stage) bool { return s.MakesProof && !s.Shadow })
+}
+
+// stageNamed finds a working stage.
+func (e *Engine) stageNamed(name string) (*stage, error) {
+	for _, s := range e.stages {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return nil, contract.Permanent(fmt.Errorf("the pipeline has no working stage %q", name))
+}
+
+// complete reports whether all of the stages are complete for the job.
+func complete(rec *record.Job, stages []*stage) bool {
+	return !slices.ContainsFunc(stages, func(s *stage) bool { return !rec.Stages[s.Name].State.Complete() })
+}
+
+// artifacts returns what the stages before s made for the job, the newest of each
+// name, and the facts that they told.
+func artifacts(rec *record.Job, s *stage) (artifacts []contract.Artifact, facts map[string]string) {
+	at := map[string]int{}
+	facts = map[string]string{}
+	for _, earlier := range s.before {
+		r := rec.Stages[earlier.Name]
+		if !r.State.Complete() {
+			continue
+		}
+		for _, a := range r.Outputs {
+			if i, known := at[a.Name]; known {
+				artifacts[i] = a
+				continue
+			}
+			at[a.Name] = len(artifacts)
+			artifacts = append(artifacts, a)
+		}
+		for name, value := range r.Facts {
+			facts[name] = value
+		}
+	}
+	return artifacts, facts
+}
+
+// inputsDigest names what s works on for the job. What a gate found is no input of
+// a proof: a gate that is asked again does not make a proof worthless.
+func inputsDigest(rec *record.Job, s *stage) string {
+	var inputs []contract.Artifact
+	at := map[string]int{}
+	for _, earlier := range s.before {
+		if s.MakesProof && earlier.Kind == contract.KindProver && !earlier.MakesProof {
+			continue
+		}
+		for _, a := range rec.Stages[earlier.Name].Outputs {
+			if i, known := at[a.Name]; known {
+				inputs[i] = a
+				continue
+			}
+			at[a.Name] = len(inputs)
+			inputs = append(inputs, a)
+		}
+	}
+	return record.InputsDigest(inputs)
+}
