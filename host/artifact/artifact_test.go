@@ -68,7 +68,7 @@ func TestOutputOfOneStageIsInputOfTheNext(t *testing.T) {
 	if linked[0].Path != "in/input.bin" || read(t, filepath.Join(next, "in", "input.bin")) != "guest input" {
 		t.Errorf("linked as %+v", linked[0])
 	}
-	if err := s.Publish(7, accepted); err != nil {
+	if err := s.Publish("7", accepted); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, filepath.Join(s.Output(7), "input.bin")); got != "guest input" {
@@ -190,12 +190,12 @@ func TestOrphansOutputIsSetAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Publish(7, accepted); err != nil {
+	if err := s.Publish("7", accepted); err != nil {
 		t.Fatal(err)
 	}
 	orphan := contract.Block{Number: 7, Hash: contract.Hash{0xaa, 0xbb, 0xcc, 0xdd}}
 	for range 2 { // the second time there is nothing to rename
-		if err := s.SetAside(orphan); err != nil {
+		if err := s.SetAside("7", "7-"+orphan.Hash.Short()); err != nil {
 			t.Fatal(err)
 		}
 	}

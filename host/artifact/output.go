@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -14,14 +15,18 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Publish copies artifacts (paths relative to the data directory) to
-// output/<number>/ under their own names. Each appears whole or not at all and
-// replaces an older file of that name.
-func (s *Store) Publish(number uint64, artifacts []contract.Artifact) error {
+// Publish copies artifacts (paths relative to the data directory) to a folder below
+// the output directory, under their own names. Each appears whole or not at all and
+// replaces an older file of that name, whoever else publishes there. An artifact
+// that is not there is an fs.ErrNotExist.
+func (s *Store) Publish(folder string, artifacts []contract.Artifact) error {
 	if len(artifacts) == 0 {
 		return nil
 	}
-	dir := s.Output(number)
+	dir, err := s.folder(folder)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return machine(err)
 	}
@@ -30,41 +35,88 @@ func (s *Store) Publish(number uint64, artifacts []contract.Artifact) error {
 			return fmt.Errorf("artifact name %q is no plain file name", a.Name)
 		}
 		if err := s.publish(dir, a); err != nil {
-			return machine(fmt.Errorf("publish %s of block %d: %w", a.Name, number, err))
+			return machine(fmt.Errorf("publish %s in %s: %w", a.Name, dir, err))
 		}
 	}
 	return nil
 }
 
 func (s *Store) publish(dir string, a contract.Artifact) error {
-	temp := filepath.Join(dir, "."+a.Name+".part")
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	in, err := os.Open(filepath.Join(s.data, filepath.FromSlash(a.Path)))
+	if err != nil {
 		return err
 	}
-	defer os.Remove(temp)
-	if err := copyFile(filepath.Join(s.data, filepath.FromSlash(a.Path)), temp, 0o644); err != nil {
+	defer in.Close()
+	out, err := os.CreateTemp(dir, "."+a.Name+".part-*")
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, filepath.Join(dir, a.Name))
+	defer os.Remove(out.Name())
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), filepath.Join(dir, a.Name))
+}
+
+// folder is an absolute path below the output directory.
+func (s *Store) folder(folder string) (string, error) {
+	local := filepath.FromSlash(folder)
+	if !filepath.IsLocal(local) || filepath.Clean(local) == "." {
+		return "", fmt.Errorf("%q is no folder of the output directory", folder)
+	}
+	return filepath.Join(s.output, local), nil
+}
+
+// SetAside renames a folder of the output directory; one that was there is
+// replaced. Where the folder does not exist nothing happens.
+func (s *Store) SetAside(folder, to string) error {
+	from, err := s.folder(folder)
+	if err != nil {
+		return err
+	}
+	target, err := s.folder(to)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil // set aside before, or never published
+	}
+	if err := os.RemoveAll(target); err != nil {
+		return machine(err)
+	}
+	return machine(os.Rename(from, target))
+}
+
+// Restore returns an artifact of a job if it is there as it was recorded, else a
+// copy of it that it takes from the published files of the given folders, the
+// first of which is the block's and the second, if any, below it.
+func (s *Store) Restore(job, stage string, a contract.Artifact, folders ...string) (contract.Artifact, error) {
+	if size, sum, err := digest(filepath.Join(s.data, filepath.FromSlash(a.Path))); err == nil && sum == a.SHA256 && size == a.Size {
+		return a, nil
+	}
+	dir, err := s.folder(path.Join(folders...))
+	if err != nil {
+		return a, err
+	}
+	from := filepath.Join(dir, a.Name)
+	_, sum, err := digest(from)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a, contract.Permanent(fmt.Errorf("its file %s is neither in the data directory nor at %s", a.Name, from))
+	case err != nil:
+		return a, machine(err)
+	case sum != a.SHA256:
+		return a, contract.Permanent(fmt.Errorf("%s is not the file that was made: its SHA-256 is %x, recorded is %x", from, sum, a.SHA256))
+	}
+	restored, err := s.Import(job, path.Join(stage, "restored", a.Name), a.Name, from)
+	restored.Role = a.Role
+	return restored, err
 }
 
 // Output returns the directory of a block's published files.
 func (s *Store) Output(number uint64) string {
 	return filepath.Join(s.output, strconv.FormatUint(number, 10))
-}
-
-// SetAside renames the published files of an orphaned block to
-// output/<number>-<hash8>, so that the block that took its place starts empty.
-func (s *Store) SetAside(block contract.Block) error {
-	from := s.Output(block.Number)
-	to := from + "-" + block.Hash.Short()
-	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
-		return nil // set aside before, or never published
-	}
-	if err := os.RemoveAll(to); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
 }
 
 // Release removes every attempt of a job. Its published files stay.

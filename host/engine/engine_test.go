@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/artifact"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -26,8 +26,8 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 		r.proof.do = proving
 		r.run(t, time.Minute)
 		j := r.state(t, b)
-		if j.State != status.JobDone || j.Announced != contract.EventProved {
-			t.Fatalf("state %s, announced %s, want done and proved", j.State, j.Announced)
+		if j.State != status.JobDone || j.Stages["prove"].Announced != contract.EventProved {
+			t.Fatalf("state %s, announced %s, want done and proved", j.State, j.Stages["prove"].Announced)
 		}
 		want := []contract.EventKind{contract.EventQueued, contract.EventProving, contract.EventProved}
 		if got := r.store.kinds(j.ID); !slices.Equal(got, want) {
@@ -36,10 +36,10 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 		if got := facts(r.store.events, contract.EventProved)[contract.FactProvingTimeMS]; got != "7040" {
 			t.Errorf("proving_time_ms %q, want 7040: builder and tool, nothing else", got)
 		}
-		if j.ProvingMS != 7040 {
-			t.Errorf("%d ms in the record, want what is reported", j.ProvingMS)
+		if j.Stages["prove"].ProvingMS != 7040 {
+			t.Errorf("%d ms in the record, want what is reported", j.Stages["prove"].ProvingMS)
 		}
-		if got := r.files.published[100]; !slices.Equal(got, []string{"check.out", "proof.bin"}) {
+		if got := r.files.published["100"]; !slices.Equal(got, []string{"check.out", "proof.bin"}) {
 			t.Errorf("published %v", got)
 		}
 	})
@@ -69,8 +69,8 @@ func TestGateStopsBlockBeforeItIsAnnounced(t *testing.T) {
 			return contract.Result{}, nil
 		}
 		r.run(t, time.Minute)
-		if j := r.state(t, bad); j.State != status.JobFailed || j.Reason != "state root differs" || j.Stage != "check" {
-			t.Errorf("job %s at %q: %q", j.State, j.Stage, j.Reason)
+		if j := r.state(t, bad); j.State != status.JobFailed || j.Reason != "state root differs" || j.Stages["check"].State != record.StageFailed {
+			t.Errorf("job %s: %q, %+v", j.State, j.Reason, j.Stages["check"])
 		}
 		if got := r.store.kinds(bad.JobID()); !slices.Equal(got, []contract.EventKind{contract.EventFailed}) {
 			t.Errorf("events of the bad block %v, want failed alone", got)
@@ -94,9 +94,9 @@ func TestRetriesBackOffAndEnd(t *testing.T) {
 		if j.State != status.JobFailed || len(r.proof.starts()) != 3 {
 			t.Errorf("job %s after %d attempts, want failed after 3", j.State, len(r.proof.starts()))
 		}
-		want := []contract.EventKind{contract.EventQueued, contract.EventFailed}
+		want := []contract.EventKind{contract.EventFailed}
 		if got := r.store.kinds(j.ID); !slices.Equal(got, want) {
-			t.Errorf("events %v, want %v: an announcement is made once", got, want)
+			t.Errorf("events %v, want %v: a prover that took nothing on announces nothing", got, want)
 		}
 	})
 }
@@ -136,8 +136,8 @@ func TestPoisonBlockIsGivenUpAfterThreeCrashes(t *testing.T) {
 			return contract.Result{}, nil
 		}
 		r.run(t, time.Minute)
-		if j := r.state(t, poison); j.State != status.JobFailed || j.Stages["check"].Crashes != 3 {
-			t.Errorf("job %s after %d crashes", j.State, j.Stages["check"].Crashes)
+		if j := r.state(t, poison); j.State != status.JobFailed || j.Stages["check"].Deaths != 3 {
+			t.Errorf("job %s after %d crashes", j.State, j.Stages["check"].Deaths)
 		}
 		if j := r.state(t, good); j.State != status.JobDone {
 			t.Errorf("the good block is %s", j.State)
@@ -295,7 +295,7 @@ func TestStopQueuesAgainAndRestartFinishes(t *testing.T) {
 		if took := time.Since(begin); took != time.Minute+5*time.Second {
 			t.Errorf("stopped after %s, want the grace of 5 s", took)
 		}
-		if j := r.state(t, b); j.State != status.JobWaiting || j.Stages["prove"].Failures+j.Stages["prove"].Crashes != 0 {
+		if j := r.state(t, b); j.State != status.JobWaiting || j.Stages["prove"].Failures+j.Stages["prove"].Deaths != 0 {
 			t.Fatalf("job %s, %+v: a stop costs nothing", j.State, j.Stages["prove"])
 		}
 		again := newRig(t, store, nil)
@@ -321,11 +321,11 @@ func TestRecoveryAfterCrashInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
 		b := testBlock(3, 0)
-		rec := job.New(b, job.Selected, time.Now())
-		rec.State, rec.Stage = status.JobRunning, "check"
-		rec.Stages["source"] = job.Stage{Done: true, Attempt: 1, Fingerprint: "s"}
-		rec.Stages["input"] = job.Stage{Done: true, Attempt: 1, Fingerprint: "another configuration"}
-		rec.Stages["check"] = job.Stage{Attempt: 4, Fingerprint: "c"}
+		rec := record.New(b, record.Selected, time.Now())
+		rec.State = status.JobRunning
+		rec.Stages["source"] = record.Stage{State: record.StageDone, Attempt: 1, Fingerprint: "s"}
+		rec.Stages["input"] = record.Stage{State: record.StageDone, Attempt: 1, Fingerprint: "another configuration"}
+		rec.Stages["check"] = record.Stage{State: record.StageRunning, Attempt: 4}
 		store.jobs[rec.ID] = rec
 		r := newRig(t, store, func(c *Config) { c.Limit = 1 })
 		r.source.polls = []contract.PollResponse{poll("c", 9, testBlock(9, 0))}
@@ -390,7 +390,7 @@ func TestStaleInputIsMadeAgainWithinTheLimit(t *testing.T) {
 		fetched := map[uint64]int{}
 		r.source.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
 			fetched[task.Block.Number]++
-			return contract.Result{Outputs: []contract.Artifact{{Name: contract.ArtifactWitness}}}, nil
+			return contract.Result{Outputs: []contract.Artifact{{Name: contract.ArtifactWitness, SHA256: [32]byte{byte(task.Attempt)}}}}, nil
 		}
 		r.gate.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
 			if task.Block.Number == 1 || fetched[2] < 2 {
@@ -455,9 +455,9 @@ func TestGapsAreRepairedWhenIdle(t *testing.T) {
 			c.Selection.Targets.Every = 10
 			c.Selection.Repair = 50
 		})
-		dropped := job.New(testBlock(180, 0), job.Selected, time.Now())
+		dropped := record.New(testBlock(180, 0), record.Selected, time.Now())
 		dropped.State, dropped.Reason, dropped.Finished = status.JobDropped, "too old", time.Now()
-		if err := store.Commit(job.Change{Jobs: []*job.Job{dropped}}); err != nil {
+		if err := store.Commit(record.Change{Jobs: []*record.Job{dropped}}); err != nil {
 			t.Fatal(err)
 		}
 		r.source.known = map[uint64]contract.Block{}
@@ -541,8 +541,8 @@ func TestProofThatDoesNotVerifyIsNeverReported(t *testing.T) {
 		if j := r.state(t, b); j.State != status.JobFailed || len(r.proof.verified) != 3 {
 			t.Errorf("job %s after %d verifications", j.State, len(r.proof.verified))
 		}
-		if slices.Contains(r.store.kinds(b.JobID()), contract.EventProved) || len(r.files.published[1]) != 1 {
-			t.Errorf("an invalid proof got out: %v, %v", r.store.kinds(b.JobID()), r.files.published[1])
+		if slices.Contains(r.store.kinds(b.JobID()), contract.EventProved) || len(r.files.published["1"]) != 1 {
+			t.Errorf("an invalid proof got out: %v, %v", r.store.kinds(b.JobID()), r.files.published["1"])
 		}
 	})
 }
@@ -585,7 +585,7 @@ func TestAddAndProveByHand(t *testing.T) {
 		if !results[0].Added || results[1].Added || results[2].Added || results[2].Word != "no such block" {
 			t.Errorf("results %+v", results)
 		}
-		result, err := r.ProveBlock(ctx, 78, nil, "/input.bin")
+		result, err := r.ProveBlock(ctx, Given{Number: 78, Input: "/input.bin"})
 		if err != nil || !result.Added {
 			t.Fatalf("%+v, %v", result, err)
 		}
@@ -638,7 +638,7 @@ func TestRetryAndSkip(t *testing.T) {
 			t.Error("a finished job was skipped")
 		}
 		mended = true
-		if err := r.Retry(ctx, broken.JobID()); err != nil {
+		if err := r.Retry(ctx, Again{Job: broken.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		r.source.known = map[uint64]contract.Block{2: endless}

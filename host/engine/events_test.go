@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -33,7 +33,7 @@ func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 		{contract.EventChecked, contract.OutcomeAccepted, 0},
 		{contract.EventAccepted, contract.OutcomeAccepted, 0}, // no end otherwise
 	} {
-		told := job.Event{Reporter: "ethproofs", Kind: c.kind, Job: block.JobID(), Stage: "prove", Block: &block,
+		told := record.Event{Reporter: "ethproofs", Kind: c.kind, Job: block.JobID(), Stage: "prove", Block: &block,
 			Facts:   map[string]string{contract.FactProvingTimeMS: "8123", contract.FactOutcome: "a stage's own"},
 			Outputs: []contract.Artifact{{Name: "proof.bin"}}}
 		answer := map[string]string{"proof_id": "7", "cluster_version": "3"}

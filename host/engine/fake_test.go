@@ -10,28 +10,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/selection"
-	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
 // memory is a Store that lives in memory and can be told to fail. It checks with
 // every commit what must hold on disk at all times.
 type memory struct {
-	t       *testing.T
-	mu      sync.Mutex
-	jobs    map[string]*job.Job
-	order   []string // finished jobs, the oldest first
-	events  []job.Event
-	cursor  *job.Cursor
-	fail    error
-	commits int
+	t        *testing.T
+	mu       sync.Mutex
+	jobs     map[string]*record.Job
+	order    []string // finished jobs, the oldest first
+	events   []record.Event
+	cursor   *record.Cursor
+	requests []record.Request
+	fail     error
+	commits  int
 }
 
-func newMemory(t *testing.T) *memory { return &memory{t: t, jobs: map[string]*job.Job{}} }
+func newMemory(t *testing.T) *memory { return &memory{t: t, jobs: map[string]*record.Job{}} }
 
-func (m *memory) Commit(c job.Change) error {
+func (m *memory) Commit(c record.Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
@@ -39,36 +39,35 @@ func (m *memory) Commit(c job.Change) error {
 	}
 	m.commits++
 	for _, id := range c.Unsend {
-		m.events = slices.DeleteFunc(m.events, func(e job.Event) bool { return e.Job == id && e.Tries == 0 })
+		m.events = slices.DeleteFunc(m.events, func(e record.Event) bool { return e.Job == id && e.Tries == 0 })
 	}
 	for _, j := range c.Jobs {
-		if before := m.jobs[j.ID]; before != nil && before.State == status.JobDone && j.State != status.JobDone {
-			m.t.Errorf("job %s was done and is now %s", j.ID, j.State)
-		}
+		before := m.jobs[j.ID]
 		m.jobs[j.ID] = j.Clone()
-		if j.State.Finished() {
+		if j.State.Finished() && (before == nil || !before.State.Finished()) {
 			m.order = append(m.order, j.ID)
 		}
 	}
 	m.events = append(m.events, c.Events...)
+	m.requests = slices.DeleteFunc(m.requests, func(r record.Request) bool { return slices.Contains(c.Requests, r.ID) })
 	if c.Cursor != nil {
 		m.cursor = c.Cursor
 	}
 	return nil
 }
 
-func (m *memory) Active() (jobs []*job.Job, err error) {
+func (m *memory) Active() (jobs []*record.Job, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, j := range m.jobs {
-		if !j.State.Finished() {
+		if j.Open() {
 			jobs = append(jobs, j.Clone())
 		}
 	}
 	return jobs, nil
 }
 
-func (m *memory) Recent(limit int) (jobs []*job.Job, err error) {
+func (m *memory) Recent(limit int) (jobs []*record.Job, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range slices.Backward(m.order) {
@@ -79,16 +78,16 @@ func (m *memory) Recent(limit int) (jobs []*job.Job, err error) {
 	return jobs, nil
 }
 
-func (m *memory) Job(id string) (*job.Job, error) {
+func (m *memory) Job(id string) (*record.Job, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if j := m.jobs[id]; j != nil {
 		return j.Clone(), nil
 	}
-	return nil, nil
+	return nil, record.ErrNotFound
 }
 
-func (m *memory) ByNumber(number uint64) (jobs []*job.Job, err error) {
+func (m *memory) ByNumber(number uint64) (jobs []*record.Job, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, j := range m.jobs {
@@ -99,13 +98,20 @@ func (m *memory) ByNumber(number uint64) (jobs []*job.Job, err error) {
 	return jobs, nil
 }
 
-func (m *memory) Cursor(string) (*job.Cursor, error) {
+func (m *memory) Cursor(string) (*record.Cursor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.cursor == nil {
+		return nil, record.ErrNotFound
+	}
 	return m.cursor, nil
 }
 
-func (m *memory) Requests() ([]job.Request, error) { return nil, nil }
+func (m *memory) Requests() ([]record.Request, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.requests), nil
+}
 
 func (m *memory) kinds(id string) (kinds []contract.EventKind) {
 	m.mu.Lock()
@@ -122,7 +128,7 @@ func (m *memory) kinds(id string) (kinds []contract.EventKind) {
 type noFiles struct {
 	mu        sync.Mutex
 	aside     []string
-	published map[uint64][]string
+	published map[string][]string
 	missing   error // returned once by Attempt
 }
 
@@ -138,24 +144,31 @@ func (f *noFiles) Attempt(id, stage string, attempt uint32, inputs []contract.Ar
 func (f *noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
 	return outputs, nil
 }
-func (f *noFiles) Publish(number uint64, artifacts []contract.Artifact) error {
+func (f *noFiles) Publish(folder string, artifacts []contract.Artifact) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.published == nil {
-		f.published = map[uint64][]string{}
+		f.published = map[string][]string{}
 	}
 	for _, a := range artifacts {
-		f.published[number] = append(f.published[number], a.Name)
+		f.published[folder] = append(f.published[folder], a.Name)
 	}
 	return nil
 }
 func (f *noFiles) Discard(string) error              { return nil }
 func (f *noFiles) Trim(string, string, uint32) error { return nil }
-func (f *noFiles) SetAside(b contract.Block) error {
+func (f *noFiles) SetAside(folder, to string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.aside = append(f.aside, b.JobID())
+	f.aside = append(f.aside, to)
+	if files, ok := f.published[folder]; ok {
+		f.published[to] = files
+		delete(f.published, folder)
+	}
 	return nil
+}
+func (f *noFiles) Restore(_, _ string, a contract.Artifact, _ ...string) (contract.Artifact, error) {
+	return a, nil
 }
 func (f *noFiles) Import(_, _, name, _ string) (contract.Artifact, error) {
 	return contract.Artifact{Name: name, SHA256: [32]byte{1}}, nil
@@ -172,6 +185,7 @@ type worker struct {
 	begun    []string
 	verified []string
 	reject   error // of Verify
+	verify   func(task contract.Task, sink func(contract.WorkEvent) error) error
 }
 
 func (w *worker) Ready(ctx context.Context) error { return ctx.Err() }
@@ -214,7 +228,10 @@ func (w *worker) Resolve(_ context.Context, numbers []uint64) (out []contract.Re
 	return out, nil
 }
 
-func (w *worker) Verify(_ context.Context, task contract.Task) error {
+func (w *worker) Verify(_ context.Context, task contract.Task, sink func(contract.WorkEvent) error) error {
+	if w.verify != nil {
+		return w.verify(task, sink)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.verified = append(w.verified, task.Job)
@@ -248,9 +265,9 @@ func newRig(t *testing.T, store *memory, change func(*Config)) *rig {
 		Selection: selection.Selection{Targets: contract.Selection{Every: 1}},
 		Stages: []StageConfig{
 			{Name: "source", Kind: contract.KindSource, Worker: r.source, Fingerprint: "s"},
-			{Name: "input", Kind: contract.KindBuilder, Worker: r.builder, Fingerprint: "b"},
-			{Name: "check", Kind: contract.KindProver, Worker: r.gate, Fingerprint: "c"},
-			{Name: "prove", Kind: contract.KindProver, Worker: r.proof, Fingerprint: "p", MakesProof: true, Retries: 2, Backoff: time.Second},
+			{Name: "input", Kind: contract.KindBuilder, Worker: r.builder, Fingerprint: "b", Needs: []string{"source"}},
+			{Name: "check", Kind: contract.KindProver, Worker: r.gate, Fingerprint: "c", Needs: []string{"input"}},
+			{Name: "prove", Kind: contract.KindProver, Worker: r.proof, Fingerprint: "p", Needs: []string{"check"}, MakesProof: true, Retries: 2, Backoff: time.Second},
 		},
 		Reporters: []Reporter{{Name: "reporter", Wants: []contract.EventKind{
 			contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
@@ -279,10 +296,10 @@ func (r *rig) run(t *testing.T, d time.Duration) {
 	}
 }
 
-func (r *rig) state(t *testing.T, b contract.Block) *job.Job {
+func (r *rig) state(t *testing.T, b contract.Block) *record.Job {
 	t.Helper()
-	j, _ := r.store.Job(b.JobID())
-	if j == nil {
+	j, err := r.store.Job(b.JobID())
+	if err != nil {
 		t.Fatalf("block %d is no job", b.Number)
 	}
 	return j
@@ -304,7 +321,7 @@ func poll(cursor string, head uint64, blocks ...contract.Block) contract.PollRes
 	return contract.PollResponse{Blocks: blocks, NextCursor: []byte(cursor), Head: head}
 }
 
-func facts(events []job.Event, kind contract.EventKind) map[string]string {
+func facts(events []record.Event, kind contract.EventKind) map[string]string {
 	for _, e := range events {
 		if e.Kind == kind {
 			return maps.Clone(e.Facts)

@@ -95,11 +95,19 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 				changes = append(changes, "stage "+s.Name+" is back")
 			}
 			r = record.Stage{State: record.StageWaiting, Attempt: r.Attempt, Announced: r.Announced}
-			if s.Shadow && s.Sample > 1 && e.index0(rec)%s.Sample != 0 {
+			switch {
+			case ended:
+				r.State, r.Error = record.StageSkipped, "the stage was added when the block was finished"
+			case s.Shadow && s.Sample > 1 && rec.Block.Number/max(e.cfg.Selection.Targets.Every, 1)%s.Sample != 0:
 				r.State, r.Error = record.StageSkipped, "not in the sample"
 			}
 		}
-		r.Shadow = s.Shadow || ended && (r.Shadow || !known)
+		if shadow := s.Shadow || ended && r.Shadow; shadow != r.Shadow {
+			r.Shadow = shadow
+			if known {
+				changes = append(changes, "stage "+s.Name+map[bool]string{true: " is a shadow now", false: " is no shadow any more"}[shadow])
+			}
+		}
 		if s.MakesProof && !s.Shadow && rec.Phase != "" && r.Announced == "" {
 			r.Announced, r.Phase, rec.Phase = rec.Phase, rec.Phase, ""
 		}
@@ -122,11 +130,6 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 	}
 	slices.Sort(changes)
 	return slices.Compact(changes)
-}
-
-// index0 is the place of a job's block among the targets.
-func (e *Engine) index0(rec *record.Job) uint64 {
-	return rec.Block.Number / max(e.cfg.Selection.Targets.Every, 1)
 }
 
 // announce returns the events that are due for a job, and notes them in the
@@ -155,7 +158,7 @@ func (e *Engine) announce(rec *record.Job, before status.JobState, now time.Time
 				r.Announced = kind
 			}
 		}
-		if (r.State == record.StageFailed || r.State == record.StageBlocked) && record.Rank(r.Announced) < record.Rank(contract.EventFailed) {
+		if (lost(rec, []*stage{s}) || lost(rec, s.confirm)) && record.Rank(r.Announced) < record.Rank(contract.EventFailed) {
 			events = append(events, e.failures(rec, s, events, now)...)
 			r.Announced = contract.EventFailed
 		}

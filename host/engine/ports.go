@@ -31,6 +31,9 @@ type Files interface {
 	// SetAside renames a folder of the output directory. Where it does not exist
 	// nothing happens.
 	SetAside(folder, to string) error
+	// Restore returns the artifact if it is there, else a copy of it that it takes
+	// from the published files.
+	Restore(job, stage string, a contract.Artifact, folders ...string) (contract.Artifact, error)
 	Trim(job, stage string, keep uint32) error
 	Import(job, stage, name, from string) (contract.Artifact, error)
 	Discard(dir string) error

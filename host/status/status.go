@@ -20,13 +20,19 @@ type Snapshot struct {
 	Started  time.Time `json:"started"`
 	Stopping bool      `json:"stopping"` // no new work is begun
 	Head     uint64    `json:"head"`     // the newest block that the source has seen; 0 before the first poll
+	// HeadTime is the head's block time where the source has told it, else when it
+	// was seen first.
+	HeadTime time.Time `json:"head_time,omitzero"`
 	// Trouble says why nothing can be recorded (checkpoint not writable); empty
 	// when all is well.
-	Trouble string  `json:"trouble,omitempty"`
-	Counts  Counts  `json:"counts"`
-	Stages  []Stage `json:"stages"` // in pipeline order
-	Jobs    []Job   `json:"jobs"`   // unfinished, in the order in which they will be worked on
-	Recent  []Job   `json:"recent"` // finished, the newest first, at most 50
+	Trouble string `json:"trouble,omitempty"`
+	// Unpublished says why finished files cannot be copied to the output directory;
+	// the proofs are safe and are reported.
+	Unpublished string  `json:"unpublished,omitempty"`
+	Counts      Counts  `json:"counts"`
+	Stages      []Stage `json:"stages"` // in pipeline order
+	Jobs        []Job   `json:"jobs"`   // unfinished, in the order in which they will be worked on, at most 200
+	Recent      []Job   `json:"recent"` // finished, the newest first, at most 50
 }
 
 // Counts are numbers of jobs. Active is now; the others count since the host
@@ -64,15 +70,19 @@ type Stage struct {
 	Since      time.Time     `json:"since"` // of State
 	Restarts   int           `json:"restarts"`
 	MakesProof bool          `json:"makes_proof"`
+	Needs      []string      `json:"needs,omitempty"`   // the stages whose outputs it works on
+	Confirm    []string      `json:"confirm,omitempty"` // the gates before whose verdict it announces nothing
+	Shadow     bool          `json:"shadow,omitempty"`  // recorded and compared, never reported
 	Note       string        `json:"note,omitempty"`
 	Error      string        `json:"error,omitempty"`  // why it is not ready, or the last crash
 	Paused     string        `json:"paused,omitempty"` // why the engine hands it no work for now
 	// PausedSince is when Paused began; zero while the stage is not paused.
 	PausedSince time.Time `json:"paused_since,omitzero"`
 	Running     []Attempt `json:"running"`
-	Queue       []uint64  `json:"queue"`     // block numbers that wait for it, next first; a reporter's: unsent events' blocks
-	Processed   uint64    `json:"processed"` // attempts that succeeded (a reporter: events accepted) since the host started
-	Failed      uint64    `json:"failed"`    // attempts that failed since the host started
+	Queue       []uint64  `json:"queue"`        // block numbers that wait for it, next first, at most 100; a reporter's: unsent events' blocks
+	QueueLength int       `json:"queue_length"` // all that wait
+	Processed   uint64    `json:"processed"`    // attempts that succeeded (a reporter: events accepted) since the host started
+	Failed      uint64    `json:"failed"`       // attempts that failed since the host started
 }
 
 // Attempt is a running attempt.
@@ -115,6 +125,7 @@ type Job struct {
 	Announced string         `json:"announced,omitempty"`       // highest phase announced
 	Reason    string         `json:"reason,omitempty"`          // why it failed, was dropped or cancelled
 	ProvingMS int64          `json:"proving_time_ms,omitempty"` // of a proved block, as reported
+	Orphaned  bool           `json:"orphaned,omitempty"`        // the block is not on the chain any more
 	Created   time.Time      `json:"created"`
 	Finished  time.Time      `json:"finished,omitzero"`
 	Stages    []JobStage     `json:"stages"`
@@ -123,16 +134,22 @@ type Job struct {
 
 // JobStage is what one stage did for a job.
 type JobStage struct {
-	Stage    string              `json:"stage"`
-	Kind     contract.Kind       `json:"kind"`
-	State    string              `json:"state"`   // waiting, running, done, failed, skipped
-	Attempt  uint32              `json:"attempt"` // attempts begun
-	Started  time.Time           `json:"started,omitzero"`
-	Ended    time.Time           `json:"ended,omitzero"`
-	WorkTime time.Duration       `json:"work_time,omitempty"` // ns
-	Outputs  []contract.Artifact `json:"outputs,omitempty"`
-	Facts    map[string]string   `json:"facts,omitempty"`
-	Error    string              `json:"error,omitempty"` // of the last attempt that failed
+	Stage     string              `json:"stage"`
+	Kind      contract.Kind       `json:"kind"`
+	State     string              `json:"state"` // waiting, running, done, failed, blocked, skipped, cancelled, removed
+	Shadow    bool                `json:"shadow,omitempty"`
+	Attempt   uint32              `json:"attempt"` // attempts begun
+	Started   time.Time           `json:"started,omitzero"`
+	Ended     time.Time           `json:"ended,omitzero"`
+	WorkTime  time.Duration       `json:"work_time,omitempty"` // ns
+	Outputs   []contract.Artifact `json:"outputs,omitempty"`
+	Facts     map[string]string   `json:"facts,omitempty"`
+	NotBefore time.Time           `json:"not_before,omitzero"`       // earliest next attempt
+	Error     string              `json:"error,omitempty"`           // of the last attempt that failed, or why it is skipped or blocked
+	Class     contract.Class      `json:"class,omitempty"`           // of Error
+	Remedy    string              `json:"remedy,omitempty"`          // for Error
+	ProvingMS int64               `json:"proving_time_ms,omitempty"` // of a proof, as reported
+	Announced string              `json:"announced,omitempty"`       // highest phase announced
 }
 
 // Duration is how long the last attempt ran; zero while it has not ended.

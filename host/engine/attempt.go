@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// attempt runs a claimed job through its stage and records how it ended.
+func (e *Engine) attempt(work context.Context, run *attempt) {
+	defer run.cancel(nil)
+	e.mu.Lock()
+	rec := run.job.rec
+	e.mu.Unlock()
+	log := e.log.With("stage", run.stage.Name, "block", rec.Block.Number, "job", rec.ID, "attempt", run.number)
+
+	result, err := e.do(run, rec)
+
+	// Whoever takes a stage from its attempt does so in a transition, so that from
+	// here on it is certain whose it is. The outcome is recorded even while the host
+	// stops: commit tries once at least.
+	t, failed := e.begin(context.WithoutCancel(work))
+	if failed != nil {
+		return
+	}
+	defer e.write.release()
+	if !e.owns(run) {
+		log.Info("attempt cut off", "cause", context.Cause(run.ctx))
+		return
+	}
+	if err == nil {
+		log.Debug("stage done", "took", t.now.Sub(run.since))
+		err = e.succeed(work, t, run, result)
+	} else {
+		err = e.fail(work, t, run, err)
+	}
+	if err != nil {
+		log.Error("the outcome of the attempt could not be recorded; it is made again after a restart", "error", err)
+	}
+}
+
+// owns reports whether the stage of the job is still the attempt's to change.
+func (e *Engine) owns(run *attempt) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return run.job.attempts[run.stage] == run
+}
+
+// do makes the attempt and returns its result with accepted outputs.
+func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err error) {
+	s, ctx := run.stage, run.ctx
+	inputs, facts := artifacts(rec, s)
+	dir, linked, err := e.files.Attempt(rec.ID, s.Name, run.number, inputs)
+	if err != nil {
+		return contract.Result{}, err
+	}
+	defer func() {
+		worker, ok := s.Worker.(LogKeeper)
+		if err == nil || !ok {
+			return
+		}
+		if failed := worker.KeepLog(dir); failed != nil {
+			e.log.Debug("the log of a failed attempt could not be kept", "stage", s.Name, "job", rec.ID, "error", failed)
+		}
+	}()
+	r := rec.Stages[s.Name]
+	if r.Stale != "" {
+		for name, value := range r.Facts {
+			facts[name] = value
+		}
+		facts[contract.FactStale] = r.Stale
+	}
+	task := contract.Task{
+		Pipeline: e.cfg.Pipeline, Stage: s.Name, Job: rec.ID, Attempt: run.number,
+		Block: rec.Block, Dir: dir, Inputs: linked, Facts: facts,
+	}
+	digest := inputsDigest(rec, s)
+	if resume := r.Resume; resume != nil && resume.Fingerprint == s.Fingerprint && resume.Inputs == digest {
+		task.ResumeToken = resume.Token
+	}
+	if s.Timeout > 0 {
+		task.Deadline = time.Now().Add(s.Timeout)
+		timed, cancel := context.WithDeadlineCause(ctx, task.Deadline, fmt.Errorf("%w of %s", errTimeout, s.Timeout))
+		defer cancel()
+		ctx = timed
+	}
+	sink := func(event contract.WorkEvent) error { return e.event(ctx, run, digest, event) }
+	result, err = s.Worker.Do(ctx, task, sink)
+	if err != nil {
+		return result, timedOut(ctx, err)
+	}
+	failpoint.Hit(failpoint.Answered)
+	if result.Outputs, err = e.files.Accept(dir, result.Outputs); err != nil {
+		return result, fmt.Errorf("the plugin's result is not what is on disk: %w", err)
+	}
+	failpoint.Hit(failpoint.Accepted)
+	if s.Verify {
+		if err := e.verify(ctx, s, task, result, sink); err != nil {
+			return result, timedOut(ctx, err)
+		}
+	}
+	return result, nil
+}
+
+// timedOut is the error of an attempt that its deadline has ended.
+func timedOut(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
+		return contract.Retryable(cause)
+	}
+	return err
+}
+
+// verify lets the prover check the accepted proof.
+func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, result contract.Result, sink func(contract.WorkEvent) error) error {
+	verifier, ok := s.Worker.(Verifier)
+	if !ok {
+		return nil
+	}
+	for _, output := range result.Outputs {
+		output.Path = "out/" + output.Name
+		task.Inputs = append(task.Inputs, output)
+	}
+	err := verifier.Verify(ctx, task, sink)
+	if err != nil && contract.ClassOf(err) == contract.ClassPermanent {
+		return fmt.Errorf("the proof does not verify: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("the proof could not be verified: %w", err)
+	}
+	return nil
+}
+
+// event deals with one message of a running attempt, before the next is read.
+func (e *Engine) event(ctx context.Context, run *attempt, digest string, event contract.WorkEvent) error {
+	switch {
+	case event.Progress != nil:
+		return e.progress(ctx, run, *event.Progress)
+	case event.Resume != nil:
+		return e.saveResume(ctx, run, digest, event.Resume)
+	}
+	return nil
+}
+
+// progress takes a sign of life. The first phase of a proof stage is announced,
+// once what confirms it is done.
+func (e *Engine) progress(ctx context.Context, run *attempt, p contract.Progress) error {
+	if p.Phase == "" {
+		return nil // a heartbeat
+	}
+	phase := contract.EventProving
+	if p.Phase == contract.PhaseAccepted {
+		phase = contract.EventQueued
+	}
+	p.Phase, p.Note = shorten(p.Phase, maxPhase), shorten(p.Note, maxNote)
+	e.mu.Lock()
+	run.progress = p
+	reached := run.job.rec.Stages[run.stage.Name].Phase
+	e.mu.Unlock()
+	if !run.stage.MakesProof || record.Rank(reached) >= record.Rank(phase) {
+		return nil
+	}
+	return e.change(ctx, run, failpoint.Progressed, func(r *record.Stage) { r.Phase = phase })
+}
+
+// saveResume stores the token of work that goes on elsewhere, or drops it.
+func (e *Engine) saveResume(ctx context.Context, run *attempt, digest string, token []byte) error {
+	return e.change(ctx, run, failpoint.Resumable, func(r *record.Stage) {
+		r.Resume = nil
+		if len(token) > 0 {
+			r.Resume = &record.Resume{Token: token, Fingerprint: run.stage.Fingerprint, Inputs: digest}
+		}
+	})
+}
+
+// change records something of a running attempt. It is an error when the attempt
+// does not own its stage any more.
+func (e *Engine) change(ctx context.Context, run *attempt, point string, edit func(*record.Stage)) error {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	if !e.owns(run) {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return errNotOwned
+	}
+	rec := t.edit(run.job)
+	r := rec.Stages[run.stage.Name]
+	edit(&r)
+	rec.Stages[run.stage.Name] = r
+	err = t.commit(ctx)
+	failpoint.Hit(point)
+	return err
+}

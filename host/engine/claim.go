@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// serve is one slot of a stage: it claims and runs attempts until intake ends.
+func (e *Engine) serve(intake, work context.Context, s *stage) {
+	for intake.Err() == nil {
+		if s.Worker.Ready(intake) != nil {
+			return
+		}
+		watch := e.watch()
+		run, wait, err := e.claim(work, s)
+		switch {
+		case err != nil:
+			return
+		case run != nil:
+			e.attempt(work, run)
+			continue
+		}
+		select {
+		case <-intake.Done():
+		case <-watch:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// claim records the most urgent job that the stage may begin as running and
+// returns its attempt. Where there is none it returns nil and how long to wait at
+// most before it is worth looking again.
+func (e *Engine) claim(ctx context.Context, s *stage) (*attempt, time.Duration, error) {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer e.write.release()
+	a, wait := e.candidate(s, t.now)
+	if a == nil {
+		return nil, wait, nil
+	}
+	rec := t.edit(a)
+	r := rec.Stages[s.Name]
+	r.State = record.StageRunning
+	r.Attempt++
+	r.Started, r.Ended, r.NotBefore = t.now, time.Time{}, time.Time{}
+	if s.MakesProof && s.trusted {
+		r.Phase = higher(r.Phase, contract.EventQueued)
+	}
+	rec.Stages[s.Name] = r
+	run := &attempt{stage: s, job: a, number: r.Attempt, since: t.now, progress: contract.Progress{Fraction: -1}}
+	run.ctx, run.cancel = context.WithCancelCause(ctx)
+	t.done(func() {
+		if e.cfg.Limit > 0 {
+			e.permits[rec.ID] = true
+		}
+		a.attempts[s] = run
+		s.running[rec.ID] = run
+	})
+	if err := t.commit(ctx); err != nil {
+		return nil, 0, err
+	}
+	failpoint.Hit(failpoint.Claimed)
+	return run, 0, nil
+}
+
+// higher returns the phase of higher rank.
+func higher(a, b contract.EventKind) contract.EventKind {
+	if record.Rank(b) > record.Rank(a) {
+		return b
+	}
+	return a
+}
+
+// candidate picks the job for claim. Engine.write must be held.
+func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wait := s.queue.wake(now)
+	if e.stopping {
+		return nil, wait
+	}
+	if until := s.pause.until.Sub(now); until > 0 {
+		return nil, until
+	}
+	for _, run := range s.running {
+		if r := run.job.rec.Stages[s.Name]; r.Suspect || r.Deaths > 0 {
+			return nil, wait // it is tried alone
+		}
+	}
+	if s.index == 0 {
+		if leaving := e.leaving(); leaving != nil {
+			return leaving, wait
+		}
+	}
+	var best *entry
+	s.queue.ready.Ascend(func(other entry) bool {
+		if e.permitted(other.id) {
+			best = &other
+		}
+		return best == nil
+	})
+	switch {
+	case best == nil:
+		return nil, wait
+	case best.suspect && len(s.running) > 0:
+		return nil, wait // until it is alone
+	case e.crowded(s, *best):
+		return nil, wait
+	}
+	return best.job, wait
+}
+
+// permitted reports whether a limited run may work on the job.
+func (e *Engine) permitted(id string) bool {
+	return e.cfg.Limit == 0 || e.permits[id] || len(e.permits) < e.cfg.Limit
+}
+
+// crowded reports whether a stage behind s has enough waiting jobs that are at
+// least as urgent: so pressure travels back to the source, and the most urgent
+// block still overtakes.
+func (e *Engine) crowded(s *stage, job entry) bool {
+	for _, behind := range s.behind {
+		most := 2 * behind.Concurrency
+		if !behind.Shadow && behind.queue.urgent(e.cfg.Selection, job, most) >= most {
+			return true
+		}
+	}
+	return false
+}
+
+// Of blocks that are about to leave the window in which nodes make witnesses.
+const (
+	leavingMargin = 16 // blocks before the window's end
+	maxAhead      = 64 // fetched blocks that wait, while more are fetched for this reason
+)
+
+// leaving returns the job whose witness can soon be had no more, if there is one
+// that may be begun. Such a block is fetched first, however busy the stages behind
+// are. Engine.mu must be held.
+func (e *Engine) leaving() (leaving *active) {
+	source, window := e.stages[0], e.cfg.Selection.Repair
+	if window <= leavingMargin || e.head < window {
+		return nil
+	}
+	for _, behind := range source.behind {
+		if len(behind.queue.of) >= maxAhead {
+			return nil
+		}
+	}
+	oldest := e.head - window + 1
+	source.queue.byNumber.AscendGreaterOrEqual(entry{number: oldest}, func(other entry) bool {
+		if other.number > oldest+leavingMargin-1 {
+			return false
+		}
+		if _, ready := source.queue.ready.Get(other); ready && e.permitted(other.id) && !other.suspect {
+			leaving = other.job
+		}
+		return leaving == nil
+	})
+	return leaving
+}

@@ -1,0 +1,220 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Of the source's poll.
+const (
+	pollMax  = 256
+	pollWait = 10 * time.Second
+	// maxBacklog is how many blocks may wait to be fetched before a source that is
+	// far behind its head is asked for more.
+	maxBacklog = 4 * pollMax
+	// nearHead is how far from the head the chain is followed whatever waits: it
+	// grows by a block every few seconds only.
+	nearHead = 256
+	// lostHead is how far the head may fall before that is no reorg any more.
+	lostHead = 8192
+	// minPoll is the time that an answer without blocks must take; a source that
+	// does not wait is slowed down to it.
+	minPoll = time.Second
+)
+
+// resolveMax is how many numbers a source is asked for in one call.
+const resolveMax = 64
+
+// feed brings in new jobs: the listed blocks, and the targets along the chain.
+func (e *Engine) feed(ctx context.Context) {
+	source := e.stages[0]
+	pending := slices.Clone(e.cfg.Selection.Blocks)
+	follow := e.cfg.Selection.Targets.Every > 0
+	paced := false
+	for ctx.Err() == nil && (follow || len(pending) > 0) {
+		if e.source.Ready(ctx) != nil {
+			return
+		}
+		e.awaitRoom(ctx)
+		var err error
+		if len(pending) > 0 {
+			pending, err = e.takeListed(ctx, pending)
+		}
+		began, idle := time.Now(), false
+		if err == nil && follow {
+			follow, idle, err = e.pollOnce(ctx)
+		}
+		wait := time.Duration(0)
+		switch took := time.Since(began); {
+		case err != nil && ctx.Err() == nil:
+			e.mu.Lock()
+			e.paused(source, &source.poll, fmt.Errorf("poll: %w", err), time.Now())
+			wait = time.Until(source.poll.until)
+			e.broadcast()
+			e.mu.Unlock()
+		case !follow && len(pending) > 0:
+			wait = pollWait // listed blocks that do not exist yet
+		case idle && took < minPoll:
+			if !paced {
+				e.log.Warn("the source answers polls at once without a block, although it was asked to wait: it is asked once a second", "stage", source.Name)
+			}
+			paced, wait = true, minPoll-took
+		}
+		sleep(ctx, wait)
+	}
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// awaitRoom waits while the source is far behind its head and enough of what it
+// has named is not fetched yet.
+func (e *Engine) awaitRoom(ctx context.Context) {
+	source := e.stages[0]
+	for ctx.Err() == nil {
+		e.mu.Lock()
+		newest, any := source.queue.byNumber.Max()
+		full := any && source.queue.waiting.Len() >= maxBacklog && newest.number+nearHead < e.head
+		changed := e.changed
+		e.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+	}
+}
+
+// pollOnce asks the source for new targets and records them together with the
+// cursor and the orphaned jobs. It reports whether to go on, and whether the
+// source had nothing new.
+func (e *Engine) pollOnce(ctx context.Context) (more, idle bool, err error) {
+	targets := e.cfg.Selection.Targets
+	bounds, err := json.Marshal(struct{ From, To *uint64 }{targets.From, targets.To})
+	if err != nil {
+		return true, false, err
+	}
+	source := e.stages[0]
+	request := contract.PollRequest{Selection: targets, Max: pollMax, Wait: pollWait}
+	stored, err := e.store.Cursor(source.Name)
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		stored = &record.Cursor{}
+	case err != nil:
+		return true, false, err
+	case stored.Selection == string(bounds):
+		request.Cursor = stored.Cursor
+	}
+	answer, err := e.source.Poll(ctx, request)
+	if err != nil {
+		return true, false, err
+	}
+	failpoint.Hit(failpoint.Polled)
+	if answer.Head > 0 && answer.Head+lostHead < stored.Head {
+		return true, false, contract.Environment(
+			fmt.Errorf("the newest block of the node is %d, but block %d was seen before: it is behind, or it is another chain", answer.Head, stored.Head),
+			"let the node catch up, or give a chain that was begun anew a data directory of its own")
+	}
+	t, err := e.begin(ctx)
+	if err != nil {
+		return true, false, err
+	}
+	defer e.write.release()
+	t.change.Cursor = &record.Cursor{
+		Stage: source.Name, Cursor: answer.NextCursor, Head: answer.Head, Updated: t.now, Selection: string(bounds),
+	}
+	e.orphan(t, answer.Orphaned)
+	for _, block := range answer.Blocks {
+		if err := e.intake(t, block, record.Selected); err != nil {
+			return true, false, err
+		}
+	}
+	t.done(func() {
+		e.seen(answer, t.now)
+		e.resume(source, &source.poll)
+	})
+	err = t.commit(ctx)
+	if len(answer.Blocks) > 0 {
+		failpoint.Hit(failpoint.TakenIn)
+	}
+	return !answer.Done, len(answer.Blocks) == 0, err
+}
+
+// seen notes the head that an answer names. Engine.mu must be held.
+func (e *Engine) seen(answer contract.PollResponse, now time.Time) {
+	if answer.Head > e.head {
+		e.head, e.headTime = answer.Head, now
+	}
+	for _, block := range answer.Blocks {
+		if block.Number == e.head && !block.Time.IsZero() {
+			e.headTime = block.Time
+		}
+	}
+}
+
+// intake takes a block in as a job; one that is a job already is left alone. A
+// block that was orphaned and is on the chain again goes on.
+func (e *Engine) intake(t *transition, block contract.Block, origin string) error {
+	known, err := e.store.Job(block.JobID())
+	if errors.Is(err, record.ErrNotFound) {
+		rec := record.New(block, origin, t.now)
+		e.fit(rec)
+		t.add(rec)
+		return nil
+	}
+	if err == nil && Orphaned(known) {
+		e.revive(t, known)
+	}
+	return err
+}
+
+// takeListed resolves the listed blocks and returns those that do not exist yet. A
+// part that cannot be resolved holds up no other.
+func (e *Engine) takeListed(ctx context.Context, numbers []uint64) (rest []uint64, err error) {
+	for part := range slices.Chunk(numbers, resolveMax) {
+		resolved, failed := e.source.Resolve(ctx, part)
+		if failed != nil {
+			rest, err = append(rest, part...), failed
+			continue
+		}
+		missing, failed := e.takeResolved(ctx, resolved)
+		if failed != nil {
+			return append(rest, part...), failed
+		}
+		rest = append(rest, missing...)
+	}
+	return rest, err
+}
+
+func (e *Engine) takeResolved(ctx context.Context, resolved []contract.Resolution) (missing []uint64, err error) {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer e.write.release()
+	for _, r := range resolved {
+		if r.Block == nil {
+			missing = append(missing, r.Number)
+			continue
+		}
+		if err := e.intake(t, *r.Block, record.Listed); err != nil {
+			return nil, err
+		}
+	}
+	return missing, t.commit(ctx)
+}

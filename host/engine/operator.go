@@ -1,0 +1,400 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// maxFuture is how far above the head a block may be added: nobody waits for one
+// that is more than a few days away.
+const maxFuture = 50_000
+
+// AddBlocks makes jobs of the numbered blocks, for the whole pipeline. A block
+// that is a job already is left alone, with a word. It asks the source, so that
+// it fails while the source cannot answer.
+func (e *Engine) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error) {
+	var results []status.AddResult
+	for part := range slices.Chunk(numbers, resolveMax) {
+		resolved, err := e.source.Resolve(ctx, part)
+		if err != nil {
+			return results, fmt.Errorf("ask the source for the blocks: %w", err)
+		}
+		added, err := e.addResolved(ctx, resolved)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, added...)
+	}
+	return results, nil
+}
+
+func (e *Engine) addResolved(ctx context.Context, resolved []contract.Resolution) (results []status.AddResult, err error) {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer e.write.release()
+	taken := map[string]bool{}
+	for _, r := range resolved {
+		result := status.AddResult{Number: r.Number}
+		if r.Block == nil {
+			result.Word = r.Reason
+			results = append(results, result)
+			continue
+		}
+		result.Job = r.Block.JobID()
+		known, err := e.store.Job(result.Job)
+		switch {
+		case taken[result.Job]:
+			result.Word = "named twice"
+		case errors.Is(err, record.ErrNotFound):
+			rec := record.New(*r.Block, record.Added, t.now)
+			e.fit(rec)
+			t.add(rec)
+			result.Added, result.Word = true, "queued"
+		case err != nil:
+			return nil, err
+		default:
+			result.Word = ignored(known)
+		}
+		taken[result.Job] = true
+		results = append(results, result)
+	}
+	if len(t.jobs) == 0 {
+		return results, nil
+	}
+	return results, t.commitOnce()
+}
+
+// ignored tells the operator why a block is not queued again.
+func ignored(known *record.Job) string {
+	switch known.State {
+	case status.JobDone:
+		return "ignored: finished at " + known.Finished.UTC().Format(time.RFC3339)
+	case status.JobFailed:
+		return "ignored: it failed (" + known.Reason + "); use blocks retry"
+	case status.JobRunning:
+		return "ignored: it is being worked on"
+	case status.JobWaiting:
+		return "ignored: already queued"
+	}
+	return fmt.Sprintf("ignored: %s (%s)", known.State, known.Reason)
+}
+
+// Given is a block whose guest input exists already.
+type Given struct {
+	Number uint64
+	Hash   *contract.Hash // nil to ask the source
+	Input  string         // path of the guest input
+	Stage  string         // the proof stage that proves it; empty for the first
+}
+
+// ProveBlock makes a job of a block whose guest input exists already. It begins at
+// the proof stage; what that needs is not done, and no other stage works on it.
+func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult, error) {
+	result := status.AddResult{Number: given.Number}
+	proof, err := e.proofStage(given.Stage)
+	if err != nil {
+		return result, err
+	}
+	block, reason, err := e.named(ctx, given.Number, given.Hash)
+	if err != nil {
+		return result, err
+	}
+	if block == nil {
+		result.Word = reason
+		return result, nil
+	}
+	result.Job = block.JobID()
+	t, err := e.begin(ctx)
+	if err != nil {
+		return result, err
+	}
+	defer e.write.release()
+	known, err := e.store.Job(result.Job)
+	if err == nil {
+		result.Word = ignored(known)
+		return result, nil
+	}
+	if !errors.Is(err, record.ErrNotFound) {
+		return result, err
+	}
+	giver := proof.needs[0]
+	for _, s := range proof.before {
+		if s.Kind == contract.KindBuilder {
+			giver = s
+		}
+	}
+	input, err := e.files.Import(result.Job, giver.Name, contract.ArtifactInput, given.Input)
+	if err != nil {
+		return result, fmt.Errorf("take over %s: %w", given.Input, err)
+	}
+	rec := record.New(*block, record.Given, t.now)
+	for _, s := range e.stages {
+		r := record.Stage{State: record.StageSkipped, Shadow: s.Shadow, Error: "the guest input was given"}
+		switch s {
+		case proof:
+			r = record.Stage{State: record.StageWaiting, Shadow: s.Shadow}
+		case giver:
+			r.Outputs = []contract.Artifact{input}
+		}
+		rec.Stages[s.Name] = r
+	}
+	t.add(rec)
+	result.Added, result.Word = true, "queued"
+	return result, t.commitOnce()
+}
+
+// proofStage finds a stage that makes a proof: the named one, or the first that is
+// no shadow.
+func (e *Engine) proofStage(name string) (*stage, error) {
+	if name != "" {
+		s, err := e.stageNamed(name)
+		if err == nil && !s.MakesProof {
+			err = contract.Permanent(fmt.Errorf("stage %s makes no proof", name))
+		}
+		return s, err
+	}
+	for _, s := range e.stages {
+		if s.MakesProof && !s.Shadow {
+			return s, nil
+		}
+	}
+	return nil, contract.Permanent(errors.New("the pipeline has no stage that makes a proof"))
+}
+
+// named finds the block of a number: by the source, or where the operator states
+// the hash and the source does not know better, by that alone.
+func (e *Engine) named(ctx context.Context, number uint64, hash *contract.Hash) (*contract.Block, string, error) {
+	resolved, err := e.source.Resolve(ctx, []uint64{number})
+	if err == nil && len(resolved) == 1 && resolved[0].Block != nil {
+		block := resolved[0].Block
+		if hash == nil || block.Hash == *hash {
+			return block, "", nil
+		}
+		return &contract.Block{ChainID: block.ChainID, Number: number, Hash: *hash}, "", nil
+	}
+	switch {
+	case hash != nil:
+		return &contract.Block{ChainID: e.chainID(), Number: number, Hash: *hash}, "", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("ask the source for block %d: %w (or name its hash with --hash)", number, err)
+	case len(resolved) == 1:
+		return nil, resolved[0].Reason, nil
+	}
+	return nil, "", contract.Retryable(fmt.Errorf("the source gave %d answers about block %d", len(resolved), number))
+}
+
+// chainID is that of the newest job known; 0 where there is none.
+func (e *Engine) chainID() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, a := range e.jobs {
+		return a.rec.Block.ChainID
+	}
+	if n := len(e.recent); n > 0 {
+		return e.recent[n-1].Block.ChainID
+	}
+	return 0
+}
+
+// Again says which part of a finished job is done once more.
+type Again struct {
+	Job string
+	// From is the first stage that is done anew, with everything behind it. Empty
+	// for what failed only: what is done counts, and its files are used.
+	From string
+	// Stage limits a retry to what this stage needs; empty for every branch.
+	Stage string
+}
+
+// Retry queues a job again that failed, was dropped or cancelled, or that is done
+// but for one of its branches.
+func (e *Engine) Retry(ctx context.Context, again Again) error {
+	from, err := e.optional(again.From)
+	if err != nil {
+		return err
+	}
+	branch, err := e.optional(again.Stage)
+	if err != nil {
+		return err
+	}
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	known, err := e.store.Job(again.Job)
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		return contract.Permanent(fmt.Errorf("there is no job %s", again.Job))
+	case err != nil:
+		return err
+	case known.Orphaned:
+		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", again.Job))
+	case !known.State.Finished():
+		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", again.Job, known.State))
+	case known.State == status.JobDone && from == nil && branch == nil:
+		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", again.Job))
+	}
+	rec := known.Clone()
+	e.mu.Lock()
+	if a := e.jobs[again.Job]; a != nil { // a shadow of it still works
+		rec = t.edit(a)
+	}
+	e.mu.Unlock()
+	for _, s := range e.stages {
+		r, has := rec.Stages[s.Name]
+		if !has || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
+			continue
+		}
+		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled {
+			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
+			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
+			rec.Stages[s.Name] = r
+		}
+	}
+	if from != nil {
+		e.reset(rec, from)
+		for _, behind := range e.stages {
+			if slices.Contains(behind.before, from) && (branch == nil || behind == branch || slices.Contains(branch.before, behind)) {
+				e.reset(rec, behind)
+			}
+		}
+	}
+	if rec.State != status.JobDone || !onlyShadows(rec) {
+		rec.State, rec.Reason, rec.Finished = status.JobWaiting, "", time.Time{}
+		rec.Phase = unfailed(rec.Phase, "")
+	}
+	e.fit(rec)
+	if rec.Origin == record.Selected {
+		rec.Origin = record.Added // the operator wants it, whatever its age
+	}
+	if !slices.Contains(t.jobs, rec) {
+		t.add(rec)
+	}
+	t.done(func() {
+		for _, s := range e.stages {
+			s.breaker = breaker{}
+			s.pause.until = time.Time{}
+		}
+	})
+	return t.commitOnce()
+}
+
+// unfailed is an announced phase without the failure that ended it.
+func unfailed(announced, reached contract.EventKind) contract.EventKind {
+	if announced == contract.EventFailed {
+		return reached
+	}
+	return announced
+}
+
+// onlyShadows reports whether only shadows of the job have work left.
+func onlyShadows(rec *record.Job) bool {
+	for _, r := range rec.Stages {
+		if !r.Shadow && r.State.Open() {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Engine) optional(name string) (*stage, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return e.stageNamed(name)
+}
+
+// Skip gives an open job up, without a failure.
+func (e *Engine) Skip(ctx context.Context, id string) error {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	e.mu.Lock()
+	a := e.jobs[id]
+	e.mu.Unlock()
+	if a == nil {
+		return contract.Permanent(fmt.Errorf("there is no unfinished job %s", id))
+	}
+	t.stop(t.edit(a), status.JobCancelled, errSkipped)
+	return t.commitOnce()
+}
+
+// Report puts the proof of a finished stage into the outbox once more, by the same
+// rules: for the reporter named to, or for all that tell of it where that is empty.
+// It returns how many events that are.
+func (e *Engine) Report(ctx context.Context, id, to string) (int, error) {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer e.write.release()
+	rec, err := e.store.Job(id)
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		return 0, contract.Permanent(fmt.Errorf("there is no job %s", id))
+	case err != nil:
+		return 0, err
+	case rec.Orphaned:
+		return 0, contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", id))
+	}
+	for _, s := range e.stages {
+		r := rec.Stages[s.Name]
+		if !s.MakesProof || s.Shadow || r.State != record.StageDone || r.Phase != contract.EventProved {
+			continue
+		}
+		facts := map[string]string{
+			contract.FactProvingTimeMS: fmt.Sprint(r.ProvingMS), contract.FactAgain: "true",
+		}
+		for _, event := range e.phases(rec, s, contract.EventProved, r.Outputs, facts, t.now) {
+			if to == "" || to == event.Reporter {
+				t.change.Events = append(t.change.Events, event)
+			}
+		}
+	}
+	if len(t.change.Events) == 0 {
+		return 0, contract.Permanent(fmt.Errorf("job %s has no proof that a reporter%s tells of", id, named(to)))
+	}
+	for i := range t.change.Events {
+		if t.change.Events[i].Outputs, err = e.restore(rec, t.change.Events[i]); err != nil {
+			return 0, err
+		}
+	}
+	return len(t.change.Events), t.commitOnce()
+}
+
+func named(to string) string {
+	if to == "" {
+		return ""
+	}
+	return " called " + to
+}
+
+// restore makes sure that the files of an event are there: those that were tidied
+// away come back from the output directory.
+func (e *Engine) restore(rec *record.Job, event record.Event) ([]contract.Artifact, error) {
+	s, err := e.stageNamed(event.Stage)
+	if err != nil {
+		return nil, err
+	}
+	restored := slices.Clone(event.Outputs)
+	for i, a := range restored {
+		found, err := e.files.Restore(rec.ID, event.Stage, a, Folder(rec.Block, rec.Orphaned), s.folder)
+		if err != nil {
+			return nil, fmt.Errorf("the proof of block %d: %w", rec.Block.Number, err)
+		}
+		restored[i] = found
+	}
+	return restored, nil
+}

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
+)
+
+// Pauses of the publisher.
+const (
+	publishPause    = time.Second // between two batches, so that many records share a commit
+	maxPublishPause = time.Minute
+)
+
+// publish copies finished files to the output directory, and moves those of orphans
+// aside, until ctx ends. That is for people: it comes after the record, holds up
+// nothing, and is tried again until it succeeds.
+func (e *Engine) publish(ctx context.Context) {
+	pause := publishPause
+	for ctx.Err() == nil {
+		watch := e.watch()
+		e.mu.Lock()
+		pending := len(e.publishing) > 0
+		e.mu.Unlock()
+		if !pending {
+			select {
+			case <-ctx.Done():
+			case <-watch:
+			}
+			continue
+		}
+		if e.publishOnce(ctx) {
+			pause = publishPause
+		} else {
+			pause = min(2*pause, maxPublishPause)
+		}
+		sleep(ctx, pause)
+	}
+}
+
+// publishOnce deals with everything that is to be published now and reports
+// whether all went well.
+func (e *Engine) publishOnce(ctx context.Context) bool {
+	var records []*record.Job
+	e.mu.Lock()
+	for id := range e.publishing {
+		records = append(records, e.jobs[id].rec)
+	}
+	e.mu.Unlock()
+	if len(records) == 0 {
+		return true
+	}
+	// An orphan makes room before the block in its place is published.
+	slices.SortFunc(records, func(a, b *record.Job) int { return compareBool(!a.Aside, !b.Aside) })
+	published := map[string][]string{} // the stages of each job
+	var trouble error
+	for _, rec := range records {
+		stages, err := e.publishJob(rec)
+		if err == nil || len(stages) > 0 {
+			published[rec.ID] = stages
+		}
+		if err != nil {
+			trouble = err
+		}
+	}
+	failpoint.Hit(failpoint.Published)
+	e.mu.Lock()
+	switch {
+	case trouble == nil:
+		e.unshown = ""
+	case e.unshown != trouble.Error():
+		e.unshown = trouble.Error()
+		e.log.Warn("files cannot be published; the proofs are safe, and it is tried again", "error", trouble)
+	}
+	e.mu.Unlock()
+	if err := e.notePublished(ctx, published); err != nil {
+		e.log.Debug("what was published is not recorded and will be published again", "error", err)
+		return false
+	}
+	return trouble == nil
+}
+
+// publishJob does the file work of one job and returns the stages whose files are
+// out.
+func (e *Engine) publishJob(rec *record.Job) (stages []string, err error) {
+	if rec.Aside {
+		if err := e.files.SetAside(Folder(rec.Block, false), Folder(rec.Block, true)); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range e.stages {
+		r := rec.Stages[s.Name]
+		if !r.Unpublished {
+			continue
+		}
+		folder := Folder(rec.Block, rec.Orphaned)
+		if s.folder != "" {
+			folder += "/" + s.folder
+		}
+		switch err := e.files.Publish(folder, r.Outputs); {
+		case errors.Is(err, fs.ErrNotExist):
+			e.log.Warn("files of a block are gone and cannot be published", "block", rec.Block.Number, "stage", s.Name, "error", err)
+		case err != nil:
+			return stages, err
+		}
+		stages = append(stages, s.Name)
+	}
+	return stages, nil
+}
+
+// notePublished records what is out. A stage that was removed from the file has
+// nobody to publish for it.
+func (e *Engine) notePublished(ctx context.Context, published map[string][]string) error {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	for id, stages := range published {
+		e.mu.Lock()
+		a := e.jobs[id]
+		e.mu.Unlock()
+		if a == nil {
+			continue
+		}
+		rec := t.edit(a)
+		rec.Aside = false
+		for name, r := range rec.Stages {
+			_, err := e.stageNamed(name)
+			if r.Unpublished && (slices.Contains(stages, name) || err != nil) {
+				r.Unpublished = false
+				rec.Stages[name] = r
+			}
+		}
+	}
+	if len(t.jobs) == 0 {
+		return nil
+	}
+	return t.commitOnce()
+}

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Of the repair.
+const (
+	repairEvery = 10 * time.Second
+	repairBatch = 16
+	// settledDepth is how far below the head a block's hash counts as final: what a
+	// cursor remembers of the chain.
+	settledDepth = 64
+)
+
+// repair compares the targets near the head with the chain, by their hashes. A
+// target that was never selected is taken in while there is nothing else to do: the
+// host was off and its cursor is lost, or the selection has changed. A job whose
+// hash is not the chain's any more is orphaned and the block in its place taken in:
+// the reorg was deeper than the cursor remembers, or the block came by another way
+// than a poll. It takes a few at a time, the newest first, so that the tip never
+// waits for the past. A limited run repairs nothing.
+func (e *Engine) repair(ctx context.Context) {
+	if e.cfg.Selection.Repair == 0 || e.cfg.Selection.Targets.Every == 0 || e.cfg.Limit > 0 {
+		return
+	}
+	settled := map[uint64]bool{} // numbers that need no further look
+	tick := time.NewTicker(repairEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := e.repairOnce(ctx, settled); err != nil && ctx.Err() == nil {
+			e.log.Warn("the blocks near the head could not be compared with the chain", "error", err)
+		}
+	}
+}
+
+func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error {
+	e.mu.Lock()
+	head, idle := e.head, e.idle()
+	e.mu.Unlock()
+	if head == 0 {
+		return nil
+	}
+	var numbers []uint64
+	for _, n := range e.cfg.Selection.Missed(head) {
+		if settled[n] || len(numbers) == repairBatch {
+			continue
+		}
+		known, err := e.store.ByNumber(n)
+		if err != nil {
+			return err
+		}
+		if len(known) > 0 && n+settledDepth > head { // the poll still sees its reorgs
+			continue
+		}
+		if len(known) == 0 && !idle {
+			continue
+		}
+		numbers = append(numbers, n)
+	}
+	for n := range settled {
+		if n+e.cfg.Selection.Repair < head {
+			delete(settled, n)
+		}
+	}
+	if len(numbers) == 0 || e.source.Ready(ctx) != nil {
+		return nil
+	}
+	resolved, err := e.source.Resolve(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	return e.compareWithChain(ctx, resolved, head, settled)
+}
+
+// idle reports whether no job waits or runs. Engine.mu must be held.
+func (e *Engine) idle() bool {
+	for _, s := range e.stages {
+		if !s.Shadow && (len(s.queue.of) > 0 || len(s.running) > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Engine) compareWithChain(ctx context.Context, resolved []contract.Resolution, head uint64, settled map[uint64]bool) error {
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	for _, r := range resolved {
+		if r.Number+settledDepth <= head || r.Block == nil {
+			settled[r.Number] = true
+		}
+		if r.Block == nil {
+			continue
+		}
+		known, err := e.store.ByNumber(r.Number)
+		if err != nil {
+			return err
+		}
+		for _, old := range known {
+			if old.Block.Hash == r.Block.Hash || Orphaned(old) || old.State == status.JobDropped {
+				continue
+			}
+			e.mu.Lock()
+			a := e.jobs[old.ID]
+			e.mu.Unlock()
+			rec := old.Clone()
+			if a != nil {
+				rec = t.edit(a)
+			} else {
+				t.add(rec)
+			}
+			e.orphaned(t, rec)
+		}
+		if len(known) == 0 {
+			e.log.Info("a target that was missed is taken up", "block", r.Number)
+		}
+		if err := e.intake(t, *r.Block, record.Selected); err != nil {
+			return err
+		}
+	}
+	if len(t.jobs) == 0 {
+		return nil
+	}
+	return t.commit(ctx)
+}

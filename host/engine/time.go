@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/google/btree"
+
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// watchTime looks once a second for what only time brings about: provers that are
+// stuck, blocks that have become too old.
+func (e *Engine) watchTime(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, look := range []func(context.Context, time.Time) error{e.alertStuck, e.dropOld} {
+			if err := look(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				e.log.Error("what time has brought about could not be recorded", "error", err)
+			}
+		}
+	}
+}
+
+// alertStuck announces provers that are busy for longer than StuckAfter, each
+// attempt once. It stops nothing: that is the timeout's business.
+func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
+	if e.cfg.StuckAfter <= 0 || !e.anyStuck(now) {
+		return nil
+	}
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	e.mu.Lock()
+	var stuck []*attempt
+	for _, s := range e.stages {
+		for _, run := range s.running {
+			if s.Kind != contract.KindProver || run.stuck || now.Sub(run.since) < e.cfg.StuckAfter {
+				continue
+			}
+			stuck = append(stuck, run)
+			block := run.job.rec.Block
+			e.log.Warn("prover is busy for longer than stuck_after", "stage", s.Name, "block", block.Number, "since", run.since)
+			t.change.Events = append(t.change.Events, Alerts(e.cfg.Reporters, contract.EventProverStuck, s.Name, &block, map[string]string{
+				contract.FactReason: "busy for " + now.Sub(run.since).Round(time.Second).String(),
+			}, now)...)
+		}
+	}
+	e.mu.Unlock()
+	t.done(func() {
+		for _, run := range stuck {
+			run.stuck = true
+		}
+	})
+	return t.commit(ctx)
+}
+
+func (e *Engine) anyStuck(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.stages {
+		for _, run := range s.running {
+			if s.Kind == contract.KindProver && !run.stuck && now.Sub(run.since) >= e.cfg.StuckAfter {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// dropBatch is how many jobs are dropped in one transaction at most.
+const dropBatch = 256
+
+// dropOld leaves out waiting blocks that nobody waits for any more, and has shadows
+// leave out what they have not begun in time. A block that was announced or asked
+// for by the operator is never dropped.
+func (e *Engine) dropOld(ctx context.Context, now time.Time) error {
+	if e.cfg.Selection.DropAfter <= 0 {
+		return nil
+	}
+	e.mu.Lock()
+	old := e.byAge.before(now.Add(-e.cfg.Selection.DropAfter), dropBatch)
+	e.mu.Unlock()
+	if len(old) == 0 {
+		return nil
+	}
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	dropped, reason := 0, ""
+	for _, a := range old {
+		if !droppable(a) {
+			continue
+		}
+		why, drop := e.cfg.Selection.Drop(a.rec.Block, now)
+		if !drop {
+			continue
+		}
+		rec := t.edit(a)
+		if !rec.State.Finished() {
+			rec.Stop(status.JobDropped, why, now)
+			dropped, reason = dropped+1, why
+			continue
+		}
+		for name, r := range rec.Stages { // only its shadows are left
+			if r.State == record.StageWaiting {
+				r.State, r.Error = record.StageSkipped, why
+				rec.Stages[name] = r
+			}
+		}
+	}
+	if len(t.jobs) == 0 {
+		return nil
+	}
+	if dropped > 0 {
+		e.log.Warn("blocks are left out, because nobody waits for them any more; blocks list --state dropped names them", "count", dropped, "reason", reason)
+	}
+	return t.commit(ctx)
+}
+
+// droppable reports whether age may end what is left of a job: nothing of it runs
+// and, unless only shadows are left, it was neither announced nor asked for.
+func droppable(a *active) bool {
+	if a.rec.State.Finished() {
+		return len(a.attempts) == 0 && !onlyPublishing(a.rec)
+	}
+	return a.rec.State == status.JobWaiting && a.rec.Origin == record.Selected && !a.rec.Announced()
+}
+
+// onlyPublishing reports whether no stage of an open job has work left.
+func onlyPublishing(rec *record.Job) bool {
+	for _, r := range rec.Stages {
+		if r.State.Open() {
+			return false
+		}
+	}
+	return true
+}
+
+// ageQueue holds the jobs that age may end, by the time of their blocks. A block
+// whose time is not known has no age. It is guarded by Engine.mu.
+type ageQueue struct {
+	tree *btree.BTreeG[aged]
+	of   map[string]aged
+}
+
+type aged struct {
+	time time.Time
+	id   string
+	job  *active
+}
+
+func newAgeQueue() ageQueue {
+	return ageQueue{of: map[string]aged{}, tree: btree.NewG(degree, func(a, b aged) bool {
+		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.id, b.id)) < 0
+	})}
+}
+
+// put adds the job, or takes it out where it may not be dropped.
+func (q *ageQueue) put(a *active) {
+	old, known := q.of[a.rec.ID]
+	if known {
+		q.tree.Delete(old)
+		delete(q.of, a.rec.ID)
+	}
+	if !a.rec.Open() || a.rec.Block.Time.IsZero() || !droppable(a) {
+		return
+	}
+	entry := aged{a.rec.Block.Time, a.rec.ID, a}
+	q.of[entry.id] = entry
+	q.tree.ReplaceOrInsert(entry)
+}
+
+// before lists up to most of the jobs whose blocks are older than that time.
+func (q *ageQueue) before(oldest time.Time, most int) (jobs []*active) {
+	q.tree.Ascend(func(a aged) bool {
+		if !a.time.Before(oldest) || len(jobs) == most {
+			return false
+		}
+		jobs = append(jobs, a.job)
+		return true
+	})
+	return jobs
+}
