@@ -126,10 +126,14 @@ func (m *memory) kinds(id string) (kinds []contract.EventKind) {
 
 // noFiles is a Files without a disk.
 type noFiles struct {
-	mu        sync.Mutex
-	aside     []string
-	published map[string][]string
-	missing   error // returned once by Attempt
+	mu           sync.Mutex
+	aside        []string
+	published    map[string][]string
+	missing      error                    // returned once by Attempt
+	vanish       func(stage string) error // of Attempt
+	refuse       error                    // of Publish
+	unimportable error                    // of Import
+	asked        func()                   // called by SetAside
 }
 
 func (f *noFiles) Attempt(id, stage string, attempt uint32, inputs []contract.Artifact) (string, []contract.Artifact, error) {
@@ -139,6 +143,11 @@ func (f *noFiles) Attempt(id, stage string, attempt uint32, inputs []contract.Ar
 		f.missing = nil
 		return "", nil, err
 	}
+	if f.vanish != nil {
+		if err := f.vanish(stage); err != nil {
+			return "", nil, err
+		}
+	}
 	return fmt.Sprintf("%s/%s/%d", id, stage, attempt), inputs, nil
 }
 func (f *noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
@@ -147,6 +156,9 @@ func (f *noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Arti
 func (f *noFiles) Publish(folder string, artifacts []contract.Artifact) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuse != nil {
+		return f.refuse
+	}
 	if f.published == nil {
 		f.published = map[string][]string{}
 	}
@@ -160,6 +172,9 @@ func (f *noFiles) Trim(string, string, uint32) error { return nil }
 func (f *noFiles) SetAside(folder, to string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.asked != nil {
+		f.asked()
+	}
 	f.aside = append(f.aside, to)
 	if files, ok := f.published[folder]; ok {
 		f.published[to] = files
@@ -171,6 +186,9 @@ func (f *noFiles) Restore(_, _ string, a contract.Artifact, _ ...string) (contra
 	return a, nil
 }
 func (f *noFiles) Import(_, _, name, _ string) (contract.Artifact, error) {
+	if f.unimportable != nil {
+		return contract.Artifact{}, f.unimportable
+	}
 	return contract.Artifact{Name: name, SHA256: [32]byte{1}}, nil
 }
 
