@@ -1,13 +1,13 @@
 package host
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,11 +16,10 @@ import (
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/outbox"
 	"github.com/proofline/proofline/host/pipeline"
-	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -120,36 +119,33 @@ func logLevel(p *pipeline.Pipeline) string { return strings.ToLower(p.Log.Level.
 // assemble makes the engine over the running stages, and a sender for each
 // reporter.
 func (h *host) assemble() error {
-	sel := h.Pipeline.Select
 	config := engine.Config{
-		Pipeline: h.Pipeline.Name,
-		Selection: selection.Selection{
-			Targets: sel.Selection, Blocks: sel.Blocks, Order: selection.Order(sel.Order), DropAfter: sel.DropAfter,
-			Repair: sel.Repair,
-		},
+		Pipeline: h.Pipeline.Name, Selection: h.Pipeline.Select,
 		Limit: h.Limit, Grace: attemptGrace, Log: h.Log, Announced: h.announced,
 	}
 	for _, s := range h.stages {
 		if s.config.Kind == contract.KindReporter {
-			config.Reporters = append(config.Reporters, engine.Reporter{Name: s.config.Name, Wants: s.binary.Manifest.Events})
+			config.Reporters = append(config.Reporters, engine.Reporter{
+				Name: s.config.Name, Wants: s.binary.Manifest.Events, Proofs: s.config.Proofs,
+			})
 			continue
+		}
+		if s.binary.Manifest.Has(contract.CapabilityReplay) {
+			config.Selection.DropAfter = 0 // the past is what is wanted
 		}
 		verify, err := verifies(s)
 		if err != nil {
 			return err
 		}
 		makesProof := s.State().MakesProof
-		if makesProof {
-			config.StuckAfter = s.config.StuckAfter
-		}
 		config.Stages = append(config.Stages, engine.StageConfig{
 			Name: s.config.Name, Kind: s.config.Kind, MakesProof: makesProof, Verify: verify && makesProof,
+			Needs: s.config.Needs, Confirm: s.config.Confirm, Shadow: s.config.Shadow, Sample: s.config.Sample,
 			Fingerprint: fingerprint(s.binary.Manifest, s.config.Config),
 			Concurrency: s.config.Concurrency, Retries: s.config.Retry.Max, Backoff: s.config.Retry.Backoff,
-			Timeout: s.config.Timeout, Worker: s.Stage,
+			Timeout: s.config.Timeout, StuckAfter: s.config.StuckAfter, Worker: s.Stage,
 		})
 	}
-	config.StuckAfter = cmp.Or(config.StuckAfter, h.Pipeline.Monitor.StuckAfter)
 	e, err := engine.New(config, h.store, h.files)
 	if err != nil {
 		return err
@@ -174,17 +170,41 @@ func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 	}
 	return &reporter{stage: s, sender: outbox.New(outbox.Config{
 		Pipeline: h.Pipeline.Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
-		Accepted: func(e job.Event, facts map[string]string, now time.Time) []job.Event {
+		Accepted: func(e record.Event, facts map[string]string, now time.Time) []record.Event {
 			return engine.Accepted(others, s.config.Name, e, facts, now)
 		},
-		Alerts: func(e job.Event, reason string, now time.Time) []job.Event {
+		Alerts: func(e record.Event, reason string, now time.Time) []record.Event {
 			return engine.Alerts(others, contract.EventReporterRejected, s.config.Name, e.Block, map[string]string{
 				contract.FactReason: fmt.Sprintf("%s rejected: %s", e.Kind, reason),
 			}, now)
 		},
 		Alerted: h.announced,
+		Folder:  func(block contract.Block) string { return path.Join(engine.Folder(block, false), h.bodies(s)) },
 		Log:     h.Log,
 	}, h.store, h.files, s.Stage)}
+}
+
+// bodies is the folder, below a block's own, in which the files that a reporter hands
+// out are kept: none for the first stage of a plugin, so that no two stages write
+// the same file.
+func (h *host) bodies(s *stage) string {
+	for _, other := range h.stages {
+		if other == s {
+			break
+		}
+		if other.config.Plugin == s.config.Plugin {
+			return s.config.Name
+		}
+	}
+	return ""
+}
+
+// reporterNames lists the reporter stages of the file.
+func (h *host) reporterNames() (names []string) {
+	for _, r := range h.reporters {
+		names = append(names, r.stage.config.Name)
+	}
+	return names
 }
 
 // announced wakes the senders after events were recorded.

@@ -12,16 +12,27 @@ import (
 
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/history"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-var _ control.Handler = (*host)(nil)
+var _ control.Pipeline = (*host)(nil)
 
-// Snapshot is the state at this instant: what the engine knows of jobs, the
-// supervisor of processes, and the senders of events.
-func (h *host) Snapshot() status.Snapshot {
+// Close does nothing: the host ends with Run.
+func (h *host) Close() error { return nil }
+
+// Snapshot is the state at this instant, with what became of the reports of the
+// blocks that ended last.
+func (h *host) Snapshot(context.Context) (status.Snapshot, error) {
+	snap := h.snapshot()
+	return snap, history.WithReports(h.store, snap.Recent)
+}
+
+// snapshot is what the engine knows of jobs, the supervisor of processes, and the
+// senders of events.
+func (h *host) snapshot() status.Snapshot {
 	snap := status.Snapshot{Jobs: []status.Job{}, Recent: []status.Job{}}
 	working := map[string]status.Stage{}
 	e := h.engine.Load()
@@ -62,6 +73,7 @@ func (h *host) describeReporter(s *stage, out *status.Stage) {
 	sending := h.reporters[i].sender.State()
 	out.Processed, out.Failed, out.Paused = sending.Sent, sending.Rejected, sending.Paused
 	out.Queue = append(out.Queue, sending.Waiting...)
+	out.QueueLength = len(out.Queue)
 	for _, r := range sending.Running {
 		out.Running = append(out.Running, status.Attempt{
 			Job: r.Job, Number: r.Number, Attempt: r.Try, Since: r.Since, Phase: string(r.Kind), Fraction: -1,
@@ -71,12 +83,12 @@ func (h *host) describeReporter(s *stage, out *status.Stage) {
 
 // Blocks lists jobs, the newest block first.
 func (h *host) Blocks(_ context.Context, query control.Query) ([]status.Job, error) {
-	return list(h.store, stageNames(h.Pipeline), query)
+	return history.List(h.store, history.Stages(h.Pipeline), query)
 }
 
 // ShowBlock returns every job of a block number.
 func (h *host) ShowBlock(_ context.Context, number uint64) ([]status.Job, error) {
-	return show(h.store, stageNames(h.Pipeline), number)
+	return history.Show(h.store, history.Stages(h.Pipeline), number)
 }
 
 // working returns the engine. Until every plugin was configured there is none.
@@ -90,7 +102,7 @@ func (h *host) working() (*engine.Engine, error) {
 
 // Score is the standing by EthProofs' rules.
 func (h *host) Score(context.Context) (score.Report, error) {
-	return h.ledger.judge(h.store, h.Pipeline, time.Now())
+	return h.ledger.Judge(h.store, h.Pipeline, time.Now())
 }
 
 // AddBlocks queues blocks for the whole pipeline.
@@ -108,16 +120,25 @@ func (h *host) ProveBlock(ctx context.Context, given control.Given) (status.AddR
 	if err != nil {
 		return status.AddResult{}, err
 	}
-	return e.ProveBlock(ctx, given.Number, given.Hash, given.Input)
+	return e.ProveBlock(ctx, engine.Given(given))
 }
 
-// Retry queues a job again that failed, was dropped or cancelled.
-func (h *host) Retry(ctx context.Context, job string) error {
+// Report sends the proof of a job once more.
+func (h *host) Report(ctx context.Context, job, to string) (int, error) {
+	e, err := h.working()
+	if err != nil {
+		return 0, err
+	}
+	return e.Report(ctx, job, to)
+}
+
+// Retry queues a job again that has ended.
+func (h *host) Retry(ctx context.Context, again control.Again) error {
 	e, err := h.working()
 	if err != nil {
 		return err
 	}
-	return e.Retry(ctx, job)
+	return e.Retry(ctx, engine.Again(again))
 }
 
 // Backup copies the checkpoint.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,9 +14,12 @@ import (
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/history"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/monitor"
+	"github.com/proofline/proofline/host/offline"
+	"github.com/proofline/proofline/host/outbox"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -59,19 +61,13 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		o.Hard = context.Background()
 	}
 	h := &host{Options: o, started: time.Now()}
-	// The resources in the order of their making; each is released when a later
-	// step fails too.
-	var closers []func() error
-	defer func() {
-		for i := len(closers) - 1; i >= 0; i-- {
-			err = errors.Join(err, closers[i]())
-		}
-	}()
+	var release closers
+	defer func() { err = errors.Join(err, release.close()) }()
 
-	if h.store, err = openCheckpoint(o.Pipeline.Data); err != nil {
+	if h.store, err = offline.OpenCheckpoint(o.Pipeline.Data); err != nil {
 		return outcome, err
 	}
-	closers = append(closers, h.store.Close)
+	release.add(h.store.Close)
 	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
 		return outcome, err
 	}
@@ -79,11 +75,11 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, err
 	}
 	h.run.Keeper = o.Keeper
-	closers = append(closers, h.run.Close)
+	release.add(h.run.Close)
 	if err := h.begin(); err != nil {
 		return outcome, err
 	}
-	closers = append(closers, func() error { return h.store.End(h.run.ID, time.Now()) })
+	release.add(func() error { return h.store.End(h.run.ID, time.Now()) })
 
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
@@ -91,20 +87,20 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if err != nil {
 		return outcome, err
 	}
-	closers = append(closers, func() error { return closing(server.Close) })
+	release.add(func() error { return closing(server.Close) })
 
 	commands, err := control.Serve(h.socket(), h, o.Log)
 	if err != nil {
 		return outcome, err
 	}
-	closers = append(closers, func() error { return closing(commands.Close) })
+	release.add(func() error { return closing(commands.Close) })
 	withdraw, err := control.Announce(o.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
 	if err != nil {
 		return outcome, err
 	}
-	closers = append(closers, withdraw)
+	release.add(withdraw)
 
-	closers = append(closers, h.stopStages)
+	release.add(h.stopStages)
 	if err := h.startStages(ctx); err != nil {
 		return outcome, err
 	}
@@ -117,40 +113,12 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 
 	err = h.work(ctx)
 	outcome.Finished = h.engine.Load().Finished()
-	return outcome, err
+	return outcome, errors.Join(err, history.WithReports(h.store, outcome.Finished))
 }
-
-// openCheckpoint opens the checkpoint; when another host has it, the error is an
-// ErrInUse that names that host.
-func openCheckpoint(data string) (*checkpoint.Store, error) {
-	store, err := checkpoint.Open(checkpointFile(data))
-	if errors.Is(err, checkpoint.ErrInUse) {
-		return nil, inUse(data)
-	}
-	return store, err
-}
-
-// inUse says who uses a data directory.
-func inUse(data string) error {
-	if other, err := control.Find(data); err == nil {
-		return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by the proofline with pid %d", data, other.PID)),
-			"stop it first, or give this pipeline a data directory of its own")
-	}
-	return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by another process", data)),
-		"another host, or a command that reads the checkpoint, is at work there: try again in a moment")
-}
-
-// inUseError is checkpoint.ErrInUse in other words.
-type inUseError string
-
-func (e inUseError) Error() string { return string(e) }
-func (e inUseError) Unwrap() error { return checkpoint.ErrInUse }
-
-func checkpointFile(data string) string { return filepath.Join(data, "checkpoint.db") }
 
 // begin records the run.
 func (h *host) begin() error {
-	previous, err := h.store.Begin(job.Run{ID: h.run.ID, PID: os.Getpid(), Started: h.started, Version: h.Version})
+	previous, err := h.store.Begin(record.Run{ID: h.run.ID, PID: os.Getpid(), Started: h.started, Version: h.Version})
 	if err != nil {
 		return fmt.Errorf("record the start: %w", err)
 	}
@@ -177,6 +145,7 @@ func (h *host) work(ctx context.Context) error {
 	}
 	helpers.Go(func() { h.watch(background) })
 	helpers.Go(func() { h.tidy(background) })
+	helpers.Go(func() { outbox.Housekeep(background, h.store, h.reporterNames(), h.Log) })
 
 	err := h.engine.Load().Run(ctx, h.Hard)
 
@@ -193,7 +162,10 @@ func (h *host) work(ctx context.Context) error {
 	}
 	stopBackground()
 	helpers.Wait()
-	return errors.Join(err, h.tidyOnce(time.Now()))
+	if failed := h.tidyOnce(time.Now()); failed != nil {
+		h.Log.Warn("old files or records could not be removed", "error", failed)
+	}
+	return err
 }
 
 // closing calls a close function that takes a context, with a limit.
@@ -214,7 +186,7 @@ type host struct {
 	files   *artifact.Store
 	run     *launch.Run
 
-	ledger ledger
+	ledger history.Ledger
 
 	mu        sync.Mutex
 	stages    []*stage    // every stage, in pipeline order

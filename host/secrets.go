@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // withoutSecrets drops what the schema marks as write-only.
@@ -34,7 +35,7 @@ func divide(schema, config json.RawMessage) (stripped any, secrets []string, err
 	if err := json.Unmarshal(config, &value); err != nil {
 		return nil, nil, err
 	}
-	stripped = rules.strip(value, func(secret any) {
+	stripped = rules.strip(rules.Defs, value, func(secret any) {
 		if text, ok := secret.(string); ok && text != "" && !slices.Contains(secrets, text) {
 			secrets = append(secrets, text)
 		}
@@ -44,32 +45,51 @@ func divide(schema, config json.RawMessage) (stripped any, secrets []string, err
 
 // schemaNode is the part of a JSON Schema that tells where secrets are.
 type schemaNode struct {
+	Ref        string                `json:"$ref"` // into $defs of the same document
+	Defs       map[string]schemaNode `json:"$defs"`
 	WriteOnly  bool                  `json:"writeOnly"`
 	Properties map[string]schemaNode `json:"properties"`
-	Additional any                   `json:"additionalProperties"`
+	Additional additional            `json:"additionalProperties"`
 	Items      *schemaNode           `json:"items"`
+	AllOf      []schemaNode          `json:"allOf"`
 	OneOf      []schemaNode          `json:"oneOf"`
 	AnyOf      []schemaNode          `json:"anyOf"`
 }
 
-// strip returns the value without its secrets, which it hands to taken.
-func (n schemaNode) strip(value any, taken func(secret any)) any {
-	for _, alternative := range slices.Concat(n.OneOf, n.AnyOf) {
-		value = alternative.strip(value, taken)
+// additional is what a schema says of properties that it does not name: a schema,
+// or just whether there may be any.
+type additional struct{ schema *schemaNode }
+
+func (a *additional) UnmarshalJSON(text []byte) error {
+	if text[0] != '{' {
+		return nil
+	}
+	a.schema = new(schemaNode)
+	return json.Unmarshal(text, a.schema)
+}
+
+// strip returns the value without its secrets, which it hands to taken. Defs are
+// those of the whole document.
+func (n schemaNode) strip(defs map[string]schemaNode, value any, taken func(secret any)) any {
+	if name, ok := strings.CutPrefix(n.Ref, "#/$defs/"); ok {
+		value = defs[name].strip(defs, value, taken)
+	}
+	for _, part := range slices.Concat(n.AllOf, n.OneOf, n.AnyOf) {
+		value = part.strip(defs, value, taken)
 	}
 	switch v := value.(type) {
 	case map[string]any:
 		for name, field := range v {
-			rule, known := n.Properties[name]
-			if more, ok := n.Additional.(map[string]any); !known && ok {
-				rule.WriteOnly = more["writeOnly"] == true
+			if rule, known := n.Properties[name]; known {
+				v[name] = rule.strip(defs, field, taken)
+			} else if n.Additional.schema != nil {
+				v[name] = n.Additional.schema.strip(defs, field, taken)
 			}
-			v[name] = rule.strip(field, taken)
 		}
 	case []any:
 		if n.Items != nil {
 			for i := range v {
-				v[i] = n.Items.strip(v[i], taken)
+				v[i] = n.Items.strip(defs, v[i], taken)
 			}
 		}
 	default:

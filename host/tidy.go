@@ -2,16 +2,19 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
-
-	"github.com/proofline/proofline/host/status"
 )
 
 // Of the tidying.
 const (
-	tidyEvery  = 30 * time.Second
-	orphanAge  = 10 * time.Minute // files without a record may become a job's
-	pruneBatch = 500
+	tidyEvery    = 30 * time.Second
+	orphanAge    = 10 * time.Minute // files without a record may become a job's
+	releaseBatch = 16               // jobs whose files go on one decision
+	pruneBatch   = 500
 )
 
 // tidy removes what nobody needs any more: the files of finished jobs once every
@@ -32,33 +35,35 @@ func (h *host) tidy(ctx context.Context) {
 	}
 }
 
+// tidyOnce goes on after an error: what cannot be removed holds up nothing else.
 func (h *host) tidyOnce(now time.Time) error {
-	ids, err := h.files.Jobs()
+	found, err := h.files.Jobs()
 	if err != nil {
 		return err
 	}
-	owing, err := h.store.Owing()
-	if err != nil {
-		return err
-	}
-	for id, modified := range ids {
-		if id == "alerts" || id == "requests" || owing[id] {
-			continue
-		}
-		rec, err := h.store.Job(id)
+	errs := []error{}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(found)), releaseBatch) {
+		ids = slices.DeleteFunc(ids, func(id string) bool {
+			return id == "alerts" || id == "requests" || now.Sub(found[id]) < orphanAge && h.unknown(id)
+		})
+		// Decided on the records of this instant, and acted upon at once: a job that
+		// ends meanwhile was not among what may go.
+		free, err := h.store.Releasable(ids, now.Add(-h.Pipeline.Keep.Files))
 		if err != nil {
 			return err
 		}
-		if rec != nil && (!rec.State.Finished() || rec.State == status.JobFailed && now.Sub(rec.Finished) < h.Pipeline.Keep.Files) {
-			continue
-		}
-		if rec == nil && now.Sub(modified) < orphanAge {
-			continue // it may be about to become a job
-		}
-		if err := h.files.Release(id); err != nil {
-			return err
+		for _, id := range free {
+			if err := h.files.Release(id); err != nil {
+				errs = append(errs, fmt.Errorf("files of job %s: %w", id, err))
+			}
 		}
 	}
 	_, err = h.store.Prune(now.Add(-h.Pipeline.Keep.History), now.Add(-h.Pipeline.Keep.Failed), pruneBatch)
-	return err
+	return errors.Join(append(errs, err)...)
+}
+
+// unknown reports whether there is no record of the job (yet).
+func (h *host) unknown(id string) bool {
+	_, err := h.store.Job(id)
+	return err != nil
 }

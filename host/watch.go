@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -28,20 +28,20 @@ func (h *host) watch(ctx context.Context) {
 			for _, r := range h.reporters {
 				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})
 			}
-			events := w.look(h.Snapshot().Stages, wanting, now)
-			if len(events) == 0 {
-				continue
+			events, recorded := w.look(h.snapshot().Stages, wanting, now)
+			if len(events) > 0 {
+				if err := h.store.Commit(record.Change{Events: events}); err != nil {
+					h.Log.Error("alerts could not be recorded; they are raised again", "error", err)
+					continue
+				}
+				h.announced()
 			}
-			if err := h.store.Commit(job.Change{Events: events}); err != nil {
-				h.Log.Error("alerts could not be recorded", "error", err)
-				continue
-			}
-			h.announced()
+			recorded()
 		}
 	}
 }
 
-// watcher remembers since when stages are down, and what was said of it.
+// watcher remembers since when stages are down, and what was alerted of it.
 type watcher map[string]*outage
 
 type outage struct {
@@ -50,9 +50,11 @@ type outage struct {
 	alerted bool
 }
 
-// look compares the stages with what it knows and returns the alerts that are
-// due. An alert about a reporter goes to the others.
-func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now time.Time) (events []job.Event) {
+// look compares the stages with what it knows and returns the alerts that are due.
+// An alert about a reporter goes to the others. They count as raised once recorded
+// was called, and are due again until then.
+func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now time.Time) (events []record.Event, recorded func()) {
+	var steps []func()
 	for _, s := range stages {
 		down, recovered := contract.EventStageDown, contract.EventStageRecovered
 		if s.Kind == contract.KindSource {
@@ -74,18 +76,22 @@ func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now ti
 					contract.FactReason: "down for " + now.Sub(known.since).Round(time.Second).String(),
 				}, now)...)
 			}
-			delete(w, s.Name)
+			steps = append(steps, func() { delete(w, s.Name) })
 		case known == nil:
 			w[s.Name] = &outage{since: now, reason: reason}
 		default:
 			known.reason = reason
 			if !known.alerted && now.Sub(known.since) >= downAfter {
-				known.alerted = true
 				events = append(events, engine.Alerts(others, down, s.Name, nil, map[string]string{contract.FactReason: reason}, now)...)
+				steps = append(steps, func() { known.alerted = true })
 			}
 		}
 	}
-	return events
+	return events, func() {
+		for _, step := range steps {
+			step()
+		}
+	}
 }
 
 // trouble says why a stage does no work; empty when it does.

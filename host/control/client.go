@@ -18,6 +18,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
+var _ Pipeline = (*Client)(nil)
+
 // Client calls the host that runs a pipeline. It is safe for concurrent use.
 type Client struct {
 	http   *http.Client
@@ -91,9 +93,14 @@ func (c *Client) ProveBlock(ctx context.Context, given Given) (result status.Add
 	return result, c.call(ctx, http.MethodPost, "/v1/prove", given, &result)
 }
 
-// Retry queues a job that failed, was dropped or cancelled once more.
-func (c *Client) Retry(ctx context.Context, job string) error {
-	return c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/retry", struct{}{}, &struct{}{})
+// Retry queues a job that has ended once more.
+func (c *Client) Retry(ctx context.Context, again Again) error {
+	return c.call(ctx, http.MethodPost, "/v1/retry", again, &struct{}{})
+}
+
+// Report sends the proof of a job once more.
+func (c *Client) Report(ctx context.Context, job, to string) (count int, err error) {
+	return count, c.call(ctx, http.MethodPost, "/v1/report", reportRequest{Job: job, To: to}, &count)
 }
 
 // Skip gives an unfinished job up.

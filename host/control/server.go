@@ -30,7 +30,7 @@ type Server struct {
 // Serve listens on a unix socket, which it creates with mode 0600 in a
 // directory that must be the host's own (0700), and answers from then on. A
 // socket that a killed host left there is replaced.
-func Serve(socket string, h Handler, log *slog.Logger) (*Server, error) {
+func Serve(socket string, h Pipeline, log *slog.Logger) (*Server, error) {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -66,10 +66,11 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-func routes(h Handler) http.Handler {
+func routes(h Pipeline) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, h.Snapshot(), nil)
+		snap, err := h.Snapshot(r.Context())
+		reply(w, snap, err)
 	})
 	mux.HandleFunc("GET /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
 		query, err := parseQuery(r)
@@ -111,8 +112,22 @@ func routes(h Handler) http.Handler {
 		result, err := h.ProveBlock(r.Context(), given)
 		reply(w, result, err)
 	})
-	mux.HandleFunc("POST /v1/jobs/{job}/retry", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, struct{}{}, h.Retry(r.Context(), r.PathValue("job")))
+	mux.HandleFunc("POST /v1/retry", func(w http.ResponseWriter, r *http.Request) {
+		var again Again
+		if err := decode(w, r, &again); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		reply(w, struct{}{}, h.Retry(r.Context(), again))
+	})
+	mux.HandleFunc("POST /v1/report", func(w http.ResponseWriter, r *http.Request) {
+		var body reportRequest
+		if err := decode(w, r, &body); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		count, err := h.Report(r.Context(), body.Job, body.To)
+		reply(w, count, err)
 	})
 	mux.HandleFunc("POST /v1/jobs/{job}/skip", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, h.Skip(r.Context(), r.PathValue("job")))
@@ -130,6 +145,11 @@ func routes(h Handler) http.Handler {
 
 type addRequest struct {
 	Numbers []uint64 `json:"numbers"`
+}
+
+type reportRequest struct {
+	Job string `json:"job"`
+	To  string `json:"to,omitempty"`
 }
 
 type backupRequest struct {

@@ -25,9 +25,6 @@ type Config struct {
 	// Limit ends Run after so many jobs are done or failed; 0 for no limit. No
 	// other job is begun meanwhile.
 	Limit int
-	// StuckAfter is how long an attempt of a prover may run before it raises an
-	// alert.
-	StuckAfter time.Duration
 	// Grace is how long running attempts may go on after Run's context ends,
 	// before they are cut off and queued again.
 	Grace time.Duration
@@ -55,6 +52,9 @@ type StageConfig struct {
 	Retries     int // attempts after the first that may fail
 	Backoff     time.Duration
 	Timeout     time.Duration // of one attempt; 0 for none
+	// StuckAfter is how long an attempt of a prover may run before it raises an
+	// alert; 0 for ever.
+	StuckAfter time.Duration
 	Worker      Worker
 }
 

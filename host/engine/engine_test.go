@@ -549,7 +549,7 @@ func TestProofThatDoesNotVerifyIsNeverReported(t *testing.T) {
 
 func TestStuckProverRaisesOneAlertAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, newMemory(t), func(c *Config) { c.StuckAfter = 10 * time.Minute })
+		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].StuckAfter = 10 * time.Minute })
 		b := testBlock(1, 0)
 		r.source.polls = []contract.PollResponse{poll("c", 1, b)}
 		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {

@@ -291,7 +291,7 @@ func newRig(t *testing.T, store *memory, change func(*Config)) *rig {
 			contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
 			contract.EventProverStuck, contract.EventNodeDown, contract.EventNodeRecovered,
 		}}},
-		StuckAfter: time.Hour, Grace: 5 * time.Second,
+		Grace: 5 * time.Second,
 	}
 	if change != nil {
 		change(&cfg)

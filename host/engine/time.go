@@ -34,7 +34,7 @@ func (e *Engine) watchTime(ctx context.Context) {
 // alertStuck announces provers that are busy for longer than StuckAfter, each
 // attempt once. It stops nothing: that is the timeout's business.
 func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
-	if e.cfg.StuckAfter <= 0 || !e.anyStuck(now) {
+	if !e.anyStuck(now) {
 		return nil
 	}
 	t, err := e.begin(ctx)
@@ -46,7 +46,7 @@ func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
 	var stuck []*attempt
 	for _, s := range e.stages {
 		for _, run := range s.running {
-			if s.Kind != contract.KindProver || run.stuck || now.Sub(run.since) < e.cfg.StuckAfter {
+			if !s.stuck(run, now) {
 				continue
 			}
 			stuck = append(stuck, run)
@@ -66,12 +66,17 @@ func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
 	return t.commit(ctx)
 }
 
+// stuck reports whether an attempt has just become stuck.
+func (s *stage) stuck(run *attempt, now time.Time) bool {
+	return s.Kind == contract.KindProver && s.StuckAfter > 0 && !run.stuck && now.Sub(run.since) >= s.StuckAfter
+}
+
 func (e *Engine) anyStuck(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.stages {
 		for _, run := range s.running {
-			if s.Kind == contract.KindProver && !run.stuck && now.Sub(run.since) >= e.cfg.StuckAfter {
+			if s.stuck(run, now) {
 				return true
 			}
 		}

@@ -48,8 +48,8 @@ func (s *Stage) Do(ctx context.Context, task contract.Task, sink Sink) (contract
 }
 
 // Verify has a prover check its own proof.
-func (s *Stage) Verify(ctx context.Context, task contract.Task) error {
-	_, err := with(ctx, s, func(p *Plugin) (struct{}, error) { return struct{}{}, p.Verify(ctx, task) })
+func (s *Stage) Verify(ctx context.Context, task contract.Task, sink Sink) error {
+	_, err := with(ctx, s, func(p *Plugin) (struct{}, error) { return struct{}{}, p.Verify(ctx, task, sink) })
 	return err
 }
 

@@ -58,8 +58,8 @@ func (p *Plugin) Prove(ctx context.Context, task contract.Task, sink Sink) (cont
 
 // Verify has a prover check its own proof. The task's inputs are those of the
 // attempt and its outputs.
-func (p *Plugin) Verify(ctx context.Context, task contract.Task) error {
-	_, err := p.work(ctx, "verify", nil, func(ctx context.Context) (stream, error) {
+func (p *Plugin) Verify(ctx context.Context, task contract.Task, sink Sink) error {
+	_, err := p.work(ctx, "verify", sink, func(ctx context.Context) (stream, error) {
 		return pluginv1.NewProverServiceClient(p.conn).Verify(ctx, &pluginv1.VerifyRequest{Task: wire.TaskToProto(task)})
 	})
 	return err

@@ -1,4 +1,4 @@
-package host
+package history
 
 import (
 	"path/filepath"
@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/checkpoint"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
@@ -23,10 +23,10 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 	defer store.Close()
 	p := &pipeline.Pipeline{Name: "p", Select: pipeline.Select{Selection: contract.Selection{Every: 10}}}
 	start := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	record := func(number uint64, fork byte, at time.Time, origin string) *job.Job {
-		return job.New(contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{fork, byte(number)}, Time: at}, origin, at)
+	record := func(number uint64, fork byte, at time.Time, origin string) *record.Job {
+		return record.New(contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{fork, byte(number)}, Time: at}, origin, at)
 	}
-	end := func(rec *job.Job, state status.JobState, announced contract.EventKind, at time.Time) *job.Job {
+	end := func(rec *record.Job, state status.JobState, announced contract.EventKind, at time.Time) *record.Job {
 		rec = rec.Clone()
 		rec.State, rec.Announced, rec.Finished = state, announced, at
 		if announced == contract.EventProved {
@@ -34,14 +34,14 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 		}
 		return rec
 	}
-	kept := &ledger{}
+	kept := &Ledger{}
 	var last score.Tally
-	step := func(what string, now time.Time, want score.Tally, change job.Change) {
+	step := func(what string, now time.Time, want score.Tally, change record.Change) {
 		t.Helper()
 		if err := store.Commit(change); err != nil {
 			t.Fatal(err)
 		}
-		for name, l := range map[string]*ledger{"the one kept": kept, "a fresh one": {}} {
+		for name, l := range map[string]*Ledger{"the one kept": kept, "a fresh one": {}} {
 			report, err := l.judge(store, p, now)
 			if err != nil {
 				t.Fatal(err)
@@ -53,22 +53,22 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 			}
 		}
 	}
-	a, b := record(10, 0, start, job.Selected), record(20, 0, start.Add(time.Minute), job.Selected)
-	other := record(25, 0, start, job.Added) // no target
-	wanted := record(30, 0, start, job.Added)
-	step("taken", start.Add(2*time.Minute), score.Tally{Open: 3}, job.Change{Jobs: []*job.Job{a, b, other, wanted}})
+	a, b := record(10, 0, start, record.Selected), record(20, 0, start.Add(time.Minute), record.Selected)
+	other := record(25, 0, start, record.Added) // no target
+	wanted := record(30, 0, start, record.Added)
+	step("taken", start.Add(2*time.Minute), score.Tally{Open: 3}, record.Change{Jobs: []*record.Job{a, b, other, wanted}})
 	a = end(a, status.JobDone, contract.EventProved, start.Add(3*time.Minute))
 	b = end(b, status.JobFailed, contract.EventQueued, start.Add(3*time.Minute))
 	step("ended", start.Add(30*time.Minute), score.Tally{Blocks: 3, Under: 1, Paralyzers: 1, Offline: 1},
-		job.Change{Jobs: []*job.Job{a, b, end(other, status.JobDone, contract.EventProved, start.Add(4*time.Minute)), end(wanted, status.JobDropped, "", start.Add(4*time.Minute))}})
+		record.Change{Jobs: []*record.Job{a, b, end(other, status.JobDone, contract.EventProved, start.Add(4*time.Minute)), end(wanted, status.JobDropped, "", start.Add(4*time.Minute))}})
 	again := b.Clone()
 	again.State, again.Finished = status.JobWaiting, time.Time{}
-	step("queued again", start.Add(31*time.Minute), score.Tally{Blocks: 3, Under: 1, Paralyzers: 1, Offline: 1}, job.Change{Jobs: []*job.Job{again}})
+	step("queued again", start.Add(31*time.Minute), score.Tally{Blocks: 3, Under: 1, Paralyzers: 1, Offline: 1}, record.Change{Jobs: []*record.Job{again}})
 	step("proved late", start.Add(40*time.Minute), score.Tally{Blocks: 3, Under: 2, Offline: 1},
-		job.Change{Jobs: []*job.Job{end(again, status.JobDone, contract.EventProved, start.Add(32*time.Minute))}})
+		record.Change{Jobs: []*record.Job{end(again, status.JobDone, contract.EventProved, start.Add(32*time.Minute))}})
 	step("the clock was set back", start.Add(35*time.Minute), score.Tally{Blocks: 4, Under: 3, Offline: 1},
-		job.Change{Jobs: []*job.Job{end(record(40, 0, start, job.Selected), status.JobDone, contract.EventProved, start.Add(34*time.Minute))}})
-	step("a week later", start.Add(judged+30*time.Second), score.Tally{Blocks: 1, Under: 1}, job.Change{})
+		record.Change{Jobs: []*record.Job{end(record(40, 0, start, record.Selected), status.JobDone, contract.EventProved, start.Add(34*time.Minute))}})
+	step("a week later", start.Add(judged+30*time.Second), score.Tally{Blocks: 1, Under: 1}, record.Change{})
 	if len(kept.finished) != 1 {
 		t.Errorf("the ledger holds %d blocks, want the one of the last week", len(kept.finished))
 	}
@@ -86,13 +86,13 @@ func BenchmarkLedger(b *testing.B) {
 	}
 	defer store.Close()
 	now := time.Now()
-	var change job.Change
+	var change record.Change
 	const week = 50_400
 	for i := range week {
 		at := now.Add(-judged + time.Duration(i)*12*time.Second)
-		rec := job.New(contract.Block{ChainID: 1, Number: uint64(i), Hash: contract.Hash{byte(i), byte(i >> 8)}, Time: at}, job.Selected, at)
+		rec := record.New(contract.Block{ChainID: 1, Number: uint64(i), Hash: contract.Hash{byte(i), byte(i >> 8)}, Time: at}, record.Selected, at)
 		for _, s := range []string{"source", "input", "check", "prove"} {
-			rec.Stages[s] = job.Stage{Fingerprint: "0123456789abcdef0123456789abcdef", Done: true, Attempt: 1, Started: at, Ended: at, WorkTime: time.Second,
+			rec.Stages[s] = record.Stage{Fingerprint: "0123456789abcdef0123456789abcdef", Done: true, Attempt: 1, Started: at, Ended: at, WorkTime: time.Second,
 				Outputs: []contract.Artifact{{Name: "witness.json", Path: "attempts/1-24647140-0a0b0c0d/source/1/out/witness.json"}}, Facts: map[string]string{contract.FactGasUsed: "36000000"}}
 		}
 		rec.State, rec.Announced, rec.Finished, rec.ProvingMS = status.JobDone, contract.EventProved, at, 7000
@@ -105,7 +105,7 @@ func BenchmarkLedger(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		kept *ledger
-	}{{"first", nil}, {"again", &ledger{}}} {
+	}{{"first", nil}, {"again", &Ledger{}}} {
 		b.Run(c.name, func(b *testing.B) {
 			if c.kept != nil {
 				if _, err := c.kept.judge(store, p, now); err != nil {
@@ -115,7 +115,7 @@ func BenchmarkLedger(b *testing.B) {
 			for b.Loop() {
 				l := c.kept
 				if l == nil {
-					l = &ledger{}
+					l = &Ledger{}
 				}
 				if report, err := l.judge(store, p, now); err != nil || report.Week.Blocks < week-10 {
 					b.Fatal(report.Week, err)

@@ -1,4 +1,4 @@
-package host
+package offline
 
 import (
 	"archive/tar"
@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/proofline/proofline/host/artifact"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -62,7 +62,7 @@ func TestBundle(t *testing.T) {
 		t.Fatalf("missing %v, %v", missing, err)
 	}
 	files := unpack(t, &packed)
-	want := []string{"block.json", "bundle.json", "input.bin", "job.json", "log/prove-1.log", "log/prove-2.log"}
+	want := []string{"block.json", "bundle.json", "input.bin", "record.json", "log/prove-1.log", "log/prove-2.log"}
 	for i := range want {
 		want[i] = j.ID + "/" + want[i]
 	}
@@ -79,8 +79,8 @@ func TestBundle(t *testing.T) {
 		t.Errorf("bundle.json (-want +got):\n%s", diff)
 	}
 	var record status.Job
-	if err := json.Unmarshal([]byte(files[j.ID+"/job.json"]), &record); err != nil || record.Reason != j.Reason || files[j.ID+"/log/prove-2.log"] != "second\n" {
-		t.Errorf("job.json %v, %+v; log %q", err, record, files[j.ID+"/log/prove-2.log"])
+	if err := json.Unmarshal([]byte(files[j.ID+"/record.json"]), &record); err != nil || record.Reason != j.Reason || files[j.ID+"/log/prove-2.log"] != "second\n" {
+		t.Errorf("record.json %v, %+v; log %q", err, record, files[j.ID+"/log/prove-2.log"])
 	}
 
 	// What leads out of the data directory is not packed.
@@ -137,11 +137,11 @@ func TestFilesOfFailedJobsAreKept(t *testing.T) {
 	now := time.Now()
 	ids := map[status.JobState]string{}
 	for i, state := range []status.JobState{status.JobDone, status.JobFailed, status.JobWaiting} {
-		rec := job.New(contract.Block{Number: uint64(i)}, job.Selected, now)
+		rec := record.New(contract.Block{Number: uint64(i)}, record.Selected, now)
 		if rec.State = state; state.Finished() {
 			rec.Finished = now
 		}
-		if err := store.Commit(job.Change{Jobs: []*job.Job{rec}}); err != nil {
+		if err := store.Commit(record.Change{Jobs: []*record.Job{rec}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := files.Attempt(rec.ID, "prove", 1, nil); err != nil {

@@ -1,12 +1,13 @@
-package host
+package history
 
 import (
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/sdk/contract"
@@ -20,42 +21,41 @@ const (
 	clockSlack = 10 * time.Minute
 )
 
-// ledger is the part of a pipeline's record that its score is made of. It reads
+// Ledger is the part of a pipeline's record that its score is made of. It reads
 // the past only once: a week of every block is 50,400 records. The zero value is
 // ready, and safe for concurrent use.
-type ledger struct {
+type Ledger struct {
 	mu       sync.Mutex
 	finished map[string]score.Block // by job
 	read     time.Time              // up to here
 }
 
-// judge brings the ledger up to date and reports the standing at now.
-func (l *ledger) judge(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) (score.Report, error) {
+// Judge brings the ledger up to date and reports the standing at now.
+func (l *Ledger) Judge(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) (score.Report, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	record := score.Record{Pipeline: p.Name, Targets: p.Select.Selection, Unsent: map[string]int{}}
+	standing := score.Record{Pipeline: p.Name, Targets: p.Select.Targets, Unsent: map[string]int{}}
 	blocks, err := l.blocks(store, p, now)
 	if err != nil {
 		return score.Report{}, err
 	}
-	record.Blocks = blocks
+	standing.Blocks = blocks
 	for _, s := range p.Stages { // of any kind: only a source has a cursor, only a reporter an outbox
-		cursor, err := store.Cursor(s.Name)
-		if err != nil {
+		switch cursor, err := store.Cursor(s.Name); {
+		case err == nil:
+			standing.Followed = cursor.Updated
+		case !errors.Is(err, record.ErrNotFound):
 			return score.Report{}, err
-		}
-		if cursor != nil {
-			record.Followed = cursor.Updated
 		}
 		unsent, err := unsentProofs(store, s.Name)
 		if err != nil {
 			return score.Report{}, err
 		}
 		if unsent > 0 {
-			record.Unsent[s.Name] = unsent
+			standing.Unsent[s.Name] = unsent
 		}
 	}
-	return score.Judge(record, now), nil
+	return score.Judge(standing, now), nil
 }
 
 func unsentProofs(store *checkpoint.Store, reporter string) (n int, err error) {
@@ -70,7 +70,7 @@ func unsentProofs(store *checkpoint.Store, reporter string) (n int, err error) {
 
 // blocks returns the targets of the last 7 days. A block is no older than the
 // end of its job, so that jobs that ended before are not needed.
-func (l *ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) ([]score.Block, error) {
+func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) ([]score.Block, error) {
 	oldest := now.Add(-judged)
 	since := oldest
 	if l.read.After(since) {
@@ -88,8 +88,8 @@ func (l *ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 	if l.finished == nil {
 		l.finished = map[string]score.Block{}
 	}
-	isTarget := func(rec *job.Job) bool {
-		return rec.Origin == job.Selected || p.Select.Includes(rec.Block.Number)
+	isTarget := func(rec *record.Job) bool {
+		return rec.Origin == record.Selected || p.Select.Targets.Includes(rec.Block.Number)
 	}
 	for _, rec := range active {
 		delete(l.finished, rec.ID) // queued again
@@ -117,19 +117,29 @@ func (l *ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 }
 
 // judgedBlock is what a job has to show.
-func judgedBlock(rec *job.Job) score.Block {
+func judgedBlock(rec *record.Job) score.Block {
 	b := score.Block{
 		Number: rec.Block.Number, Time: rec.Block.Time, Taken: rec.Created,
-		Proved: rec.Announced == contract.EventProved, ProvingMS: rec.ProvingMS,
-		Ended: rec.State.Finished(), Orphaned: engine.Orphaned(rec),
-		Checked: rec.Announced == contract.EventChecked,
+		Ended: rec.State.Finished(), Orphaned: engine.Orphaned(rec), Checked: rec.Phase == contract.EventChecked,
 	}
-	switch rec.Announced {
-	case contract.EventQueued, contract.EventProving, contract.EventProved:
-		b.Announced = true
+	for _, r := range rec.Stages {
+		switch r.Announced {
+		case contract.EventProved:
+			if !r.Shadow && (!b.Proved || r.ProvingMS < b.ProvingMS) {
+				b.Announced, b.Proved, b.ProvingMS = true, true, r.ProvingMS
+			}
+		case contract.EventQueued, contract.EventProving:
+			b.Announced = true
+		}
+		b.Announced = b.Announced || r.Announced == contract.EventFailed && r.Phase != ""
 	}
 	if b.Time.IsZero() { // named by the operator while the source was away
 		b.Time = rec.Created
 	}
 	return b
+}
+
+// NoRecord is the standing of a pipeline that has no checkpoint yet.
+func NoRecord(p *pipeline.Pipeline, now time.Time) score.Report {
+	return score.Judge(score.Record{Pipeline: p.Name, Targets: p.Select.Targets}, now)
 }

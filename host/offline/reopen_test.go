@@ -1,4 +1,4 @@
-package host
+package offline
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -32,12 +32,12 @@ var benchNames = []engine.StageName{
 
 // past is a job as long as those of a real pipeline: four stages, their outputs
 // and facts.
-func past(n uint64, state status.JobState, at time.Time) *job.Job {
+func past(n uint64, state status.JobState, at time.Time) *record.Job {
 	block := contract.Block{
 		ChainID: 1, Number: 24_000_000 + 100*n, Hash: contract.Hash{byte(n), byte(n >> 8), byte(n >> 16), 1}, ParentHash: contract.Hash{2, byte(n)},
 		Time: at, GasUsed: 31_204_551, TxCount: 184,
 	}
-	j := job.New(block, job.Selected, at)
+	j := record.New(block, record.Selected, at)
 	j.State = state
 	outputs := map[string][]string{"source": {"block.json", "witness.json"}, "input": {"input.bin"}, "check": {"execution.json"}, "prove": {"result.json", "vadcop_final_proof.compressed.bin"}}
 	facts := map[string]map[string]string{
@@ -50,7 +50,7 @@ func past(n uint64, state status.JobState, at time.Time) *job.Job {
 			j.Stage = s.Name
 			break
 		}
-		r := job.Stage{
+		r := record.Stage{
 			Fingerprint: "0123456789abcdef0123456789abcdef", Done: true, Attempt: 1, Facts: facts[s.Name],
 			Started: at.Add(time.Duration(i) * time.Second), Ended: at.Add(time.Duration(i+1) * time.Second), WorkTime: 913 * time.Millisecond,
 		}
@@ -80,15 +80,15 @@ func longPast(b *testing.B) (dir string) {
 	if err := fill(store, 0, pastBlocks); err != nil {
 		b.Fatal(err)
 	}
-	var change job.Change
+	var change record.Change
 	for n := range uint64(activeBlocks) {
 		change.Jobs = append(change.Jobs, past(pastBlocks+n, status.JobRunning, time.Now()))
 	}
-	change.Cursor = &job.Cursor{Stage: "source", Cursor: make([]byte, 3000), Head: 34_000_000, Updated: time.Now()}
+	change.Cursor = &record.Cursor{Stage: "source", Cursor: make([]byte, 3000), Head: 34_000_000, Updated: time.Now()}
 	if err := store.Commit(change); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := store.Begin(job.Run{ID: "01", PID: 1, Started: time.Now()}); err != nil {
+	if _, err := store.Begin(record.Run{ID: "01", PID: 1, Started: time.Now()}); err != nil {
 		b.Fatal(err)
 	}
 	return dir
@@ -99,7 +99,7 @@ func fill(store *checkpoint.Store, from, to uint64) error {
 	const batch = 500
 	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for n := from; n < to; n += batch {
-		var change job.Change
+		var change record.Change
 		for i := n; i < min(n+batch, to); i++ {
 			state := status.JobDone
 			if i%500 == 0 {
@@ -167,7 +167,7 @@ func BenchmarkReopen(b *testing.B) {
 		store.Close()
 	}
 	b.ReportMetric(took.Seconds(), "s/slowest")
-	info, err := os.Stat(checkpointFile(dir))
+	info, err := os.Stat(File(dir))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func BenchmarkQueries(b *testing.B) {
 		{"outbox", func() error { _, err := store.Outbox("ethproofs"); return err }},
 		{"pruneNothing", func() error { _, err := store.Prune(time.Unix(1, 0), time.Unix(1, 0), 500); return err }},
 		{"commit", func() error {
-			return store.Commit(job.Change{Jobs: []*job.Job{past(5, status.JobDone, time.Unix(1767225600, 0))}})
+			return store.Commit(record.Change{Jobs: []*record.Job{past(5, status.JobDone, time.Unix(1767225600, 0))}})
 		}},
 	} {
 		b.Run(q.name, func(b *testing.B) {

@@ -1,4 +1,4 @@
-package host
+package offline
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // CheckCheckpoint looks at everything in the checkpoint of a data directory.
 // While a host has it open, it looks at a copy that the host makes beside it.
 func CheckCheckpoint(ctx context.Context, data string) (checkpoint.Report, error) {
-	path := checkpointFile(data)
+	path := File(data)
 	report, err := checkpoint.Check(path)
 	if errors.Is(err, checkpoint.ErrInUse) {
 		part := fmt.Sprintf("%s.check-%d", path, os.Getpid())
@@ -39,7 +39,7 @@ func CheckCheckpoint(ctx context.Context, data string) (checkpoint.Report, error
 // as a report; one that is not sound is not kept. A file is replaced only if it
 // is a checkpoint.
 func BackUpCheckpoint(ctx context.Context, data, to string, now time.Time) (report checkpoint.Report, err error) {
-	path := checkpointFile(data)
+	path := File(data)
 	if to == "" {
 		to = data
 	}
@@ -78,7 +78,7 @@ func BackUpCheckpoint(ctx context.Context, data, to string, now time.Time) (repo
 // space, as checkpoint.Compact does. While a host has it open the error names
 // that host.
 func CompactCheckpoint(data string) (before, after int64, lost []checkpoint.Problem, err error) {
-	path := checkpointFile(data)
+	path := File(data)
 	before, after, lost, err = checkpoint.Compact(path)
 	if errors.Is(err, checkpoint.ErrInUse) {
 		return 0, 0, nil, inUse(data)

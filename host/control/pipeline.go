@@ -8,11 +8,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Handler is what a host offers to commands. Methods are called concurrently;
-// their context ends when the command goes away.
-type Handler interface {
+// Pipeline is a pipeline that answers commands: the host that runs it, the Client
+// that asks such a host, or the checkpoint of one that does not run (package
+// offline). Methods may be called concurrently; their context ends when the command
+// goes away.
+type Pipeline interface {
 	// Snapshot is the state at this instant.
-	Snapshot() status.Snapshot
+	Snapshot(ctx context.Context) (status.Snapshot, error)
 	// Blocks lists jobs, the newest block first.
 	Blocks(ctx context.Context, query Query) ([]status.Job, error)
 	// ShowBlock returns every job of a block number: after a reorg there are
@@ -25,13 +27,18 @@ type Handler interface {
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)
 	// ProveBlock queues a block whose guest input exists already.
 	ProveBlock(ctx context.Context, given Given) (status.AddResult, error)
-	// Retry queues a job that failed, was dropped or cancelled once more.
-	Retry(ctx context.Context, job string) error
+	// Retry queues a job that has ended once more.
+	Retry(ctx context.Context, again Again) error
 	// Skip gives an unfinished job up.
 	Skip(ctx context.Context, job string) error
+	// Report sends the proof of a job once more, to one reporter or to all that
+	// tell of it where to is empty. It returns how many reports that are.
+	Report(ctx context.Context, job, to string) (int, error)
 	// Backup writes a copy of the checkpoint, of one instant, to an absolute path
 	// where nothing is. It is durable when the call returns.
 	Backup(ctx context.Context, to string) error
+	// Close gives back what the answers needed.
+	Close() error
 }
 
 // Query narrows a list of jobs. The zero value asks for every job.
@@ -43,6 +50,17 @@ type Query struct {
 // Given is a block whose guest input exists already.
 type Given struct {
 	Number uint64         `json:"number"`
-	Hash   *contract.Hash `json:"hash,omitempty"` // nil: the source resolves it
-	Input  string         `json:"input"`          // absolute path of the guest input; it is copied before the call returns
+	Hash   *contract.Hash `json:"hash,omitempty"`  // nil: the source resolves it
+	Input  string         `json:"input"`           // absolute path of the guest input; it is copied before the call returns
+	Stage  string         `json:"stage,omitempty"` // the proof stage that proves it; empty for the first
+}
+
+// Again says which part of a job is done once more.
+type Again struct {
+	Job string `json:"job"`
+	// From is the first stage that is done anew, with everything behind it. Empty
+	// for what failed only: what is done counts, and its files are used.
+	From string `json:"from,omitempty"`
+	// Stage limits it to what this stage needs; empty for every branch.
+	Stage string `json:"stage,omitempty"`
 }

@@ -1,0 +1,298 @@
+// Package offline answers commands about a pipeline that no host runs: it shows what
+// the checkpoint holds and leaves requests for the next run. It also takes care of
+// checkpoints and packs bundles, whether a host runs or not.
+package offline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/proofline/proofline/host/artifact"
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/history"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/score"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+var _ control.Pipeline = (*Pipeline)(nil)
+
+// Pipeline is a pipeline that no host runs. The checkpoint is open only during a
+// call, so that a host can start at any time.
+type Pipeline struct {
+	pipeline *pipeline.Pipeline
+}
+
+// Open returns the pipeline's checkpoint for commands. The pipeline need not be
+// bound to its plugins.
+func Open(p *pipeline.Pipeline) *Pipeline { return &Pipeline{pipeline: p} }
+
+// Close gives nothing back.
+func (o *Pipeline) Close() error { return nil }
+
+// read calls fn with the checkpoint; where there is none yet, it does not call
+// it.
+func (o *Pipeline) read(fn func(*checkpoint.Store) error) (err error) {
+	store, err := checkpoint.OpenReadOnly(File(o.pipeline.Data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return fn(store)
+}
+
+func (o *Pipeline) write(fn func(*checkpoint.Store) error) (err error) {
+	store, err := OpenCheckpoint(o.pipeline.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return fn(store)
+}
+
+// Snapshot shows what the next run will find.
+func (o *Pipeline) Snapshot(context.Context) (status.Snapshot, error) {
+	snap := status.Snapshot{
+		Time: time.Now(), Pipeline: o.pipeline.Name, File: o.pipeline.File,
+		Stages: []status.Stage{}, Jobs: []status.Job{}, Recent: []status.Job{},
+	}
+	stages := history.Stages(o.pipeline)
+	for _, s := range o.pipeline.Stages {
+		snap.Stages = append(snap.Stages, status.Stage{
+			Name: s.Name, Kind: s.Kind, Plugin: s.Plugin, State: status.StageStopped,
+			Running: []status.Attempt{}, Queue: []uint64{},
+		})
+	}
+	err := o.read(func(store *checkpoint.Store) error {
+		active, err := store.Active()
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(active, func(a, b *record.Job) int { return cmp.Compare(b.Block.Number, a.Block.Number) })
+		for _, rec := range active {
+			if !rec.State.Finished() {
+				snap.Jobs = append(snap.Jobs, engine.Describe(rec, stages))
+			}
+		}
+		snap.Counts.Active = len(active)
+		if snap.Recent, err = history.Recent(store, stages); err != nil {
+			return err
+		}
+		return o.owed(store, snap.Stages)
+	})
+	return snap, err
+}
+
+// owed fills in the blocks whose events wait for each reporter.
+func (o *Pipeline) owed(store *checkpoint.Store, stages []status.Stage) error {
+	for i, s := range stages {
+		if s.Kind != contract.KindReporter {
+			continue
+		}
+		events, err := store.Outbox(s.Name)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.Block != nil && !slices.Contains(stages[i].Queue, e.Block.Number) {
+				stages[i].Queue = append(stages[i].Queue, e.Block.Number)
+			}
+		}
+		stages[i].QueueLength = len(stages[i].Queue)
+	}
+	return nil
+}
+
+// Blocks lists jobs, the newest block first.
+func (o *Pipeline) Blocks(_ context.Context, query control.Query) (jobs []status.Job, err error) {
+	err = o.read(func(store *checkpoint.Store) error {
+		jobs, err = history.List(store, history.Stages(o.pipeline), query)
+		return err
+	})
+	return jobs, err
+}
+
+// ShowBlock returns every job of a block number.
+func (o *Pipeline) ShowBlock(_ context.Context, number uint64) (jobs []status.Job, err error) {
+	err = o.read(func(store *checkpoint.Store) error {
+		jobs, err = history.Show(store, history.Stages(o.pipeline), number)
+		return err
+	})
+	return jobs, err
+}
+
+// Score is the standing by EthProofs' rules, by what the checkpoint holds.
+func (o *Pipeline) Score(context.Context) (report score.Report, err error) {
+	now := time.Now()
+	report = history.NoRecord(o.pipeline, now)
+	err = o.read(func(store *checkpoint.Store) error {
+		var l history.Ledger
+		report, err = l.Judge(store, o.pipeline, now)
+		return err
+	})
+	return report, err
+}
+
+// AddBlocks leaves a request for each number that is not known yet.
+func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
+	err = o.write(func(store *checkpoint.Store) error {
+		asked, err := requested(store)
+		if err != nil {
+			return err
+		}
+		var requests []record.Request
+		for _, n := range numbers {
+			result := status.AddResult{Number: n, Added: true, Word: "queued for the next run"}
+			known, err := store.ByNumber(n)
+			switch {
+			case err != nil:
+				return err
+			case asked[n]:
+				result.Added, result.Word = false, "ignored: already queued for the next run"
+			case len(known) > 0 && known[len(known)-1].State != status.JobCancelled:
+				last := known[len(known)-1]
+				result.Job, result.Added, result.Word = last.ID, false, "ignored: it is "+string(last.State)+" already"
+			default:
+				asked[n] = true
+				requests = append(requests, record.Request{Verb: record.VerbAdd, Number: n, At: time.Now()})
+			}
+			results = append(results, result)
+		}
+		return store.AddRequests(requests)
+	})
+	return results, err
+}
+
+// requested lists the numbers that the next run takes up.
+func requested(store *checkpoint.Store) (map[uint64]bool, error) {
+	requests, err := store.Requests()
+	asked := map[uint64]bool{}
+	for _, r := range requests {
+		if r.Verb == record.VerbAdd || r.Verb == record.VerbProve {
+			asked[r.Number] = true
+		}
+	}
+	return asked, err
+}
+
+// ProveBlock copies the input and leaves a request for the next run.
+func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result status.AddResult, err error) {
+	result = status.AddResult{Number: given.Number}
+	err = o.write(func(store *checkpoint.Store) error {
+		asked, err := requested(store)
+		if err != nil {
+			return err
+		}
+		if asked[given.Number] {
+			result.Word = "ignored: already queued for the next run"
+			return nil
+		}
+		files, err := artifact.Open(o.pipeline.Data, o.pipeline.Output)
+		if err != nil {
+			return err
+		}
+		kept, err := files.Import("requests", ulid.Make().String(), contract.ArtifactInput, given.Input)
+		if err != nil {
+			return fmt.Errorf("take over %s: %w", given.Input, err)
+		}
+		result.Added, result.Word = true, "queued for the next run"
+		return store.AddRequests([]record.Request{{
+			Verb: record.VerbProve, Number: given.Number, Hash: given.Hash, Stage: given.Stage,
+			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), At: time.Now(),
+		}})
+	})
+	return result, err
+}
+
+// Retry leaves a request for the next run.
+func (o *Pipeline) Retry(_ context.Context, again control.Again) error {
+	return o.request(again.Job, record.Request{Verb: record.VerbRetry, Job: again.Job, Stage: again.From, At: time.Now()},
+		func(rec *record.Job) error {
+			if !rec.State.Finished() {
+				return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", rec.ID, rec.State))
+			}
+			return nil
+		})
+}
+
+// Skip leaves a request for the next run.
+func (o *Pipeline) Skip(_ context.Context, job string) error {
+	return o.request(job, record.Request{Verb: record.VerbSkip, Job: job, At: time.Now()}, func(rec *record.Job) error {
+		if !rec.Open() {
+			return contract.Permanent(fmt.Errorf("job %s is %s", rec.ID, rec.State))
+		}
+		return nil
+	})
+}
+
+// request leaves a request about a job that is known and fits.
+func (o *Pipeline) request(job string, r record.Request, fits func(*record.Job) error) error {
+	return o.write(func(store *checkpoint.Store) error {
+		rec, err := store.Job(job)
+		if errors.Is(err, record.ErrNotFound) {
+			return contract.Permanent(fmt.Errorf("there is no job %s", job))
+		}
+		if err != nil {
+			return err
+		}
+		if err := fits(rec); err != nil {
+			return err
+		}
+		r.Number = rec.Block.Number
+		return store.AddRequests([]record.Request{r})
+	})
+}
+
+// Report needs the reporters of a running pipeline.
+func (o *Pipeline) Report(context.Context, string, string) (int, error) { return 0, errNotRunning }
+
+// Backup copies the checkpoint.
+func (o *Pipeline) Backup(_ context.Context, to string) error {
+	return o.read(func(store *checkpoint.Store) error { return store.Backup(to) })
+}
+
+var errNotRunning = fmt.Errorf("%w: start it first", control.ErrNotRunning)
+
+// OpenCheckpoint opens the checkpoint of a data directory for writing; when another
+// host has it, the error is a checkpoint.ErrInUse that names that host.
+func OpenCheckpoint(data string) (*checkpoint.Store, error) {
+	store, err := checkpoint.Open(File(data))
+	if errors.Is(err, checkpoint.ErrInUse) {
+		return nil, inUse(data)
+	}
+	return store, err
+}
+
+// inUse says who uses a data directory.
+func inUse(data string) error {
+	if other, err := control.Find(data); err == nil {
+		return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by the proofline with pid %d", data, other.PID)),
+			"stop it first, or give this pipeline a data directory of its own")
+	}
+	return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by another process", data)),
+		"another host, or a command that reads the checkpoint, is at work there: try again in a moment")
+}
+
+// inUseError is checkpoint.ErrInUse in other words.
+type inUseError string
+
+func (e inUseError) Error() string { return string(e) }
+func (e inUseError) Unwrap() error { return checkpoint.ErrInUse }
+
+// File is the checkpoint of a data directory.
+func File(data string) string { return filepath.Join(data, "checkpoint.db") }
