@@ -16,10 +16,10 @@ import (
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/outbox"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )

@@ -15,12 +15,12 @@ import (
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/history"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/monitor"
 	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/outbox"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )

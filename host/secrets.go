@@ -68,11 +68,18 @@ func (a *additional) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, a.schema)
 }
 
+// maxRefs bounds how many references in a row are followed.
+const maxRefs = 16
+
 // strip returns the value without its secrets, which it hands to taken. Defs are
 // those of the whole document.
 func (n schemaNode) strip(defs map[string]schemaNode, value any, taken func(secret any)) any {
-	if name, ok := strings.CutPrefix(n.Ref, "#/$defs/"); ok {
-		value = defs[name].strip(defs, value, taken)
+	for range maxRefs {
+		name, ok := strings.CutPrefix(n.Ref, "#/$defs/")
+		if !ok {
+			break
+		}
+		n = defs[name]
 	}
 	for _, part := range slices.Concat(n.AllOf, n.OneOf, n.AnyOf) {
 		value = part.strip(defs, value, taken)

@@ -28,7 +28,9 @@ type host struct {
 	err   error
 }
 
-func (h *host) Snapshot() status.Snapshot { return status.Snapshot{Pipeline: "mainnet", PID: 7} }
+func (h *host) Snapshot(context.Context) (status.Snapshot, error) {
+	return status.Snapshot{Pipeline: "mainnet", PID: 7}, nil
+}
 
 func (h *host) Blocks(_ context.Context, q Query) ([]status.Job, error) {
 	h.query = q
@@ -55,15 +57,26 @@ func (h *host) Score(context.Context) (score.Report, error) {
 	return score.Report{Pipeline: "mainnet", Week: score.Tally{Blocks: 20, Under: 15}}, h.err
 }
 
-func (h *host) Retry(_ context.Context, job string) error { h.job = "retry " + job; return h.err }
-func (h *host) Skip(_ context.Context, job string) error  { h.job = "skip " + job; return h.err }
+func (h *host) Close() error { return nil }
+
+func (h *host) Retry(_ context.Context, again Again) error {
+	h.job = "retry " + again.Job + again.From
+	return h.err
+}
+
+func (h *host) Report(_ context.Context, job, to string) (int, error) {
+	h.job = "report " + job + to
+	return 2, h.err
+}
+
+func (h *host) Skip(_ context.Context, job string) error { h.job = "skip " + job; return h.err }
 func (h *host) Backup(_ context.Context, to string) error {
 	h.job = "backup " + to
 	return h.err
 }
 
 // start runs a server and dials it through the record, as a command does.
-func start(t *testing.T, h Handler) *Client {
+func start(t *testing.T, h Pipeline) *Client {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	data := t.TempDir()
@@ -125,8 +138,11 @@ func TestCalls(t *testing.T) {
 func TestJobCommands(t *testing.T) {
 	h := &host{}
 	c := start(t, h)
-	if err := c.Retry(t.Context(), "1-5-0a/b"); err != nil || h.job != "retry 1-5-0a/b" {
+	if err := c.Retry(t.Context(), Again{Job: "1-5-0a/b", From: " input"}); err != nil || h.job != "retry 1-5-0a/b input" {
 		t.Errorf("Retry: %v, %q", err, h.job)
+	}
+	if n, err := c.Report(t.Context(), "1-5-00", " ethproofs"); err != nil || n != 2 || h.job != "report 1-5-00 ethproofs" {
+		t.Errorf("Report: %d, %v, %q", n, err, h.job)
 	}
 	if err := c.Backup(t.Context(), "/b/x.db"); err != nil || h.job != "backup /b/x.db" {
 		t.Errorf("Backup: %v, %q", err, h.job)

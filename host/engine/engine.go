@@ -55,7 +55,7 @@ type StageConfig struct {
 	// StuckAfter is how long an attempt of a prover may run before it raises an
 	// alert; 0 for ever.
 	StuckAfter time.Duration
-	Worker      Worker
+	Worker     Worker
 }
 
 // Reporter names a reporter stage and the events that it wants.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/engine"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/sdk/contract"
 )

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/checkpoint"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"

@@ -34,7 +34,7 @@ func TestLifeOfAPlugin(t *testing.T) {
 	if f, err := p.Check(t.Context(), []byte("{}"), true); err != nil || len(f) != 1 || f[0].Summary != "offline true" {
 		t.Errorf("%+v %v", f, err)
 	}
-	if err := p.Verify(t.Context(), task(t, "")); err != nil {
+	if err := p.Verify(t.Context(), task(t, ""), nil); err != nil {
 		t.Error(err)
 	}
 

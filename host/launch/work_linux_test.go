@@ -136,7 +136,7 @@ func TestStageStartsItsPluginAgain(t *testing.T) {
 	if h, err := s.Health(t.Context()); err != nil || h.State != contract.HealthReady {
 		t.Errorf("%+v %v", h, err)
 	}
-	if err := s.Verify(t.Context(), task(t, "")); err != nil {
+	if err := s.Verify(t.Context(), task(t, ""), nil); err != nil {
 		t.Error(err)
 	}
 }

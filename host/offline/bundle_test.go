@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/proofline/proofline/host/artifact"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )

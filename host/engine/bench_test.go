@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// discard is a Store that keeps nothing: what is measured is the engine alone.
+type discard struct{}
+
+func (discard) Commit(record.Change) error             { return nil }
+func (discard) Active() ([]*record.Job, error)         { return nil, nil }
+func (discard) Recent(int) ([]*record.Job, error)      { return nil, nil }
+func (discard) Job(string) (*record.Job, error)        { return nil, record.ErrNotFound }
+func (discard) ByNumber(uint64) ([]*record.Job, error) { return nil, nil }
+func (discard) Cursor(string) (*record.Cursor, error)  { return nil, record.ErrNotFound }
+func (discard) Requests() ([]record.Request, error)    { return nil, nil }
+
+// BenchmarkClaims compares what a claim costs, with the record of its result, while
+// 100, 10,000 and 100,000 jobs wait for the same stage: it must be the same within a
+// factor of two. The figures are those of the best of many short rounds, taken in turn,
+// so that what else the machine does falls on none of them alone.
+func BenchmarkClaims(b *testing.B) {
+	const claims, rounds = 50, 41
+	waiting := []int{100, 10_000, 100_000}
+	engines := make([]*Engine, len(waiting))
+	next := make([]uint64, len(waiting))
+	fill := func(i, count int) {
+		tr, err := engines[i].begin(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range count {
+			next[i]++
+			if err := engines[i].intake(tr, testBlock(next[i], byte(next[i]>>16)), record.Selected); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := tr.commitOnce(); err != nil {
+			b.Fatal(err)
+		}
+		engines[i].write.release()
+	}
+	for i, n := range waiting {
+		e, err := New(Config{Pipeline: "bench", Stages: []StageConfig{{Name: "source", Kind: contract.KindSource, Worker: &worker{}}}}, discard{}, &noFiles{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		engines[i] = e
+		fill(i, n)
+	}
+	perSecond := make([][]float64, len(waiting))
+	b.ResetTimer()
+	for range b.N {
+		for range rounds {
+			for i, e := range engines {
+				began := time.Now()
+				for range claims {
+					claimAndFinish(b, e)
+				}
+				perSecond[i] = append(perSecond[i], claims/time.Since(began).Seconds())
+				fill(i, claims)
+			}
+		}
+	}
+	best := make([]float64, len(waiting))
+	for i := range perSecond {
+		best[i] = slices.Max(perSecond[i])
+	}
+	ratio := slices.Max(best) / slices.Min(best)
+	b.ReportMetric(ratio, "slowest/fastest")
+	b.Logf("claims per second at %d waiting jobs: %.0f; at %d: %.0f; at %d: %.0f; fastest by slowest %.2f, limit 2",
+		waiting[0], best[0], waiting[1], best[1], waiting[2], best[2], ratio)
+	if ratio > 2 {
+		b.Errorf("claims do not cost the same whatever waits: %.2f", ratio)
+	}
+}
+
+func claimAndFinish(b *testing.B, e *Engine) {
+	run, _, err := e.claim(b.Context(), e.stages[0])
+	if err != nil || run == nil {
+		b.Fatal(run, err)
+	}
+	tr, err := e.begin(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.write.release()
+	if err := e.succeed(b.Context(), tr, run, contract.Result{}); err != nil {
+		b.Fatal(err)
+	}
+}
