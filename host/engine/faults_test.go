@@ -189,12 +189,21 @@ func TestInnocentBlocksBesideAPoisonBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[2].Concurrency, c.Stages[2].Backoff = 3, time.Second })
 		poison := uint64(2)
-		r.source.polls = []contract.PollResponse{poll("c", 3, testBlock(1, 0), testBlock(2, 0), testBlock(3, 0))}
+		r.source.polls = []contract.PollResponse{poll("c", 3, testBlock(1, 0), testBlock(2, 0), testBlock(3, 0)), poll("c", 4, testBlock(4, 0))}
+		r.source.polls = append(r.source.polls, poll("c", 5, testBlock(5, 0)), poll("c", 6, testBlock(6, 0)))
+		alone := map[uint64]int{} // attempts of suspects
 		death := make(chan struct{})
 		r.gate.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
 			r.gate.mu.Lock()
 			mine := death
 			r.gate.mu.Unlock()
+			r.Engine.mu.Lock()
+			if run := r.stages[2].running[task.Job]; run != nil && run.job.rec.Stages["check"].Suspect {
+				if alone[task.Block.Number]++; len(r.stages[2].running) > 1 {
+					t.Errorf("suspect %d is tried in company", task.Block.Number)
+				}
+			}
+			r.Engine.mu.Unlock()
 			if task.Block.Number == poison {
 				time.Sleep(5 * time.Second)
 				r.gate.mu.Lock()
@@ -212,7 +221,10 @@ func TestInnocentBlocksBesideAPoisonBlock(t *testing.T) {
 		}
 		r.proof.do = proving
 		r.run(t, 20*time.Minute)
-		for n := uint64(1); n <= 3; n++ {
+		if len(alone) < 2 {
+			t.Errorf("tried alone: %v", alone)
+		}
+		for n := uint64(1); n <= 6; n++ {
 			want := status.JobDone
 			if n == poison {
 				want = status.JobFailed
@@ -638,6 +650,43 @@ func TestSourceThatDoesNotWaitIsPaced(t *testing.T) {
 		r.run(t, time.Minute)
 		if asked := 1000 - len(r.source.polls); asked > 61 {
 			t.Errorf("asked %d times in a minute", asked)
+		}
+	})
+}
+
+// TestPauseLastsAsLongAsThePluginAsks: an environment error with a time is not asked
+// about before it.
+func TestPauseLastsAsLongAsThePluginAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), nil)
+		r.source.polls = []contract.PollResponse{poll("c", 1, testBlock(1, 0))}
+		r.proof.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			return contract.Result{}, &contract.Error{Class: contract.ClassEnvironment, Err: errBroken, After: 20 * time.Minute}
+		}
+		r.run(t, time.Hour)
+		if n := len(r.proof.starts()); n != 3 {
+			t.Errorf("%d attempts in an hour, want one in 20 minutes", n)
+		}
+	})
+}
+
+// TestAnnouncedBlockThatWaitsIsNotDropped: an announcement without a proof counts
+// against the operator.
+func TestAnnouncedBlockThatWaitsIsNotDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Minute })
+		b := testBlock(1, 0)
+		r.source.polls = []contract.PollResponse{poll("c", 1, b)}
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			if len(r.proof.starts()) > 1 {
+				return proving(ctx, task, sink)
+			}
+			_, err := proving(ctx, task, sink)
+			return contract.Result{}, errors.Join(err, contract.RetryAfter(errBroken, 30*time.Minute))
+		}
+		r.run(t, time.Hour)
+		if j := r.state(t, b); j.State != status.JobDone {
+			t.Errorf("the announced block is %s: %s", j.State, j.Reason)
 		}
 	})
 }

@@ -451,3 +451,32 @@ func TestSwappedRolesLoseAndRepeatNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestShadowFollowsTheMainPath: a fast shadow begins nothing that a slow main prover
+// has not begun.
+func TestShadowFollowsTheMainPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		begun := map[string]bool{}
+		fast := &worker{do: func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !begun[task.Job] {
+				t.Errorf("the shadow began %s before the main path", task.Job)
+			}
+			return proving(ctx, task, sink)
+		}}
+		r := newRig(t, newMemory(t), branches(fast, func(_, next *StageConfig) { next.Shadow = true }))
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			mu.Lock()
+			begun[task.Job] = true
+			mu.Unlock()
+			return after30s(ctx, task, sink)
+		}
+		r.source.polls = []contract.PollResponse{poll("c", 3, testBlock(1, 0), testBlock(2, 0), testBlock(3, 0))}
+		r.run(t, 5*time.Minute)
+		if n := len(fast.starts()); n != 3 {
+			t.Errorf("the shadow took %d blocks, want 3", n)
+		}
+	})
+}
