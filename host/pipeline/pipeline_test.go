@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -24,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // nowhere.
 var environment = map[string]string{
 	"ETH_RPC_URL": "http://node.invalid:8545", "ELF_PATH": "/opt/guest.elf", "EMPTY": "", "SEVEN": "7", "YES": "true",
-	"SECRET": "hunter2-do-not-print", "MINUTES": "15m",
+	"SECRET": "hunter2-do-not-print", "MINUTES": "15m", "HOME": "/home/operator",
 }
 
 func lookup(name string) (string, bool) {
@@ -122,7 +123,7 @@ name: mainnet
 data: state
 log: {level: warning}
 monitor: {listen: "127.0.0.1:0", stuck_after: "${SEVEN}s"}
-select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, repair: 64, blocks: [7, "${SEVEN}"]}
+select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, repair: 64, blocks: [24_000_050, 7, "${SEVEN}"]}
 keep: {history: 48h, files: 0s}
 plugins: {dirs: [../plugins, /opt/plugins]}
 stages:
@@ -157,9 +158,9 @@ stages:
 		t.Error(diff)
 	}
 	from, to := uint64(24_000_000), uint64(0x1800000)
-	want := Select{
-		Selection: contract.Selection{Every: 100, ShardIndex: 1, ShardCount: 4, From: &from, To: &to},
-		Blocks:    []uint64{7, 7}, Order: OldestFirst, Repair: 64,
+	want := selection.Selection{
+		Targets: contract.Selection{Every: 100, ShardIndex: 1, ShardCount: 4, From: &from, To: &to},
+		Blocks:  []uint64{7, 24_000_050}, Order: selection.OldestFirst, Repair: 64,
 	}
 	if diff := cmp.Diff(want, p.Select); diff != "" {
 		t.Errorf("select (-want +got):\n%s", diff)
@@ -186,11 +187,11 @@ stages:
 	if source.Kind != contract.KindSource || source.Timeout != 10*time.Minute || source.Concurrency != 2 || source.Retry != (Retry{2, 5 * time.Second}) {
 		t.Errorf("source: %+v", source)
 	}
-	if prove.Timeout != 14*time.Second || prove.StuckAfter != 7*time.Second || prove.Concurrency != 7 || prove.Retry != (Retry{0, time.Minute}) ||
+	if prove.Timeout != 2*time.Hour || prove.StuckAfter != 7*time.Second || prove.Concurrency != 7 || prove.Retry != (Retry{0, time.Minute}) ||
 		prove.HeartbeatTimeout != 15*time.Minute || prove.Verify == nil || !*prove.Verify || len(prove.Env) != 2 {
 		t.Errorf("prove: %+v", prove)
 	}
-	if again.Timeout != 3*time.Hour || again.Verify != nil || again.Concurrency != 1 || reporter.Timeout != 5*time.Minute {
+	if again.Timeout != 3*time.Hour || again.Verify != nil || again.Concurrency != 1 || reporter.Timeout != 5*time.Minute || reporter.Concurrency != 8 {
 		t.Errorf("again: %+v, reporter: %+v", again, reporter)
 	}
 }
@@ -201,7 +202,7 @@ func TestSelectDefaults(t *testing.T) {
 		"select: {from: 5}": 1, "select: {blocks: [5], from: 5}": 1, "select: {shard: 1/2}": 1,
 	} {
 		p, _ := Parse("pipeline.yaml", []byte("version: 1\nname: x\nstages: []\n"+text), lookup)
-		if p == nil || p.Select.Every != every {
+		if p == nil || p.Select.Targets.Every != every {
 			t.Errorf("%q selects every %v, want %d", text, p, every)
 		}
 	}
@@ -265,7 +266,7 @@ func TestPresetsAreValid(t *testing.T) {
 			t.Errorf("%s:\n%v", name, findings.Error())
 			continue
 		}
-		if p.Monitor.Listen != "0.0.0.0:4000" || p.Monitor.StuckAfter != time.Hour || p.Select.Every != 100 {
+		if p.Monitor.Listen != "0.0.0.0:4000" || p.Monitor.StuckAfter != time.Hour || p.Select.Targets.Every != 100 {
 			t.Errorf("%s: %+v", name, p)
 		}
 		if _, findings := Parse(name+".yaml", text, func(string) (string, bool) { return "", false }); !findings.Failed() {
