@@ -64,16 +64,6 @@ type Setup struct {
 	LogLevel string // debug, info, warn or error
 }
 
-// Traits is a plugin's answer to Setup: facts that depend on its configuration.
-type Traits struct {
-	// MakesProof is true for a prover whose result is a proof. A prover without
-	// it is a gate: it must succeed before the next stage starts.
-	MakesProof bool
-	// Note is one sentence for the operator, printed at start: "dry run: nothing
-	// is sent". Empty for nothing to say.
-	Note string
-}
-
 // Severity grades a finding.
 type Severity string
 
