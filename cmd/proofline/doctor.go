@@ -91,7 +91,7 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
 	}
-	for _, f := range found {
+	for _, f := range found.Findings {
 		r.Findings = append(r.Findings, s.Locate(f))
 	}
 	return r

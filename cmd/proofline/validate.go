@@ -93,7 +93,7 @@ func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, p
 			if err != nil {
 				more[i] = append(more[i], s.LocatePlugin(contract.SeverityWarning, err.Error(), ""))
 			}
-			for _, f := range said {
+			for _, f := range said.Findings {
 				more[i] = append(more[i], s.Locate(f))
 			}
 		})

@@ -44,7 +44,9 @@ type Task struct {
 	// ResumeToken is the last token that an earlier attempt of the same work
 	// sent; empty means start anew.
 	ResumeToken []byte
-	// Facts are the facts that earlier stages reported, by name.
+	// Facts are the facts that earlier stages reported, by name. When the stage
+	// runs again because its output was called stale, they also hold the facts of
+	// its own last result, and the complaint as FactStale.
 	Facts map[string]string
 }
 
@@ -74,6 +76,7 @@ const (
 	FactAttempts      = "attempts"
 	FactOutcome       = "outcome"  // what a report has come to at the other side, set by its reporter
 	FactReporter      = "reporter" // the stage whose other side has taken the proof, set by the host for EventAccepted
+	FactStale         = "stale"    // why a later stage called this stage's output stale, set by the host for the attempt that makes it anew
 )
 
 // Outcomes of a report, as FactOutcome. A proved event that comes to one of them
@@ -82,6 +85,11 @@ const (
 	OutcomeAccepted       = "accepted"         // the other side took it now
 	OutcomeAcceptedBefore = "already accepted" // it had it from an earlier try
 )
+
+// PhaseAccepted is the phase of the progress event by which a prover says that it
+// has checked its input and will work on it: the host announces the block as
+// queued then, and as proving with the first event of another phase.
+const PhaseAccepted = "ACCEPTED"
 
 // Progress is a sign of life with optional detail. One with an empty phase is a
 // bare heartbeat.
