@@ -69,6 +69,11 @@ func (s *Stage) describe(leaves []*jsonschema.ValidationError, document, config 
 					}
 				}
 			}
+			if enum, ok := about["enum"].([]any); ok && len(enum) > 0 {
+				if _, wrongType := e.ErrorKind.(*kind.Type); wrongType {
+					summary, remedy = "must be one of "+strings.Join(wordsOf(enum), ", "), ""
+				}
+			}
 			if at.fromVariable {
 				summary += " (the value comes from a variable)"
 			} else if enum, ok := k.(*kind.Enum); ok {

@@ -105,11 +105,11 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 	before := func(other *Stage) bool {
 		return other.Working() && slices.ContainsFunc(p.Stages[:index], func(b Stage) bool { return b.Name == other.Name })
 	}
-	_, given := s.places["/needs"]
-	if given && len(s.Needs) == 0 && s.places["/needs"].value != (Position{}) {
+	if _, given := s.places["/needs"]; given && len(s.Needs) == 0 {
 		findings = append(findings, s.errorAt("/needs", "names no stage", "leave the key out for the stage before, or name the source"))
 	}
-	s.Needs, findings = p.refer(s, "needs", s.Needs, before, func(other *Stage) *problem {
+	var more Findings
+	s.Needs, more = p.refer(s, "needs", s.Needs, before, func(other *Stage) *problem {
 		switch {
 		case !other.Working():
 			return &problem{fmt.Sprintf("%q is a reporter, and no stage waits for one", other.Name), ""}
@@ -128,7 +128,7 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 			}
 		}
 	}
-	return append(findings, p.joinSample(s)...)
+	return slices.Concat(findings, more, p.joinSample(s))
 }
 
 // joinSample makes a shadow take the sample of the shadows that it needs, or a

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,11 @@ var manifests = map[string]contract.Manifest{
 		"properties": {"url": {"type": "string"}, "api_key": {"type": "string", "maxLength": 4, "writeOnly": true},
 			"cluster_id": {"anyOf": [{"type": "integer"}, {"const": ""}]}}}`)},
 	"reporter-slack":  {Name: "reporter-slack", Version: "0.1.0", Kind: contract.KindReporter},
+	"reporter-single": {Name: "reporter-single", Version: "0.1.0", Kind: contract.KindReporter},
+	"prover-other":    {Name: "prover-other", Version: "0.1.0", Kind: contract.KindProver},
+	"prover-untold":   {Name: "prover-untold", Version: "0.1.0", Kind: contract.KindProver},
+	"source-archive": {Name: "source-archive", Version: "0.1.0", Kind: contract.KindSource, Capabilities: []string{contract.CapabilityReplay},
+		Schema: json.RawMessage(`{"type": "object", "properties": {"dir": {"type": "string", "format": "dir"}}}`)},
 	"prover-broken":   {Name: "prover-broken", Version: "0.1.0", Kind: contract.KindProver, Schema: json.RawMessage(`{"type": "nonsense"}`)},
 	"source-devchain": {Name: "source-devchain", Version: "0.1.0", Kind: contract.KindSource},
 }
@@ -106,14 +112,57 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-// check loads and binds, as the validate command does.
+// check loads and binds, and compares traits where nothing is wrong so far, as the
+// validate command does.
 func check(file string, text []byte) Findings {
 	p, findings := Parse(file, text, lookup)
 	if p != nil {
 		findings = append(findings, Bind(p, find)...)
 	}
+	if p != nil && !findings.Failed() {
+		findings = append(findings, p.CheckTraits(traitsOf(p))...)
+	}
 	findings.Sort()
 	return findings
+}
+
+// traitsOf makes traits out of configs in the way of this test's own plugins: what
+// a config says of network, format, guest and account is handed on or, by stages
+// behind it, required.
+func traitsOf(p *Pipeline) map[string]contract.Traits {
+	traits := map[string]contract.Traits{}
+	for _, s := range p.Stages {
+		var c struct{ Action, Network, Format, Guest, Account, Pace string }
+		if json.Unmarshal(s.Config, &c) != nil {
+			continue
+		}
+		t := contract.Traits{Provides: map[string]string{}, Requires: map[string][]string{}}
+		switch s.Plugin {
+		case "source-devchain":
+			t.Provides[contract.TraitNetwork] = c.Network
+		case "builder-ethrex":
+			t.Provides[contract.TraitInputFormat] = c.Format
+			if c.Network != "" && c.Network != "auto" {
+				t.Requires[contract.TraitNetwork] = []string{c.Network}
+			}
+		case "prover-zisk":
+			t.MakesProof = c.Action != "execute"
+			t.Requires[contract.TraitInputFormat] = []string{"g4", "g7"}
+		case "prover-other":
+			t.MakesProof = true
+		case "prover-untold":
+			continue
+		case "reporter-slack":
+			t.Provides = map[string]string{TraitAccount: c.Account, TraitPace: c.Pace, TraitLimit: "60"}
+			if c.Guest != "" {
+				t.Requires[contract.TraitGuest] = []string{c.Guest}
+			}
+		case "reporter-single":
+			t.Provides[TraitOneProver] = "true"
+		}
+		traits[s.Name] = t
+	}
+	return traits
 }
 
 func TestLoadFillsEveryField(t *testing.T) {
@@ -268,6 +317,23 @@ func TestPresetsAreValid(t *testing.T) {
 		}
 		if p.Monitor.Listen != "0.0.0.0:4000" || p.Monitor.StuckAfter != time.Hour || p.Select.Targets.Every != 100 {
 			t.Errorf("%s: %+v", name, p)
+		}
+		findings = Bind(p, func(plugin string) (contract.Manifest, error) {
+			kind, _, _ := strings.Cut(plugin, "-")
+			return contract.Manifest{Name: plugin, Kind: contract.Kind(kind)}, nil
+		})
+		traits := map[string]contract.Traits{}
+		for _, s := range p.Stages {
+			traits[s.Name] = contract.Traits{MakesProof: s.Kind == contract.KindProver && s.Plugin != "prover-stateless"}
+		}
+		if findings = append(findings, p.CheckTraits(traits)...); len(findings) > 0 {
+			t.Errorf("%s:\n%v", name, findings)
+		}
+		if check := p.Stage("check"); check == nil || !slices.Equal(check.Needs, []string{"source"}) {
+			t.Errorf("%s has no gate beside its builder: %+v", name, check)
+		}
+		if prove := p.Stage("prove"); prove != nil && (!slices.Equal(prove.Needs, []string{"input"}) || !slices.Equal(prove.Confirm, []string{"check"})) {
+			t.Errorf("%s: needs %v, confirm %v", name, prove.Needs, prove.Confirm)
 		}
 		if _, findings := Parse(name+".yaml", text, func(string) (string, bool) { return "", false }); !findings.Failed() {
 			t.Errorf("%s is valid without ETH_RPC_URL", name)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,6 +147,8 @@ func parseDuration(s scalar, k Key) (time.Duration, *problem) {
 	low, _ := time.ParseDuration(k.Min)
 	high, errHigh := time.ParseDuration(k.Max)
 	switch {
+	case err != nil && beyondDuration(s.text):
+		return 0, &problem{s.quoted() + " is too long", "must be at most " + k.Max}
 	case err != nil:
 		return 0, &problem{s.quoted() + " is no duration", how}
 	case d == 0 && k.Zero != "":
@@ -161,6 +164,15 @@ func parseDuration(s scalar, k Key) (time.Duration, *problem) {
 	}
 	return d, nil
 }
+
+// beyondDuration reports whether a text that time.ParseDuration refuses is a
+// duration but for the size of its numbers.
+func beyondDuration(text string) bool {
+	_, err := time.ParseDuration(numbers.ReplaceAllString(text, "1"))
+	return err == nil && text[0] != '-'
+}
+
+var numbers = regexp.MustCompile(`[0-9]+`)
 
 // parseWord reads one of the key's words.
 func parseWord(s scalar, k Key) (string, *problem) {

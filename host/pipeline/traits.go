@@ -100,13 +100,7 @@ func (c *traitCheck) working(s *Stage) {
 		}
 		break
 	}
-	if c.needsInput(s) && !slices.ContainsFunc(upstream, c.handsOnInput) {
-		remedy := "add a builder before it, such as plugin: builder-ethrex"
-		if i := slices.IndexFunc(c.Stages, func(b Stage) bool { return b.Kind == contract.KindBuilder && (s.Shadow || !b.Shadow) }); i >= 0 {
-			remedy = fmt.Sprintf("let it need the builder: needs: [%s]", c.Stages[i].Name)
-		}
-		c.add(s.errorAt(pointer, fmt.Sprintf("the prover %q gets no guest input: there is no builder among what it needs (%s)", s.Path(), quoteAll(upstream)), remedy))
-	}
+	c.input(s, pointer, upstream)
 	for i, name := range s.Confirm {
 		if other := c.Stage(name); c.makesProof(other) {
 			c.add(s.errorAt("/confirm/"+strconv.Itoa(i), fmt.Sprintf("%q makes a proof and is no gate", name), "name a prover that makes none, such as plugin: prover-stateless"))
@@ -114,18 +108,23 @@ func (c *traitCheck) working(s *Stage) {
 	}
 }
 
-// needsInput reports whether a prover works on a guest input: it makes a proof of
-// one, or has something to say of its form.
-func (c *traitCheck) needsInput(s *Stage) bool {
-	if s.Kind != contract.KindProver {
-		return false
+// input finds provers that get no guest input. One that has something to say of
+// the input's form cannot do without; of others that make a proof it is not known.
+func (c *traitCheck) input(s *Stage, pointer string, upstream []string) {
+	wants := slices.ContainsFunc(slices.Collect(maps.Keys(c.traits[s.Name].Requires)), isAboutInput)
+	if s.Kind != contract.KindProver || !wants && !c.makesProof(s) || slices.ContainsFunc(upstream, c.handsOnInput) {
+		return
 	}
-	for fact := range c.traits[s.Name].Requires {
-		if isAboutInput(fact) {
-			return true
-		}
+	f := s.errorAt(pointer, fmt.Sprintf("the prover %q gets no guest input: there is no builder among what it needs, %s", s.Path(), quoteAll(upstream)),
+		"add a builder before it, such as plugin: builder-ethrex")
+	isBuilder := func(b Stage) bool { return b.Kind == contract.KindBuilder && (s.Shadow || !b.Shadow) }
+	if i := slices.IndexFunc(c.Stages, isBuilder); i >= 0 {
+		f.Remedy = fmt.Sprintf("let it need the builder: needs: [%s]", c.Stages[i].Name)
 	}
-	return c.makesProof(s)
+	if !wants {
+		f.Severity = contract.SeverityWarning
+	}
+	c.add(f)
 }
 
 // handsOnInput reports whether the stage of that name may make a guest input.
@@ -142,7 +141,9 @@ func (c *traitCheck) handsOnInput(name string) bool {
 	return false
 }
 
-func isAboutInput(fact string) bool { return strings.HasPrefix(fact, "input.") }
+func isAboutInput(fact string) bool {
+	return fact == contract.TraitInputFormat || fact == contract.TraitInputFraming || fact == contract.TraitGuest
+}
 
 // reporter checks whose proofs a reporter is handed.
 func (c *traitCheck) reporter(s *Stage) {
