@@ -69,7 +69,7 @@ const lowSpace = 10 << 30
 func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 	findings := pipeline.Findings{}
 	add := func(severity contract.Severity, path, summary, remedy string) {
-		findings = append(findings, pipeline.Finding{Severity: severity, File: p.File, Path: path, Summary: summary, Remedy: remedy})
+		findings = append(findings, p.Locate(severity, path, summary, remedy))
 	}
 	for _, dir := range []struct{ key, path string }{{"data", p.Data}, {"output", p.Output}} {
 		existing, err := writable(dir.path)

@@ -139,7 +139,7 @@ func (p *Pipeline) joinSample(s *Stage) Findings {
 	}
 	common := uint64(1)
 	for _, name := range s.Needs {
-		if n := max(p.Stage(name).Sample, 1); common%n != 0 {
+		if n := max(p.Stage(name).Sample, 1); common <= maxSample { // the product of two stays in range
 			common = common / gcd(common, n) * n
 		}
 	}
