@@ -15,10 +15,17 @@
 // Verify are seen. Everything else is optional, and found by method:
 //
 //   - on the value: Health(ctx) Health, Note() string, Close() error; for a
-//     prover Verify (see Verifier) and MakesProof() bool;
+//     prover Verify (see Verifier);
 //   - on the config struct: Validate() []Finding, which judges the values alone,
 //     and Check(ctx) []Finding, which looks at what they refer to: is the GPU
-//     there, does the URL answer. Remedies are words for an operator.
+//     there, does the URL answer. Remedies are words for an operator. For a prover
+//     MakesProof() bool: false makes it a gate;
+//   - on the config struct, and on the value for what is known only then:
+//     Provides() map[string]string, facts about what the stage hands on, and
+//     Requires() map[string][]string, facts that earlier stages must provide with
+//     the values that this one can work with. The host compares them before
+//     anything runs, so that a pipeline whose stages do not fit together is
+//     refused and burns no block. The names are constants of package contract.
 //
 // # Who calls when
 //

@@ -27,7 +27,9 @@ type definition struct {
 	// not be used.
 	decode func(config []byte) (decoded, []Finding)
 	// check is the preflight of a config without errors.
-	check    func(ctx context.Context, config decoded) []Finding
+	check func(ctx context.Context, config decoded) []Finding
+	// traits are those that follow from a config without errors.
+	traits   func(config decoded) contract.Traits
 	open     func(ctx context.Context, config decoded, env Env) (any, error)
 	commands []*cli.Command
 }
@@ -119,6 +121,11 @@ func newPlugin[C, V any](kind Kind, name, version string, open func(context.Cont
 		}
 		return findings
 	}
+	if unasked := reflect.TypeFor[V]().Implements(reflect.TypeFor[gate]()) && !reflect.TypeFor[*C]().Implements(reflect.TypeFor[gate]()); unasked {
+		panic(fmt.Sprintf("plugin %s: MakesProof is a method of %v, where it is not asked for: it belongs to the config type %v",
+			name, reflect.TypeFor[V](), reflect.TypeFor[C]()))
+	}
+	d.traits = func(config decoded) contract.Traits { return configTraits(kind, config.value) }
 	d.open = func(ctx context.Context, config decoded, env Env) (any, error) {
 		value, err := open(ctx, *config.value.(*C), env)
 		if err != nil {

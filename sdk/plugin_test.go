@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -58,6 +59,16 @@ func (c testConfig) Validate() []sdk.Finding {
 	return nil
 }
 
+func (c testConfig) MakesProof() bool { return !c.Gate }
+
+func (c testConfig) Provides() map[string]string {
+	return map[string]string{contract.TraitGuest: "guest-" + c.Key, contract.TraitNetwork: "", "with": c.Token.Reveal()}
+}
+
+func (c testConfig) Requires() map[string][]string {
+	return map[string][]string{contract.TraitInputFormat: {"g3", "g4"}, contract.TraitChainID: nil}
+}
+
 func (c *testConfig) Check(context.Context) []sdk.Finding {
 	return []sdk.Finding{{Severity: sdk.SeverityWarning, Summary: "checked with " + c.Token.Reveal(), Remedy: "none"}}
 }
@@ -76,8 +87,12 @@ func testPlugin() sdk.Plugin {
 		sdk.Summary("Does what a test wants."))
 }
 
-func (p *testProver) MakesProof() bool { return !p.config.Gate }
-func (p *testProver) Note() string     { return "a test" }
+func (p *testProver) Note() string { return "a test" }
+
+// Provides tells what only the opened plugin knows.
+func (p *testProver) Provides() map[string]string {
+	return map[string]string{contract.TraitZiskVersion: "0.16.1", "state": filepath.Base(p.env.StateDir)}
+}
 func (p *testProver) Close() error {
 	return os.WriteFile(filepath.Join(p.env.StateDir, "closed"), nil, 0o600)
 }

@@ -77,12 +77,8 @@ func (s *server) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1
 
 func (s *server) Check(ctx context.Context, r *pluginv1.CheckRequest) (_ *pluginv1.CheckResponse, err error) {
 	defer s.recover("check", &err)
-	config, findings := s.def.decode(r.GetConfigJson())
-	if !r.GetOffline() && !hasError(findings) {
-		s.log.redact(config.secrets)
-		findings = append(findings, s.def.check(ctx, config)...)
-	}
-	return &pluginv1.CheckResponse{Findings: wire.FindingsToProto(redactFindings(findings, config.secrets))}, nil
+	assessment := s.def.assess(ctx, r.GetConfigJson(), r.GetOffline(), s.log.redact)
+	return wire.AssessmentToProto(assessment), nil
 }
 
 func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_ *pluginv1.ConfigureResponse, err error) {
@@ -120,7 +116,7 @@ func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_
 	if err != nil {
 		return nil, s.statusError(err)
 	}
-	traits := traitsOf(s.def.manifest.Kind, value)
+	traits := redactTraits(openedTraits(s.def.traits(config), value), config.secrets)
 	if _, ok := value.(Verifier); ok && !s.def.manifest.Has(contract.CapabilityVerify) {
 		s.log.logger.Warn("the prover has Verify but does not announce it, so that it is never called: " +
 			"let open return the concrete type, or use sdk.Capabilities")
@@ -129,17 +125,6 @@ func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_
 	defer s.mu.Unlock()
 	s.value = value
 	return wire.TraitsToProto(traits, findings), nil
-}
-
-func traitsOf(kind Kind, value any) contract.Traits {
-	traits := contract.Traits{MakesProof: kind == contract.KindProver}
-	if g, ok := value.(gate); ok && traits.MakesProof {
-		traits.MakesProof = g.MakesProof()
-	}
-	if n, ok := value.(noter); ok {
-		traits.Note = n.Note()
-	}
-	return traits
 }
 
 func prepareStateDir(dir string) error {

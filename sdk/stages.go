@@ -37,8 +37,8 @@ type Builder interface {
 // Prover proves guest inputs. Calls may run concurrently if the stage's
 // concurrency says so.
 //
-// A prover that also has MakesProof() bool returning false is a gate: it
-// checks, and the next stage starts only after it succeeded.
+// A prover whose config struct has MakesProof() bool, returning false, is a gate:
+// it checks, and what needs it starts only after it has succeeded.
 type Prover interface {
 	Prove(ctx context.Context, task *Task) (*Result, error)
 }
@@ -59,7 +59,6 @@ type Reporter interface {
 
 // What a plugin value of any kind may also have.
 type (
-	gate interface{ MakesProof() bool }
 	// healther answers at once, from memory; called every few seconds.
 	healther interface {
 		Health(ctx context.Context) Health
@@ -70,6 +69,17 @@ type (
 	closer interface{ Close() error }
 )
 
+// What both a config struct and a plugin value may have: the opened value adds what
+// it has found out to what the config tells, and takes nothing back.
+type (
+	// provider tells facts about what the stage hands on, by the names of
+	// contract.Traits. An empty value stands for what is not known.
+	provider interface{ Provides() map[string]string }
+	// requirer tells the facts that the stages before must provide, each with the
+	// values that this one can work with. An empty list asks for nothing.
+	requirer interface{ Requires() map[string][]string }
+)
+
 // What a config struct, or a pointer to it, may also have.
 type (
 	// validator judges the decoded values alone.
@@ -78,4 +88,6 @@ type (
 	checker interface {
 		Check(ctx context.Context) []Finding
 	}
+	// gate tells whether the results of a prover are proofs.
+	gate interface{ MakesProof() bool }
 )

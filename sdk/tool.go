@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Exit codes of the tool.
@@ -121,7 +125,9 @@ func configFlag() cli.Flag {
 		TakesFile: true}
 }
 
-func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print the findings as JSON"} }
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print findings and traits as JSON"}
+}
 
 func validateCommand(def *definition) *cli.Command {
 	return &cli.Command{
@@ -150,20 +156,37 @@ func judge(c *cli.Context, def *definition, offline bool) error {
 	if err != nil {
 		return usageError{err}
 	}
-	config, findings := def.decode(data)
-	if !offline && !hasError(findings) {
-		findings = append(findings, def.check(c.Context, config)...)
-	}
-	findings = redactFindings(findings, config.secrets)
+	a := def.assess(c.Context, data, offline, func([]string) {})
 	if c.Bool("json") {
-		err = printJSON(c.App.Writer, findings)
+		a.Findings = append([]Finding{}, a.Findings...) // [], not null
+		err = printJSON(c.App.Writer, a)
 	} else {
-		err = printFindings(c.App.Writer, findings)
+		err = printAssessment(c.App.Writer, a)
 	}
-	if err == nil && hasError(findings) {
+	if err == nil && a.HasError() {
 		return errSilent
 	}
 	return err
+}
+
+// printAssessment prints the findings, and the traits where there are any to tell.
+func printAssessment(w io.Writer, a contract.Assessment) error {
+	if err := printFindings(w, a.Findings); err != nil || a.Traits == nil {
+		return err
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(a.Traits.Provides)) {
+		lines = append(lines, fmt.Sprintf("provides: %s = %s", name, a.Traits.Provides[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Traits.Requires)) {
+		lines = append(lines, fmt.Sprintf("requires: %s = %s", name, strings.Join(a.Traits.Requires[name], " or ")))
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printFindings(w io.Writer, findings []Finding) error {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,6 +16,7 @@ import (
 
 // Options is what a command gets from the outside.
 type Options struct {
+	Stdin          io.Reader // for the file "-"
 	Stdout, Stderr io.Writer
 	LookupEnv      pipeline.Lookup
 	// Signals makes run react to SIGINT and SIGTERM.
@@ -45,7 +48,7 @@ func App(o Options) *cli.App {
 		OnUsageError:         usageError,
 		Commands: []*cli.Command{
 			c.run(), c.validate(), c.init(), c.doctor(), c.status(), c.blocks(), c.prove(), c.score(),
-			c.plugins(), c.db(), c.version(),
+			c.plugins(), c.db(), c.explain(), c.help(), c.version(),
 			{Name: "keeper", Hidden: true, SkipFlagParsing: true, Action: func(*cli.Context) error {
 				return errors.New("proofline keeper is started by the host, as a process of its own")
 			}},
@@ -82,12 +85,13 @@ func prepare(list []*cli.Command, parent string) {
 	}
 }
 
+// usageError is what the parser finds wrong with a command line.
 func usageError(ctx *cli.Context, err error, _ bool) error {
-	return usage("%v; see proofline %s --help", err, ctx.Command.Name)
+	return usage("%v; see %s --help", err, cmp.Or(ctx.Command.HelpName, ctx.App.Name))
 }
 
 func unknownCommand(list []*cli.Command, parent, name string) error {
-	if near := cli.SuggestCommand(list, name); near != "" {
+	if near := cli.SuggestCommand(list, name); name != "" && near != "" {
 		return usage("there is no command %q. %s", parent+" "+name, near)
 	}
 	return usage("there is no command %q; see %s --help", parent+" "+name, parent)
@@ -95,24 +99,44 @@ func unknownCommand(list []*cli.Command, parent, name string) error {
 
 const defaultFile = "pipeline.yaml"
 
-// fileFlag names the pipeline file where positional arguments mean other things.
+// fileFlag names the pipeline file. Every command that reads one takes it in this
+// way and as an argument, see pipelineFile and splitFile.
 func fileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: defaultFile, Usage: "the pipeline `FILE`"}
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the pipeline `FILE`, also as an argument (default: " + defaultFile + ")"}
 }
 
 func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 }
 
-// fileArgument returns the one positional argument, a pipeline file.
-func fileArgument(args []string) (string, error) {
-	switch len(args) {
-	case 0:
-		return defaultFile, nil
-	case 1:
+// pipelineFile is the pipeline file of a command line: --file, the one argument
+// among those that the command has no other use for, or the default.
+func pipelineFile(ctx *cli.Context, args []string) (string, error) {
+	flag := ctx.String("file")
+	switch {
+	case len(args) > 1:
+		return "", usage("one pipeline file is enough, got %d: %q", len(args), args)
+	case len(args) == 1 && flag != "" && flag != args[0]:
+		return "", usage("one pipeline file is enough, got --file %s and %s", flag, args[0])
+	case len(args) == 1:
 		return args[0], nil
 	}
-	return "", usage("one pipeline file is enough, got %d: %q", len(args), args)
+	return cmp.Or(flag, defaultFile), nil
+}
+
+// splitFile parts the arguments of a command that takes others too from the
+// pipeline file, which is known by its ending.
+func splitFile(ctx *cli.Context) (rest []string, file string, err error) {
+	var files []string
+	for _, arg := range ctx.Args().Slice() {
+		if strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
+			files = append(files, arg)
+		} else {
+			rest = append(rest, arg)
+		}
+	}
+	file, err = pipelineFile(ctx, files)
+	return rest, file, err
 }
 
 // noArguments refuses positional arguments.

@@ -9,7 +9,7 @@ import (
 
 // flagsFirst moves the flags of a command line before its positional
 // arguments, because the parser stops at the first of those. "--" ends the
-// flags, as everywhere.
+// flags, as everywhere. With a flag for help nothing else counts.
 func flagsFirst(app *cli.App, args []string) []string {
 	if slices.Contains(args, "--generate-bash-completion") {
 		return args
@@ -34,6 +34,8 @@ func flagsFirst(app *cli.App, args []string) []string {
 		switch {
 		case arg == "--":
 			rest, args = append(rest, args...), nil
+		case arg == "-h" || arg == "--help": // of the command, whatever else is there
+			return append(path, "--help")
 		case len(arg) < 2 || arg[0] != '-':
 			rest = append(rest, arg)
 		default:

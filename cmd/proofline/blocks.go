@@ -26,8 +26,9 @@ func (c commands) blocks() *cli.Command {
 		Usage: "the blocks of a pipeline: history, one block's way, blocks by hand",
 		Subcommands: []*cli.Command{
 			{
-				Name:  "list",
-				Usage: "blocks that are at work or finished, the newest first",
+				Name:      "list",
+				ArgsUsage: "[FILE]",
+				Usage:     "blocks that are at work or finished, the newest first",
 				Flags: []cli.Flag{
 					fileFlag(), jsonFlag(),
 					&cli.StringSliceFlag{Name: "state", Usage: "only `STATE`: waiting, running, done, failed, dropped, cancelled; may be repeated"},
@@ -38,7 +39,7 @@ func (c commands) blocks() *cli.Command {
 			{
 				Name:      "show",
 				Usage:     "one block's way through the stages",
-				ArgsUsage: "BLOCK",
+				ArgsUsage: "BLOCK [FILE]",
 				Flags:     []cli.Flag{fileFlag(), jsonFlag()},
 				Action:    c.blocksShow,
 			},
@@ -46,7 +47,7 @@ func (c commands) blocks() *cli.Command {
 			{
 				Name:      "add",
 				Usage:     "queue blocks for the whole pipeline, whatever is selected",
-				ArgsUsage: "BLOCK|FIRST-LAST...",
+				ArgsUsage: "BLOCK|FIRST-LAST... [FILE]",
 				Description: "A block that is already there is left as it is, and said so.\n" +
 					"When no host runs the pipeline, the next run takes the blocks up.",
 				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
@@ -55,7 +56,7 @@ func (c commands) blocks() *cli.Command {
 			{
 				Name:      "retry",
 				Usage:     "queue blocks again that failed, were dropped or cancelled",
-				ArgsUsage: "BLOCK...",
+				ArgsUsage: "BLOCK... [FILE]",
 				Flags:     []cli.Flag{fileFlag()},
 				Action: func(ctx *cli.Context) error {
 					return c.blocksChange(ctx, "queued again", reached.Retry, func(j status.Job) bool {
@@ -66,7 +67,7 @@ func (c commands) blocks() *cli.Command {
 			{
 				Name:      "skip",
 				Usage:     "give up blocks that are waiting or at work",
-				ArgsUsage: "BLOCK...",
+				ArgsUsage: "BLOCK... [FILE]",
 				Flags:     []cli.Flag{fileFlag()},
 				Action: func(ctx *cli.Context) error {
 					return c.blocksChange(ctx, "skipped", reached.Skip, func(j status.Job) bool { return !j.State.Finished() })
@@ -77,7 +78,8 @@ func (c commands) blocks() *cli.Command {
 }
 
 func (c commands) blocksList(ctx *cli.Context) error {
-	if err := noArguments(ctx); err != nil {
+	file, err := pipelineFile(ctx, ctx.Args().Slice())
+	if err != nil {
 		return err
 	}
 	query := control.Query{Limit: ctx.Int("limit")}
@@ -91,7 +93,7 @@ func (c commands) blocksList(ctx *cli.Context) error {
 		}
 		query.States = append(query.States, state)
 	}
-	p, err := c.reach(ctx.Context, ctx.String("file"))
+	p, err := c.reach(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -116,14 +118,11 @@ func knownState(state status.JobState) bool {
 }
 
 func (c commands) blocksShow(ctx *cli.Context) error {
-	if ctx.NArg() != 1 {
-		return usage("name one block by its number")
-	}
-	number, err := blockNumber(ctx.Args().First())
+	number, file, err := oneBlock(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := c.reach(ctx.Context, ctx.String("file"))
+	p, err := c.reach(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -147,11 +146,15 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 }
 
 func (c commands) blocksAdd(ctx *cli.Context) error {
-	numbers, err := blockNumbers(ctx.Args().Slice())
+	args, file, err := splitFile(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := c.reach(ctx.Context, ctx.String("file"))
+	numbers, err := blockNumbers(args)
+	if err != nil {
+		return err
+	}
+	p, err := c.reach(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -173,11 +176,15 @@ func (c commands) blocksAdd(ctx *cli.Context) error {
 
 // blocksChange does something to every job of the named blocks that fits.
 func (c commands) blocksChange(ctx *cli.Context, done string, change func(reached, context.Context, string) error, fits func(status.Job) bool) error {
-	numbers, err := blockNumbers(ctx.Args().Slice())
+	args, file, err := splitFile(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := c.reach(ctx.Context, ctx.String("file"))
+	numbers, err := blockNumbers(args)
+	if err != nil {
+		return err
+	}
+	p, err := c.reach(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -209,6 +216,19 @@ func (c commands) blocksChange(ctx *cli.Context, done string, change func(reache
 		fmt.Fprintf(c.Stdout, "%d: %s\n", n, strings.Join(words, "; "))
 	}
 	return failed
+}
+
+// oneBlock reads the arguments of a command about one block.
+func oneBlock(ctx *cli.Context) (number uint64, file string, err error) {
+	args, file, err := splitFile(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	if len(args) != 1 {
+		return 0, "", usage("name one block by its number")
+	}
+	number, err = blockNumber(args[0])
+	return number, file, err
 }
 
 // blockNumber reads a block number, decimal or 0x hexadecimal, with digits

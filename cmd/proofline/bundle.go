@@ -20,7 +20,7 @@ func (c commands) blocksBundle() *cli.Command {
 	return &cli.Command{
 		Name:      "bundle",
 		Usage:     "pack what somebody else needs to see a block's fault again",
-		ArgsUsage: "BLOCK",
+		ArgsUsage: "BLOCK [FILE]",
 		Description: "The archive holds the block's record, block and witness, guest input, plugin versions and\n" +
 			"the last log lines of failed attempts, as far as they are still there, and nothing of the\n" +
 			"configuration. The files of failed blocks are kept for 7 days.",
@@ -29,14 +29,11 @@ func (c commands) blocksBundle() *cli.Command {
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write to `FILE`, or to - for standard output (default: block-BLOCK.tar.gz)"},
 		},
 		Action: func(ctx *cli.Context) error {
-			if ctx.NArg() != 1 {
-				return usage("name one block by its number")
-			}
-			number, err := blockNumber(ctx.Args().First())
+			number, file, err := oneBlock(ctx)
 			if err != nil {
 				return err
 			}
-			bundle, err := c.bundle(ctx.Context, ctx.String("file"), number)
+			bundle, err := c.bundle(ctx.Context, file, number)
 			if err != nil {
 				return err
 			}

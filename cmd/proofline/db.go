@@ -22,7 +22,7 @@ func (c commands) db() *cli.Command {
 				Description: "Looks at every page and every checksum, and whether the records agree. Changes\n" +
 					"nothing. While the pipeline runs it looks at a copy that the host makes beside the\n" +
 					"checkpoint. Exit code 1 when something is wrong.",
-				Flags:  []cli.Flag{jsonFlag()},
+				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
 				Action: c.dbCheck,
 			},
 			{
@@ -34,6 +34,7 @@ func (c commands) db() *cli.Command {
 					"run. Blocks found since then are found again; what was reported since then is\n" +
 					"reported again.",
 				Flags: []cli.Flag{
+					fileFlag(),
 					&cli.StringFlag{Name: "to", Usage: "a file, or a directory that gets a file with the time in its name; `PATH` is the data directory if not given"},
 					jsonFlag(),
 				},
@@ -45,6 +46,7 @@ func (c commands) db() *cli.Command {
 				ArgsUsage: "[FILE]",
 				Description: "The pipeline must not run. The checkpoint as it was stays beside the new one as\n" +
 					"checkpoint.db" + checkpoint.CompactSuffix + ".",
+				Flags:  []cli.Flag{fileFlag()},
 				Action: c.dbCompact,
 			},
 		},
@@ -110,7 +112,7 @@ func (c commands) dbCompact(ctx *cli.Context) error {
 
 // dataOf is the data directory of the pipeline that the arguments name.
 func (c commands) dataOf(ctx *cli.Context) (string, error) {
-	file, err := fileArgument(ctx.Args().Slice())
+	file, err := pipelineFile(ctx, ctx.Args().Slice())
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -23,9 +24,9 @@ func (c commands) doctor() *cli.Command {
 		Description: "Checks the file, lets every plugin check its own surroundings (node, GPU, files,\n" +
 			"accounts), and looks at folders, disk space and ports. It changes nothing and may\n" +
 			"be used while the pipeline runs. Exit code 2 for errors in the file, 3 for others.",
-		Flags: []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
-			file, err := fileArgument(ctx.Args().Slice())
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
 			if err != nil {
 				return err
 			}
@@ -33,10 +34,11 @@ func (c commands) doctor() *cli.Command {
 			if err := findings.Error(); err != nil {
 				return err
 			}
-			reports := c.examine(ctx.Context, p)
+			reports, traits := c.examine(ctx.Context, p)
 			if ctx.Bool("json") {
 				err = c.printJSON(reports)
 			} else {
+				fmt.Fprintln(c.Stdout, subject(p, traits))
 				err = c.writeExamination(reports)
 			}
 			errorCount := 0
@@ -58,43 +60,69 @@ type examination struct {
 	Findings pipeline.Findings `json:"findings"`
 }
 
-// examine looks at the host and, all at once, at every stage.
-func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) []examination {
+// subject says which file is looked at, and which chain it is for as far as the
+// stages tell.
+func subject(p *pipeline.Pipeline, traits map[string]contract.Traits) string {
+	text := fmt.Sprintf("%s: pipeline %s, %s", p.File, p.Name, plural(len(p.Stages), "stage"))
+	for _, fact := range []struct{ name, word string }{{contract.TraitNetwork, "network"}, {contract.TraitChainID, "chain"}} {
+		for _, s := range p.Stages { // the source first
+			if value := traits[s.Name].Provides[fact.name]; value != "" {
+				text += fmt.Sprintf(", %s %s", fact.word, value)
+				break
+			}
+		}
+	}
+	return text
+}
+
+// examine looks at the host and, all at once, at every stage. It compares what the
+// stages tell of themselves.
+func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examination, map[string]contract.Traits) {
 	reports := make([]examination, len(p.Stages)+1)
+	answers := make([]contract.Assessment, len(p.Stages))
 	plugins := catalog.Open(p.Plugins.Dirs)
 	var all sync.WaitGroup
 	for i := range p.Stages {
-		all.Go(func() { reports[i] = examineStage(ctx, plugins, &p.Stages[i]) })
+		all.Go(func() { reports[i], answers[i] = examineStage(ctx, plugins, &p.Stages[i]) })
 	}
 	host, err := control.Dial(ctx, p.Data)
 	if err == nil {
 		host.Close()
 	}
-	reports[len(p.Stages)] = examination{Name: "host", Findings: hostFindings(p, err == nil)}
+	last := len(p.Stages)
+	reports[last] = examination{Name: "host", Findings: hostFindings(p, err == nil)}
 	all.Wait()
-	return reports
+	traits := traitsOf(p, answers)
+	for _, f := range p.CheckTraits(traits) {
+		i := slices.IndexFunc(reports[:last], func(r examination) bool { return len(pipeline.Findings{f}.About(p.Stage(r.Name))) > 0 })
+		if i < 0 {
+			i = last
+		}
+		reports[i].Findings = append(reports[i].Findings, f)
+	}
+	return reports, traits
 }
 
-func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Stage) examination {
+func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Stage) (examination, contract.Assessment) {
 	r := examination{Name: s.Name, Plugin: s.Plugin, Findings: pipeline.Findings{}}
 	binary, err := plugins.Find(s.Plugin)
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
-		return r
+		return r, contract.Assessment{}
 	}
 	r.Plugin = s.Plugin + " " + binary.Manifest.Version
 	if !binary.Locked {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityWarning,
 			"the plugin is not pinned, its file may change unnoticed", "pin it with proofline plugins lock "+filepath.Dir(binary.Path)))
 	}
-	found, err := askPlugin(ctx, binary.Path, askCheck, s)
+	answer, err := askPlugin(ctx, binary.Path, askCheck, s)
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
 	}
-	for _, f := range found {
+	for _, f := range answer.Findings {
 		r.Findings = append(r.Findings, s.Locate(f))
 	}
-	return r
+	return r, answer
 }
 
 func (c commands) writeExamination(reports []examination) error {

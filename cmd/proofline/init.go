@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,25 +17,26 @@ import (
 func (c commands) init() *cli.Command {
 	return &cli.Command{
 		Name:      "init",
-		Usage:     "write a commented pipeline file",
+		Usage:     "write a commented pipeline file, PRESET.yaml",
 		ArgsUsage: "PRESET",
 		Description: "Presets:\n" +
 			"  zisk          every 100th mainnet block, proved with ZisK on this machine\n" +
 			"  zisk-cluster  the same, proved by a ZisK coordinator and its workers\n" +
 			"  execute       re-execution on the CPU, no proof",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: defaultFile, Usage: "the `FILE` to write; - for standard output"},
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the `FILE` to write, by default PRESET.yaml; - for standard output"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite an existing file"},
 		},
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() != 1 {
 				return usage("name one preset: %s", strings.Join(pipeline.Presets(), ", "))
 			}
-			text, err := pipeline.Preset(ctx.Args().First())
+			name := ctx.Args().First()
+			text, err := pipeline.Preset(name)
 			if err != nil {
 				return usage("%v", err)
 			}
-			file := ctx.String("file")
+			file := cmp.Or(ctx.String("file"), name+".yaml")
 			if file == "-" {
 				_, err := c.Stdout.Write(text)
 				return err
@@ -42,7 +44,7 @@ func (c commands) init() *cli.Command {
 			if err := writeNew(file, text, ctx.Bool("force")); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.Stderr, "wrote %s; its first lines say what to export, proofline doctor %[1]s what is missing\n", file)
+			_, err = fmt.Fprintf(c.Stderr, "wrote %s\nIts first lines say what to export. Then: proofline doctor %[1]s, proofline run %[1]s\n", file)
 			return err
 		},
 	}

@@ -16,6 +16,6 @@ func main() {
 		os.Exit(keeper.Main(os.Args[2:]))
 	}
 	os.Exit(Run(context.Background(), Options{
-		Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Signals: true,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Signals: true,
 	}, os.Args[1:]))
 }

@@ -34,8 +34,8 @@ const (
 
 // askPlugin runs "PLUGIN <question> --config - --json" with the config block on
 // standard input, where no other process sees it, and with the environment that
-// it would have as a stage. It returns the findings.
-func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) ([]contract.Finding, error) {
+// it would have as a stage.
+func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (contract.Assessment, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
@@ -47,17 +47,17 @@ func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) ([
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("the plugin's %s has not ended within %v", question, askLimit)
+		return contract.Assessment{}, fmt.Errorf("the plugin's %s has not ended within %v", question, askLimit)
 	}
-	var findings []contract.Finding
-	if json.Unmarshal(stdout.Bytes(), &findings) == nil {
-		return findings, nil // the exit code only says whether there is an error among them
+	var answer contract.Assessment
+	if json.Unmarshal(stdout.Bytes(), &answer) == nil {
+		return answer, nil // the exit code only says whether there is an error among them
 	}
 	text := strings.TrimSpace(stderr.String())
 	if text == "" && err != nil {
 		text = err.Error()
 	}
-	return nil, fmt.Errorf("the plugin's %s failed: %s", question, clip(text, 500))
+	return contract.Assessment{}, fmt.Errorf("the plugin's %s failed: %s", question, clip(text, 500))
 }
 
 // lowSpace is the free disk space below which doctor warns. A mainnet block
@@ -69,7 +69,7 @@ const lowSpace = 10 << 30
 func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 	findings := pipeline.Findings{}
 	add := func(severity contract.Severity, path, summary, remedy string) {
-		findings = append(findings, pipeline.Finding{Severity: severity, File: p.File, Path: path, Summary: summary, Remedy: remedy})
+		findings = append(findings, p.Locate(severity, path, summary, remedy))
 	}
 	for _, dir := range []struct{ key, path string }{{"data", p.Data}, {"output", p.Output}} {
 		existing, err := writable(dir.path)

@@ -19,19 +19,20 @@ func (c commands) prove() *cli.Command {
 		Description: "The file is copied; the stages before the provers are skipped.\n" +
 			"When no host runs the pipeline, the next run takes the block up.",
 		Flags: []cli.Flag{
+			fileFlag(),
 			&cli.StringFlag{Name: "input", Usage: "the guest `INPUT` (required), as the pipeline's builder would make it"},
 			&cli.StringFlag{Name: "hash", Usage: "the block's `HASH`; without it the source is asked"},
 			jsonFlag(),
 		},
 		Action: func(ctx *cli.Context) error {
-			if ctx.NArg() == 0 {
-				return usage("name the block by its number")
-			}
-			number, err := blockNumber(ctx.Args().First())
+			args, file, err := splitFile(ctx)
 			if err != nil {
 				return err
 			}
-			file, err := fileArgument(ctx.Args().Tail())
+			if len(args) != 1 {
+				return usage("name the block by its number")
+			}
+			number, err := blockNumber(args[0])
 			if err != nil {
 				return err
 			}

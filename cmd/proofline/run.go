@@ -16,6 +16,7 @@ import (
 
 	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -27,10 +28,11 @@ func (c commands) run() *cli.Command {
 		Description: "SIGINT or SIGTERM ends it in good order: no new work is begun, and what runs is\n" +
 			"finished or queued again. A second signal ends it at once. Nothing is lost either way.",
 		Flags: []cli.Flag{
+			fileFlag(),
 			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print what became of them"},
 		},
 		Action: func(ctx *cli.Context) error {
-			file, err := fileArgument(ctx.Args().Slice())
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
 			if err != nil {
 				return err
 			}
@@ -44,7 +46,8 @@ func (c commands) run() *cli.Command {
 }
 
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
-	p, findings := c.judge(ctx, file)
+	p, findings := pipeline.Load(file, c.LookupEnv)
+	findings = judge(ctx, p, findings)
 	if err := findings.Error(); err != nil {
 		return err
 	}

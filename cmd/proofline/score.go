@@ -20,9 +20,9 @@ func (c commands) score() *cli.Command {
 			"the week, which ends on Monday at 00:00 UTC, by the last 24 hours. Asks the host that runs\n" +
 			"the pipeline, or reads its checkpoint. With select.every: 10 the rules are those of the\n" +
 			"1:10 cohort, else those of the real-time cohort.",
-		Flags: []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
-			file, err := fileArgument(ctx.Args().Slice())
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
 			if err != nil {
 				return err
 			}

@@ -16,11 +16,11 @@ func (c commands) status() *cli.Command {
 		ArgsUsage:   "[FILE]",
 		Description: "Asks the host that runs the pipeline; when none runs, shows what its checkpoint holds.",
 		Flags: []cli.Flag{
-			jsonFlag(),
+			fileFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "again every second, until interrupted"},
 		},
 		Action: func(ctx *cli.Context) error {
-			file, err := fileArgument(ctx.Args().Slice())
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
 			if err != nil {
 				return err
 			}

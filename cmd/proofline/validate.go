@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -22,16 +20,21 @@ func (c commands) validate() *cli.Command {
 		Name:      "validate",
 		Usage:     "check a pipeline file and say everything that is wrong with it",
 		ArgsUsage: "[FILE]",
-		Description: "Holds the file against the schemas of its plugins and lets each plugin judge its own\n" +
-			"config block. Contacts nothing; proofline doctor looks at the machine too.\n" +
+		Description: "Holds the file, or standard input for -, against the schemas of its plugins, lets each\n" +
+			"plugin judge its own config block, and compares what stages hand on with what those behind\n" +
+			"them need. Contacts nothing; proofline doctor looks at the machine too.\n" +
 			"Exit code 1 when there is an error.",
-		Flags: []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
-			file, err := fileArgument(ctx.Args().Slice())
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
 			if err != nil {
 				return err
 			}
-			_, findings := c.judge(ctx.Context, file)
+			p, findings, err := c.read(file)
+			if err != nil {
+				return err
+			}
+			findings = judge(ctx.Context, p, findings)
 			if ctx.Bool("json") {
 				err = c.printJSON(struct {
 					File     string            `json:"file"`
@@ -39,7 +42,7 @@ func (c commands) validate() *cli.Command {
 					Findings pipeline.Findings `json:"findings"`
 				}{file, !findings.Failed(), append(pipeline.Findings{}, findings...)})
 			} else {
-				err = findings.Write(c.Stdout)
+				err = c.writeVerdict(p, findings)
 			}
 			if err != nil {
 				return err
@@ -50,6 +53,35 @@ func (c commands) validate() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// writeVerdict prints what is to be said of a file, and that it is valid where it
+// is.
+func (c commands) writeVerdict(p *pipeline.Pipeline, findings pipeline.Findings) error {
+	if err := findings.Write(c.Stdout); err != nil || findings.Failed() {
+		return err
+	}
+	text := "valid: " + plural(len(p.Stages), "stage")
+	if warnings := findings.Count(contract.SeverityWarning); warnings > 0 {
+		text += ", " + plural(warnings, "warning")
+	}
+	_, err := fmt.Fprintln(c.Stdout, text)
+	return err
+}
+
+// read reads a pipeline file, or standard input for "-". The error is one of
+// reading standard input.
+func (c commands) read(file string) (*pipeline.Pipeline, pipeline.Findings, error) {
+	if file != "-" {
+		p, findings := pipeline.Load(file, c.LookupEnv)
+		return p, findings, nil
+	}
+	text, err := io.ReadAll(c.Stdin)
+	if err != nil {
+		return nil, nil, fmt.Errorf("standard input: %w", err)
+	}
+	p, findings := pipeline.Parse("<stdin>", text, c.LookupEnv)
+	return p, findings, nil
 }
 
 // check reads a pipeline file and binds it to the plugins that are installed.
@@ -72,15 +104,17 @@ func bind(p *pipeline.Pipeline) pipeline.Findings {
 	})
 }
 
-// judge is check, and then each plugin whose config block fits the schema is
-// asked what else there is to say about it.
-func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, pipeline.Findings) {
-	p, findings := c.check(file)
+// judge binds a pipeline to the plugins that are installed, asks each whose config
+// block fits its schema what else there is to say about it, and compares what they
+// tell. It returns all findings, with those that there were before.
+func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings) pipeline.Findings {
 	if p == nil {
-		return nil, findings
+		return findings
 	}
+	findings = append(findings, bind(p)...)
 	plugins := catalog.Open(p.Plugins.Dirs)
 	more := make([]pipeline.Findings, len(p.Stages))
+	answers := make([]contract.Assessment, len(p.Stages))
 	var all sync.WaitGroup
 	for i := range p.Stages {
 		s := &p.Stages[i]
@@ -89,80 +123,34 @@ func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, p
 			continue
 		}
 		all.Go(func() {
-			said, err := askPlugin(ctx, binary.Path, askValidate, s)
+			answers[i], err = askPlugin(ctx, binary.Path, askValidate, s)
 			if err != nil {
 				more[i] = append(more[i], s.LocatePlugin(contract.SeverityWarning, err.Error(), ""))
 			}
-			for _, f := range said {
+			for _, f := range answers[i].Findings {
 				more[i] = append(more[i], s.Locate(f))
 			}
 		})
 	}
 	all.Wait()
 	findings = append(findings, slices.Concat(more...)...)
-	findings = append(findings, sharedPace(p, plugins)...)
+	if !findings.Failed() { // else stages may be joined in another way than is meant
+		findings = append(findings, p.CheckTraits(traitsOf(p, answers))...)
+	}
 	findings.Sort()
-	return p, findings
+	return findings
 }
 
-// ethproofsLimit is how many requests a minute EthProofs takes of one key.
-const ethproofsLimit = 60
-
-// sharedPace warns of stages that report to the same EthProofs server with the
-// same key, and together may be faster than the key allows: each keeps its own
-// pace and knows nothing of the others.
-func sharedPace(p *pipeline.Pipeline, plugins *catalog.Catalog) (findings pipeline.Findings) {
-	type account struct{ server, key string }
-	paces := map[account]int{}
-	users := map[account][]*pipeline.Stage{}
-	var order []account
-	for i := range p.Stages {
-		s := &p.Stages[i]
-		binary, err := plugins.Find(s.Plugin)
-		if s.Plugin != "reporter-ethproofs" || err != nil {
-			continue
+// traitsOf lists the traits that plugins have told of their stages, whose answers
+// stand in the order of the file.
+func traitsOf(p *pipeline.Pipeline, answers []contract.Assessment) map[string]contract.Traits {
+	traits := map[string]contract.Traits{}
+	for i, a := range answers {
+		if a.Traits != nil {
+			traits[p.Stages[i].Name] = *a.Traits
 		}
-		var schema struct {
-			Properties struct{ Pace struct{ Default int } }
-		}
-		var config struct {
-			URL    string `json:"url"`
-			Key    string `json:"api_key"`
-			Pace   int    `json:"pace"`
-			DryRun bool   `json:"dry_run"`
-		}
-		// What does not fit has a finding of its own already.
-		if json.Unmarshal(binary.Manifest.Schema, &schema) != nil || json.Unmarshal(s.Config, &config) != nil {
-			continue
-		}
-		server, err := url.Parse(config.URL)
-		if err != nil || server.Host == "" || config.Key == "" || config.DryRun {
-			continue
-		}
-		a := account{strings.ToLower(server.Host), config.Key}
-		if users[a] == nil {
-			order = append(order, a)
-		}
-		users[a] = append(users[a], s)
-		paces[a] += cmp.Or(config.Pace, schema.Properties.Pace.Default)
 	}
-	for _, a := range order {
-		stages := users[a]
-		if len(stages) < 2 || paces[a] < ethproofsLimit {
-			continue
-		}
-		var names []string
-		for _, s := range stages {
-			names = append(names, s.Path())
-		}
-		findings = append(findings, stages[len(stages)-1].Locate(contract.Finding{
-			Severity: contract.SeverityWarning, Pointer: "/pace",
-			Summary: fmt.Sprintf("the stages %s share a key and may together send %d requests a minute; EthProofs' limit for a key is %d",
-				strings.Join(names, ", "), paces[a], ethproofsLimit),
-			Remedy: fmt.Sprintf("give them paces of less than %d in all, such as pace: %d for each", ethproofsLimit, (ethproofsLimit-1)/len(stages)),
-		}))
-	}
-	return findings
+	return traits
 }
 
 // printJSON prints a value for programs, and people who look over their

@@ -31,8 +31,8 @@ func TestLifeOfAPlugin(t *testing.T) {
 	if h, err := p.Health(t.Context()); err != nil || h.State != contract.HealthReady {
 		t.Errorf("%+v %v", h, err)
 	}
-	if f, err := p.Check(t.Context(), []byte("{}"), true); err != nil || len(f) != 1 || f[0].Summary != "offline true" {
-		t.Errorf("%+v %v", f, err)
+	if a, err := p.Check(t.Context(), []byte("{}"), true); err != nil || len(a.Findings) != 1 || a.Findings[0].Summary != "offline true" {
+		t.Errorf("%+v %v", a, err)
 	}
 	if err := p.Verify(t.Context(), task(t, ""), nil); err != nil {
 		t.Error(err)

@@ -90,14 +90,14 @@ func (p *Plugin) Health(ctx context.Context) (contract.Health, error) {
 	return wire.HealthFromProto(answer), nil
 }
 
-// Check asks for findings about a configuration, which need not be the one that
-// the plugin runs with.
-func (p *Plugin) Check(ctx context.Context, config []byte, offline bool) ([]contract.Finding, error) {
+// Check asks the plugin to judge a configuration, which need not be the one that
+// it runs with.
+func (p *Plugin) Check(ctx context.Context, config []byte, offline bool) (contract.Assessment, error) {
 	answer, err := call(ctx, p, "check", checkTime, p.base.Check, &pluginv1.CheckRequest{ConfigJson: config, Offline: offline})
 	if err != nil {
-		return nil, err
+		return contract.Assessment{}, err
 	}
-	return wire.FindingsFromProto(answer.GetFindings()), nil
+	return wire.AssessmentFromProto(answer), nil
 }
 
 // Poll asks a source for new target blocks.

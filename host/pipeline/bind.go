@@ -13,9 +13,12 @@ import (
 type Find func(plugin string) (contract.Manifest, error)
 
 // Bind checks the stages against their plugins: fills each stage's kind and the
-// defaults that depend on it, checks that the kinds stand in order, and
-// validates each config block against the plugin's JSON Schema. It returns its
-// own findings, sorted by place; Load's are not among them.
+// defaults that depend on it, joins the stages to a graph, validates each config
+// block against the plugin's JSON Schema and makes the paths in it absolute. It
+// returns its own findings, sorted by place; Load's are not among them. What
+// follows from the plugins' traits is CheckTraits'.
+//
+// Bind is called once for a pipeline.
 func Bind(p *Pipeline, find Find) Findings {
 	var findings Findings
 	for i := range p.Stages {
@@ -30,9 +33,15 @@ func Bind(p *Pipeline, find Find) Findings {
 		}
 		s.Kind = m.Kind
 		s.fillDefaults()
-		findings = append(findings, s.checkConfig(m)...)
+		findings = append(findings, s.checkConfig(m, p.paths)...)
+		if _, given := p.at["select.drop_after"]; !given && m.Has(contract.CapabilityReplay) {
+			p.Select.DropAfter = 0
+		}
 	}
 	findings = append(findings, checkOrder(p)...)
+	findings = append(findings, p.join()...)
+	findings = append(findings, p.checkTimes()...)
+	findings = append(findings, p.checkStuck()...)
 	findings.Sort()
 	return findings
 }
@@ -44,51 +53,56 @@ func (s *Stage) errorAt(pointer, summary, remedy string) Finding {
 	}
 }
 
+func (s *Stage) warningAt(pointer, summary, remedy string) Finding {
+	f := s.errorAt(pointer, summary, remedy)
+	f.Severity = contract.SeverityWarning
+	return f
+}
+
+// line is where the stage stands in the file, for findings about other stages.
+func (s *Stage) line() int { return s.places[""].value.Line }
+
 func (s *Stage) fillDefaults() {
-	concurrency := 1
-	switch s.Kind {
-	case contract.KindSource:
-		s.Timeout, concurrency = cmp.Or(s.Timeout, fetchTimeout), fetchConcurrency
-	case contract.KindBuilder:
-		s.Timeout = cmp.Or(s.Timeout, buildTimeout)
-	case contract.KindProver:
-		s.Timeout = cmp.Or(s.Timeout, 2*s.StuckAfter)
-	case contract.KindReporter:
-		s.Timeout = cmp.Or(s.Timeout, reportTimeout)
-	}
-	s.Concurrency = cmp.Or(s.Concurrency, concurrency)
+	s.Timeout = cmp.Or(s.Timeout, defaultFor("timeout", s.Kind, parseDuration))
+	s.Concurrency = cmp.Or(s.Concurrency, int(defaultFor("concurrency", s.Kind, parseNumber)))
 }
 
 const noSource = "begin with a stage that delivers blocks, for example plugin: source-rpc"
 
-// checkOrder demands one source, then builders, then provers, then reporters.
-// Stages whose plugin is not known are passed over.
+// checkOrder demands one source, then builders and provers, then reporters.
+// Stages whose plugin is not known are passed over. A stage that stands wrong is
+// named once, whatever it stands before.
 func checkOrder(p *Pipeline) (findings Findings) {
-	order := contract.Kinds()
-	var source, last *Stage
-	allKnown := true
+	var source *Stage
+	lastWorking, allKnown := -1, true
 	for i := range p.Stages {
-		s := &p.Stages[i]
-		if s.Kind == "" {
+		switch s := &p.Stages[i]; s.Kind {
+		case "":
 			allKnown = false
-			continue
-		}
-		if s.Kind == contract.KindSource {
+		case contract.KindSource:
 			if source != nil {
 				findings = append(findings, s.errorAt("/plugin",
 					fmt.Sprintf("%q is a second source beside %q", s.Path(), source.Path()),
 					"a pipeline has exactly one source; run a second pipeline, or give one source several endpoints"))
 				continue
 			}
-			source = s
+			source, lastWorking = s, i
+			before := func(b Stage) bool { return b.Kind == contract.KindBuilder || b.Kind == contract.KindProver }
+			if j := slices.IndexFunc(p.Stages[:i], before); j >= 0 {
+				findings = append(findings, s.errorAt("/plugin",
+					fmt.Sprintf("the source %q stands behind the %s %q", s.Path(), p.Stages[j].Kind, p.Stages[j].Path()), "make it the first stage"))
+			}
+		case contract.KindBuilder, contract.KindProver:
+			lastWorking = i
 		}
-		if last != nil && slices.Index(order, s.Kind) < slices.Index(order, last.Kind) {
+	}
+	for i := range p.Stages {
+		if s := &p.Stages[i]; s.Kind == contract.KindReporter && i < lastWorking {
+			next := p.Stages[i+1+slices.IndexFunc(p.Stages[i+1:], func(b Stage) bool { return b.Kind != "" && b.Kind != contract.KindReporter })]
 			findings = append(findings, s.errorAt("/plugin",
-				fmt.Sprintf("the %s %q stands behind the %s %q", s.Kind, s.Path(), last.Kind, last.Path()),
-				"the order is: one source, builders, provers, reporters"))
-			continue
+				fmt.Sprintf("the reporter %q stands before the %s %q", s.Path(), next.Kind, next.Path()),
+				"the order is: one source, builders and provers, reporters"))
 		}
-		last = s
 	}
 	if source == nil && allKnown && len(p.Stages) > 0 {
 		findings = append(findings, p.Stages[0].errorAt("", "the pipeline has no source", noSource))

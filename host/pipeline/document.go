@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -16,7 +17,9 @@ type document struct {
 	file     string
 	findings Findings
 	fromVar  map[*yaml.Node]bool // scalars that hold the content of a variable
-	unknown  map[*yaml.Node]bool // scalars whose variable is not set
+	unknown  map[*yaml.Node]bool // scalars of which nothing can be said: the variable is not set
+	at       map[string]Position // of values, by path
+	paths    paths
 }
 
 // errorAt records an error about a node.
@@ -65,7 +68,9 @@ type object struct {
 	doc     *document
 	path    string // "" for the whole file, else "stages[2].retry"
 	node    *yaml.Node
+	section Key // what is known of the keys
 	entries map[string]entry
+	meant   []string // keys that an unknown one seems to stand for
 }
 
 // entriesOf reads the keys of a mapping; duplicates and keys that are not text
@@ -93,11 +98,13 @@ func (d *document) entriesOf(n *yaml.Node, path string) (list []entry) {
 	return list
 }
 
-// object reads a mapping and records keys that are not known. It answers false,
-// after recording why, when the node is no mapping.
-func (d *document) object(n *yaml.Node, path string, known ...string) (object, bool) {
+// object reads a mapping and records keys that are not known, and required ones
+// that are absent. It answers false, after recording why, when the node is no
+// mapping.
+func (d *document) object(n *yaml.Node, path string, section Key) (object, bool) {
 	n = follow(n)
-	o := object{doc: d, path: path, node: n, entries: map[string]entry{}}
+	known := section.names()
+	o := object{doc: d, path: path, node: n, section: section, entries: map[string]entry{}}
 	if n.Kind != yaml.MappingNode {
 		if !d.unknown[n] {
 			d.errorAt(n, path, fmt.Sprintf("want a mapping, got %s", typeName(n.ShortTag())),
@@ -106,12 +113,20 @@ func (d *document) object(n *yaml.Node, path string, known ...string) (object, b
 		return o, false
 	}
 	for _, e := range d.entriesOf(n, path) {
-		if !slices.Contains(known, e.key.Value) {
-			d.errorAt(e.key, child(path, e.key.Value), fmt.Sprintf("unknown key %q", e.key.Value),
-				cmp.Or(didYouMean(e.key.Value, known), "the keys here are "+strings.Join(known, ", ")))
+		name := e.key.Value
+		if !slices.Contains(known, name) {
+			o.meant = append(o.meant, nearest(name, known))
+			d.errorAt(e.key, child(path, name), fmt.Sprintf("unknown key %q", name),
+				cmp.Or(didYouMean(name, known), "the keys here are "+strings.Join(known, ", ")))
 			continue
 		}
-		o.entries[e.key.Value] = e
+		o.entries[name] = e
+		d.at[child(path, name)] = positionOf(e.value)
+	}
+	for _, k := range section.Keys {
+		if k.Required != "" && o.value(k.Name) == nil && !slices.Contains(o.meant, k.Name) {
+			d.errorAt(n, path, fmt.Sprintf("the key %q is missing", k.Name), k.Required)
+		}
 	}
 	return o, true
 }
@@ -125,71 +140,91 @@ func (o object) value(key string) *yaml.Node {
 	return e.value
 }
 
-// section reads the mapping under a key; false where there is none.
-func (o object) section(key string, known ...string) (object, bool) {
-	n := o.value(key)
-	if n == nil {
-		return object{}, false
-	}
-	return o.doc.object(n, child(o.path, key), known...)
-}
-
-// require records the absence of a key.
-func (o object) require(key, remedy string) {
-	if o.value(key) == nil {
-		o.doc.errorAt(o.node, o.path, fmt.Sprintf("the key %q is missing", key), remedy)
-	}
-}
-
-// read parses the scalar under a key. The target keeps its value, the default,
-// where the key is absent or its value does not fit, which is recorded.
-func read[T any](o object, key, want string, parse func(scalar) (T, *problem), into *T) (given bool) {
-	n := o.value(key)
-	if n == nil {
-		return false
-	}
-	return readNode(o.doc, n, child(o.path, key), want, parse, into)
-}
-
-func readNode[T any](d *document, n *yaml.Node, path, want string, parse func(scalar) (T, *problem), into *T) bool {
-	s, ok := d.scalarOf(n, path, want)
-	if !ok {
-		return false
-	}
-	v, bad := parse(s)
-	if bad != nil {
-		d.errorAt(n, path, bad.summary, bad.remedy)
-		return false
-	}
-	*into = v
-	return true
-}
-
-// readList parses a list of scalars under a key.
-func readList[T any](o object, key, want string, limit int, parse func(scalar) (T, *problem)) (list []T) {
-	n := o.value(key)
-	if n == nil {
-		return nil
-	}
-	path := child(o.path, key)
-	n = follow(n)
-	switch {
-	case o.doc.unknown[n]:
-		return nil
-	case n.Kind != yaml.SequenceNode:
-		o.doc.errorAt(n, path, fmt.Sprintf("want a list, got %s", typeName(n.ShortTag())), fmt.Sprintf("write %s: [first, second]", key))
-		return nil
-	case len(n.Content) > limit:
-		o.doc.errorAt(n, path, fmt.Sprintf("has %d entries", len(n.Content)), fmt.Sprintf("at most %d", limit))
-		return nil
-	}
-	for i, item := range n.Content {
-		var v T
-		if readNode(o.doc, item, fmt.Sprintf("%s[%d]", path, i), want, parse, &v) {
-			list = append(list, v)
+// below reads the mapping under a key. Where there is none the answer is an empty
+// one, whose keys have their defaults.
+func (o object) below(name string) object {
+	k, _ := o.section.key(name)
+	if n := o.value(name); n != nil {
+		if below, ok := o.doc.object(n, child(o.path, name), k); ok {
+			return below
 		}
 	}
-	return list
+	return object{doc: o.doc, path: child(o.path, name), node: o.node, section: k}
+}
+
+// given reports whether a key has a value.
+func (o object) given(name string) bool { return o.value(name) != nil }
+
+// field parses the scalar under a key. The answer is the key's default where the
+// key is absent or its value does not fit, which is recorded.
+func field[T any](o object, name string, parse func(scalar, Key) (T, *problem)) T {
+	k, _ := o.section.key(name)
+	if n := o.value(name); n != nil {
+		if v, ok := fieldOf(o.doc, n, child(o.path, name), k, parse); ok {
+			return v
+		}
+	}
+	var absent T
+	if k.Default != "" { // it is right, as the table's test shows
+		absent, _ = parse(scalar{text: k.Default, tag: "!!str", fromVariable: true}, k)
+	}
+	return absent
+}
+
+// optional is field for keys whose absence means something of its own: nil.
+func optional[T any](o object, name string, parse func(scalar, Key) (T, *problem)) *T {
+	k, _ := o.section.key(name)
+	n := o.value(name)
+	if n == nil {
+		return nil
+	}
+	v, ok := fieldOf(o.doc, n, child(o.path, name), k, parse)
+	if !ok {
+		return nil
+	}
+	return &v
+}
+
+func fieldOf[T any](d *document, n *yaml.Node, path string, k Key, parse func(scalar, Key) (T, *problem)) (v T, ok bool) {
+	s, ok := d.scalarOf(n, path, "a "+string(k.Type))
+	if !ok {
+		return v, false
+	}
+	v, bad := parse(s, k)
+	if bad != nil {
+		d.errorAt(n, path, bad.summary, bad.remedy)
+		return v, false
+	}
+	return v, true
+}
+
+// listed parses the list of scalars under a key. Entries that do not fit are
+// recorded and left out; where tells the place of each that is left.
+func listed[T any](o object, name string, parse func(scalar, Key) (T, *problem)) (list []T, where []Position) {
+	k, _ := o.section.key(name)
+	n := o.value(name)
+	if n == nil {
+		return nil, nil
+	}
+	path := child(o.path, name)
+	n = follow(n)
+	limit, _ := strconv.Atoi(k.Max)
+	switch {
+	case o.doc.unknown[n]:
+		return nil, nil
+	case n.Kind != yaml.SequenceNode:
+		o.doc.errorAt(n, path, fmt.Sprintf("want a list, got %s", typeName(n.ShortTag())), fmt.Sprintf("write %s: [first, second]", name))
+		return nil, nil
+	case len(n.Content) > limit:
+		o.doc.errorAt(n, path, fmt.Sprintf("has %d entries", len(n.Content)), fmt.Sprintf("at most %d", limit))
+		return nil, nil
+	}
+	for i, item := range n.Content {
+		if v, ok := fieldOf(o.doc, item, fmt.Sprintf("%s[%d]", path, i), k, parse); ok {
+			list, where = append(list, v), append(where, positionOf(item))
+		}
+	}
+	return list, where
 }
 
 // child is the path of a key.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // FuzzLoad: no text makes Parse or Bind panic or loop, every finding lies in
@@ -28,6 +30,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		if p != nil {
 			findings = append(findings, Bind(p, find)...)
+			findings = append(findings, p.CheckTraits(traitsOf(p))...)
 		}
 		lines := bytes.Split(text, []byte("\n"))
 		for _, finding := range findings {
@@ -54,6 +57,15 @@ func FuzzLoad(f *testing.F) {
 		for _, s := range p.Stages {
 			if s.Kind == "" || s.Timeout <= 0 || s.Concurrency < 1 || !json.Valid(s.Config) {
 				t.Errorf("accepted: %+v", s)
+			}
+			for _, name := range append(s.Needs, s.Confirm...) {
+				other := p.Stage(name)
+				if other == nil || !other.Working() || other.Shadow && !s.Shadow || p.waitsFor(other, s.Name) {
+					t.Errorf("accepted: %s needs %s: %+v", s.Name, name, other)
+				}
+			}
+			if _, given := s.places["/needs"]; s.Working() && s.Kind != contract.KindSource && len(s.Needs) == 0 {
+				t.Errorf("accepted: %s needs nothing (given: %v)", s.Name, given)
 			}
 		}
 	})

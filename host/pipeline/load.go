@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"time"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/sdk/contract"
 )
-
-const maxNumber = 1<<64 - 1
 
 // Load reads a pipeline file. It returns every finding, sorted by place. The
 // pipeline is nil when the file cannot be read as YAML at all; with other
@@ -52,92 +50,84 @@ func reason(err error) string {
 }
 
 func (d *document) pipeline(top *yaml.Node) *Pipeline {
-	p := &Pipeline{
-		File: d.file, Data: DefaultData, Output: DefaultOutput,
-		Monitor: Monitor{Listen: DefaultListen, StuckAfter: DefaultStuck},
-		Keep:    Keep{History: DefaultHistory, Failed: DefaultFailed, Files: DefaultFiles},
+	o, ok := d.object(top, "", reference)
+	if !ok { // what is known of nothing: the defaults
+		o = object{doc: d, node: top, section: reference}
 	}
-	o, ok := d.object(top, "", "version", "name", "data", "output", "log", "monitor", "select", "keep", "plugins", "stages")
-	if !ok {
-		return p
-	}
-	o.require("version", "write version: 1 as the first line")
-	version := uint64(1)
-	if read(o, "version", "a number", parseNumber(0, maxNumber), &version) && version != 1 {
+	if version := field(o, "version", parseNumber); version != 1 {
 		d.errorAt(o.value("version"), "version", fmt.Sprintf("this program reads version 1, not %d", version), "")
 	}
-	o.require("name", "write name: mainnet, or what this pipeline is to be called")
-	read(o, "name", "text", parseName, &p.Name)
-	read(o, "data", "a folder", parseFilled, &p.Data)
-	read(o, "output", "a folder", parseFilled, &p.Output)
-	p.Data, p.Output = d.absolute(p.Data), d.absolute(p.Output)
-
-	if log, ok := o.section("log", "level"); ok {
-		read(log, "level", "a word", parseLevel, &p.Log.Level)
+	p := &Pipeline{
+		File: d.file, Name: field(o, "name", parseName),
+		Data: o.folder("data"), Output: o.folder("output"),
+		Log:     Log{Level: field(o.below("log"), "level", parseLevel)},
+		Plugins: Plugins{Dirs: o.below("plugins").folders("dirs")},
+		at:      d.at, paths: d.paths,
 	}
-	if m, ok := o.section("monitor", "listen", "stuck_after"); ok {
-		read(m, "listen", "an address", parseListen, &p.Monitor.Listen)
-		read(m, "stuck_after", "a duration", parseDuration(time.Second, ""), &p.Monitor.StuckAfter)
+	monitor, keep := o.below("monitor"), o.below("keep")
+	p.Monitor = Monitor{Listen: field(monitor, "listen", parseListen), StuckAfter: field(monitor, "stuck_after", parseDuration)}
+	p.Keep = Keep{
+		History: field(keep, "history", parseDuration),
+		Failed:  field(keep, "failed", parseDuration),
+		Files:   field(keep, "files", parseDuration),
 	}
-	p.Select = d.selection(o)
-	if keep, ok := o.section("keep", "history", "failed", "files"); ok {
-		read(keep, "history", "a duration", parseDuration(time.Hour, ""), &p.Keep.History)
-		read(keep, "failed", "a duration", parseDuration(time.Hour, ""), &p.Keep.Failed)
-		read(keep, "files", "a duration", parseDuration(0, ""), &p.Keep.Files)
-	}
-	if plugins, ok := o.section("plugins", "dirs"); ok {
-		for _, dir := range readList(plugins, "dirs", "a folder", 100, parseFilled) {
-			p.Plugins.Dirs = append(p.Plugins.Dirs, d.absolute(dir))
-		}
-	}
-	o.require("stages", "a pipeline needs a list of stages, a source first; proofline init zisk writes an example")
+	p.Select = o.below("select").selection()
 	if n := o.value("stages"); n != nil {
 		p.Stages = d.stages(n, p.Monitor.StuckAfter)
 	}
+	d.findings = append(d.findings, p.checkFolders()...)
 	return p
 }
 
-// absolute makes a path of the file absolute; it is relative to the file's
-// directory.
-func (d *document) absolute(path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
+// folder reads the path under a key, which it makes absolute.
+func (o object) folder(name string) string {
+	path, bad := o.doc.paths.resolve(field(o, name, parseFilled))
+	if bad != nil {
+		o.doc.errorAt(o.value(name), child(o.path, name), bad.summary, bad.remedy)
 	}
-	abs, err := filepath.Abs(filepath.Join(filepath.Dir(d.file), path))
-	if err != nil { // the working directory is gone
-		return filepath.Join(filepath.Dir(d.file), path)
+	return path
+}
+
+// folders reads a list of paths.
+func (o object) folders(name string) (list []string) {
+	texts, where := listed(o, name, parseFilled)
+	for i, text := range texts {
+		path, bad := o.doc.paths.resolve(text)
+		if bad != nil {
+			o.doc.findings = append(o.doc.findings, Finding{Severity: contract.SeverityError, File: o.doc.file,
+				Position: where[i], Path: child(o.path, name), Summary: bad.summary, Remedy: bad.remedy})
+			continue
+		}
+		list = append(list, path)
 	}
-	return abs
+	return list
 }
 
 // selection reads the select section. Without one every block is a target.
-func (d *document) selection(o object) Select {
-	s := Select{Selection: contract.Selection{Every: 1}, Order: NewestFirst, DropAfter: DefaultDropAfter, Repair: DefaultRepair}
-	sel, ok := o.section("select", "every", "from", "to", "shard", "blocks", "order", "drop_after", "repair")
-	if !ok {
-		return s
+func (o object) selection() selection.Selection {
+	s := selection.Selection{
+		Targets: contract.Selection{
+			Every: field(o, "every", parseNumber),
+			From:  optional(o, "from", parseNumber), To: optional(o, "to", parseNumber),
+		},
+		Order:     selection.Order(field(o, "order", parseWord)),
+		DropAfter: field(o, "drop_after", parseDuration),
+		Repair:    field(o, "repair", parseNumber),
 	}
-	every := read(sel, "every", "a number", parseNumber(1, maxNumber), &s.Every)
-	var from, to uint64
-	if read(sel, "from", "a block number", parseNumber(0, maxNumber), &from) {
-		s.From = &from
+	t := &s.Targets
+	if t.From != nil && t.To != nil && *t.From > *t.To {
+		o.doc.errorAt(o.value("to"), "select.to", fmt.Sprintf("%d is below from, which is %d", *t.To, *t.From), "")
 	}
-	if read(sel, "to", "a block number", parseNumber(0, maxNumber), &to) {
-		s.To = &to
+	part := field(o, "shard", parseShard)
+	t.ShardIndex, t.ShardCount = part.Index, part.Count
+	s.Blocks, _ = listed(o, "blocks", parseNumber)
+	slices.Sort(s.Blocks)
+	s.Blocks = slices.Compact(s.Blocks)
+	if o.given("blocks") && !o.given("every") && t.From == nil && t.To == nil && t.ShardCount == 0 {
+		t.Every = 0
 	}
-	if s.From != nil && s.To != nil && from > to {
-		d.errorAt(sel.value("to"), "select.to", fmt.Sprintf("%d is below from, which is %d", to, from), "")
+	if !o.given("drop_after") && (t.From != nil || t.To != nil) {
+		s.DropAfter = 0
 	}
-	var part shard
-	if read(sel, "shard", "a shard", parseShard, &part) {
-		s.ShardIndex, s.ShardCount = part.Index, part.Count
-	}
-	s.Blocks = readList(sel, "blocks", "a block number", 100_000, parseNumber(0, maxNumber))
-	if sel.value("blocks") != nil && !every && s.From == nil && s.To == nil && s.ShardCount == 0 {
-		s.Every = 0
-	}
-	read(sel, "order", "a word", parseWord(NewestFirst, OldestFirst), &s.Order)
-	read(sel, "repair", "a number", parseNumber(0, maxRepair), &s.Repair)
-	read(sel, "drop_after", "a duration", parseDuration(time.Minute, "never"), &s.DropAfter)
 	return s
 }

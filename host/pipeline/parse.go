@@ -24,7 +24,10 @@ const (
 // parse reads YAML text and replaces the variables in its scalars. It returns
 // nil and a document with findings when the text is not usable YAML.
 func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
-	d := &document{file: file, fromVar: map[*yaml.Node]bool{}, unknown: map[*yaml.Node]bool{}}
+	d := &document{
+		file: file, fromVar: map[*yaml.Node]bool{}, unknown: map[*yaml.Node]bool{},
+		at: map[string]Position{}, paths: newPaths(file, lookup),
+	}
 	fail := func(at Position, summary, remedy string) (*document, *yaml.Node) {
 		d.findings = append(d.findings, Finding{Severity: contract.SeverityError, File: file, Position: at, Summary: summary, Remedy: remedy})
 		return d, nil
@@ -34,6 +37,14 @@ func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
 	}
 	if !utf8.Valid(text) {
 		return fail(invalidAt(text), "the file is no UTF-8 text", "save the file as UTF-8; is this the right file?")
+	}
+
+	if at, c := controlAt(text); c >= 0 {
+		name := fmt.Sprintf("the control character U+%04X", c)
+		if c == 0 {
+			name = "a NUL byte"
+		}
+		return fail(at, "there is "+name, "remove it; is this the right file?")
 	}
 
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
@@ -66,57 +77,6 @@ func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
 	}
 	d.replaceVariables(top, "", lookup)
 	return d, top
-}
-
-// syntaxError turns an error of the YAML library into a finding's parts.
-func syntaxError(text []byte, err error) (at Position, summary, remedy string) {
-	summary = err.Error()
-	one, ok := errors.AsType[*yaml.LoadError](err)
-	if many, isMany := errors.AsType[*yaml.LoadErrors](err); isMany && len(many.Errors) > 0 {
-		one, ok = many.Errors[0], true
-	}
-	if !ok {
-		return Position{}, summary, ""
-	}
-	at = Position{Line: one.Mark.Line, Column: one.Mark.Column}
-	summary = "this is no valid YAML: " + one.Message
-	if one.ContextMsg != "" {
-		summary += " " + one.ContextMsg
-	}
-	if at.Line < 1 {
-		return Position{}, summary, ""
-	}
-	lines := bytes.Split(text, []byte("\n"))
-	if at.Line > len(lines) { // the end of the file
-		at = Position{Line: len(lines), Column: utf8.RuneCount(lines[len(lines)-1]) + 1}
-	}
-	line := string(lines[at.Line-1])
-	at.Column = min(max(at.Column, 1), utf8.RuneCountInString(line)+1)
-	switch {
-	case strings.Contains(line, "${") && strings.ContainsAny(line, "{["):
-		remedy = `put values with variables in quotes: "${NAME}"`
-	case strings.HasPrefix(line, "\t") || strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
-		remedy = "indent with spaces, not tabs"
-	case strings.Contains(summary, "mapping values are not allowed"):
-		remedy = "a value with a colon followed by a space needs quotes"
-	}
-	return at, summary, remedy
-}
-
-// invalidAt is the place of the first byte that is no UTF-8.
-func invalidAt(text []byte) Position {
-	at := Position{Line: 1, Column: 1}
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		if at.Column++; r == '\n' {
-			at.Line, at.Column = at.Line+1, 1
-		}
-		text = text[size:]
-	}
-	return at
 }
 
 // oversized returns the node at which the tree, with every alias replaced by

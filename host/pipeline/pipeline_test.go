@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -24,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // nowhere.
 var environment = map[string]string{
 	"ETH_RPC_URL": "http://node.invalid:8545", "ELF_PATH": "/opt/guest.elf", "EMPTY": "", "SEVEN": "7", "YES": "true",
-	"SECRET": "hunter2-do-not-print", "MINUTES": "15m",
+	"SECRET": "hunter2-do-not-print", "MINUTES": "15m", "HOME": "/home/operator",
 }
 
 func lookup(name string) (string, bool) {
@@ -56,6 +58,11 @@ var manifests = map[string]contract.Manifest{
 		"properties": {"url": {"type": "string"}, "api_key": {"type": "string", "maxLength": 4, "writeOnly": true},
 			"cluster_id": {"anyOf": [{"type": "integer"}, {"const": ""}]}}}`)},
 	"reporter-slack":  {Name: "reporter-slack", Version: "0.1.0", Kind: contract.KindReporter},
+	"reporter-single": {Name: "reporter-single", Version: "0.1.0", Kind: contract.KindReporter},
+	"prover-other":    {Name: "prover-other", Version: "0.1.0", Kind: contract.KindProver},
+	"prover-untold":   {Name: "prover-untold", Version: "0.1.0", Kind: contract.KindProver},
+	"source-archive": {Name: "source-archive", Version: "0.1.0", Kind: contract.KindSource, Capabilities: []string{contract.CapabilityReplay},
+		Schema: json.RawMessage(`{"type": "object", "properties": {"dir": {"type": "string", "format": "dir"}}}`)},
 	"prover-broken":   {Name: "prover-broken", Version: "0.1.0", Kind: contract.KindProver, Schema: json.RawMessage(`{"type": "nonsense"}`)},
 	"source-devchain": {Name: "source-devchain", Version: "0.1.0", Kind: contract.KindSource},
 }
@@ -105,14 +112,57 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-// check loads and binds, as the validate command does.
+// check loads and binds, and compares traits where nothing is wrong so far, as the
+// validate command does.
 func check(file string, text []byte) Findings {
 	p, findings := Parse(file, text, lookup)
 	if p != nil {
 		findings = append(findings, Bind(p, find)...)
 	}
+	if p != nil && !findings.Failed() {
+		findings = append(findings, p.CheckTraits(traitsOf(p))...)
+	}
 	findings.Sort()
 	return findings
+}
+
+// traitsOf makes traits out of configs in the way of this test's own plugins: what
+// a config says of network, format, guest and account is handed on or, by stages
+// behind it, required.
+func traitsOf(p *Pipeline) map[string]contract.Traits {
+	traits := map[string]contract.Traits{}
+	for _, s := range p.Stages {
+		var c struct{ Action, Network, Format, Guest, Account, Pace string }
+		if json.Unmarshal(s.Config, &c) != nil {
+			continue
+		}
+		t := contract.Traits{Provides: map[string]string{}, Requires: map[string][]string{}}
+		switch s.Plugin {
+		case "source-devchain":
+			t.Provides[contract.TraitNetwork] = c.Network
+		case "builder-ethrex":
+			t.Provides[contract.TraitInputFormat] = c.Format
+			if c.Network != "" && c.Network != "auto" {
+				t.Requires[contract.TraitNetwork] = []string{c.Network}
+			}
+		case "prover-zisk":
+			t.MakesProof = c.Action != "execute"
+			t.Requires[contract.TraitInputFormat] = []string{"g4", "g7"}
+		case "prover-other":
+			t.MakesProof = true
+		case "prover-untold":
+			continue
+		case "reporter-slack":
+			t.Provides = map[string]string{TraitAccount: c.Account, TraitPace: c.Pace, TraitLimit: "60"}
+			if c.Guest != "" {
+				t.Requires[contract.TraitGuest] = []string{c.Guest}
+			}
+		case "reporter-single":
+			t.Provides[TraitOneProver] = "true"
+		}
+		traits[s.Name] = t
+	}
+	return traits
 }
 
 func TestLoadFillsEveryField(t *testing.T) {
@@ -122,7 +172,7 @@ name: mainnet
 data: state
 log: {level: warning}
 monitor: {listen: "127.0.0.1:0", stuck_after: "${SEVEN}s"}
-select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, repair: 64, blocks: [7, "${SEVEN}"]}
+select: {every: 100, from: 24_000_000, to: 0x1800000, shard: 2/4, order: oldest_first, drop_after: 0s, repair: 64, blocks: [24_000_050, 7, "${SEVEN}"]}
 keep: {history: 48h, files: 0s}
 plugins: {dirs: [../plugins, /opt/plugins]}
 stages:
@@ -157,9 +207,9 @@ stages:
 		t.Error(diff)
 	}
 	from, to := uint64(24_000_000), uint64(0x1800000)
-	want := Select{
-		Selection: contract.Selection{Every: 100, ShardIndex: 1, ShardCount: 4, From: &from, To: &to},
-		Blocks:    []uint64{7, 7}, Order: OldestFirst, Repair: 64,
+	want := selection.Selection{
+		Targets: contract.Selection{Every: 100, ShardIndex: 1, ShardCount: 4, From: &from, To: &to},
+		Blocks:  []uint64{7, 24_000_050}, Order: selection.OldestFirst, Repair: 64,
 	}
 	if diff := cmp.Diff(want, p.Select); diff != "" {
 		t.Errorf("select (-want +got):\n%s", diff)
@@ -186,11 +236,11 @@ stages:
 	if source.Kind != contract.KindSource || source.Timeout != 10*time.Minute || source.Concurrency != 2 || source.Retry != (Retry{2, 5 * time.Second}) {
 		t.Errorf("source: %+v", source)
 	}
-	if prove.Timeout != 14*time.Second || prove.StuckAfter != 7*time.Second || prove.Concurrency != 7 || prove.Retry != (Retry{0, time.Minute}) ||
+	if prove.Timeout != 2*time.Hour || prove.StuckAfter != 7*time.Second || prove.Concurrency != 7 || prove.Retry != (Retry{0, time.Minute}) ||
 		prove.HeartbeatTimeout != 15*time.Minute || prove.Verify == nil || !*prove.Verify || len(prove.Env) != 2 {
 		t.Errorf("prove: %+v", prove)
 	}
-	if again.Timeout != 3*time.Hour || again.Verify != nil || again.Concurrency != 1 || reporter.Timeout != 5*time.Minute {
+	if again.Timeout != 3*time.Hour || again.Verify != nil || again.Concurrency != 1 || reporter.Timeout != 5*time.Minute || reporter.Concurrency != 8 {
 		t.Errorf("again: %+v, reporter: %+v", again, reporter)
 	}
 }
@@ -201,7 +251,7 @@ func TestSelectDefaults(t *testing.T) {
 		"select: {from: 5}": 1, "select: {blocks: [5], from: 5}": 1, "select: {shard: 1/2}": 1,
 	} {
 		p, _ := Parse("pipeline.yaml", []byte("version: 1\nname: x\nstages: []\n"+text), lookup)
-		if p == nil || p.Select.Every != every {
+		if p == nil || p.Select.Targets.Every != every {
 			t.Errorf("%q selects every %v, want %d", text, p, every)
 		}
 	}
@@ -265,8 +315,25 @@ func TestPresetsAreValid(t *testing.T) {
 			t.Errorf("%s:\n%v", name, findings.Error())
 			continue
 		}
-		if p.Monitor.Listen != "0.0.0.0:4000" || p.Monitor.StuckAfter != time.Hour || p.Select.Every != 100 {
+		if p.Monitor.Listen != "0.0.0.0:4000" || p.Monitor.StuckAfter != time.Hour || p.Select.Targets.Every != 100 {
 			t.Errorf("%s: %+v", name, p)
+		}
+		findings = Bind(p, func(plugin string) (contract.Manifest, error) {
+			kind, _, _ := strings.Cut(plugin, "-")
+			return contract.Manifest{Name: plugin, Kind: contract.Kind(kind)}, nil
+		})
+		traits := map[string]contract.Traits{}
+		for _, s := range p.Stages {
+			traits[s.Name] = contract.Traits{MakesProof: s.Kind == contract.KindProver && s.Plugin != "prover-stateless"}
+		}
+		if findings = append(findings, p.CheckTraits(traits)...); len(findings) > 0 {
+			t.Errorf("%s:\n%v", name, findings)
+		}
+		if check := p.Stage("check"); check == nil || !slices.Equal(check.Needs, []string{"source"}) {
+			t.Errorf("%s has no gate beside its builder: %+v", name, check)
+		}
+		if prove := p.Stage("prove"); prove != nil && (!slices.Equal(prove.Needs, []string{"input"}) || !slices.Equal(prove.Confirm, []string{"check"})) {
+			t.Errorf("%s: needs %v, confirm %v", name, prove.Needs, prove.Confirm)
 		}
 		if _, findings := Parse(name+".yaml", text, func(string) (string, bool) { return "", false }); !findings.Failed() {
 			t.Errorf("%s is valid without ETH_RPC_URL", name)

@@ -3,8 +3,11 @@ package pipeline
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"math/big"
 	"net"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +49,7 @@ func (s scalar) quoted() string {
 	return strconv.Quote(s.text)
 }
 
-func parseText(s scalar) (string, *problem) {
+func parseText(s scalar, _ Key) (string, *problem) {
 	if s.tag != "!!str" {
 		return "", s.wrongType("text", fmt.Sprintf("put it in quotes: %q", s.text))
 	}
@@ -54,15 +57,15 @@ func parseText(s scalar) (string, *problem) {
 }
 
 // parseFilled is parseText for values that must not be empty.
-func parseFilled(s scalar) (string, *problem) {
-	text, bad := parseText(s)
+func parseFilled(s scalar, k Key) (string, *problem) {
+	text, bad := parseText(s, k)
 	if bad == nil && strings.TrimSpace(text) == "" {
 		return "", &problem{"must not be empty", ""}
 	}
 	return text, bad
 }
 
-func parseBool(s scalar) (bool, *problem) {
+func parseBool(s scalar, _ Key) (bool, *problem) {
 	if s.tag == "!!bool" || s.fromVariable {
 		switch strings.ToLower(s.text) {
 		case "true":
@@ -90,100 +93,118 @@ func integer(text string) (*big.Int, bool) {
 	return new(big.Int).SetString(text, 0)
 }
 
-// parseNumber returns a parser of whole numbers from low to high, inclusive.
-func parseNumber(low, high uint64) func(scalar) (uint64, *problem) {
-	return func(s scalar) (uint64, *problem) {
-		if s.tag != "!!int" && !s.fromVariable {
-			remedy := ""
-			if _, ok := integer(s.text); ok && s.tag == "!!str" {
-				remedy = "write it without quotes: " + s.text
-			}
-			return 0, s.wrongType("a whole number", remedy)
+// parseNumber reads a whole number within the key's bounds.
+func parseNumber(s scalar, k Key) (uint64, *problem) {
+	if s.tag != "!!int" && !s.fromVariable {
+		remedy := ""
+		if _, ok := integer(s.text); ok && s.tag == "!!str" {
+			remedy = "write it without quotes: " + s.text
 		}
-		n, ok := integer(s.text)
-		switch {
-		case !ok:
-			return 0, &problem{s.quoted() + " is no whole number", ""}
-		case !n.IsUint64() || n.Uint64() < low || n.Uint64() > high:
-			return 0, &problem{fmt.Sprintf("%s is out of range", s.quoted()), rangeText(low, high)}
-		}
-		return n.Uint64(), nil
+		return 0, s.wrongType("a whole number", remedy)
 	}
+	low, high := numberBounds(k)
+	n, ok := integer(s.text)
+	switch {
+	case !ok:
+		return 0, &problem{s.quoted() + " is no whole number", ""}
+	case !n.IsUint64() || n.Uint64() < low || n.Uint64() > high:
+		return 0, &problem{fmt.Sprintf("%s is out of range", s.quoted()), rangeText(low, high)}
+	}
+	return n.Uint64(), nil
+}
+
+// numberBounds are the bounds of the key; those of a list are about its entries.
+func numberBounds(k Key) (low, high uint64) {
+	if k.List {
+		return 0, math.MaxUint64
+	}
+	low, _ = strconv.ParseUint(k.Min, 10, 64)
+	high, err := strconv.ParseUint(k.Max, 10, 64)
+	if err != nil {
+		high = math.MaxUint64
+	}
+	return low, high
 }
 
 func rangeText(low, high uint64) string {
-	if high == maxNumber {
+	if high == math.MaxUint64 {
 		return fmt.Sprintf("must be at least %d", low)
 	}
 	return fmt.Sprintf("must be from %d to %d", low, high)
 }
 
-// parseDuration returns a parser of durations from low on, and of 0 where
-// zeroMeans says what that stands for.
-func parseDuration(low time.Duration, zeroMeans string) func(scalar) (time.Duration, *problem) {
+// parseDuration reads a duration within the key's bounds, and 0 where that
+// stands for something.
+func parseDuration(s scalar, k Key) (time.Duration, *problem) {
 	const how = `write it as 90s, 15m or 168h`
-	return func(s scalar) (time.Duration, *problem) {
-		if s.tag != "!!str" && s.text != "0" {
-			if s.tag == "!!int" {
-				return 0, &problem{s.quoted() + " has no unit", "write " + s.text + "s for seconds, or 15m, 168h"}
-			}
-			return 0, s.wrongType("a duration", how)
+	if s.tag != "!!str" && s.text != "0" {
+		if s.tag == "!!int" {
+			return 0, &problem{s.quoted() + " has no unit", "write " + s.text + "s for seconds, or 15m, 168h"}
 		}
-		d, err := time.ParseDuration(s.text)
-		switch {
-		case err != nil:
-			return 0, &problem{s.quoted() + " is no duration", how}
-		case d == 0 && zeroMeans != "":
-			return 0, nil
-		case d < low:
-			remedy := "must be at least " + low.String()
-			if zeroMeans != "" {
-				remedy += ", or 0s for " + zeroMeans
-			}
-			return 0, &problem{s.quoted() + " is too short", remedy}
-		}
-		return d, nil
+		return 0, s.wrongType("a duration", how)
 	}
+	d, err := time.ParseDuration(s.text)
+	low, _ := time.ParseDuration(k.Min)
+	high, errHigh := time.ParseDuration(k.Max)
+	switch {
+	case err != nil && beyondDuration(s.text):
+		return 0, &problem{s.quoted() + " is too long", "must be at most " + k.Max}
+	case err != nil:
+		return 0, &problem{s.quoted() + " is no duration", how}
+	case d == 0 && k.Zero != "":
+		return 0, nil
+	case d < low:
+		remedy := "must be at least " + k.Min
+		if k.Zero != "" {
+			remedy += ", or 0s for " + k.Zero
+		}
+		return 0, &problem{s.quoted() + " is too short", remedy}
+	case errHigh == nil && d > high:
+		return 0, &problem{s.quoted() + " is too long", "must be at most " + k.Max}
+	}
+	return d, nil
 }
 
-// parseWord returns a parser of one of a few words.
-func parseWord[T ~string](words ...T) func(scalar) (T, *problem) {
-	return func(s scalar) (T, *problem) {
-		text, bad := parseText(s)
-		if bad != nil {
-			return "", bad
-		}
-		names := make([]string, len(words))
-		for i, word := range words {
-			if names[i] = string(word); names[i] == text {
-				return word, nil
-			}
-		}
-		summary := s.quoted() + " is none of " + strings.Join(names, ", ")
-		if s.fromVariable {
-			return "", &problem{summary, ""}
-		}
-		return "", &problem{summary, didYouMean(text, names)}
-	}
+// beyondDuration reports whether a text that time.ParseDuration refuses is a
+// duration but for the size of its numbers.
+func beyondDuration(text string) bool {
+	_, err := time.ParseDuration(numbers.ReplaceAllString(text, "1"))
+	return err == nil && text[0] != '-'
 }
 
-func parseLevel(s scalar) (slog.Level, *problem) {
+var numbers = regexp.MustCompile(`[0-9]+`)
+
+// parseWord reads one of the key's words.
+func parseWord(s scalar, k Key) (string, *problem) {
+	text, bad := parseText(s, k)
+	if bad != nil {
+		return "", bad
+	}
+	if slices.Contains(k.Words, text) {
+		return text, nil
+	}
+	summary := s.quoted() + " is none of " + strings.Join(k.Words, ", ")
+	if s.fromVariable {
+		return "", &problem{summary, ""}
+	}
+	return "", &problem{summary, didYouMean(text, k.Words)}
+}
+
+// levels are the words of log.level.
+var levels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+// parseLevel reads a level in any case.
+func parseLevel(s scalar, k Key) (slog.Level, *problem) {
 	s.text = strings.ToLower(s.text)
-	word, bad := parseWord("debug", "info", "warning", "warn", "error")(s)
-	switch word {
-	case "debug":
-		return slog.LevelDebug, bad
-	case "warning", "warn":
-		return slog.LevelWarn, bad
-	case "error":
-		return slog.LevelError, bad
-	}
-	return slog.LevelInfo, bad
+	word, bad := parseWord(s, k)
+	return levels[word], bad
 }
 
 // parseName reads a name that may become part of a path or a metric's label.
-func parseName(s scalar) (string, *problem) {
-	text, bad := parseFilled(s)
+func parseName(s scalar, k Key) (string, *problem) {
+	text, bad := parseFilled(s, k)
 	if bad != nil {
 		return "", bad
 	}
@@ -199,9 +220,9 @@ func parseName(s scalar) (string, *problem) {
 	return text, nil
 }
 
-func parseListen(s scalar) (string, *problem) {
+func parseListen(s scalar, k Key) (string, *problem) {
 	const how = `write host:port, for example "0.0.0.0:4000" or "127.0.0.1:4000"`
-	text, bad := parseText(s)
+	text, bad := parseText(s, k)
 	if bad != nil {
 		return "", s.wrongType("an address", how)
 	}
@@ -221,9 +242,9 @@ func parseListen(s scalar) (string, *problem) {
 type shard struct{ Index, Count uint64 }
 
 // parseShard reads "1/4", the first of four parts.
-func parseShard(s scalar) (shard, *problem) {
+func parseShard(s scalar, k Key) (shard, *problem) {
 	const how = `write "1/4" for the first of four`
-	text, bad := parseText(s)
+	text, bad := parseText(s, k)
 	if bad != nil {
 		return shard{}, s.wrongType("a shard", how)
 	}
@@ -239,10 +260,30 @@ func parseShard(s scalar) (shard, *problem) {
 	return shard{Index: index - 1, Count: count}, nil
 }
 
+// parseSample reads "1/10", one of ten.
+func parseSample(s scalar, k Key) (uint64, *problem) {
+	const how = `write "1/10" for one of ten`
+	text, bad := parseText(s, k)
+	if bad != nil {
+		return 0, s.wrongType("a sample", how)
+	}
+	one, of, _ := strings.Cut(text, "/")
+	n, err := strconv.ParseUint(strings.TrimSpace(of), 10, 64)
+	switch {
+	case strings.TrimSpace(one) != "1" || err != nil:
+		return 0, &problem{s.quoted() + " is no sample", how}
+	case n == 0 || n > maxSample:
+		return 0, &problem{s.quoted() + " is out of range", fmt.Sprintf("from 1/1 to 1/%d", maxSample)}
+	}
+	return n, nil
+}
+
+const maxSample = 1_000_000
+
 // parseVariableName reads the name of an environment variable; a trailing *
 // stands for any ending.
-func parseVariableName(s scalar) (string, *problem) {
-	text, bad := parseText(s)
+func parseVariableName(s scalar, k Key) (string, *problem) {
+	text, bad := parseText(s, k)
 	if bad == nil && !isVariableName(strings.TrimSuffix(text, "*")) {
 		return "", &problem{s.quoted() + " is no variable name", "list names only, without values: env: [ZISK_HOME, ROCM_*]"}
 	}

@@ -26,8 +26,9 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("the schema refers to %s; a plugin's schema must be complete in itself", url)
 }
 
-// checkConfig validates the stage's config block against the manifest's schema.
-func (s *Stage) checkConfig(m contract.Manifest) Findings {
+// checkConfig validates the stage's config block against the manifest's schema,
+// and makes the paths in it absolute.
+func (s *Stage) checkConfig(m contract.Manifest, paths paths) Findings {
 	if len(m.Schema) == 0 {
 		return nil
 	}
@@ -40,6 +41,7 @@ func (s *Stage) checkConfig(m contract.Manifest) Findings {
 	if err != nil {
 		return Findings{s.errorAt("/config", err.Error(), "")}
 	}
+	findings := s.resolvePaths(schema, document, config, paths)
 	// A value that came from a variable is text, even where the schema wants a
 	// number. Where its text reads as one, that is put in its place.
 	for range len(s.places) + 1 {
@@ -51,10 +53,10 @@ func (s *Stage) checkConfig(m contract.Manifest) Findings {
 			}
 		}
 		if !again {
-			return s.describe(leaves, document)
+			return append(findings, s.describe(leaves, document, config)...)
 		}
 	}
-	return s.describe(violations(schema, config), document)
+	return append(findings, s.describe(violations(schema, config), document, config)...)
 }
 
 func compileSchema(text json.RawMessage) (document any, schema *jsonschema.Schema, err error) {

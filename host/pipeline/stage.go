@@ -24,8 +24,7 @@ func (d *document) stages(n *yaml.Node, stuckAfter time.Duration) []Stage {
 	named := map[string]Position{}
 	for i, item := range n.Content {
 		path := fmt.Sprintf("stages[%d]", i)
-		o, ok := d.object(item, path, "name", "plugin", "config", "retry", "timeout", "stuck_after",
-			"heartbeat_timeout", "concurrency", "verify", "env")
+		o, ok := d.object(item, path, Key{Keys: stageKeys})
 		if !ok {
 			continue
 		}
@@ -42,41 +41,32 @@ func (d *document) stages(n *yaml.Node, stuckAfter time.Duration) []Stage {
 
 func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	s := Stage{
-		Retry:            Retry{Max: DefaultRetryMax, Backoff: DefaultBackoff},
-		StuckAfter:       stuckAfter,
-		HeartbeatTimeout: DefaultHeartbeat,
-		file:             d.file, path: o.path,
+		file: d.file, path: o.path,
 		places: places{"": {key: positionOf(o.node), value: positionOf(o.node)}},
 	}
 	for key, e := range o.entries {
 		s.places["/"+key] = place{key: positionOf(e.key), value: positionOf(e.value)}
 	}
-	o.require("name", "write - name: prove, or what this stage is to be called")
-	read(o, "name", "text", parseName, &s.Name)
-	o.require("plugin", "write plugin: prover-zisk, or another one that proofline plugins list names")
-	read(o, "plugin", "text", parseName, &s.Plugin)
+	s.Name, s.Plugin = field(o, "name", parseName), field(o, "plugin", parseName)
+	for key, names := range map[string]*[]string{"needs": &s.Needs, "confirm": &s.Confirm, "proofs": &s.Proofs} {
+		var where []Position
+		*names, where = listed(o, key, parseName)
+		for i, at := range where {
+			s.places[fmt.Sprintf("/%s/%d", key, i)] = place{key: at, value: at}
+		}
+	}
+	s.Shadow, s.Sample = field(o, "shadow", parseBool), field(o, "sample", parseSample)
 
-	if r, ok := o.section("retry", "max", "backoff"); ok {
-		most := uint64(s.Retry.Max)
-		read(r, "max", "a number", parseNumber(0, 1000), &most)
-		s.Retry.Max = int(most)
-		read(r, "backoff", "a duration", parseDuration(time.Millisecond, "at once"), &s.Retry.Backoff)
+	retry := o.below("retry")
+	s.Retry = Retry{Max: int(field(retry, "max", parseNumber)), Backoff: field(retry, "backoff", parseDuration)}
+	s.Timeout = field(o, "timeout", parseDuration)
+	if s.StuckAfter = field(o, "stuck_after", parseDuration); s.StuckAfter == 0 {
+		s.StuckAfter = stuckAfter
 	}
-	read(o, "timeout", "a duration", parseDuration(time.Second, ""), &s.Timeout)
-	read(o, "stuck_after", "a duration", parseDuration(time.Second, ""), &s.StuckAfter)
-	read(o, "heartbeat_timeout", "a duration", parseDuration(time.Second, ""), &s.HeartbeatTimeout)
-	var concurrency uint64
-	read(o, "concurrency", "a number", parseNumber(1, 1024), &concurrency)
-	s.Concurrency = int(concurrency)
-	var verify bool
-	if read(o, "verify", "a boolean", parseBool, &verify) {
-		s.Verify = &verify
-	}
-	s.Env = readList(o, "env", "the name of a variable", 1000, parseVariableName)
-	if s.Timeout > 0 && o.value("stuck_after") != nil && s.StuckAfter > s.Timeout {
-		d.warnAt(o.value("stuck_after"), o.path+".stuck_after",
-			fmt.Sprintf("%v is beyond the timeout of %v and never reached", s.StuckAfter, s.Timeout), "make it shorter than timeout")
-	}
+	s.HeartbeatTimeout = field(o, "heartbeat_timeout", parseDuration)
+	s.Concurrency = int(field(o, "concurrency", parseNumber))
+	s.Verify = optional(o, "verify", parseBool)
+	s.Env, _ = listed(o, "env", parseVariableName)
 
 	s.Config = json.RawMessage("{}")
 	if n := o.value("config"); n != nil {
@@ -133,6 +123,8 @@ func (w configWriter) value(n *yaml.Node, path, pointer string) any {
 	v, bad := jsonScalar(scalar{text: n.Value, tag: n.ShortTag()})
 	if bad != nil {
 		w.doc.errorAt(n, path, bad.summary, bad.remedy)
+		at.unknown = true // what the schema would say of it follows from this
+		w.places[pointer] = at
 	}
 	return v
 }
@@ -145,7 +137,7 @@ func jsonScalar(s scalar) (any, *problem) {
 	case "!!null":
 		return nil, nil
 	case "!!bool":
-		v, bad := parseBool(s)
+		v, bad := parseBool(s, Key{})
 		return v, bad
 	case "!!int":
 		n, ok := integer(s.text)

@@ -3,31 +3,18 @@ package pipeline
 import (
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"time"
 
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Defaults of the fields that a pipeline file may leave out.
+// How long the past is remembered where the file says nothing.
 const (
-	DefaultData      = "./data"
-	DefaultOutput    = "./output"
-	DefaultListen    = "0.0.0.0:4000"
-	DefaultStuck     = time.Hour
-	DefaultDropAfter = 7 * 24 * time.Hour
-	DefaultHistory   = 30 * 24 * time.Hour
-	DefaultFailed    = 90 * 24 * time.Hour
-	DefaultFiles     = 7 * 24 * time.Hour
-	DefaultRepair    = 128 // the window in which most nodes can make a witness
-	DefaultHeartbeat = time.Minute
-	DefaultRetryMax  = 2
-	DefaultBackoff   = 5 * time.Second
-
-	fetchTimeout     = 10 * time.Minute
-	buildTimeout     = 10 * time.Minute
-	reportTimeout    = 5 * time.Minute
-	fetchConcurrency = 2
-	maxRepair        = 100_000
+	DefaultHistory = 30 * 24 * time.Hour
+	DefaultFailed  = 90 * 24 * time.Hour
+	DefaultFiles   = 7 * 24 * time.Hour
 )
 
 // Pipeline is a pipeline file. Its paths are absolute, and its defaults are
@@ -39,10 +26,37 @@ type Pipeline struct {
 	Output  string // absolute; what people and scripts read
 	Log     Log
 	Monitor Monitor
-	Select  Select
+	Select  selection.Selection
 	Keep    Keep
 	Plugins Plugins
 	Stages  []Stage // in the order of the file
+
+	at    map[string]Position // of the values of the file's own keys, by path
+	paths paths               // what paths in the file are relative to
+}
+
+// Stage returns the stage of that name; nil where there is none.
+func (p *Pipeline) Stage(name string) *Stage {
+	for i := range p.Stages {
+		if p.Stages[i].Name == name {
+			return &p.Stages[i]
+		}
+	}
+	return nil
+}
+
+// Locate turns what is to be said of one of the file's own keys, such as
+// "monitor.listen", into a finding. It has the place of the key, of the section
+// above it where the key is absent, or none.
+func (p *Pipeline) Locate(severity contract.Severity, path, summary, remedy string) Finding {
+	f := Finding{Severity: severity, File: p.File, Path: path, Summary: summary, Remedy: remedy}
+	for at := path; at != ""; at = at[:max(0, strings.LastIndexByte(at, '.'))] {
+		if place, ok := p.at[at]; ok {
+			f.Position = place
+			break
+		}
+	}
+	return f
 }
 
 // Log is the log section.
@@ -54,31 +68,6 @@ type Log struct {
 type Monitor struct {
 	Listen     string // host:port; port 0 takes a free one
 	StuckAfter time.Duration
-}
-
-// Order says which of the waiting blocks is worked on next.
-type Order string
-
-// The orders.
-const (
-	NewestFirst Order = "newest_first"
-	OldestFirst Order = "oldest_first"
-)
-
-// Select is the select section: which blocks become jobs.
-type Select struct {
-	contract.Selection
-	// Blocks are asked for by number, beside the selection. Every is 0 where the
-	// file lists blocks and says nothing else.
-	Blocks []uint64
-	Order  Order
-	// DropAfter is the age at which a block that was never announced is left
-	// out; 0 for never.
-	DropAfter time.Duration
-	// Repair is the window behind the head, in blocks, in which nodes can make a
-	// witness: it is looked through for missed targets, and a block that is about
-	// to leave it is fetched first; 0 for neither.
-	Repair uint64
 }
 
 // Keep is the keep section: how long the past is remembered.
@@ -108,15 +97,38 @@ type Stage struct {
 	// Config is the config block as canonical JSON: keys sorted, no white space,
 	// variables replaced, the plugin's defaults not filled. "{}" where the block
 	// is absent. It may hold secrets.
+	// Bind makes the paths in it absolute.
 	Config json.RawMessage
-	Retry  Retry
-	// Timeout ends an attempt. Bind fills the kind's default: twice StuckAfter
-	// for provers, 10 minutes for sources and builders, 5 for reporters.
+
+	// Needs names the working stages that must be done with a block before this
+	// one begins: all of them stand before it in the file. The stage's inputs are
+	// what they and those that they need have made. Bind fills the default: the
+	// working stage before it, shadows passed over unless the stage is one. Empty
+	// for the source and for reporters.
+	Needs []string
+	// Confirm names gates beside which a prover begins. Nothing of the stage is
+	// announced before they have agreed, and a refusal cancels it. None of them
+	// needs the stage.
+	Confirm []string
+	// Shadow marks a builder or prover that works beside the others and is never
+	// reported. No other stage needs it or waits for it.
+	Shadow bool
+	// Sample makes a shadow take one of so many targets; 0 and 1 for each. Bind
+	// fills in that of the stages that it needs.
+	Sample uint64
+	// Proofs names the provers whose proofs a reporter is handed. Bind fills the
+	// default: all that are no shadows, gates included, which make no proof. Empty
+	// for other kinds.
+	Proofs []string
+
+	Retry Retry
+	// Timeout ends an attempt. Bind fills the kind's default: 2 hours for provers,
+	// 10 minutes for sources and builders, 5 for reporters.
 	Timeout          time.Duration
 	StuckAfter       time.Duration // degrades health, stops nothing
 	HeartbeatTimeout time.Duration // silence after which the plugin counts as hung
-	// Concurrency is how many attempts run at once. Bind fills the default: 2
-	// for a source, 1 for other kinds.
+	// Concurrency is how many attempts run at once. Bind fills the default: 2 for a
+	// source, 8 for a reporter, 1 for other kinds.
 	Concurrency int
 	Verify      *bool // nil: verify where the prover can
 	// Env names variables that the plugin sees besides the usual ones; a trailing
@@ -127,6 +139,10 @@ type Stage struct {
 	path   string // "stages[2]"
 	places places // of the whole entry; the config block lies under /config
 }
+
+// Working reports whether blocks go through the stage: it is no reporter. A stage
+// whose plugin is not known counts as one.
+func (s *Stage) Working() bool { return s.Kind != contract.KindReporter }
 
 // Path is how findings and logs call the stage: its name, or its place in the
 // list where it has none.

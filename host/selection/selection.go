@@ -5,6 +5,7 @@ package selection
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
@@ -19,15 +20,17 @@ const (
 	OldestFirst Order = "oldest_first" // for backfill
 )
 
-// Selection is the "select" part of a pipeline.
+// Selection is the "select" section of a pipeline file.
 type Selection struct {
 	// Targets are followed along the chain. With Every 0 nothing is followed.
 	Targets contract.Selection
-	// Blocks are single numbers, beside the targets.
+	// Blocks are single numbers, beside the targets: ascending, each once. Age
+	// never drops them.
 	Blocks []uint64
 	Order  Order
 	// DropAfter leaves out a block that is older than this before it was
-	// announced; 0 never does.
+	// announced; 0 never does, which is the default where the targets lie in the
+	// past.
 	DropAfter time.Duration
 	// Repair is the window behind the head, in blocks, in which nodes can make a
 	// witness. While there is nothing else to do it is looked through for targets
@@ -59,6 +62,9 @@ func (s Selection) Compare(a, b uint64) int {
 // why.
 func (s Selection) Drop(block contract.Block, now time.Time) (reason string, drop bool) {
 	if s.DropAfter <= 0 || block.Time.IsZero() {
+		return "", false
+	}
+	if _, listed := slices.BinarySearch(s.Blocks, block.Number); listed {
 		return "", false
 	}
 	age := now.Sub(block.Time)

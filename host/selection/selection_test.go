@@ -39,6 +39,12 @@ func TestDropByAge(t *testing.T) {
 			t.Errorf("%s: %v, %q", name, drop, reason)
 		}
 	}
+	listed := Selection{DropAfter: time.Hour, Blocks: []uint64{3, 7, 9}}
+	for number, want := range map[uint64]bool{3: false, 7: false, 9: false, 8: true, 0: true} {
+		if reason, drop := listed.Drop(contract.Block{Number: number, Time: now.Add(-24 * time.Hour)}, now); drop != want {
+			t.Errorf("block %d beside a list: %v, %q", number, drop, reason)
+		}
+	}
 	if _, drop := (Selection{}).Drop(contract.Block{Time: time.Unix(1, 0)}, now); drop {
 		t.Error("dropped without a limit")
 	}

@@ -44,6 +44,9 @@ func (c Config) Validate() []sdk.Finding {
 	return nil
 }
 
+// MakesProof says that the stage is a gate.
+func (Config) MakesProof() bool { return false }
+
 // Check implements the SDK's checker.
 func (c Config) Check(context.Context) []sdk.Finding {
 	if c.Genesis == "" {

@@ -35,9 +35,6 @@ func open(_ context.Context, config Config, _ sdk.Env) (*gate, error) {
 	return &gate{rules: rules, note: "executes " + which + " on the CPU: checks, proves nothing"}, nil
 }
 
-// MakesProof says that this is a gate.
-func (g *gate) MakesProof() bool { return false }
-
 // Note implements the SDK's noter.
 func (g *gate) Note() string { return g.note }
 

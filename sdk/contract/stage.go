@@ -41,6 +41,7 @@ type Manifest struct {
 const (
 	CapabilityVerify      = "prover.verify"       // answers Verify
 	CapabilityResumeToken = "prover.resume_token" // sends resume tokens and accepts them
+	CapabilityReplay      = "source.replay"       // hands out blocks of the past, which age does not make useless
 )
 
 // Has reports whether the manifest names the capability.
@@ -62,16 +63,6 @@ type Setup struct {
 	Config   json.RawMessage
 	StateDir string // absolute, 0700, private to the stage, kept across restarts
 	LogLevel string // debug, info, warn or error
-}
-
-// Traits is a plugin's answer to Setup: facts that depend on its configuration.
-type Traits struct {
-	// MakesProof is true for a prover whose result is a proof. A prover without
-	// it is a gate: it must succeed before the next stage starts.
-	MakesProof bool
-	// Note is one sentence for the operator, printed at start: "dry run: nothing
-	// is sent". Empty for nothing to say.
-	Note string
 }
 
 // Severity grades a finding.

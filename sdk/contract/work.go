@@ -44,7 +44,9 @@ type Task struct {
 	// ResumeToken is the last token that an earlier attempt of the same work
 	// sent; empty means start anew.
 	ResumeToken []byte
-	// Facts are the facts that earlier stages reported, by name.
+	// Facts are the facts that earlier stages reported, by name. When the stage
+	// runs again because its output was called stale, they also hold the facts of
+	// its own last result, and the complaint as FactStale.
 	Facts map[string]string
 }
 

@@ -33,6 +33,7 @@ var checks = []check{
 	{"config/garbage", "", "survive a configuration that is no JSON object", configGarbage},
 	{"config/refused", "", "refuse to be configured with an error in the configuration", configRefused},
 	{"config/once", "", "refuse a second configuration", configOnce},
+	{"config/traits", "", "tell a check the traits that its configuration has, and the same when it is configured", configTraits},
 	{"config/secrets", "", "never show a secret in logs, findings, errors or arguments", configSecrets},
 
 	{"health/before", "", "be unavailable before it is configured, and answer at once", healthBefore},

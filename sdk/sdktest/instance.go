@@ -101,8 +101,14 @@ func (i *Instance) Describe(ctx context.Context) (contract.Manifest, error) {
 
 // Check judges a configuration.
 func (i *Instance) Check(ctx context.Context, config json.RawMessage, offline bool) ([]contract.Finding, error) {
+	a, err := i.Assess(ctx, config, offline)
+	return a.Findings, err
+}
+
+// Assess is Check with the whole answer.
+func (i *Instance) Assess(ctx context.Context, config json.RawMessage, offline bool) (contract.Assessment, error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Check(ctx, &pluginv1.CheckRequest{ConfigJson: config, Offline: offline})
-	return wire.FindingsFromProto(r.GetFindings()), wire.FromStatusError(err)
+	return wire.AssessmentFromProto(r), wire.FromStatusError(err)
 }
 
 // Configure sets the plugin up in its place.

@@ -81,13 +81,63 @@ func SetupFromProto(s *pluginv1.ConfigureRequest) contract.Setup {
 // TraitsToProto converts the answer to a setup.
 func TraitsToProto(t contract.Traits, findings []contract.Finding) *pluginv1.ConfigureResponse {
 	return &pluginv1.ConfigureResponse{
-		MakesProof: t.MakesProof, Note: text(t.Note), Findings: FindingsToProto(findings)}
+		MakesProof: t.MakesProof, Note: text(t.Note), Findings: FindingsToProto(findings),
+		Provides: textMap(t.Provides), Requires: alternativesToProto(t.Requires)}
 }
 
 // TraitsFromProto converts the answer to a setup. With an error among the
 // findings the plugin is not configured.
 func TraitsFromProto(r *pluginv1.ConfigureResponse) (contract.Traits, []contract.Finding) {
-	return contract.Traits{MakesProof: r.GetMakesProof(), Note: r.GetNote()}, FindingsFromProto(r.GetFindings())
+	return contract.Traits{
+		MakesProof: r.GetMakesProof(), Note: r.GetNote(),
+		Provides: factsFromProto(r.GetProvides()), Requires: alternativesFromProto(r.GetRequires()),
+	}, FindingsFromProto(r.GetFindings())
+}
+
+// AssessmentToProto converts the answer to a check.
+func AssessmentToProto(a contract.Assessment) *pluginv1.CheckResponse {
+	out := &pluginv1.CheckResponse{Findings: FindingsToProto(a.Findings)}
+	if a.Traits != nil {
+		out.MakesProof = &a.Traits.MakesProof
+		out.Provides, out.Requires = textMap(a.Traits.Provides), alternativesToProto(a.Traits.Requires)
+	}
+	return out
+}
+
+// AssessmentFromProto converts the answer to a check.
+func AssessmentFromProto(r *pluginv1.CheckResponse) contract.Assessment {
+	out := contract.Assessment{Findings: FindingsFromProto(r.GetFindings())}
+	if r != nil && r.MakesProof != nil {
+		out.Traits = &contract.Traits{MakesProof: r.GetMakesProof(),
+			Provides: factsFromProto(r.GetProvides()), Requires: alternativesFromProto(r.GetRequires())}
+	}
+	return out
+}
+
+func alternativesToProto(in map[string][]string) map[string]*pluginv1.Alternatives {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]*pluginv1.Alternatives, len(in))
+	for name, values := range in {
+		clean := make([]string, len(values))
+		for i, v := range values {
+			clean[i] = text(v)
+		}
+		out[text(name)] = &pluginv1.Alternatives{Values: clean}
+	}
+	return out
+}
+
+func alternativesFromProto(in map[string]*pluginv1.Alternatives) map[string][]string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string][]string, len(in))
+	for name, a := range in {
+		out[name] = slices.Clone(a.GetValues())
+	}
+	return out
 }
 
 // FindingsToProto converts findings.

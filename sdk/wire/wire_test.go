@@ -130,7 +130,8 @@ func TestRoundTrips(t *testing.T) {
 		same(t, want, wire.SetupFromProto(through(t, wire.SetupToProto(want), &pluginv1.ConfigureRequest{})), nil)
 	})
 	t.Run("traits", func(t *testing.T) {
-		want := contract.Traits{MakesProof: true, Note: "n"}
+		want := contract.Traits{MakesProof: true, Note: "n", Provides: map[string]string{"chain_id": "1"},
+			Requires: map[string][]string{"input.format": {"g3", "g4"}}}
 		findings := []contract.Finding{
 			{Severity: contract.SeverityError, Pointer: "/a", Summary: "s", Remedy: "r"},
 			{Severity: contract.SeverityWarning}, {Severity: contract.SeverityInfo},
@@ -138,6 +139,11 @@ func TestRoundTrips(t *testing.T) {
 		got, gotFindings := wire.TraitsFromProto(through(t, wire.TraitsToProto(want, findings), &pluginv1.ConfigureResponse{}))
 		same(t, want, got, nil)
 		same(t, findings, gotFindings, nil)
+
+		want.Note = "" // a check has none
+		for _, a := range []contract.Assessment{{Findings: findings, Traits: &want}, {Traits: &contract.Traits{}}, {Findings: findings}} {
+			same(t, a, wire.AssessmentFromProto(through(t, wire.AssessmentToProto(a), &pluginv1.CheckResponse{})), nil)
+		}
 	})
 	t.Run("health", func(t *testing.T) {
 		for _, state := range []contract.HealthState{contract.HealthReady, contract.HealthDegraded, contract.HealthUnavailable} {

@@ -47,6 +47,9 @@ type Config struct {
 	VRAMTimeout    sdk.Duration `json:"vram_timeout" doc:"How long the next proof waits for the memory of the cards after a run." default:"60s" min:"0s"`
 }
 
+// MakesProof reports whether the stage is more than a gate.
+func (c Config) MakesProof() bool { return c.action() == zisk.Prove }
+
 // Validate judges what the values say by themselves.
 func (c Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding

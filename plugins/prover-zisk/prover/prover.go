@@ -185,7 +185,7 @@ func (c Config) lockDir() string {
 }
 
 // MakesProof reports whether the stage is more than a gate.
-func (p *Prover) MakesProof() bool { return p.config.action() == zisk.Prove }
+func (p *Prover) MakesProof() bool { return p.config.MakesProof() }
 
 // Note tells the operator what was found.
 func (p *Prover) Note() string {

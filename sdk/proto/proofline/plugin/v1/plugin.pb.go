@@ -311,8 +311,14 @@ func (x *CheckRequest) GetOffline() bool {
 }
 
 type CheckResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Findings      []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Findings []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
+	// The traits that follow from the configuration, as in ConfigureResponse. All
+	// are absent with an error among the findings; makes_proof is absent too in
+	// the answer of a plugin that does not tell them before it is configured.
+	MakesProof    *bool                    `protobuf:"varint,2,opt,name=makes_proof,json=makesProof,proto3,oneof" json:"makes_proof,omitempty"`
+	Provides      map[string]string        `protobuf:"bytes,3,rep,name=provides,proto3" json:"provides,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Requires      map[string]*Alternatives `protobuf:"bytes,4,rep,name=requires,proto3" json:"requires,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +360,72 @@ func (x *CheckResponse) GetFindings() []*Finding {
 	return nil
 }
 
+func (x *CheckResponse) GetMakesProof() bool {
+	if x != nil && x.MakesProof != nil {
+		return *x.MakesProof
+	}
+	return false
+}
+
+func (x *CheckResponse) GetProvides() map[string]string {
+	if x != nil {
+		return x.Provides
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetRequires() map[string]*Alternatives {
+	if x != nil {
+		return x.Requires
+	}
+	return nil
+}
+
+// The values of a fact that a stage can work with.
+type Alternatives struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Values        []string               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alternatives) Reset() {
+	*x = Alternatives{}
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alternatives) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alternatives) ProtoMessage() {}
+
+func (x *Alternatives) ProtoReflect() protoreflect.Message {
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alternatives.ProtoReflect.Descriptor instead.
+func (*Alternatives) Descriptor() ([]byte, []int) {
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Alternatives) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 type ConfigureRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pipeline      string                 `protobuf:"bytes,1,opt,name=pipeline,proto3" json:"pipeline,omitempty"`
@@ -367,7 +439,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -379,7 +451,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -392,7 +464,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ConfigureRequest) GetPipeline() string {
@@ -435,14 +507,19 @@ type ConfigureResponse struct {
 	MakesProof bool                   `protobuf:"varint,1,opt,name=makes_proof,json=makesProof,proto3" json:"makes_proof,omitempty"` // for a prover: false makes it a gate
 	Note       string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	// With an error among them the plugin is not configured.
-	Findings      []*Finding `protobuf:"bytes,3,rep,name=findings,proto3" json:"findings,omitempty"`
+	Findings []*Finding `protobuf:"bytes,3,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Facts about what the stage hands on, by name: "input.format" -> "g4".
+	Provides map[string]string `protobuf:"bytes,4,rep,name=provides,proto3" json:"provides,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The facts that the stages before it must provide, each with the values that
+	// it can work with. A fact that none of them provides is not compared.
+	Requires      map[string]*Alternatives `protobuf:"bytes,5,rep,name=requires,proto3" json:"requires,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +531,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +544,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfigureResponse) GetMakesProof() bool {
@@ -491,6 +568,20 @@ func (x *ConfigureResponse) GetFindings() []*Finding {
 	return nil
 }
 
+func (x *ConfigureResponse) GetProvides() map[string]string {
+	if x != nil {
+		return x.Provides
+	}
+	return nil
+}
+
+func (x *ConfigureResponse) GetRequires() map[string]*Alternatives {
+	if x != nil {
+		return x.Requires
+	}
+	return nil
+}
+
 type HealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -499,7 +590,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +602,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +615,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 type HealthResponse struct {
@@ -540,7 +631,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +643,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +656,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HealthResponse) GetState() HealthState {
@@ -597,7 +688,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +700,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +713,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 type DrainResponse struct {
@@ -634,7 +725,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +737,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +750,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DrainResponse) GetRunning() uint32 {
@@ -686,21 +777,42 @@ const file_proofline_plugin_v1_plugin_proto_rawDesc = "" +
 	"\fCheckRequest\x12\x1f\n" +
 	"\vconfig_json\x18\x01 \x01(\fR\n" +
 	"configJson\x12\x18\n" +
-	"\aoffline\x18\x02 \x01(\bR\aoffline\"I\n" +
+	"\aoffline\x18\x02 \x01(\bR\aoffline\"\xb8\x03\n" +
 	"\rCheckResponse\x128\n" +
-	"\bfindings\x18\x01 \x03(\v2\x1c.proofline.plugin.v1.FindingR\bfindings\"\x9f\x01\n" +
+	"\bfindings\x18\x01 \x03(\v2\x1c.proofline.plugin.v1.FindingR\bfindings\x12$\n" +
+	"\vmakes_proof\x18\x02 \x01(\bH\x00R\n" +
+	"makesProof\x88\x01\x01\x12L\n" +
+	"\bprovides\x18\x03 \x03(\v20.proofline.plugin.v1.CheckResponse.ProvidesEntryR\bprovides\x12L\n" +
+	"\brequires\x18\x04 \x03(\v20.proofline.plugin.v1.CheckResponse.RequiresEntryR\brequires\x1a;\n" +
+	"\rProvidesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a^\n" +
+	"\rRequiresEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.proofline.plugin.v1.AlternativesR\x05value:\x028\x01B\x0e\n" +
+	"\f_makes_proof\"&\n" +
+	"\fAlternatives\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\tR\x06values\"\x9f\x01\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
 	"\bpipeline\x18\x01 \x01(\tR\bpipeline\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x12\x1f\n" +
 	"\vconfig_json\x18\x03 \x01(\fR\n" +
 	"configJson\x12\x1b\n" +
 	"\tstate_dir\x18\x04 \x01(\tR\bstateDir\x12\x1b\n" +
-	"\tlog_level\x18\x05 \x01(\tR\blogLevel\"\x82\x01\n" +
+	"\tlog_level\x18\x05 \x01(\tR\blogLevel\"\xc3\x03\n" +
 	"\x11ConfigureResponse\x12\x1f\n" +
 	"\vmakes_proof\x18\x01 \x01(\bR\n" +
 	"makesProof\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x128\n" +
-	"\bfindings\x18\x03 \x03(\v2\x1c.proofline.plugin.v1.FindingR\bfindings\"\x0f\n" +
+	"\bfindings\x18\x03 \x03(\v2\x1c.proofline.plugin.v1.FindingR\bfindings\x12P\n" +
+	"\bprovides\x18\x04 \x03(\v24.proofline.plugin.v1.ConfigureResponse.ProvidesEntryR\bprovides\x12P\n" +
+	"\brequires\x18\x05 \x03(\v24.proofline.plugin.v1.ConfigureResponse.RequiresEntryR\brequires\x1a;\n" +
+	"\rProvidesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a^\n" +
+	"\rRequiresEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.proofline.plugin.v1.AlternativesR\x05value:\x028\x01\"\x0f\n" +
 	"\rHealthRequest\"z\n" +
 	"\x0eHealthResponse\x126\n" +
 	"\x05state\x18\x01 \x01(\x0e2 .proofline.plugin.v1.HealthStateR\x05state\x12\x16\n" +
@@ -740,7 +852,7 @@ func file_proofline_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_proofline_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_proofline_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_proofline_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_proofline_plugin_v1_plugin_proto_goTypes = []any{
 	(Kind)(0),                 // 0: proofline.plugin.v1.Kind
 	(HealthState)(0),          // 1: proofline.plugin.v1.HealthState
@@ -748,34 +860,45 @@ var file_proofline_plugin_v1_plugin_proto_goTypes = []any{
 	(*DescribeResponse)(nil),  // 3: proofline.plugin.v1.DescribeResponse
 	(*CheckRequest)(nil),      // 4: proofline.plugin.v1.CheckRequest
 	(*CheckResponse)(nil),     // 5: proofline.plugin.v1.CheckResponse
-	(*ConfigureRequest)(nil),  // 6: proofline.plugin.v1.ConfigureRequest
-	(*ConfigureResponse)(nil), // 7: proofline.plugin.v1.ConfigureResponse
-	(*HealthRequest)(nil),     // 8: proofline.plugin.v1.HealthRequest
-	(*HealthResponse)(nil),    // 9: proofline.plugin.v1.HealthResponse
-	(*DrainRequest)(nil),      // 10: proofline.plugin.v1.DrainRequest
-	(*DrainResponse)(nil),     // 11: proofline.plugin.v1.DrainResponse
-	(*Finding)(nil),           // 12: proofline.plugin.v1.Finding
+	(*Alternatives)(nil),      // 6: proofline.plugin.v1.Alternatives
+	(*ConfigureRequest)(nil),  // 7: proofline.plugin.v1.ConfigureRequest
+	(*ConfigureResponse)(nil), // 8: proofline.plugin.v1.ConfigureResponse
+	(*HealthRequest)(nil),     // 9: proofline.plugin.v1.HealthRequest
+	(*HealthResponse)(nil),    // 10: proofline.plugin.v1.HealthResponse
+	(*DrainRequest)(nil),      // 11: proofline.plugin.v1.DrainRequest
+	(*DrainResponse)(nil),     // 12: proofline.plugin.v1.DrainResponse
+	nil,                       // 13: proofline.plugin.v1.CheckResponse.ProvidesEntry
+	nil,                       // 14: proofline.plugin.v1.CheckResponse.RequiresEntry
+	nil,                       // 15: proofline.plugin.v1.ConfigureResponse.ProvidesEntry
+	nil,                       // 16: proofline.plugin.v1.ConfigureResponse.RequiresEntry
+	(*Finding)(nil),           // 17: proofline.plugin.v1.Finding
 }
 var file_proofline_plugin_v1_plugin_proto_depIdxs = []int32{
 	0,  // 0: proofline.plugin.v1.DescribeResponse.kind:type_name -> proofline.plugin.v1.Kind
-	12, // 1: proofline.plugin.v1.CheckResponse.findings:type_name -> proofline.plugin.v1.Finding
-	12, // 2: proofline.plugin.v1.ConfigureResponse.findings:type_name -> proofline.plugin.v1.Finding
-	1,  // 3: proofline.plugin.v1.HealthResponse.state:type_name -> proofline.plugin.v1.HealthState
-	2,  // 4: proofline.plugin.v1.PluginService.Describe:input_type -> proofline.plugin.v1.DescribeRequest
-	4,  // 5: proofline.plugin.v1.PluginService.Check:input_type -> proofline.plugin.v1.CheckRequest
-	6,  // 6: proofline.plugin.v1.PluginService.Configure:input_type -> proofline.plugin.v1.ConfigureRequest
-	8,  // 7: proofline.plugin.v1.PluginService.Health:input_type -> proofline.plugin.v1.HealthRequest
-	10, // 8: proofline.plugin.v1.PluginService.Drain:input_type -> proofline.plugin.v1.DrainRequest
-	3,  // 9: proofline.plugin.v1.PluginService.Describe:output_type -> proofline.plugin.v1.DescribeResponse
-	5,  // 10: proofline.plugin.v1.PluginService.Check:output_type -> proofline.plugin.v1.CheckResponse
-	7,  // 11: proofline.plugin.v1.PluginService.Configure:output_type -> proofline.plugin.v1.ConfigureResponse
-	9,  // 12: proofline.plugin.v1.PluginService.Health:output_type -> proofline.plugin.v1.HealthResponse
-	11, // 13: proofline.plugin.v1.PluginService.Drain:output_type -> proofline.plugin.v1.DrainResponse
-	9,  // [9:14] is the sub-list for method output_type
-	4,  // [4:9] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	17, // 1: proofline.plugin.v1.CheckResponse.findings:type_name -> proofline.plugin.v1.Finding
+	13, // 2: proofline.plugin.v1.CheckResponse.provides:type_name -> proofline.plugin.v1.CheckResponse.ProvidesEntry
+	14, // 3: proofline.plugin.v1.CheckResponse.requires:type_name -> proofline.plugin.v1.CheckResponse.RequiresEntry
+	17, // 4: proofline.plugin.v1.ConfigureResponse.findings:type_name -> proofline.plugin.v1.Finding
+	15, // 5: proofline.plugin.v1.ConfigureResponse.provides:type_name -> proofline.plugin.v1.ConfigureResponse.ProvidesEntry
+	16, // 6: proofline.plugin.v1.ConfigureResponse.requires:type_name -> proofline.plugin.v1.ConfigureResponse.RequiresEntry
+	1,  // 7: proofline.plugin.v1.HealthResponse.state:type_name -> proofline.plugin.v1.HealthState
+	6,  // 8: proofline.plugin.v1.CheckResponse.RequiresEntry.value:type_name -> proofline.plugin.v1.Alternatives
+	6,  // 9: proofline.plugin.v1.ConfigureResponse.RequiresEntry.value:type_name -> proofline.plugin.v1.Alternatives
+	2,  // 10: proofline.plugin.v1.PluginService.Describe:input_type -> proofline.plugin.v1.DescribeRequest
+	4,  // 11: proofline.plugin.v1.PluginService.Check:input_type -> proofline.plugin.v1.CheckRequest
+	7,  // 12: proofline.plugin.v1.PluginService.Configure:input_type -> proofline.plugin.v1.ConfigureRequest
+	9,  // 13: proofline.plugin.v1.PluginService.Health:input_type -> proofline.plugin.v1.HealthRequest
+	11, // 14: proofline.plugin.v1.PluginService.Drain:input_type -> proofline.plugin.v1.DrainRequest
+	3,  // 15: proofline.plugin.v1.PluginService.Describe:output_type -> proofline.plugin.v1.DescribeResponse
+	5,  // 16: proofline.plugin.v1.PluginService.Check:output_type -> proofline.plugin.v1.CheckResponse
+	8,  // 17: proofline.plugin.v1.PluginService.Configure:output_type -> proofline.plugin.v1.ConfigureResponse
+	10, // 18: proofline.plugin.v1.PluginService.Health:output_type -> proofline.plugin.v1.HealthResponse
+	12, // 19: proofline.plugin.v1.PluginService.Drain:output_type -> proofline.plugin.v1.DrainResponse
+	15, // [15:20] is the sub-list for method output_type
+	10, // [10:15] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_proofline_plugin_v1_plugin_proto_init() }
@@ -784,13 +907,14 @@ func file_proofline_plugin_v1_plugin_proto_init() {
 		return
 	}
 	file_proofline_plugin_v1_types_proto_init()
+	file_proofline_plugin_v1_plugin_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proofline_plugin_v1_plugin_proto_rawDesc), len(file_proofline_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +18,15 @@ import (
 
 // describe turns violations into findings. They name what the schema wants,
 // never the value: it may be a secret.
-func (s *Stage) describe(leaves []*jsonschema.ValidationError, document any) (findings Findings) {
+func (s *Stage) describe(leaves []*jsonschema.ValidationError, document, config any) (findings Findings) {
+	meant := map[string]bool{} // pointers of absent keys that an unknown one seems to stand for
+	for _, e := range leaves {
+		if k, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
+			for _, name := range k.Properties {
+				meant[join(e.InstanceLocation)+"/"+nearest(name, properties(document, e.SchemaURL))] = true
+			}
+		}
+	}
 	for _, e := range leaves {
 		pointer := "/config" + join(e.InstanceLocation)
 		at := s.places.near(pointer)
@@ -40,10 +50,30 @@ func (s *Stage) describe(leaves []*jsonschema.ValidationError, document any) (fi
 			}
 		case *kind.Required:
 			for _, name := range k.Missing {
+				if meant[join(e.InstanceLocation)+"/"+name] {
+					continue
+				}
 				add(at.value, path, fmt.Sprintf("the key %q is missing", name), description(document, e.SchemaURL, name))
 			}
 		default:
 			summary, remedy := explain(e)
+			about := subschema(document, e.SchemaURL)
+			if form := formOf(about); form != nil {
+				switch e.ErrorKind.(type) {
+				case *kind.Pattern:
+					summary, remedy = form.summary, form.remedy
+				case *kind.Type:
+					summary, remedy = form.summary, form.remedy
+					if n, ok := valueAt(config, e.InstanceLocation).(json.Number); ok && form == durationForm && !at.fromVariable && about["writeOnly"] != true {
+						summary, remedy = n.String()+" has no unit", "write "+n.String()+"s for seconds, or 15m, 168h"
+					}
+				}
+			}
+			if enum, ok := about["enum"].([]any); ok && len(enum) > 0 {
+				if _, wrongType := e.ErrorKind.(*kind.Type); wrongType {
+					summary, remedy = "must be one of "+strings.Join(wordsOf(enum), ", "), ""
+				}
+			}
 			if at.fromVariable {
 				summary += " (the value comes from a variable)"
 			} else if enum, ok := k.(*kind.Enum); ok {
@@ -62,10 +92,8 @@ func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
 		want := strings.Join(wantedTypes(k.Want), " or ")
-		if k.Got == "number" || k.Got == "boolean" {
-			if slices.Contains(k.Want, "string") {
-				remedy = "put it in quotes"
-			}
+		if (k.Got == "number" || k.Got == "boolean") && slices.Contains(k.Want, "string") {
+			remedy = "put it in quotes"
 		}
 		return fmt.Sprintf("want %s, got %s", want, wantedTypes([]string{k.Got})[0]), remedy
 	case *kind.AnyOf, *kind.OneOf:
@@ -91,7 +119,7 @@ func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 	case *kind.Const:
 		return "must be " + wordsOf([]any{k.Want})[0], ""
 	case *kind.Pattern:
-		return fmt.Sprintf("does not have the wanted form (%s)", k.Want), ""
+		return "does not have the wanted form", ""
 	case *kind.Format:
 		return "is no " + k.Want, ""
 	case *kind.MinLength:
@@ -119,6 +147,51 @@ func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 		return "must be a multiple of " + k.Want.RatString(), ""
 	}
 	return fmt.Sprintf("breaks the rule %q of the plugin's schema", strings.Join(e.ErrorKind.KeywordPath(), ".")), ""
+}
+
+// form is a form of texts that schemas describe by a pattern.
+type form struct {
+	problem
+	fits, fitsNot []string // texts by which the pattern is known
+}
+
+var (
+	durationForm = &form{problem{"is no duration", "write it as 90s, 15m or 168h"}, []string{"90s", "15m", "168h"}, []string{"x", "7", "true"}}
+	forms        = []*form{
+		durationForm,
+		{problem{"want true or false", "write it without quotes"}, []string{"true", "false"}, []string{"x", "7", "yes"}},
+		{problem{"want a whole number", "write it without quotes"}, []string{"0", "7", "4000"}, []string{"x", "true", "1.5", "7s"}},
+		{problem{"want a number", "write it without quotes"}, []string{"0", "7", "1.5"}, []string{"x", "true", "7s"}},
+		{problem{"is no hash", "a hash is 0x and 64 hexadecimal digits"}, []string{"0x" + strings.Repeat("0a", 32)}, []string{"0x0a", "x", strings.Repeat("z", 66)}},
+		{problem{"is no address", "an address is 0x and 40 hexadecimal digits"}, []string{"0x" + strings.Repeat("0a", 20)}, []string{"0x0a", "x", strings.Repeat("z", 42)}},
+	}
+)
+
+// formOf recognises the form of texts that a subschema wants by what its pattern
+// takes; nil where it has none that has a name.
+func formOf(about map[string]any) *form {
+	text, _ := about["pattern"].(string)
+	pattern, err := regexp.Compile(text)
+	if text == "" || err != nil {
+		return nil
+	}
+	for _, f := range forms {
+		misses := func(s string) bool { return !pattern.MatchString(s) }
+		if !slices.ContainsFunc(f.fits, misses) && !slices.ContainsFunc(f.fitsNot, pattern.MatchString) {
+			return f
+		}
+	}
+	return nil
+}
+
+// valueAt returns the value at a location of a JSON value; nil where there is
+// none.
+func valueAt(v any, location []string) (found any) {
+	replace(v, location, func(at any) (any, bool) {
+		found = at
+		return at, false
+	})
+	return found
 }
 
 // wantedTypes puts JSON Schema's type names into words.

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/pipeline"
+)
+
+func (c commands) explain() *cli.Command {
+	return &cli.Command{
+		Name:      "explain",
+		Usage:     "say what a key of a pipeline file means",
+		ArgsUsage: "[KEY]",
+		Description: "KEY is written as in findings, stages.retry.max or select.every; its end is enough where\n" +
+			"no other key ends in it. Without KEY all keys are listed. What goes into a stage's config\n" +
+			"block is up to its plugin: proofline plugins describe PLUGIN.",
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(ctx *cli.Context) error {
+			if ctx.NArg() > 1 {
+				return usage("name one key, got %q", ctx.Args().Slice())
+			}
+			key, path, err := pipeline.Reference().Lookup(ctx.Args().First())
+			if err != nil {
+				return usage("%v", err)
+			}
+			if ctx.Bool("json") {
+				return c.printJSON(key)
+			}
+			return key.Write(c.Stdout, path)
+		},
+	}
+}

@@ -1,0 +1,201 @@
+package pipeline
+
+import (
+	"strings"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Type is the type of a key's value.
+type Type string
+
+// The types of values.
+const (
+	TypeSection  Type = "mapping"
+	TypeConfig   Type = "mapping, as the plugin describes it"
+	TypeNumber   Type = "whole number"
+	TypeBlock    Type = "block number"
+	TypeDuration Type = "duration"
+	TypeBoolean  Type = "boolean"
+	TypeWord     Type = "word"
+	TypeName     Type = "name"
+	TypeStage    Type = "stage name"
+	TypeFolder   Type = "folder"
+	TypeAddress  Type = "host:port"
+	TypeShard    Type = "part of a whole, such as 1/4"
+	TypeSample   Type = "one of so many, such as 1/10"
+	TypeVariable Type = "variable name"
+)
+
+// Key describes one key of a pipeline file. The reader of the file and the
+// reference for operators take types, defaults and bounds from the same table.
+// Its values are texts in the form in which the file has them.
+type Key struct {
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+	List bool   `json:"list,omitempty"` // a list of such values
+	// Default is the value of an absent key; empty for none. Where it depends on
+	// the kind of the stage it is in ByKind, and where another key decides it
+	// DefaultOf names that one.
+	Default   string                   `json:"default,omitempty"`
+	ByKind    map[contract.Kind]string `json:"default_by_kind,omitempty"`
+	DefaultOf string                   `json:"default_of,omitempty"`
+	// Min and Max bound a number or a duration, both inclusive; Max bounds the
+	// entries of a list of other values. Empty for no bound.
+	Min string `json:"min,omitempty"`
+	Max string `json:"max,omitempty"`
+	// Zero says what a duration of 0 stands for; empty where 0 is like any other.
+	Zero  string   `json:"zero,omitempty"`
+	Words []string `json:"words,omitempty"` // the values of a word
+	// Required is what to do where the key is absent; empty where it may be.
+	Required string `json:"required,omitempty"`
+	Meaning  string `json:"meaning"`           // sentences
+	Example  string `json:"example,omitempty"` // YAML
+	Keys     []Key  `json:"keys,omitempty"`    // of a section
+}
+
+const (
+	longest  = "438000h" // 50 years: what is that long ago is still after 1970
+	longWork = "720h"    // of one attempt
+)
+
+// reference is every key of a pipeline file.
+var reference = Key{
+	Type: TypeSection, Meaning: "A pipeline: which blocks, and the stages that each of them goes through.",
+	Keys: []Key{
+		{Name: "version", Type: TypeNumber, Default: "1", Required: "write version: 1 as the first line", Example: "version: 1",
+			Meaning: "The version of the file's form. This program reads version 1."},
+		{Name: "name", Type: TypeName, Required: "write name: mainnet, or what this pipeline is to be called", Example: "name: mainnet",
+			Meaning: "What the pipeline is called in logs, metrics and messages."},
+		{Name: "data", Type: TypeFolder, Default: "./data", Example: "data: /var/lib/proofline",
+			Meaning: "The folder of the checkpoint and of work in progress. One pipeline uses it at a time. A relative path is relative to the file, ~ is the home folder."},
+		{Name: "output", Type: TypeFolder, Default: "./output", Example: "output: ./output",
+			Meaning: "The folder for people and scripts: <block>/ with results, proofs and request bodies. It lies neither inside data nor around it."},
+		{Name: "log", Type: TypeSection, Example: "log: {level: debug}", Meaning: "What is logged.", Keys: []Key{
+			{Name: "level", Type: TypeWord, Default: "info", Words: []string{"debug", "info", "warning", "warn", "error"},
+				Meaning: "The least severe lines that are printed. warn is another way to write warning."},
+		}},
+		{Name: "monitor", Type: TypeSection, Example: "monitor: {listen: \"127.0.0.1:4000\", stuck_after: 30m}", Meaning: "Health, metrics, API and dashboard.", Keys: []Key{
+			{Name: "listen", Type: TypeAddress, Default: "0.0.0.0:4000",
+				Meaning: "The address of the HTTP server. Port 0 takes a free one."},
+			{Name: "stuck_after", Type: TypeDuration, Default: "1h", Min: "1s", Max: longWork,
+				Meaning: "A prover that is busy with one block for longer makes the health \"degraded\" and raises an alert. It is not stopped; timeout does that."},
+		}},
+		{Name: "select", Type: TypeSection, Example: "select: {every: 100, order: newest_first, drop_after: 24h}", Meaning: "Which blocks are worked on, and in which order.", Keys: []Key{
+			{Name: "every", Type: TypeNumber, Default: "1", Min: "1",
+				Meaning: "Every so many blocks is a target: the number is divided by it without remainder. With a list of blocks and nothing else, nothing is followed."},
+			{Name: "from", Type: TypeBlock, Meaning: "The first number. By default the chain's head at the first start."},
+			{Name: "to", Type: TypeBlock, Meaning: "The last number. By default there is none."},
+			{Name: "shard", Type: TypeShard, Example: "shard: 1/4",
+				Meaning: "Every fourth target, beginning with the first, for pipelines that share the targets among them."},
+			{Name: "blocks", Type: TypeBlock, List: true, Max: "100000", Example: "blocks: [24000100, 24000200]",
+				Meaning: "Single numbers, beside the targets. They are never dropped by age."},
+			{Name: "order", Type: TypeWord, Default: "newest_first", Words: []string{"newest_first", "oldest_first"},
+				Meaning: "Which of the waiting blocks is worked on first. newest_first keeps up with the chain, oldest_first is for the past."},
+			{Name: "drop_after", Type: TypeDuration, Default: "168h", Min: "1m", Max: longest, Zero: "never",
+				Meaning: "A target that is older and was never announced is left out. By default never where from or to is given, or the source replays the past."},
+			{Name: "repair", Type: TypeNumber, Default: "128", Min: "0", Max: "100000",
+				Meaning: "The window behind the head, in blocks, in which nodes can make a witness: it is looked through for missed targets, and what is about to leave it is fetched first. 0 for neither."},
+		}},
+		{Name: "keep", Type: TypeSection, Example: "keep: {history: 720h, failed: 2160h, files: 168h}", Meaning: "How long the past is remembered.", Keys: []Key{
+			{Name: "history", Type: TypeDuration, Default: short(DefaultHistory), Min: "1h", Max: longest,
+				Meaning: "Records of blocks that are done, dropped or cancelled. It covers the repair window, so that no block is taken twice."},
+			{Name: "failed", Type: TypeDuration, Default: short(DefaultFailed), Min: "1h", Max: longest,
+				Meaning: "Records of failed blocks."},
+			{Name: "files", Type: TypeDuration, Default: short(DefaultFiles), Min: "0s", Max: longest,
+				Meaning: "What failed blocks have left in the data folder: inputs, logs, files of their attempts."},
+		}},
+		{Name: "plugins", Type: TypeSection, Example: "plugins: {dirs: [/opt/plugins]}", Meaning: "Where plugins are found.", Keys: []Key{
+			{Name: "dirs", Type: TypeFolder, List: true, Max: "100",
+				Meaning: "Folders that are searched before the usual places."},
+		}},
+		{Name: "stages", Type: TypeSection, List: true,
+			Required: "a pipeline needs a list of stages, a source first; proofline init zisk writes an example",
+			Example:  "stages:\n  - name: source\n    plugin: source-rpc\n    config: {endpoints: [\"http://127.0.0.1:8545\"]}",
+			Meaning:  "The stages: a source, then builders and provers, then reporters.", Keys: stageKeys},
+	},
+}
+
+// stageKeys are the keys of one stage.
+var stageKeys = []Key{
+	{Name: "name", Type: TypeName, Required: "write - name: prove, or what this stage is to be called",
+		Meaning: "What the stage is called. A stage of another name is another stage: its blocks begin anew."},
+	{Name: "plugin", Type: TypeName, Required: "write plugin: prover-zisk, or another one that proofline plugins list names",
+		Meaning: "The program that does the work. proofline plugins list names those that are installed."},
+	{Name: "needs", Type: TypeStage, List: true, Max: "100", Example: "needs: [input]",
+		Meaning: "Builders and provers: the stages before this one in the file that must be done with a block first. The stage gets what they have made, and what those got. By default the builder, prover or source before it; shadows are passed over unless the stage is one."},
+	{Name: "confirm", Type: TypeStage, List: true, Max: "100", Example: "confirm: [check]",
+		Meaning: "Provers: gates beside which this stage begins. Nothing of it is announced before they have agreed, and a refusal cancels it."},
+	{Name: "shadow", Type: TypeBoolean, Default: "false", Example: "shadow: true",
+		Meaning: "Builders and provers: works on live blocks, is verified, recorded and compared, and never reported. It takes a block only when the other stages have theirs; its failure fails no block."},
+	{Name: "sample", Type: TypeSample, Max: "1000000", Example: "sample: 1/10",
+		Meaning: "Shadows: takes one of so many targets. By default what the stages that it needs take."},
+	{Name: "proofs", Type: TypeStage, List: true, Max: "100", Example: "proofs: [prove]",
+		Meaning: "Reporters: the provers whose proofs are reported. By default all that are no shadows; a reporter for one prover must name it where several make proofs."},
+	{Name: "config", Type: TypeConfig,
+		Meaning: "What the plugin is to do. proofline plugins describe PLUGIN prints its keys. Paths are relative to the file."},
+	{Name: "retry", Type: TypeSection, Example: "retry: {max: 2, backoff: 5s}", Meaning: "How often a block is tried again at this stage.", Keys: []Key{
+		{Name: "max", Type: TypeNumber, Default: "2", Min: "0", Max: "1000",
+			Meaning: "Attempts after the first one has failed. Faults of the machine do not count."},
+		{Name: "backoff", Type: TypeDuration, Default: "5s", Min: "1ms", Max: "24h", Zero: "at once",
+			Meaning: "The time before the second attempt. It doubles with each."},
+	}},
+	{Name: "timeout", Type: TypeDuration, Min: "1s", Max: longWork, Example: "timeout: 3h",
+		ByKind: map[contract.Kind]string{
+			contract.KindSource: "10m", contract.KindBuilder: "10m", contract.KindProver: "2h", contract.KindReporter: "5m",
+		},
+		Meaning: "An attempt that takes longer is stopped and counts as failed."},
+	{Name: "stuck_after", Type: TypeDuration, DefaultOf: "monitor.stuck_after", Min: "1s", Max: longWork,
+		Meaning: "Busy with one block for longer, the stage makes the health \"degraded\". It is not stopped."},
+	{Name: "heartbeat_timeout", Type: TypeDuration, Default: "1m", Min: "1s", Max: "24h",
+		Meaning: "A plugin that is silent for longer counts as hung: its process is replaced."},
+	{Name: "concurrency", Type: TypeNumber, Min: "1", Max: "1024",
+		ByKind: map[contract.Kind]string{
+			contract.KindSource: "2", contract.KindBuilder: "1", contract.KindProver: "1", contract.KindReporter: "8",
+		},
+		Meaning: "How many blocks the stage works on at once."},
+	{Name: "verify", Type: TypeBoolean, Example: "verify: false",
+		Meaning: "Whether a proof is verified before it counts. By default where the plugin can."},
+	{Name: "env", Type: TypeVariable, List: true, Max: "1000", Example: "env: [ZISK_HOME, \"ROCM_*\"]",
+		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending."},
+}
+
+// key returns one of a section's keys by name.
+func (k Key) key(name string) (Key, bool) {
+	for _, below := range k.Keys {
+		if below.Name == name {
+			return below, true
+		}
+	}
+	return Key{}, false
+}
+
+// names lists the keys of a section, in the order of the table.
+func (k Key) names() []string {
+	list := make([]string, len(k.Keys))
+	for i, below := range k.Keys {
+		list[i] = below.Name
+	}
+	return list
+}
+
+// defaultFor reads the default of a stage's key for a kind of stage. The table
+// is right, as its test shows.
+func defaultFor[T any](name string, kind contract.Kind, parse func(scalar, Key) (T, *problem)) T {
+	k, _ := Key{Keys: stageKeys}.key(name)
+	v, _ := parse(scalar{text: k.ByKind[kind], tag: "!!str", fromVariable: true}, k)
+	return v
+}
+
+// short is a duration as people write it: "2h", not "2h0m0s".
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,47 @@
+package contract
+
+import "slices"
+
+// Traits is what follows from a plugin's configuration. A plugin answers them to
+// Check, as far as the configuration tells, and to Configure.
+type Traits struct {
+	// MakesProof is true for a prover whose result is a proof. A prover without
+	// it is a gate: what needs it starts only after it has succeeded.
+	MakesProof bool `json:"makes_proof"`
+	// Note is one sentence for the operator, printed at start: "dry run: nothing
+	// is sent". Empty for nothing to say, and always in the answer to Check.
+	Note string `json:"note,omitempty"`
+	// Provides are facts about what the stage hands on, by name. A value is never
+	// empty: what is not known is left out.
+	Provides map[string]string `json:"provides,omitempty"`
+	// Requires names facts that the stages before this one must provide, each with
+	// the values that this one can work with. The host compares them along the
+	// needs of the pipeline; a fact that none of those stages provides is not
+	// compared.
+	Requires map[string][]string `json:"requires,omitempty"`
+}
+
+// Names of the facts in Traits. A plugin may use others, for plugins that know
+// them: words of lower-case letters, digits and "_", joined by dots.
+const (
+	TraitChainID      = "chain_id"      // decimal: "1"
+	TraitNetwork      = "network"       // the chain's name: "mainnet"
+	TraitInputFormat  = "input.format"  // the layout of input.bin: "g4"
+	TraitInputFraming = "input.framing" // what surrounds the layout: "zisk-0.16"
+	TraitGuest        = "guest"         // the program that the input is for: "ethrex"
+	TraitZiskVersion  = "zisk.version"  // the release, without "v": "0.16.1"
+)
+
+// Assessment is a plugin's answer to Check. Its JSON form is what a plugin prints
+// that is run by hand with "validate --json" or "check --json".
+type Assessment struct {
+	Findings []Finding `json:"findings"`
+	// Traits are those that follow from the configuration; nil with an error among
+	// the findings, and from a plugin that does not tell them before Configure.
+	Traits *Traits `json:"traits,omitempty"`
+}
+
+// HasError reports whether a finding is an error.
+func (a Assessment) HasError() bool {
+	return slices.ContainsFunc(a.Findings, func(f Finding) bool { return f.Severity == SeverityError })
+}

@@ -1,0 +1,84 @@
+package sdktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+var factForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
+
+// configTraits compares what a check tells, offline and not, with what the
+// configured plugin tells: that may add facts, and take back none.
+func configTraits(ctx context.Context, r *run) error {
+	i, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.stop()
+	var told []contract.Traits
+	for _, offline := range []bool{true, false} {
+		a, err := i.Assess(ctx, r.suite.Config, offline)
+		if err == nil {
+			err = firstError(a.Findings)
+		}
+		switch {
+		case err != nil && offline:
+			return err
+		case err != nil:
+			continue // what the configuration refers to need not be here
+		case a.Traits == nil:
+			return errors.New("the answer to a check without errors has no makes_proof")
+		}
+		told = append(told, *a.Traits)
+	}
+	configured, findings, err := i.Configure(ctx, r.suite.Config)
+	if err := errors.Join(err, firstError(findings)); err != nil {
+		return err
+	}
+	problems := []error{wellFormed(configured)}
+	if configured.MakesProof && r.manifest.Kind != contract.KindProver {
+		problems = append(problems, fmt.Errorf("a %s makes no proof", r.manifest.Kind))
+	}
+	for _, before := range told {
+		problems = append(problems, wellFormed(before), kept(before, configured))
+	}
+	return errors.Join(problems...)
+}
+
+func wellFormed(t contract.Traits) error {
+	for name, value := range t.Provides {
+		if !factForm.MatchString(name) || value == "" {
+			return fmt.Errorf("it provides %q = %q: names are words of lower-case letters, digits and _ joined by dots, values are not empty", name, value)
+		}
+	}
+	for name, values := range t.Requires {
+		if !factForm.MatchString(name) || len(values) == 0 || slices.Contains(values, "") {
+			return fmt.Errorf("it requires %q in %q: names are words of lower-case letters, digits and _ joined by dots, values are not empty", name, values)
+		}
+	}
+	return nil
+}
+
+// kept reports what was told before and is told otherwise now.
+func kept(before, now contract.Traits) error {
+	if before.MakesProof != now.MakesProof {
+		return fmt.Errorf("makes_proof is %t for a check and %t when configured", before.MakesProof, now.MakesProof)
+	}
+	for _, name := range slices.Sorted(maps.Keys(before.Provides)) {
+		if now.Provides[name] != before.Provides[name] {
+			return fmt.Errorf("%q is %q for a check and %q when configured", name, before.Provides[name], now.Provides[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(before.Requires)) {
+		if !slices.Equal(now.Requires[name], before.Requires[name]) {
+			return fmt.Errorf("it requires %q in %q for a check and in %q when configured", name, before.Requires[name], now.Requires[name])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package sdk
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// assess judges a configuration. What it finds holds no secret; redact is handed
+// the secrets before the plugin's own check runs, which may log.
+func (d *definition) assess(ctx context.Context, text []byte, offline bool, redact func([]string)) contract.Assessment {
+	config, findings := d.decode(text)
+	redact(config.secrets)
+	if !offline && !hasError(findings) {
+		findings = append(findings, d.check(ctx, config)...)
+	}
+	out := contract.Assessment{Findings: redactFindings(findings, config.secrets)}
+	if !out.HasError() {
+		traits := redactTraits(d.traits(config), config.secrets)
+		out.Traits = &traits
+	}
+	return out
+}
+
+// configTraits are the traits that follow from a config without errors. After a
+// check they include what the check has found out.
+func configTraits(kind Kind, config any) contract.Traits {
+	traits := contract.Traits{MakesProof: kind == contract.KindProver}
+	if g, ok := config.(gate); ok && traits.MakesProof {
+		traits.MakesProof = g.MakesProof()
+	}
+	return withFacts(traits, config)
+}
+
+// openedTraits adds what the opened plugin knows beyond its configuration.
+func openedTraits(traits contract.Traits, value any) contract.Traits {
+	if n, ok := value.(noter); ok {
+		traits.Note = n.Note()
+	}
+	return withFacts(traits, value)
+}
+
+// withFacts adds the facts of a config or of a plugin value, and leaves the empty
+// ones out.
+func withFacts(traits contract.Traits, from any) contract.Traits {
+	if p, ok := from.(provider); ok {
+		traits.Provides = merged(traits.Provides, p.Provides())
+		maps.DeleteFunc(traits.Provides, func(_, value string) bool { return value == "" })
+	}
+	if r, ok := from.(requirer); ok {
+		traits.Requires = merged(traits.Requires, r.Requires())
+		maps.DeleteFunc(traits.Requires, func(_ string, values []string) bool { return len(values) == 0 })
+	}
+	return traits
+}
+
+func merged[V any](a, b map[string]V) map[string]V {
+	out := make(map[string]V, len(a)+len(b))
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
+
+func redactTraits(traits contract.Traits, secrets []string) contract.Traits {
+	r := redactor(secrets)
+	traits.Note = r.Replace(traits.Note)
+	for name, value := range traits.Provides {
+		traits.Provides[name] = r.Replace(value)
+	}
+	for name, values := range traits.Requires {
+		values = slices.Clone(values)
+		for i, v := range values {
+			values[i] = r.Replace(v)
+		}
+		traits.Requires[name] = values
+	}
+	return traits
+}
