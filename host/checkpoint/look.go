@@ -47,12 +47,12 @@ type findings struct {
 // damaged one on a busy machine; the time is for one that waits for ever.
 const (
 	lookTime   = 10 * time.Minute
-	lookMemory = 1 << 30 // bytes of heap
+	lookMemory = 128 << 20 // bytes of heap, beside the size of the file
 )
 
 // lookCPU is how many seconds of computing a file of a size may cost: over ten
 // times what it costs.
-func lookCPU(size int64) uint64 { return 5 + uint64(size>>24) }
+func lookCPU(size int64) uint64 { return 3 + uint64(size>>24) }
 
 // look has a file looked at by another process.
 func look(mode lookMode, path, to string) (found findings, err error) {

@@ -22,6 +22,9 @@ func init() {
 	}
 }
 
+// lookTests are modes that a test adds before init.
+var lookTests map[lookMode]func()
+
 // lookMain is that process. It returns the exit code.
 func lookMain(mode lookMode, path, to string) int {
 	info, err := os.Stat(path)
@@ -72,6 +75,9 @@ func lookAt(mode lookMode, path, to string) (found findings) {
 	if mode == lookAndCopy {
 		return s.lookAndCopy(to)
 	}
+	if play, ok := lookTests[mode]; ok {
+		play()
+	}
 	if mode != lookAtRecords {
 		found.Problems = checkMetas(s.file, s.db.Info().PageSize)
 		s.checkPages(&found)
@@ -116,6 +122,10 @@ func (s *Store) lookAtRecords(t tx, mode lookMode, found *findings) {
 // pages with overflow lie side by side, without sharing a page, up to the end.
 func (s *Store) checkPages(found *findings) {
 	_ = s.db.View(func(t *bbolt.Tx) error {
+		if info, err := s.file.Stat(); err != nil || info.Size() < t.Size() {
+			found.problem("file", fmt.Sprintf("it ends before the %d bytes that it should have", t.Size()))
+			return err
+		}
 		for err := range t.Check() {
 			if found.problem("file", err.Error()); len(found.Problems) == maxProblems {
 				return nil // bbolt may be in a circle
