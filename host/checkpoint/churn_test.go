@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -13,9 +13,9 @@ import (
 // than a page, buckets of their own pages, and holes.
 func churnUp(t testing.TB, s *Store) {
 	t.Helper()
-	var jobs []*job.Job
+	var jobs []*record.Job
 	for n := range uint64(300) {
-		j := record(5000+n, 7, status.JobDone)
+		j := block(5000+n, 7, status.JobDone)
 		j.Finished = noon.Add(time.Duration(n) * time.Second)
 		if n%50 == 7 {
 			j.Reason = strings.Repeat("long ", 3000)
@@ -23,14 +23,14 @@ func churnUp(t testing.TB, s *Store) {
 		jobs = append(jobs, j)
 	}
 	for i := 0; i < len(jobs); i += 60 {
-		if err := s.Commit(job.Change{Jobs: jobs[i : i+60]}); err != nil {
+		if err := s.Commit(record.Change{Jobs: jobs[i : i+60]}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := s.Prune(noon.Add(time.Minute), noon.Add(time.Minute), 100); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit(job.Change{Jobs: jobs[100:110]}); err != nil {
+	if err := s.Commit(record.Change{Jobs: jobs[100:110]}); err != nil {
 		t.Fatal(err)
 	}
 }

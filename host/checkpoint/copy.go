@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -46,22 +47,22 @@ const compactBatch = 4 << 20
 // CompactSuffix; one that an earlier Compact left there is replaced. At every
 // instant there is a whole checkpoint under the name.
 //
-// A file of which only one of the two meta pages is damaged is compacted too,
-// from the other one: then what the last transaction wrote may be missing, and
-// lost tells so.
-func Compact(path string) (before, after int64, lost []Problem, err error) {
+// A file with damaged pages of which every record is whole is mended by it; what
+// was wrong is returned. Where one of the two meta pages was damaged, what the last
+// transaction wrote may be missing.
+func Compact(path string) (before, after int64, mended []Problem, err error) {
+	locked, err := holdShared(path)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	defer locked.file.Close()
 	report, err := Check(path)
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	if len(report.Problems) > 1 || len(report.Problems) == 1 && !report.Problems[0].meta {
-		return 0, 0, nil, damaged(path, summary(report.Problems))
+	if len(report.Problems) > 0 && !report.Mendable {
+		return 0, 0, nil, report.err()
 	}
-	s, err := open(path, false)
-	if err != nil {
-		return 0, 0, nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
 	if err != nil {
 		return 0, 0, nil, environment(err)
@@ -70,10 +71,14 @@ func Compact(path string) (before, after int64, lost []Problem, err error) {
 	if err := temp.Close(); err != nil {
 		return 0, 0, nil, environment(err)
 	}
-	if err := s.compactInto(temp.Name()); err != nil {
-		return 0, 0, nil, environment(fmt.Errorf("compact checkpoint %s: %w", path, err))
+	copying, err := look(lookAndCopy, path, temp.Name())
+	if err == nil && len(copying.Problems) > 0 {
+		err = summary(copying.Problems)
 	}
-	copied, err := Check(temp.Name())
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("compact checkpoint %s: %w", path, err)
+	}
+	copied, err := Check(temp.Name()) // with the sum of all records
 	if err == nil && len(copied.Problems) > 0 {
 		err = summary(copied.Problems)
 	}
@@ -83,10 +88,57 @@ func Compact(path string) (before, after int64, lost []Problem, err error) {
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("the compacted copy of %s is not used: %w", path, err)
 	}
+	if err := locked.claim(path); err != nil {
+		return 0, 0, nil, err
+	}
 	if err := replace(path, temp.Name()); err != nil {
 		return 0, 0, nil, environment(err)
 	}
 	return report.Size, copied.Size, report.Problems, nil
+}
+
+// held is a file with the lock that bbolt takes for itself.
+type held struct {
+	file *os.File
+	info os.FileInfo
+}
+
+// holdShared keeps hosts from opening a file, and lets others read it.
+func holdShared(path string) (held, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return held{}, environment(fmt.Errorf("open checkpoint: %w", err))
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = flock(file, path, syscall.LOCK_SH)
+	}
+	if err != nil {
+		return held{}, errors.Join(err, file.Close())
+	}
+	return held{file, info}, nil
+}
+
+// claim makes sure that nobody else has the file, and that it is still the one
+// under the name and was not changed. Between the two locks a host may have been
+// at work.
+func (h held) claim(path string) error {
+	if err := flock(h.file, path, syscall.LOCK_EX); err != nil {
+		return err
+	}
+	now, err := os.Stat(path)
+	if err == nil && (!os.SameFile(h.info, now) || !h.info.ModTime().Equal(now.ModTime())) {
+		err = fmt.Errorf("%s: %w", path, ErrInUse)
+	}
+	return err
+}
+
+func flock(file *os.File, path string, how int) error {
+	err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%s: %w", path, ErrInUse)
+	}
+	return err
 }
 
 func (s *Store) compactInto(path string) error {

@@ -9,9 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -70,7 +68,7 @@ func TestCompactDoesNotDisplaceAWaitingHost(t *testing.T) {
 			if !maps.Equal(want, content(t, s)) {
 				err = errors.New("other content")
 			}
-			err = errors.Join(err, s.Commit(job.Change{Jobs: []*job.Job{record(9999, 0, status.JobWaiting)}}), s.Close())
+			err = errors.Join(err, s.Commit(record.Change{Jobs: []*record.Job{block(9999, 0, status.JobWaiting)}}), s.Close())
 		}
 		opened <- err
 	}()
@@ -170,7 +168,7 @@ func TestRecordsThatDisagree(t *testing.T) {
 	}{
 		"an active job without a record": {func(s *Store) error { return s.raw(bucketActive, "1-9-00000000", "") }, "active/1-9-00000000: there is no record"},
 		"a cursor of another stage":      {func(s *Store) error { return s.raw(bucketCursors, "source", `{"stage":"x"}`) }, "cursors/source: it says that it is of stage x"},
-		"a record that is no JSON":       {func(s *Store) error { return s.raw(bucketRuns, "01", "{") }, "runs/01: record runs/01: unexpected end"},
+		"a record that is no JSON":       {func(s *Store) error { return s.raw(bucketCursors, "source", "{") }, "cursors/source: record cursors/source: unexpected end"},
 		"numbers given out twice":        {func(s *Store) error { return s.raw(bucketLast, "outbox/ethproofs", "3") }, "the last number given out is 3"},
 		"a job of no known state":        {func(s *Store) error { return s.raw(bucketJobs, "1-7-00000000", `{"id":"1-7-00000000","state":"x"}`) }, `its state "x" is unknown`},
 	} {
@@ -190,7 +188,7 @@ func TestRecordsThatDisagree(t *testing.T) {
 			t.Errorf("%s: after an orderly end: %v", name, err)
 			continue
 		}
-		_, err = s.Begin(job.Run{ID: "01Z"})
+		_, err = s.Begin(record.Run{ID: "01Z"})
 		if err := errors.Join(err, s.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +200,7 @@ func TestRecordsThatDisagree(t *testing.T) {
 
 // raw writes a record with a seal, past every rule.
 func (s *Store) raw(name []byte, key, text string) error {
-	return s.db.Update(func(tx *bbolt.Tx) error { return top(tx, name).put([]byte(key), []byte(text)) })
+	return s.update(func(t tx) error { return top(t, name).put([]byte(key), []byte(text)) })
 }
 
 func all(report Report) (text string) {

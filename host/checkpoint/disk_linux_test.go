@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -52,9 +52,9 @@ func writeUntilFull(path string, room func(free bool) error) error {
 	}
 	var n, failures uint64
 	for freed := false; n < 600; {
-		rec := record(n+1, 0, status.JobWaiting)
+		rec := block(n+1, 0, status.JobWaiting)
 		rec.Reason = strings.Repeat("x", 900)
-		err := s.Commit(job.Change{Jobs: []*job.Job{rec}, Cursor: &job.Cursor{Stage: "source", Head: n + 1}, Events: []job.Event{event("r", rec, contract.EventQueued)}})
+		err := s.Commit(record.Change{Jobs: []*record.Job{rec}, Cursor: &record.Cursor{Stage: "source", Head: n + 1}, Events: []record.Event{event("r", rec, contract.EventQueued)}})
 		switch {
 		case err == nil:
 			n++

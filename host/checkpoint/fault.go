@@ -15,6 +15,12 @@ func damaged(path string, err error) error {
 		"proofline db check tells all of it; restore a backup of the file, or move it away to start anew, then blocks that were in work are selected again")
 }
 
+// mendable says that pages of a file are damaged and every record is whole.
+func mendable(path string, err error) error {
+	return contract.Environment(fmt.Errorf("checkpoint %s is damaged: %w", path, err),
+		"every record in it is whole: proofline db compact makes a sound file; or restore a backup of the file")
+}
+
 // remedies are what helps against faults of the machine.
 var remedies = []struct {
 	fault  error

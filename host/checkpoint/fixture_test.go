@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -31,50 +31,73 @@ func populate(t testing.TB, s *Store) {
 			t.Fatal(err)
 		}
 	}
-	_, err := s.Begin(job.Run{ID: "01KAAAAAAAAAAAAAAAAAAAAAAA", PID: 4711, Started: noon, Version: "0.1.0"})
+	_, err := s.Begin(record.Run{ID: "01KAAAAAAAAAAAAAAAAAAAAAAA", PID: 4711, Started: noon, Version: "0.1.0"})
 	must(err)
-	must(s.AddRequest(job.Request{Number: 77, At: noon}))
+	must(s.AddRequests([]record.Request{{Verb: record.VerbAdd, Number: 77, At: noon}}))
 	hash := contract.Hash{31: 9}
-	must(s.AddRequest(job.Request{Number: 78, Hash: &hash, Input: "/data/attempts/requests/x/input.bin", At: noon}))
-	must(s.AddRequest(job.Request{Number: 79, At: noon}))
-	must(s.Commit(job.Change{Requests: []uint64{1}}))
+	must(s.AddRequests([]record.Request{{Verb: record.VerbProve, Number: 78, Hash: &hash, Input: "/data/attempts/requests/x/input.bin", At: noon}}))
+	must(s.AddRequests([]record.Request{{Verb: record.VerbAdd, Number: 79, At: noon}}))
+	must(s.Commit(record.Change{Requests: []uint64{1}}))
 
 	states := []status.JobState{
-		status.JobDone, status.JobFailed, status.JobWaiting, status.JobRunning, status.JobDropped, status.JobCancelled,
+		status.JobDone, status.JobFailed, status.JobWaiting, status.JobWaiting, status.JobDropped, status.JobCancelled,
 	}
 	for n := range uint64(60) {
-		j := record(1000+n, byte(n%2), states[n%6])
+		j := block(1000+n, byte(n%2), states[n%6])
 		if j.State == status.JobFailed {
 			j.Reason = "no proof: the prover says \"no\"\n"
+			prove := j.Stages["prove"]
+			prove.Error = j.Reason
+			j.Stages["prove"] = prove
 		}
-		must(s.Commit(job.Change{
-			Jobs:   []*job.Job{j},
-			Cursor: &job.Cursor{Stage: "source", Cursor: []byte{byte(n), 0, 255}, Head: 1000 + n, Updated: noon.Add(time.Duration(n)), Selection: `{"From":null,"To":null}`},
-			Events: []job.Event{event("ethproofs", j, contract.EventQueued), event("ethproofs", j, contract.EventProving), event("slack", j, contract.EventFailed)},
+		must(s.Commit(record.Change{
+			Jobs:   []*record.Job{j},
+			Cursor: &record.Cursor{Stage: "source", Cursor: []byte{byte(n), 0, 255}, Head: 1000 + n, Updated: noon.Add(time.Duration(n)), Selection: `{"From":null,"To":null}`},
+			Events: []record.Event{event("ethproofs", j, contract.EventQueued), event("ethproofs", j, contract.EventProving), event("slack", j, contract.EventFailed)},
 		}))
 		if n%4 == 3 {
 			continue
 		}
 		for seq := 2*n + 1; seq <= 2*n+2; seq++ {
-			_, _, err := s.Try("ethproofs", seq, noon)
-			must(err)
-			if n%3 > 0 {
-				must(s.Settle("ethproofs", seq, job.Settlement{Outcome: job.Sent, At: noon.Add(time.Second)}))
+			if n%3 == 0 {
+				must(s.deferred("ethproofs", seq, noon.Add(time.Minute), "503 Service Unavailable"))
 			} else {
-				must(s.Defer("ethproofs", seq, noon.Add(time.Minute), "503 Service Unavailable"))
+				_, _, err := s.Try("ethproofs", seq, noon)
+				must(err)
+				must(s.Settle("ethproofs", seq, record.Settlement{Outcome: record.Sent, At: noon.Add(time.Second)}))
 			}
 		}
 	}
-	orphan := record(1003, 5, status.JobWaiting)
-	must(s.Commit(job.Change{Jobs: []*job.Job{orphan}, Events: []job.Event{event("ethproofs", orphan, contract.EventQueued)}}))
-	must(s.Commit(job.Change{Unsend: []string{orphan.ID}}))
-	must(s.Commit(job.Change{Events: []job.Event{{
+	orphan := block(1003, 5, status.JobWaiting)
+	must(s.Commit(record.Change{Jobs: []*record.Job{orphan}, Events: []record.Event{event("ethproofs", orphan, contract.EventQueued)}}))
+	must(s.Commit(record.Change{Unsend: []string{orphan.ID}}))
+	must(s.Commit(record.Change{Events: []record.Event{{
 		Reporter: "slack", Kind: contract.EventNodeDown, Stage: "source", Facts: map[string]string{"reason": "down"}, At: noon, Expires: noon.Add(time.Hour),
 	}}}))
 	must(s.End("01KAAAAAAAAAAAAAAAAAAAAAAA", noon.Add(time.Hour)))
-	_, err = s.Begin(job.Run{ID: "01KBBBBBBBBBBBBBBBBBBBBBBB", PID: 4712, Started: noon.Add(2 * time.Hour), Version: "0.1.0"})
+	_, err = s.Begin(record.Run{ID: "01KBBBBBBBBBBBBBBBBBBBBBBB", PID: 4712, Started: noon.Add(2 * time.Hour), Version: "0.1.0"})
 	must(err)
 	must(s.End("01KBBBBBBBBBBBBBBBBBBBBBBB", noon.Add(3*time.Hour)))
+}
+
+// deferred is an event after a try that failed, and with it the phase that it
+// reached. Earlier phases of its number stay, as they did up to schema 2.
+func (s *Store) deferred(reporter string, seq uint64, until time.Time, reason string) error {
+	return s.update(func(t tx) error {
+		box, e, err := find(t, reporter, seq)
+		if err != nil {
+			return err
+		}
+		reached, err := top(t, bucketReached).childOrNew([]byte(reporter))
+		if err != nil {
+			return err
+		}
+		e.Tries, e.NotUntil, e.Error = 1, until, reason
+		return errors.Join(
+			reached.write(be8(e.Block.Number), record.Reached{Hash: e.Block.Hash, Rank: record.Rank(e.Kind)}),
+			box.write(be8(seq), &e),
+		)
+	})
 }
 
 // TestUpdateFixture writes the fixture of the present schema where -update asks
@@ -122,14 +145,17 @@ func content(t testing.TB, s *Store) map[string]string {
 			if b.path == "meta" {
 				return nil
 			}
+			if sealed == nil {
+				t.Fatalf("%s is a bucket", b.name(key))
+			}
 			text, err := b.unseal(key, sealed)
 			all[b.name(key)] = string(text)
 			return err
 		})
 	}
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(t tx) error {
 		for _, name := range topLevel {
-			if err := walk(top(tx, name)); err != nil {
+			if err := walk(top(t, name)); err != nil {
 				return err
 			}
 		}

@@ -2,90 +2,74 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"go.etcd.io/bbolt"
-
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 )
 
 // Recent returns up to limit finished jobs, the newest first.
-func (s *Store) Recent(limit int) ([]*job.Job, error) { return s.History(limit) }
+func (s *Store) Recent(limit int) ([]*record.Job, error) { return s.History(limit) }
 
 // History returns up to limit finished jobs in any of the states, or in whatever
 // state where none is given, the newest first. Jobs in other states cost next to
 // nothing.
-func (s *Store) History(limit int, states ...status.JobState) (jobs []*job.Job, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		history := top(tx, bucketHistory)
+func (s *Store) History(limit int, states ...status.JobState) (jobs []*record.Job, err error) {
+	err = s.view(func(t tx) (err error) {
+		history := top(t, bucketHistory)
 		c := history.b.Cursor()
 		for key, sealed := c.Last(); key != nil && len(jobs) < limit; key, sealed = c.Prev() {
-			state, err := history.unseal(key, sealed)
-			if err != nil {
-				return err
-			}
-			if len(states) > 0 && !slices.Contains(states, status.JobState(state)) {
+			state, bad := history.unseal(key, sealed)
+			if bad == nil && len(states) > 0 && !slices.Contains(states, status.JobState(state)) {
 				continue
 			}
-			j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
-			if err != nil {
-				return err
+			var j *record.Job
+			if bad == nil {
+				j, bad = job(t, key[8:])
 			}
-			if ok {
-				jobs = append(jobs, &j)
+			if bad != nil {
+				err = errors.Join(err, bad)
+				continue
 			}
+			jobs = append(jobs, j)
 		}
-		return nil
+		return err
 	})
 	return jobs, err
 }
 
 // FinishedSince returns the jobs that came to their end at that time or later,
 // in that order.
-func (s *Store) FinishedSince(since time.Time) (jobs []*job.Job, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		history := top(tx, bucketHistory)
-		c := history.b.Cursor()
-		for key, sealed := c.Seek(be8(uint64(max(since.UnixNano(), 0)))); key != nil; key, sealed = c.Next() {
-			if _, err := history.unseal(key, sealed); err != nil {
-				return err
-			}
-			j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
-			if err != nil {
-				return err
-			}
-			if ok {
-				jobs = append(jobs, &j)
-			}
-		}
-		return nil
+func (s *Store) FinishedSince(since time.Time) (jobs []*record.Job, err error) {
+	err = s.view(func(t tx) error {
+		return collect(t, top(t, bucketHistory), instant(since), nil, 8, &jobs)
 	})
 	return jobs, err
 }
 
 // Prune forgets finished jobs of the past: done, dropped and cancelled ones that
 // ended before done, failed ones that ended before failed. It removes at most
-// limit of them, returns their ids, and keeps a job that still owes an event.
-// Where there are none it writes nothing.
+// limit of them, returns their ids, and keeps a job that is open or owes an
+// event. Where there are none it writes nothing.
 func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err error) {
-	var old []*job.Job
-	find := func(tx *bbolt.Tx) error {
-		old, err = outdated(tx, done, failed, limit)
+	var old []*record.Job
+	find := func(t tx) error {
+		old, err = outdated(t, done, failed, limit)
 		return err
 	}
-	if err := s.db.View(find); err != nil || len(old) == 0 {
+	if err := s.view(find); err != nil || len(old) == 0 {
 		return nil, err
 	}
-	err = s.update(func(tx *bbolt.Tx) error {
+	err = s.update(func(t tx) error {
 		pruned = nil
-		if err := find(tx); err != nil { // as it is now
+		if err := find(t); err != nil { // as it is now
 			return err
 		}
 		for _, j := range old {
-			if err := forget(tx, j); err != nil {
+			if err := forget(t, j); err != nil {
 				return fmt.Errorf("job %s: %w", j.ID, err)
 			}
 			pruned = append(pruned, j.ID)
@@ -99,15 +83,14 @@ func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err e
 }
 
 // outdated returns up to limit jobs that Prune may forget.
-func outdated(tx *bbolt.Tx, done, failed time.Time, limit int) (old []*job.Job, err error) {
-	owing, err := owingJobs(tx)
-	if err != nil {
-		return nil, err
+func outdated(t tx, done, failed time.Time, limit int) (old []*record.Job, err error) {
+	newest := done
+	if failed.After(done) {
+		newest = failed
 	}
-	newest := be8(uint64(max(done.UnixNano(), failed.UnixNano())))
-	history := top(tx, bucketHistory)
+	history := top(t, bucketHistory)
 	c := history.b.Cursor()
-	for key, sealed := c.First(); key != nil && bytes.Compare(key[:8], newest) < 0 && len(old) < limit; key, sealed = c.Next() {
+	for key, sealed := c.First(); key != nil && bytes.Compare(key[:8], instant(newest)) < 0 && len(old) < limit; key, sealed = c.Next() {
 		state, err := history.unseal(key, sealed)
 		if err != nil {
 			return nil, err
@@ -116,15 +99,15 @@ func outdated(tx *bbolt.Tx, done, failed time.Time, limit int) (old []*job.Job, 
 		if status.JobState(state) == status.JobFailed {
 			before = failed
 		}
-		if bytes.Compare(key[:8], be8(uint64(before.UnixNano()))) >= 0 || owing[string(key[8:])] {
+		if bytes.Compare(key[:8], instant(before)) >= 0 || owes(t, key[8:]) {
 			continue
 		}
-		j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
+		j, err := job(t, key[8:])
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			old = append(old, &j)
+		if !j.Open() {
+			old = append(old, j)
 		}
 	}
 	return old, nil
@@ -132,22 +115,47 @@ func outdated(tx *bbolt.Tx, done, failed time.Time, limit int) (old []*job.Job, 
 
 // forget removes every trace of a job, and the phases reached of its number
 // where no other job has it.
-func forget(tx *bbolt.Tx, j *job.Job) error {
+func forget(t tx, j *record.Job) error {
 	id, number := []byte(j.ID), be8(j.Block.Number)
 	for _, step := range []struct{ bucket, key []byte }{
 		{bucketJobs, id}, {bucketActive, id}, {bucketHistory, historyKey(j)}, {bucketNumbers, numberKey(j)},
 	} {
-		if err := top(tx, step.bucket).delete(step.key); err != nil {
+		if err := top(t, step.bucket).delete(step.key); err != nil {
 			return err
 		}
 	}
-	if reports := tx.Bucket(bucketReports); reports.Bucket(id) != nil {
-		if err := reports.DeleteBucket(id); err != nil {
-			return err
-		}
+	if err := top(t, bucketReports).deleteChild(id); err != nil {
+		return err
 	}
-	if key, _ := tx.Bucket(bucketNumbers).Cursor().Seek(number); bytes.HasPrefix(key, number) {
+	if key, _ := t.Bucket(bucketNumbers).Cursor().Seek(number); bytes.HasPrefix(key, number) {
 		return nil
 	}
-	return top(tx, bucketReached).eachChild(func(_ []byte, reached bucket) error { return reached.delete(number) })
+	return top(t, bucketReached).eachChild(func(_ []byte, reached bucket) error { return reached.delete(number) })
+}
+
+// Releasable returns those of the jobs whose files nobody needs at this instant:
+// there is no record of the job, or it is not open, owes no event, and did not
+// fail at failedBefore or later. The answer is good until the next change, so who
+// removes files asks for a few jobs and removes theirs at once. A job whose record
+// cannot be read is not returned, and is named in the error.
+func (s *Store) Releasable(ids []string, failedBefore time.Time) (free []string, err error) {
+	err = s.view(func(t tx) (err error) {
+		for _, id := range ids {
+			if owes(t, []byte(id)) {
+				continue
+			}
+			j, bad := job(t, []byte(id))
+			switch {
+			case errors.Is(bad, record.ErrNotFound):
+			case bad != nil:
+				err = errors.Join(err, bad)
+				continue
+			case j.Open(), j.State == status.JobFailed && !j.Finished.Before(failedBefore):
+				continue
+			}
+			free = append(free, id)
+		}
+		return err
+	})
+	return free, err
 }

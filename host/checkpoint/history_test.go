@@ -4,18 +4,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 )
 
 func TestFinishedSince(t *testing.T) {
 	s := newStore(t)
-	var all []*job.Job
+	var all []*record.Job
 	for n := range uint64(5) { // finished n seconds after noon
-		all = append(all, record(n, 0, status.JobDone))
+		all = append(all, block(n, 0, status.JobDone))
 	}
-	all = append(all, record(9, 0, status.JobWaiting))
-	commit(t, s, job.Change{Jobs: all})
+	all = append(all, block(9, 0, status.JobWaiting))
+	commit(t, s, record.Change{Jobs: all})
 	for since, want := range map[time.Time]int{
 		noon: 5, noon.Add(2 * time.Second): 3, noon.Add(2*time.Second + 1): 2, noon.Add(time.Minute): 0, {}: 5,
 	} {
@@ -30,8 +30,8 @@ func TestFinishedSince(t *testing.T) {
 		}
 	}
 	again := all[3].Clone()
-	again.State, again.Finished = status.JobWaiting, time.Time{}
-	commit(t, s, job.Change{Jobs: []*job.Job{again}})
+	set(again, status.JobWaiting, time.Time{})
+	commit(t, s, record.Change{Jobs: []*record.Job{again}})
 	if jobs, err := s.FinishedSince(noon); err != nil || len(jobs) != 4 {
 		t.Errorf("%d jobs, %v; want 4: one is queued again", len(jobs), err)
 	}

@@ -2,55 +2,52 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/proofline/proofline/host/failpoint"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 )
 
 // Commit writes a change in one transaction. Events get their Seq set.
-func (s *Store) Commit(change job.Change) error {
-	return s.update(func(tx *bbolt.Tx) error {
+func (s *Store) Commit(change record.Change) error {
+	return s.update(func(t tx) error {
 		for _, id := range change.Unsend {
-			if err := unsend(tx, id); err != nil {
+			if err := unsend(t, id); err != nil {
 				return fmt.Errorf("job %s: remove unsent events: %w", id, err)
 			}
 		}
 		for _, j := range change.Jobs {
-			if err := putJob(tx, j); err != nil {
+			if err := putJob(t, j); err != nil {
 				return fmt.Errorf("job %s: %w", j.ID, err)
 			}
 		}
 		for i := range change.Events {
-			if err := appendEvent(tx, &change.Events[i]); err != nil {
+			if err := appendEvent(t, &change.Events[i]); err != nil {
 				return fmt.Errorf("event %s of job %s: %w", change.Events[i].Kind, change.Events[i].Job, err)
 			}
 		}
 		if c := change.Cursor; c != nil {
-			if err := top(tx, bucketCursors).write([]byte(c.Stage), c); err != nil {
+			if err := top(t, bucketCursors).write([]byte(c.Stage), c); err != nil {
 				return fmt.Errorf("cursor of stage %s: %w", c.Stage, err)
 			}
 		}
-		for _, id := range change.Requests {
-			if err := top(tx, bucketRequests).delete(be8(id)); err != nil {
-				return err
-			}
+		if err := dropRequests(t, change.Requests); err != nil {
+			return err
 		}
 		failpoint.Hit(failpoint.Committing)
 		return nil
 	})
 }
 
-func putJob(tx *bbolt.Tx, j *job.Job) error {
-	jobs, id := top(tx, bucketJobs), []byte(j.ID)
-	before, existed, err := read[job.Job](jobs, id)
+func putJob(t tx, j *record.Job) error {
+	jobs, history, id := top(t, bucketJobs), top(t, bucketHistory), []byte(j.ID)
+	before, existed, err := read[record.Job](jobs, id)
 	if err != nil {
 		return err
 	}
 	if existed && before.State.Finished() {
-		if err := top(tx, bucketHistory).delete(historyKey(&before)); err != nil {
+		if err := history.delete(historyKey(&before)); err != nil {
 			return err
 		}
 	}
@@ -58,71 +55,81 @@ func putJob(tx *bbolt.Tx, j *job.Job) error {
 		return err
 	}
 	if !existed {
-		if err := top(tx, bucketNumbers).put(numberKey(j), nil); err != nil {
+		if err := top(t, bucketNumbers).put(numberKey(j), nil); err != nil {
 			return err
 		}
 	}
 	if j.State.Finished() {
-		if err := top(tx, bucketActive).delete(id); err != nil {
+		if err := history.put(historyKey(j), []byte(j.State)); err != nil {
 			return err
 		}
-		return top(tx, bucketHistory).put(historyKey(j), []byte(j.State))
 	}
-	return top(tx, bucketActive).put(id, nil)
+	return putActive(t, j)
 }
 
-func numberKey(j *job.Job) []byte { return append(be8(j.Block.Number), j.ID...) }
-
-func historyKey(j *job.Job) []byte {
-	return append(be8(uint64(j.Finished.UnixNano())), j.ID...)
+// putActive lists a job as active, or not, as Job.Open says.
+func putActive(t tx, j *record.Job) error {
+	if j.Open() {
+		return top(t, bucketActive).put([]byte(j.ID), nil)
+	}
+	return top(t, bucketActive).delete([]byte(j.ID))
 }
 
-// Active returns the jobs that are not finished, in no particular order.
-func (s *Store) Active() (jobs []*job.Job, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		return top(tx, bucketActive).b.ForEach(func(id, _ []byte) error {
-			j, ok, err := read[job.Job](top(tx, bucketJobs), id)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return fmt.Errorf("job %s is listed as active but has no record", id)
-			}
-			jobs = append(jobs, &j)
-			return nil
-		})
+func numberKey(j *record.Job) []byte { return append(be8(j.Block.Number), j.ID...) }
+
+func historyKey(j *record.Job) []byte { return append(instant(j.Finished), j.ID...) }
+
+// The methods below that return a list return, beside an error, the records that
+// could be read. The error names every one that could not.
+
+// Active returns the open jobs (see record.Job.Open), in no particular order.
+func (s *Store) Active() (jobs []*record.Job, err error) {
+	err = s.view(func(t tx) error {
+		return collect(t, top(t, bucketActive), nil, nil, 0, &jobs)
 	})
 	return jobs, err
 }
 
-// Job returns the record of a job; nil where there is none.
-func (s *Store) Job(id string) (*job.Job, error) {
-	var found *job.Job
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		j, ok, err := read[job.Job](top(tx, bucketJobs), []byte(id))
-		if ok {
-			found = &j
-		}
+// Job returns the record of a job, or record.ErrNotFound.
+func (s *Store) Job(id string) (j *record.Job, err error) {
+	err = s.view(func(t tx) error {
+		j, err = job(t, []byte(id))
 		return err
 	})
-	return found, err
+	return j, err
+}
+
+func job(t tx, id []byte) (*record.Job, error) {
+	j, ok, err := read[record.Job](top(t, bucketJobs), id)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, fmt.Errorf("job %s: %w", id, record.ErrNotFound)
+	}
+	return &j, nil
 }
 
 // ByNumber returns every job of a block number: after a reorg there are several.
-func (s *Store) ByNumber(number uint64) (jobs []*job.Job, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		prefix := be8(number)
-		c := top(tx, bucketNumbers).b.Cursor()
-		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
-			j, ok, err := read[job.Job](top(tx, bucketJobs), key[8:])
-			if err != nil {
-				return err
-			}
-			if ok {
-				jobs = append(jobs, &j)
-			}
-		}
-		return nil
+func (s *Store) ByNumber(number uint64) (jobs []*record.Job, err error) {
+	err = s.view(func(t tx) error {
+		return collect(t, top(t, bucketNumbers), be8(number), be8(number), 8, &jobs)
 	})
 	return jobs, err
+}
+
+// collect reads the jobs that an index lists: its keys from one on that have the
+// prefix, of which the job's id begins at a byte.
+func collect(t tx, index bucket, from, prefix []byte, idAt int, jobs *[]*record.Job) (err error) {
+	c := index.b.Cursor()
+	for key, sealed := c.Seek(from); key != nil && bytes.HasPrefix(key, prefix); key, sealed = c.Next() {
+		if _, bad := index.unseal(key, sealed); bad != nil {
+			err = errors.Join(err, bad)
+		} else if j, bad := job(t, key[idAt:]); bad != nil {
+			err = errors.Join(err, fmt.Errorf("listed as %s: %w", index.name(key), bad))
+		} else {
+			*jobs = append(*jobs, j)
+		}
+	}
+	return err
 }

@@ -13,8 +13,8 @@ import (
 
 // migrations lead from schema i+1 to i+2. Each has a test with a file of the old
 // schema in testdata.
-var migrations = []func(*bbolt.Tx) error{
-	sealAll,
+var migrations = []func(tx) error{
+	sealAll, jobsByStage,
 }
 
 // migrate brings an older file to schemaVersion in one transaction, after a
@@ -28,16 +28,26 @@ func (s *Store) migrate() error {
 	if err := s.Backup(backup); err != nil {
 		return fmt.Errorf("back up before migration: %w", err)
 	}
-	err = s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.db.Update(func(b *bbolt.Tx) error {
+		t := tx{Tx: b}
+		for _, name := range topLevel {
+			if _, err := t.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
 		for v := version; v < schemaVersion; v++ {
-			if err := migrations[v-1](tx); err != nil {
+			if err := migrations[v-1](t); err != nil {
 				return fmt.Errorf("migrate from schema %d: %w", v, err)
 			}
 		}
-		if err := putSchema(tx); err != nil {
+		var all sum
+		for _, name := range topLevel {
+			sumUp(top(t, name), &all, func(string, string) {}) // examine finds the same
+		}
+		if err := errors.Join(writeSum(t, all), putSchema(t)); err != nil {
 			return err
 		}
-		if found := examine(tx, new(Counts)); len(found) > 0 {
+		if found := examine(t, new(Counts)); len(found) > 0 {
 			return fmt.Errorf("migrate from schema %d: %w", version, summary(found))
 		}
 		failpoint.Hit(failpoint.Migrating)
@@ -51,22 +61,19 @@ func (s *Store) migrate() error {
 
 // sealAll is the way to schema 2: every value gets a seal, and the numbers that
 // were given out become records.
-func sealAll(tx *bbolt.Tx) error {
+func sealAll(t tx) error {
 	for _, name := range topLevel {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
-		if err := sealBucket(top(tx, name)); err != nil {
+		if err := sealBucket(top(t, name)); err != nil {
 			return err
 		}
 	}
-	numbered := []bucket{top(tx, bucketRequests)}
-	_ = eachBox(tx, func(box bucket) error {
+	numbered := []bucket{top(t, bucketRequests)}
+	_ = top(t, bucketOutbox).eachChild(func(_ []byte, box bucket) error {
 		numbered = append(numbered, box)
 		return nil
 	})
 	for _, b := range numbered {
-		if err := top(tx, bucketLast).write([]byte(b.path), b.b.Sequence()); err != nil {
+		if err := top(t, bucketLast).write([]byte(b.path), b.b.Sequence()); err != nil {
 			return err
 		}
 	}

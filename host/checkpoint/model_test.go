@@ -10,30 +10,29 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
 // model is what a store must hold, in maps.
 type model struct {
-	jobs     map[string]*job.Job
-	cursor   *job.Cursor
-	outbox   map[string][]job.Event
+	jobs     map[string]*record.Job
+	cursor   *record.Cursor
+	outbox   map[string][]record.Event
 	last     map[string]uint64
-	reached  map[string]map[uint64]job.Reached
+	reached  map[string]map[uint64]record.Reached
 	reports  map[string]map[string]status.Report // by job, then by seq and reporter
-	requests []job.Request
-	runs     []job.Run
+	requests []record.Request
+	runs     []record.Run
 }
 
 func newModel() *model {
 	return &model{
-		jobs: map[string]*job.Job{}, outbox: map[string][]job.Event{}, last: map[string]uint64{},
-		reached: map[string]map[uint64]job.Reached{}, reports: map[string]map[string]status.Report{},
+		jobs: map[string]*record.Job{}, outbox: map[string][]record.Event{}, last: map[string]uint64{},
+		reached: map[string]map[uint64]record.Reached{}, reports: map[string]map[string]status.Report{},
 	}
 }
 
@@ -52,7 +51,8 @@ func (m *model) content() map[string]string {
 		all[fmt.Sprintf("numbers/%d/%s", j.Block.Number, id)] = ""
 		if j.State.Finished() {
 			all[fmt.Sprintf("history/%d/%s", j.Finished.UnixNano(), id)] = string(j.State)
-		} else {
+		}
+		if j.Open() {
 			all["active/"+id] = ""
 		}
 	}
@@ -62,6 +62,9 @@ func (m *model) content() map[string]string {
 	for reporter, events := range m.outbox {
 		for _, e := range events {
 			put(fmt.Sprintf("outbox/%s/%d", reporter, e.Seq), e)
+			if e.Job != "" {
+				all[fmt.Sprintf("owing/%s/%d/%s", e.Job, e.Seq, reporter)] = ""
+			}
 		}
 	}
 	for name, n := range m.last {
@@ -81,15 +84,15 @@ func (m *model) content() map[string]string {
 		put(fmt.Sprintf("requests/%d", r.ID), r)
 	}
 	for _, r := range m.runs {
-		put("runs/"+r.ID, r)
+		put(fmt.Sprintf("runs/%d", r.Seq), r)
 	}
 	return all
 }
 
-func (m *model) commit(c job.Change) {
+func (m *model) commit(c record.Change) {
 	for _, id := range c.Unsend {
 		for reporter := range m.outbox {
-			m.outbox[reporter] = slices.DeleteFunc(m.outbox[reporter], func(e job.Event) bool { return e.Job == id && e.Tries == 0 })
+			m.outbox[reporter] = slices.DeleteFunc(m.outbox[reporter], func(e record.Event) bool { return e.Job == id && e.Tries == 0 })
 		}
 	}
 	for _, j := range c.Jobs {
@@ -99,10 +102,10 @@ func (m *model) commit(c job.Change) {
 	if c.Cursor != nil {
 		m.cursor = c.Cursor
 	}
-	m.requests = slices.DeleteFunc(m.requests, func(r job.Request) bool { return slices.Contains(c.Requests, r.ID) })
+	m.requests = slices.DeleteFunc(m.requests, func(r record.Request) bool { return slices.Contains(c.Requests, r.ID) })
 }
 
-func (m *model) append(events []job.Event) {
+func (m *model) append(events []record.Event) {
 	for _, e := range events {
 		m.last["outbox/"+e.Reporter]++
 		e.Seq = m.last["outbox/"+e.Reporter]
@@ -110,8 +113,8 @@ func (m *model) append(events []job.Event) {
 	}
 }
 
-func (m *model) find(reporter string, seq uint64) *job.Event {
-	i := slices.IndexFunc(m.outbox[reporter], func(e job.Event) bool { return e.Seq == seq })
+func (m *model) find(reporter string, seq uint64) *record.Event {
+	i := slices.IndexFunc(m.outbox[reporter], func(e record.Event) bool { return e.Seq == seq })
 	if i < 0 {
 		return nil
 	}
@@ -123,23 +126,28 @@ func (m *model) try(reporter string, seq uint64, now time.Time) bool {
 	if e == nil {
 		return false
 	}
-	if rank := job.Rank(e.Kind); rank > 0 {
+	if rank := record.Rank(e.Kind); rank > 0 {
 		if m.reached[reporter] == nil {
-			m.reached[reporter] = map[uint64]job.Reached{}
+			m.reached[reporter] = map[uint64]record.Reached{}
 		}
 		if rank < m.reached[reporter][e.Block.Number].Rank {
-			m.settle(reporter, seq, job.Settlement{Outcome: job.Superseded, Reason: "a later phase of this number was announced before", At: now})
+			m.settle(reporter, seq, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number was announced before", At: now})
 			return false
 		}
-		m.reached[reporter][e.Block.Number] = job.Reached{Hash: e.Block.Hash, Rank: rank}
+		m.reached[reporter][e.Block.Number] = record.Reached{Hash: e.Block.Hash, Rank: rank}
+		for _, o := range slices.Clone(m.outbox[reporter]) {
+			if r := record.Rank(o.Kind); r > 0 && r < rank && o.Seq < seq && o.Block.Number == e.Block.Number {
+				m.settle(reporter, o.Seq, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number is announced instead: " + string(e.Kind), At: now})
+			}
+		}
 	}
-	e.Tries++
+	m.find(reporter, seq).Tries++
 	return true
 }
 
-func (m *model) settle(reporter string, seq uint64, end job.Settlement) {
+func (m *model) settle(reporter string, seq uint64, end record.Settlement) {
 	e := *m.find(reporter, seq)
-	m.outbox[reporter] = slices.DeleteFunc(m.outbox[reporter], func(e job.Event) bool { return e.Seq == seq })
+	m.outbox[reporter] = slices.DeleteFunc(m.outbox[reporter], func(e record.Event) bool { return e.Seq == seq })
 	m.append(end.Causes)
 	if m.jobs[e.Job] == nil {
 		return
@@ -152,27 +160,30 @@ func (m *model) settle(reporter string, seq uint64, end job.Settlement) {
 	}
 }
 
+func (m *model) owes(id string) (owes bool) {
+	for _, events := range m.outbox {
+		owes = owes || slices.ContainsFunc(events, func(e record.Event) bool { return e.Job == id })
+	}
+	return owes
+}
+
 func (m *model) prune(done, failed time.Time, limit int) (pruned []string) {
-	var old []*job.Job
+	var old []*record.Job
 	for _, j := range m.jobs {
 		before := done
 		if j.State == status.JobFailed {
 			before = failed
 		}
-		owes := false
-		for _, events := range m.outbox {
-			owes = owes || slices.ContainsFunc(events, func(e job.Event) bool { return e.Job == j.ID })
-		}
-		if j.State.Finished() && j.Finished.Before(before) && !owes {
+		if !j.Open() && j.Finished.Before(before) && !m.owes(j.ID) {
 			old = append(old, j)
 		}
 	}
-	slices.SortFunc(old, func(a, b *job.Job) int { return slices.Compare(historyKey(a), historyKey(b)) })
+	slices.SortFunc(old, func(a, b *record.Job) int { return slices.Compare(historyKey(a), historyKey(b)) })
 	for _, j := range old[:min(len(old), limit)] {
 		pruned = append(pruned, j.ID)
 		delete(m.jobs, j.ID)
 		delete(m.reports, j.ID)
-		if !slices.ContainsFunc(slices.Collect(maps.Values(m.jobs)), func(o *job.Job) bool { return o.Block.Number == j.Block.Number }) {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(m.jobs)), func(o *record.Job) bool { return o.Block.Number == j.Block.Number }) {
 			for _, numbers := range m.reached {
 				delete(numbers, j.Block.Number)
 			}
@@ -204,14 +215,18 @@ func TestStoreIsItsModel(t *testing.T) {
 		m := newModel()
 		now := noon
 		reporters := rapid.SampledFrom([]string{"ethproofs", "slack"})
-		anyJob := func() *job.Job {
+		anyJob := func() *record.Job {
 			number := rapid.Uint64Range(1, 12).Draw(r, "number")
-			j := record(number, rapid.ByteRange(0, 1).Draw(r, "fork"), rapid.SampledFrom([]status.JobState{
+			j := block(number, rapid.ByteRange(0, 1).Draw(r, "fork"), rapid.SampledFrom([]status.JobState{
 				status.JobWaiting, status.JobRunning, status.JobDone, status.JobFailed, status.JobDropped, status.JobCancelled,
 			}).Draw(r, "state"))
 			if j.State.Finished() {
 				j.Finished = now
 			}
+			if rapid.IntRange(0, 4).Draw(r, "shadow") == 0 {
+				j.Stages["shadow"] = record.Stage{State: record.StageWaiting, Shadow: true}
+			}
+			j.Aside = rapid.IntRange(0, 9).Draw(r, "aside") == 0
 			return j
 		}
 		anyEvent := func() (string, uint64) {
@@ -227,7 +242,7 @@ func TestStoreIsItsModel(t *testing.T) {
 		}
 		r.Repeat(map[string]func(*rapid.T){
 			"commit": func(*rapid.T) {
-				change := job.Change{}
+				change := record.Change{}
 				for range rapid.IntRange(0, 3).Draw(r, "jobs") {
 					j := anyJob()
 					change.Jobs = append(change.Jobs, j)
@@ -236,10 +251,10 @@ func TestStoreIsItsModel(t *testing.T) {
 					}
 				}
 				if rapid.Bool().Draw(r, "polled") {
-					change.Cursor = &job.Cursor{Stage: "source", Cursor: []byte{1}, Head: uint64(now.Unix()), Updated: now}
+					change.Cursor = &record.Cursor{Stage: "source", Cursor: []byte{1}, Head: uint64(now.Unix()), Updated: now}
 				}
 				if rapid.IntRange(0, 4).Draw(r, "alert") == 0 {
-					change.Events = append(change.Events, job.Event{Reporter: reporters.Draw(r, "reporter"), Kind: contract.EventNodeDown, At: now})
+					change.Events = append(change.Events, record.Event{Reporter: reporters.Draw(r, "reporter"), Kind: contract.EventNodeDown, At: now})
 				}
 				if known := slices.Sorted(maps.Keys(m.jobs)); len(known) > 0 && rapid.IntRange(0, 3).Draw(r, "orphan") == 0 {
 					change.Unsend = append(change.Unsend, rapid.SampledFrom(known).Draw(r, "unsend"))
@@ -259,7 +274,7 @@ func TestStoreIsItsModel(t *testing.T) {
 			},
 			"settle": func(*rapid.T) {
 				reporter, seq := anyEvent()
-				end := job.Settlement{Outcome: job.Sent, At: now}
+				end := record.Settlement{Outcome: record.Sent, At: now}
 				if rapid.Bool().Draw(r, "answers") {
 					end.Facts = map[string]string{contract.FactOutcome: contract.OutcomeAccepted, "proof_id": "7"}
 				}
@@ -268,7 +283,7 @@ func TestStoreIsItsModel(t *testing.T) {
 					end.Causes = append(end.Causes, cause)
 				}
 				if rapid.Bool().Draw(r, "alerts") {
-					end.Causes = append(end.Causes, job.Event{Reporter: reporters.Draw(r, "to"), Kind: contract.EventReporterRejected, At: now})
+					end.Causes = append(end.Causes, record.Event{Reporter: reporters.Draw(r, "to"), Kind: contract.EventReporterRejected, At: now})
 				}
 				if m.find(reporter, seq) != nil {
 					m.settle(reporter, seq, end)
@@ -292,14 +307,19 @@ func TestStoreIsItsModel(t *testing.T) {
 			},
 			"request": func(*rapid.T) {
 				m.last["requests"]++
-				request := job.Request{Number: uint64(now.Unix()), At: now}
-				step(s.AddRequest(request))
-				request.ID = m.last["requests"]
-				m.requests = append(m.requests, request)
+				requests := []record.Request{{Number: uint64(now.Unix()), At: now}}
+				step(s.AddRequests(requests))
+				if requests[0].ID != m.last["requests"] {
+					r.Fatalf("request %+v, want number %d", requests[0], m.last["requests"])
+				}
+				m.requests = append(m.requests, requests[0])
 			},
 			"begin": func(*rapid.T) {
-				run := job.Run{ID: fmt.Sprintf("%020d", now.UnixNano()), PID: 1, Started: now}
+				id := rapid.StringMatching("[a-z]{26}").Draw(r, "id") // in no order
+				run := record.Run{ID: id, PID: 1, Started: now}
 				previous, err := s.Begin(run)
+				m.last["runs"]++
+				run.Seq = m.last["runs"]
 				if (previous != nil) != (len(m.runs) > 0) || previous != nil && *previous != m.runs[len(m.runs)-1] {
 					r.Fatalf("the run before is %+v of %+v", previous, m.runs)
 				}
@@ -319,18 +339,24 @@ func TestStoreIsItsModel(t *testing.T) {
 				if diff := cmp.Diff(m.content(), content(t, s)); diff != "" {
 					r.Fatalf("(-model +store):\n%s", diff)
 				}
-				var found []Problem
-				_ = s.db.View(func(tx *bbolt.Tx) error {
-					found = examine(tx, new(Counts))
+				var found findings
+				s.checkPages(&found)
+				_ = s.view(func(t tx) error {
+					found.Problems = append(found.Problems, examine(t, new(Counts))...)
 					return nil
 				})
-				info, err := s.file.Stat()
-				if err != nil {
-					r.Fatal(err)
+				if len(found.Problems) > 0 {
+					r.Fatalf("not sound: %+v", found.Problems)
 				}
-				pages, _ := checkPages(s.file, info.Size())
-				if found = append(found, pages...); len(found) > 0 {
-					r.Fatalf("not sound: %+v", found)
+				ids, want := slices.Sorted(maps.Keys(m.jobs)), []string(nil)
+				for _, id := range ids {
+					j := m.jobs[id]
+					if !j.Open() && !m.owes(id) && (j.State != status.JobFailed || j.Finished.Before(now.Add(-3*time.Second))) {
+						want = append(want, id)
+					}
+				}
+				if got, err := s.Releasable(ids, now.Add(-3*time.Second)); err != nil || !slices.Equal(got, want) {
+					r.Fatalf("releasable %v, %v; want %v", got, err, want)
 				}
 			},
 		})

@@ -1,119 +1,183 @@
 package checkpoint
 
 import (
+	"bytes"
+	"errors"
 	"time"
 
-	"go.etcd.io/bbolt"
-
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 )
 
-func appendEvent(tx *bbolt.Tx, e *job.Event) error {
-	box, err := top(tx, bucketOutbox).childOrNew([]byte(e.Reporter))
+func appendEvent(t tx, e *record.Event) error {
+	box, err := top(t, bucketOutbox).childOrNew([]byte(e.Reporter))
 	if err != nil {
 		return err
 	}
-	if e.Seq, err = nextNumber(tx, box); err != nil {
+	if e.Seq, err = nextNumber(t, box); err != nil {
 		return err
+	}
+	if e.Job != "" {
+		if err := top(t, bucketOwing).put(owingKey(e), nil); err != nil {
+			return err
+		}
 	}
 	return box.write(be8(e.Seq), e)
 }
 
+func removeEvent(t tx, box bucket, e *record.Event) error {
+	return errors.Join(box.delete(be8(e.Seq)), top(t, bucketOwing).delete(owingKey(e)))
+}
+
+// An owing key is the job's id, a zero byte, and the event's seq and reporter.
+func owingKey(e *record.Event) []byte {
+	return append(append(owingPrefix([]byte(e.Job)), be8(e.Seq)...), e.Reporter...)
+}
+
+func owingPrefix(id []byte) []byte { return append(id[:len(id):len(id)], 0) }
+
+// owes reports whether any event of the job is in an outbox.
+func owes(t tx, id []byte) bool {
+	prefix := owingPrefix(id)
+	key, _ := top(t, bucketOwing).b.Cursor().Seek(prefix)
+	return bytes.HasPrefix(key, prefix)
+}
+
+// owed returns the events of a job that are in an outbox, by seq and reporter. Who
+// calls may change the outboxes.
+func owed(t tx, id []byte) (events []record.Event, err error) {
+	prefix := owingPrefix(id)
+	c := top(t, bucketOwing).b.Cursor()
+	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
+		seq, reporter := key[len(prefix):len(prefix)+8], key[len(prefix)+8:]
+		box, ok := top(t, bucketOutbox).child(reporter)
+		if !ok {
+			continue
+		}
+		e, ok, err := read[record.Event](box, seq)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
 // unsend removes the job's events that no reporter has been given yet. One that
 // was tried stays: the other side may know it.
-func unsend(tx *bbolt.Tx, id string) error {
-	return eachBox(tx, func(box bucket) error {
-		var unsent []uint64
-		err := each(box, func(_ []byte, e job.Event) error {
-			if e.Job == id && e.Tries == 0 {
-				unsent = append(unsent, e.Seq)
-			}
-			return nil
-		})
-		if err != nil {
+func unsend(t tx, id string) error {
+	events, err := owed(t, []byte(id))
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Tries > 0 {
+			continue
+		}
+		box, _ := top(t, bucketOutbox).child([]byte(e.Reporter))
+		if err := removeEvent(t, box, &e); err != nil {
 			return err
 		}
-		for _, seq := range unsent {
-			if err := box.delete(be8(seq)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
-func eachBox(tx *bbolt.Tx, visit func(bucket) error) error {
-	return top(tx, bucketOutbox).eachChild(func(_ []byte, box bucket) error { return visit(box) })
-}
+// Outbox returns the events that wait for a reporter, in the order of their
+// writing.
+func (s *Store) Outbox(reporter string) ([]record.Event, error) { return s.OutboxSince(reporter, 0) }
 
-// owingJobs returns the jobs that have an event in any outbox.
-func owingJobs(tx *bbolt.Tx) (map[string]bool, error) {
-	owing := map[string]bool{}
-	return owing, eachBox(tx, func(box bucket) error {
-		return each(box, func(_ []byte, e job.Event) error {
-			if e.Job != "" {
-				owing[e.Job] = true
-			}
-			return nil
-		})
-	})
-}
-
-// Owing reports which jobs still have an event in any outbox: their artifacts
-// must stay.
-func (s *Store) Owing() (owing map[string]bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		owing, err = owingJobs(tx)
-		return err
-	})
-	return owing, err
-}
-
-// Outbox returns a reporter's events in the order of their writing.
-func (s *Store) Outbox(reporter string) (events []job.Event, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		box, ok := top(tx, bucketOutbox).child([]byte(reporter))
+// OutboxSince returns the events that wait for a reporter and were written after
+// the one with that seq, in the order of their writing. Older ones cost nothing.
+func (s *Store) OutboxSince(reporter string, after uint64) (events []record.Event, err error) {
+	err = s.view(func(t tx) error {
+		box, ok := top(t, bucketOutbox).child([]byte(reporter))
 		if !ok {
 			return nil
 		}
-		return each(box, func(_ []byte, e job.Event) error {
-			events = append(events, e)
+		return each(box, be8(after+1), func(_ []byte, e record.Event) { events = append(events, e) })
+	})
+	return events, err
+}
+
+// Waiting returns how many events wait for each reporter that has any, whether the
+// pipeline has it or not.
+func (s *Store) Waiting() (events map[string]int, err error) {
+	events = map[string]int{}
+	err = s.view(func(t tx) error {
+		return top(t, bucketOutbox).eachChild(func(reporter []byte, box bucket) error {
+			c := box.b.Cursor()
+			for key, _ := c.First(); key != nil; key, _ = c.Next() {
+				events[string(reporter)]++
+			}
 			return nil
 		})
 	})
 	return events, err
 }
 
-// Try records that an event is about to be given to its reporter, before that
-// happens: its Tries goes up, and the phase counts as reached. It returns the
-// event as it is now, or ok = false when it is no longer in the outbox or must
-// not be sent, because a later phase of the same number was announced for
-// another hash; such an event is settled as superseded.
-func (s *Store) Try(reporter string, seq uint64, now time.Time) (e job.Event, ok bool, err error) {
-	err = s.update(func(tx *bbolt.Tx) error {
-		ok = false
-		box, known := top(tx, bucketOutbox).child([]byte(reporter))
-		if !known {
+// Overdue returns the events of every outbox that expired at now or before, as
+// far as they can be read.
+func (s *Store) Overdue(now time.Time) (events []record.Event, err error) {
+	var bad error
+	err = s.view(func(t tx) error {
+		return top(t, bucketOutbox).eachChild(func(_ []byte, box bucket) error {
+			bad = errors.Join(bad, each(box, nil, func(_ []byte, e record.Event) {
+				if !e.Expires.After(now) {
+					events = append(events, e)
+				}
+			}))
 			return nil
-		}
-		var found bool
-		if e, found, err = read[job.Event](box, be8(seq)); err != nil || !found {
+		})
+	})
+	return events, errors.Join(err, bad)
+}
+
+// find reads an event for a change; an event that is not there any more is
+// errNothing.
+func find(t tx, reporter string, seq uint64) (box bucket, e record.Event, err error) {
+	box, known := top(t, bucketOutbox).child([]byte(reporter))
+	if !known {
+		return box, e, errNothing
+	}
+	e, found, err := read[record.Event](box, be8(seq))
+	if err == nil && !found {
+		err = errNothing
+	}
+	return box, e, err
+}
+
+// Try records that an event is about to be given to its reporter, before that
+// happens: its Tries goes up, the phase counts as reached, and earlier phases of
+// the number that still wait are settled as superseded. It returns the event as it
+// is now, or ok = false when it is no longer in the outbox or must not be sent,
+// because a later phase of the same number was announced before; such an event is
+// settled as superseded.
+func (s *Store) Try(reporter string, seq uint64, now time.Time) (e record.Event, ok bool, err error) {
+	err = s.update(func(t tx) error {
+		ok = false
+		box, found, err := find(t, reporter, seq)
+		if err != nil {
 			return err
 		}
-		if rank := job.Rank(e.Kind); rank > 0 && e.Block != nil {
-			reached, err := top(tx, bucketReached).childOrNew([]byte(reporter))
+		e = found
+		if rank := record.Rank(e.Kind); rank > 0 && e.Block != nil {
+			reached, err := top(t, bucketReached).childOrNew([]byte(reporter))
 			if err != nil {
 				return err
 			}
-			highest, known, err := read[job.Reached](reached, be8(e.Block.Number))
+			highest, known, err := read[record.Reached](reached, be8(e.Block.Number))
 			if err != nil {
 				return err
 			}
 			if known && rank < highest.Rank {
-				return settle(tx, box, e, job.Settlement{Outcome: job.Superseded, Reason: "a later phase of this number was announced before", At: now})
+				return settle(t, box, e, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number was announced before", At: now})
 			}
-			if err := reached.write(be8(e.Block.Number), job.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
+			if err := reached.write(be8(e.Block.Number), record.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
+				return err
+			}
+			if err := supersede(t, box, e, now); err != nil {
 				return err
 			}
 		}
@@ -124,39 +188,55 @@ func (s *Store) Try(reporter string, seq uint64, now time.Time) (e job.Event, ok
 	return e, ok && err == nil, err
 }
 
-// Defer records why a try failed and when the next one is due.
-func (s *Store) Defer(reporter string, seq uint64, until time.Time, reason string) error {
-	return s.update(func(tx *bbolt.Tx) error {
-		box, known := top(tx, bucketOutbox).child([]byte(reporter))
-		if !known {
-			return nil
-		}
-		e, found, err := read[job.Event](box, be8(seq))
-		if err != nil || !found {
+// supersede settles the earlier phases of the number of an event.
+func supersede(t tx, box bucket, later record.Event, now time.Time) error {
+	number := be8(later.Block.Number)
+	c := top(t, bucketNumbers).b.Cursor()
+	for key, _ := c.Seek(number); bytes.HasPrefix(key, number); key, _ = c.Next() {
+		events, err := owed(t, key[8:])
+		if err != nil {
 			return err
 		}
-		e.NotUntil, e.Error = until, reason
+		for _, e := range events {
+			rank := record.Rank(e.Kind)
+			if e.Reporter != later.Reporter || e.Seq >= later.Seq || rank == 0 || rank >= record.Rank(later.Kind) || e.Block.ChainID != later.Block.ChainID {
+				continue
+			}
+			err := settle(t, box, e, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number is announced instead: " + string(later.Kind), At: now})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Defer records why a try failed and when the next one is due.
+func (s *Store) Defer(reporter string, seq uint64, until time.Time, reason string) error {
+	return s.update(func(t tx) error {
+		box, e, err := find(t, reporter, seq)
+		if err != nil {
+			return err
+		}
+		e.NotUntil, e.Error = until, record.BoundText(reason, record.MaxText)
 		return box.write(be8(seq), &e)
 	})
 }
 
 // Settle removes an event from the outbox and notes what became of it in its
 // job's reports. Events that it causes are appended in the same transaction.
-func (s *Store) Settle(reporter string, seq uint64, end job.Settlement) error {
-	return s.update(func(tx *bbolt.Tx) error {
-		box, known := top(tx, bucketOutbox).child([]byte(reporter))
-		if !known {
-			return nil
-		}
-		e, found, err := read[job.Event](box, be8(seq))
-		if err != nil || !found {
+// Where the event is not in the outbox any more nothing happens.
+func (s *Store) Settle(reporter string, seq uint64, end record.Settlement) error {
+	return s.update(func(t tx) error {
+		box, e, err := find(t, reporter, seq)
+		if err != nil {
 			return err
 		}
-		if err := settle(tx, box, e, end); err != nil {
+		if err := settle(t, box, e, end); err != nil {
 			return err
 		}
 		for _, cause := range end.Causes {
-			if err := appendEvent(tx, &cause); err != nil {
+			if err := appendEvent(t, &cause); err != nil {
 				return err
 			}
 		}
@@ -164,42 +244,34 @@ func (s *Store) Settle(reporter string, seq uint64, end job.Settlement) error {
 	})
 }
 
-func settle(tx *bbolt.Tx, box bucket, e job.Event, end job.Settlement) error {
-	if err := box.delete(be8(e.Seq)); err != nil {
+func settle(t tx, box bucket, e record.Event, end record.Settlement) error {
+	if err := removeEvent(t, box, &e); err != nil {
 		return err
 	}
-	if e.Job == "" || tx.Bucket(bucketJobs).Get([]byte(e.Job)) == nil {
+	if e.Job == "" || t.Bucket(bucketJobs).Get([]byte(e.Job)) == nil {
 		return nil
 	}
-	reports, err := top(tx, bucketReports).childOrNew([]byte(e.Job))
+	reports, err := top(t, bucketReports).childOrNew([]byte(e.Job))
 	if err != nil {
 		return err
 	}
 	return reports.write(append(be8(e.Seq), e.Reporter...), status.Report{
-		Reporter: e.Reporter, Kind: e.Kind, State: string(end.Outcome), Tries: e.Tries, At: end.At, Error: end.Reason, Facts: end.Facts,
+		Reporter: e.Reporter, Kind: e.Kind, State: string(end.Outcome), Tries: e.Tries, At: end.At,
+		Error: record.BoundText(end.Reason, record.MaxText), Facts: record.BoundFacts(end.Facts),
 	})
 }
 
 // Reports returns what became of a job's events, and those that still wait.
 func (s *Store) Reports(id string) (reports []status.Report, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		if settled, ok := top(tx, bucketReports).child([]byte(id)); ok {
-			err := each(settled, func(_ []byte, r status.Report) error {
-				reports = append(reports, r)
-				return nil
-			})
-			if err != nil {
-				return err
-			}
+	err = s.view(func(t tx) (err error) {
+		if settled, ok := top(t, bucketReports).child([]byte(id)); ok {
+			err = each(settled, nil, func(_ []byte, r status.Report) { reports = append(reports, r) })
 		}
-		return eachBox(tx, func(box bucket) error {
-			return each(box, func(_ []byte, e job.Event) error {
-				if e.Job == id {
-					reports = append(reports, status.Report{Reporter: e.Reporter, Kind: e.Kind, State: "waiting", Tries: e.Tries, Error: e.Error})
-				}
-				return nil
-			})
-		})
+		waiting, bad := owed(t, []byte(id))
+		for _, e := range waiting {
+			reports = append(reports, status.Report{Reporter: e.Reporter, Kind: e.Kind, State: "waiting", Tries: e.Tries, Error: e.Error})
+		}
+		return errors.Join(err, bad)
 	})
 	return reports, err
 }

@@ -4,39 +4,41 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
-	"go.etcd.io/bbolt"
-
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
 // checkRecords looks whether the records agree with each other. Every
 // transaction keeps what it asks for, so that a crash cannot break it.
-func checkRecords(tx *bbolt.Tx, counts *Counts, report func(where, what string)) {
-	c := &checker{tx: tx, report: report, counts: counts, jobs: map[string]known{}}
+func checkRecords(t tx, counts *Counts, report func(where, what string)) {
+	c := &checker{t: t, report: report, counts: counts, jobs: map[string]known{}}
 	c.checkJobs()
 	c.checkActive()
 	c.checkNumbers()
 	c.checkHistory()
 	c.checkOutboxes()
+	c.checkOwing()
 	c.checkReached()
 	c.checkReports()
 	c.checkRest()
 }
 
 type checker struct {
-	tx     *bbolt.Tx
+	t      tx
 	report func(where, what string)
 	counts *Counts
 	jobs   map[string]known
+	owing  int // events of jobs in outboxes
 }
 
 // known is what the indexes must agree with.
 type known struct {
 	number  uint64
 	state   status.JobState
+	open    bool
 	history []byte // its key there, if finished
 }
 
@@ -47,7 +49,7 @@ func every[T any](c *checker, b bucket, visit func(key []byte, value T)) {
 			c.report(b.name(key), "a bucket where a record belongs")
 			return nil
 		}
-		value, _, err := decode[T](b, key, sealed)
+		value, err := decode[T](b, key, sealed)
 		if err != nil {
 			c.report(b.name(key), err.Error())
 			return nil
@@ -59,7 +61,7 @@ func every[T any](c *checker, b bucket, visit func(key []byte, value T)) {
 
 // children visits the buckets of a bucket, and reports records beside them.
 func (c *checker) children(name []byte, visit func(name string, b bucket)) {
-	b := top(c.tx, name)
+	b := top(c.t, name)
 	_ = b.b.ForEach(func(key, sealed []byte) error {
 		if child, ok := b.child(key); ok {
 			visit(string(key), child)
@@ -72,26 +74,38 @@ func (c *checker) children(name []byte, visit func(name string, b bucket)) {
 
 // last is the last number that a bucket has given out.
 func (c *checker) last(b bucket) uint64 {
-	n, _, err := read[uint64](top(c.tx, bucketLast), []byte(b.path))
+	n, _, err := read[uint64](top(c.t, bucketLast), []byte(b.path))
 	if err != nil {
 		c.report(string(bucketLast)+"/"+b.path, err.Error())
 	}
 	return n
 }
 
+// closed are the states of a stage that has no work left.
+var closed = []record.StageState{
+	record.StageDone, record.StageFailed, record.StageBlocked, record.StageSkipped, record.StageCancelled, record.StageRemoved,
+}
+
 func (c *checker) checkJobs() {
-	b := top(c.tx, bucketJobs)
-	every(c, b, func(key []byte, j job.Job) {
-		k := known{number: j.Block.Number, state: j.State}
+	b := top(c.t, bucketJobs)
+	every(c, b, func(key []byte, j record.Job) {
+		k := known{number: j.Block.Number, state: j.State, open: j.Open()}
+		if k.open {
+			c.counts.Active++
+		}
 		switch j.State {
 		case status.JobWaiting, status.JobRunning:
-			c.counts.Active++
 		case status.JobDone, status.JobFailed, status.JobDropped, status.JobCancelled:
 			if k.history = historyKey(&j); j.Finished.IsZero() {
 				c.report(b.name(key), fmt.Sprintf("it is %s, but has no time of its end", j.State))
 			}
 		default:
 			c.report(b.name(key), fmt.Sprintf("its state %q is unknown", j.State))
+		}
+		for name, stage := range j.Stages {
+			if !stage.State.Open() && !slices.Contains(closed, stage.State) {
+				c.report(b.name(key), fmt.Sprintf("the state %q of its stage %s is unknown", stage.State, name))
+			}
 		}
 		if j.ID != string(key) {
 			c.report(b.name(key), fmt.Sprintf("it says that it is job %s", j.ID))
@@ -103,7 +117,7 @@ func (c *checker) checkJobs() {
 
 // index walks the keys of an index.
 func (c *checker) index(name []byte, visit func(b bucket, key, sealed []byte)) {
-	b := top(c.tx, name)
+	b := top(c.t, name)
 	_ = b.b.ForEach(func(key, sealed []byte) error {
 		visit(b, key, sealed)
 		return nil
@@ -115,14 +129,14 @@ func (c *checker) checkActive() {
 		switch k, ok := c.jobs[string(key)]; {
 		case !ok:
 			c.report(b.name(key), "there is no record of this job")
-		case k.state.Finished():
-			c.report(b.name(key), fmt.Sprintf("the job is %s", k.state))
+		case !k.open:
+			c.report(b.name(key), fmt.Sprintf("the job is %s, and nothing of it is left to do", k.state))
 		}
 	})
-	active := top(c.tx, bucketActive)
+	active := top(c.t, bucketActive)
 	for id, k := range c.jobs {
-		if !k.state.Finished() && active.b.Get([]byte(id)) == nil {
-			c.report("jobs/"+id, fmt.Sprintf("it is %s, but not listed as active", k.state))
+		if k.open && active.b.Get([]byte(id)) == nil {
+			c.report("jobs/"+id, fmt.Sprintf("it is %s and open, but not listed as active", k.state))
 		}
 	}
 }
@@ -140,7 +154,7 @@ func (c *checker) checkNumbers() {
 			c.report(b.name(key), fmt.Sprintf("the job is of block %d", k.number))
 		}
 	})
-	numbers := top(c.tx, bucketNumbers)
+	numbers := top(c.t, bucketNumbers)
 	for id, k := range c.jobs {
 		if numbers.b.Get(append(be8(k.number), id...)) == nil {
 			c.report("jobs/"+id, "it is not listed by its number")
@@ -166,7 +180,7 @@ func (c *checker) checkHistory() {
 			c.report(b.name(key), fmt.Sprintf("it is listed as %s, and is %s", state, k.state))
 		}
 	})
-	history := top(c.tx, bucketHistory)
+	history := top(c.t, bucketHistory)
 	for id, k := range c.jobs {
 		if k.history != nil && history.b.Get(k.history) == nil {
 			c.report("jobs/"+id, fmt.Sprintf("it is %s, but not listed by the time of its end", k.state))
@@ -176,9 +190,14 @@ func (c *checker) checkHistory() {
 
 func (c *checker) checkOutboxes() {
 	c.children(bucketOutbox, func(reporter string, b bucket) {
-		last := c.last(b)
-		every(c, b, func(key []byte, e job.Event) {
+		last, owing := c.last(b), c.t.Bucket(bucketOwing)
+		every(c, b, func(key []byte, e record.Event) {
 			c.counts.Events++
+			if e.Job != "" {
+				if c.owing++; owing.Get(owingKey(&e)) == nil {
+					c.report(b.name(key), "it is not listed as owed by job "+e.Job)
+				}
+			}
 			_, ok := c.jobs[e.Job]
 			switch {
 			case !bytes.Equal(key, be8(e.Seq)) || e.Reporter != reporter:
@@ -194,15 +213,25 @@ func (c *checker) checkOutboxes() {
 	})
 }
 
+// checkOwing runs after checkOutboxes: every event is listed, so that one that is
+// listed beyond is a surplus.
+func (c *checker) checkOwing() {
+	listed := 0
+	c.index(bucketOwing, func(bucket, []byte, []byte) { listed++ })
+	if listed > c.owing {
+		c.report(string(bucketOwing), fmt.Sprintf("%d events are listed as owed, of which there are %d", listed, c.owing))
+	}
+}
+
 func (c *checker) checkReached() {
-	numbers := top(c.tx, bucketNumbers).b.Cursor()
+	numbers := top(c.t, bucketNumbers).b.Cursor()
 	c.children(bucketReached, func(_ string, b bucket) {
-		every(c, b, func(key []byte, r job.Reached) {
+		every(c, b, func(key []byte, r record.Reached) {
 			next, _ := numbers.Seek(key)
 			switch {
 			case len(key) != 8 || !bytes.HasPrefix(next, key):
 				c.report(b.name(key), "no job has this number")
-			case r.Rank < 1 || r.Rank > job.Rank(contract.EventProved):
+			case r.Rank < 1 || r.Rank > record.Rank(contract.EventProved):
 				c.report(b.name(key), fmt.Sprintf("there is no phase %d", r.Rank))
 			}
 		})
@@ -215,7 +244,7 @@ func (c *checker) checkReports() {
 			c.report(b.path, "there is no record of this job")
 		}
 		every(c, b, func(key []byte, r status.Report) {
-			box, ok := top(c.tx, bucketOutbox).child([]byte(r.Reporter))
+			box, ok := top(c.t, bucketOutbox).child([]byte(r.Reporter))
 			switch {
 			case len(key) < 8 || string(key[8:]) != r.Reporter:
 				c.report(b.name(key), fmt.Sprintf("it says that it is of %s", r.Reporter))
@@ -227,19 +256,20 @@ func (c *checker) checkReports() {
 }
 
 func (c *checker) checkRest() {
-	cursors, runs, requests := top(c.tx, bucketCursors), top(c.tx, bucketRuns), top(c.tx, bucketRequests)
-	every(c, cursors, func(key []byte, v job.Cursor) {
+	cursors, runs, requests := top(c.t, bucketCursors), top(c.t, bucketRuns), top(c.t, bucketRequests)
+	every(c, cursors, func(key []byte, v record.Cursor) {
 		if v.Stage != string(key) {
 			c.report(cursors.name(key), fmt.Sprintf("it says that it is of stage %s", v.Stage))
 		}
 	})
-	every(c, runs, func(key []byte, v job.Run) {
-		if v.ID != string(key) {
-			c.report(runs.name(key), fmt.Sprintf("it says that it is run %s", v.ID))
+	lastRun := c.last(runs)
+	every(c, runs, func(key []byte, v record.Run) {
+		if !bytes.Equal(key, be8(v.Seq)) || v.Seq > lastRun {
+			c.report(runs.name(key), fmt.Sprintf("it says that it is run %d, the last number given out is %d", v.Seq, lastRun))
 		}
 	})
 	last := c.last(requests)
-	every(c, requests, func(key []byte, v job.Request) {
+	every(c, requests, func(key []byte, v record.Request) {
 		c.counts.Requests++
 		switch {
 		case !bytes.Equal(key, be8(v.ID)):

@@ -1,97 +1,146 @@
 package checkpoint
 
 import (
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"time"
 
-	"go.etcd.io/bbolt"
-
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 )
 
 // keptRuns is how many runs are remembered.
 const keptRuns = 50
 
-// Begin records a new life of the host and returns the one before it, if any. A
-// run whose Stopped is zero ended in a crash. Run ids sort by time.
-func (s *Store) Begin(run job.Run) (previous *job.Run, err error) {
-	err = s.update(func(tx *bbolt.Tx) error {
-		runs := top(tx, bucketRuns)
-		if previous, err = lastRun(tx); err != nil {
+// Begin records a new life of the host, gives it its Seq, and returns the one
+// before it; nil at the very first start. A run whose Stopped is zero ended in a
+// crash.
+func (s *Store) Begin(run record.Run) (previous *record.Run, err error) {
+	err = s.update(func(t tx) error {
+		runs := top(t, bucketRuns)
+		if previous, err = lastRun(t); err != nil {
 			return err
 		}
-		c, n := runs.b.Cursor(), 0
-		var surplus [][]byte
-		for key, _ := c.Last(); key != nil; key, _ = c.Prev() {
-			if n++; n >= keptRuns {
-				surplus = append(surplus, append([]byte(nil), key...))
-			}
+		if run.Seq, err = nextNumber(t, runs); err != nil {
+			return err
 		}
-		for _, key := range surplus {
-			if err := runs.delete(key); err != nil {
+		if run.Seq > keptRuns {
+			if err := runs.delete(be8(run.Seq - keptRuns)); err != nil {
 				return err
 			}
 		}
-		return runs.write([]byte(run.ID), run)
+		return runs.write(be8(run.Seq), run)
 	})
 	return previous, err
 }
 
 // lastRun returns the newest run; nil where there is none.
-func lastRun(tx *bbolt.Tx) (*job.Run, error) {
-	runs := top(tx, bucketRuns)
+func lastRun(t tx) (*record.Run, error) {
+	runs := top(t, bucketRuns)
 	key, _ := runs.b.Cursor().Last()
 	if key == nil {
 		return nil, nil
 	}
-	run, _, err := read[job.Run](runs, key)
+	run, _, err := read[record.Run](runs, key)
 	return &run, err
 }
 
 // End records that a run stopped in good order.
 func (s *Store) End(id string, now time.Time) error {
-	return s.update(func(tx *bbolt.Tx) error {
-		runs := top(tx, bucketRuns)
-		run, ok, err := read[job.Run](runs, []byte(id))
-		if err != nil || !ok {
-			return err
+	return s.update(func(t tx) error {
+		runs := top(t, bucketRuns)
+		c := runs.b.Cursor()
+		for key, sealed := c.Last(); key != nil; key, sealed = c.Prev() {
+			run, err := decode[record.Run](runs, key, sealed)
+			if err != nil {
+				return err
+			}
+			if run.ID == id {
+				run.Stopped = now
+				return runs.write(key, run)
+			}
 		}
-		run.Stopped = now
-		return runs.write([]byte(id), run)
+		return fmt.Errorf("run %s: %w", id, record.ErrNotFound)
 	})
 }
 
-// Cursor returns how far a source has been read; nil at the very first start.
-func (s *Store) Cursor(stage string) (*job.Cursor, error) {
-	var found *job.Cursor
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		c, ok, err := read[job.Cursor](top(tx, bucketCursors), []byte(stage))
-		if ok {
-			found = &c
+// Cursor returns how far a source has been read, or record.ErrNotFound at the
+// very first start.
+func (s *Store) Cursor(stage string) (*record.Cursor, error) {
+	var found record.Cursor
+	err := s.view(func(t tx) (err error) {
+		var ok bool
+		if found, ok, err = read[record.Cursor](top(t, bucketCursors), []byte(stage)); err == nil && !ok {
+			err = fmt.Errorf("cursor of stage %s: %w", stage, record.ErrNotFound)
 		}
 		return err
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
 }
 
-// AddRequest stores what the operator asked for until a host runs.
-func (s *Store) AddRequest(r job.Request) error {
-	return s.update(func(tx *bbolt.Tx) (err error) {
-		requests := top(tx, bucketRequests)
-		if r.ID, err = nextNumber(tx, requests); err != nil {
-			return err
+// AddRequests stores what the operator asked for until a host runs, all of it or
+// nothing. The requests get their IDs set.
+func (s *Store) AddRequests(added []record.Request) error {
+	return s.update(func(t tx) (err error) {
+		requests := top(t, bucketRequests)
+		for i := range added {
+			if added[i].ID, err = nextNumber(t, requests); err != nil {
+				return err
+			}
+			if err := requests.write(be8(added[i].ID), added[i]); err != nil {
+				return err
+			}
 		}
-		return requests.write(be8(r.ID), r)
+		return nil
 	})
 }
+
+// RequestError is a stored request that cannot be read. DropRequests removes it.
+type RequestError struct {
+	ID  uint64
+	Err error
+}
+
+func (e *RequestError) Error() string {
+	return fmt.Sprintf("request %d cannot be read: %v", e.ID, e.Err)
+}
+
+func (e *RequestError) Unwrap() error { return e.Err }
 
 // Requests returns the stored requests, the oldest first. They are removed by
-// the Commit that deals with them.
-func (s *Store) Requests() (requests []job.Request, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		return each(top(tx, bucketRequests), func(_ []byte, r job.Request) error {
+// the Commit that deals with them, or by DropRequests. Those that cannot be read
+// are each a RequestError in the error beside the others.
+func (s *Store) Requests() (requests []record.Request, err error) {
+	err = s.view(func(t tx) (err error) {
+		b := top(t, bucketRequests)
+		c := b.b.Cursor()
+		for key, sealed := c.First(); key != nil; key, sealed = c.Next() {
+			r, bad := decode[record.Request](b, key, sealed)
+			if bad != nil {
+				err = errors.Join(err, &RequestError{ID: binary.BigEndian.Uint64(key), Err: bad})
+				continue
+			}
 			requests = append(requests, r)
-			return nil
-		})
+		}
+		return err
 	})
 	return requests, err
+}
+
+// DropRequests removes stored requests, whether they can be read or not. Unknown
+// ids are passed over.
+func (s *Store) DropRequests(ids []uint64) error {
+	return s.update(func(t tx) error { return dropRequests(t, ids) })
+}
+
+func dropRequests(t tx, ids []uint64) error {
+	for _, id := range ids {
+		if err := top(t, bucketRequests).delete(be8(id)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -16,7 +17,7 @@ import (
 
 // schemaVersion is the version that this program writes. A file with a higher
 // one is refused; one with a lower one is migrated.
-const schemaVersion = 2
+const schemaVersion = 3
 
 var (
 	bucketMeta     = []byte("meta")
@@ -27,6 +28,7 @@ var (
 	bucketNumbers  = []byte("numbers")
 	bucketHistory  = []byte("history")
 	bucketOutbox   = []byte("outbox")
+	bucketOwing    = []byte("owing")
 	bucketReached  = []byte("reached")
 	bucketReports  = []byte("reports")
 	bucketRequests = []byte("requests")
@@ -34,10 +36,11 @@ var (
 
 	keySchema  = []byte("schema")
 	keyCreated = []byte("created")
+	keySum     = []byte("sum")
 
 	topLevel = [][]byte{
 		bucketMeta, bucketRuns, bucketCursors, bucketJobs, bucketActive, bucketNumbers,
-		bucketHistory, bucketOutbox, bucketReached, bucketReports, bucketRequests, bucketLast,
+		bucketHistory, bucketOutbox, bucketOwing, bucketReached, bucketReports, bucketRequests, bucketLast,
 	}
 )
 
@@ -87,11 +90,19 @@ func OpenReadOnly(path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if version, err := s.schema(); err != nil || version < schemaVersion {
+	version, err := s.schema()
+	if err == nil && version < schemaVersion {
+		err = oldSchema(path, version)
+	}
+	if err != nil {
 		s.db.Close()
-		return nil, fmt.Errorf("checkpoint %s has schema %d, this program %d: proofline run brings it up to date", path, version, schemaVersion)
+		return nil, err
 	}
 	return s, nil
+}
+
+func oldSchema(path string, version uint64) error {
+	return fmt.Errorf("checkpoint %s has schema %d, this program %d: proofline run brings it up to date", path, version, schemaVersion)
 }
 
 // open opens a file that is there and of a schema that is known.
@@ -175,16 +186,17 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	err = db.Update(func(b *bbolt.Tx) error {
+		t := tx{b, new(sum)}
 		for _, name := range topLevel {
-			if _, err := tx.CreateBucket(name); err != nil {
+			if _, err := t.CreateBucket(name); err != nil {
 				return err
 			}
 		}
-		if err := top(tx, bucketMeta).put(keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
+		if err := top(t, bucketMeta).put(keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
 			return err
 		}
-		return putSchema(tx)
+		return errors.Join(writeSum(t, *t.sum), putSchema(t))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
@@ -203,9 +215,32 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// errNothing ends a transaction that has nothing to write. It is no error for
+// who called update.
+var errNothing = errors.New("nothing to write")
+
 // update runs a transaction that writes.
-func (s *Store) update(change func(*bbolt.Tx) error) error {
-	return environment(s.db.Update(change))
+func (s *Store) update(change func(tx) error) error {
+	err := s.db.Update(func(b *bbolt.Tx) error {
+		before, err := readSum(tx{Tx: b})
+		if err != nil {
+			return err
+		}
+		after := before
+		if err := change(tx{b, &after}); err != nil || after == before {
+			return err
+		}
+		return writeSum(tx{Tx: b}, after)
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return environment(err)
+}
+
+// view runs a transaction that reads.
+func (s *Store) view(look func(tx) error) error {
+	return s.db.View(func(b *bbolt.Tx) error { return look(tx{Tx: b}) })
 }
 
 // checkSchema refuses a file that is no checkpoint or that a newer program
@@ -215,22 +250,26 @@ func (s *Store) checkSchema() error {
 	if err != nil {
 		return damaged(s.path, err)
 	}
+	return knownSchema(s.path, version)
+}
+
+func knownSchema(path string, version uint64) error {
 	if version > schemaVersion {
-		return fmt.Errorf("checkpoint %s has schema %d, this program knows %d: upgrade proofline, or restore the backup that the upgrade made", s.path, version, schemaVersion)
+		return fmt.Errorf("checkpoint %s has schema %d, this program knows %d: upgrade proofline, or restore the backup that the upgrade made", path, version, schemaVersion)
 	}
 	return nil
 }
 
 func (s *Store) schema() (version uint64, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		version, err = schemaOf(tx)
+	err = s.view(func(t tx) error {
+		version, err = schemaOf(t)
 		return err
 	})
 	return version, err
 }
 
-func schemaOf(tx *bbolt.Tx) (uint64, error) {
-	b := tx.Bucket(bucketMeta)
+func schemaOf(t tx) (uint64, error) {
+	b := t.Bucket(bucketMeta)
 	if b == nil {
 		return 0, errors.New("it is a bbolt file but no proofline checkpoint")
 	}
@@ -238,12 +277,15 @@ func schemaOf(tx *bbolt.Tx) (uint64, error) {
 	if n <= 0 || version == 0 {
 		return 0, errors.New("it names no schema version")
 	}
+	if version < 3 && b.Get(keySum) != nil {
+		return 0, fmt.Errorf("it names schema %d, but has what only later ones have", version)
+	}
 	return version, nil
 }
 
 // putSchema writes the present schema's version, bare.
-func putSchema(tx *bbolt.Tx) error {
-	return tx.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
+func putSchema(t tx) error {
+	return t.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
 }
 
 // Path returns the file's name.
@@ -253,3 +295,15 @@ func (s *Store) Path() string { return s.path }
 func (s *Store) Close() error { return s.db.Close() }
 
 func be8(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
+
+// instant is a time as it stands in a key: unix nanoseconds, and the nearest
+// there is for a time before 1970 or after 2262.
+func instant(t time.Time) []byte {
+	switch first, last := time.Unix(0, 0), time.Unix(0, math.MaxInt64); {
+	case t.Before(first):
+		t = first
+	case t.After(last):
+		t = last
+	}
+	return be8(uint64(t.UnixNano()))
+}

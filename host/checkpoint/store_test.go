@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -40,13 +40,20 @@ func newStore(t *testing.T) *Store { return open1(t, filepath.Join(t.TempDir(), 
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func record(number uint64, fork byte, state status.JobState) *job.Job {
-	j := job.New(contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{fork, 1: byte(number)}, Time: noon}, job.Selected, noon)
-	j.State, j.Stage = state, "prove"
-	j.Stages["prove"] = job.Stage{
-		Attempt: 2, Facts: map[string]string{"k": "v"},
+// stageOf is the state of the one stage of a job in a state, as an older file's
+// jobs come to it.
+var stageOf = map[status.JobState]record.StageState{
+	status.JobWaiting: record.StageWaiting, status.JobRunning: record.StageRunning, status.JobDone: record.StageRemoved,
+	status.JobFailed: record.StageFailed, status.JobDropped: record.StageCancelled, status.JobCancelled: record.StageCancelled,
+}
+
+func block(number uint64, fork byte, state status.JobState) *record.Job {
+	j := record.New(contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{fork, 1: byte(number)}, Time: noon}, record.Selected, noon)
+	j.State = state
+	j.Stages["prove"] = record.Stage{
+		State: stageOf[state], Attempt: 2, Facts: map[string]string{"k": "v"},
 		Outputs: []contract.Artifact{{Name: "proof.bin", Path: "attempts/x", Size: 3, SHA256: [32]byte{9}, Role: contract.RoleProof}},
-		Resume:  &job.Resume{Token: []byte{1, 2}, Fingerprint: "f", Inputs: "i"},
+		Resume:  &record.Resume{Token: []byte{1, 2}, Fingerprint: "f", Inputs: "i"},
 	}
 	if state.Finished() {
 		j.Finished = noon.Add(time.Duration(number) * time.Second)
@@ -54,24 +61,31 @@ func record(number uint64, fork byte, state status.JobState) *job.Job {
 	return j
 }
 
-func commit(t *testing.T, s *Store, c job.Change) {
+// set gives a job a state and its stage the one that belongs to it.
+func set(j *record.Job, state status.JobState, finished time.Time) {
+	s := j.Stages["prove"]
+	s.State = stageOf[state]
+	j.Stages["prove"], j.State, j.Finished = s, state, finished
+}
+
+func commit(t *testing.T, s *Store, c record.Change) {
 	t.Helper()
 	if err := s.Commit(c); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func event(reporter string, rec *job.Job, kind contract.EventKind) job.Event {
-	block := rec.Block
-	return job.Event{Reporter: reporter, Kind: kind, Job: rec.ID, Block: &block, At: noon, Expires: noon.Add(time.Hour)}
+func event(reporter string, rec *record.Job, kind contract.EventKind) record.Event {
+	about := rec.Block
+	return record.Event{Reporter: reporter, Kind: kind, Job: rec.ID, Block: &about, At: noon, Expires: noon.Add(time.Hour)}
 }
 
 func TestRecordsSurviveReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
 	s := open1(t, path)
-	waiting, done := record(5, 0, status.JobWaiting), record(4, 0, status.JobDone)
-	cursor := &job.Cursor{Stage: "source", Cursor: []byte{0, 1, 255}, Head: 9, Updated: noon}
-	commit(t, s, job.Change{Jobs: []*job.Job{waiting, done}, Cursor: cursor, Events: []job.Event{event("r", done, contract.EventProved)}})
+	waiting, done := block(5, 0, status.JobWaiting), block(4, 0, status.JobDone)
+	cursor := &record.Cursor{Stage: "source", Cursor: []byte{0, 1, 255}, Head: 9, Updated: noon}
+	commit(t, s, record.Change{Jobs: []*record.Job{waiting, done}, Cursor: cursor, Events: []record.Event{event("r", done, contract.EventProved)}})
 	s.Close()
 
 	s = open1(t, path)
@@ -79,11 +93,11 @@ func TestRecordsSurviveReopening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]*job.Job{waiting}, active); diff != "" {
+	if diff := cmp.Diff([]*record.Job{waiting}, active); diff != "" {
 		t.Error(diff)
 	}
 	recent, _ := s.Recent(10)
-	if diff := cmp.Diff([]*job.Job{done}, recent); diff != "" {
+	if diff := cmp.Diff([]*record.Job{done}, recent); diff != "" {
 		t.Error(diff)
 	}
 	if got, _ := s.Cursor("source"); cmp.Diff(cursor, got) != "" {
@@ -96,15 +110,15 @@ func TestRecordsSurviveReopening(t *testing.T) {
 
 func TestFinishedJobLeavesActiveAndComesBack(t *testing.T) {
 	s := newStore(t)
-	j := record(5, 0, status.JobWaiting)
-	commit(t, s, job.Change{Jobs: []*job.Job{j}})
+	j := block(5, 0, status.JobWaiting)
+	commit(t, s, record.Change{Jobs: []*record.Job{j}})
 	done := j.Clone()
-	done.State, done.Finished = status.JobFailed, noon
-	commit(t, s, job.Change{Jobs: []*job.Job{done}})
+	set(done, status.JobFailed, noon)
+	commit(t, s, record.Change{Jobs: []*record.Job{done}})
 	if active, _ := s.Active(); len(active) != 0 {
 		t.Error("a finished job is active")
 	}
-	commit(t, s, job.Change{Jobs: []*job.Job{j}})
+	commit(t, s, record.Change{Jobs: []*record.Job{j}})
 	if active, _ := s.Active(); len(active) != 1 {
 		t.Error("a job that was queued again is not active")
 	}
@@ -115,7 +129,7 @@ func TestFinishedJobLeavesActiveAndComesBack(t *testing.T) {
 
 func TestByNumberSeesEveryFork(t *testing.T) {
 	s := newStore(t)
-	commit(t, s, job.Change{Jobs: []*job.Job{record(255, 0, status.JobDone), record(256, 0, status.JobDone), record(256, 1, status.JobWaiting)}})
+	commit(t, s, record.Change{Jobs: []*record.Job{block(255, 0, status.JobDone), block(256, 0, status.JobDone), block(256, 1, status.JobWaiting)}})
 	if jobs, err := s.ByNumber(256); err != nil || len(jobs) != 2 {
 		t.Errorf("%d jobs, %v", len(jobs), err)
 	}
@@ -123,16 +137,16 @@ func TestByNumberSeesEveryFork(t *testing.T) {
 
 func TestTryRecordsBeforeSendingAndNeverStepsBack(t *testing.T) {
 	s := newStore(t)
-	orphan, block := record(7, 0, status.JobCancelled), record(7, 1, status.JobWaiting)
-	commit(t, s, job.Change{Jobs: []*job.Job{orphan, block}, Events: []job.Event{
+	orphan, canonical := block(7, 0, status.JobCancelled), block(7, 1, status.JobWaiting)
+	commit(t, s, record.Change{Jobs: []*record.Job{orphan, canonical}, Events: []record.Event{
 		event("r", orphan, contract.EventQueued), event("r", orphan, contract.EventProving),
-		event("r", block, contract.EventQueued), event("r", block, contract.EventProving), event("r", block, contract.EventProved),
+		event("r", canonical, contract.EventQueued), event("r", canonical, contract.EventProving), event("r", canonical, contract.EventProved),
 	}})
 	for seq := uint64(1); seq <= 2; seq++ {
 		if e, ok, err := s.Try("r", seq, noon); err != nil || !ok || e.Tries != 1 {
 			t.Fatalf("try %d: %+v %v %v", seq, e, ok, err)
 		}
-		if err := s.Settle("r", seq, job.Settlement{Outcome: job.Sent, At: noon}); err != nil {
+		if err := s.Settle("r", seq, record.Settlement{Outcome: record.Sent, At: noon}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,20 +158,20 @@ func TestTryRecordsBeforeSendingAndNeverStepsBack(t *testing.T) {
 			t.Errorf("phase %d of the new hash: %v %v", seq, ok, err)
 		}
 	}
-	reports, err := s.Reports(block.ID)
-	if err != nil || len(reports) != 3 || reports[0].State != string(job.Superseded) || reports[1].State != "waiting" {
+	reports, err := s.Reports(canonical.ID)
+	if err != nil || len(reports) != 3 || reports[0].State != string(record.Superseded) || reports[1].State != string(record.Superseded) || reports[2].State != "waiting" {
 		t.Errorf("reports %+v, %v", reports, err)
 	}
 }
 
 func TestUnsendKeepsWhatWasTried(t *testing.T) {
 	s := newStore(t)
-	j := record(7, 0, status.JobWaiting)
-	commit(t, s, job.Change{Jobs: []*job.Job{j}, Events: []job.Event{event("r", j, contract.EventQueued), event("r", j, contract.EventProving)}})
+	j := block(7, 0, status.JobWaiting)
+	commit(t, s, record.Change{Jobs: []*record.Job{j}, Events: []record.Event{event("r", j, contract.EventQueued), event("r", j, contract.EventProving)}})
 	if _, _, err := s.Try("r", 1, noon); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, s, job.Change{Unsend: []string{j.ID}})
+	commit(t, s, record.Change{Unsend: []string{j.ID}})
 	if events, _ := s.Outbox("r"); len(events) != 1 || events[0].Seq != 1 {
 		t.Errorf("outbox %+v, want the tried event alone", events)
 	}
@@ -165,20 +179,20 @@ func TestUnsendKeepsWhatWasTried(t *testing.T) {
 
 func TestPruneForgetsTheOldAndKeepsDebts(t *testing.T) {
 	s := newStore(t)
-	old, failed, owing, young := record(1, 0, status.JobDone), record(2, 0, status.JobFailed), record(3, 0, status.JobDone), record(900, 0, status.JobDone)
-	commit(t, s, job.Change{Jobs: []*job.Job{old, failed, owing, young}, Events: []job.Event{event("r", old, contract.EventProved), event("r", owing, contract.EventProved)}})
+	old, failed, owing, young := block(1, 0, status.JobDone), block(2, 0, status.JobFailed), block(3, 0, status.JobDone), block(900, 0, status.JobDone)
+	commit(t, s, record.Change{Jobs: []*record.Job{old, failed, owing, young}, Events: []record.Event{event("r", old, contract.EventProved), event("r", owing, contract.EventProved)}})
 	if _, _, err := s.Try("r", 1, noon); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Settle("r", 1, job.Settlement{Outcome: job.Sent, At: noon}); err != nil {
+	if err := s.Settle("r", 1, record.Settlement{Outcome: record.Sent, At: noon}); err != nil {
 		t.Fatal(err)
 	}
 	pruned, err := s.Prune(noon.Add(time.Minute), noon, 100)
 	if err != nil || !slices.Equal(pruned, []string{old.ID}) {
 		t.Errorf("pruned %v, %v; want the old one alone", pruned, err)
 	}
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		if tx.Bucket(bucketReached).Bucket([]byte("r")).Get(be8(1)) != nil {
+	err = s.view(func(t2 tx) error {
+		if t2.Bucket(bucketReached).Bucket([]byte("r")).Get(be8(1)) != nil {
 			t.Error("the phase reached of a forgotten number is kept")
 		}
 		return nil
@@ -190,27 +204,27 @@ func TestPruneForgetsTheOldAndKeepsDebts(t *testing.T) {
 
 func TestRunsTellOfACrash(t *testing.T) {
 	s := newStore(t)
-	first := job.Run{ID: "01A", PID: 1, Started: noon}
+	first := record.Run{ID: "01A", PID: 1, Started: noon}
 	if previous, err := s.Begin(first); previous != nil || err != nil {
 		t.Fatal(previous, err)
 	}
-	previous, err := s.Begin(job.Run{ID: "01B", PID: 2})
+	previous, err := s.Begin(record.Run{ID: "01B", PID: 2})
 	if err != nil || previous == nil || !previous.Stopped.IsZero() {
 		t.Fatalf("%+v, %v", previous, err)
 	}
 	if err := s.End("01B", noon); err != nil {
 		t.Fatal(err)
 	}
-	if previous, _ = s.Begin(job.Run{ID: "01C"}); previous.Stopped != noon {
+	if previous, _ = s.Begin(record.Run{ID: "01C"}); previous.Stopped != noon {
 		t.Errorf("%+v, want an orderly end", previous)
 	}
 	for i := range 100 {
-		if _, err := s.Begin(job.Run{ID: fmt.Sprintf("02%03d", i)}); err != nil {
+		if _, err := s.Begin(record.Run{ID: fmt.Sprintf("02%03d", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		if n := tx.Bucket(bucketRuns).Stats().KeyN; n != keptRuns {
+	_ = s.view(func(t2 tx) error {
+		if n := t2.Bucket(bucketRuns).Stats().KeyN; n != keptRuns {
 			t.Errorf("%d runs are kept, want %d", n, keptRuns)
 		}
 		return nil
@@ -219,16 +233,14 @@ func TestRunsTellOfACrash(t *testing.T) {
 
 func TestRequestsWaitInOrder(t *testing.T) {
 	s := newStore(t)
-	for _, n := range []uint64{9, 3} {
-		if err := s.AddRequest(job.Request{Number: n, At: noon}); err != nil {
-			t.Fatal(err)
-		}
+	if err := s.AddRequests([]record.Request{{Verb: record.VerbAdd, Number: 9, At: noon}, {Verb: record.VerbAdd, Number: 3, At: noon}}); err != nil {
+		t.Fatal(err)
 	}
 	requests, err := s.Requests()
 	if err != nil || len(requests) != 2 || requests[0].Number != 9 {
 		t.Fatalf("%+v, %v", requests, err)
 	}
-	commit(t, s, job.Change{Requests: []uint64{requests[0].ID}})
+	commit(t, s, record.Change{Requests: []uint64{requests[0].ID}})
 	if rest, _ := s.Requests(); len(rest) != 1 || rest[0].Number != 3 {
 		t.Errorf("left %+v", rest)
 	}
@@ -246,7 +258,7 @@ func TestSecondOpenerIsRefused(t *testing.T) {
 func TestDamagedFilesAreNamedAndLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	good := open1(t, filepath.Join(dir, "good.db"))
-	commit(t, good, job.Change{Jobs: []*job.Job{record(1, 0, status.JobDone)}})
+	commit(t, good, record.Change{Jobs: []*record.Job{block(1, 0, status.JobDone)}})
 	good.Close()
 	whole, err := os.ReadFile(good.Path())
 	if err != nil {
@@ -299,7 +311,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 func TestBackupOfAStoreInUse(t *testing.T) {
 	s := newStore(t)
-	commit(t, s, job.Change{Jobs: []*job.Job{record(1, 0, status.JobWaiting)}})
+	commit(t, s, record.Change{Jobs: []*record.Job{block(1, 0, status.JobWaiting)}})
 	backup := s.Path() + ".backup"
 	if err := s.Backup(backup); err != nil {
 		t.Fatal(err)
@@ -318,11 +330,11 @@ func writeUntilKilled(path string) {
 		os.Exit(1)
 	}
 	for n := uint64(1); ; n++ {
-		rec := record(n, 0, status.JobWaiting)
-		err := s.Commit(job.Change{
-			Jobs:   []*job.Job{rec},
-			Cursor: &job.Cursor{Stage: "source", Head: n},
-			Events: []job.Event{event("r", rec, contract.EventQueued)},
+		rec := block(n, 0, status.JobWaiting)
+		err := s.Commit(record.Change{
+			Jobs:   []*record.Job{rec},
+			Cursor: &record.Cursor{Stage: "source", Head: n},
+			Events: []record.Event{event("r", rec, contract.EventQueued)},
 		})
 		if err != nil {
 			fmt.Println(err)

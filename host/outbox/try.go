@@ -1,0 +1,185 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// try makes one try of an event and records how it ended.
+func (s *Sender) try(ctx context.Context, l lane, h *head) {
+	now := time.Now()
+	e, ok, err := s.store.Try(s.cfg.Reporter, h.seq, now)
+	if err != nil {
+		if s.pause(err, now) {
+			s.cfg.Log.Error("a try cannot be recorded, so none is made", "error", err)
+		}
+		return
+	}
+	if !ok { // withdrawn, expired, or superseded
+		s.settled(l, h)
+		return
+	}
+	s.mu.Lock()
+	h.tried = true
+	s.lanes[l].remove(func(o *head) bool { return o.seq < h.seq && o.rank < h.rank })
+	s.mu.Unlock()
+	log := s.cfg.Log.With("event", e.Kind)
+	if e.Block != nil {
+		log = log.With("block", e.Block.Number)
+	}
+	failpoint.Hit(failpoint.Trying)
+	s.running(e, true)
+	result, err := s.send(ctx, log, e)
+	failpoint.Hit(failpoint.Delivered)
+	s.running(e, false)
+	if err != nil && ctx.Err() != nil {
+		return // cut off: a later phase comes instead, or it is tried again after the start
+	}
+	s.finish(ctx, log, l, h, e, result, err)
+}
+
+func (s *Sender) finish(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, result contract.Result, err error) {
+	now := time.Now()
+	class := contract.ClassOf(err)
+	switch {
+	case err == nil:
+		facts := record.BoundFacts(result.Facts)
+		end := record.Settlement{Outcome: record.Sent, Facts: facts, At: now}
+		if s.cfg.Accepted != nil {
+			end.Causes = s.cfg.Accepted(e, facts, now)
+		}
+		if !s.settle(ctx, log, l, h, end) {
+			return
+		}
+		failpoint.Hit(failpoint.Settled)
+		s.answered(log, &s.state.Sent)
+	case class == contract.ClassPermanent:
+		reason := record.BoundText(err.Error(), record.MaxText)
+		end := record.Settlement{Outcome: record.Rejected, Reason: reason, At: now}
+		if s.cfg.Alerts != nil {
+			end.Causes = s.cfg.Alerts(e, reason, now)
+		}
+		if !s.settle(ctx, log, l, h, end) {
+			return
+		}
+		s.answered(log, &s.state.Rejected)
+		log.Error("event rejected", "error", reason)
+	default:
+		s.putOff(ctx, log, l, h, e, err, now)
+	}
+}
+
+// answered counts an event that the other side has decided on. So an outage is
+// over.
+func (s *Sender) answered(log *slog.Logger, count *uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*count++
+	if s.pauses > 0 {
+		log.Info("reporter works again")
+	}
+	s.state.Paused, s.pauses, s.paused = "", 0, time.Time{}
+	s.release()
+}
+
+// putOff records a failed try that will be followed by another.
+func (s *Sender) putOff(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, err error, now time.Time) {
+	wait, asked := backoff(e.Tries, err)
+	if contract.ClassOf(err) == contract.ClassEnvironment {
+		if s.pause(err, now) {
+			log.Warn("reporter is paused", "error", err)
+		}
+		// The event is not at fault: it goes first when the pause is over.
+		s.mu.Lock()
+		wait, asked = max(s.paused.Sub(now), 0), false
+		s.mu.Unlock()
+	} else {
+		log.Warn("event not delivered", "try", e.Tries, "again_in", wait.Round(time.Second), "error", err)
+	}
+	s.mu.Lock()
+	h.due, h.asked = now.Add(wait), asked
+	void := s.lanes[l].void(h)
+	s.mu.Unlock()
+	if !void {
+		s.record(ctx, log, func() error { return s.store.Defer(e.Reporter, e.Seq, now.Add(wait), err.Error()) })
+	}
+}
+
+// settle records the end of an event and wakes the reporters that hear of it. It
+// reports whether that is recorded.
+func (s *Sender) settle(ctx context.Context, log *slog.Logger, l lane, h *head, end record.Settlement) bool {
+	if !s.record(ctx, log, func() error { return s.store.Settle(s.cfg.Reporter, h.seq, end) }) {
+		return false
+	}
+	s.settled(l, h)
+	if len(end.Causes) > 0 && s.cfg.Alerted != nil {
+		s.cfg.Alerted()
+	}
+	return true
+}
+
+// record writes an outcome, and reports whether that succeeded before ctx ended.
+// What cannot be written is made again later: a reporter takes every event more
+// than once.
+func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() error) bool {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := write()
+		if err == nil {
+			return true
+		}
+		log.Error("outcome of a report cannot be recorded", "error", err)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+	}
+}
+
+// send gives an event to the plugin.
+func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (contract.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs)
+	if err != nil {
+		return contract.Result{}, err
+	}
+	defer func() {
+		if err := s.files.Discard(dir); err != nil {
+			log.Warn("directory of a report cannot be removed", "error", err)
+		}
+	}()
+	return s.worker.Report(ctx, contract.Event{
+		ID: fmt.Sprintf("%s-%d", e.Reporter, e.Seq), Kind: e.Kind, Pipeline: s.cfg.Pipeline, Stage: e.Stage,
+		Time: e.At, Block: e.Block, Facts: e.Facts, Artifacts: linked, Dir: dir, Try: e.Tries,
+	}, func(event contract.WorkEvent) error {
+		if event.Publish == nil || e.Block == nil || s.cfg.Folder == nil {
+			return nil
+		}
+		// A courtesy to people: the delivery goes on without it.
+		accepted, err := s.files.Accept(dir, []contract.Artifact{*event.Publish})
+		if err == nil {
+			err = s.files.Publish(s.cfg.Folder(*e.Block), accepted)
+		}
+		if err != nil {
+			log.Warn("what a reporter hands out cannot be published", "file", event.Publish.Name, "error", err)
+		}
+		return nil
+	})
+}
+
+func (s *Sender) running(e record.Event, begin bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Running = slices.DeleteFunc(s.state.Running, func(r Running) bool { return r.Job == e.Job && r.Kind == e.Kind })
+	if begin && e.Block != nil {
+		s.state.Running = append(s.state.Running, Running{Number: e.Block.Number, Job: e.Job, Kind: e.Kind, Try: e.Tries, Since: time.Now()})
+	}
+}
