@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,7 +23,6 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Times of an orderly end.
@@ -145,7 +145,7 @@ func (h *host) work(ctx context.Context) error {
 	}
 	helpers.Go(func() { h.watch(background) })
 	helpers.Go(func() { h.tidy(background) })
-	helpers.Go(func() { outbox.Housekeep(background, h.store, h.reporterNames(), h.Log) })
+	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames(), h.Log).Run(background) })
 
 	err := h.engine.Load().Run(ctx, h.Hard)
 

@@ -13,6 +13,7 @@ import (
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -21,13 +22,13 @@ import (
 // the environment, whether or not the first host has announced itself yet.
 func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
 	data := t.TempDir()
-	first, err := openCheckpoint(data)
+	first, err := offline.OpenCheckpoint(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
 	for _, want := range []string{"in use by another process", "in use by the proofline with pid 4711"} {
-		_, err := openCheckpoint(data)
+		_, err := offline.OpenCheckpoint(data)
 		if !errors.Is(err, checkpoint.ErrInUse) || contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v (%s), want %q of the environment", err, contract.ClassOf(err), want)
 		}
@@ -41,7 +42,7 @@ func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
 // are told to wait, and the others are answered.
 func TestCommandsWhileStarting(t *testing.T) {
 	data := t.TempDir()
-	store, err := openCheckpoint(data)
+	store, err := offline.OpenCheckpoint(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestCommandsWhileStarting(t *testing.T) {
 	}
 	_, add := c.AddBlocks(t.Context(), []uint64{1})
 	_, prove := c.ProveBlock(t.Context(), control.Given{Number: 1, Input: "/x"})
-	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), "j"), "skip": c.Skip(t.Context(), "j")} {
+	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), control.Again{Job: "j"}), "skip": c.Skip(t.Context(), "j")} {
 		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "the pipeline is starting") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -86,7 +87,7 @@ func TestBeginTellsOfTheRunBefore(t *testing.T) {
 	var log strings.Builder
 	begin := func(id string) string {
 		t.Helper()
-		store, err := openCheckpoint(data)
+		store, err := offline.OpenCheckpoint(data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +111,7 @@ func TestBeginTellsOfTheRunBefore(t *testing.T) {
 	if _, _, err := files.Attempt("1-5-00000000", "source", 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(checkpointFile(data)); err != nil {
+	if err := os.Remove(offline.File(data)); err != nil {
 		t.Fatal(err)
 	}
 	if text := begin("03"); !strings.Contains(text, "their checkpoint is gone") {

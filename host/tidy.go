@@ -35,13 +35,21 @@ func (h *host) tidy(ctx context.Context) {
 	}
 }
 
-// tidyOnce goes on after an error: what cannot be removed holds up nothing else.
+// tidyOnce removes what can be removed now.
 func (h *host) tidyOnce(now time.Time) error {
+	released := h.release(now, h.files.Release)
+	_, err := h.store.Prune(now.Add(-h.Pipeline.Keep.History), now.Add(-h.Pipeline.Keep.Failed), pruneBatch)
+	return errors.Join(released, err)
+}
+
+// release removes the files of jobs that nobody needs. What cannot be removed holds
+// up nothing else.
+func (h *host) release(now time.Time, remove func(job string) error) error {
 	found, err := h.files.Jobs()
 	if err != nil {
 		return err
 	}
-	errs := []error{}
+	var errs []error
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(found)), releaseBatch) {
 		ids = slices.DeleteFunc(ids, func(id string) bool {
 			return id == "alerts" || id == "requests" || now.Sub(found[id]) < orphanAge && h.unknown(id)
@@ -50,16 +58,15 @@ func (h *host) tidyOnce(now time.Time) error {
 		// ends meanwhile was not among what may go.
 		free, err := h.store.Releasable(ids, now.Add(-h.Pipeline.Keep.Files))
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		for _, id := range free {
-			if err := h.files.Release(id); err != nil {
+			if err := remove(id); err != nil {
 				errs = append(errs, fmt.Errorf("files of job %s: %w", id, err))
 			}
 		}
 	}
-	_, err = h.store.Prune(now.Add(-h.Pipeline.Keep.History), now.Add(-h.Pipeline.Keep.Failed), pruneBatch)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
 }
 
 // unknown reports whether there is no record of the job (yet).

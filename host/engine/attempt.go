@@ -146,6 +146,9 @@ func (e *Engine) event(ctx context.Context, run *attempt, digest string, event c
 	return nil
 }
 
+// maxNote bounds the line that an attempt shows of itself, in bytes.
+const maxNote = 256
+
 // progress takes a sign of life. The first phase of a proof stage is announced,
 // once what confirms it is done.
 func (e *Engine) progress(ctx context.Context, run *attempt, p contract.Progress) error {
@@ -156,7 +159,7 @@ func (e *Engine) progress(ctx context.Context, run *attempt, p contract.Progress
 	if p.Phase == contract.PhaseAccepted {
 		phase = contract.EventQueued
 	}
-	p.Phase, p.Note = shorten(p.Phase, maxPhase), shorten(p.Note, maxNote)
+	p.Phase, p.Note = record.BoundText(p.Phase, record.MaxFactName), record.BoundText(p.Note, maxNote)
 	e.mu.Lock()
 	run.progress = p
 	reached := run.job.rec.Stages[run.stage.Name].Phase

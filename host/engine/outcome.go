@@ -29,7 +29,7 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 	r := record.Stage{
 		State: record.StageDone, Shadow: old.Shadow, Fingerprint: s.Fingerprint, Inputs: inputsDigest(rec, s),
 		Attempt: old.Attempt, Started: old.Started, Ended: t.now,
-		WorkTime: result.WorkTime, Outputs: result.Outputs, Facts: boundFacts(result.Facts),
+		WorkTime: result.WorkTime, Outputs: result.Outputs, Facts: record.BoundFacts(result.Facts),
 		Unpublished: s.Kind == contract.KindProver && len(result.Outputs) > 0,
 		Phase:       old.Phase, Announced: old.Announced,
 	}
@@ -63,7 +63,7 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 	rec := t.edit(run.job)
 	r := rec.Stages[s.Name]
 	class := contract.ClassOf(err)
-	r.State, r.Ended, r.Error, r.Class, r.Remedy = record.StageWaiting, t.now, shorten(err.Error(), maxErrorText), class, remedy(err)
+	r.State, r.Ended, r.Error, r.Class, r.Remedy = record.StageWaiting, t.now, record.BoundText(err.Error(), record.MaxText), class, remedy(err)
 	missing, isMissing := errors.AsType[*artifact.MissingError](err)
 	level := e.log.Warn
 	switch {
@@ -162,7 +162,7 @@ func (e *Engine) giveUp(t *transition, rec *record.Job, s *stage, r record.Stage
 		return r
 	}
 	t.done(func() { s.breaker = next; s.failed++ })
-	r.State, r.Error, r.Resume = record.StageFailed, shorten(reason, maxErrorText), nil
+	r.State, r.Error, r.Resume = record.StageFailed, record.BoundText(reason, record.MaxText), nil
 	r.Class = contract.ClassOf(err)
 	return r
 }
@@ -182,7 +182,7 @@ func (e *Engine) again(t *transition, rec *record.Job, s *stage, r record.Stage,
 	next := m.Again()
 	next.NotBefore = t.now.Add(backoff(s.Backoff, r.Failures, err))
 	if complaint != "" {
-		next.Stale, next.Facts = shorten(complaint, maxFactValue), m.Facts
+		next.Stale, next.Facts = record.BoundText(complaint, record.MaxFactValue), m.Facts
 	}
 	rec.Stages[maker.Name] = next
 	e.reconsider(rec, maker)

@@ -9,6 +9,7 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -21,17 +22,19 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	p := &pipeline.Pipeline{Name: "p", Select: pipeline.Select{Selection: contract.Selection{Every: 10}}}
+	p := &pipeline.Pipeline{Name: "p", Select: selection.Selection{Targets: contract.Selection{Every: 10}}}
 	start := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	record := func(number uint64, fork byte, at time.Time, origin string) *record.Job {
+	taken := func(number uint64, fork byte, at time.Time, origin string) *record.Job {
 		return record.New(contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{fork, byte(number)}, Time: at}, origin, at)
 	}
 	end := func(rec *record.Job, state status.JobState, announced contract.EventKind, at time.Time) *record.Job {
 		rec = rec.Clone()
-		rec.State, rec.Announced, rec.Finished = state, announced, at
+		rec.State, rec.Finished = state, at
+		proof := record.Stage{State: record.StageDone, Announced: announced}
 		if announced == contract.EventProved {
-			rec.ProvingMS = 1000
+			proof.ProvingMS = 1000
 		}
+		rec.Stages["prove"] = proof
 		return rec
 	}
 	kept := &Ledger{}
@@ -42,7 +45,7 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, l := range map[string]*Ledger{"the one kept": kept, "a fresh one": {}} {
-			report, err := l.judge(store, p, now)
+			report, err := l.Judge(store, p, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,9 +56,9 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 			}
 		}
 	}
-	a, b := record(10, 0, start, record.Selected), record(20, 0, start.Add(time.Minute), record.Selected)
-	other := record(25, 0, start, record.Added) // no target
-	wanted := record(30, 0, start, record.Added)
+	a, b := taken(10, 0, start, record.Selected), taken(20, 0, start.Add(time.Minute), record.Selected)
+	other := taken(25, 0, start, record.Added) // no target
+	wanted := taken(30, 0, start, record.Added)
 	step("taken", start.Add(2*time.Minute), score.Tally{Open: 3}, record.Change{Jobs: []*record.Job{a, b, other, wanted}})
 	a = end(a, status.JobDone, contract.EventProved, start.Add(3*time.Minute))
 	b = end(b, status.JobFailed, contract.EventQueued, start.Add(3*time.Minute))
@@ -67,12 +70,12 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 	step("proved late", start.Add(40*time.Minute), score.Tally{Blocks: 3, Under: 2, Offline: 1},
 		record.Change{Jobs: []*record.Job{end(again, status.JobDone, contract.EventProved, start.Add(32*time.Minute))}})
 	step("the clock was set back", start.Add(35*time.Minute), score.Tally{Blocks: 4, Under: 3, Offline: 1},
-		record.Change{Jobs: []*record.Job{end(record(40, 0, start, record.Selected), status.JobDone, contract.EventProved, start.Add(34*time.Minute))}})
+		record.Change{Jobs: []*record.Job{end(taken(40, 0, start, record.Selected), status.JobDone, contract.EventProved, start.Add(34*time.Minute))}})
 	step("a week later", start.Add(judged+30*time.Second), score.Tally{Blocks: 1, Under: 1}, record.Change{})
 	if len(kept.finished) != 1 {
 		t.Errorf("the ledger holds %d blocks, want the one of the last week", len(kept.finished))
 	}
-	if report, err := kept.judge(store, p, start.Add(time.Hour)); err != nil || len(report.Unsent) != 0 {
+	if report, err := kept.Judge(store, p, start.Add(time.Hour)); err != nil || len(report.Unsent) != 0 {
 		t.Errorf("%+v, %v", report.Unsent, err)
 	}
 }
@@ -92,23 +95,26 @@ func BenchmarkLedger(b *testing.B) {
 		at := now.Add(-judged + time.Duration(i)*12*time.Second)
 		rec := record.New(contract.Block{ChainID: 1, Number: uint64(i), Hash: contract.Hash{byte(i), byte(i >> 8)}, Time: at}, record.Selected, at)
 		for _, s := range []string{"source", "input", "check", "prove"} {
-			rec.Stages[s] = record.Stage{Fingerprint: "0123456789abcdef0123456789abcdef", Done: true, Attempt: 1, Started: at, Ended: at, WorkTime: time.Second,
+			rec.Stages[s] = record.Stage{Fingerprint: "0123456789abcdef0123456789abcdef", State: record.StageDone, Attempt: 1, Started: at, Ended: at, WorkTime: time.Second,
 				Outputs: []contract.Artifact{{Name: "witness.json", Path: "attempts/1-24647140-0a0b0c0d/source/1/out/witness.json"}}, Facts: map[string]string{contract.FactGasUsed: "36000000"}}
 		}
-		rec.State, rec.Announced, rec.Finished, rec.ProvingMS = status.JobDone, contract.EventProved, at, 7000
+		proof := rec.Stages["prove"]
+		proof.Announced, proof.ProvingMS = contract.EventProved, 7000
+		rec.Stages["prove"] = proof
+		rec.State, rec.Finished = status.JobDone, at
 		change.Jobs = append(change.Jobs, rec)
 	}
 	if err := store.Commit(change); err != nil {
 		b.Fatal(err)
 	}
-	p := &pipeline.Pipeline{Select: pipeline.Select{Selection: contract.Selection{Every: 1}}}
+	p := &pipeline.Pipeline{Select: selection.Selection{Targets: contract.Selection{Every: 1}}}
 	for _, c := range []struct {
 		name string
-		kept *ledger
+		kept *Ledger
 	}{{"first", nil}, {"again", &Ledger{}}} {
 		b.Run(c.name, func(b *testing.B) {
 			if c.kept != nil {
-				if _, err := c.kept.judge(store, p, now); err != nil {
+				if _, err := c.kept.Judge(store, p, now); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -117,7 +123,7 @@ func BenchmarkLedger(b *testing.B) {
 				if l == nil {
 					l = &Ledger{}
 				}
-				if report, err := l.judge(store, p, now); err != nil || report.Week.Blocks < week-10 {
+				if report, err := l.Judge(store, p, now); err != nil || report.Week.Blocks < week-10 {
 					b.Fatal(report.Week, err)
 				}
 			}

@@ -16,7 +16,7 @@ import (
 // shown is the pipeline of health_test.go.
 type shown struct{ err error }
 
-func (shown) Snapshot() status.Snapshot { return pipeline() }
+func (shown) Snapshot(context.Context) (status.Snapshot, error) { return pipeline(), nil }
 
 func (s shown) Score(context.Context) (score.Report, error) {
 	return score.Judge(score.Record{Pipeline: "mainnet"}, start), s.err

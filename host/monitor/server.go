@@ -27,7 +27,7 @@ type Server struct {
 // Pipeline is what the monitor shows. It is asked once per request, from many
 // goroutines.
 type Pipeline interface {
-	Snapshot() status.Snapshot
+	Snapshot(ctx context.Context) (status.Snapshot, error)
 	Score(ctx context.Context) (score.Report, error)
 }
 
@@ -92,12 +92,18 @@ func listenError(address string, err error) error {
 
 // Handler serves the monitor's paths. It is safe for concurrent use.
 func Handler(p Pipeline) http.Handler {
-	h := &health{snapshot: p.Snapshot, now: time.Now}
+	h := &health{now: time.Now, snapshot: func() status.Snapshot {
+		snap, _ := p.Snapshot(context.Background()) // health needs nothing of what can fail
+		return snap
+	}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "proofline runs the pipeline %s\n\n/health\n/health/ready\n/health/live\n/api/v1/status\n/api/v1/score\n", p.Snapshot().Pipeline)
+		fmt.Fprintf(w, "proofline runs the pipeline %s\n\n/health\n/health/ready\n/health/live\n/api/v1/status\n/api/v1/score\n", h.snapshot().Pipeline)
 	})
-	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, p.Snapshot(), nil) })
+	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, r *http.Request) {
+		snap, err := p.Snapshot(r.Context())
+		answer(w, snap, err)
+	})
 	mux.HandleFunc("GET /api/v1/score", func(w http.ResponseWriter, r *http.Request) {
 		report, err := p.Score(r.Context())
 		answer(w, report, err)

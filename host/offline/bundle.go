@@ -55,7 +55,7 @@ type BundledStage struct {
 // Write writes the bundle as tar.gz and returns the recorded files that are
 // missing. It holds, in a folder for each job,
 //
-//	record.json                      the record, with the error of the last attempt
+//	job.json                      the record, with the error of the last attempt
 //	block.json witness.json chain.json input.bin execution.json
 //	                              what stages have made, as far as it exists
 //	log/<stage>-<attempt>.log     what the plugin wrote last before an attempt failed
@@ -89,7 +89,7 @@ func (b Bundle) writeJob(w bundleWriter, j status.Job) (missing []string, err er
 	for _, s := range b.About.Stages {
 		about.Stages = append(about.Stages, BundledStage{Name: s.Name, Kind: s.Kind, Plugin: s.Plugin, Version: s.Version})
 	}
-	if err := w.json(path.Join(j.ID, "record.json"), j); err != nil {
+	if err := w.json(path.Join(j.ID, "job.json"), j); err != nil {
 		return nil, err
 	}
 	newest := map[string]contract.Artifact{}

@@ -18,9 +18,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/proofline/proofline/host/artifact"
-	"github.com/proofline/proofline/host/pipeline"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -62,7 +59,7 @@ func TestBundle(t *testing.T) {
 		t.Fatalf("missing %v, %v", missing, err)
 	}
 	files := unpack(t, &packed)
-	want := []string{"block.json", "bundle.json", "input.bin", "record.json", "log/prove-1.log", "log/prove-2.log"}
+	want := []string{"block.json", "bundle.json", "input.bin", "job.json", "log/prove-1.log", "log/prove-2.log"}
 	for i := range want {
 		want[i] = j.ID + "/" + want[i]
 	}
@@ -79,8 +76,8 @@ func TestBundle(t *testing.T) {
 		t.Errorf("bundle.json (-want +got):\n%s", diff)
 	}
 	var record status.Job
-	if err := json.Unmarshal([]byte(files[j.ID+"/record.json"]), &record); err != nil || record.Reason != j.Reason || files[j.ID+"/log/prove-2.log"] != "second\n" {
-		t.Errorf("record.json %v, %+v; log %q", err, record, files[j.ID+"/log/prove-2.log"])
+	if err := json.Unmarshal([]byte(files[j.ID+"/job.json"]), &record); err != nil || record.Reason != j.Reason || files[j.ID+"/log/prove-2.log"] != "second\n" {
+		t.Errorf("job.json %v, %+v; log %q", err, record, files[j.ID+"/log/prove-2.log"])
 	}
 
 	// What leads out of the data directory is not packed.
@@ -117,77 +114,5 @@ func unpack(t *testing.T, from io.Reader) map[string]string {
 			t.Fatal(err)
 		}
 		files[h.Name] = string(text)
-	}
-}
-
-// TestFilesOfFailedJobsAreKept: for a week after the end, which is what a bundle
-// is made of; those of other finished jobs go at once.
-func TestFilesOfFailedJobsAreKept(t *testing.T) {
-	data := t.TempDir()
-	store, err := openCheckpoint(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	files, err := artifact.Open(data, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &host{Options: Options{Pipeline: &pipeline.Pipeline{Data: data, Keep: pipeline.Keep{History: pipeline.DefaultHistory, Failed: pipeline.DefaultFailed, Files: pipeline.DefaultFiles}}}, store: store, files: files}
-	now := time.Now()
-	ids := map[status.JobState]string{}
-	for i, state := range []status.JobState{status.JobDone, status.JobFailed, status.JobWaiting} {
-		rec := record.New(contract.Block{Number: uint64(i)}, record.Selected, now)
-		if rec.State = state; state.Finished() {
-			rec.Finished = now
-		}
-		if err := store.Commit(record.Change{Jobs: []*record.Job{rec}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := files.Attempt(rec.ID, "prove", 1, nil); err != nil {
-			t.Fatal(err)
-		}
-		ids[state] = rec.ID
-	}
-	for _, c := range []struct {
-		after time.Duration
-		want  []status.JobState
-	}{
-		{0, []status.JobState{status.JobFailed, status.JobWaiting}},
-		{pipeline.DefaultFiles - time.Minute, []status.JobState{status.JobFailed, status.JobWaiting}},
-		{pipeline.DefaultFiles + time.Minute, []status.JobState{status.JobWaiting}},
-	} {
-		if err := h.tidyOnce(now.Add(c.after)); err != nil {
-			t.Fatal(err)
-		}
-		left, err := files.Jobs()
-		if err != nil || len(left) != len(c.want) {
-			t.Errorf("after %v: %v, %v", c.after, left, err)
-		}
-		for _, state := range c.want {
-			if _, ok := left[ids[state]]; !ok {
-				t.Errorf("after %v the files of the job that is %s are gone", c.after, state)
-			}
-		}
-	}
-}
-
-// TestSecretsOfAConfiguration: every write-only text, wherever it is.
-func TestSecretsOfAConfiguration(t *testing.T) {
-	schema := `{"properties":{"url":{"type":"string"},"key":{"writeOnly":true},
-		"list":{"items":{"oneOf":[{"writeOnly":true,"type":"string"},{"properties":{"token":{"writeOnly":true}}}]}},
-		"headers":{"additionalProperties":{"writeOnly":true}}}}`
-	config := `{"url":"http://x","key":"k1","list":["k2",{"token":"k3","name":"n"}],"headers":{"A":"k4","B":"k1"}}`
-	found := secrets([]byte(schema), []byte(config))
-	slices.Sort(found)
-	if !slices.Equal(found, []string{"k1", "k2", "k3", "k4"}) {
-		t.Errorf("secrets %q", found)
-	}
-	rest := string(withoutSecrets([]byte(schema), []byte(config)))
-	if strings.Contains(rest, "k") && strings.ContainsAny(rest, "1234") || !strings.Contains(rest, "http://x") || !strings.Contains(rest, `"name":"n"`) {
-		t.Errorf("without secrets: %s", rest)
-	}
-	if found := secrets([]byte("{"), []byte(config)); found != nil {
-		t.Errorf("an unreadable schema: %q", found)
 	}
 }

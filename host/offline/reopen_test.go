@@ -12,6 +12,7 @@ import (
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/history"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
@@ -25,7 +26,7 @@ const (
 	activeBlocks = 50
 )
 
-var benchNames = []engine.StageName{
+var benchNames = []engine.StageRef{
 	{Name: "source", Kind: contract.KindSource}, {Name: "input", Kind: contract.KindBuilder},
 	{Name: "check", Kind: contract.KindProver}, {Name: "prove", Kind: contract.KindProver},
 }
@@ -47,11 +48,11 @@ func past(n uint64, state status.JobState, at time.Time) *record.Job {
 	}
 	for i, s := range benchNames {
 		if !state.Finished() && i > 1 {
-			j.Stage = s.Name
-			break
+			j.Stages[s.Name] = record.Stage{State: record.StageWaiting}
+			continue
 		}
 		r := record.Stage{
-			Fingerprint: "0123456789abcdef0123456789abcdef", Done: true, Attempt: 1, Facts: facts[s.Name],
+			Fingerprint: "0123456789abcdef0123456789abcdef", State: record.StageDone, Attempt: 1, Facts: facts[s.Name],
 			Started: at.Add(time.Duration(i) * time.Second), Ended: at.Add(time.Duration(i+1) * time.Second), WorkTime: 913 * time.Millisecond,
 		}
 		for _, name := range outputs[s.Name] {
@@ -62,7 +63,10 @@ func past(n uint64, state status.JobState, at time.Time) *record.Job {
 		j.Stages[s.Name] = r
 	}
 	if state.Finished() {
-		j.Announced, j.Finished = contract.EventProved, at.Add(10*time.Second)
+		proof := j.Stages["prove"]
+		proof.Announced, proof.Phase = contract.EventProved, contract.EventProved
+		j.Stages["prove"] = proof
+		j.Finished = at.Add(10 * time.Second)
 	}
 	return j
 }
@@ -72,7 +76,7 @@ func past(n uint64, state status.JobState, at time.Time) *record.Job {
 func longPast(b *testing.B) (dir string) {
 	b.Helper()
 	dir = b.TempDir()
-	store, err := openCheckpoint(dir)
+	store, err := OpenCheckpoint(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -132,9 +136,14 @@ func (idle) Resolve(context.Context, []uint64) ([]contract.Resolution, error) { 
 
 func benchEngine(b *testing.B, store *checkpoint.Store, files *artifact.Store) *engine.Engine {
 	config := engine.Config{Pipeline: "bench", Selection: selection.Selection{Order: selection.NewestFirst}}
-	for _, s := range benchNames {
+	for i, s := range benchNames {
+		var needs []string
+		if i > 0 {
+			needs = []string{benchNames[i-1].Name}
+		}
 		config.Stages = append(config.Stages, engine.StageConfig{
-			Name: s.Name, Kind: s.Kind, MakesProof: s.Name == "prove", Fingerprint: "0123456789abcdef0123456789abcdef", Worker: idle{},
+			Needs: needs,
+			Name:  s.Name, Kind: s.Kind, MakesProof: s.Name == "prove", Fingerprint: "0123456789abcdef0123456789abcdef", Worker: idle{},
 		})
 	}
 	e, err := engine.New(config, store, files)
@@ -155,7 +164,7 @@ func BenchmarkReopen(b *testing.B) {
 	var took time.Duration
 	for b.Loop() {
 		began := time.Now()
-		store, err := openCheckpoint(dir)
+		store, err := OpenCheckpoint(dir)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -179,7 +188,7 @@ func BenchmarkReopen(b *testing.B) {
 // past.
 func BenchmarkQueries(b *testing.B) {
 	dir := longPast(b)
-	store, err := openCheckpoint(dir)
+	store, err := OpenCheckpoint(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -196,15 +205,15 @@ func BenchmarkQueries(b *testing.B) {
 		{"snapshot", func() error { e.Snapshot(); return nil }},
 		{"recent50", func() error { _, err := store.Recent(50); return err }},
 		{"failed50", func() error {
-			_, err := list(store, benchNames, control.Query{Limit: 50, States: []status.JobState{status.JobFailed}})
+			_, err := history.List(store, benchNames, control.Query{Limit: 50, States: []status.JobState{status.JobFailed}})
 			return err
 		}},
 		{"cancelledAll", func() error {
-			_, err := list(store, benchNames, control.Query{States: []status.JobState{status.JobCancelled}})
+			_, err := history.List(store, benchNames, control.Query{States: []status.JobState{status.JobCancelled}})
 			return err
 		}},
-		{"show", func() error { _, err := show(store, benchNames, 24_000_000+100*777); return err }},
-		{"owing", func() error { _, err := store.Owing(); return err }},
+		{"show", func() error { _, err := history.Show(store, benchNames, 24_000_000+100*777); return err }},
+		{"releasable", func() error { _, err := store.Releasable([]string{"1-24000000-00000001"}, time.Unix(1, 0)); return err }},
 		{"outbox", func() error { _, err := store.Outbox("ethproofs"); return err }},
 		{"pruneNothing", func() error { _, err := store.Prune(time.Unix(1, 0), time.Unix(1, 0), 500); return err }},
 		{"commit", func() error {

@@ -1,0 +1,194 @@
+package host
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/artifact"
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/offline"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// TestFilesOfFailedJobsAreKept: for a week after the end, which is what a bundle
+// is made of; those of other finished jobs go at once.
+func TestFilesOfFailedJobsAreKept(t *testing.T) {
+	data := t.TempDir()
+	store, err := offline.OpenCheckpoint(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	files, err := artifact.Open(data, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{Options: Options{Pipeline: &pipeline.Pipeline{Data: data, Keep: pipeline.Keep{History: pipeline.DefaultHistory, Failed: pipeline.DefaultFailed, Files: pipeline.DefaultFiles}}}, store: store, files: files}
+	now := time.Now()
+	ids := map[status.JobState]string{}
+	for i, state := range []status.JobState{status.JobDone, status.JobFailed, status.JobWaiting} {
+		rec := record.New(contract.Block{Number: uint64(i)}, record.Selected, now)
+		if rec.State = state; state.Finished() {
+			rec.Finished = now
+		}
+		if err := store.Commit(record.Change{Jobs: []*record.Job{rec}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := files.Attempt(rec.ID, "prove", 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		ids[state] = rec.ID
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  []status.JobState
+	}{
+		{0, []status.JobState{status.JobFailed, status.JobWaiting}},
+		{pipeline.DefaultFiles - time.Minute, []status.JobState{status.JobFailed, status.JobWaiting}},
+		{pipeline.DefaultFiles + time.Minute, []status.JobState{status.JobWaiting}},
+	} {
+		if err := h.tidyOnce(now.Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		left, err := files.Jobs()
+		if err != nil || len(left) != len(c.want) {
+			t.Errorf("after %v: %v, %v", c.after, left, err)
+		}
+		for _, state := range c.want {
+			if _, ok := left[ids[state]]; !ok {
+				t.Errorf("after %v the files of the job that is %s are gone", c.after, state)
+			}
+		}
+	}
+}
+
+// tidied is a host with nothing but a checkpoint and files.
+func tidied(t *testing.T) *host {
+	t.Helper()
+	data := t.TempDir()
+	store, err := checkpoint.Open(filepath.Join(data, "checkpoint.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	files, err := artifact.Open(data, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &host{
+		Options: Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Pipeline: &pipeline.Pipeline{
+			Data: data, Keep: pipeline.Keep{History: pipeline.DefaultHistory, Failed: pipeline.DefaultFailed, Files: pipeline.DefaultFiles},
+		}},
+		store: store, files: files,
+	}
+}
+
+// proved is the change by which a job ends: done, and its proof owed to a reporter.
+func proved(number uint64) record.Change {
+	block := contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{byte(number), byte(number >> 8)}}
+	rec := record.New(block, record.Selected, time.Now())
+	rec.State, rec.Finished = status.JobDone, time.Now()
+	return record.Change{Jobs: []*record.Job{rec}, Events: []record.Event{{
+		Reporter: "ethproofs", Kind: contract.EventProved, Job: rec.ID, Block: &block, Expires: time.Now().Add(time.Hour),
+	}}}
+}
+
+// TestTidyTakesNoProofThatIsOwed: jobs end while the files of a hundred others are
+// removed; the directory of a proof that no reporter has read stays.
+func TestTidyTakesNoProofThatIsOwed(t *testing.T) {
+	h := tidied(t)
+	attempt := func(id string) {
+		if _, _, err := h.files.Attempt(id, "prove", 1, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range uint64(100) {
+		change := proved(1000 + n)
+		change.Events = nil
+		if err := h.store.Commit(change); err != nil {
+			t.Fatal(err)
+		}
+		attempt(change.Jobs[0].ID)
+	}
+	var ending []record.Change
+	for n := range uint64(20) {
+		change := proved(n)
+		running := change.Jobs[0].Clone()
+		running.State, running.Finished = status.JobRunning, time.Time{}
+		if err := h.store.Commit(record.Change{Jobs: []*record.Job{running}}); err != nil {
+			t.Fatal(err)
+		}
+		attempt(running.ID)
+		ending = append(ending, change)
+	}
+	var commits sync.WaitGroup
+	commits.Go(func() {
+		for _, change := range ending {
+			if err := h.store.Commit(change); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 20 {
+		if err := h.tidyOnce(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commits.Wait()
+	left, err := h.files.Jobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range ending {
+		if _, there := left[change.Jobs[0].ID]; !there {
+			t.Errorf("the files of block %d went before its proof was reported", change.Jobs[0].Block.Number)
+		}
+	}
+	if len(left) != len(ending) {
+		t.Errorf("%d jobs have files, want the %d that owe a proof", len(left), len(ending))
+	}
+}
+
+// TestTidyGoesOnAfterAnError: one directory that cannot be removed holds up nothing
+// else, and is named.
+func TestTidyGoesOnAfterAnError(t *testing.T) {
+	h := tidied(t)
+	var ids []string
+	for n := range uint64(3) {
+		change := proved(n)
+		change.Events = nil
+		if err := h.store.Commit(change); err != nil {
+			t.Fatal(err)
+		}
+		id := change.Jobs[0].ID
+		if _, _, err := h.files.Attempt(id, "prove", 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	err := h.release(time.Now(), func(id string) error {
+		if id == ids[0] {
+			return errors.New("device or resource busy")
+		}
+		return h.files.Release(id)
+	})
+	if err == nil || !strings.Contains(err.Error(), ids[0]) {
+		t.Errorf("the error is %v, want one that names the job", err)
+	}
+	left, err := h.files.Jobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, there := left[ids[0]]; len(left) != 1 || !there {
+		t.Errorf("left %v, want the undeletable one alone", left)
+	}
+}
