@@ -53,24 +53,16 @@ func (c commands) blocks() *cli.Command {
 				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
 				Action: c.blocksAdd,
 			},
+			c.blocksRetry(),
 			{
-				Name:      "retry",
-				Usage:     "queue blocks again that failed, were dropped or cancelled",
-				ArgsUsage: "BLOCK... [FILE]",
-				Flags:     []cli.Flag{fileFlag()},
+				Name:        "skip",
+				Usage:       "give up blocks that are waiting or at work",
+				ArgsUsage:   "BLOCK...",
+				Description: "When no host runs the pipeline, the next run gives them up.",
+				Flags:       []cli.Flag{fileFlag()},
 				Action: func(ctx *cli.Context) error {
-					return c.blocksChange(ctx, "queued again", reached.Retry, func(j status.Job) bool {
-						return j.State.Finished() && j.State != status.JobDone
-					})
-				},
-			},
-			{
-				Name:      "skip",
-				Usage:     "give up blocks that are waiting or at work",
-				ArgsUsage: "BLOCK... [FILE]",
-				Flags:     []cli.Flag{fileFlag()},
-				Action: func(ctx *cli.Context) error {
-					return c.blocksChange(ctx, "skipped", reached.Skip, func(j status.Job) bool { return !j.State.Finished() })
+					skip := func(p control.Pipeline, ctx context.Context, j status.Job) error { return p.Skip(ctx, j.ID) }
+					return c.blocksChange(ctx, "skipped", skip, func(j status.Job) bool { return !j.State.Finished() })
 				},
 			},
 		},
@@ -175,7 +167,7 @@ func (c commands) blocksAdd(ctx *cli.Context) error {
 }
 
 // blocksChange does something to every job of the named blocks that fits.
-func (c commands) blocksChange(ctx *cli.Context, done string, change func(reached, context.Context, string) error, fits func(status.Job) bool) error {
+func (c commands) blocksChange(ctx *cli.Context, done string, change func(control.Pipeline, context.Context, status.Job) error, fits func(status.Job) bool) error {
 	args, file, err := splitFile(ctx)
 	if err != nil {
 		return err
@@ -201,7 +193,7 @@ func (c commands) blocksChange(ctx *cli.Context, done string, change func(reache
 				words = append(words, "left alone: "+outcome(j))
 				continue
 			}
-			if err := change(p, ctx.Context, j.ID); err != nil {
+			if err := change(p, ctx.Context, j); err != nil {
 				return fmt.Errorf("block %d: %w", n, err)
 			}
 			words = []string{done}

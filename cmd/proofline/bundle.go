@@ -10,8 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
 )
@@ -58,7 +58,7 @@ func (c commands) blocksBundle() *cli.Command {
 
 // bundle gathers what a bundle is made of, from the running host or the
 // checkpoint.
-func (c commands) bundle(ctx context.Context, file string, number uint64) (bundle host.Bundle, err error) {
+func (c commands) bundle(ctx context.Context, file string, number uint64) (bundle offline.Bundle, err error) {
 	p, err := c.load(file)
 	if err != nil {
 		return bundle, err
@@ -68,7 +68,7 @@ func (c commands) bundle(ctx context.Context, file string, number uint64) (bundl
 		return bundle, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	bundle = host.Bundle{Data: p.Data, Version: version}
+	bundle = offline.Bundle{Data: p.Data, Version: version}
 	if bundle.Jobs, err = r.ShowBlock(ctx, number); err != nil {
 		return bundle, err
 	}
@@ -97,7 +97,7 @@ func findVersions(p *pipeline.Pipeline, stages []status.Stage) {
 
 // writeBundle writes a new file, which appears whole or not at all; one that is
 // there already is left alone.
-func (c commands) writeBundle(to string, bundle host.Bundle) (missing []string, err error) {
+func (c commands) writeBundle(to string, bundle offline.Bundle) (missing []string, err error) {
 	if to == "-" {
 		return bundle.Write(c.Stdout)
 	}

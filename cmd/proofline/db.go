@@ -6,8 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/offline"
 )
 
 func (c commands) db() *cli.Command {
@@ -58,7 +58,7 @@ func (c commands) dbCheck(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := host.CheckCheckpoint(ctx.Context, data)
+	report, err := offline.CheckCheckpoint(ctx.Context, data)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (c commands) dbBackup(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := host.BackUpCheckpoint(ctx.Context, data, ctx.String("to"), time.Now())
+	report, err := offline.BackUpCheckpoint(ctx.Context, data, ctx.String("to"), time.Now())
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (c commands) dbCompact(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	before, after, lost, err := host.CompactCheckpoint(data)
+	before, after, lost, err := offline.CompactCheckpoint(data)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/proofline/proofline/host/checkpoint"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -26,9 +26,9 @@ func withCheckpoint(t *testing.T) *checkpoint.Store {
 	}
 	t.Cleanup(func() { s.Close() })
 	for n := range uint64(10) {
-		j := job.New(contract.Block{ChainID: 1, Number: n}, job.Selected, began)
+		j := record.New(contract.Block{ChainID: 1, Number: n}, record.Selected, began)
 		j.Reason = strings.Repeat("x", 2000)
-		if err := s.Commit(job.Change{Jobs: []*job.Job{j}}); err != nil {
+		if err := s.Commit(record.Change{Jobs: []*record.Job{j}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -29,7 +29,13 @@ func (h *fakeHost) called(format string, args ...any) error {
 	return h.err
 }
 
-func (h *fakeHost) Snapshot() status.Snapshot { return snapshot() }
+func (h *fakeHost) Snapshot(context.Context) (status.Snapshot, error) { return snapshot(), nil }
+
+func (h *fakeHost) Close() error { return nil }
+
+func (h *fakeHost) Report(_ context.Context, job, to string) (int, error) {
+	return 1, h.called("report %s %s", job, to)
+}
 
 func (h *fakeHost) Blocks(_ context.Context, q control.Query) ([]status.Job, error) {
 	return jobs(), h.called("blocks %v %d", q.States, q.Limit)
@@ -58,7 +64,7 @@ func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddRes
 
 func (h *fakeHost) Score(context.Context) (score.Report, error) { return standing(), h.err }
 
-func (h *fakeHost) Retry(_ context.Context, job string) error { return h.called("retry %s", job) }
+func (h *fakeHost) Retry(_ context.Context, a control.Again) error { return h.called("retry %s", a.Job) }
 func (h *fakeHost) Skip(_ context.Context, job string) error  { return h.called("skip %s", job) }
 func (h *fakeHost) Backup(_ context.Context, to string) error {
 	return errors.Join(h.called("backup %s", to), h.store.Backup(to))

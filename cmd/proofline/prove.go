@@ -21,6 +21,7 @@ func (c commands) prove() *cli.Command {
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "input", Usage: "the guest `INPUT` (required), as the pipeline's builder would make it"},
+			&cli.StringFlag{Name: "stage", Usage: "the proof `STAGE` that proves it; without it the first of the file"},
 			&cli.StringFlag{Name: "hash", Usage: "the block's `HASH`; without it the source is asked"},
 			jsonFlag(),
 		},
@@ -36,7 +37,7 @@ func (c commands) prove() *cli.Command {
 			if err != nil {
 				return err
 			}
-			given := control.Given{Number: number}
+			given := control.Given{Number: number, Stage: ctx.String("stage")}
 			if text := ctx.String("hash"); text != "" {
 				hash, err := contract.ParseHash(text)
 				if err != nil {

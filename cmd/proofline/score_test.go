@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/checkpoint"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -76,17 +76,17 @@ func TestScoreWithoutHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	var change job.Change
+	var change record.Change
 	for i := range 5 {
-		rec := job.New(contract.Block{ChainID: 1, Number: uint64(10 * i), Hash: contract.Hash{byte(i)}, Time: now.Add(-time.Hour)}, job.Selected, now)
+		rec := record.New(contract.Block{ChainID: 1, Number: uint64(10 * i), Hash: contract.Hash{byte(i)}, Time: now.Add(-time.Hour)}, record.Selected, now)
 		rec.State, rec.Announced, rec.ProvingMS, rec.Finished = status.JobDone, contract.EventProved, 119_999, now
 		if i == 4 {
 			rec.State, rec.Announced = status.JobFailed, contract.EventProving
 		}
 		change.Jobs = append(change.Jobs, rec)
 	}
-	change.Events = []job.Event{{Reporter: "report", Kind: contract.EventProved, At: now, Expires: now.Add(time.Hour)}}
-	change.Cursor = &job.Cursor{Stage: "source", Updated: now.Add(-time.Hour)}
+	change.Events = []record.Event{{Reporter: "report", Kind: contract.EventProved, At: now, Expires: now.Add(time.Hour)}}
+	change.Cursor = &record.Cursor{Stage: "source", Updated: now.Add(-time.Hour)}
 	if err := store.Commit(change); err != nil {
 		t.Fatal(err)
 	}

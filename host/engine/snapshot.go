@@ -131,7 +131,7 @@ func Describe(rec *record.Job, stages []StageRef) status.Job {
 			r.State = record.StageWaiting
 		}
 		out.Stages = append(out.Stages, status.JobStage{
-			Stage: s.Name, Kind: s.Kind, State: string(r.State), Shadow: r.Shadow, Attempt: r.Attempt,
+			Stage: s.Name, Kind: s.Kind, State: string(r.State), Shadow: r.Shadow, Attempt: r.Attempt, Fingerprint: r.Fingerprint,
 			Started: r.Started, Ended: r.Ended, NotBefore: r.NotBefore, WorkTime: r.WorkTime, Outputs: r.Outputs, Facts: r.Facts,
 			Error: r.Error, Class: r.Class, Remedy: r.Remedy, ProvingMS: r.ProvingMS, Announced: string(r.Announced),
 		})

@@ -134,22 +134,23 @@ type Job struct {
 
 // JobStage is what one stage did for a job.
 type JobStage struct {
-	Stage     string              `json:"stage"`
-	Kind      contract.Kind       `json:"kind"`
-	State     string              `json:"state"` // waiting, running, done, failed, blocked, skipped, cancelled, removed
-	Shadow    bool                `json:"shadow,omitempty"`
-	Attempt   uint32              `json:"attempt"` // attempts begun
-	Started   time.Time           `json:"started,omitzero"`
-	Ended     time.Time           `json:"ended,omitzero"`
-	WorkTime  time.Duration       `json:"work_time,omitempty"` // ns
-	Outputs   []contract.Artifact `json:"outputs,omitempty"`
-	Facts     map[string]string   `json:"facts,omitempty"`
-	NotBefore time.Time           `json:"not_before,omitzero"`       // earliest next attempt
-	Error     string              `json:"error,omitempty"`           // of the last attempt that failed, or why it is skipped or blocked
-	Class     contract.Class      `json:"class,omitempty"`           // of Error
-	Remedy    string              `json:"remedy,omitempty"`          // for Error
-	ProvingMS int64               `json:"proving_time_ms,omitempty"` // of a proof, as reported
-	Announced string              `json:"announced,omitempty"`       // highest phase announced
+	Stage       string              `json:"stage"`
+	Kind        contract.Kind       `json:"kind"`
+	State       string              `json:"state"` // waiting, running, done, failed, blocked, skipped, cancelled, removed
+	Shadow      bool                `json:"shadow,omitempty"`
+	Attempt     uint32              `json:"attempt"`               // attempts begun
+	Fingerprint string              `json:"fingerprint,omitempty"` // of the plugin and configuration that did the work
+	Started     time.Time           `json:"started,omitzero"`
+	Ended       time.Time           `json:"ended,omitzero"`
+	WorkTime    time.Duration       `json:"work_time,omitempty"` // ns
+	Outputs     []contract.Artifact `json:"outputs,omitempty"`
+	Facts       map[string]string   `json:"facts,omitempty"`
+	NotBefore   time.Time           `json:"not_before,omitzero"`       // earliest next attempt
+	Error       string              `json:"error,omitempty"`           // of the last attempt that failed, or why it is skipped or blocked
+	Class       contract.Class      `json:"class,omitempty"`           // of Error
+	Remedy      string              `json:"remedy,omitempty"`          // for Error
+	ProvingMS   int64               `json:"proving_time_ms,omitempty"` // of a proof, as reported
+	Announced   string              `json:"announced,omitempty"`       // highest phase announced
 }
 
 // Duration is how long the last attempt ran; zero while it has not ended.

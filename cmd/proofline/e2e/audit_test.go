@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/proofline/proofline/host/checkpoint"
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
 	"github.com/proofline/proofline/sdk/contract"
@@ -27,7 +28,7 @@ import (
 //     one proof for each block that is done and reported.
 //
 // It returns the jobs by state.
-func (s *site) audit(server *ethproofstest.Server) map[status.JobState][]*job.Job {
+func (s *site) audit(server *ethproofstest.Server) map[status.JobState][]*record.Job {
 	s.t.Helper()
 	store, err := checkpoint.OpenReadOnly(s.path("data", "checkpoint.db"))
 	if err != nil {
@@ -42,8 +43,8 @@ func (s *site) audit(server *ethproofstest.Server) map[status.JobState][]*job.Jo
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	jobs := append(active, finished...)
-	states := map[status.JobState][]*job.Job{}
+	jobs := append(finished, slices.DeleteFunc(active, func(j *record.Job) bool { return j.State.Finished() })...)
+	states := map[status.JobState][]*record.Job{}
 	numbers := map[uint64]bool{}
 	for _, j := range jobs {
 		states[j.State] = append(states[j.State], j)
@@ -53,13 +54,21 @@ func (s *site) audit(server *ethproofstest.Server) map[status.JobState][]*job.Jo
 		s.auditJob(j)
 	}
 	s.auditGaps(numbers)
-	owing, err := store.Owing()
+	owing := map[string]bool{}
+	for _, j := range jobs {
+		reports, err := store.Reports(j.ID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		owing[j.ID] = slices.ContainsFunc(reports, func(r status.Report) bool { return r.State == "waiting" })
+	}
+	waiting, err := store.Outbox("ethproofs")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for id := range owing {
-		if known, err := store.Job(id); err != nil || known == nil {
-			s.t.Errorf("an event is owed for the unknown job %s (%v)", id, err)
+	for _, e := range waiting {
+		if _, err := store.Job(e.Job); e.Job != "" && err != nil {
+			s.t.Errorf("an event is owed for the unknown job %s (%v)", e.Job, err)
 		}
 	}
 	if server != nil {
@@ -74,12 +83,12 @@ func (s *site) audit(server *ethproofstest.Server) map[status.JobState][]*job.Jo
 	return states
 }
 
-func (s *site) auditJob(j *job.Job) {
+func (s *site) auditJob(j *record.Job) {
 	s.t.Helper()
 	switch j.State {
 	case status.JobDone:
 		for name, r := range j.Stages {
-			if !r.Done && !r.Skipped {
+			if !r.State.Complete() && !r.Shadow {
 				s.t.Errorf("job %s is done, its stage %s is not", j.ID, name)
 			}
 		}
@@ -143,9 +152,9 @@ func (s *site) auditKilled(server *ethproofstest.Server) {
 		s.t.Fatal(err)
 	}
 	defer store.Close()
-	if cursor, err := store.Cursor("source"); err != nil {
+	if cursor, err := store.Cursor("source"); err != nil && !errors.Is(err, record.ErrNotFound) {
 		s.t.Fatal(err)
-	} else if cursor != nil {
+	} else if err == nil {
 		for n := uint64(1); n <= cursor.Head; n++ {
 			if jobs, err := store.ByNumber(n); err != nil || len(jobs) == 0 {
 				s.t.Errorf("the cursor has passed block %d, which is no job (%v)", n, err)
@@ -161,7 +170,7 @@ func (s *site) auditKilled(server *ethproofstest.Server) {
 		key := fmt.Sprint(e.Kind, " ", e.Block.Number)
 		tried[key] = tried[key] || e.Tries > 0
 		j, err := store.Job(e.Job)
-		if err != nil || j == nil || job.Rank(j.Announced) < job.Rank(e.Kind) || e.Kind == contract.EventProved && !j.Stages["prove"].Done {
+		if err != nil || record.Rank(j.Stages["prove"].Announced) < record.Rank(e.Kind) || e.Kind == contract.EventProved && j.Stages["prove"].State != record.StageDone {
 			s.t.Errorf("%q is owed, but not recorded of the job: %+v (%v)", key, j, err)
 		}
 	}
@@ -182,7 +191,7 @@ func (s *site) auditKilled(server *ethproofstest.Server) {
 				s.t.Fatal(err)
 			}
 			for _, report := range reports {
-				if report.State == string(job.Sent) {
+				if report.Tries > 0 {
 					tried[fmt.Sprint(report.Kind, " ", r.Block)] = true
 				}
 			}
@@ -205,7 +214,7 @@ func (s *site) auditKilled(server *ethproofstest.Server) {
 			s.t.Fatal(err)
 		}
 		for _, report := range reports {
-			if key := fmt.Sprint(report.Kind, " ", j.Block.Number); report.State == string(job.Sent) && job.Rank(report.Kind) > 0 && report.Kind != contract.EventFailed && !told[key] {
+			if key := fmt.Sprint(report.Kind, " ", j.Block.Number); report.State == string(record.Sent) && record.Rank(report.Kind) > 0 && report.Kind != contract.EventFailed && !told[key] {
 				s.t.Errorf("%q is recorded as sent, but EthProofs was never told", key)
 			}
 		}

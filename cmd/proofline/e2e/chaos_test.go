@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/host/job"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
@@ -204,7 +204,7 @@ func (c *campaign) behind(host *process, head uint64) int {
 
 // canonical checks that the block that is on the chain at the end is done, or
 // failed with a reason, for every number.
-func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*job.Job) {
+func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*record.Job) {
 	c.t.Helper()
 	known := map[string]bool{}
 	for _, jobs := range finished {

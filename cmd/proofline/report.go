@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) report() *cli.Command {
+	return &cli.Command{
+		Name:      "report",
+		Usage:     "send the proof of a block once more",
+		ArgsUsage: "BLOCK...",
+		Description: "The proof is sent by the same rules as the first time, from the files of the pipeline or\n" +
+			"its output directory. The pipeline must be running.\n\n" +
+			"  proofline report 24000100\n" +
+			"  proofline report --all-rejected --to ethproofs",
+		Flags: []cli.Flag{
+			fileFlag(),
+			&cli.StringFlag{Name: "to", Usage: "only to the reporter `STAGE`"},
+			&cli.BoolFlag{Name: "all-rejected", Usage: "every proof that a reporter has rejected or that expired, instead of named blocks"},
+		},
+		Action: func(ctx *cli.Context) error {
+			if ctx.Bool("all-rejected") == (ctx.NArg() > 0) {
+				return usage("name the blocks, or say --all-rejected")
+			}
+			p, err := c.reach(ctx.Context, ctx.String("file"))
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			jobs, err := unsettled(ctx, p)
+			if err != nil {
+				return err
+			}
+			var failed error
+			for _, j := range jobs {
+				n, err := p.Report(ctx.Context, j.ID, ctx.String("to"))
+				if err != nil {
+					fmt.Fprintf(c.Stdout, "%d: %v\n", j.Block.Number, err)
+					failed = told{errors.New("not every proof could be queued")}
+					continue
+				}
+				fmt.Fprintf(c.Stdout, "%d: %s queued\n", j.Block.Number, plural(n, "report"))
+			}
+			if len(jobs) == 0 {
+				fmt.Fprintln(c.Stdout, "nothing to report")
+			}
+			return failed
+		},
+	}
+}
+
+// unsettled lists the jobs of the named blocks, or those with a proof that a
+// reporter has not taken.
+func unsettled(ctx *cli.Context, p control.Pipeline) (jobs []status.Job, err error) {
+	if !ctx.Bool("all-rejected") {
+		numbers, err := blockNumbers(ctx.Args().Slice())
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range numbers {
+			found, err := p.ShowBlock(ctx.Context, n)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				return nil, fmt.Errorf("block %d is not known to this pipeline", n)
+			}
+			for _, j := range found {
+				if !j.Orphaned {
+					jobs = append(jobs, j)
+				}
+			}
+		}
+		return jobs, nil
+	}
+	all, err := p.Blocks(ctx.Context, control.Query{})
+	for _, j := range all {
+		if wasRefused(j, ctx.String("to")) && !j.Orphaned {
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, err
+}
+
+// wasRefused reports whether the last report of a proof to a reporter came to
+// nothing; to names the reporter, or is empty for any.
+func wasRefused(j status.Job, to string) bool {
+	last := map[string]string{}
+	for _, r := range j.Reports {
+		if r.Kind == contract.EventProved {
+			last[r.Reporter] = r.State
+		}
+	}
+	for reporter, state := range last {
+		if (to == "" || to == reporter) && (state == string(record.Rejected) || state == string(record.Expired)) {
+			return true
+		}
+	}
+	return false
+}
