@@ -42,6 +42,7 @@ func App(o Options) *cli.App {
 		Writer:               o.Stdout,
 		ErrWriter:            o.Stderr,
 		HideHelpCommand:      true,
+		Flags:                []cli.Flag{cli.HelpFlag}, // the library adds it only beside a help command of its own
 		Suggest:              true,
 		EnableBashCompletion: true,
 		ExitErrHandler:       func(*cli.Context, error) {},

@@ -43,8 +43,9 @@ func TestFlagsFirst(t *testing.T) {
 		"keeper --lock x -- y --z":                      "keeper --lock x -- y --z",
 		"--version":                                     "--version",
 		"validate p.yaml --generate-bash-completion":    "validate p.yaml --generate-bash-completion",
+		"blocks show 5 -h":                              "blocks show --help",
 		"validate p.yaml --unknown":                     "validate --unknown -- p.yaml",
-		"validate p.yaml --help":                        "validate --help -- p.yaml",
+		"validate p.yaml --help":                        "validate --help",
 		"plugins list --dir a --dir b":                  "plugins list --dir a --dir b",
 		"blocks add --file p.yaml -- 24000000-24000010": "blocks add --file p.yaml -- 24000000-24000010",
 	} {
@@ -92,23 +93,29 @@ func TestExitCodes(t *testing.T) {
 func TestWrongCommandLines(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, want := range map[string]string{
-		"valdate":               `Did you mean "validate"?`,
-		"blocks ad 5":           `Did you mean "add"?`,
-		"validate --jsn":        "flag provided but not defined: -jsn",
-		"validate a b":          "one pipeline file is enough",
-		"init":                  "name one preset: execute, zisk-cluster, zisk",
-		"init zisc":             `did you mean "zisk"?`,
-		"blocks add":            "name the blocks",
-		"blocks add x":          `"x" is no block number`,
-		"blocks add 9-5":        "is no range",
-		"blocks add 0-99999999": "is no range",
-		"blocks list --state x": "is no state of a block",
-		"prove":                 "name the block",
-		"prove 5":               "--input is missing",
-		"prove 5 --input":       "flag needs an argument",
-		"prove 5 --input gone":  "gone: no such file",
-		"version x":             "unexpected argument",
-		"plugins describe":      "name one plugin",
+		"valdate":                    `Did you mean "validate"?`,
+		"blocks ad 5":                `Did you mean "add"?`,
+		"validate --jsn":             "flag provided but not defined: -jsn",
+		"validate a b":               "one pipeline file is enough",
+		"validate a -f b":            "one pipeline file is enough, got --file b and a",
+		"blocks show 5 a.yaml b.yml": "one pipeline file is enough",
+		"blocks add -1":              "see proofline blocks add --help",
+		"help blocks ad":             `Did you mean "add"?`,
+		"explain stages.retri":       `did you mean "stages.retry"?`,
+		"explain a b":                "name one key",
+		"init":                       "name one preset: execute, zisk-cluster, zisk",
+		"init zisc":                  `did you mean "zisk"?`,
+		"blocks add":                 "name the blocks",
+		"blocks add x":               `"x" is no block number`,
+		"blocks add 9-5":             "is no range",
+		"blocks add 0-99999999":      "is no range",
+		"blocks list --state x":      "is no state of a block",
+		"prove":                      "name the block",
+		"prove 5":                    "--input is missing",
+		"prove 5 --input":            "flag needs an argument",
+		"prove 5 --input gone":       "gone: no such file",
+		"version x":                  "unexpected argument",
+		"plugins describe":           "name one plugin",
 	} {
 		code, stdout, stderr := execute(t, strings.Fields(line)...)
 		if code != exitConfig || !strings.Contains(stderr, want) {
@@ -143,7 +150,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 func TestInit(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, preset := range pipeline.Presets() {
-		if code, _, stderr := execute(t, "init", preset, "--file", preset+".yaml"); code != 0 {
+		if code, _, stderr := execute(t, "init", preset); code != 0 || !strings.Contains(stderr, "proofline doctor "+preset+".yaml") {
 			t.Errorf("init %s: %d %s", preset, code, stderr)
 		}
 		text, err := os.ReadFile(preset + ".yaml")
@@ -151,16 +158,16 @@ func TestInit(t *testing.T) {
 			t.Errorf("init %s wrote %q, %v", preset, text, err)
 		}
 	}
-	if err := os.WriteFile("pipeline.yaml", []byte("mine"), 0o600); err != nil {
+	if err := os.WriteFile("mine.yaml", []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := execute(t, "init", "zisk"); code != exitEnvironment || !strings.Contains(stderr, "pipeline.yaml exists already (--force overwrites it") {
+	if code, _, stderr := execute(t, "init", "zisk", "-f", "mine.yaml"); code != exitEnvironment || !strings.Contains(stderr, "mine.yaml exists already (--force overwrites it") {
 		t.Errorf("init over a file: %d %s", code, stderr)
 	}
-	if text, _ := os.ReadFile("pipeline.yaml"); string(text) != "mine" {
+	if text, _ := os.ReadFile("mine.yaml"); string(text) != "mine" {
 		t.Error("the file was overwritten")
 	}
-	if code, _, _ := execute(t, "init", "zisk", "--force"); code != 0 {
+	if code, _, _ := execute(t, "init", "zisk", "-f", "mine.yaml", "--force"); code != 0 {
 		t.Errorf("init --force: %d", code)
 	}
 	if code, stdout, _ := execute(t, "init", "execute", "--file", "-"); code != 0 || !strings.Contains(stdout, "prover-stateless") {
@@ -168,6 +175,56 @@ func TestInit(t *testing.T) {
 	}
 	if _, err := os.Stat("-"); err == nil {
 		t.Error("init --file - made a file")
+	}
+}
+
+// TestFileInEveryCommand: a command that reads a pipeline file takes it with -f
+// and as an argument, and says the same.
+func TestFileInEveryCommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("input.bin", []byte{1}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"run", "validate", "doctor", "status", "score", "db check", "db backup", "db compact", "prove 5 --input input.bin",
+		"blocks list", "blocks show 5", "blocks add 5 7-9", "blocks retry 5", "blocks skip 5", "blocks bundle 5",
+	} {
+		args := strings.Fields(line)
+		for _, form := range [][]string{{"gone.yaml"}, {"-f", "gone.yaml"}, {"--file=gone.yaml"}} {
+			code, stdout, stderr := execute(t, slices.Concat(args, form)...)
+			if code == 0 || !strings.Contains(stdout+stderr, "gone.yaml: error: no such file") {
+				t.Errorf("%s %v: %d %q %q", line, form, code, stdout, stderr)
+			}
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	if code, stdout, _ := execute(t, "explain", "stages.retry.max"); code != 0 || !strings.HasPrefix(stdout, "KEY:      stages.retry.max\nTYPE:     whole number, from 0 to 1000\nDEFAULT:  2\n") {
+		t.Errorf("%d %s", code, stdout)
+	}
+	if code, stdout, _ := execute(t, "explain"); code != 0 || !strings.Contains(stdout, "  stages  <list: mapping>  required\n") {
+		t.Errorf("%d %s", code, stdout)
+	}
+	if code, stdout, _ := execute(t, "explain", "needs", "--json"); code != 0 || !strings.Contains(stdout, `"type": "stage name"`) {
+		t.Errorf("%d %s", code, stdout)
+	}
+}
+
+// TestHelp: help is the same however it is asked for.
+func TestHelp(t *testing.T) {
+	for _, command := range []string{"", "validate", "blocks", "blocks show"} {
+		path := strings.Fields(command)
+		_, want, _ := execute(t, append(slices.Clone(path), "--help")...)
+		forms := [][]string{append([]string{"help"}, path...), append(slices.Clone(path), "-h")}
+		if command == "blocks show" {
+			forms = append(forms, []string{"blocks", "show", "5", "-h"}, []string{"blocks", "show", "-h", "5"})
+		}
+		for _, form := range forms {
+			if code, stdout, stderr := execute(t, form...); code != 0 || stdout != want || !strings.Contains(want, "USAGE") {
+				t.Errorf("%v: %d %q %q, want\n%s", form, code, stdout, stderr, want)
+			}
+		}
 	}
 }
 

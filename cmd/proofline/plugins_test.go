@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -64,7 +65,7 @@ func TestValidate(t *testing.T) {
 		t.Errorf("with an unset variable: %d %q %q", code, stdout, stderr)
 	}
 	t.Setenv("URL_OF_TEST", "http://secret@node")
-	if code, stdout, stderr = execute(t, "validate"); code != 0 || stdout != "" || stderr != "" {
+	if code, stdout, stderr = execute(t, "validate"); code != 0 || stdout != "valid: 3 stages\n" || stderr != "" {
 		t.Errorf("a valid file: %d %q %q", code, stdout, stderr)
 	}
 	if code, stdout, _ = execute(t, "validate", "--json"); code != 0 || !strings.Contains(stdout, `"findings": []`) {
@@ -87,42 +88,35 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestSharedPace: two stages that report with one key must share its budget;
-// another key, another server and a dry run have budgets of their own.
-func TestSharedPace(t *testing.T) {
+// TestValidateComparesTraits: what the plugins tell of their configs is compared,
+// also of a file on standard input.
+func TestValidateComparesTraits(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
-	script(t, "plugins", "reporter-ethproofs", "reporter", `{"type":"object","properties":{"pace":{"type":"integer","default":50}}}`, `echo '[]'`)
-	t.Setenv("KEY_OF_TEST", "top-secret")
-	const here = "url: https://ethproofs.org/api/v0, "
-	for _, c := range []struct{ second, third, want string }{
-		{here + `api_key: "${KEY_OF_TEST}"`, "", "pipeline.yaml:9:53: warning: stages[3].config.pace: the stages one, two share a key and may together send 100 requests a minute; EthProofs' limit for a key is 60\n    give them paces of less than 60 in all, such as pace: 29 for each\n"},
-		{"url: https://EthProofs.org, api_key: top-secret, pace: 10", "", "may together send 60 requests"},
-		{here + `api_key: top-secret, pace: 5`, here + `api_key: top-secret, pace: 5`, "pipeline.yaml:10:118: warning: stages[4].config.pace: the stages one, two, three share a key and may together send 60 requests"},
-		{here + "api_key: top-secret, pace: 9", "", ""},
-		{here + "api_key: another", "", ""},
-		{"url: https://staging--ethproofs.netlify.app, api_key: top-secret", "", ""},
-		{here + "api_key: top-secret, dry_run: true", "", ""},
-		{"api_key: top-secret", "url: https://ethproofs.org", ""},
-	} {
-		text := `version: 1
-name: test
-monitor: {listen: "127.0.0.1:0"}
-plugins: {dirs: [plugins]}
-stages:
-  - {name: blocks, plugin: source-test}
-  - {name: prove, plugin: prover-test}
-  - {name: one, plugin: reporter-ethproofs, config: {` + here + `api_key: "${KEY_OF_TEST}"}}
-  - {name: two, plugin: reporter-ethproofs, config: {` + c.second + "}}\n"
-		if c.third != "" {
-			text += "  - {name: three, plugin: reporter-ethproofs, config: {" + c.third + "}}\n"
-		}
-		if err := os.WriteFile("pipeline.yaml", []byte(text), 0o600); err != nil {
+	t.Setenv("URL_OF_TEST", "http://node")
+	says := func(plugin, traits string) {
+		t.Helper()
+		if err := os.WriteFile(plugin+".says", []byte(`{"findings": [], "traits": `+traits+`}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		code, stdout, stderr := execute(t, "validate")
-		if code != 0 || stderr != "" || !strings.Contains(stdout, c.want) || (stdout == "") != (c.want == "") || strings.Contains(stdout, "secret") {
-			t.Errorf("%s | %s: %d, %q %q; want %q", c.second, c.third, code, stdout, stderr, c.want)
-		}
+	}
+	says("source-test", `{"makes_proof": false, "provides": {"network": "hoodi"}}`)
+	says("prover-test", `{"makes_proof": false, "requires": {"network": ["mainnet", "sepolia"]}}`)
+	const want = "pipeline.yaml:10:7: error: stages[1].config: network: \"blocks\" (line 6) hands on \"hoodi\", and \"prove\" works with \"mainnet\" or \"sepolia\" only\n"
+	if code, stdout, _ := execute(t, "validate"); code != exitRuntime || !strings.HasPrefix(stdout, want) {
+		t.Errorf("%d %q, want %q", code, stdout, want)
+	}
+	text, err := os.ReadFile("pipeline.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := Run(t.Context(), Options{Stdin: bytes.NewReader(text), Stdout: &out, Stderr: &errs, LookupEnv: os.LookupEnv}, []string{"validate", "-"})
+	if code != exitRuntime || !strings.HasPrefix(out.String(), strings.Replace(want, "pipeline.yaml", "<stdin>", 1)) {
+		t.Errorf("standard input: %d %q %q", code, out.String(), errs.String())
+	}
+	says("prover-test", `{"makes_proof": false, "requires": {"network": ["hoodi"]}}`)
+	if code, stdout, _ := execute(t, "validate"); code != 0 || stdout != "valid: 3 stages\n" {
+		t.Errorf("agreeing: %d %q", code, stdout)
 	}
 }
 
@@ -140,9 +134,10 @@ func TestDoctor(t *testing.T) {
 	code, stdout, stderr := execute(t, "doctor")
 	for _, want := range []string{
 		"pipeline.yaml:10:12: error: stages[1].config.elf: no such file\n    build the guest\n",
+		"pipeline.yaml: pipeline test, 3 stages\n",
 		"pipeline.yaml:10:7: info: stages[1].config: two GPUs\n",
 		"pipeline.yaml:11:28: error: stages[2].plugin: the plugin's check failed: panic: oops\n",
-		"pipeline.yaml: error: monitor.listen: cannot listen on " + taken.Addr().String(),
+		"pipeline.yaml:3:19: error: monitor.listen: cannot listen on " + taken.Addr().String(),
 		"blocks  source-test 0.1.0    ok\n",
 		"prove   prover-test 0.1.0    1 error\n",
 	} {

@@ -53,6 +53,9 @@ func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (c
 	if json.Unmarshal(stdout.Bytes(), &answer) == nil {
 		return answer, nil // the exit code only says whether there is an error among them
 	}
+	if json.Unmarshal(stdout.Bytes(), &answer.Findings) == nil {
+		return answer, nil // a plugin that knows no traits prints the findings alone
+	}
 	text := strings.TrimSpace(stderr.String())
 	if text == "" && err != nil {
 		text = err.Error()

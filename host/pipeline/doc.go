@@ -5,8 +5,17 @@
 // file alone allows (syntax, unknown and duplicate keys, wrong types, unset
 // variables, values out of range); Bind adds what only the plugins know (a
 // plugin that is not there, kinds out of order, a config block that does not
-// fit the plugin's JSON Schema). A finding names file, line and column of the
-// value it is about and, where there is one, the remedy.
+// fit the plugin's JSON Schema, edges between stages that mean nothing);
+// CheckTraits compares what the plugins tell of their configuration. A finding
+// names file, line and column of the value it is about and, where there is one,
+// the remedy; one fault is told once.
+//
+// The stages form a graph: needs join the working stages, confirm joins a prover
+// with gates beside it, proofs joins a reporter with provers. Needs point to
+// stages before in the file, so that there are no cycles.
+//
+// The table of keys (Reference) holds type, default, bounds and meaning of every
+// key: the reader takes them from it, and so does the reference for operators.
 //
 // Variables are replaced in scalar values after parsing, so that positions stay
 // right and a value cannot inject YAML:

@@ -20,7 +20,8 @@ func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin {
 	return sdk.NewSource("source-archive", release.Version, open,
-		sdk.Summary("Replays blocks and witnesses from a directory, paced by block time or as fast as possible."))
+		sdk.Summary("Replays blocks and witnesses from a directory, paced by block time or as fast as possible."),
+		sdk.Capabilities(contract.CapabilityReplay))
 }
 
 // Config is the stage's config block.
