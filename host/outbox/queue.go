@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"slices"
 	"time"
@@ -31,7 +32,6 @@ type head struct {
 	rank     int
 	tried    bool
 	due      time.Time // the next try
-	asked    bool      // the other side has asked for that time
 	released bool      // made due once before by the end of an outage
 }
 
@@ -64,8 +64,6 @@ func (q *queue) void(h *head) bool {
 	return slices.ContainsFunc(q.heads, func(later *head) bool { return later.seq > h.seq && later.rank > h.rank })
 }
 
-func (q *queue) remove(gone func(*head) bool) { q.heads = slices.DeleteFunc(q.heads, gone) }
-
 // refresh takes up the events that were written since the last time.
 func (s *Sender) refresh() error {
 	s.refreshing.Lock()
@@ -85,6 +83,10 @@ func (s *Sender) refresh() error {
 			s.lanes[l] = &queue{}
 		}
 		s.lanes[l].heads = append(s.lanes[l].heads, h)
+		if !h.due.IsZero() {
+			s.deferred[h] = l
+		}
+		s.place(l)
 	}
 	return err
 }
@@ -99,56 +101,56 @@ func (s *Sender) begin(ctx context.Context, now time.Time) (due []func(), wait t
 	if pause := s.paused.Sub(now); pause > 0 {
 		return nil, pause
 	}
-	free := s.cfg.Concurrency - s.busy
-	if s.pauses > 0 {
-		free = min(free, 1-s.busy) // one is enough to see whether the fault is over
-	}
-	type candidate struct {
-		lane lane
-		head *head
-	}
-	var first []candidate // at most free of them
-	order := func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.head.rank, a.head.rank), cmp.Compare(a.head.seq, b.head.seq))
-	}
-	for l, q := range s.lanes {
-		h := q.next()
-		if h == nil {
-			continue
-		}
-		if until := h.due.Sub(now); until > 0 {
+	for _, q := range s.busy {
+		if until := q.overtake(now); until > 0 {
 			wait = min(wait, until)
-			continue
-		}
-		if q.running != nil {
-			if until := q.overtake(h, now); until > 0 {
-				wait = min(wait, until)
-			}
-			continue
-		}
-		c := candidate{l, h}
-		if at, _ := slices.BinarySearchFunc(first, c, order); at < free {
-			first = slices.Insert(first, at, c)[:min(len(first)+1, free)]
 		}
 	}
-	for _, c := range first {
+	for len(s.later.turns) > 0 && !s.later.turns[0].due.After(now) {
+		heap.Push(&s.ready, heap.Pop(&s.later))
+	}
+	if len(s.later.turns) > 0 {
+		wait = min(wait, s.later.turns[0].due.Sub(now))
+	}
+	atOnce := s.cfg.Concurrency
+	if s.pauses > 0 {
+		atOnce = 1 // enough to see whether the fault is over
+	}
+	for len(s.busy) < atOnce && len(s.ready.turns) > 0 {
+		t := heap.Pop(&s.ready).(turn)
+		q := s.lanes[t.lane]
+		if q == nil || q.running != nil || q.next() != t.head || !t.head.due.Equal(t.due) {
+			continue // it has another turn since
+		}
 		tried, cancel := context.WithCancelCause(ctx)
-		s.busy++
-		s.lanes[c.lane].running = &try{head: c.head, since: now, cancel: cancel}
+		q.running = &try{head: t.head, since: now, cancel: cancel}
+		s.busy[t.lane] = q
 		due = append(due, func() {
 			defer cancel(nil)
-			s.try(tried, c.lane, c.head)
-			s.end(c.lane)
+			s.try(tried, t.lane, t.head)
+			s.end(t.lane)
 		})
 	}
 	return due, wait
 }
 
+// place gives the next event of a lane its turn. It is called whenever that or its
+// time may have changed; turns that do not hold any more are passed over. Sender.mu
+// must be held.
+func (s *Sender) place(l lane) {
+	if q := s.lanes[l]; q != nil && q.running == nil {
+		if h := q.next(); h != nil {
+			heap.Push(&s.later, turn{l, h, h.due})
+		}
+	}
+}
+
 // overtake cancels the running try of an earlier phase than a due one after
 // patience, and returns how long that is from now; 0 where there is nothing to
 // wait for.
-func (q *queue) overtake(h *head, now time.Time) time.Duration {
-	if h.rank <= q.running.head.rank || h.seq <= q.running.head.seq {
+func (q *queue) overtake(now time.Time) time.Duration {
+	h := q.next()
+	if h == nil || h.rank <= q.running.head.rank || h.seq <= q.running.head.seq || h.due.After(now) {
 		return 0
 	}
 	left := patience - now.Sub(q.running.since)
@@ -161,11 +163,12 @@ func (q *queue) overtake(h *head, now time.Time) time.Duration {
 // end frees the lane after a try.
 func (s *Sender) end(l lane) {
 	s.mu.Lock()
-	s.busy--
+	delete(s.busy, l)
 	s.lanes[l].running = nil
 	if len(s.lanes[l].heads) == 0 {
 		delete(s.lanes, l)
 	}
+	s.place(l)
 	s.mu.Unlock()
 	s.Wake()
 }
@@ -174,7 +177,29 @@ func (s *Sender) end(l lane) {
 func (s *Sender) settled(l lane, h *head) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lanes[l].remove(func(o *head) bool { return o == h })
+	s.remove(l, func(o *head) bool { return o == h })
+}
+
+// remove forgets events of a lane. Sender.mu must be held.
+func (s *Sender) remove(l lane, gone func(*head) bool) {
+	q := s.lanes[l]
+	q.heads = slices.DeleteFunc(q.heads, func(h *head) bool {
+		if gone(h) {
+			delete(s.deferred, h)
+			return true
+		}
+		return false
+	})
+}
+
+// postpone makes an event due at a time. Sender.mu must be held.
+func (s *Sender) postpone(l lane, h *head, due time.Time, asked bool) {
+	h.due = due
+	if !asked && !h.released {
+		s.deferred[h] = l
+	} else {
+		delete(s.deferred, h)
+	}
 }
 
 // release makes everything due that an outage has put off, because the other side
@@ -182,13 +207,40 @@ func (s *Sender) settled(l lane, h *head) {
 // and so does an event that has failed again after it was released before: that
 // is its own fault. Sender.mu must be held.
 func (s *Sender) release() {
-	for _, q := range s.lanes {
-		for _, h := range q.heads {
-			if h.tried && !h.asked && !h.released && !h.due.IsZero() {
-				h.due, h.released = time.Time{}, true
-			}
-		}
+	for h, l := range s.deferred {
+		h.due, h.released = time.Time{}, true
+		s.place(l)
 	}
+	clear(s.deferred)
+}
+
+// turn is when an event of a lane is to be tried.
+type turn struct {
+	lane lane
+	head *head
+	due  time.Time
+}
+
+// turns is a heap.
+type turns struct {
+	turns  []turn
+	before func(a, b turn) bool
+}
+
+func (t *turns) Len() int           { return len(t.turns) }
+func (t *turns) Less(i, j int) bool { return t.before(t.turns[i], t.turns[j]) }
+func (t *turns) Swap(i, j int)      { t.turns[i], t.turns[j] = t.turns[j], t.turns[i] }
+func (t *turns) Push(x any)         { t.turns = append(t.turns, x.(turn)) }
+func (t *turns) Pop() any {
+	last := t.turns[len(t.turns)-1]
+	t.turns = t.turns[:len(t.turns)-1]
+	return last
+}
+
+func byTime(a, b turn) bool { return a.due.Before(b.due) }
+
+func byPhase(a, b turn) bool {
+	return a.head.rank > b.head.rank || a.head.rank == b.head.rank && a.head.seq < b.head.seq
 }
 
 // Running is a try that is under way.

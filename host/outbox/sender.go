@@ -82,13 +82,16 @@ type Sender struct {
 	refreshing sync.Mutex
 	read       uint64 // seq of the newest event in lanes; changed under both locks
 
-	mu      sync.Mutex
-	state   State
-	lanes   map[lane]*queue
-	busy    int // tries under way
-	changed chan struct{}
-	paused  time.Time // until then nothing is sent
-	pauses  int       // in a row; 0 when all is well
+	mu       sync.Mutex
+	state    State
+	lanes    map[lane]*queue
+	busy     map[lane]*queue // of lanes: those with a try under way
+	later    turns           // by their time
+	ready    turns           // due; by phase
+	deferred map[*head]lane  // put off, but not because the other side asked for it
+	changed  chan struct{}
+	paused   time.Time // until then nothing is sent
+	pauses   int       // in a row; 0 when all is well
 }
 
 // New returns a sender; Run makes it work.
@@ -98,7 +101,11 @@ func New(cfg Config, store Store, files Files, worker Worker) *Sender {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Log = cfg.Log.With("stage", cfg.Reporter)
-	return &Sender{cfg: cfg, store: store, files: files, worker: worker, lanes: map[lane]*queue{}, changed: make(chan struct{})}
+	return &Sender{
+		cfg: cfg, store: store, files: files, worker: worker,
+		lanes: map[lane]*queue{}, busy: map[lane]*queue{}, deferred: map[*head]lane{},
+		later: turns{before: byTime}, ready: turns{before: byPhase}, changed: make(chan struct{}),
+	}
 }
 
 // Wake tells the sender that events were added.
@@ -160,7 +167,7 @@ func (s *Sender) Flush(ctx context.Context) {
 func (s *Sender) idle(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy > 0 {
+	if len(s.busy) > 0 {
 		return false
 	}
 	if now.Before(s.paused) {

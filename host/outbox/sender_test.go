@@ -228,6 +228,9 @@ func TestEnvironmentIsLoggedOnce(t *testing.T) {
 		if n := len(d.events()); n < 5 || n > 12 || s.State().Paused == "" {
 			t.Errorf("%d tries in two minutes with a wrong key, paused %q", n, s.State().Paused)
 		}
+		if after := d.at[4].Sub(d.at[0]); after > 2*time.Second {
+			t.Errorf("tried again %s after the first, want the 1 s of the try and a first pause of 1 s", after)
+		}
 		wrong = false
 		time.Sleep(5 * time.Minute)
 		stop()
@@ -287,17 +290,20 @@ func TestNothingCountsBeforeItIsRecorded(t *testing.T) {
 	store := &counting{Store: fill(t, []uint64{1}, contract.EventProved), refuses: true}
 	synctest.Test(t, func(t *testing.T) {
 		woken := 0
-		s, stop := start(t, Config{
+		c := Config{
 			Accepted: func(e record.Event, _ map[string]string, now time.Time) []record.Event {
 				return []record.Event{{Reporter: "other", Kind: contract.EventAccepted, Expires: now.Add(time.Hour)}}
 			},
 			Alerted: func() { woken++ },
-		}, store, noFiles{}, &desk{})
+		}
+		s, stop := start(t, c, store, noFiles{}, &desk{})
 		time.Sleep(time.Minute)
+		stop()
 		if woken != 0 || s.State().Sent != 0 {
 			t.Errorf("woken %d times, %d sent, and nothing is recorded", woken, s.State().Sent)
 		}
 		store.refuses = false
+		s, stop = start(t, c, store, noFiles{}, &desk{})
 		time.Sleep(time.Minute)
 		stop()
 		if woken != 1 || s.State().Sent != 1 {
@@ -430,25 +436,34 @@ func TestOverdueEventsAreStillTried(t *testing.T) {
 	})
 }
 
-// BenchmarkLook is one look at 20,000 waiting events.
+// BenchmarkLook is one look at 20,000 waiting events, and the end of one of them.
 func BenchmarkLook(b *testing.B) {
-	store, err := checkpoint.Open(b.TempDir() + "/checkpoint.db")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer store.Close()
-	numbers := make([]uint64, 20_000)
-	for i := range numbers {
-		numbers[i] = uint64(i)
-	}
-	add(b, store, contract.EventQueued, numbers...)
-	s := New(Config{Reporter: "r", Concurrency: 8}, store, noFiles{}, &desk{})
-	begin := time.Now()
-	_ = s.refresh()
-	b.ReportMetric(float64(time.Since(begin).Milliseconds()), "first-ms")
-	s.busy = 8
-	for b.Loop() {
-		_ = s.refresh()
-		s.begin(b.Context(), time.Now())
+	for _, n := range []int{100, 20_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			store, err := checkpoint.Open(b.TempDir() + "/checkpoint.db")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer store.Close()
+			numbers := make([]uint64, n)
+			for i := range numbers {
+				numbers[i] = uint64(i)
+			}
+			add(b, store, contract.EventQueued, numbers...)
+			s := New(Config{Reporter: "r", Concurrency: 8}, store, noFiles{}, &desk{})
+			if err := s.refresh(); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if err := s.refresh(); err != nil {
+					b.Fatal(err)
+				}
+				s.begin(b.Context(), time.Now())
+				for l := range s.busy {
+					s.end(l)
+					break
+				}
+			}
+		})
 	}
 }

@@ -28,7 +28,7 @@ func (s *Sender) try(ctx context.Context, l lane, h *head) {
 	}
 	s.mu.Lock()
 	h.tried = true
-	s.lanes[l].remove(func(o *head) bool { return o.seq < h.seq && o.rank < h.rank })
+	s.remove(l, func(o *head) bool { return o.seq < h.seq && o.rank < h.rank })
 	s.mu.Unlock()
 	log := s.cfg.Log.With("event", e.Kind)
 	if e.Block != nil {
@@ -104,7 +104,7 @@ func (s *Sender) putOff(ctx context.Context, log *slog.Logger, l lane, h *head, 
 		log.Warn("event not delivered", "try", e.Tries, "again_in", wait.Round(time.Second), "error", err)
 	}
 	s.mu.Lock()
-	h.due, h.asked = now.Add(wait), asked
+	s.postpone(l, h, now.Add(wait), asked)
 	void := s.lanes[l].void(h)
 	s.mu.Unlock()
 	if !void {
