@@ -64,8 +64,10 @@ func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddRes
 
 func (h *fakeHost) Score(context.Context) (score.Report, error) { return standing(), h.err }
 
-func (h *fakeHost) Retry(_ context.Context, a control.Again) error { return h.called("retry %s", a.Job) }
-func (h *fakeHost) Skip(_ context.Context, job string) error  { return h.called("skip %s", job) }
+func (h *fakeHost) Retry(_ context.Context, a control.Again) error {
+	return h.called("retry %s", a.Job)
+}
+func (h *fakeHost) Skip(_ context.Context, job string) error { return h.called("skip %s", job) }
 func (h *fakeHost) Backup(_ context.Context, to string) error {
 	return errors.Join(h.called("backup %s", to), h.store.Backup(to))
 }

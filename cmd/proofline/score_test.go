@@ -79,10 +79,13 @@ func TestScoreWithoutHost(t *testing.T) {
 	var change record.Change
 	for i := range 5 {
 		rec := record.New(contract.Block{ChainID: 1, Number: uint64(10 * i), Hash: contract.Hash{byte(i)}, Time: now.Add(-time.Hour)}, record.Selected, now)
-		rec.State, rec.Announced, rec.ProvingMS, rec.Finished = status.JobDone, contract.EventProved, 119_999, now
+		rec.State, rec.Finished = status.JobDone, now
+		proof := record.Stage{State: record.StageDone, Phase: contract.EventProved, Announced: contract.EventProved, ProvingMS: 119_999}
 		if i == 4 {
-			rec.State, rec.Announced = status.JobFailed, contract.EventProving
+			rec.State = status.JobFailed
+			proof = record.Stage{State: record.StageFailed, Phase: contract.EventProving, Announced: contract.EventProving}
 		}
+		rec.Stages["prove"] = proof
 		change.Jobs = append(change.Jobs, rec)
 	}
 	change.Events = []record.Event{{Reporter: "report", Kind: contract.EventProved, At: now, Expires: now.Add(time.Hour)}}

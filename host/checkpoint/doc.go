@@ -25,7 +25,7 @@
 //	│   └── <job id> 0x00 <seq BE8><reporter>    : empty, of every event of a job in an outbox
 //	├── reached
 //	│   └── <reporter>
-//	│       └── <number BE8>                     : record.Reached
+//	│       └── <number BE8><lane>               : record.Reached
 //	├── reports
 //	│   └── <job id>
 //	│       └── <seq BE8><reporter>              : status.Report

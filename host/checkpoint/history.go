@@ -130,7 +130,17 @@ func forget(t tx, j *record.Job) error {
 	if key, _ := t.Bucket(bucketNumbers).Cursor().Seek(number); bytes.HasPrefix(key, number) {
 		return nil
 	}
-	return top(t, bucketReached).eachChild(func(_ []byte, reached bucket) error { return reached.delete(number) })
+	return top(t, bucketReached).eachChild(func(_ []byte, reached bucket) error {
+		for {
+			key, _ := reached.b.Cursor().Seek(number)
+			if !bytes.HasPrefix(key, number) {
+				return nil
+			}
+			if err := reached.delete(bytes.Clone(key)); err != nil {
+				return err
+			}
+		}
+	})
 }
 
 // Releasable returns those of the jobs whose files nobody needs at this instant:

@@ -167,14 +167,14 @@ func (s *Store) Try(reporter string, seq uint64, now time.Time) (e record.Event,
 			if err != nil {
 				return err
 			}
-			highest, known, err := read[record.Reached](reached, be8(e.Block.Number))
+			highest, known, err := read[record.Reached](reached, reachedKey(e))
 			if err != nil {
 				return err
 			}
 			if known && rank < highest.Rank {
 				return settle(t, box, e, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number was announced before", At: now})
 			}
-			if err := reached.write(be8(e.Block.Number), record.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
+			if err := reached.write(reachedKey(e), record.Reached{Hash: e.Block.Hash, Rank: rank}); err != nil {
 				return err
 			}
 			if err := supersede(t, box, e, now); err != nil {
@@ -188,6 +188,9 @@ func (s *Store) Try(reporter string, seq uint64, now time.Time) (e record.Event,
 	return e, ok && err == nil, err
 }
 
+// reachedKey names the events among which none may follow a later phase.
+func reachedKey(e record.Event) []byte { return append(be8(e.Block.Number), e.Lane...) }
+
 // supersede settles the earlier phases of the number of an event.
 func supersede(t tx, box bucket, later record.Event, now time.Time) error {
 	number := be8(later.Block.Number)
@@ -199,7 +202,7 @@ func supersede(t tx, box bucket, later record.Event, now time.Time) error {
 		}
 		for _, e := range events {
 			rank := record.Rank(e.Kind)
-			if e.Reporter != later.Reporter || e.Seq >= later.Seq || rank == 0 || rank >= record.Rank(later.Kind) || e.Block.ChainID != later.Block.ChainID {
+			if e.Reporter != later.Reporter || e.Seq >= later.Seq || rank == 0 || rank >= record.Rank(later.Kind) || e.Block.ChainID != later.Block.ChainID || e.Lane != later.Lane {
 				continue
 			}
 			err := settle(t, box, e, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number is announced instead: " + string(later.Kind), At: now})

@@ -16,10 +16,11 @@ import (
 type lane struct {
 	chain, number uint64
 	block, alert  bool
+	name          string // see record.Event.Lane
 }
 
 func laneOf(e record.Event) lane {
-	l := lane{alert: record.Rank(e.Kind) == 0}
+	l := lane{alert: record.Rank(e.Kind) == 0, name: e.Lane}
 	if e.Block != nil {
 		l.block, l.chain, l.number = true, e.Block.ChainID, e.Block.Number
 	}
