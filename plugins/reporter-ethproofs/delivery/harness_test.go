@@ -32,26 +32,26 @@ const (
 	envCluster = "PROOFLINE_ETHPROOFS_CLUSTER"
 )
 
-// bench is a courier with a server to talk to. Faults and the record of calls
-// sit in the courier's transport, so that the same test runs against a real
+// fixture is a sender with a server to talk to. Faults and the record of calls
+// sit in the sender's transport, so that the same test runs against a real
 // server.
-type bench struct {
+type fixture struct {
 	t       *testing.T
 	server  *ethproofstest.Server // nil for a real server
 	options Options
 	key     string
 	dir     string
-	calls   *wire
-	courier *Courier
+	calls   *recorder
+	sender *Sender
 	logs    *lockedBuffer
 	kept    map[string][]byte // number/name -> body
 
-	restartBefore bool // restart the courier before every event
+	restartBefore bool // restart the sender before every event
 }
 
 // onServer runs the test against the server that the environment names, and
 // otherwise against a fake one in virtual time.
-func onServer(t *testing.T, test func(*testing.T, *bench)) {
+func onServer(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
 	if os.Getenv(envURL) == "" {
 		onFake(t, test)
@@ -65,7 +65,7 @@ func onServer(t *testing.T, test func(*testing.T, *bench)) {
 	if err != nil {
 		t.Fatalf("%s: %v", envCluster, err)
 	}
-	b := newBench(t, base, cluster, os.Getenv(envKey), http.DefaultTransport)
+	b := newFixture(t, base, cluster, os.Getenv(envKey), http.DefaultTransport)
 	b.options.GiveUp = 3 * time.Minute // a server that is away must not hang the suite
 	b.restart()
 	t.Cleanup(b.close)
@@ -73,38 +73,38 @@ func onServer(t *testing.T, test func(*testing.T, *bench)) {
 }
 
 // onFake runs the test against a fake server, in virtual time.
-func onFake(t *testing.T, test func(*testing.T, *bench)) {
+func onFake(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		server := ethproofstest.InProcess()
-		b := newBench(t, server.URL, 1, ethproofstest.AlphaKey, server.Transport())
+		b := newFixture(t, server.URL, 1, ethproofstest.AlphaKey, server.Transport())
 		b.server = server
 		t.Cleanup(b.close)
 		test(t, b)
 	})
 }
 
-func newBench(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *bench {
-	b := &bench{t: t, key: key, dir: t.TempDir(), calls: &wire{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
+func newFixture(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *fixture {
+	b := &fixture{t: t, key: key, dir: t.TempDir(), calls: &recorder{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
 	b.options = Options{URL: base, Cluster: cluster, GiveUp: 168 * time.Hour, MaxProofBytes: ethproofs.MaxProofBytes,
 		Log: slog.New(slog.NewTextHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	b.start()
 	return b
 }
 
-func (b *bench) start() {
+func (b *fixture) start() {
 	b.t.Helper()
-	book, err := ledger.Open(filepath.Join(b.dir, "ledger.db"))
+	store, err := ledger.Open(filepath.Join(b.dir, "ledger.db"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	client := ethproofs.NewClient(b.options.URL, b.key, "proofline-test", 30*time.Second, b.calls)
-	b.courier = New(b.options, client, book, ethproofs.NewPace(50, 5))
+	b.sender = New(b.options, client, store, ethproofs.NewPace(50, 5))
 }
 
-func (b *bench) close() {
+func (b *fixture) close() {
 	b.t.Helper()
-	if err := b.courier.Close(); err != nil {
+	if err := b.sender.Close(); err != nil {
 		b.t.Fatal(err)
 	}
 	if bytes.Contains(b.logs.Bytes(), []byte(b.key)) {
@@ -112,9 +112,9 @@ func (b *bench) close() {
 	}
 }
 
-func (b *bench) restart() {
+func (b *fixture) restart() {
 	b.t.Helper()
-	if err := b.courier.Close(); err != nil {
+	if err := b.sender.Close(); err != nil {
 		b.t.Fatal(err)
 	}
 	b.start()
@@ -122,13 +122,13 @@ func (b *bench) restart() {
 
 // report delivers an event as the host's outbox does: again while the error is
 // retryable, after the pause it asks for.
-func (b *bench) report(event Event) (facts map[string]string, err error) {
+func (b *fixture) report(event Event) (facts map[string]string, err error) {
 	b.t.Helper()
 	for event.Try = 1; ; event.Try++ {
 		if b.restartBefore {
 			b.restart()
 		}
-		facts, err = b.courier.Deliver(b.t.Context(), event)
+		facts, err = b.sender.Deliver(b.t.Context(), event)
 		if err != nil && strings.Contains(err.Error(), b.key) {
 			b.t.Fatal("the key is in the error")
 		}
@@ -141,7 +141,7 @@ func (b *bench) report(event Event) (facts map[string]string, err error) {
 }
 
 // must reports events that have to succeed and returns the outcomes.
-func (b *bench) must(events ...Event) []string {
+func (b *fixture) must(events ...Event) []string {
 	b.t.Helper()
 	var outcomes []string
 	for _, event := range events {
@@ -173,7 +173,7 @@ func withHash(block contract.Block, fork byte) contract.Block {
 
 var testProof = bytes.Repeat([]byte("a proof of the delivery test "), 40)
 
-func (b *bench) event(kind contract.EventKind, block contract.Block) Event {
+func (b *fixture) event(kind contract.EventKind, block contract.Block) Event {
 	event := Event{Kind: kind, Block: block, Time: time.Now(), Facts: map[string]string{},
 		Keep: func(name string, body []byte) error {
 			b.kept[strconv.FormatUint(block.Number, 10)+"/"+name] = body
@@ -186,12 +186,12 @@ func (b *bench) event(kind contract.EventKind, block contract.Block) Event {
 	return event
 }
 
-func (b *bench) phases(block contract.Block) []Event {
+func (b *fixture) phases(block contract.Block) []Event {
 	return []Event{b.event(contract.EventQueued, block), b.event(contract.EventProving, block), b.event(contract.EventProved, block)}
 }
 
-// wire is a transport that records writes and injects faults on this side.
-type wire struct {
+// recorder is a transport that records writes and injects faults on this side.
+type recorder struct {
 	next http.RoundTripper
 
 	mu     sync.Mutex
@@ -200,7 +200,7 @@ type wire struct {
 	fault  func(phase string, n int) string // "lose request", "lose reply" or ""
 }
 
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodPost {
 		return w.next.RoundTrip(r)
 	}
@@ -232,20 +232,20 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // sent returns the writes so far, in the order in which they were sent.
-func (w *wire) sent() []string {
+func (w *recorder) sent() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.writes)
 }
 
 // times returns when each write was sent.
-func (w *wire) times() []time.Time {
+func (w *recorder) times() []time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.at)
 }
 
-func (w *wire) sequence() string { return strings.Join(w.sent(), ", ") }
+func (w *recorder) sequence() string { return strings.Join(w.sent(), ", ") }
 
 type lockedBuffer struct {
 	mu sync.Mutex

@@ -13,14 +13,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-func (b *bench) wantSequence(want string) {
+func (b *fixture) wantSequence(want string) {
 	b.t.Helper()
 	if got := b.calls.sequence(); got != want {
 		b.t.Errorf("sent %s\nwant %s", got, want)
 	}
 }
 
-func (b *bench) wantOutcomes(got []string, want ...string) {
+func (b *fixture) wantOutcomes(got []string, want ...string) {
 	b.t.Helper()
 	if !slices.Equal(got, want) {
 		b.t.Errorf("outcomes %q, want %q", got, want)
@@ -28,7 +28,7 @@ func (b *bench) wantOutcomes(got []string, want ...string) {
 }
 
 // wantStored checks the server's row of a proved block.
-func (b *bench) wantStored(block contract.Block, size int) {
+func (b *fixture) wantStored(block contract.Block, size int) {
 	b.t.Helper()
 	if b.server == nil {
 		return
@@ -40,12 +40,12 @@ func (b *bench) wantStored(block contract.Block, size int) {
 }
 
 func TestNormalBlock(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeAccepted, OutcomeAccepted, OutcomeAccepted)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeAccepted, contract.OutcomeAccepted, contract.OutcomeAccepted)
 		b.wantSequence("queued 200, proving 200, proved 200")
 		b.wantStored(block, len(testProof))
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeSkipped, OutcomeSkipped, OutcomeBefore)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeSkipped, contract.OutcomeSkipped, contract.OutcomeAcceptedBefore)
 		b.wantSequence("queued 200, proving 200, proved 200")
 
 		n := fmt.Sprint(block.Number)
@@ -63,7 +63,7 @@ func TestNormalBlock(t *testing.T) {
 }
 
 func TestLostReplyAfterProved(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		lost := false
 		b.calls.fault = func(phase string, _ int) string {
 			if phase == "proved" && !lost {
@@ -73,28 +73,28 @@ func TestLostReplyAfterProved(t *testing.T) {
 			return ""
 		}
 		block := newBlock()
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeAccepted, OutcomeAccepted, OutcomeBefore)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeAccepted, contract.OutcomeAccepted, contract.OutcomeAcceptedBefore)
 		b.wantSequence("queued 200, proving 200, proved lost, proved 409")
 		b.wantStored(block, len(testProof))
 	})
 }
 
 func TestRestartBetweenEveryTwoCalls(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		b.restartBefore = true
 		b.calls.fault = func(_ string, n int) string { // every other call is cut off, in one way or the other
 			return []string{"lose request", "", "lose reply", ""}[n%4]
 		}
 		block := newBlock()
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeAccepted, OutcomeAccepted, OutcomeAccepted)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeAccepted, contract.OutcomeAccepted, contract.OutcomeAccepted)
 		b.wantSequence("queued lost, queued 200, proving lost, proving 200, proved lost, proved 200")
 		b.wantStored(block, len(testProof))
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeSkipped, OutcomeSkipped, OutcomeBefore)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeSkipped, contract.OutcomeSkipped, contract.OutcomeAcceptedBefore)
 	})
 }
 
 func TestWrongKey(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		b.key = "not-a-key-of-anybody"
 		b.restart()
 		_, err := b.report(b.event(contract.EventQueued, newBlock()))
@@ -106,7 +106,7 @@ func TestWrongKey(t *testing.T) {
 }
 
 func TestKeyRevokedBetweenCalls(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.must(b.event(contract.EventQueued, block))
 		b.server.Inject(func(r ethproofstest.Request) *ethproofstest.Fault {
@@ -117,12 +117,12 @@ func TestKeyRevokedBetweenCalls(t *testing.T) {
 			t.Errorf("got %q: %v", classOf(err), err)
 		}
 		b.server.Inject(nil)
-		b.wantOutcomes(b.must(b.event(contract.EventProving, block), b.event(contract.EventProved, block)), OutcomeAccepted, OutcomeAccepted)
+		b.wantOutcomes(b.must(b.event(contract.EventProving, block), b.event(contract.EventProved, block)), contract.OutcomeAccepted, contract.OutcomeAccepted)
 	})
 }
 
 func TestUnknownCluster(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		b.options.Cluster = 4711
 		b.restart()
 		_, err := b.report(b.event(contract.EventQueued, newBlock()))
@@ -134,7 +134,7 @@ func TestUnknownCluster(t *testing.T) {
 }
 
 func TestLocalChecks(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		for name, c := range map[string]struct {
 			change func(*Event)
 			says   string
@@ -162,7 +162,7 @@ func TestLocalChecks(t *testing.T) {
 }
 
 func TestFiguresOnTheEdge(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		events := b.phases(block)
 		events[2].Facts[contract.FactProvingTimeMS] = "0"
@@ -176,12 +176,12 @@ func TestFiguresOnTheEdge(t *testing.T) {
 }
 
 func TestReorgedBlock(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		// The first hash gets as far as proving, then another takes its place.
 		block := newBlock()
 		b.must(b.phases(block)[:2]...)
 		other := withHash(block, 2)
-		b.wantOutcomes(b.must(b.phases(other)...), OutcomeSkipped, OutcomeAccepted, OutcomeAccepted)
+		b.wantOutcomes(b.must(b.phases(other)...), contract.OutcomeSkipped, contract.OutcomeAccepted, contract.OutcomeAccepted)
 		b.wantSequence("queued 200, proving 200, proving 200, proved 200")
 
 		// The first hash is proved already: its proof stays, the second is a conflict.
@@ -189,22 +189,22 @@ func TestReorgedBlock(t *testing.T) {
 		if classOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "conflict") {
 			t.Errorf("proof of the orphan: %q %v", classOf(err), err)
 		}
-		b.wantOutcomes(b.must(b.phases(block)[:2]...), OutcomeSkipped, OutcomeSkipped)
+		b.wantOutcomes(b.must(b.phases(block)[:2]...), contract.OutcomeSkipped, contract.OutcomeSkipped)
 	})
 }
 
 func TestConflict(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		// Another process has reported the block for the same cluster.
 		block := newBlock()
-		other := newBench(t, b.server.URL, 1, ethproofstest.AlphaKey, b.server.Transport())
+		other := newFixture(t, b.server.URL, 1, ethproofstest.AlphaKey, b.server.Transport())
 		other.must(other.phases(block)...)
 		other.close()
 		_, err := b.report(b.event(contract.EventQueued, block))
 		if classOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "conflict") || !strings.Contains(err.Error(), block.Hash.String()) {
 			t.Errorf("queued: %q %v", classOf(err), err)
 		}
-		b.wantOutcomes(b.must(b.event(contract.EventProving, block)), OutcomeSkipped)
+		b.wantOutcomes(b.must(b.event(contract.EventProving, block)), contract.OutcomeSkipped)
 		_, err = b.report(b.event(contract.EventProved, block))
 		if classOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "conflict") {
 			t.Errorf("proved: %q %v", classOf(err), err)
@@ -214,26 +214,26 @@ func TestConflict(t *testing.T) {
 }
 
 func TestUnknownBlockIsAnnouncedAgain(t *testing.T) {
-	onServer(t, func(t *testing.T, b *bench) {
+	onServer(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
-		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), OutcomeAccepted)
+		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
 		b.wantSequence("proved 500, queued 200, proved 200")
 		b.wantStored(block, len(testProof))
 	})
 }
 
 func TestAnnouncedAgainInThePhaseReached(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.must(b.phases(block)[:2]...)
 		b.server.Inject(ethproofstest.Once("/proved", ethproofstest.Fault{Status: 500, Body: "Internal server error"}))
-		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), OutcomeAccepted)
+		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
 		b.wantSequence("queued 200, proving 200, proved 500, proving 200, proved 200")
 	})
 }
 
 func TestAnHourOf500s(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.must(b.phases(block)[:2]...)
 		began := time.Now()
@@ -243,7 +243,7 @@ func TestAnHourOf500s(t *testing.T) {
 			}
 			return nil
 		})
-		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), OutcomeAccepted)
+		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
 		took := time.Since(began)
 		if took < time.Hour || took > time.Hour+15*time.Minute {
 			t.Errorf("accepted after %s, want within the longest pause after the hour", took)
@@ -261,7 +261,7 @@ func TestAnHourOf500s(t *testing.T) {
 }
 
 func TestGivesUp(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		b.options.GiveUp = 2 * time.Hour
 		b.restart()
 		b.must(b.event(contract.EventQueued, newBlock()))
@@ -274,7 +274,7 @@ func TestGivesUp(t *testing.T) {
 		if took := time.Since(began); took < 2*time.Hour || took > 3*time.Hour {
 			t.Errorf("given up after %s, want 2 h and at most a pause", took)
 		}
-		if h := b.courier.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "taken nothing since") {
+		if h := b.sender.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "taken nothing since") {
 			t.Errorf("health %+v", h)
 		}
 	})
@@ -283,13 +283,13 @@ func TestGivesUp(t *testing.T) {
 // TestBackfillOf200Blocks sends 600 calls through a limiter of 60 a minute that
 // another user of the key has filled at the start.
 func TestBackfillOf200Blocks(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		// Sleep into the middle of the limiter's minute, then fill it.
 		time.Sleep(30 * time.Second)
 		filler := ethproofs.NewClient(b.server.URL, ethproofstest.AlphaKey, "other", time.Minute, b.server.Transport())
 		for i := range 60 {
 			body, _ := ethproofs.StatusBody(uint64(i), 1)
-			if _, err := filler.Send(t.Context(), ethproofs.Queued, body); err != nil {
+			if _, _, err := filler.Send(t.Context(), ethproofs.Queued, body); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -340,7 +340,7 @@ func TestBackfillOf200Blocks(t *testing.T) {
 }
 
 // phasesQuietly is phases for concurrent use: bodies are not kept.
-func (b *bench) phasesQuietly(block contract.Block) []Event {
+func (b *fixture) phasesQuietly(block contract.Block) []Event {
 	events := b.phases(block)
 	for i := range events {
 		events[i].Keep = func(string, []byte) error { return nil }
@@ -362,7 +362,7 @@ func wantOneWindowUnder(t *testing.T, at []time.Time, limit int) {
 }
 
 func TestProofsGoBeforeStatusCalls(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		late := newBlock()
 		b.must(b.phases(late)[:2]...)
 		for range 3 { // use up the burst
@@ -386,12 +386,12 @@ func TestProofsGoBeforeStatusCalls(t *testing.T) {
 }
 
 func TestNewClusterVersion(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.must(b.phases(block)...)
 		b.server.AddVersion("alpha", 1)
 		time.Sleep(2 * versionAge)
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeAccepted, OutcomeAccepted, OutcomeAccepted)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeAccepted, contract.OutcomeAccepted, contract.OutcomeAccepted)
 		if !strings.Contains(string(b.logs.Bytes()), "new version") {
 			t.Error("the change of version is not logged")
 		}
@@ -399,7 +399,7 @@ func TestNewClusterVersion(t *testing.T) {
 }
 
 func TestVersionOutlivesAnOutageAndARestart(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.must(b.event(contract.EventQueued, block))
 		b.restart()
@@ -409,12 +409,12 @@ func TestVersionOutlivesAnOutageAndARestart(t *testing.T) {
 			}
 			return nil
 		})
-		b.wantOutcomes(b.must(b.phases(block)...), OutcomeSkipped, OutcomeAccepted, OutcomeAccepted)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeSkipped, contract.OutcomeAccepted, contract.OutcomeAccepted)
 	})
 }
 
 func TestConfirm(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		b.options.Confirm = true
 		b.restart()
 		facts := func(block contract.Block) (map[string]string, error) {
@@ -450,12 +450,12 @@ func TestConfirm(t *testing.T) {
 }
 
 func TestOverdueBlocksAreWarnedOfOnce(t *testing.T) {
-	onFake(t, func(t *testing.T, b *bench) {
+	onFake(t, func(t *testing.T, b *fixture) {
 		late, failed, fine := newBlock(), newBlock(), newBlock()
 		b.must(b.event(contract.EventQueued, late), b.event(contract.EventQueued, failed), b.event(contract.EventFailed, failed))
 		b.must(b.phases(fine)...)
 		time.Sleep(14 * time.Minute)
-		if h := b.courier.Health(); h.State != contract.HealthReady {
+		if h := b.sender.Health(); h.State != contract.HealthReady {
 			t.Errorf("health after 14 minutes: %+v", h)
 		}
 		b.restart() // the ledger remembers
@@ -464,23 +464,23 @@ func TestOverdueBlocksAreWarnedOfOnce(t *testing.T) {
 		if n := strings.Count(string(b.logs.Bytes()), warning); n != 1 {
 			t.Errorf("%d warnings, want one", n)
 		}
-		if h := b.courier.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, fmt.Sprint(late.Number)) {
+		if h := b.sender.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, fmt.Sprint(late.Number)) {
 			t.Errorf("health: %+v", h)
 		}
 		b.must(b.event(contract.EventProved, late))
-		if h := b.courier.Health(); h.State != contract.HealthReady {
+		if h := b.sender.Health(); h.State != contract.HealthReady {
 			t.Errorf("health after the proof: %+v", h)
 		}
 	})
 }
 
 func TestDryRun(t *testing.T) {
-	b := newBench(t, "", 0, "unused-key", nil)
-	defer b.courier.Close()
-	_ = b.courier.ledger.Close()
-	b.courier = New(Options{MaxProofBytes: ethproofs.MaxProofBytes, Log: b.options.Log}, nil, nil, nil)
+	b := newFixture(t, "", 0, "unused-key", nil)
+	defer b.sender.Close()
+	_ = b.sender.ledger.Close()
+	b.sender = New(Options{MaxProofBytes: ethproofs.MaxProofBytes, Log: b.options.Log}, nil, nil, nil)
 	block := newBlock()
-	b.wantOutcomes(b.must(append(b.phases(block), b.event(contract.EventFailed, block))...), OutcomeDryRun, OutcomeDryRun, OutcomeDryRun, OutcomeNoted)
+	b.wantOutcomes(b.must(append(b.phases(block), b.event(contract.EventFailed, block))...), contract.OutcomeDryRun, contract.OutcomeDryRun, contract.OutcomeDryRun, contract.OutcomeSkipped)
 	if len(b.kept) != 3 {
 		t.Errorf("%d bodies kept, want 3", len(b.kept))
 	}
@@ -499,7 +499,7 @@ func TestAnswersByClass(t *testing.T) {
 		{ethproofstest.Fault{Status: 308, Header: map[string][]string{"Location": {"https://elsewhere.test/"}}}, contract.ClassEnvironment, "elsewhere.test"},
 		{ethproofstest.Fault{Status: 413}, contract.ClassPermanent, "413"},
 	} {
-		onFake(t, func(t *testing.T, b *bench) {
+		onFake(t, func(t *testing.T, b *fixture) {
 			b.server.Inject(ethproofstest.Once("/queued", c.fault))
 			_, err := b.report(b.event(contract.EventQueued, newBlock()))
 			if classOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
