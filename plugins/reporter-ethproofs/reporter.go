@@ -59,6 +59,7 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 		return nil, sdk.Environment(err, "see that no other proofline runs this pipeline; a damaged ledger may be moved away, after which answers of 409 count as conflicts")
 	}
 	pace := ethproofs.NewPace(config.Pace, burst(config.Pace))
+	pace.Remember(filepath.Join(env.StateDir, "pace.json"))
 	return &reporter{sender: delivery.New(options, client, store, pace), config: config, url: url}, nil
 }
 

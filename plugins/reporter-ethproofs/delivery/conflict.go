@@ -27,6 +27,11 @@ const (
 // request, under any version, or where the site's figures are those of one that we
 // sent.
 func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[string]string, error) {
+	if !r.sentBefore { // this request stored nothing, which its next try must know
+		if _, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) { e.MarkRefused(r.block.Hash) }); err != nil {
+			return nil, ledgerFault(err)
+		}
+	}
 	version, err := s.version.refresh(ctx)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -42,7 +43,7 @@ type fixture struct {
 	key     string
 	dir     string
 	calls   *recorder
-	sender *Sender
+	sender  *Sender
 	logs    *lockedBuffer
 	kept    map[string][]byte // number/name -> body
 
@@ -85,11 +86,22 @@ func onFake(t *testing.T, test func(*testing.T, *fixture)) {
 }
 
 func newFixture(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *fixture {
-	b := &fixture{t: t, key: key, dir: t.TempDir(), calls: &recorder{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
+	b := &fixture{t: t, key: key, dir: memory(t), calls: &recorder{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
 	b.options = Options{URL: base, Cluster: cluster, GiveUp: 168 * time.Hour, MaxProofBytes: ethproofs.MaxProofBytes,
 		Log: slog.New(slog.NewTextHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	b.start()
 	return b
+}
+
+// memory is a directory in memory where there is one: what a test of thousands of
+// transactions waits for on a disk says nothing about the sender.
+func memory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "proofline-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (b *fixture) start() {
@@ -99,7 +111,9 @@ func (b *fixture) start() {
 		b.t.Fatal(err)
 	}
 	client := ethproofs.NewClient(b.options.URL, b.key, "proofline-test", 30*time.Second, b.calls)
-	b.sender = New(b.options, client, store, ethproofs.NewPace(50, 5))
+	pace := ethproofs.NewPace(50, 5)
+	pace.Remember(filepath.Join(b.dir, "pace.json"))
+	b.sender = New(b.options, client, store, pace)
 }
 
 func (b *fixture) close() {
@@ -138,6 +152,66 @@ func (b *fixture) report(event Event) (facts map[string]string, err error) {
 		}
 		time.Sleep(classed.After)
 	}
+}
+
+// reader asks the server apart from the sender, whose calls are counted.
+func (b *fixture) reader() *ethproofs.Client {
+	return ethproofs.NewClient(b.options.URL, b.key, "proofline-test-reader", 30*time.Second, b.calls.next)
+}
+
+// patiently asks again while the key's budget is used up.
+func patiently[T any](ask func() (T, error)) (answer T, err error) {
+	for range 10 {
+		answer, err = ask()
+		status, ok := errors.AsType[*ethproofs.StatusError](err)
+		if !ok || status.Status != 429 {
+			return answer, err
+		}
+		time.Sleep(status.RetryAfter + 30*time.Second) // the download route answers only while half of it is left
+	}
+	return answer, err
+}
+
+// storedRow returns what the server lists of a block under the newest version of
+// the fixture's cluster.
+func (b *fixture) storedRow(block contract.Block) (ethproofs.StoredProof, error) {
+	client := b.reader()
+	clusters, err := client.Clusters(b.t.Context())
+	if err != nil {
+		return ethproofs.StoredProof{}, err
+	}
+	version := int64(0)
+	for _, c := range clusters {
+		if c.Index == b.options.Cluster {
+			version = c.Version()
+		}
+	}
+	list, err := patiently(func() ([]ethproofs.StoredProof, error) {
+		list, _, err := client.Proofs(b.t.Context(), block.Number)
+		return list, err
+	})
+	if err != nil {
+		return ethproofs.StoredProof{}, err
+	}
+	for _, p := range list {
+		if p.Version == version {
+			return p, nil
+		}
+	}
+	return ethproofs.StoredProof{}, fmt.Errorf("the server lists no proof of the cluster's version %d among %d", version, len(list))
+}
+
+// storedFile downloads a proof. The server uploads it after its answer.
+func (b *fixture) storedFile(row ethproofs.StoredProof) (content []byte, err error) {
+	client := b.reader()
+	for range 5 {
+		content, err = patiently(func() ([]byte, error) { return client.Download(b.t.Context(), row.ID, ethproofs.MaxProofBytes) })
+		if !errors.Is(err, ethproofs.ErrNoDownload) {
+			return content, err
+		}
+		time.Sleep(3 * time.Second)
+	}
+	return content, err
 }
 
 // must reports events that have to succeed and returns the outcomes.
@@ -196,11 +270,17 @@ type recorder struct {
 
 	mu     sync.Mutex
 	writes []string
+	asked  []string // hosts
 	at     []time.Time
 	fault  func(phase string, n int) string // "lose request", "lose reply" or ""
 }
 
 func (w *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	if !slices.Contains(w.asked, r.URL.Host) {
+		w.asked = append(w.asked, r.URL.Host)
+	}
+	w.mu.Unlock()
 	if r.Method != http.MethodPost {
 		return w.next.RoundTrip(r)
 	}
@@ -236,6 +316,13 @@ func (w *recorder) sent() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.writes)
+}
+
+// hosts returns the hosts that were asked so far.
+func (w *recorder) hosts() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.asked)
 }
 
 // times returns when each write was sent.

@@ -109,7 +109,7 @@ func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, bo
 // if none, and the proof again.
 func (s *Sender) announceAndSend(ctx context.Context, r *request, entry ledger.Entry, cause error) (int64, error) {
 	phase := ethproofs.Queued
-	if entry.Acknowledged == ethproofs.Proving {
+	if entry.Announced == ethproofs.Proving || entry.Acknowledged == ethproofs.Proving {
 		phase = ethproofs.Proving
 	}
 	s.options.Log.Warn("EthProofs may not know the block; announcing it again", "block", r.block.Number, "phase", phase.String(), "answer", cause)

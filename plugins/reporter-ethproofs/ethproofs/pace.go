@@ -2,6 +2,8 @@ package ethproofs
 
 import (
 	"context"
+	"encoding/json"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -37,7 +39,7 @@ const (
 	blind = 3 * time.Second
 	// reserve is how many requests are left to processes that have just started and
 	// know of nobody else.
-	reserve = 3
+	reserve = 6
 	// settling is waited beyond the end of the server's window, in which the window
 	// before still counts in full at first.
 	settling = 2 * time.Second
@@ -72,12 +74,47 @@ type Pace struct {
 	learned   time.Time // when; zero for never
 	pending   int       // granted and not answered
 	unlimited bool
+	path      string // of the file that outlives the process; may be empty
 }
 
 // NewPace allows perMinute requests a minute and burst at once. In any window of
 // a minute at most perMinute+burst pass.
 func NewPace(perMinute, burst int) *Pace {
 	return &Pace{interval: time.Minute / time.Duration(perMinute), burst: burst, tokens: burst, filled: time.Now()}
+}
+
+// Remember keeps what the answers say of the budget in a file, and goes by what an
+// earlier process has left there. It is called before the pace is used. The file is
+// a help, no more: one that cannot be read or written changes nothing else.
+func (p *Pace) Remember(path string) {
+	p.path = path
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	var known remembered
+	if json.Unmarshal(content, &known) != nil || known.At.After(time.Now()) || time.Since(known.At) >= window {
+		return
+	}
+	p.limit, p.learned, p.last = Limit{known.Remaining, known.Reset}, known.At, time.Now()
+}
+
+// remembered is the content of the file: what was left when those under way were
+// counted.
+type remembered struct {
+	Remaining int       `json:"remaining"`
+	Reset     time.Time `json:"reset"`
+	At        time.Time `json:"at"`
+}
+
+func (p *Pace) save() {
+	if p.path == "" {
+		return
+	}
+	content, err := json.Marshal(remembered{p.left(), p.limit.Reset, p.learned})
+	if err == nil {
+		_ = os.WriteFile(p.path, content, 0o600)
+	}
 }
 
 // Wait returns once the request may be sent, or with the context's error. Each
@@ -122,6 +159,7 @@ func (p *Pace) Answered(limit *Limit) {
 		p.unlimited, p.learned = true, time.Now()
 	default:
 		p.unlimited, p.limit, p.learned = false, *limit, time.Now()
+		p.save()
 	}
 	p.grant()
 }

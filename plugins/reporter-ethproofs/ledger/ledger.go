@@ -51,7 +51,9 @@ type Entry struct {
 	// arrived. Acknowledged is the highest that was answered with 200.
 	Reached      ethproofs.Phase `json:"reached"`
 	Acknowledged ethproofs.Phase `json:"acknowledged"`
-	Hash         contract.Hash   `json:"hash"` // of the block that was sent last
+	// Announced is the higher of queued and proving that was sent.
+	Announced ethproofs.Phase `json:"announced,omitempty"`
+	Hash      contract.Hash   `json:"hash"` // of the block that was sent last
 	// Sent are the hashes whose proof was sent and may have been stored.
 	Sent []contract.Hash `json:"sent,omitempty"`
 	// Proofs describe the proofs that were sent, the latest last. Entries that were
@@ -85,7 +87,9 @@ func (e Entry) IsOpen() bool {
 // MarkSent records that a phase of a hash is about to be sent.
 func (e *Entry) MarkSent(phase ethproofs.Phase, hash contract.Hash) {
 	e.Reached, e.Hash, e.Failed = max(e.Reached, phase), hash, false
-	if phase == ethproofs.Proved && !slices.Contains(e.Sent, hash) {
+	if phase != ethproofs.Proved {
+		e.Announced = max(e.Announced, phase)
+	} else if !slices.Contains(e.Sent, hash) {
 		e.Sent = append(e.Sent, hash)
 	}
 }
