@@ -120,9 +120,12 @@ func (l *ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 func judgedBlock(rec *job.Job) score.Block {
 	b := score.Block{
 		Number: rec.Block.Number, Time: rec.Block.Time, Taken: rec.Created,
-		Proved: rec.Announced == contract.EventProved, ProvingMS: rec.ProvingMS,
-		Ended: rec.State.Finished(), Orphaned: engine.Orphaned(rec),
+		ProvingMS: rec.ProvingMS,
+		Ended:     rec.State.Finished(), Orphaned: engine.Orphaned(rec),
 		Checked: rec.Announced == contract.EventChecked,
+	}
+	if rec.Announced == contract.EventProved {
+		b.Report = score.Accepted
 	}
 	switch rec.Announced {
 	case contract.EventQueued, contract.EventProving, contract.EventProved:
