@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -27,6 +28,12 @@ func Bind(p *Pipeline, find Find) Findings {
 		if err != nil {
 			findings = append(findings, s.errorAt("/plugin", err.Error(), ""))
 			continue
+		}
+		if now, old := catalog.Current(s.Plugin); old && m.Name == now.Name {
+			f := s.errorAt("/plugin", fmt.Sprintf("%s is called %s now; the stage goes on working", s.Plugin, now.Name), fmt.Sprintf("write plugin: %s, with to: in its config", now.Name))
+			f.Severity = contract.SeverityInfo
+			findings = append(findings, f)
+			s.Config = now.Apply(s.Config)
 		}
 		s.Kind = m.Kind
 		s.fillDefaults()
@@ -54,7 +61,7 @@ func (s *Stage) fillDefaults() {
 	case contract.KindProver:
 		s.Timeout = cmp.Or(s.Timeout, 2*s.StuckAfter)
 	case contract.KindReporter:
-		s.Timeout = cmp.Or(s.Timeout, reportTimeout)
+		s.Timeout, concurrency = cmp.Or(s.Timeout, reportTimeout), reportConcurrency
 	}
 	s.Concurrency = cmp.Or(s.Concurrency, concurrency)
 }

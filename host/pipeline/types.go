@@ -27,7 +27,10 @@ const (
 	buildTimeout     = 10 * time.Minute
 	reportTimeout    = 5 * time.Minute
 	fetchConcurrency = 2
-	maxRepair        = 100_000
+	// reportConcurrency keeps one report that hangs from holding up those of other
+	// blocks.
+	reportConcurrency = 8
+	maxRepair         = 100_000
 )
 
 // Pipeline is a pipeline file. Its paths are absolute, and its defaults are
@@ -116,7 +119,7 @@ type Stage struct {
 	StuckAfter       time.Duration // degrades health, stops nothing
 	HeartbeatTimeout time.Duration // silence after which the plugin counts as hung
 	// Concurrency is how many attempts run at once. Bind fills the default: 2
-	// for a source, 1 for other kinds.
+	// for a source, 8 for a reporter, 1 for other kinds.
 	Concurrency int
 	Verify      *bool // nil: verify where the prover can
 	// Env names variables that the plugin sees besides the usual ones; a trailing

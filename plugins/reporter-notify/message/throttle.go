@@ -1,4 +1,4 @@
-package slack
+package message
 
 import (
 	"cmp"
@@ -149,4 +149,14 @@ func whatOf(event contract.Event) string {
 		text += ": " + reason
 	}
 	return text
+}
+
+func oldest(left []LeftOut) time.Time {
+	var first time.Time
+	for _, l := range left {
+		if first.IsZero() || l.Since.Before(first) {
+			first = l.Since
+		}
+	}
+	return first
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/plugins/reporter-slack/slack"
+	"github.com/proofline/proofline/plugins/reporter-notify/chat"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/schema"
@@ -24,7 +24,7 @@ import (
 type channel struct {
 	*httptest.Server
 	mu       sync.Mutex
-	messages []slack.Message
+	messages []chat.SlackMessage
 	status   int
 	body     string
 }
@@ -37,7 +37,7 @@ func newChannel(t *testing.T) *channel {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		content, _ := io.ReadAll(r.Body)
-		var m slack.Message
+		var m chat.SlackMessage
 		switch {
 		case r.URL.Path != path:
 			w.WriteHeader(404)
@@ -194,6 +194,11 @@ func TestConfig(t *testing.T) {
 		`{"events":["failed","blew_up"]}`:                               "blew_up",
 		`{"per_minute":0}`:                                              "minimum of 1",
 		`{"webhook":"https://hooks.slack.com/services/T/B/verysecret"}`: "unknown field",
+		`{"to":"slack","token":"verysecret"}`:                           "a receiver of the kind slack has no token",
+		`{"to":"telegram","token":"1:verysecret"}`:                      "not the chat",
+		`{"to":"telegram","token":"1:very\nsecret","chat":"1"}`:        "line feed",
+		`{"to":"pagerduty","token":"verysecret","events":["accepted"]}`: "accepted is no trouble",
+		`{"to":"matrix"}`: "matrix",
 	} {
 		_, findings := decode(t, block)
 		if len(findings) != 1 || !strings.Contains(findings[0].String(), says) || strings.Contains(findings[0].String(), "verysecret") {

@@ -1,5 +1,6 @@
-// Command reporter-slack is the plugin that writes to a Slack channel what an
-// operator wants to know: failed blocks, accepted proofs, and alerts.
+// Command reporter-notify is the plugin that tells people and programs what goes on:
+// messages to Slack, Discord, Telegram or PagerDuty, and every event as CloudEvents
+// to a URL, a file or a command.
 package main
 
 import (
@@ -8,13 +9,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-const name = "reporter-slack"
+const name = "reporter-notify"
 
 func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin {
 	return sdk.NewReporter(name, release.Version, open,
-		sdk.Summary("Writes failed blocks, accepted proofs and alerts to a Slack channel; idle while no webhook is configured."),
+		sdk.Summary("Tells people (Slack, Discord, Telegram, PagerDuty) and programs (CloudEvents to a URL, a file or a command) what goes on; idle while no receiver is configured."),
 		sdk.Events(contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventChecked, contract.EventFailed,
 			contract.EventAccepted,
 			contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck, contract.EventReporterRejected,
