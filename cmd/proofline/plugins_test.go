@@ -87,45 +87,6 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestSharedPace: two stages that report with one key must share its budget;
-// another key, another server and a dry run have budgets of their own.
-func TestSharedPace(t *testing.T) {
-	workplace(t, "127.0.0.1:0")
-	script(t, "plugins", "reporter-ethproofs", "reporter", `{"type":"object","properties":{"pace":{"type":"integer","default":50}}}`, `echo '[]'`)
-	t.Setenv("KEY_OF_TEST", "top-secret")
-	const here = "url: https://ethproofs.org/api/v0, "
-	for _, c := range []struct{ second, third, want string }{
-		{here + `api_key: "${KEY_OF_TEST}"`, "", "pipeline.yaml:9:53: warning: stages[3].config.pace: the stages one, two share a key and may together send 100 requests a minute; EthProofs' limit for a key is 60\n    give them paces of less than 60 in all, such as pace: 29 for each\n"},
-		{"url: https://EthProofs.org, api_key: top-secret, pace: 10", "", "may together send 60 requests"},
-		{here + `api_key: top-secret, pace: 5`, here + `api_key: top-secret, pace: 5`, "pipeline.yaml:10:118: warning: stages[4].config.pace: the stages one, two, three share a key and may together send 60 requests"},
-		{here + "api_key: top-secret, pace: 9", "", ""},
-		{here + "api_key: another", "", ""},
-		{"url: https://staging--ethproofs.netlify.app, api_key: top-secret", "", ""},
-		{here + "api_key: top-secret, dry_run: true", "", ""},
-		{"api_key: top-secret", "url: https://ethproofs.org", ""},
-	} {
-		text := `version: 1
-name: test
-monitor: {listen: "127.0.0.1:0"}
-plugins: {dirs: [plugins]}
-stages:
-  - {name: blocks, plugin: source-test}
-  - {name: prove, plugin: prover-test}
-  - {name: one, plugin: reporter-ethproofs, config: {` + here + `api_key: "${KEY_OF_TEST}"}}
-  - {name: two, plugin: reporter-ethproofs, config: {` + c.second + "}}\n"
-		if c.third != "" {
-			text += "  - {name: three, plugin: reporter-ethproofs, config: {" + c.third + "}}\n"
-		}
-		if err := os.WriteFile("pipeline.yaml", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		code, stdout, stderr := execute(t, "validate")
-		if code != 0 || stderr != "" || !strings.Contains(stdout, c.want) || (stdout == "") != (c.want == "") || strings.Contains(stdout, "secret") {
-			t.Errorf("%s | %s: %d, %q %q; want %q", c.second, c.third, code, stdout, stderr, c.want)
-		}
-	}
-}
-
 func TestDoctor(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -100,69 +97,8 @@ func (c commands) judge(ctx context.Context, file string) (*pipeline.Pipeline, p
 	}
 	all.Wait()
 	findings = append(findings, slices.Concat(more...)...)
-	findings = append(findings, sharedPace(p, plugins)...)
 	findings.Sort()
 	return p, findings
-}
-
-// ethproofsLimit is how many requests a minute EthProofs takes of one key.
-const ethproofsLimit = 60
-
-// sharedPace warns of stages that report to the same EthProofs server with the
-// same key, and together may be faster than the key allows: each keeps its own
-// pace and knows nothing of the others.
-func sharedPace(p *pipeline.Pipeline, plugins *catalog.Catalog) (findings pipeline.Findings) {
-	type account struct{ server, key string }
-	paces := map[account]int{}
-	users := map[account][]*pipeline.Stage{}
-	var order []account
-	for i := range p.Stages {
-		s := &p.Stages[i]
-		binary, err := plugins.Find(s.Plugin)
-		if s.Plugin != "reporter-ethproofs" || err != nil {
-			continue
-		}
-		var schema struct {
-			Properties struct{ Pace struct{ Default int } }
-		}
-		var config struct {
-			URL    string `json:"url"`
-			Key    string `json:"api_key"`
-			Pace   int    `json:"pace"`
-			DryRun bool   `json:"dry_run"`
-		}
-		// What does not fit has a finding of its own already.
-		if json.Unmarshal(binary.Manifest.Schema, &schema) != nil || json.Unmarshal(s.Config, &config) != nil {
-			continue
-		}
-		server, err := url.Parse(config.URL)
-		if err != nil || server.Host == "" || config.Key == "" || config.DryRun {
-			continue
-		}
-		a := account{strings.ToLower(server.Host), config.Key}
-		if users[a] == nil {
-			order = append(order, a)
-		}
-		users[a] = append(users[a], s)
-		paces[a] += cmp.Or(config.Pace, schema.Properties.Pace.Default)
-	}
-	for _, a := range order {
-		stages := users[a]
-		if len(stages) < 2 || paces[a] < ethproofsLimit {
-			continue
-		}
-		var names []string
-		for _, s := range stages {
-			names = append(names, s.Path())
-		}
-		findings = append(findings, stages[len(stages)-1].Locate(contract.Finding{
-			Severity: contract.SeverityWarning, Pointer: "/pace",
-			Summary: fmt.Sprintf("the stages %s share a key and may together send %d requests a minute; EthProofs' limit for a key is %d",
-				strings.Join(names, ", "), paces[a], ethproofsLimit),
-			Remedy: fmt.Sprintf("give them paces of less than %d in all, such as pace: %d for each", ethproofsLimit, (ethproofsLimit-1)/len(stages)),
-		}))
-	}
-	return findings
 }
 
 // printJSON prints a value for programs, and people who look over their

@@ -196,7 +196,7 @@ func TestConfig(t *testing.T) {
 		`{"webhook":"https://hooks.slack.com/services/T/B/verysecret"}`: "unknown field",
 		`{"to":"slack","token":"verysecret"}`:                           "a receiver of the kind slack has no token",
 		`{"to":"telegram","token":"1:verysecret"}`:                      "not the chat",
-		`{"to":"telegram","token":"1:very\nsecret","chat":"1"}`:        "line feed",
+		`{"to":"telegram","token":"1:very\nsecret","chat":"1"}`:         "line feed",
 		`{"to":"pagerduty","token":"verysecret","events":["accepted"]}`: "accepted is no trouble",
 		`{"to":"matrix"}`: "matrix",
 	} {
