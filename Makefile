@@ -38,8 +38,8 @@ ROUNDS ?= 200
 chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an earlier campaign
 	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./cmd/proofline/e2e
 
-test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER
-	go test -count=1 -v ./plugins/reporter-ethproofs/delivery
+test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER; reads every row and proof back
+	go test -count=1 -short -v -timeout 60m ./plugins/reporter-ethproofs/delivery
 
 proto: ## the Go code of sdk/proto
 	go -C .ci/tools run ./genproto $(CURDIR)/sdk/proto

@@ -180,6 +180,7 @@ func TestFiguresOnTheEdge(t *testing.T) {
 		if body := string(b.kept[n+"/"+n+".json"]); !strings.Contains(body, `"proving_time":1,"proof"`) {
 			t.Errorf("body %.150s", body)
 		}
+		b.wantStored(block, testProof)
 	})
 }
 
@@ -191,6 +192,7 @@ func TestReorgedBlock(t *testing.T) {
 		other := withHash(block, 2)
 		b.wantOutcomes(b.must(b.phases(other)...), contract.OutcomeSkipped, contract.OutcomeAccepted, contract.OutcomeAccepted)
 		b.wantSequence("queued 200, proving 200, proving 200, proved 200")
+		b.wantStored(other, testProof)
 
 		// The first hash is proved already: its proof stays, the second is a conflict.
 		_, err := b.report(b.event(contract.EventProved, block))
