@@ -151,13 +151,13 @@ func TestFailures(t *testing.T) {
 		want want
 	}{
 		{double.Panic, want{sdk.ClassRetryable, "`Option::unwrap()`", false}},
-		{double.CUDAAbort, want{sdk.ClassRetryable, "unspecified launch failure", true}},
+		{double.CUDAAbort, want{sdk.ClassEnvironment, "unspecified launch failure", true}},
 		{double.KernelImage, want{sdk.ClassEnvironment, "built for another GPU", true}},
 		{double.ShortVRAM, want{sdk.ClassEnvironment, "too little free memory", true}},
 		{double.OOM, want{sdk.ClassRetryable, "for memory", true}},
 		{double.Segfault, want{sdk.ClassRetryable, "crashed", false}},
 		{double.IllegalInstr, want{sdk.ClassEnvironment, "AVX-512", true}},
-		{double.GuestPanic, want{sdk.ClassPermanent, "guest program failed", true}},
+		{double.GuestPanic, want{sdk.ClassPermanent, "the guest program", true}},
 		{double.ServiceMute, want{sdk.ClassRetryable, "did not start", true}},
 		{double.Memlock, want{sdk.ClassEnvironment, "lock their memory", true}},
 		{double.NoKey, want{sdk.ClassEnvironment, "proving key", true}},
@@ -233,8 +233,8 @@ func TestVerifyFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		for fail, want := range map[double.Failure]sdk.Class{
-			double.Panic: sdk.ClassRetryable, double.OOM: sdk.ClassRetryable, double.Segfault: sdk.ClassRetryable,
-			double.IllegalInstr: sdk.ClassEnvironment, double.NoKey: sdk.ClassEnvironment, double.Hang: sdk.ClassRetryable, "": "",
+			double.Panic: sdk.ClassEnvironment, double.OOM: sdk.ClassEnvironment, double.Segfault: sdk.ClassEnvironment,
+			double.IllegalInstr: sdk.ClassEnvironment, double.NoKey: sdk.ClassEnvironment, double.Hang: sdk.ClassInterrupted, "": "",
 		} {
 			b.tool.Set(t, zisktest.Scenario{Version: version, Fail: fail, At: double.AtVerify})
 			ctx, cancel := t.Context(), context.CancelFunc(func() {})

@@ -53,7 +53,7 @@ func (s *Scenario) verify(given map[string]string) int {
 func (s *Scenario) setup(name string, given map[string]string) int {
 	time.Sleep(time.Duration(s.SetupMS) * time.Millisecond)
 	if s.Fail == SetupFails {
-		return failed(name, "Failed to read /root/.zisk/provingKey/pilout.globalInfo.json: No such file or directory (os error 2)")
+		return failed(name, noKey)
 	}
 	if name == "check-setup" {
 		return 0
