@@ -59,6 +59,8 @@ const (
 	CodeInput         Code = "input"          // the input cannot be read
 	CodeMemory        Code = "memory"         // the machine's memory ran out
 	CodeGuest         Code = "guest"          // the guest program failed
+	CodePublics       Code = "public-values"  // the guest commits to another block
+	CodeHung          Code = "hung"           // stopped by a limit of the stage
 	CodeKilled        Code = "killed"         // ended by SIGKILL
 	CodeStopped       Code = "stopped"        // ended by another signal from outside
 	CodeCrash         Code = "crash"          // ended by a signal of its own making

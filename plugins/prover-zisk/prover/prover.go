@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Prover is a stage's prover. Its methods may be called concurrently; runs on
@@ -32,6 +34,7 @@ type Prover struct {
 	minimal  bool
 	owner    machine.Owner
 	known    known
+	streak   tool.Streak
 
 	setup     preparation
 	footprint footprint
@@ -47,7 +50,7 @@ type Prover struct {
 func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log, owner: machine.OwnerOf(env.StateDir)}
 	var err error
-	if p.bin, err = tool.Locate(config.Bin); err != nil {
+	if p.bin, err = tool.Locate(config.tool()); err != nil {
 		return nil, err
 	}
 	if p.known.bin, err = stampOf(p.bin); err != nil {
@@ -68,8 +71,10 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if err != nil {
 		return nil, sdk.Environment(fmt.Errorf("guest program: %w", err), "set `elf` to the guest's ELF file")
 	}
-	if err := p.choose(ctx); err != nil {
-		return nil, err
+	if p.config.action() != zisk.Emulate {
+		if err := p.choose(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if p.history, err = openHistory(filepath.Join(p.stateDir, historyFile)); err != nil {
 		p.log.Warn("the times of earlier proofs cannot be read; they are learned anew", "error", err)
@@ -84,7 +89,9 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if p.config.warm() {
 		p.warm = newWarm(p)
 	}
-	p.prepare()
+	if p.config.action() != zisk.Emulate {
+		p.prepare()
+	}
 	return p, nil
 }
 
@@ -181,7 +188,7 @@ func (c Config) lockDir() string {
 	if c.LockDir != "" {
 		return c.LockDir
 	}
-	return filepath.Join(os.TempDir(), "proofline-gpu")
+	return machine.DefaultLockDir()
 }
 
 // MakesProof reports whether the stage is more than a gate.
@@ -190,7 +197,9 @@ func (p *Prover) MakesProof() bool { return p.config.action() == zisk.Prove }
 // Note tells the operator what was found.
 func (p *Prover) Note() string {
 	device := p.cards
-	if device == "" {
+	if p.config.action() == zisk.Emulate {
+		device = "on the CPU"
+	} else if device == "" {
 		device = "no GPU seen"
 	}
 	action := p.config.Action
@@ -239,10 +248,26 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	if err := p.checkUnchanged(ctx); err != nil {
 		return nil, err
 	}
-	program, err := p.awaitSetup(ctx)
-	if err != nil {
-		return nil, err
+	var result *sdk.Result
+	if p.config.action() == zisk.Emulate {
+		result, err = p.emulate(ctx, t, input)
+	} else {
+		var program *proof.Key
+		if program, err = p.awaitSetup(ctx); err != nil {
+			return nil, err
+		}
+		result, err = p.prove(ctx, t, input, program)
 	}
+	if err != nil {
+		return nil, p.streak.Judge(t.Job, err)
+	}
+	p.streak.Succeeded(t.Job)
+	return result, nil
+}
+
+// prove has the tool make the proof, or run the action of a gate, and publishes
+// what it made.
+func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *proof.Key) (*sdk.Result, error) {
 	if p.warm != nil {
 		result, s, err := p.warm.prove(ctx, t, input)
 		if err != nil {
@@ -266,6 +291,9 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return p.collect(t, program, result)
 }
 
+// accepted tells the host that the input was checked and the tool works on it.
+func accepted(t *sdk.Task) { t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1}) }
+
 // lock waits for the cards.
 func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, error) {
 	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
@@ -273,7 +301,7 @@ func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, err
 	case errors.Is(err, machine.ErrBusy):
 		return nil, sdk.Interrupted(err)
 	case err != nil:
-		return nil, sdk.Environment(err, "make the directory of `lock_dir` writable for this user")
+		return nil, sdk.Environment(err, machine.LockDirRemedy(p.config.lockDir()))
 	}
 	if lock.Waited > time.Second {
 		log.Info("waited for the cards", "for", lock.Waited.Round(time.Millisecond))
@@ -301,7 +329,7 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []
 		return nil, done, sdk.Environment(err, "change the stage's config")
 	}
 	done, err = p.attempt(t, func(r run) (outcome, error) {
-		ctx, cancel := p.limited(ctx)
+		ctx, cancel := p.limited(ctx, r.gas)
 		defer cancel()
 		r.args = args
 		t.Log.Debug("cargo-zisk", "args", args)
@@ -318,9 +346,27 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []
 	return pids, done, err
 }
 
+// Limits of a silence where the stage sets none. Without a GPU a phase that
+// prints nothing can take very long.
+const (
+	silenceGPU = 15 * time.Minute
+	silenceCPU = 2 * time.Hour
+)
+
+// silence returns for how long a run may print nothing.
+func (p *Prover) silence() time.Duration {
+	switch {
+	case p.config.SilenceTimeout > 0:
+		return p.config.SilenceTimeout.Std()
+	case p.gpu || p.cards != "" && !p.version.HasGPUFlag():
+		return silenceGPU
+	}
+	return silenceCPU
+}
+
 // limited ends the context when the run takes much longer than those before.
-func (p *Prover) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if limit, ok := p.history.deadline(p.kind(), p.config.DeadlineFactor); ok {
+func (p *Prover) limited(ctx context.Context, gas uint64) (context.Context, context.CancelFunc) {
+	if limit, ok := p.history.deadline(p.kind(), gas, p.config.DeadlineFactor); ok {
 		return context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
 	}
 	return ctx, func() {}
@@ -343,7 +389,7 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 	start := time.Now()
 	expected, known := p.history.expect(kind, gas)
 	done.outcome, err = execute(run{
-		dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(), transcript: transcript,
+		dir: t.Temp(), log: t.Log, gas: gas, silence: p.silence(), started: func() { accepted(t) }, transcript: transcript,
 		progress: func(now zisk.Progress) {
 			progress := sdk.Progress{Phase: now.Phase, Fraction: now.Fraction, Note: now.Note}
 			if known {
@@ -369,8 +415,7 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 
 // reconsider forgets the set-up when a run failed for want of it.
 func (p *Prover) reconsider(err error) {
-	if f, ok := errors.AsType[*zisk.Failure](err); ok && f.Kind == zisk.Configuration &&
-		(strings.Contains(f.Summary, "assembly files") || strings.Contains(f.Summary, "constant trees")) {
+	if f, ok := errors.AsType[*zisk.Failure](err); ok && (f.Code == zisk.CodeAssembly || f.Code == zisk.CodeConstantTrees) {
 		p.forgetSetup()
 		p.setup.mu.Lock()
 		if !p.setup.running {

@@ -147,8 +147,11 @@ func (p *Prover) runSetup(ctx context.Context) error {
 		return sdk.Environment(err, "set `setup: skip` and prepare the program by hand")
 	}
 	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
-	if err != nil {
+	switch {
+	case errors.Is(err, machine.ErrBusy):
 		return sdk.Environment(err, "wait for the other prover, or set `gpus`")
+	case err != nil:
+		return sdk.Environment(err, machine.LockDirRemedy(p.config.lockDir()))
 	}
 	var program *proof.Key
 	for _, args := range commands {
