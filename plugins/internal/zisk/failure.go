@@ -59,6 +59,7 @@ const (
 	CodeInput         Code = "input"          // the input cannot be read
 	CodeMemory        Code = "memory"         // the machine's memory ran out
 	CodeGuest         Code = "guest"          // the guest program failed
+	CodeGuestCrash    Code = "guest-crash"    // a service crashed as it does when the guest panics
 	CodePublics       Code = "public-values"  // the guest commits to another block
 	CodeHung          Code = "hung"           // stopped by a limit of the stage
 	CodeKilled        Code = "killed"         // ended by SIGKILL

@@ -116,7 +116,7 @@ var signs = []sign{
 	{pattern: regexp.MustCompile(`Emu::(?:run|run_fast|par_run)\(\) finished with error|Error during emulation|[Ee]mulation (?:[Dd]id not (?:end|complete)|not completed|failed)|EmulationNoCompleted`),
 		kind: Guest, code: CodeGuest, summary: "the guest program failed on this input", remedy: guestRemedy, despiteSuccess: true},
 	{pattern: regexp.MustCompile(`(?:crashed|exited) with signal: (?:11|4|8)\b`),
-		kind: Guest, code: CodeGuest, summary: "the guest program failed on this input", remedy: guestRemedy},
+		kind: Guest, code: CodeGuestCrash, summary: "an assembly service crashed, as it does when the guest program fails on its input", remedy: guestRemedy},
 
 	// What says only that something failed.
 	{pattern: regexp.MustCompile("Timeout: service `?\\w+`? not ready"),

@@ -49,7 +49,7 @@ var wordings = []struct {
 		zisk.Configuration, zisk.CodeMissingFile, "Error reading ELF file"},
 	{"emulator-asm/asm-runner/src/asm_services/stdio.rs@v0.17.0, @v0.18.0",
 		"2026-05-15T10:00:00.000001Z ERROR: Service MO process crashed with signal: 11 (SIGSEGV) (core dumped)\nError: Error executing Prove command\n\nCaused by:\n    Error generating proof: Proofman error: Service MO process exited with signal: 11 (SIGSEGV) (core dumped) before responding\n",
-		zisk.Exit{Code: 1}, zisk.Guest, zisk.CodeGuest, "signal: 11"},
+		zisk.Exit{Code: 1}, zisk.Guest, zisk.CodeGuestCrash, "signal: 11"},
 	{"the same, killed", "ERROR: Service MT process crashed with signal: 9 (SIGKILL)\n", zisk.Exit{Code: 1}, zisk.Machine, zisk.CodeMemory, "signal: 9"},
 	{"the same, out of shared memory", "ERROR: Service MT process crashed with signal: 7 (SIGBUS)\n", zisk.Exit{Code: 1}, zisk.Machine, zisk.CodeSharedMemory, "SIGBUS"},
 	{"the same, by itself", "ERROR: Service MT process crashed with exit status: 1\n", zisk.Exit{Code: 1}, zisk.Transient, zisk.CodeService, "exit status: 1"},

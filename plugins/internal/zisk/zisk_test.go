@@ -310,7 +310,7 @@ func TestExplain(t *testing.T) {
 		{"key missing", []string{"Error: Failed to read /root/.zisk/provingKey/pilout.globalInfo.json: No such file or directory (os error 2)"}, zisk.Exit{Code: 1}, zisk.Configuration, "proving key"},
 		{"memlock", []string{"mmap(rom) failed with MAP_LOCKED errno=11=Resource temporarily unavailable"}, zisk.Exit{Code: 1}, zisk.Configuration, "lock"},
 		{"gpu execute", []string{"Error: Error executing Execute command", "    Command is not supported on GPU mode"}, zisk.Exit{Code: 1}, zisk.Configuration, "no execute"},
-		{"guest", []string{"Service mo process crashed with signal: 11", generating}, zisk.Exit{Code: 1}, zisk.Guest, "guest program failed"},
+		{"guest", []string{"Service mo process crashed with signal: 11", generating}, zisk.Exit{Code: 1}, zisk.Guest, "guest program fails"},
 		{"service out of memory", []string{"Service mo process crashed with signal: 9"}, zisk.Exit{Code: 1}, zisk.Machine, "kernel for memory"},
 		{"oom", nil, zisk.Exit{Signal: syscall.SIGKILL}, zisk.Transient, "kernel for memory"},
 		{"oom after a panic", []string{"thread 'main' panicked at x.rs:1:2:", "boom"}, zisk.Exit{Code: 137}, zisk.Transient, "kernel for memory"},

@@ -115,7 +115,7 @@ func (p *Prover) Close() error { return p.conn.Close() }
 func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	result, err := p.prove(ctx, t)
 	if err != nil {
-		return nil, p.streak.Judge(t.Job, err)
+		return nil, p.streak.Judge(t.Job, err, tool.Suspects(t)...)
 	}
 	p.streak.Succeeded(t.Job)
 	return result, nil

@@ -69,7 +69,11 @@ func (p *Prover) prepare() {
 			s.program = &key
 		}
 	}
-	if p.config.Setup == "skip" || p.recorded() {
+	done := p.config.Setup == "skip" || p.recorded()
+	if s.program == nil {
+		s.program = p.pinned()
+	}
+	if done {
 		close(s.done)
 		return
 	}
@@ -187,8 +191,12 @@ func (p *Prover) runSetup(ctx context.Context) error {
 				"use the ELF that is registered, or correct `program_key`")
 		}
 		p.setup.mu.Lock()
+		known := p.setup.program
 		p.setup.program = program
 		p.setup.mu.Unlock()
+		if known != nil && *known != *program {
+			p.log.Warn("the set-up gives another key of the program than proofs before it had", "program_key", program.String(), "before", known.String())
+		}
 	}
 	return writeJSON(filepath.Join(p.stateDir, setupFile), record)
 }

@@ -40,8 +40,10 @@ func (s *Streak) Succeeded(job string) {
 }
 
 // Failed notes the failure of a job and gives it the class by which the host
-// acts.
-func (s *Streak) Failed(job string, f *zisk.Failure) error {
+// acts. A guest that fails for the first time on a block may have been given an
+// incomplete input: where suspects are named, they are made anew; and a service
+// that merely crashed is tried again once.
+func (s *Streak) Failed(job string, f *zisk.Failure, suspects ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, again := s.failures[job]
@@ -67,6 +69,10 @@ func (s *Streak) Failed(job string, f *zisk.Failure) error {
 			}
 			return sdk.Environment(fmt.Errorf("two blocks in a row failed alike (the other is job %s), and none succeeded since: %w", other, f), remedy)
 		}
+		first := !again || before.code != f.Code
+		if f.Kind == zisk.Guest && first && (len(suspects) > 0 || f.Code == zisk.CodeGuestCrash) {
+			return &sdk.Error{Class: sdk.ClassRetryable, Err: f, Remedy: f.Remedy, Stale: suspects}
+		}
 	}
 	return Classed(f)
 }
@@ -83,10 +89,19 @@ func (s *Streak) note(job string, d death) {
 
 // Judge is Failed for an error that may be a zisk.Failure; another error, and
 // one that is classed as interrupted, stays as it is.
-func (s *Streak) Judge(job string, err error) error {
+func (s *Streak) Judge(job string, err error, suspects ...string) error {
 	f, ok := errors.AsType[*zisk.Failure](err)
 	if !ok || sdk.ClassOf(err) == sdk.ClassInterrupted {
 		return err
 	}
-	return s.Failed(job, f)
+	return s.Failed(job, f, suspects...)
+}
+
+// Suspects names the inputs of a task that may be why its guest failed: the
+// witness, unless a gate has executed the block from it.
+func Suspects(t *sdk.Task) []string {
+	if t.HasInput(sdk.ArtifactWitness) && !t.HasInput(sdk.ArtifactExecution) {
+		return []string{sdk.ArtifactWitness}
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package tool_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
@@ -15,6 +17,7 @@ func TestStreak(t *testing.T) {
 	panicked := failure(zisk.Transient, zisk.CodePanic)
 	killed := failure(zisk.Transient, zisk.CodeKilled)
 	refused := failure(zisk.Guest, zisk.CodeGuest)
+	crashed := failure(zisk.Guest, zisk.CodeGuestCrash)
 	cuda := failure(zisk.Machine, zisk.CodeCUDA)
 	type step struct {
 		job  string
@@ -28,6 +31,8 @@ func TestStreak(t *testing.T) {
 		"a success between":             {{"1", panicked, sdk.ClassRetryable}, {"3", nil, ""}, {"2", panicked, sdk.ClassRetryable}},
 		"a success ends the streak":     {{"1", panicked, sdk.ClassRetryable}, {"2", panicked, sdk.ClassEnvironment}, {"3", nil, ""}, {"1", panicked, sdk.ClassRetryable}},
 		"guests alike":                  {{"1", refused, sdk.ClassPermanent}, {"2", refused, sdk.ClassEnvironment}, {"3", nil, ""}, {"2", refused, sdk.ClassPermanent}},
+		"a service crashes once":        {{"1", crashed, sdk.ClassRetryable}, {"1", nil, ""}},
+		"a service crashes twice":       {{"1", crashed, sdk.ClassRetryable}, {"1", crashed, sdk.ClassPermanent}},
 		"the machine":                   {{"1", cuda, sdk.ClassEnvironment}, {"1", cuda, sdk.ClassEnvironment}, {"2", cuda, sdk.ClassEnvironment}},
 		"one block that kills the card": {{"1", cuda, sdk.ClassEnvironment}, {"2", nil, ""}, {"1", cuda, sdk.ClassRetryable}},
 		"a new fault after a success":   {{"1", cuda, sdk.ClassEnvironment}, {"2", nil, ""}, {"3", cuda, sdk.ClassEnvironment}},
@@ -45,5 +50,25 @@ func TestStreak(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStreakSuspects has the inputs of a guest that fails made anew, once.
+func TestStreakSuspects(t *testing.T) {
+	for _, code := range []zisk.Code{zisk.CodeGuest, zisk.CodeGuestCrash} {
+		var s tool.Streak
+		f := &zisk.Failure{Kind: zisk.Guest, Code: code, Summary: "it failed"}
+		e, ok := errors.AsType[*sdk.Error](s.Failed("1", f, "witness.json"))
+		if !ok || e.Class != sdk.ClassRetryable || !slices.Equal(e.Stale, []string{"witness.json"}) {
+			t.Errorf("%s: %+v", code, e)
+		}
+		if err := s.Failed("1", f, "witness.json"); sdk.ClassOf(err) != sdk.ClassPermanent {
+			t.Errorf("%s again: %v", code, err)
+		}
+	}
+	var s tool.Streak
+	f := &zisk.Failure{Kind: zisk.Transient, Code: zisk.CodePanic, Summary: "it failed"}
+	if e, _ := errors.AsType[*sdk.Error](s.Failed("1", f, "witness.json")); len(e.Stale) > 0 {
+		t.Errorf("a fault of the tool made %v stale", e.Stale)
 	}
 }

@@ -65,6 +65,9 @@ type Scenario struct {
 	FileMS int `json:"file_ms,omitempty"`
 	// SetupMS is how long each set-up command takes.
 	SetupMS int `json:"setup_ms,omitempty"`
+	// QuietSetup has the set-up print no root hash, as 1.0 when nothing has to be
+	// computed.
+	QuietSetup bool `json:"quiet_setup,omitempty"`
 	// NeedSetup makes prove fail up to 0.15 unless rom-setup ran before.
 	NeedSetup bool `json:"need_setup,omitempty"`
 	// Services starts the assembly services.
