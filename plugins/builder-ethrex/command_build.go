@@ -10,13 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
-	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
@@ -28,7 +25,8 @@ func buildCommand() *cli.Command {
 		UsageText: "builder-ethrex build --format g4 --network hoodi --block block.json --witness witness.json --out input.bin",
 		Description: "Block and witness are the answers to eth_getBlockByNumber(n, true) and debug_executionWitness(n),\n" +
 			"with or without the JSON-RPC envelope; names that end in .gz are read as gzip.\n" +
-			"Network auto reads chain.json beside the block, or else takes the chain id of the transactions.",
+			"Network auto reads chain.json beside the block or the witness, or else takes the chain id of the transactions\n" +
+			"or, of a block without any, the public network that can have its number at its time.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "block", Usage: "the block, a JSON `FILE`", TakesFile: true},
 			&cli.StringFlag{Name: "witness", Usage: "the execution witness, a JSON `FILE`", TakesFile: true},
@@ -119,27 +117,6 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		err = writeWhole(j.out, func(f io.Writer) error { return input.Write(f, built.Archive, t.framing) })
 	}
 	return facts(t, block, built), err
-}
-
-// chain finds the chain of a block that lies in a file.
-func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
-	if j.config.Genesis != "" {
-		return readChain(j.config.Genesis)
-	}
-	if j.config.Network != "auto" {
-		return publicChain(j.config.Network)
-	}
-	beside := filepath.Join(filepath.Dir(j.block), sdk.ArtifactChain)
-	c, err := readChain(beside)
-	if !errors.Is(err, os.ErrNotExist) {
-		return c, err
-	}
-	for i := range b.Transactions {
-		if t := &b.Transactions[i]; t.Type != ethblock.TypeLegacy {
-			return chainByID(t.ChainID)
-		}
-	}
-	return nil, fmt.Errorf("%s does not tell its chain: give --network (%s) or --genesis", j.block, strings.Join(chainspec.Networks(), ", "))
 }
 
 // writeWhole writes a file beside its place and moves it there.

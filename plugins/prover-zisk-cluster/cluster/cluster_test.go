@@ -76,9 +76,11 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no workers":     {behaviour{NoWorkers: true}, nil, sdk.ClassEnvironment, "no workers connected", false},
 		"setting up":     {behaviour{SettingUp: 3}, nil, "", "", true},
-		"guest":          {behaviour{Fail: "Service mo process crashed with signal: 11"}, nil, sdk.ClassPermanent, "signal: 11", false},
-		"cuda":           {behaviour{Fail: "[CUDA] cudaMemcpy failed: unspecified launch failure (719)"}, nil, sdk.ClassRetryable, "launch failure", false},
+		"guest":          {behaviour{Fail: "panicked at src/main.rs:1:2: Block validation failed"}, nil, sdk.ClassPermanent, "Block validation", false},
+		"service crash":  {behaviour{Fail: "Service mo process crashed with signal: 11"}, nil, sdk.ClassRetryable, "signal: 11", false},
+		"cuda":           {behaviour{Fail: "[CUDA] cudaMemcpy failed: unspecified launch failure (719)"}, nil, sdk.ClassEnvironment, "launch failure", false},
 		"vram":           {behaviour{Fail: "Not enough GPU memory to run the proof"}, nil, sdk.ClassEnvironment, "GPU memory", false},
+		"no key":         {behaviour{Fail: "Task failed: Path does not exist: \"/root/.zisk/provingKey\""}, nil, sdk.ClassEnvironment, "provingKey", false},
 		"no reason":      {behaviour{Fail: "task failed"}, nil, sdk.ClassRetryable, "task failed", false},
 		"internal":       {behaviour{Refuse: codes.Internal}, nil, sdk.ClassRetryable, "internal error", false},
 		"invalid":        {behaviour{Refuse: codes.InvalidArgument}, nil, sdk.ClassPermanent, "", false},

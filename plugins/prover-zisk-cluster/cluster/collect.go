@@ -68,6 +68,7 @@ func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResp
 	if decoded.IsTest() {
 		facts[publish.FactTest] = "true"
 	}
+	p.refused.note(t, k.Job)
 	return &sdk.Result{Outputs: outputs, WorkTime: work, Facts: facts}, nil
 }
 

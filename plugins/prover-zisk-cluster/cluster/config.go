@@ -31,6 +31,7 @@ type Config struct {
 	CapacityTimeout  sdk.Duration `json:"capacity_timeout" doc:"How long to wait for a free worker." default:"10m" min:"0s"`
 	CapacityPause    sdk.Duration `json:"capacity_pause" doc:"Time between two tries to find a free worker." default:"5s" min:"10ms"`
 	ReconnectTimeout sdk.Duration `json:"reconnect_timeout" doc:"How long to go on without an answer of the coordinator while a job runs." default:"5m" min:"0s"`
+	JobTimeout       sdk.Duration `json:"job_timeout" doc:"How long a job may take from its submission on; then it is cancelled. A coordinator can lose the end of a job. 0 never does." default:"1h" min:"0s"`
 	SetupTimeout     sdk.Duration `json:"setup_timeout" doc:"Limit of the program's set-up on the workers." default:"30m" min:"1s"`
 }
 

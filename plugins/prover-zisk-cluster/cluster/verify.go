@@ -12,8 +12,23 @@ import (
 )
 
 // Verify compares the keys in a proof with the known ones and, where verify_bin
-// is set, has that tool verify it.
+// is set, has that tool verify it. The job of a proof that does not hold is not
+// taken up again.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
+	err := p.verify(ctx, t)
+	if err != nil && sdk.ClassOf(err) != sdk.ClassRetryable {
+		return err // no verdict on the proof
+	}
+	if noted := p.refused.settle(t, err == nil); noted != nil {
+		t.Log.Warn("the refused job cannot be remembered", "error", noted)
+	}
+	if err != nil {
+		err = errors.Join(err, t.SaveResume(nil)) // the same job would give the same proof
+	}
+	return err
+}
+
+func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 	path, err := t.Input(zisk.FileProof)
 	if err != nil {
 		return err
@@ -26,16 +41,29 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 		err = publish.CheckProof(t, decoded, p.setupKey)
 	}
 	if err != nil {
-		return errors.Join(sdk.Retryable(err), t.SaveResume(nil))
+		return sdk.Retryable(err)
 	}
 	if p.verifyBin == "" {
 		return nil
 	}
 	if err := tool.Verify(ctx, p.verifyBin, p.verifyVersion, path, "", t.Temp(), t.Log); err != nil {
-		if sdk.ClassOf(err) == sdk.ClassRetryable {
-			return errors.Join(err, t.SaveResume(nil)) // the same job would give the same proof
-		}
 		return err
 	}
+	p.pin(decoded.Program())
 	return nil
+}
+
+// pin takes the program's key from a verified proof where nothing else has told
+// it: from then on a proof of another program is refused.
+func (p *Prover) pin(key proof.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.program != nil {
+		return
+	}
+	p.program = &key
+	p.log.Info("the program's key is taken from the first verified proof", "program_key", key.String())
+	if err := p.remember(); err != nil {
+		p.log.Warn("remember the program's key", "error", err)
+	}
 }

@@ -42,6 +42,7 @@ type Behaviour struct {
 	Full      bool          // proofs are not minimal, whatever was asked for
 	Invalid   bool          // proofs do not verify
 	Cut       bool          // proofs are cut off
+	Hasty     bool          // a question for a job that runs is answered at once
 	Refuse    codes.Code    // every request for a proof is refused so; OK for none
 }
 
@@ -56,6 +57,7 @@ type Server struct {
 	ready    map[string]bool      // set up on the workers
 	jobs     map[string]*job
 	counts   Counts
+	waits    int
 	server   *grpc.Server
 	served   chan struct{}
 }
@@ -145,6 +147,13 @@ func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts
+}
+
+// Waits returns how many questions for the result of a job were answered.
+func (s *Server) Waits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits
 }
 
 // Running returns how many jobs have not ended.
@@ -311,7 +320,14 @@ func (s *Server) WaitJobResult(ctx context.Context, r *coordinatorv1.WaitJobResu
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	s.waits++
+	hasty := s.how.Hasty
+	s.mu.Unlock()
 	seconds := min(max(r.GetTimeoutSeconds(), 1), 3600)
+	if hasty {
+		seconds = 0
+	}
 	timer := time.NewTimer(time.Duration(seconds) * time.Second)
 	defer timer.Stop()
 	for {

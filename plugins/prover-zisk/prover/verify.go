@@ -19,6 +19,9 @@ import (
 // block is proved again, by a new server where one is kept.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	err := p.verify(ctx, t)
+	if err == nil {
+		p.pin(t)
+	}
 	if p.warm != nil && err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
 		p.warm.distrust(err)
 	}

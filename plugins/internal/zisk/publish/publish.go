@@ -35,6 +35,8 @@ type Report struct {
 	Minimal   bool    `json:"minimal,omitempty"`
 	Instances int     `json:"instances,omitempty"`
 	Speed     string  `json:"assembly_speed,omitempty"`
+	Publics   string  `json:"public_values,omitempty"` // hexadecimal, without the zeros at the end
+	Commits   string  `json:"commits_to,omitempty"`    // what they say of the block, in words
 }
 
 // Encoding is what is done with the bytes that a verifier takes.
