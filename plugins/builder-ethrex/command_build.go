@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,9 +14,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
 )
@@ -114,9 +113,9 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
 	}
 	if j.out == "-" {
-		err = input.Write(stdout, built.Archive, t.framing)
+		err = guest.WriteFramed(stdout, built.Archive, t.framing)
 	} else {
-		err = writeWhole(j.out, func(f io.Writer) error { return input.Write(f, built.Archive, t.framing) })
+		err = writeWhole(j.out, func(f io.Writer) error { return guest.WriteFramed(f, built.Archive, t.framing) })
 	}
 	return facts(t, block, built), err
 }
@@ -127,7 +126,7 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 		return readChain(j.config.Genesis)
 	}
 	if j.config.Network != "auto" {
-		return publicChain(j.config.Network)
+		return chainOf(chainspec.Network(j.config.Network))
 	}
 	beside := filepath.Join(filepath.Dir(j.block), sdk.ArtifactChain)
 	c, err := readChain(beside)
@@ -136,7 +135,7 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 	}
 	for i := range b.Transactions {
 		if t := &b.Transactions[i]; t.Type != ethblock.TypeLegacy {
-			return chainByID(t.ChainID)
+			return chainOf(chainspec.ByID(t.ChainID))
 		}
 	}
 	return nil, fmt.Errorf("%s does not tell its chain: give --network (%s) or --genesis", j.block, strings.Join(chainspec.Networks(), ", "))
@@ -181,7 +180,11 @@ func printGuests(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "GUEST\tFORMAT\tZISK\tFRAMING\tNOTE")
 	for _, p := range guest.Programs() {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, cmp.Or(p.Format, "-"), p.ZisK, p.Framing, p.Note)
+		if _, err := guest.Lookup(p.Name); err != nil {
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Format, p.ZisK, p.Framing, p.Note)
 	}
+	fmt.Fprintln(table, "\nGuests of the SSZ StatelessInput, for Amsterdam blocks: builder-stateless-input guests")
 	return table.Flush()
 }

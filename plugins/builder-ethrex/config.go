@@ -5,7 +5,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
+	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
 )
@@ -89,23 +90,21 @@ func (c Config) Validate() []sdk.Finding {
 		remedy := "builder-ethrex guests prints which guest reads which format and framing"
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: pointer, Summary: err.Error(), Remedy: remedy})
 	}
-	switch {
-	case c.Network == "custom" && c.Genesis == "":
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/genesis", Summary: "network custom needs a genesis file", Remedy: "set genesis to the chain's genesis.json"})
-	case c.Genesis != "" && c.Network != "custom" && c.Network != "auto" && c.Network != "":
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/genesis", Summary: fmt.Sprintf("genesis together with network %s", c.Network), Remedy: "set network to custom, or leave genesis out"})
-	}
-	return findings
+	return append(findings, c.choice().Validate()...)
+}
+
+func (c Config) choice() chainspec.Choice {
+	return chainspec.Choice{Network: c.Network, Genesis: c.Genesis}
 }
 
 // Check implements the SDK's optional interface.
 func (c Config) Check(context.Context) []sdk.Finding {
-	var findings []sdk.Finding
-	if c.Genesis != "" {
-		if _, err := chainspec.ReadGenesis(c.Genesis); err != nil {
-			findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/genesis", Summary: err.Error(), Remedy: "give a genesis file with a \"config\" object as geth writes it"})
-		}
+	forms := []func(*chainspec.Spec) error{chainspec.NeedsEthrex}
+	if t, _, err := c.target(); err == nil && input.NeedsKeys(t.format) && !c.Strict {
+		// A block whose witness lacks keys is executed to find them.
+		forms = append(forms, chainspec.NeedsRules)
 	}
+	findings := c.choice().Check(forms...)
 	if t, _, err := c.target(); err == nil && t.note != "" {
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.note})
 	}

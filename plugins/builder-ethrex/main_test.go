@@ -216,7 +216,7 @@ func TestConfig(t *testing.T) {
 		{Config{Guest: "ethrex-v12.0.0", ZisK: "0.18.0", Framing: "framed", Format: "g8"}, "[]"},
 		{Config{Genesis: "g.json"}, "[error: neither format nor guest is set"},
 		{Config{Guest: "ethrex-v1"}, `[error: config/guest: unknown guest "ethrex-v1": want one of ethrex-v7.0.0`},
-		{Config{Guest: "ethrex-v29.0.0"}, "[error: config/guest: guest ethrex-v29.0.0 reads SSZ, and Amsterdam blocks only"},
+		{Config{Guest: "ethrex-v29.0.0"}, "[error: config/guest: guest ethrex-v29.0.0 reads the SSZ StatelessInput (ssz-d4, Amsterdam blocks only), which builder-stateless-input writes"},
 		{Config{Guest: "ethrex-v9.0.0", Format: "g8"}, "[error: config/format: format g8, but guest ethrex-v9.0.0 reads g4"},
 		{Config{Guest: "ethrex-v9.0.0", ZisK: "0.16.0"}, "[error: config/zisk: ZisK 0.16.0 reads framed files, but guest ethrex-v9.0.0 was built for one that reads raw files"},
 		{Config{Format: "g4", ZisK: "0.14.0", Framing: "framed"}, "[error: config/framing: framing framed, but ZisK 0.14.0 needs raw"},

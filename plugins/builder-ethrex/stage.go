@@ -10,6 +10,8 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -29,7 +31,7 @@ const (
 // builder is the stage.
 type builder struct {
 	target target
-	chain  *chain // nil: by the block
+	spec   *chainspec.Spec // nil: by the block
 	strict bool
 }
 
@@ -38,14 +40,11 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{target: t, strict: c.Strict}
-	switch {
-	case c.Genesis != "":
-		b.chain, err = readChain(c.Genesis)
-	case c.Network != "auto":
-		b.chain, err = publicChain(c.Network)
+	spec, err := c.choice().Spec()
+	if err != nil {
+		return nil, sdk.Environment(err, "correct network or genesis in the stage's config")
 	}
-	return b, err
+	return &builder{target: t, spec: spec, strict: c.Strict}, nil
 }
 
 // Note implements the SDK's optional interface.
@@ -82,7 +81,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.chainOf(task)
+	c, err := chainOf(chainspec.ForTask(task, b.spec))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +105,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	defer out.Discard()
-	if err := input.Write(out, built.Archive, b.target.framing); err != nil {
+	if err := guest.WriteFramed(out, built.Archive, b.target.framing); err != nil {
 		return nil, err
 	}
 	took := time.Since(started)
@@ -115,29 +114,6 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, block, built)}, nil
-}
-
-// chainOf returns the configured chain, or what the source says of it, or the
-// public network with the block's chain id.
-func (b *builder) chainOf(task *sdk.Task) (*chain, error) {
-	switch {
-	case b.chain != nil:
-		if id := b.chain.config.ChainID; id != task.Block.ChainID {
-			return nil, fmt.Errorf("the block is of chain %d, but the stage is configured for chain %d", task.Block.ChainID, id)
-		}
-		return b.chain, nil
-	case task.HasInput(sdk.ArtifactChain):
-		path, err := task.Input(sdk.ArtifactChain)
-		if err != nil {
-			return nil, err
-		}
-		c, err := readChain(path)
-		if err == nil && c.config.ChainID != task.Block.ChainID {
-			err = fmt.Errorf("the block is of chain %d, but %s is of chain %d", task.Block.ChainID, sdk.ArtifactChain, c.config.ChainID)
-		}
-		return c, err
-	}
-	return chainByID(task.Block.ChainID)
 }
 
 // readBoth reads two files at the same time.

@@ -183,7 +183,7 @@ func TestAgreesOnMainnetByChainID(t *testing.T) {
 		}
 	}
 	_, _, err = prove(t, `{"network":"hoodi"}`, m, mainnet)
-	wantClass(t, err, contract.ClassEnvironment, "rules are those of chain 560048, the block is of chain 1")
+	wantClass(t, err, contract.ClassEnvironment, "the block is of chain 1, but the stage is configured for chain 560048")
 }
 
 func wantClass(t *testing.T, err error, class contract.Class, part string) {
@@ -238,7 +238,7 @@ func TestRefuses(t *testing.T) {
 		},
 		"a chain that nobody knows": {
 			make:  func(m *material) { m.rules = nil },
-			class: contract.ClassEnvironment, part: "rules of chain 77663 are not known",
+			class: contract.ClassEnvironment, part: "chain id 77663 is none of the networks",
 		},
 		"rules of another chain": {
 			change: func(task *contract.Task) { task.Block.ChainID = 1 },

@@ -20,8 +20,8 @@ import (
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rpc"
 
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/stateless"
-	"github.com/proofline/proofline/plugins/internal/stateless/chainconfig"
 	"github.com/proofline/proofline/sdk/witness"
 )
 
@@ -102,7 +102,11 @@ func fetch(t *testing.T, c *Chain, number uint64) (*params.ChainConfig, *types.B
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := chainconfig.Parse(text)
+	spec, err := chainspec.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := spec.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,26 +1,24 @@
-package input
+package guest
 
 import (
 	"encoding/binary"
 	"fmt"
 	"io"
-
-	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
-// Write writes an archive the way that the given ZisK versions read it from a
+// WriteFramed writes an input the way that the given ZisK versions read it from a
 // file (lambdaclass/ethrex:crates/prover/src/backend/zisk.rs@52e4b646).
-func Write(w io.Writer, archive []byte, framing guest.Framing) error {
+func WriteFramed(w io.Writer, input []byte, framing Framing) error {
 	switch framing {
-	case guest.Raw:
-		_, err := w.Write(archive)
+	case Raw:
+		_, err := w.Write(input)
 		return err
-	case guest.Framed:
-		n := uint64(len(archive))
+	case Framed:
+		n := uint64(len(input))
 		if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, n)); err != nil {
 			return err
 		}
-		if _, err := w.Write(archive); err != nil {
+		if _, err := w.Write(input); err != nil {
 			return err
 		}
 		_, err := w.Write(make([]byte, -n%8))
@@ -29,9 +27,9 @@ func Write(w io.Writer, archive []byte, framing guest.Framing) error {
 	return fmt.Errorf("unknown framing %q", framing)
 }
 
-// Unwrap returns the archive in a framed file, or an error that says why the
-// content is no frame around one archive.
-func Unwrap(content []byte) ([]byte, error) {
+// Unframe returns the input in a framed file, or an error that says why the
+// content is no frame around one input. The result is a part of content.
+func Unframe(content []byte) ([]byte, error) {
 	if len(content) < 8 {
 		return nil, fmt.Errorf("%d bytes, too short for a frame", len(content))
 	}
