@@ -102,7 +102,7 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: t.format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
+	built, err := input.Build(ctx, block, w, input.Options{Format: t.Format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +113,11 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
 	}
 	if j.out == "-" {
-		err = guest.WriteFramed(stdout, built.Archive, t.framing)
+		err = guest.WriteFramed(stdout, built.Archive, t.Framing)
 	} else {
-		err = writeWhole(j.out, func(f io.Writer) error { return guest.WriteFramed(f, built.Archive, t.framing) })
+		err = guest.WriteFile(j.out, built.Archive, t.Framing)
 	}
-	return facts(t, block, built), err
+	return facts(t, c, block, built), err
 }
 
 // chain finds the chain of a block that lies in a file.
@@ -139,26 +139,6 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s does not tell its chain: give --network (%s) or --genesis", j.block, strings.Join(chainspec.Networks(), ", "))
-}
-
-// writeWhole writes a file beside its place and moves it there.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".builder-ethrex-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 func guestsCommand() *cli.Command {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
@@ -22,65 +20,9 @@ type Config struct {
 	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: stray entries among the state nodes, witnesses in the shape of geth, witnesses without keys." default:"false"`
 }
 
-// target is what a Config asks for.
-type target struct {
-	format  guest.Format
-	framing guest.Framing
-	note    string // of the guest program
-}
-
-// target resolves guest, format, ZisK version and framing; what is said twice
-// must agree.
-func (c Config) target() (t target, pointer string, err error) {
-	if c.Format == "" && c.Guest == "" {
-		return t, "", fmt.Errorf("neither format nor guest is set")
-	}
-	if c.Format != "" {
-		if t.format, err = guest.ParseFormat(c.Format); err != nil {
-			return t, "/format", err
-		}
-	}
-	if c.Guest != "" {
-		program, err := guest.Lookup(c.Guest)
-		if err != nil {
-			return t, "/guest", err
-		}
-		if t.format != "" && t.format != program.Format {
-			return t, "/format", fmt.Errorf("format %s, but guest %s reads %s", t.format, c.Guest, program.Format)
-		}
-		t = target{program.Format, program.Framing, program.Note}
-	}
-	if c.ZisK != "" {
-		framing, err := guest.FramingOf(c.ZisK)
-		if err != nil {
-			return t, "/zisk", err
-		}
-		if t.framing != "" && t.framing != framing {
-			return t, "/zisk", fmt.Errorf("ZisK %s reads %s files, but guest %s was built for one that reads %s files", c.ZisK, framing, c.Guest, t.framing)
-		}
-		t.framing = framing
-	}
-	if c.Framing != "" {
-		framing, err := guest.ParseFraming(c.Framing)
-		if err != nil {
-			return t, "/framing", err
-		}
-		if t.framing != "" && t.framing != framing {
-			return t, "/framing", fmt.Errorf("framing %s, but %s needs %s", framing, cmp.Or(c.zisk(), c.Guest), t.framing)
-		}
-		t.framing = framing
-	}
-	if t.framing == "" {
-		t.framing = guest.DefaultFraming(t.format)
-	}
-	return t, "", nil
-}
-
-func (c Config) zisk() string {
-	if c.ZisK == "" {
-		return ""
-	}
-	return "ZisK " + c.ZisK
+// target resolves guest, format, ZisK version and framing.
+func (c Config) target() (guest.Target, string, error) {
+	return guest.Choice{Format: c.Format, Guest: c.Guest, ZisK: c.ZisK, Framing: c.Framing}.Target()
 }
 
 // Validate implements the SDK's optional interface.
@@ -100,13 +42,13 @@ func (c Config) choice() chainspec.Choice {
 // Check implements the SDK's optional interface.
 func (c Config) Check(context.Context) []sdk.Finding {
 	forms := []func(*chainspec.Spec) error{chainspec.NeedsEthrex}
-	if t, _, err := c.target(); err == nil && input.NeedsKeys(t.format) && !c.Strict {
+	if t, _, err := c.target(); err == nil && input.NeedsKeys(t.Format) && !c.Strict {
 		// A block whose witness lacks keys is executed to find them.
 		forms = append(forms, chainspec.NeedsRules)
 	}
 	findings := c.choice().Check(forms...)
-	if t, _, err := c.target(); err == nil && t.note != "" {
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.note})
+	if t, _, err := c.target(); err == nil && t.Note != "" {
+		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.Note})
 	}
 	return findings
 }

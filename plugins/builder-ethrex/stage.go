@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +31,7 @@ const (
 
 // builder is the stage.
 type builder struct {
-	target target
+	target guest.Target
 	spec   *chainspec.Spec // nil: by the block
 	strict bool
 }
@@ -49,7 +50,7 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 
 // Note implements the SDK's optional interface.
 func (b *builder) Note() string {
-	return fmt.Sprintf("writes inputs in format %s, %s", b.target.format, b.target.framing)
+	return fmt.Sprintf("writes inputs in format %s, %s", b.target.Format, b.target.Framing)
 }
 
 // Build implements sdk.Builder. The time that counts runs from the first byte
@@ -93,7 +94,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if block.Hash != task.Block.Hash || block.Header.Number != task.Block.Number {
 		return nil, fmt.Errorf("%s holds block %d (0x%x), but the task is block %d (%v)", sdk.ArtifactBlock, block.Header.Number, block.Hash, task.Block.Number, task.Block.Hash)
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.format, Config: c.config, Strict: b.strict, Touched: c.touched})
+	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	defer out.Discard()
-	if err := guest.WriteFramed(out, built.Archive, b.target.framing); err != nil {
+	if err := guest.WriteFramed(out, built.Archive, b.target.Framing); err != nil {
 		return nil, err
 	}
 	took := time.Since(started)
@@ -113,7 +114,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, block, built)}, nil
+	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built)}, nil
 }
 
 // readBoth reads two files at the same time.
@@ -141,10 +142,10 @@ func warnings(r *input.Result) []string {
 	return list
 }
 
-func facts(t target, b *ethblock.Block, r *input.Result) map[string]string {
-	return map[string]string{
-		factFormat:           string(t.format),
-		factFraming:          string(t.framing),
+func facts(t guest.Target, c *chain, b *ethblock.Block, r *input.Result) map[string]string {
+	facts := map[string]string{
+		factFormat:           string(t.Format),
+		factFraming:          string(t.Framing),
 		factStorageTries:     strconv.Itoa(r.StorageTries),
 		factKeysDerived:      strconv.Itoa(r.KeysDerived),
 		factIgnored:          strconv.Itoa(len(r.Ignored)),
@@ -152,4 +153,12 @@ func facts(t target, b *ethblock.Block, r *input.Result) map[string]string {
 		contract.FactGasUsed: strconv.FormatUint(b.Header.GasUsed, 10),
 		contract.FactTxCount: strconv.Itoa(len(b.Transactions)),
 	}
+	output := guest.ProgramOutput{
+		InitialStateRoot: r.PreStateRoot, FinalStateRoot: b.Header.StateRoot, BlockHash: b.Hash,
+		ChainID: c.config.ChainID, Transactions: uint64(len(b.Transactions)),
+	}
+	if values, known := output.PublicValues(t.Format); known {
+		facts[guest.FactPublicValues] = hex.EncodeToString(values)
+	}
+	return facts
 }

@@ -44,8 +44,8 @@ func (g *gate) MakesProof() bool { return false }
 // Note implements the SDK's noter.
 func (g *gate) Note() string { return g.note }
 
-// Prove executes the task's block from its witness and writes execution.json. A
-// witness that is incomplete or of another block is a retryable error, since
+// Prove executes the task's block from its witness and writes execution.json, for
+// people, and what a builder needs of it (stateless.Outcome). A witness that is incomplete or of another block is a retryable error, since
 // another fetch may mend it; a block that does not execute to its header is a
 // permanent one.
 func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
@@ -65,11 +65,22 @@ func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	artifact, err := write(task, describe(rules, report))
+	text, err := json.MarshalIndent(describe(rules, report), "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, Facts: facts(report)}, nil
+	execution, err := write(task, sdk.ArtifactExecution, append(text, '\n'))
+	if err != nil {
+		return nil, err
+	}
+	if text, err = json.Marshal(report.Outcome(rules.ChainID.Uint64(), witnessDigest(task))); err != nil {
+		return nil, err
+	}
+	outcome, err := write(task, stateless.ArtifactOutcome, text)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.Result{Outputs: []sdk.Artifact{execution, outcome}, Facts: facts(report)}, nil
 }
 
 // rulesOf returns the rules of the task's chain.
@@ -119,17 +130,23 @@ func classify(err error) error {
 	return sdk.Permanent(err)
 }
 
-func write(task *sdk.Task, e execution) (sdk.Artifact, error) {
-	text, err := json.MarshalIndent(e, "", "  ")
-	if err != nil {
-		return sdk.Artifact{}, err
+// witnessDigest is the SHA-256 of the task's witness file.
+func witnessDigest(task *sdk.Task) [32]byte {
+	for _, a := range task.Inputs {
+		if a.Name == sdk.ArtifactWitness {
+			return a.SHA256
+		}
 	}
-	out, err := task.Create(sdk.ArtifactExecution)
+	return [32]byte{}
+}
+
+func write(task *sdk.Task, name string, text []byte) (sdk.Artifact, error) {
+	out, err := task.Create(name)
 	if err != nil {
 		return sdk.Artifact{}, err
 	}
 	defer out.Discard()
-	if _, err := out.Write(append(text, '\n')); err != nil {
+	if _, err := out.Write(text); err != nil {
 		return sdk.Artifact{}, err
 	}
 	return out.Commit()

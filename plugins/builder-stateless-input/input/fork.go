@@ -59,10 +59,10 @@ func timeText(time *uint64) string {
 }
 
 // Accepted refuses what a guest refuses by the chain configuration that it makes up
-// from nothing but the chain id: a fork that it does not know, blob parameters that
-// it does not have, and deposits through a contract that is not mainnet's. The
-// guest would run to its end and prove that it has refused the block.
-func Accepted(name string, forks guest.Forks, fork guest.Fork, chain *params.ChainConfig, header *types.Header, depositsAsMainnet bool) error {
+// from nothing but the chain id: a fork that it does not know, and blob parameters
+// that it does not have. The guest would run to its end and prove that it has
+// refused the block.
+func Accepted(name string, forks guest.Forks, fork guest.Fork, chain *params.ChainConfig, header *types.Header) error {
 	number := header.Number
 	if !forks.Has(fork) {
 		hint := "use a guest that accepts it, for example reth-0.1.0-rc.4"
@@ -74,11 +74,14 @@ func Accepted(name string, forks guest.Forks, fork guest.Fork, chain *params.Cha
 	if have, want := blobsAt(chain, number, header.Time), fork.Blobs(); fork >= guest.Cancun && have != want {
 		return fmt.Errorf("block %d: chain %v has the blob parameters %+v at its time, guest %s takes those of %v on every chain, %+v: it would refuse the block", number, chain.ChainID, have, name, fork, want)
 	}
-	if !depositsAsMainnet {
-		return fmt.Errorf("block %d: it has deposits as guest %s does not see them: guests take mainnet's deposit contract %s for that of every chain, chain %v has %s: it would refuse the block",
-			number, name, guest.DepositContract, chain.ChainID, chain.DepositContractAddress.Hex())
-	}
 	return nil
+}
+
+// DepositsRefused is the error for a block whose deposits a guest does not see as
+// they are.
+func DepositsRefused(name string, chain *params.ChainConfig, number uint64) error {
+	return fmt.Errorf("block %d: it has deposits that guest %s does not see: guests take mainnet's deposit contract %s for that of every chain, chain %v has %s: it would refuse the block",
+		number, name, guest.DepositContract, chain.ChainID, chain.DepositContractAddress.Hex())
 }
 
 // blobsAt returns the chain's blob parameters at a time.

@@ -2,8 +2,11 @@ package guest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 )
 
 // WriteFramed writes an input the way that the given ZisK versions read it from a
@@ -25,6 +28,26 @@ func WriteFramed(w io.Writer, input []byte, framing Framing) error {
 		return err
 	}
 	return fmt.Errorf("unknown framing %q", framing)
+}
+
+// WriteFile writes an input to a file, framed. The file appears whole or not at all.
+func WriteFile(path string, input []byte, framing Framing) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".input-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := WriteFramed(f, input, framing); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // Unframe returns the input in a framed file, or an error that says why the
