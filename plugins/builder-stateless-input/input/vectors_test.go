@@ -3,11 +3,13 @@ package input_test
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/proofline/proofline/plugins/builder-stateless-input/input"
@@ -163,5 +165,45 @@ func TestUpstreamRequestRoot(t *testing.T) {
 	root := m.build(t, guest.SSZD4).Output().RequestRoot
 	if text := hex.EncodeToString(root[:]); text[:8] != "abd8136e" || text[60:] != "0737" {
 		t.Errorf("request root %s", text)
+	}
+}
+
+// Every shape in which nodes write a witness (geth, reth in its default order with
+// keys, duplicates and empty entries, reth before 2025) gives the same bytes.
+func TestWitnessShapes(t *testing.T) {
+	dir, m := upstream(t)
+	want := file(t, dir, "stateless_input.bin")
+	list := func(entries [][]byte) []string {
+		texts := []string{"0x"}
+		for i := len(entries) - 1; i >= 0; i-- {
+			texts = append(texts, "0x"+hex.EncodeToString(entries[i]))
+		}
+		return append(texts, texts[1], "0x80")
+	}
+	object := func(entries [][]byte) map[string]string {
+		texts := make(map[string]string)
+		for _, entry := range entries {
+			texts[crypto.Keccak256Hash(entry).Hex()] = "0x" + hex.EncodeToString(entry)
+		}
+		return texts
+	}
+	headers := list(m.witness.Headers)[1:]
+	headers = headers[:len(headers)-1]
+	for name, shape := range map[string]map[string]any{
+		"reth":   {"state": list(m.witness.State), "codes": list(m.witness.Codes), "keys": []string{"0x1234"}, "headers": headers},
+		"ethrex": {"state": list(m.witness.State), "codes": list(m.witness.Codes), "keys": []string{}, "headers": headers},
+		"maps":   {"state": object(m.witness.State), "codes": object(m.witness.Codes), "keys": map[string]string{}, "headers": headers},
+	} {
+		text, err := json.Marshal(shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := witness.Decode(text)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if have := encode(t, (material{m.rules, m.block, w}).build(t, guest.SSZD4)); !bytes.Equal(have, want) {
+			t.Errorf("%s: %d bytes, want %d", name, len(have), len(want))
+		}
 	}
 }
