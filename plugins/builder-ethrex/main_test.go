@@ -158,9 +158,9 @@ func TestStage(t *testing.T) {
 			"format": c.format, "framing": c.framing, "storage_tries": fmt.Sprint(s.Witness.StorageTries), "keys_derived": c.keys,
 			"ignored_entries": "0", "uncovered_accounts": "0", "gas_used": fmt.Sprint(s.Block.GasUsed), "tx_count": "1",
 		}
-		// What a guest of g4 commits to is known (guest.ProgramOutput).
+		// What a guest of g4 commits to is known (guest.BlockOutput).
 		if c.format == "g4" {
-			output := guest.ProgramOutput{InitialStateRoot: parent.Root, FinalStateRoot: s.Block.StateRoot, BlockHash: s.Block.Hash, ChainID: block.ChainID, Transactions: 1}
+			output := guest.BlockOutput{InitialStateRoot: parent.Root, FinalStateRoot: s.Block.StateRoot, BlockHash: s.Block.Hash, ChainID: block.ChainID, Transactions: 1}
 			values, _ := output.PublicValues(guest.G4)
 			want["public_values"] = hex.EncodeToString(values)
 		}

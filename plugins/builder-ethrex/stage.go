@@ -153,7 +153,7 @@ func facts(t guest.Target, c *chain, b *ethblock.Block, r *input.Result) map[str
 		contract.FactGasUsed: strconv.FormatUint(b.Header.GasUsed, 10),
 		contract.FactTxCount: strconv.Itoa(len(b.Transactions)),
 	}
-	output := guest.ProgramOutput{
+	output := guest.BlockOutput{
 		InitialStateRoot: r.PreStateRoot, FinalStateRoot: b.Header.StateRoot, BlockHash: b.Hash,
 		ChainID: c.config.ChainID, Transactions: uint64(len(b.Transactions)),
 	}

@@ -165,8 +165,8 @@ func (in *Input) Encode() ([]byte, error) {
 }
 
 // Output is what a guest commits to that finds the block valid.
-func (in *Input) Output() guest.Output {
-	return guest.Output{RequestRoot: in.request().Root(), Success: true, ChainID: in.ChainID, SchemaID: in.Fork.SchemaID()}
+func (in *Input) Output() guest.ValidationResult {
+	return guest.ValidationResult{RequestRoot: in.request().Root(), Success: true, ChainID: in.ChainID, SchemaID: in.Fork.SchemaID()}
 }
 
 // Leaves lists the values in their order.

@@ -108,21 +108,21 @@ func TestLookupByRelease(t *testing.T) {
 }
 
 // The output of the fixture, and what each difference to it means.
-func TestOutput(t *testing.T) {
+func TestValidationResult(t *testing.T) {
 	dir := witnesstest.Shared(t, "vectors", "amsterdam")
 	for _, name := range []string{"d4_sar00", "d3_guest_smoke"} {
 		want, err := os.ReadFile(filepath.Join(dir, name, "stateless_output.bin"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := DecodeOutput(want)
+		o, err := DecodeValidationResult(want)
 		if err != nil || !o.Success || o.ChainID != 1 || o.SchemaID != Amsterdam.SchemaID() {
 			t.Fatalf("%s: %+v, %v", name, o, err)
 		}
 		if have := o.Encode(); !bytes.Equal(have[:], want) || o.Hex() != hex.EncodeToString(want) {
 			t.Errorf("%s: %x, want %x", name, have, want)
 		}
-		zisk := append(bytes.Clone(want), make([]byte, 256-OutputSize)...)
+		zisk := append(bytes.Clone(want), make([]byte, 256-ValidationResultSize)...)
 		for _, good := range [][]byte{want, zisk} {
 			if err := o.Check(good); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -147,7 +147,7 @@ func TestOutput(t *testing.T) {
 }
 
 func TestProgramOutput(t *testing.T) {
-	o := ProgramOutput{InitialStateRoot: [32]byte{1}, FinalStateRoot: [32]byte{2}, BlockHash: [32]byte{3}, ChainID: 4, Transactions: 5}
+	o := BlockOutput{InitialStateRoot: [32]byte{1}, FinalStateRoot: [32]byte{2}, BlockHash: [32]byte{3}, ChainID: 4, Transactions: 5}
 	// printf of the 160 bytes, sha256sum
 	const want = "d78fd03ec818fe4b5d7f49ef4f368711cd29fa90a8a81760d2c84f4a0f9361cd"
 	if have, known := o.PublicValues(G4); !known || hex.EncodeToString(have) != want {

@@ -15,14 +15,14 @@ import (
 // them. It is absent where the commitment of a guest is not known.
 const FactPublicValues = "public_values"
 
-// OutputSize is the number of bytes that a guest of an SSZ StatelessInput commits to.
-const OutputSize = 43
+// ValidationResultSize is the number of bytes that a guest of an SSZ StatelessInput commits to.
+const ValidationResultSize = 43
 
-// Output is what a guest of an SSZ StatelessInput commits to
+// ValidationResult is what a guest of an SSZ StatelessInput commits to
 // (ethereum/execution-specs:src/ethereum/forks/amsterdam/stateless_guest.py@c1200883).
 // A guest that refuses a block ends like any other, and the proof of its run is
 // valid: only Success tells.
-type Output struct {
+type ValidationResult struct {
 	RequestRoot [32]byte // hash tree root of the NewPayloadRequest
 	Success     bool
 	ChainID     uint64
@@ -30,8 +30,8 @@ type Output struct {
 }
 
 // Encode returns the bytes that are committed to.
-func (o Output) Encode() [OutputSize]byte {
-	var b [OutputSize]byte
+func (o ValidationResult) Encode() [ValidationResultSize]byte {
+	var b [ValidationResultSize]byte
 	copy(b[:], o.RequestRoot[:])
 	if o.Success {
 		b[32] = 1
@@ -42,7 +42,7 @@ func (o Output) Encode() [OutputSize]byte {
 }
 
 // Hex returns the value of FactPublicValues.
-func (o Output) Hex() string {
+func (o ValidationResult) Hex() string {
 	b := o.Encode()
 	return hex.EncodeToString(b[:])
 }
@@ -50,24 +50,24 @@ func (o Output) Hex() string {
 // errUndecodable is what 43 zero bytes mean.
 var errUndecodable = errors.New("the guest could not decode its input: it reads another dialect, or a limit is exceeded")
 
-// DecodeOutput reads what a guest has committed to. Zeros may follow the 43 bytes.
+// DecodeValidationResult reads what a guest has committed to. Zeros may follow the 43 bytes.
 // All of them zero means that the guest could not decode its input, an error.
-func DecodeOutput(b []byte) (o Output, err error) {
-	if len(b) < OutputSize {
-		return o, fmt.Errorf("%d bytes of public values, want %d", len(b), OutputSize)
+func DecodeValidationResult(b []byte) (o ValidationResult, err error) {
+	if len(b) < ValidationResultSize {
+		return o, fmt.Errorf("%d bytes of public values, want %d", len(b), ValidationResultSize)
 	}
-	for i, c := range b[OutputSize:] {
+	for i, c := range b[ValidationResultSize:] {
 		if c != 0 {
-			return o, fmt.Errorf("byte %d of the public values is %#02x, want zeros behind the first %d", OutputSize+i, c, OutputSize)
+			return o, fmt.Errorf("byte %d of the public values is %#02x, want zeros behind the first %d", ValidationResultSize+i, c, ValidationResultSize)
 		}
 	}
-	if [OutputSize]byte(b) == ([OutputSize]byte{}) {
+	if [ValidationResultSize]byte(b) == ([ValidationResultSize]byte{}) {
 		return o, errUndecodable
 	}
 	if b[32] > 1 {
 		return o, fmt.Errorf("byte 32 of the public values is %#02x, want 0 or 1 for success", b[32])
 	}
-	return Output{
+	return ValidationResult{
 		RequestRoot: [32]byte(b[:32]), Success: b[32] == 1,
 		ChainID: binary.LittleEndian.Uint64(b[33:]), SchemaID: binary.LittleEndian.Uint16(b[41:]),
 	}, nil
@@ -75,8 +75,8 @@ func DecodeOutput(b []byte) (o Output, err error) {
 
 // Check compares what a guest has committed to with what is expected, and says in
 // words what a difference means.
-func (o Output) Check(committed []byte) error {
-	have, err := DecodeOutput(committed)
+func (o ValidationResult) Check(committed []byte) error {
+	have, err := DecodeValidationResult(committed)
 	switch {
 	case err != nil:
 		return err
@@ -92,9 +92,9 @@ func (o Output) Check(committed []byte) error {
 	return nil
 }
 
-// ProgramOutput is what ethrex's guests of rkyv formats compute
+// BlockOutput is what ethrex's guests of rkyv formats compute
 // (lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/output.rs@891528d).
-type ProgramOutput struct {
+type BlockOutput struct {
 	InitialStateRoot, FinalStateRoot, BlockHash [32]byte
 	ChainID, Transactions                       uint64
 }
@@ -104,7 +104,7 @@ type ProgramOutput struct {
 // (lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/zisk/src/main.rs@891528d).
 // Later ones commit to the encoded output, those of zisk-eth-client to the block
 // hash, both by a serialisation that differs between ZisK versions.
-func (o ProgramOutput) PublicValues(f Format) (values []byte, known bool) {
+func (o BlockOutput) PublicValues(f Format) (values []byte, known bool) {
 	if f != G4 {
 		return nil, false
 	}
