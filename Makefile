@@ -55,8 +55,9 @@ bench: ## every benchmark
 bench-source: ## what the source adds, detection delay, memory of a 500 MB witness
 	go test -run '^$$' -bench . -benchtime 1x ./plugins/source-rpc
 
-bench-input: ## time and memory of the input builder beside the floor, mainnet 24647140
+bench-input: ## time and memory of the input builders beside what they cannot do without, mainnet 24647140
 	go test -run '^$$' -bench '^BenchmarkInput$$' -benchtime 1x ./plugins/builder-ethrex
+	go test -run '^$$' -bench '^BenchmarkBuild$$' -benchtime 1x ./plugins/builder-stateless-input
 
 SEED  ?= $(shell date +%s)
 COUNT ?= 10000

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"text/tabwriter"
 
@@ -101,7 +97,7 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: t.format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
+	built, err := input.Build(ctx, block, w, input.Options{Format: t.Format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
@@ -112,31 +108,11 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
 	}
 	if j.out == "-" {
-		err = input.Write(stdout, built.Archive, t.framing)
+		err = guest.WriteFramed(stdout, built.Archive, t.Framing)
 	} else {
-		err = writeWhole(j.out, func(f io.Writer) error { return input.Write(f, built.Archive, t.framing) })
+		err = guest.WriteFile(j.out, built.Archive, t.Framing)
 	}
-	return facts(t, block, built), err
-}
-
-// writeWhole writes a file beside its place and moves it there.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".builder-ethrex-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return facts(t, c, block, built), err
 }
 
 func guestsCommand() *cli.Command {
@@ -158,7 +134,11 @@ func printGuests(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "GUEST\tFORMAT\tZISK\tFRAMING\tNOTE")
 	for _, p := range guest.Programs() {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, cmp.Or(p.Format, "-"), p.ZisK, p.Framing, p.Note)
+		if _, err := guest.Lookup(p.Name); err != nil {
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Format, p.ZisK, p.Framing, p.Note)
 	}
+	fmt.Fprintln(table, "\nGuests of the SSZ StatelessInput, for Amsterdam blocks: builder-stateless-input guests")
 	return table.Flush()
 }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/sdk"
 )
 
@@ -21,7 +21,7 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 		return readChain(j.config.Genesis)
 	}
 	if j.config.Network != "auto" {
-		return publicChain(j.config.Network)
+		return chainOf(chainspec.Network(j.config.Network))
 	}
 	for _, file := range []string{j.block, j.witness} {
 		c, err := readChain(filepath.Join(filepath.Dir(file), sdk.ArtifactChain))
@@ -34,14 +34,14 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 		return nil, fmt.Errorf("%s: %w", j.block, err)
 	}
 	if found {
-		return chainByID(id)
+		return chainOf(chainspec.ByID(id))
 	}
 	name, err := networkBySlot(b.Header.Number, b.Header.Timestamp)
 	if err != nil {
 		return nil, fmt.Errorf("%s does not tell its chain: no %s lies beside it, none of its %d transactions is signed for a chain, and %w: give --network (%s) or --genesis",
 			j.block, sdk.ArtifactChain, len(b.Transactions), err, strings.Join(chainspec.Networks(), ", "))
 	}
-	return publicChain(name)
+	return chainOf(chainspec.Network(name))
 }
 
 // signedFor returns the chain id for which the block's transactions are signed.

@@ -85,7 +85,7 @@ func TestNetworkBesideTheWitness(t *testing.T) {
 	}
 	job := buildJob{config: Config{Network: "auto"}, block: filepath.Join(blocks, "block.json"), witness: filepath.Join(witnesses, "witness.json")}
 	c, err := job.chain(&ethblock.Block{})
-	if err != nil || c.genesis == nil {
+	if err != nil || c.spec == nil {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

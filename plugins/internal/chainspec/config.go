@@ -1,13 +1,9 @@
 package chainspec
 
-import (
-	"fmt"
+import "github.com/holiman/uint256"
 
-	"github.com/holiman/uint256"
-)
-
-// Config says which rules hold on a chain from which block or time on. Nil
-// means never.
+// Config says which rules hold on a chain from which block or time on, in the
+// form in which ethrex puts it into a guest input. Nil means never.
 type Config struct {
 	ChainID uint64
 
@@ -67,40 +63,4 @@ var defaultSchedule = BlobSchedule{
 	Osaka:  Blob{5007716, 9, 6},
 	BPO1:   Blob{8346193, 15, 10},
 	BPO2:   Blob{11684671, 21, 14},
-}
-
-// Names of the public networks.
-const (
-	Mainnet = "mainnet"
-	Sepolia = "sepolia"
-	Holesky = "holesky"
-	Hoodi   = "hoodi"
-)
-
-// Networks lists the names of the public networks.
-func Networks() []string { return []string{Mainnet, Sepolia, Holesky, Hoodi} }
-
-// Network returns the configuration of a public network.
-func Network(name string) (*Config, error) {
-	switch name {
-	case Mainnet:
-		return mainnet(), nil
-	case Sepolia:
-		return sepolia(), nil
-	case Holesky:
-		return holesky(), nil
-	case Hoodi:
-		return hoodi(), nil
-	}
-	return nil, fmt.Errorf("unknown network %q: want one of %v, or a genesis file", name, Networks())
-}
-
-// ByID returns the configuration of the public network with this chain id.
-func ByID(id uint64) (*Config, error) {
-	for _, name := range Networks() {
-		if c, _ := Network(name); c.ChainID == id {
-			return c, nil
-		}
-	}
-	return nil, fmt.Errorf("chain id %d is none of the networks %v: give its genesis file", id, Networks())
 }

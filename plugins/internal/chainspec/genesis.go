@@ -8,24 +8,9 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/holiman/uint256"
-
-	"github.com/proofline/proofline/sdk/witness"
 )
-
-// ReadGenesis reads the chain configuration in a file: a genesis file as geth
-// writes it, or only its "config" object. Errors begin with the path.
-func ReadGenesis(path string) (*Config, error) {
-	data, err := witness.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c, err := ParseGenesis(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
 
 // genesisConfig is the JSON form of a Config.
 type genesisConfig struct {
@@ -63,6 +48,13 @@ type genesisConfig struct {
 	BlobSchedule                  map[string]*blob `json:"blobSchedule"`
 	DepositContractAddress        *string          `json:"depositContractAddress"`
 	EnableVerkleAtGenesis         bool             `json:"enableVerkleAtGenesis"`
+
+	// Of geth alone.
+	BogotaTime *uint64 `json:"bogotaTime"`
+	UBTTime    *uint64 `json:"ubtTime"`
+
+	difficulty *big.Int        // at most 128 bits
+	deposits   *common.Address // nil: not there
 }
 
 type blob struct {
@@ -71,32 +63,33 @@ type blob struct {
 	Target                *uint32 `json:"target"`
 }
 
-// ParseGenesis reads a chain configuration. Entries that it does not know are
-// ignored, as ethrex does.
-func ParseGenesis(data []byte) (*Config, error) {
-	var outer struct {
-		Config json.RawMessage `json:"config"`
+// check reads the entries that need more than JSON's types, and refuses what is no
+// configuration for anyone.
+func (g *genesisConfig) check() (err error) {
+	if g.ChainID == nil {
+		return errors.New("chainId is missing")
 	}
-	if err := json.Unmarshal(data, &outer); err != nil {
-		return nil, fmt.Errorf("chain configuration: %w", err)
+	if *g.ChainID == 0 {
+		return errors.New("chainId is 0")
 	}
-	if outer.Config != nil {
-		data = outer.Config
+	if g.difficulty, err = g.readDifficulty(); err != nil {
+		return err
 	}
-	var g genesisConfig
-	if err := json.Unmarshal(data, &g); err != nil {
-		return nil, fmt.Errorf("chain configuration: %w", err)
+	if g.deposits, err = g.readDeposits(); err != nil {
+		return err
 	}
-	c, err := g.config()
-	if err != nil {
-		return nil, fmt.Errorf("chain configuration: %w", err)
+	for name, have := range g.BlobSchedule {
+		if have != nil && (have.BaseFeeUpdateFraction == nil || have.Max == nil || have.Target == nil) {
+			return fmt.Errorf("blobSchedule.%s: needs baseFeeUpdateFraction, max and target", name)
+		}
 	}
-	return c, nil
+	return nil
 }
 
-func (g *genesisConfig) config() (*Config, error) {
-	if g.ChainID == nil {
-		return nil, errors.New("chainId is missing")
+// ethrex gives the configuration the form of ethrex.
+func (g *genesisConfig) ethrex() (*Config, error) {
+	if g.deposits == nil {
+		return nil, errors.New("depositContractAddress is missing (a chain without deposits has 0x0000000000000000000000000000000000000000)")
 	}
 	c := &Config{
 		ChainID:             *g.ChainID,
@@ -131,25 +124,33 @@ func (g *genesisConfig) config() (*Config, error) {
 		TerminalTotalDifficultyPassed: g.TerminalTotalDifficultyPassed,
 		VerkleAtGenesis:               g.EnableVerkleAtGenesis,
 	}
-	var err error
-	if c.TerminalTotalDifficulty, err = g.difficulty(); err != nil {
-		return nil, err
+	if g.difficulty != nil {
+		c.TerminalTotalDifficulty = uint256.MustFromBig(g.difficulty)
 	}
-	if c.BlobSchedule, err = g.schedule(); err != nil {
-		return nil, err
-	}
-	if g.DepositContractAddress == nil {
-		return nil, errors.New("depositContractAddress is missing (a chain without deposits has 0x0000000000000000000000000000000000000000)")
-	}
-	text := strings.TrimPrefix(*g.DepositContractAddress, "0x")
-	if n, err := hex.Decode(c.DepositContract[:], []byte(text[:min(len(text), 40)])); err != nil || n != 20 || len(text) != 40 {
-		return nil, fmt.Errorf("depositContractAddress: %q is no address", *g.DepositContractAddress)
-	}
+	c.BlobSchedule = g.schedule()
+	c.DepositContract = *g.deposits
 	return c, nil
 }
 
-// difficulty reads a number, or a string of a hexadecimal or decimal number.
-func (g *genesisConfig) difficulty() (*uint256.Int, error) {
+// readDeposits reads the address of the deposit contract, nil where there is none.
+func (g *genesisConfig) readDeposits() (*common.Address, error) {
+	if g.DepositContractAddress == nil {
+		return nil, nil
+	}
+	var address common.Address
+	text := strings.TrimPrefix(*g.DepositContractAddress, "0x")
+	if len(text) != 40 {
+		return nil, fmt.Errorf("depositContractAddress: %q is no address", *g.DepositContractAddress)
+	}
+	if _, err := hex.Decode(address[:], []byte(text)); err != nil {
+		return nil, fmt.Errorf("depositContractAddress: %q is no address", *g.DepositContractAddress)
+	}
+	return &address, nil
+}
+
+// readDifficulty reads a number, as geth writes it, or a string of a hexadecimal
+// or decimal number, as ethrex does.
+func (g *genesisConfig) readDifficulty() (*big.Int, error) {
 	text := string(g.TerminalTotalDifficulty)
 	if text == "" || text == "null" {
 		return nil, nil
@@ -167,17 +168,15 @@ func (g *genesisConfig) difficulty() (*uint256.Int, error) {
 	if !ok || n.Sign() < 0 || n.BitLen() > 128 {
 		return nil, fmt.Errorf("terminalTotalDifficulty: %s is no number of up to 128 bits", text)
 	}
-	return uint256.MustFromBig(n), nil
+	return n, nil
 }
 
-func (g *genesisConfig) schedule() (BlobSchedule, error) {
+// schedule takes what ethrex takes where the file has no entry.
+func (g *genesisConfig) schedule() BlobSchedule {
 	s := defaultSchedule
 	for name, have := range g.BlobSchedule {
 		if have == nil {
 			continue
-		}
-		if have.BaseFeeUpdateFraction == nil || have.Max == nil || have.Target == nil {
-			return s, fmt.Errorf("blobSchedule.%s: needs baseFeeUpdateFraction, max and target", name)
 		}
 		b := Blob{BaseFeeUpdateFraction: *have.BaseFeeUpdateFraction, Max: *have.Max, Target: *have.Target}
 		switch name {
@@ -201,5 +200,5 @@ func (g *genesisConfig) schedule() (BlobSchedule, error) {
 			s.Amsterdam = &b
 		}
 	}
-	return s, nil
+	return s
 }
