@@ -143,62 +143,6 @@ func TestHollow(t *testing.T) {
 	}
 }
 
-// TestRegions changes one bit at the start, in the middle and at the end of
-// every part of every proof.
-func TestRegions(t *testing.T) {
-	if testing.Short() {
-		t.Skip("verifies some thousand proofs")
-	}
-	tables := allTables(t)
-	for _, s := range synthetics(t) {
-		p, err := proof.Decode(s.wire, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		table := tables[s.table]
-		shared := p.Body[0] == multiproofTag
-		at := 0
-		if shared {
-			at = 1
-		}
-		for _, part := range table.sections(new(opened)) {
-			if part.words == 0 || shared && part.siblings {
-				continue
-			}
-			for _, i := range []int{at, at + part.words/2, at + part.words - 1} {
-				p.Body[i] ^= 1
-				if _, err := table.stark(s.key, p.Publics, p.Body, true); step(err) == "" {
-					t.Errorf("%s: word %d of %s changed: %v", s.name, i-at, part.name, err)
-				}
-				p.Body[i] ^= 1
-			}
-			at += part.words
-		}
-		for i := range p.Publics {
-			p.Publics[i] ^= 1
-			if _, err := table.stark(s.key, p.Publics, p.Body, true); step(err) == "" {
-				t.Errorf("%s: public word %d changed: %v", s.name, i, err)
-			}
-			p.Publics[i] ^= 1
-		}
-		for i := range s.key {
-			key := s.key
-			key[i] ^= 1
-			if _, err := table.stark(key, p.Publics, p.Body, true); step(err) == "" {
-				t.Errorf("%s: word %d of the key changed: %v", s.name, i, err)
-			}
-		}
-		for _, n := range []int{0, 1, 3, len(p.Body) - 1} {
-			if _, err := table.stark(s.key, p.Publics, p.Body[:n], true); step(err) != StepForm {
-				t.Errorf("%s: cut to %d words: %v", s.name, n, err)
-			}
-		}
-		if _, err := table.stark(s.key, p.Publics, append(p.Body, 0), true); step(err) != StepForm {
-			t.Errorf("%s: a word more: %v", s.name, err)
-		}
-	}
-}
-
 func ExampleWire() {
 	_, err := Wire([]byte("no proof"), Expect{Setup: proof.Setups[0].Key})
 	fmt.Println(err)

@@ -27,33 +27,24 @@ type tableFile struct {
 	} `json:"hash"`
 	Test string `json:"ldt"`
 	Info struct {
-		Bits      int      `json:"n_bits"`
-		Extended  int      `json:"n_bits_ext"`
-		Stages    int      `json:"n_stages"`
-		Constants int      `json:"n_constants"`
-		Columns   []int    `json:"num_vals"`
-		Evals     int      `json:"n_evals"`
-		Parts     int      `json:"q_deg"`
-		Quotient  int      `json:"q_index"`
-		Openings  []int    `json:"opening_points"`
-		Boundary  []string `json:"boundaries"`
-		Drawn     int      `json:"n_challenges"`
-		Arity     int      `json:"arity"`
-		Last      int      `json:"last_level_verification"`
-		Hashed    bool     `json:"hash_commits"`
-		Queries   int      `json:"n_fri_queries"`
-		WorkBits  int      `json:"pow_bits"`
-		Steps     []int    `json:"fri_steps"`
-		Stir      *struct {
-			Arity    int   `json:"arity"`
-			Last     int   `json:"last_level_verification"`
-			Hashed   bool  `json:"hash_commits"`
-			Folds    []int `json:"folding_factors"`
-			Degrees  []int `json:"log_degrees"`
-			Domains  []int `json:"log_domain_sizes"`
-			Queries  []int `json:"num_queries"`
-			WorkBits []int `json:"grinding_bits_queries"`
-		} `json:"stir"`
+		Bits      int       `json:"n_bits"`
+		Extended  int       `json:"n_bits_ext"`
+		Stages    int       `json:"n_stages"`
+		Constants int       `json:"n_constants"`
+		Columns   []int     `json:"num_vals"`
+		Evals     int       `json:"n_evals"`
+		Parts     int       `json:"q_deg"`
+		Quotient  int       `json:"q_index"`
+		Openings  []int     `json:"opening_points"`
+		Boundary  []string  `json:"boundaries"`
+		Drawn     int       `json:"n_challenges"`
+		Arity     int       `json:"arity"`
+		Last      int       `json:"last_level_verification"`
+		Hashed    bool      `json:"hash_commits"`
+		Queries   int       `json:"n_fri_queries"`
+		WorkBits  int       `json:"pow_bits"`
+		Steps     []int     `json:"fri_steps"`
+		Stir      *stirFile `json:"stir"`
 	} `json:"info"`
 	Words   int `json:"body_words"`
 	Publics int `json:"n_publics_in_q"`
@@ -68,6 +59,18 @@ type tableFile struct {
 		Weights string       `json:"weights"`
 		Groups  []deepInFile `json:"groups"`
 	} `json:"deep"`
+}
+
+// stirFile is the schedule of STIR.
+type stirFile struct {
+	Arity    int   `json:"arity"`
+	Last     int   `json:"last_level_verification"`
+	Hashed   bool  `json:"hash_commits"`
+	Folds    []int `json:"folding_factors"`
+	Degrees  []int `json:"log_degrees"`
+	Domains  []int `json:"log_domain_sizes"`
+	Queries  []int `json:"num_queries"`
+	WorkBits []int `json:"grinding_bits_queries"`
 }
 
 // hashFile is [family, width].
@@ -120,7 +123,16 @@ func parseTable(text []byte) (*Table, error) {
 	return f.table()
 }
 
+// table returns the table whose words the file states.
 func (f *tableFile) table() (*Table, error) {
+	t, err := f.tableOf()
+	if err == nil && t.words != f.Words {
+		err = fmt.Errorf("the proof has %d words by its parts, %d by the table", t.words, f.Words)
+	}
+	return t, err
+}
+
+func (f *tableFile) tableOf() (*Table, error) {
 	family, err := proof.ParseFamily(f.Family)
 	if err != nil {
 		return nil, err
@@ -132,7 +144,7 @@ func (f *tableFile) table() (*Table, error) {
 	case in.Stages != 2 || in.Drawn != challenges || !slices.Equal(in.Boundary, []string{"everyRow"}) || len(in.Columns) != 3:
 		return nil, fmt.Errorf("%d stages, %d challenges, the boundaries %q, %d trees: this verifier knows 2, %d, everyRow and 3", in.Stages, in.Drawn, in.Boundary, len(in.Columns), challenges)
 	}
-	t := &Table{Releases: f.Releases, Family: family, Minimal: f.Variant == variantMinimal, Source: f.Source, words: f.Words,
+	t := &Table{Releases: f.Releases, Family: family, Minimal: f.Variant == variantMinimal, Source: f.Source,
 		bits: in.Bits, extended: in.Extended, columns: [4]int{in.Constants, in.Columns[0], in.Columns[1], in.Columns[2]},
 		evals: in.Evals, quotient: in.Quotient, parts: in.Parts, openings: in.Openings}
 	t.hashes.leaf, t.hashes.node = hashSpec(f.Hash.Leaf), hashSpec(f.Hash.Node)
@@ -177,7 +189,11 @@ func (f *tableFile) table() (*Table, error) {
 	if t.deep, err = f.columns(t); err != nil {
 		return nil, fmt.Errorf("columns under test: %w", err)
 	}
-	return t, t.check()
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	t.words = t.count()
+	return t, nil
 }
 
 // columns reads the groups of opened columns.
