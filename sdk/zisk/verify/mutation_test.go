@@ -117,13 +117,13 @@ func TestMutations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, one{r.name, r.wire, r.expect(), table, mutations(t, 200)})
+		all = append(all, one{r.name, r.wire, r.expect(), table, mutations(t, 60)})
 	}
 	tables := allTables(t)
 	for _, s := range synthetics(t) {
 		switch s.name {
 		case "0.16.0-poseidon2-vadcop_final", "1.4.0-alpha-poseidon1-vadcop_final", "1.4.0-alpha-poseidon2-vadcop_final_compressed", "1.4.0-alpha-blake3-vadcop_final", "1.4.0-alpha-blake3-vadcop_final_compressed":
-			all = append(all, one{s.name, s.wire, Expect{Setup: s.key}, tables[s.table], mutations(t, 200) / 2})
+			all = append(all, one{s.name, s.wire, Expect{Setup: s.key}, tables[s.table], mutations(t, 80) / 2})
 		}
 	}
 	for _, x := range all {

@@ -69,11 +69,15 @@ func TestSavedFiles(t *testing.T) {
 				if seeded != got.Seeded {
 					t.Errorf("%s as %s: seeded %t", x.name, layout, got.Seeded)
 				}
-				if _, err := Wire(wire, Expect{Setup: x.key, Release: r}); err != nil {
-					t.Errorf("%s as %s: %v", x.name, layout, err)
+				if !seeded { // the wire forms are equal, and so one verification will do
+					if _, err := Wire(wire, Expect{Setup: x.key, Release: r}); err != nil {
+						t.Errorf("%s as %s: %v", x.name, layout, err)
+					}
 				}
-				if _, err := Wire(data, Expect{Setup: x.key, Release: r}); (err == nil) != (layout == proof.Tagged && !seeded) {
-					t.Errorf("%s as %s, seeded %t: taken for a wire form: %v", x.name, layout, seeded, err)
+				if layout != proof.Tagged || seeded {
+					if _, err := Wire(data, Expect{Setup: x.key, Release: r}); step(err) != StepForm {
+						t.Errorf("%s as %s, seeded %t: taken for a wire form: %v", x.name, layout, seeded, err)
+					}
 				}
 			}
 		}

@@ -161,7 +161,7 @@ func candidates(p *proof.Proof, e *Expect) ([]*Table, error) {
 	}
 	if len(e.Tables) > 0 {
 		if len(out) == 0 {
-			return nil, fmt.Errorf("%w for %s proofs in the proving key", ErrNoTable, kindOf(p.Minimal))
+			return nil, reject(StepSetup, "the proof is a %s one%s, for which the setup key is not", kindOf(p.Minimal), ofFamily(p.Family))
 		}
 		return out, nil
 	}
