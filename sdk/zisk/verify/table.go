@@ -53,6 +53,16 @@ func (t *Table) Words() int {
 	return t.words
 }
 
+// Release returns the first release of the table; zero for a table of a proving
+// key.
+func (t *Table) Release() proof.Release {
+	if len(t.Releases) == 0 {
+		return proof.Release{}
+	}
+	r, _ := proof.ParseRelease(t.Releases[0])
+	return r
+}
+
 func (t *Table) String() string {
 	return fmt.Sprintf("ZisK %s, %s, %s", t.releases(), t.Family, kindOf(t.Minimal))
 }

@@ -84,5 +84,5 @@ func ReleaseOf(p *proof.Proof, setup *proof.Key) (proof.Release, error) {
 	if err != nil {
 		return proof.Release{}, fmt.Errorf("the proof does not verify by the constraints of any release: %w", err)
 	}
-	return proof.ParseRelease(result.Table.Releases[0])
+	return result.Table.Release(), nil
 }
