@@ -134,7 +134,7 @@ func decodeBincode110(data []byte) (*Proof, error) {
 func decodeBincode140(data []byte) (*Proof, error) {
 	return decodeKind(data, Bincode140, func(r *reader, p *Proof) {
 		if p.Seeded = r.flag(); p.Seeded {
-			r.bytes(8 * seedWords)
+			r.bytes(uint64(8 * seedWords))
 		}
 	})
 }

@@ -59,7 +59,7 @@ func decodeFlat(data []byte) (*Proof, error) {
 // words and this one, the bytes "ZISKSEED".
 const (
 	seedTag   uint64 = 0x44454553_4b53495a
-	seedWords        = 4
+	seedWords int    = 4
 )
 
 // decodeTagged reads the wire form of 1.3 and later, which 1.4 saves, too.
