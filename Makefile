@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs clean
+.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs bench-verify clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -63,6 +63,13 @@ SEED  ?= $(shell date +%s)
 COUNT ?= 10000
 fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference writer
 	ETHREX_SEED=$(SEED) ETHREX_COUNT=$(COUNT) go test -count=1 -timeout 0 -v -run '^TestAgainstReference$$' ./plugins/builder-ethrex/input
+
+MUTATIONS ?= 10000
+mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify
+	PROOFLINE_MUTATIONS=$(MUTATIONS) go test -count=1 -timeout 0 -v -run '^TestMutations$$' ./sdk/zisk/verify
+
+bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
+	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 
 clean: ## removes bin; data and output stay
 	rm -rf bin coverage.out

@@ -15,6 +15,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
 // operator prepares a site as an operator of ZisK 0.14 has it: the tool in PATH,
@@ -312,4 +314,49 @@ func parent(pid int) int {
 		return 0
 	}
 	return atoi(strings.Fields(string(text[strings.LastIndex(string(text), ")")+1:]))[1])
+}
+
+// TestUnsoundProofIsNotReported has the tool give a real proof in which one bit
+// is flipped: its file is whole, and only the verification of the bytes that
+// would be sent finds it out.
+func TestUnsoundProofIsNotReported(t *testing.T) {
+	data, err := os.ReadFile(shared(t, "vectors", "zisk-verifier", "fixtures", "shapes", "saved-1.1-minimal.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, err := proof.Decode(data, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	yaml := swap(t, strings.Replace(proving(t), "every: 1,", "blocks: [1],", 1),
+		"framing: raw", "framing: framed", `config: {elf: "${ELF_PATH}",`, `config: {elf: "${ELF_PATH}", setup: skip,`)
+	yaml = yaml[:strings.Index(yaml, ", port: ")] + yaml[strings.Index(yaml, ", port: ")+len(", port: 00000"):]
+	for _, sound := range []bool{true, false} {
+		t.Run(fmt.Sprintf("sound %t", sound), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "proof.bin")
+			p := *real
+			if p.Body = slices.Clone(real.Body); !sound {
+				p.Body[20_000] ^= 1 << 33
+			}
+			if err := os.WriteFile(file, prooftest.Encode(&p), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, tool, server := operator(t, yaml, zisktest.Scenario{Version: "1.1.0-alpha", PhaseMS: 1, ProofFile: file})
+			code, out, log := s.run("run", "--blocks", "1")
+			t.Log("\n" + out)
+			proved := slices.ContainsFunc(server.Writes(), func(w string) bool { return strings.HasPrefix(w, "proved") })
+			if proved != sound || (code == 0) != sound {
+				t.Fatalf("exit %d, EthProofs saw %v\n%s", code, server.Writes(), log)
+			}
+			shown := s.must("blocks", "show", "1")
+			if says := strings.Contains(shown, "the proof does not verify: "); says == sound {
+				t.Errorf("blocks show 1:\n%s", shown)
+			}
+			for _, call := range tool.Calls() {
+				if len(call.Args) > 0 && call.Args[0] == "verify" {
+					t.Error("the tool verified")
+				}
+			}
+		})
+	}
 }

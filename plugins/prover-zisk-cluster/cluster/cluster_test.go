@@ -12,12 +12,12 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/cluster"
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 func TestProve(t *testing.T) {
@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		"invalid":        {behaviour{Refuse: codes.InvalidArgument}, nil, sdk.ClassPermanent, "", false},
 		"other program":  {behaviour{Wrong: true}, nil, sdk.ClassRetryable, "of the program", false},
 		"not minimal":    {behaviour{Full: true}, nil, sdk.ClassRetryable, "minimal", false},
-		"cut off":        {behaviour{Cut: true}, nil, sdk.ClassRetryable, "no proof in any known layout", false},
+		"cut off":        {behaviour{Cut: true}, nil, sdk.ClassRetryable, "no proof in any layout", false},
 		"pinned program": {behaviour{}, map[string]any{"program_key": strings.Repeat("01", 32)}, sdk.ClassEnvironment, "program_key", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,11 +155,15 @@ func TestVerify(t *testing.T) {
 	}{
 		"good":                  {behaviour{}, tool.Path, ""},
 		"wrong":                 {behaviour{Invalid: true}, tool.Path, "does not verify"},
-		"wrong, without a tool": {behaviour{Invalid: true}, "", ""},
+		"wrong, without a tool": {behaviour{Invalid: true}, "", "does not verify"},
+		"marked as a double's":  {behaviour{}, "", "does not verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := coordinatortest.Start(t, tc.how)
 			b := newBench(t, c.URL(), map[string]any{"verify_bin": tc.bin})
+			if tc.bin != "" {
+				b.conf["verifier"] = "tool"
+			}
 			p, task := b.open(), b.attempt(nil)
 			result, err := p.Prove(t.Context(), task.Task)
 			if err != nil {

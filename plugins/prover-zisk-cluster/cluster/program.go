@@ -12,9 +12,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // programRecord is what the file program.json in the state directory remembers:

@@ -18,11 +18,11 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Prover is a stage's prover. Its methods may be called concurrently; how many

@@ -3,17 +3,19 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"github.com/proofline/proofline/plugins/internal/guest"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Verify compares the keys in a proof with the known ones and, where verify_bin
-// is set, has that tool verify it. The job of a proof that does not hold is not
-// taken up again.
+// Verify verifies a proof in this process, on the bytes that are reported, and,
+// where verify_bin is set, by that tool. The job of a proof that does not hold is
+// not taken up again.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	err := p.verify(ctx, t)
 	if err != nil && sdk.ClassOf(err) != sdk.ClassRetryable {
@@ -34,20 +36,39 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 		return err
 	}
 	decoded, err := proof.Read(path, "")
-	if err == nil {
-		err = p.checkKeys(decoded)
-	}
-	if err == nil {
-		err = publish.CheckProof(t, decoded, p.setupKey)
-	}
 	if err != nil {
+		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
+	}
+	if err := p.checkKeys(decoded); err != nil {
 		return sdk.Retryable(err)
 	}
-	if p.verifyBin == "" {
+	release, err := p.releaseOf(decoded)
+	var reported []byte
+	if err == nil {
+		reported, err = publish.Reported(t)
+	}
+	if err == nil {
+		err = publish.CheckProof(reported, decoded, release, p.setupKey)
+	}
+	if err != nil {
+		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
+	}
+	if p.config.Verifier != "tool" {
+		p.mu.Lock()
+		program := p.program
+		p.mu.Unlock()
+		v := publish.InProcess{Release: release, Setup: p.setupKey, Program: program, Outputs: guest.CheckProof(t), Log: t.Log}
+		if err := v.Verify(reported); err != nil {
+			return err
+		}
+	}
+	if p.config.Verifier == "tool" && p.verifyBin == "" {
 		return nil
 	}
-	if err := tool.Verify(ctx, p.verifyBin, p.verifyVersion, path, "", t.Temp(), t.Log); err != nil {
-		return err
+	if p.verifyBin != "" {
+		if err := tool.Verify(ctx, p.verifyBin, p.verifyVersion, path, "", t.Temp(), t.Log); err != nil {
+			return err
+		}
 	}
 	p.pin(decoded.Program())
 	return nil

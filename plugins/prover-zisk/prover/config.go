@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Config is the stage's config block.
@@ -39,6 +39,7 @@ type Config struct {
 	Encoding   string `json:"encoding" doc:"Bytes that are reported: words as verifiers take them, the same under zstd, or auto: what operators of the version report." default:"auto" enum:"auto,zstd,words"`
 	VerifyKey  string `json:"verify_key" doc:"Verification key of the proving setup, 32 bytes (vadcop_final.verkey.bin): proofs of another setup are refused." format:"file"`
 	ProgramKey string `json:"program_key" doc:"Verification key of the program, 64 hexadecimal digits: proofs of another program are refused. Unset means the key that the set-up reported."`
+	Verifier   string `json:"verifier" doc:"What verifies a proof before it is reported, unless the stage has verify: false. builtin does it in this process, on the bytes that are sent, within tens of milliseconds; tool runs cargo-zisk verify on the saved file; both does both. auto is builtin for ZisK 0.16 to 1.4 and tool for others." default:"auto" enum:"auto,builtin,tool,both"`
 
 	Grace          sdk.Duration `json:"grace" doc:"Time between asking the tool to stop and killing it." default:"10s" min:"0s"`
 	SilenceTimeout sdk.Duration `json:"silence_timeout" doc:"Stop a run that prints nothing for so long: ZisK can hang. 0 means 15m on a GPU and 2h without one, where a phase takes longer." default:"0s" min:"0s"`

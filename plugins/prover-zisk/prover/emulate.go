@@ -66,13 +66,9 @@ func (p *Prover) emulate(ctx context.Context, t *sdk.Task, input string) (*sdk.R
 // says in words what they are. Values of a form that is not known pass, because
 // nothing is known to compare them with.
 func comparePublics(t *sdk.Task, publics []byte) (string, error) {
-	block := guest.Block{Hash: t.Block.Hash, Guest: guest.Format(t.Facts[factFormat]).Commitment()}
-	if text, ok := t.Facts[guest.FactPublicValues]; ok {
-		exact, err := hex.DecodeString(text)
-		if err != nil {
-			return "", sdk.Permanent(fmt.Errorf("the builder's fact %s: %w", guest.FactPublicValues, err))
-		}
-		block.Exact = exact
+	block, err := guest.OfTask(t)
+	if err != nil {
+		return "", err
 	}
 	verdict, says := block.Compare(publics)
 	switch verdict {

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // pinRecord is what the file program.json in the state directory remembers of the

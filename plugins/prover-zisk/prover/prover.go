@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Prover is a stage's prover. Its methods may be called concurrently; runs on

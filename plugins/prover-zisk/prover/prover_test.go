@@ -16,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/plugins/prover-zisk/prover"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 var versions = []string{"0.14.0", "0.15.0", "0.16.1", "0.17.0", "0.18.0", "1.0.0-beta"}
@@ -326,7 +326,7 @@ func TestVerifyPinsTheSetup(t *testing.T) {
 	b.conf["verify_key"] = other
 	b.state = t.TempDir()
 	err = b.open().Verify(t.Context(), b.verification(task, result))
-	if class(err) != sdk.ClassRetryable || !strings.Contains(err.Error(), "proving setup") {
+	if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), "proving setup") || remedy(err) == "" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // setupRecord is what the file setup.json in the state directory remembers of

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof/prooftest"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
 // tracing is true in the server, whose logger writes lines of another form.
@@ -252,6 +252,12 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 	}
 	p := s.newProof(given["elf"], input, minimal)
 	data := prooftest.Encode(p)
+	if s.ProofFile != "" {
+		var err error
+		if data, err = os.ReadFile(s.ProofFile); err != nil {
+			return failed("Prove", err.Error())
+		}
+	}
 	if s.Fail == CutProof {
 		data = data[:len(data)/2]
 	}

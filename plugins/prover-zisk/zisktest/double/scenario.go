@@ -81,6 +81,8 @@ type Scenario struct {
 	// Steps and Seconds are what the run says of itself.
 	Steps   uint64  `json:"steps,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
+	// ProofFile is a file that prove writes in place of a proof of its own.
+	ProofFile string `json:"proof_file,omitempty"`
 	// BodyWords is the size of the proof.
 	BodyWords int `json:"body_words,omitempty"`
 	// Publics are the public values of the guest in ziskemu, hexadecimal.

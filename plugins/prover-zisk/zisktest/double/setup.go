@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // AtVerify is a Scenario.At that lets a failure happen in verify in place of

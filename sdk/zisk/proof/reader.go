@@ -56,7 +56,7 @@ func (r *reader) u64() uint64 {
 
 // words reads n words of eight bytes each.
 func (r *reader) words(n uint64) []uint64 {
-	if n > uint64(len(r.data))/8 {
+	if n > uint64(len(r.data))/8 || n > maxBody {
 		r.fail(errShort)
 		return nil
 	}
@@ -96,7 +96,7 @@ func (r *reader) least(n, lowest uint64) uint64 {
 
 // varints reads n integers, each of at least one byte.
 func (r *reader) varints(n uint64) []uint64 {
-	if n > uint64(len(r.data)) {
+	if n > uint64(len(r.data)) || n > maxBody {
 		r.fail(errShort)
 		return nil
 	}
