@@ -88,7 +88,7 @@ func TestJobTimeout(t *testing.T) {
 func TestRefusedJobIsNotTakenUp(t *testing.T) {
 	tool := zisktest.New(t, zisktest.Scenario{Version: "0.18.0"})
 	c := coordinatortest.Start(t, behaviour{Invalid: true})
-	b := newBench(t, c.URL(), map[string]any{"verify_bin": tool.Path})
+	b := newBench(t, c.URL(), map[string]any{"verify_bin": tool.Path, "verifier": "tool"})
 	p, first := b.open(), b.attempt(nil)
 	result, err := p.Prove(t.Context(), first.Task)
 	if err != nil {

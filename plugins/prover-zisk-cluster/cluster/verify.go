@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/proofline/proofline/plugins/internal/guest"
 
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
@@ -61,9 +61,6 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 		if err := v.Verify(reported); err != nil {
 			return err
 		}
-	}
-	if p.config.Verifier == "tool" && p.verifyBin == "" {
-		return nil
 	}
 	if p.verifyBin != "" {
 		if err := tool.Verify(ctx, p.verifyBin, p.verifyVersion, path, "", t.Temp(), t.Log); err != nil {

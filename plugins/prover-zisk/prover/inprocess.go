@@ -2,8 +2,8 @@ package prover
 
 import (
 	"fmt"
-	"github.com/proofline/proofline/plugins/internal/guest"
 
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/zisk/proof"
