@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -171,6 +172,9 @@ func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 	return &reporter{stage: s, sender: outbox.New(outbox.Config{
 		Pipeline: h.Pipeline.Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
 		Accepted: func(e record.Event, facts map[string]string, now time.Time) []record.Event {
+			if e.Kind == contract.EventQueued && facts[contract.FactOutcome] == contract.OutcomeProvedElsewhere {
+				h.withdraw(e, s.config.Name)
+			}
 			return engine.Accepted(others, s.config.Name, e, facts, now)
 		},
 		Alerts: func(e record.Event, reason string, now time.Time) []record.Event {
@@ -182,6 +186,30 @@ func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 		Folder:  func(block contract.Block) string { return path.Join(engine.Folder(block, false), h.bodies(s)) },
 		Log:     h.Log,
 	}, h.store, h.files, s.Stage)}
+}
+
+// withdraw stops the work on a block of which a reporter's other side has a proof
+// that it did not send, unless another reporter still waits for it.
+func (h *host) withdraw(e record.Event, reporter string) {
+	for _, r := range h.reporters {
+		if r.stage.config.Name != reporter && r.stage.binary.Manifest.Name == h.plugin(reporter) && slices.Contains(r.stage.config.Proofs, e.Stage) {
+			return
+		}
+	}
+	reason := fmt.Sprintf("%s has a proof of this block already, which it did not get from here", reporter)
+	if err := h.engine.Load().Withdraw(context.Background(), e.Job, e.Stage, reason); err != nil {
+		h.Log.Warn("work that is in vain goes on", "stage", e.Stage, "job", e.Job, "error", err)
+	}
+}
+
+// plugin is the plugin of a reporter stage.
+func (h *host) plugin(reporter string) string {
+	for _, r := range h.reporters {
+		if r.stage.config.Name == reporter {
+			return r.stage.binary.Manifest.Name
+		}
+	}
+	return ""
 }
 
 // bodies is the folder, below a block's own, in which the files that a reporter hands

@@ -126,6 +126,15 @@ func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, resul
 		task.Inputs = append(task.Inputs, output)
 	}
 	err := verifier.Verify(ctx, task, sink)
+	for contract.ClassOf(err) == contract.ClassEnvironment && err != nil && ctx.Err() == nil {
+		// The proof is there: it waits for the machine instead of being made again.
+		e.mu.Lock()
+		e.paused(s, &s.pause, fmt.Errorf("the proof of block %d waits to be verified: %w", task.Block.Number, err), time.Now())
+		wait := time.Until(s.pause.until)
+		e.mu.Unlock()
+		sleep(ctx, wait)
+		err = verifier.Verify(ctx, task, sink)
+	}
 	if err != nil && contract.ClassOf(err) == contract.ClassPermanent {
 		return fmt.Errorf("the proof does not verify: %w", err)
 	}

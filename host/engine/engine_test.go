@@ -39,7 +39,7 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 		if j.Stages["prove"].ProvingMS != 7040 {
 			t.Errorf("%d ms in the record, want what is reported", j.Stages["prove"].ProvingMS)
 		}
-		if got := r.files.published["100"]; !slices.Equal(got, []string{"check.out", "proof.bin"}) {
+		if got := r.files.published["100"]; !slices.Equal(got, []string{"execution.json", "proof.bin"}) {
 			t.Errorf("published %v", got)
 		}
 	})

@@ -215,7 +215,11 @@ func (w *worker) Do(ctx context.Context, task contract.Task, sink func(contract.
 	if w.do != nil {
 		return w.do(ctx, task, sink)
 	}
-	return contract.Result{Outputs: []contract.Artifact{{Name: task.Stage + ".out"}}}, nil
+	name := task.Stage + ".out"
+	if task.Stage == "check" {
+		name = contract.ArtifactExecution
+	}
+	return contract.Result{Outputs: []contract.Artifact{{Name: name}}}, nil
 }
 
 func (w *worker) Poll(ctx context.Context, r contract.PollRequest) (contract.PollResponse, error) {

@@ -147,10 +147,10 @@ func TestOrphanAtWorkLeavesNothingInTheFolder(t *testing.T) {
 		synctest.Wait()
 		stop()
 		aside := "7-" + b.Hash.Short()
-		if !slices.Contains(r.files.aside, aside) || !slices.Equal(r.files.published[aside], []string{"check.out"}) {
+		if !slices.Contains(r.files.aside, aside) || !slices.Equal(r.files.published[aside], []string{"execution.json"}) {
 			t.Errorf("set aside %v, published %v", r.files.aside, r.files.published)
 		}
-		if got := r.files.published["7"]; !slices.Equal(got, []string{"check.out", "proof.bin"}) {
+		if got := r.files.published["7"]; !slices.Equal(got, []string{"execution.json", "proof.bin"}) {
 			t.Errorf("published of the block in its place: %v", got)
 		}
 	})
@@ -673,6 +673,64 @@ func TestAnnouncedBlockThatWaitsIsNotDropped(t *testing.T) {
 		r.run(t, time.Hour)
 		if j := r.state(t, b); j.State != status.JobDone {
 			t.Errorf("the announced block is %s: %s", j.State, j.Reason)
+		}
+	})
+}
+
+// TestProofWaitsForItsVerifier: a verifier that cannot work costs no second proof.
+func TestProofWaitsForItsVerifier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Verify = true })
+		b := testBlock(1, 0)
+		r.source.polls = []contract.PollResponse{poll("c", 1, b)}
+		r.proof.do = proving
+		mended := time.Now().Add(10 * time.Minute)
+		r.proof.verify = func(contract.Task, func(contract.WorkEvent) error) error {
+			if time.Now().Before(mended) {
+				return contract.Environment(errors.New("the verifier crashed"), "install it again")
+			}
+			return nil
+		}
+		stop := r.start(t)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if p := r.Snapshot().Stages[3].Paused; !strings.Contains(p, "waits to be verified") {
+			t.Errorf("the stage says %q", p)
+		}
+		time.Sleep(10 * time.Minute)
+		stop()
+		if j := r.state(t, b); j.State != status.JobDone || len(r.proof.starts()) != 1 {
+			t.Errorf("job %s after %d proofs, want done after one", j.State, len(r.proof.starts()))
+		}
+	})
+}
+
+// TestWorkInVainIsWithdrawn: the other side has a proof already, so that the GPU
+// stops.
+func TestWorkInVainIsWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), nil)
+		b := testBlock(1, 0)
+		r.source.polls = []contract.PollResponse{poll("c", 1, b)}
+		var cause error
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			result, err := after30s(ctx, task, sink)
+			cause = context.Cause(ctx)
+			return result, err
+		}
+		stop := r.start(t)
+		time.Sleep(10 * time.Second)
+		if err := r.Withdraw(t.Context(), b.JobID(), "prove", "proved elsewhere"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		stop()
+		j := r.state(t, b)
+		if cause == nil || j.Stages["prove"].State != record.StageSkipped || j.State != status.JobDone {
+			t.Errorf("cut off by %v, stage %s, job %s", cause, j.Stages["prove"].State, j.State)
+		}
+		if got := r.store.kinds(j.ID); slices.Contains(got, contract.EventProved) {
+			t.Errorf("told %v", got)
 		}
 	})
 }

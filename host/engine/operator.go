@@ -331,6 +331,33 @@ func (e *Engine) Skip(ctx context.Context, id string) error {
 	return t.commitOnce()
 }
 
+// Withdraw gives up a stage of an open job whose work would be in vain, for a reason
+// in words. Work that is done or announced as made stays. What needs the stage goes on
+// as if it had been skipped.
+func (e *Engine) Withdraw(ctx context.Context, id, name, reason string) error {
+	s, err := e.stageNamed(name)
+	if err != nil {
+		return err
+	}
+	t, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.write.release()
+	e.mu.Lock()
+	a := e.jobs[id]
+	e.mu.Unlock()
+	if a == nil || !a.rec.Stages[s.Name].State.Open() {
+		return nil
+	}
+	rec := t.edit(a)
+	r := rec.Stages[s.Name]
+	r.State, r.Ended, r.Error, r.Resume = record.StageSkipped, t.now, reason, nil
+	rec.Stages[s.Name] = r
+	e.log.Warn("work on a block is given up", "stage", s.Name, "block", rec.Block.Number, "reason", reason)
+	return t.commit(ctx)
+}
+
 // Report puts the proof of a finished stage into the outbox once more, by the same
 // rules: for the reporter named to, or for all that tell of it where that is empty.
 // It returns how many events that are.

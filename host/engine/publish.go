@@ -9,6 +9,7 @@ import (
 
 	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Pauses of the publisher.
@@ -102,7 +103,7 @@ func (e *Engine) publishJob(rec *record.Job) (stages []string, err error) {
 		if s.folder != "" {
 			folder += "/" + s.folder
 		}
-		switch err := e.files.Publish(folder, r.Outputs); {
+		switch err := e.files.Publish(folder, published(s, r.Outputs)); {
 		case errors.Is(err, fs.ErrNotExist):
 			e.log.Warn("files of a block are gone and cannot be published", "block", rec.Block.Number, "stage", s.Name, "error", err)
 		case err != nil:
@@ -111,6 +112,17 @@ func (e *Engine) publishJob(rec *record.Job) (stages []string, err error) {
 		stages = append(stages, s.Name)
 	}
 	return stages, nil
+}
+
+// published are the outputs of a stage that are for people: all of a proof stage, and
+// of a gate what it found. What gates and builders hand to each other stays inside.
+func published(s *stage, outputs []contract.Artifact) (shown []contract.Artifact) {
+	for _, a := range outputs {
+		if s.MakesProof || a.Name == contract.ArtifactExecution || a.Name == contract.ArtifactResult {
+			shown = append(shown, a)
+		}
+	}
+	return shown
 }
 
 // notePublished records what is out. A stage that was removed from the file has
