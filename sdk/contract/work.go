@@ -121,11 +121,6 @@ type Progress struct {
 	ETA      time.Duration // remaining; zero when unknown
 }
 
-// PhaseAccepted is the phase of a prover's first progress: it has checked its input
-// and works on it. The host then announces that the block is queued; any other
-// phase announces that it is being proved.
-const PhaseAccepted = "ACCEPTED"
-
 // WorkEvent is one message of a running work call. Exactly one field is set.
 // The stream ends with one Result, or with an error.
 type WorkEvent struct {
