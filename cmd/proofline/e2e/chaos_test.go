@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
@@ -43,17 +45,30 @@ func setting(t *testing.T, name string, otherwise int) int {
 }
 
 // TestChaos kills the host, keepers, plugins and tools at random moments, while
-// the node fails and reorganises and EthProofs answers with errors. Then
-// everything is mended, the pipeline works off what is left, and the audit
-// counts.
+// the node fails and reorganises and EthProofs answers with errors. Old files are
+// removed every second, beside those of 200 blocks that have ended. Then everything
+// is mended, the pipeline works off what is left, and the audit counts.
 func TestChaos(t *testing.T) {
+	bin, err := mortal()
+	if err != nil {
+		t.Fatal(err)
+	}
 	seed, rounds := setting(t, "PROOFLINE_CHAOS_SEED", defaultSeed), setting(t, "PROOFLINE_CHAOS_ROUNDS", defaultRounds)
 	random := rand.New(rand.NewPCG(uint64(seed), 0x70726f6f666c696e))
-	n := hoodi(t, 5)
-	s, _, server := operator(t, reorgable(t, n), zisktest.Scenario{PhaseMS: 10, Services: true})
+	n := hoodi(t, before+5)
+	f := newForked(t, fork, map[string]zisktest.Scenario{
+		"prove": {Version: "0.14.0", PhaseMS: 10, Services: true},
+		"other": {Version: "0.15.0", PhaseMS: 10},
+		"next":  {Version: "0.15.0", PhaseMS: 10},
+	})
+	f.first = before + 1
+	f.everything(n.URL, f.first, nil)
+	f.finished(n)
+	f.bin = bin // it reads the period below; no moment to die at is named
+	f.env = append(f.env, failpoint.TidyEvery+"=1s")
 
-	weather := newWeather(n, server, random.Uint64())
-	c := &campaign{site: s, random: random, kills: map[string]int{}}
+	weather := newWeather(n, f.server, random.Uint64())
+	c := &campaign{site: f.site, random: random, kills: map[string]int{}, idle: 10 * time.Second}
 	began := time.Now()
 	for range rounds {
 		c.round()
@@ -61,8 +76,8 @@ func TestChaos(t *testing.T) {
 	weather.end()
 	c.end(n.Chain.Head().Number)
 
-	states := s.audit(server)
-	strays := s.strays(t)
+	states := f.audit(f.server)
+	strays := f.strays(t)
 	if len(strays) > 0 {
 		t.Errorf("processes %v are left", strays)
 	}
@@ -75,11 +90,65 @@ func TestChaos(t *testing.T) {
 	if done+failed+orphaned != selected {
 		t.Errorf("%d selected, but %d done, %d failed, %d orphaned", selected, done, failed, orphaned)
 	}
-	c.canonical(n, states[status.JobDone], states[status.JobFailed])
-	t.Logf("seed %d: %d kills in %s (%s); %d starts of the host; %d blocks selected = %d done + %d failed with a reason + %d orphaned by %d reorgs; %d calls to EthProofs; %d processes left",
-		seed, rounds, time.Since(began).Round(time.Second), c.summary(), c.starts, selected, done, failed, orphaned, weather.reorgs, len(server.Requests()), len(strays))
+	c.canonical(n, f.first, states[status.JobDone], states[status.JobFailed])
+	t.Logf("seed %d: %d kills in %s (%s); %d starts of the host; %d blocks selected = %d done + %d failed with a reason + %d orphaned by %d reorgs; %d and %d proofs, %d of the shadow; %d calls to EthProofs; %d processes left",
+		seed, rounds, time.Since(began).Round(time.Second), c.summary(), c.starts, selected, done, failed, orphaned, weather.reorgs,
+		len(proved(t, f, 1)), len(proved(t, f, 2)), shadowed(states), len(f.server.Requests()), len(strays))
 	for _, j := range states[status.JobFailed] {
 		t.Logf("failed: block %d: %s", j.Block.Number, j.Reason)
+	}
+}
+
+// shadowed counts the proofs of the shadow.
+func shadowed(states map[status.JobState][]*record.Job) (count int) {
+	for _, jobs := range states {
+		for _, j := range jobs {
+			if j.Stages["next"].State == record.StageDone {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// before is how many blocks have ended when a campaign begins.
+const before = 200
+
+// finished puts the first blocks of the chain into the checkpoint as jobs that have
+// ended, with files of theirs on the disk: half of them are done, and their files
+// may go; the other half have failed, and theirs stay.
+func (f *forked) finished(n *ethnodetest.Node) {
+	f.t.Helper()
+	if err := os.MkdirAll(f.path("data"), 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	store, err := checkpoint.Open(f.path("data", "checkpoint.db"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer store.Close()
+	var change record.Change
+	for number := uint64(1); number <= before; number++ {
+		now := time.Now()
+		j := record.New(n.Chain.At(number).Contract(n.Chain.ID), record.Selected, now)
+		r := record.Stage{State: record.StageDone, Attempt: 1, Started: now, Ended: now, Facts: map[string]string{"made": "before"}}
+		for _, stage := range []string{"source", "input", "check", "prove", "other", "next"} {
+			if j.Stages[stage] = r; stage == "other" && number%2 == 0 {
+				j.Stages[stage] = record.Stage{State: record.StageFailed, Attempt: 1, Ended: now, Error: "failed before the campaign"}
+			}
+			dir := f.path("data", "attempts", j.ID, stage, "1", "out")
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				f.t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "file"), make([]byte, 4096), 0o600); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		j.Derive(now)
+		change.Jobs = append(change.Jobs, j)
+	}
+	if err := store.Commit(change); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -90,6 +159,7 @@ type campaign struct {
 	host   *process
 	starts int
 	kills  map[string]int
+	idle   time.Duration // without a process of the drawn kind, until it is the host's turn
 }
 
 // running returns the host, started if need be.
@@ -106,10 +176,12 @@ func (c *campaign) running() *process {
 	return c.host
 }
 
-// round waits a moment and sends one signal to one process.
+// round waits until there is a process of the kind that it has drawn, and a moment
+// longer, and sends it one signal.
 func (c *campaign) round() {
-	host := c.running()
-	time.Sleep(time.Duration(50+c.random.IntN(600)) * time.Millisecond)
+	depth := []int{0, 0, 0, 1, 2, 2, 2, 3, 3}[c.random.IntN(9)]
+	moment := time.Duration(50+c.random.IntN(600)) * time.Millisecond
+	pick := c.random.Uint64()
 	name, sig := "KILL", syscall.SIGKILL
 	switch draw := c.random.IntN(10); {
 	case draw >= 8:
@@ -117,36 +189,46 @@ func (c *campaign) round() {
 	case draw >= 6:
 		name, sig = "TERM", syscall.SIGTERM
 	}
-	for { // until a process was still there
-		sort, pid := c.victim(host.cmd.Process.Pid)
-		if syscall.Kill(pid, sig) != nil {
-			host = c.running()
+	pause := time.Duration(c.random.IntN(500)) * time.Millisecond
+	for waited := time.Now(); ; time.Sleep(10 * time.Millisecond) { // until a process was there and still is
+		host := c.running()
+		if len(below(host.cmd.Process.Pid, depth)) == 0 {
+			if time.Since(waited) > c.idle { // nothing is proved, so that there is no tool
+				depth = 0
+			}
 			continue
 		}
-		c.kills[sort+" "+name]++
+		time.Sleep(moment)
+		victims := below(host.cmd.Process.Pid, depth)
+		if len(victims) == 0 {
+			continue
+		}
+		pid := victims[pick%uint64(len(victims))]
+		if syscall.Kill(pid, sig) != nil {
+			continue
+		}
+		c.kills[[]string{"host", "keeper", "plugin", "tool"}[depth]+" "+name]++
 		if sig == syscall.SIGSTOP {
-			time.Sleep(time.Duration(c.random.IntN(500)) * time.Millisecond)
+			time.Sleep(pause)
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 		return
 	}
 }
 
-// victim picks the host, a keeper, a plugin, or a process below one. Where there
-// is none of the kind, the host is it.
-func (c *campaign) victim(host int) (sort string, pid int) {
-	levels := [][]int{{host}, nil, nil, nil}
-	for depth := 1; depth < len(levels); depth++ {
-		for _, parent := range levels[depth-1] {
-			levels[depth] = append(levels[depth], children(parent)...)
+// below lists the processes that stand so many levels below the host, which is its
+// own level 0: keepers, plugins, tools.
+func below(host, depth int) (pids []int) {
+	pids = []int{host}
+	for range depth {
+		var next []int
+		for _, parent := range pids {
+			next = append(next, children(parent)...)
 		}
+		pids = next
 	}
-	depth := []int{0, 0, 0, 1, 2, 2, 2, 3, 3}[c.random.IntN(9)]
-	if len(levels[depth]) == 0 {
-		depth = 0
-	}
-	slices.Sort(levels[depth])
-	return []string{"host", "keeper", "plugin", "tool"}[depth], levels[depth][c.random.IntN(len(levels[depth]))]
+	slices.Sort(pids)
+	return pids
 }
 
 func children(pid int) (pids []int) {
@@ -204,7 +286,7 @@ func (c *campaign) behind(host *process, head uint64) int {
 
 // canonical checks that the block that is on the chain at the end is done, or
 // failed with a reason, for every number.
-func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*record.Job) {
+func (c *campaign) canonical(n *ethnodetest.Node, first uint64, finished ...[]*record.Job) {
 	c.t.Helper()
 	known := map[string]bool{}
 	for _, jobs := range finished {
@@ -212,7 +294,7 @@ func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*record.Job) {
 			known[j.Block.Hash.String()] = true
 		}
 	}
-	for number := uint64(1); number <= n.Chain.Head().Number; number++ {
+	for number := first; number <= n.Chain.Head().Number; number++ {
 		if hash := n.Chain.At(number).Hash; !known[hash.String()] {
 			c.t.Errorf("block %d %s of the final chain is neither done nor failed", number, hash)
 		}
@@ -283,10 +365,10 @@ func newWeather(n *ethnodetest.Node, server *ethproofstest.Server, seed uint64) 
 			}
 			head := n.Chain.Head().Number
 			switch {
-			case head > 8 && chance(5):
+			case head > before+8 && chance(5):
 				w.reorgs++
 				n.Chain.Reorg(1+w.reorgs%3, 1+w.reorgs%3)
-			case head < mostBlocks:
+			case head < before+mostBlocks:
 				n.Chain.Extend(1)
 			}
 		}
