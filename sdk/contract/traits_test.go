@@ -9,8 +9,8 @@ import (
 func TestAssessmentJSON(t *testing.T) {
 	finding := []Finding{{Severity: SeverityError, Summary: "s"}}
 	for text, want := range map[string]Assessment{
-		`[]`: {Findings: []Finding{}},
-		`[{"severity":"error","summary":"s"}]`:               {Findings: finding},
+		`[]`:                                   {Findings: []Finding{}},
+		`[{"severity":"error","summary":"s"}]`: {Findings: finding},
 		` {"findings":[{"severity":"error","summary":"s"}]}`: {Findings: finding},
 		`{"findings":[],"traits":{"makes_proof":true,"provides":{"guest":"g"},"requires":{"chain_id":["1","5"]}}}`: {
 			Findings: []Finding{}, Traits: &Traits{MakesProof: true, Provides: map[string]string{TraitGuest: "g"},
