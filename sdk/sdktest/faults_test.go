@@ -53,12 +53,13 @@ func finds(edit func(c *call, m *pluginv1.CheckResponse)) func(*call, []byte) []
 	}
 }
 
-// hides leaves out the findings whose summary has a text.
-func hides(text string) func(*call, []byte) []byte {
+// hides leaves out the findings whose summary has a text and whose pointer has a
+// prefix.
+func hides(text, pointer string) func(*call, []byte) []byte {
 	return finds(func(_ *call, m *pluginv1.CheckResponse) {
 		var kept []*pluginv1.Finding
 		for _, f := range m.GetFindings() {
-			if !strings.Contains(f.GetSummary(), text) {
+			if !strings.Contains(f.GetSummary(), text) || !strings.HasPrefix(f.GetPointer(), pointer) {
 				kept = append(kept, f)
 			}
 		}
@@ -143,9 +144,9 @@ var faults = map[string]fault{
 			m.Findings = []*pluginv1.Finding{{Severity: pluginv1.Severity_SEVERITY_ERROR, Summary: "of another mind"}}
 		}
 	})},
-	"config/required": {text: "/key: no error has this pointer", reply: hides("is not set")},
-	"config/unknown":  {text: "/sdktest_unknown: no error has this pointer", reply: hides(`"sdktest_unknown"`)},
-	"config/types":    {text: "no error has this pointer", reply: hides("want ")},
+	"config/required": {text: "/key: no error has this pointer", reply: hides("is not set", "/")},
+	"config/unknown":  {text: "/sdktest_unknown: no error has this pointer", reply: hides(`"sdktest_unknown"`, "/")},
+	"config/types":    {text: "no error has this pointer", reply: hides("want ", "/")},
 	"config/garbage": {text: "is accepted", request: on("Check", func(c *call, request []byte) []byte {
 		as(request, func(m *pluginv1.CheckRequest) {
 			if !json.Valid(m.GetConfigJson()) {
@@ -271,13 +272,16 @@ var faults = map[string]fault{
 		if c.method != "Build" || c.slow() {
 			return request
 		}
-		note := filepath.Join(c.stateDir, "works")
-		if c.number == 1 {
-			if before, _ := os.ReadFile(note); string(before) == "2" {
-				c.err = errBad
-			}
+		note := filepath.Join(c.stateDir, "works") // of the last process that did not fail
+		before, _ := os.ReadFile(note)
+		now := fmt.Append(nil, c.number)
+		switch {
+		case c.number == 1 && string(before) == "2":
+			c.err, now = errBad, []byte("failed")
+		case c.number > 1 && string(before) == "failed":
+			now = before
 		}
-		if err := os.WriteFile(note, fmt.Append(nil, c.number), 0o600); err != nil {
+		if err := os.WriteFile(note, now, 0o600); err != nil {
 			panic(err)
 		}
 		return request
