@@ -22,9 +22,9 @@ func buildPlugin(t *testing.T, name string) string {
 // TestPluginsTest: the suite runs against a binary, and says of each check what was
 // demanded and seen.
 func TestPluginsTest(t *testing.T) {
-	binary := buildPlugin(t, "reporter-webhook")
+	binary := buildPlugin(t, "reporter-exec")
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("config.yaml", []byte("file: "+filepath.Join(t.TempDir(), "events.jsonl")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile("config.yaml", []byte("command: [test, -s, \"{file}\"]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := execute(t, "plugins", "test", binary, "-c", "config.yaml", "--skip", "kill/no-halves")
@@ -41,8 +41,8 @@ func TestPluginsTest(t *testing.T) {
 		}
 	}
 
-	// Without a configuration this plugin is idle, with a wrong one it is refused.
-	if err := os.WriteFile("wrong.yaml", []byte("fiel: x\n"), 0o600); err != nil {
+	// A wrong configuration is refused.
+	if err := os.WriteFile("wrong.yaml", []byte("command: [\"true\"]\nfiel: x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = execute(t, "plugins", "test", binary, "-c", "wrong.yaml", "--json")
