@@ -35,12 +35,15 @@ func healthAfter(ctx context.Context, r *run) error {
 		return err
 	}
 	defer i.stop()
-	short, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
+	const limit = 5 * time.Second
 	for range 3 {
-		switch _, _, err := i.Health(short); {
-		case short.Err() != nil:
-			return errors.New("no answer within 5s")
+		begin := time.Now()
+		short, cancel := context.WithTimeout(ctx, limit)
+		_, _, err := i.Health(short)
+		cancel()
+		switch {
+		case err != nil && time.Since(begin) > limit/2: // either side may notice the deadline first
+			return fmt.Errorf("no answer within %v: %w", limit, err)
 		case err != nil:
 			return err
 		}

@@ -265,6 +265,9 @@ func (r *run) verifying(ctx context.Context, f func(i *Instance, task contract.T
 		return err
 	}
 	defer i.stop()
+	if a, err := i.Assess(ctx, r.suite.Config, true); err == nil && a.Traits != nil && !a.Traits.MakesProof {
+		return skip{"with this configuration it is a gate, which makes no proof"}
+	}
 	w, err := r.work(ctx, i)
 	if err != nil {
 		return err
