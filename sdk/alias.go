@@ -29,7 +29,7 @@ type (
 	Class        = contract.Class
 )
 
-// Names of artifacts and roles, see package contract.
+// Names of artifacts, roles and phases, see package contract.
 const (
 	ArtifactBlock     = contract.ArtifactBlock
 	ArtifactWitness   = contract.ArtifactWitness
@@ -38,6 +38,55 @@ const (
 	ArtifactExecution = contract.ArtifactExecution
 	ArtifactResult    = contract.ArtifactResult
 	RoleProof         = contract.RoleProof
+	PhaseAccepted     = contract.PhaseAccepted
+)
+
+// Kinds of event, see package contract.
+const (
+	EventQueued           = contract.EventQueued
+	EventProving          = contract.EventProving
+	EventProved           = contract.EventProved
+	EventChecked          = contract.EventChecked
+	EventFailed           = contract.EventFailed
+	EventAccepted         = contract.EventAccepted
+	EventNodeDown         = contract.EventNodeDown
+	EventNodeRecovered    = contract.EventNodeRecovered
+	EventProverStuck      = contract.EventProverStuck
+	EventReporterRejected = contract.EventReporterRejected
+	EventStageDown        = contract.EventStageDown
+	EventStageRecovered   = contract.EventStageRecovered
+)
+
+// Names of facts that a plugin provides or requires, see contract.Traits.
+const (
+	TraitChainID      = contract.TraitChainID
+	TraitNetwork      = contract.TraitNetwork
+	TraitInputFormat  = contract.TraitInputFormat
+	TraitInputFraming = contract.TraitInputFraming
+	TraitGuest        = contract.TraitGuest
+	TraitZiskVersion  = contract.TraitZiskVersion
+)
+
+// Names of facts about a result, see package contract.
+const (
+	FactCycles     = contract.FactCycles
+	FactGPUs       = contract.FactGPUs
+	FactVerifierID = contract.FactVerifierID
+	FactOutcome    = contract.FactOutcome
+	FactStale      = contract.FactStale
+	FactReason     = contract.FactReason
+)
+
+// Optional features for Capabilities, see package contract.
+const (
+	CapabilityVerify      = contract.CapabilityVerify
+	CapabilityResumeToken = contract.CapabilityResumeToken
+)
+
+// Outcomes of a report, as FactOutcome, see package contract.
+const (
+	OutcomeAccepted       = contract.OutcomeAccepted
+	OutcomeAcceptedBefore = contract.OutcomeAcceptedBefore
 )
 
 // States of health, severities and classes of error, see package contract.

@@ -25,7 +25,7 @@
 //     Requires() map[string][]string, facts that earlier stages must provide with
 //     the values that this one can work with. The host compares them before
 //     anything runs, so that a pipeline whose stages do not fit together is
-//     refused and burns no block. The names are constants of package contract.
+//     refused and burns no block. The names are the Trait constants.//
 //
 // # Who calls when
 //

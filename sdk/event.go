@@ -51,6 +51,10 @@ func (e *Event) ByRole(role string) (path string, artifact Artifact, ok bool) {
 // Create starts an artifact, such as the body of a request. Defer its Discard.
 func (e *Event) Create(name string) (*Output, error) { return e.space.create(name) }
 
+// Adopt makes an artifact of a file that a tool has written below Dir, as Task.Adopt
+// does.
+func (e *Event) Adopt(path, name string) (Artifact, error) { return e.space.adopt(path, name) }
+
 // Publish hands a committed artifact to the host at once, before the result: it
 // is then on record whatever becomes of the call.
 func (e *Event) Publish(a Artifact) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/schema"
+	"github.com/proofline/proofline/sdk/wire"
 )
 
 // Plugin is a description of a plugin, made by NewSource, NewBuilder, NewProver
@@ -98,7 +99,7 @@ func newPlugin[C, V any](kind Kind, name, version string, open func(context.Cont
 	if err != nil {
 		panic(fmt.Sprintf("plugin %s: %v", name, err))
 	}
-	d := &definition{manifest: contract.Manifest{Name: name, Version: version, Kind: kind, Schema: s.JSON()}}
+	d := &definition{manifest: contract.Manifest{Name: name, Version: version, Kind: kind, Protocol: wire.ProtocolVersion, Schema: s.JSON()}}
 	if kind == contract.KindProver && reflect.TypeFor[V]().Implements(reflect.TypeFor[Verifier]()) {
 		Capabilities(contract.CapabilityVerify)(d)
 	}

@@ -37,7 +37,7 @@ var rules = []rule{
 		from: []string{module + "/host/engine"}, never: []string{"github.com/hashicorp/go-plugin/...", "go.etcd.io/bbolt/..."}},
 	{why: "generated types are translated at the edge",
 		from: []string{module + "/..."}, except: []string{module + "/sdk/...", module + "/host/launch/...", module + "/cmd/proofline/e2e/hostile"},
-		never: []string{module + "/sdk/proto/..."}, direct: true},
+		never: []string{module + "/sdk/proto/proofline/..."}, direct: true},
 	{why: "the host links no EVM", from: []string{module + "/host/...", module + "/cmd/..."}, never: evm},
 	{why: "reporters link no EVM",
 		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-notify/..."}, never: evm},

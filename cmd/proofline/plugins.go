@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,7 @@ func (c commands) plugins() *cli.Command {
 				Flags:     []cli.Flag{dirs()},
 				Action:    c.pluginsDescribe,
 			},
+			c.pluginsTest(),
 		},
 	}
 }
@@ -54,18 +56,19 @@ func (c commands) pluginsList(ctx *cli.Context) error {
 	listings := plugins.List()
 	if ctx.Bool("json") {
 		type entry struct {
-			Name    string        `json:"name"`
-			Kind    contract.Kind `json:"kind,omitempty"`
-			Version string        `json:"version,omitempty"`
-			Summary string        `json:"summary,omitempty"`
-			Path    string        `json:"path"`
-			SHA256  string        `json:"sha256,omitempty"`
-			Locked  bool          `json:"locked"`
-			Error   string        `json:"error,omitempty"`
+			Name     string        `json:"name"`
+			Kind     contract.Kind `json:"kind,omitempty"`
+			Version  string        `json:"version,omitempty"`
+			Protocol int           `json:"protocol,omitempty"`
+			Summary  string        `json:"summary,omitempty"`
+			Path     string        `json:"path"`
+			SHA256   string        `json:"sha256,omitempty"`
+			Locked   bool          `json:"locked"`
+			Error    string        `json:"error,omitempty"`
 		}
 		entries := []entry{}
 		for _, l := range listings {
-			e := entry{Name: l.Name, Kind: l.Manifest.Kind, Version: l.Manifest.Version, Summary: l.Manifest.Summary, Path: l.Path, Locked: l.Locked}
+			e := entry{Name: l.Name, Kind: l.Manifest.Kind, Version: l.Manifest.Version, Protocol: l.Manifest.Protocol, Summary: l.Manifest.Summary, Path: l.Path, Locked: l.Locked}
 			if l.Err != nil {
 				e.Error = l.Err.Error()
 			} else {
@@ -75,13 +78,13 @@ func (c commands) pluginsList(ctx *cli.Context) error {
 		}
 		return c.printJSON(entries)
 	}
-	t := newTable("PLUGIN", "KIND", "VERSION", "LOCKED", "SUMMARY")
+	t := newTable("PLUGIN", "KIND", "VERSION", "PROTOCOL", "LOCKED", "SUMMARY")
 	for _, l := range listings {
 		if l.Err != nil {
-			t.add(l.Name, "?", "", "", l.Err.Error())
+			t.add(l.Name, "?", "", "", "", l.Err.Error())
 			continue
 		}
-		t.add(l.Name, string(l.Manifest.Kind), l.Manifest.Version, yesNo(l.Locked), l.Manifest.Summary)
+		t.add(l.Name, string(l.Manifest.Kind), l.Manifest.Version, strconv.Itoa(l.Manifest.Protocol), yesNo(l.Locked), l.Manifest.Summary)
 	}
 	if len(listings) == 0 {
 		fmt.Fprintln(c.Stderr, "no plugins in any of:")

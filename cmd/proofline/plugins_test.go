@@ -161,7 +161,7 @@ func TestDoctor(t *testing.T) {
 func TestPlugins(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
 	code, stdout, _ := execute(t, "plugins", "list", "--dir", "plugins")
-	if code != 0 || !strings.Contains(stdout, "prover-test    prover    0.1.0    no      a test\n") {
+	if code != 0 || !strings.Contains(stdout, "prover-test    prover    0.1.0    1         no      a test\n") {
 		t.Errorf("list: %d\n%s", code, stdout)
 	}
 	if code, _, stderr := execute(t, "plugins", "lock", "plugins"); code != 0 {

@@ -232,11 +232,9 @@ func checkManifest(name string, m contract.Manifest) error {
 	return nil
 }
 
-func checkProtocol(protocol int) error {
-	if protocol != wire.ProtocolVersion {
-		return fmt.Errorf("it speaks protocol %d, this proofline %d: update the older of the two", protocol, wire.ProtocolVersion)
-	}
-	return nil
+// checkProtocol fails unless this host speaks the manifest's protocol.
+func checkProtocol(m contract.Manifest) error {
+	return wire.CheckProtocol(m.Protocol, wire.ProtocolVersion)
 }
 
 func hexSum(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

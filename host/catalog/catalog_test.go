@@ -56,7 +56,7 @@ func TestFindAsksAnUnlockedPluginOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := contract.Manifest{Name: "prover-x", Version: "1.2.3", Kind: contract.KindProver, Summary: "Proves <x> & more.",
-			Schema: []byte(`{"type":"object"}`), Capabilities: []string{contract.CapabilityVerify}}
+			Protocol: 1, Schema: []byte(`{"type":"object"}`), Capabilities: []string{contract.CapabilityVerify}}
 		if diff := cmp.Diff(want, b.Manifest); diff != "" {
 			t.Error(diff)
 		}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,9 @@ import (
 const (
 	describeLimit = 10 * time.Second
 	describeMax   = 4 << 20 // bytes of output
+
+	// firstProtocol is that of a plugin whose manifest names none.
+	firstProtocol = 1
 )
 
 // describe runs "PATH describe", which prints the manifest as JSON. It gets no
@@ -45,7 +49,8 @@ func describe(path string) (contract.Manifest, error) {
 		if err = json.Unmarshal(stdout.kept.Bytes(), &m); err != nil {
 			err = fmt.Errorf("it prints no manifest: %w", err)
 		} else {
-			err = checkManifest(filepath.Base(path), m)
+			m.Protocol = cmp.Or(m.Protocol, firstProtocol)
+			err = cmp.Or(checkManifest(filepath.Base(path), m), checkProtocol(m))
 		}
 	}
 	if err == nil && len(m.Schema) == 0 {

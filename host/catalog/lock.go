@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 
 	"github.com/proofline/proofline/sdk/contract"
-	"github.com/proofline/proofline/sdk/wire"
 )
 
 // LockName is the file in a plugin directory that says what the plugins beside
@@ -43,7 +42,7 @@ type lockEntry struct {
 
 func (e lockEntry) manifest() contract.Manifest {
 	return contract.Manifest{
-		Name: e.Name, Version: e.Version, Kind: e.Kind, Summary: e.Summary,
+		Name: e.Name, Version: e.Version, Kind: e.Kind, Protocol: e.Protocol, Summary: e.Summary,
 		Schema: e.Schema, Capabilities: e.Capabilities, Events: e.Events,
 	}
 }
@@ -54,7 +53,7 @@ func (e lockEntry) admits(b Binary) error {
 		return fmt.Errorf("plugin %q: %s is not the file that %s names (locked sha256 %.16s…, file %.16s…): if the change is wanted, run \"proofline plugins lock %s\"",
 			b.Name, b.Path, e.path, e.SHA256, sum, filepath.Dir(e.path))
 	}
-	if err := checkProtocol(e.Protocol); err != nil {
+	if err := checkProtocol(e.manifest()); err != nil {
 		return fmt.Errorf("plugin %q: %s: %w", b.Name, b.Path, err)
 	}
 	return nil
@@ -144,7 +143,7 @@ func Lock(dir string) ([]Binary, error) {
 		m := b.Manifest
 		locked = append(locked, b)
 		file.Plugins = append(file.Plugins, lockEntry{
-			Name: m.Name, Kind: m.Kind, Version: m.Version, Protocol: wire.ProtocolVersion, SHA256: hexSum(b.SHA256),
+			Name: m.Name, Kind: m.Kind, Version: m.Version, Protocol: m.Protocol, SHA256: hexSum(b.SHA256),
 			Summary: m.Summary, Capabilities: m.Capabilities, Events: m.Events, Schema: m.Schema,
 		})
 	}

@@ -76,15 +76,19 @@ func playPlugin(start string) {
 	case "stranger":
 		manifest.Version = "9.9.9"
 	}
+	version := wire.ProtocolVersion
+	if start == "next" {
+		version = nextProtocol
+	}
 	signal.Ignore(syscall.SIGINT)
 	stdout, stderr := os.Stdout, os.Stderr
-	server := chaosServer{manifest: manifest, stdout: stdout, stderr: stderr}
+	server := chaosServer{manifest: manifest, version: version, stdout: stdout, stderr: stderr}
 	if start == "bare" {
 		serveBare(server)
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake,
-		VersionedPlugins: wire.PluginSets(server),
+		VersionedPlugins: wire.PluginSets(server, version),
 		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(options, wire.ServerOptions()...)...)
@@ -109,11 +113,17 @@ func serveBare(server chaosServer) {
 type chaosServer struct {
 	plugin.NetRPCUnsupportedPlugin
 	manifest       contract.Manifest
+	version        int // of the protocol
 	stdout, stderr *os.File
 }
 
 func (c chaosServer) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	service := &chaos{chaosServer: c}
+	if c.version == nextProtocol {
+		s.RegisterService(next(pluginv1.PluginService_ServiceDesc), service)
+		s.RegisterService(next(pluginv1.ProverService_ServiceDesc), service)
+		return nil
+	}
 	pluginv1.RegisterPluginServiceServer(s, service)
 	pluginv1.RegisterProverServiceServer(s, service)
 	return nil

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	config := clientConfig(spec, proc, sockets)
 	client := plugin.NewClient(config)
 	began := time.Now()
-	conn, err := connect(ctx, config, client, proc)
+	bare, err := connect(ctx, config, client, proc)
 	var keeperPID, pid int
 	if err == nil {
 		keeperPID, pid, err = proc.pids(ctx)
@@ -48,8 +49,9 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		case !ended:
 			return nil, fmt.Errorf("%w; its processes survive SIGKILL", err)
 		}
-		return nil, proc.startError(err, time.Since(began) >= spec.StartTimeout, spec.StartTimeout)
+		return nil, proc.startError(err, spec, time.Since(began) >= spec.StartTimeout)
 	}
+	conn := spec.dialects[client.NegotiatedVersion()](bare)
 	p := &Plugin{
 		spec: spec, proc: proc, conn: conn, base: pluginv1.NewPluginServiceClient(conn),
 		release:   sync.OnceFunc(client.Kill),
@@ -77,7 +79,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig {
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake,
-		VersionedPlugins: wire.PluginSets(connection{}),
+		VersionedPlugins: wire.PluginSets(connection{}, spec.spoken()...),
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 			proc.setEnv(environment(os.Environ(), spec.Env, cmd.Env, spec.Run, spec.Stage))
 			return proc, nil
@@ -148,7 +150,7 @@ func (p *process) awaitEnd(limit time.Duration) bool {
 }
 
 // startError says why there was no handshake; the process has ended.
-func (p *process) startError(err error, late bool, timeout time.Duration) error {
+func (p *process) startError(err error, spec Spec, late bool) error {
 	if !p.started() {
 		return err
 	}
@@ -158,9 +160,11 @@ func (p *process) startError(err error, late bool, timeout time.Duration) error 
 		err = errors.New(exit.String())
 	case greeting != "" && !isHandshake(greeting):
 		err = fmt.Errorf("it wrote %q to stdout where the handshake belongs: is it a proofline plugin?", greeting)
-	case greeting == "" && late:
-		err = fmt.Errorf("no handshake within %v", timeout)
-	case greeting == "":
+	case greeting != "":
+		err = cmp.Or(spec.checkGreeting(greeting), err)
+	case late:
+		err = fmt.Errorf("no handshake within %v", spec.StartTimeout)
+	default:
 		err = fmt.Errorf("it ended before the handshake: %v", exit)
 	}
 	return withWords(err, words)

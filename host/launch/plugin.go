@@ -31,7 +31,7 @@ const (
 type Plugin struct {
 	spec    Spec
 	proc    *process
-	conn    *grpc.ClientConn
+	conn    grpc.ClientConnInterface
 	base    pluginv1.PluginServiceClient
 	release func() // go-plugin's Kill, once
 

@@ -47,7 +47,8 @@ type Spec struct {
 
 	Log *slog.Logger // of the stage
 
-	tail *tail // of the stage; nil where no lines are kept
+	tail     *tail           // of the stage; nil where no lines are kept
+	dialects map[int]dialect // by version of the protocol; nil for all that there are
 }
 
 // filled returns the spec with defaults, or what is wrong with it.
@@ -70,6 +71,9 @@ func (s Spec) filled() (Spec, error) {
 	}
 	if len(s.Config) == 0 {
 		s.Config = json.RawMessage("{}")
+	}
+	if s.dialects == nil {
+		s.dialects = dialects
 	}
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)

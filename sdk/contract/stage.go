@@ -25,7 +25,11 @@ type Manifest struct {
 	Name    string `json:"name"`    // as in the YAML, for example "prover-zisk"
 	Version string `json:"version"` // semantic version without "v"
 	Kind    Kind   `json:"kind"`
-	Summary string `json:"summary"` // one sentence
+	// Protocol is the version of the plugin protocol that the plugin speaks, the
+	// newest if it speaks several. Over gRPC it is not told but negotiated in the
+	// handshake, so that it is 0 there.
+	Protocol int    `json:"protocol"`
+	Summary  string `json:"summary"` // one sentence
 	// Schema is the JSON Schema (2020-12) of the stage's config block.
 	Schema json.RawMessage `json:"config_schema"`
 	// Capabilities are optional features within the protocol version, for

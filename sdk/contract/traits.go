@@ -1,6 +1,10 @@
 package contract
 
-import "slices"
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+)
 
 // Traits is what follows from a plugin's configuration. A plugin answers them to
 // Check, as far as the configuration tells, and to Configure.
@@ -44,4 +48,15 @@ type Assessment struct {
 // HasError reports whether a finding is an error.
 func (a Assessment) HasError() bool {
 	return slices.ContainsFunc(a.Findings, func(f Finding) bool { return f.Severity == SeverityError })
+}
+
+// UnmarshalJSON implements json.Unmarshaler. A plugin that has no traits to tell may
+// print the list of its findings alone.
+func (a *Assessment) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		*a = Assessment{}
+		return json.Unmarshal(text, &a.Findings)
+	}
+	type plain Assessment // without this method
+	return json.Unmarshal(text, (*plain)(a))
 }

@@ -35,6 +35,29 @@ func resumeUnknown(ctx context.Context, r *run) error {
 	})
 }
 
+// resumeDropped verifies a changed proof of work that has left a token. The same work
+// elsewhere would give the same proof: unless the token is dropped, no other is ever
+// made.
+func resumeDropped(ctx context.Context, r *run) error {
+	if !r.manifest.Has(contract.CapabilityResumeToken) {
+		return skip{"the prover does not announce resume tokens"}
+	}
+	return r.verifying(ctx, func(i *Instance, task contract.Task, proof int) error {
+		if err := spoil(task, proof); err != nil {
+			return err
+		}
+		dropped := false
+		err := i.Verify(ctx, task, func(e contract.WorkEvent) { dropped = dropped || e.Resume != nil && len(e.Resume) == 0 })
+		if err == nil {
+			return skip{"a changed proof is accepted"}
+		}
+		if !dropped {
+			return errors.New("no event of the verification has an empty token: the next attempt would take up the same work")
+		}
+		return nil
+	})
+}
+
 func (r *run) resuming(ctx context.Context, f func(*Instance) error) error {
 	if !r.manifest.Has(contract.CapabilityResumeToken) {
 		return skip{"the prover does not announce resume tokens"}

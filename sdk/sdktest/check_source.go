@@ -89,7 +89,12 @@ func pollDrained(ctx context.Context, r *run) error {
 	if err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
-	if err := <-polled; err != nil && contract.ClassOf(err) != contract.ClassInterrupted {
+	select {
+	case err = <-polled:
+	case <-time.After(r.suite.Grace):
+		return fmt.Errorf("the poll still waits %v after the drain", r.suite.Grace)
+	}
+	if err != nil && contract.ClassOf(err) != contract.ClassInterrupted {
 		return fmt.Errorf("the error of the poll is %s, not interrupted: %w", contract.ClassOf(err), err)
 	}
 	return nil

@@ -207,24 +207,30 @@ func (r *run) mustFail(ctx context.Context, call func(*Instance) error) error {
 }
 
 func verifyAccepts(ctx context.Context, r *run) error {
-	return r.verifying(ctx, func(i *Instance, task contract.Task, _ int) error { return i.Verify(ctx, task) })
+	return r.verifying(ctx, func(i *Instance, task contract.Task, _ int) error { return i.Verify(ctx, task, nil) })
+}
+
+// verifyEvents demands the signs of life that every work call sends.
+func verifyEvents(ctx context.Context, r *run) error {
+	return r.verifying(ctx, func(i *Instance, task contract.Task, _ int) error {
+		events := 0
+		err := i.Verify(ctx, task, func(contract.WorkEvent) { events++ })
+		if err != nil {
+			return skip{"the proof does not verify"}
+		}
+		if events == 0 {
+			return errors.New("no event came before the result: at least a heartbeat must")
+		}
+		return nil
+	})
 }
 
 func verifyRejects(ctx context.Context, r *run) error {
 	return r.verifying(ctx, func(i *Instance, task contract.Task, proof int) error {
-		a := &task.Inputs[proof]
-		path := filepath.Join(task.Dir, filepath.FromSlash(a.Path))
-		data, err := os.ReadFile(path)
-		if err != nil || len(data) == 0 {
-			return fmt.Errorf("no proof to change: %w", err)
-		}
-		data[len(data)/2] ^= 1
-		in := contract.Artifact{Name: a.Name, Path: "in/" + a.Name, Size: a.Size, Role: a.Role, SHA256: digest(data)}
-		if err := os.WriteFile(filepath.Join(task.Dir, "in", a.Name), data, 0o400); err != nil {
+		if err := spoil(task, proof); err != nil {
 			return err
 		}
-		*a = in
-		switch err := i.Verify(ctx, task); {
+		switch err := i.Verify(ctx, task, nil); {
 		case err == nil:
 			return errors.New("it is accepted")
 		case contract.ClassOf(err) != contract.ClassPermanent && contract.ClassOf(err) != contract.ClassRetryable:
@@ -232,6 +238,21 @@ func verifyRejects(ctx context.Context, r *run) error {
 		}
 		return nil
 	})
+}
+
+// spoil changes a byte of the proof among the inputs, and records the change.
+func spoil(task contract.Task, proof int) error {
+	a := &task.Inputs[proof]
+	data, err := os.ReadFile(filepath.Join(task.Dir, filepath.FromSlash(a.Path)))
+	if err != nil || len(data) == 0 {
+		return fmt.Errorf("no proof to change: %w", err)
+	}
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(filepath.Join(task.Dir, "in", a.Name), data, 0o400); err != nil {
+		return err
+	}
+	*a = contract.Artifact{Name: a.Name, Path: "in/" + a.Name, Size: a.Size, Role: a.Role, SHA256: digest(data)}
+	return nil
 }
 
 // verifying makes a proof and hands on the task of its verification.
@@ -244,6 +265,9 @@ func (r *run) verifying(ctx context.Context, f func(i *Instance, task contract.T
 		return err
 	}
 	defer i.stop()
+	if a, err := i.Assess(ctx, r.suite.Config, true); err == nil && a.Traits != nil && !a.Traits.MakesProof {
+		return skip{"with this configuration it is a gate, which makes no proof"}
+	}
 	w, err := r.work(ctx, i)
 	if err != nil {
 		return err

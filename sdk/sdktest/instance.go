@@ -173,12 +173,12 @@ func (i *Instance) Work(ctx context.Context, kind contract.Kind, task contract.T
 	return receive(stream, err, event)
 }
 
-// Verify checks a proof.
-func (i *Instance) Verify(ctx context.Context, task contract.Task) error {
+// Verify checks a proof. Each event but the result goes to event, which may be nil.
+func (i *Instance) Verify(ctx context.Context, task contract.Task, event func(contract.WorkEvent)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := pluginv1.NewProverServiceClient(i.conn).Verify(ctx, &pluginv1.VerifyRequest{Task: wire.TaskToProto(task)})
-	_, err = receive(stream, err, nil)
+	_, err = receive(stream, err, event)
 	return err
 }
 

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +22,11 @@ import (
 const pluginName = "SDKTEST_PLUGIN"
 
 func TestMain(m *testing.M) {
-	switch mode := os.Getenv(pluginName); mode {
+	mode := os.Getenv(pluginName)
+	if check, ok := strings.CutPrefix(mode, "bad:"); ok {
+		serveProxy(faults[check])
+	}
+	switch mode {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "sleep":
@@ -38,11 +41,6 @@ type config struct {
 	Slow  bool       `json:"slow" doc:"Work until cancelled."`
 	Token sdk.Secret `json:"token" doc:"An access token."`
 	Level int        `json:"level" doc:"A number." default:"3" min:"1"`
-}
-
-type undocumented struct {
-	Key  string `json:"key"`
-	Slow bool   `json:"slow"`
 }
 
 // plugin makes the good plugin of a kind, or a builder with a fault.
@@ -61,28 +59,12 @@ func plugin(mode string) sdk.Plugin {
 		return sdk.NewReporter("reporter-demo", "1.0.0", func(_ context.Context, c config, _ sdk.Env) (*reporter, error) {
 			return &reporter{worker{config: c}}, nil
 		}, summary, sdk.Events(sdk.EventKind("proved"), contract.EventNodeDown))
-	case "mute":
-		return sdk.NewReporter("reporter-demo", "1.0.0", func(_ context.Context, c config, _ sdk.Env) (*reporter, error) {
-			return &reporter{worker{config: c}}, nil
-		}, summary, sdk.Events())
-	case "undocumented":
-		return sdk.NewBuilder("builder-demo", "1.0.0", func(_ context.Context, c undocumented, _ sdk.Env) (*worker, error) {
-			return &worker{config: config{Slow: c.Slow}}, nil
-		}, summary)
-	case "nameless":
-		return sdk.NewBuilder("Builder Demo", "v1", newWorker(mode))
 	}
 	return sdk.NewBuilder("builder-demo", "1.0.0", newWorker(mode), summary)
 }
 
 func newWorker(fault string) func(context.Context, config, sdk.Env) (*worker, error) {
-	return func(_ context.Context, c config, env sdk.Env) (*worker, error) {
-		if fault == "blab" {
-			fmt.Fprintln(os.NewFile(1, "stdout"), "hello")
-		}
-		if fault == "tell" {
-			fmt.Fprintln(os.NewFile(2, "stderr"), "my token is", c.Token.Reveal())
-		}
+	return func(_ context.Context, c config, _ sdk.Env) (*worker, error) {
 		return &worker{config: c, fault: fault}, nil
 	}
 }
@@ -105,9 +87,7 @@ func (w *worker) Build(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	path := filepath.Join(t.Dir, "in", "block.json")
 	if w.fault != "trust" {
 		var err error
-		if path, err = t.Input("block.json"); err != nil && w.fault == "crash" {
-			panic(err)
-		} else if err != nil {
+		if path, err = t.Input("block.json"); err != nil {
 			return nil, err
 		}
 	}
@@ -136,9 +116,6 @@ func (w *worker) write(t *sdk.Task, name string, data []byte) (*sdk.Result, erro
 		return nil, err
 	}
 	a, err := out.Commit()
-	if w.fault == "lie" {
-		a.SHA256[0] ^= 1
-	}
 	if name == "proof.bin" {
 		a.Role = sdk.RoleProof
 	}
@@ -158,17 +135,7 @@ func writeSlowly(path string, data []byte) error {
 
 func (w *worker) slow(ctx context.Context, t *sdk.Task) error {
 	tool := &process.Command{Path: os.Args[0], Env: append(os.Environ(), pluginName+"=sleep"), Grace: time.Second}
-	if w.fault == "orphan" {
-		cmd := exec.Command(tool.Path)
-		cmd.Env, cmd.SysProcAttr = tool.Env, &syscall.SysProcAttr{Setsid: true}
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-	}
 	t.Progress(sdk.Progress{Phase: "SLEEPING"})
-	if w.fault == "deaf" {
-		ctx = context.WithoutCancel(ctx)
-	}
 	_, err := tool.Run(ctx)
 	return err
 }
@@ -262,7 +229,7 @@ func (p *prover) Verify(_ context.Context, t *sdk.Task) error {
 		return err
 	}
 	if string(input) != string(proof) {
-		return sdk.Permanent(errors.New("the proof is not valid"))
+		return errors.Join(sdk.Permanent(errors.New("the proof is not valid")), t.SaveResume(nil))
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ type Suite struct {
 	Grace time.Duration
 	// Limit bounds every single check; zero is one minute.
 	Limit time.Duration
+	// Standard gives a plugin whose Inputs are empty the artifacts that stages of
+	// its kind are handed, with invented content.
+	Standard bool
 	// Skip names checks to leave out. They are reported as skipped.
 	Skip []string
 }
@@ -56,6 +59,14 @@ type Outcome struct {
 	Skipped string // why; empty when it ran
 	Err     error  // what is wrong; nil when passed or skipped
 	Took    time.Duration
+}
+
+// standardInputs are what stages are handed by the stages before them. They say
+// nothing about a block.
+var standardInputs = map[contract.Kind][]Input{
+	contract.KindBuilder:  {{Name: contract.ArtifactBlock, Data: []byte("{}")}, {Name: contract.ArtifactWitness, Data: []byte("{}")}},
+	contract.KindProver:   {{Name: contract.ArtifactInput, Data: []byte("a guest input of the conformance suite")}},
+	contract.KindReporter: {{Name: "proof.bin", Data: []byte("a proof of the conformance suite"), Role: contract.RoleProof}},
 }
 
 // skip is the error of a check that cannot be made.
@@ -117,6 +128,9 @@ func (s Suite) each(ctx context.Context, visit func(string, func(context.Context
 	r := &run{suite: s.filled(), dir: dir}
 	if err := r.begin(ctx); err != nil {
 		return fmt.Errorf("the plugin does not start: %w", err)
+	}
+	if s.Standard && len(s.Inputs) == 0 {
+		r.suite.Inputs = standardInputs[r.manifest.Kind]
 	}
 	names := Names(r.manifest.Kind)
 	for _, name := range s.Skip {

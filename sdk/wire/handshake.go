@@ -1,6 +1,10 @@
 package wire
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-plugin"
@@ -36,9 +40,37 @@ var Handshake = plugin.HandshakeConfig{
 }
 
 // PluginSets is the argument of both plugin.ServeConfig and plugin.ClientConfig:
-// the protocol versions that this build speaks, each with its one plugin.
-func PluginSets(p plugin.Plugin) map[int]plugin.PluginSet {
-	return map[int]plugin.PluginSet{ProtocolVersion: {PluginName: p}}
+// protocol versions, each with its one plugin. Without versions it is
+// ProtocolVersion alone.
+func PluginSets(p plugin.Plugin, versions ...int) map[int]plugin.PluginSet {
+	if len(versions) == 0 {
+		versions = []int{ProtocolVersion}
+	}
+	sets := make(map[int]plugin.PluginSet, len(versions))
+	for _, v := range versions {
+		sets[v] = plugin.PluginSet{PluginName: p}
+	}
+	return sets
+}
+
+// CheckProtocol says in one sentence why a plugin that speaks the version cannot be
+// used by a host that speaks the others, and what to do; nil where it can.
+func CheckProtocol(version int, spoken ...int) error {
+	if slices.Contains(spoken, version) {
+		return nil
+	}
+	speaks := make([]string, len(spoken))
+	for i, v := range spoken {
+		speaks[i] = strconv.Itoa(v)
+	}
+	oldest, newest, list := slices.Min(spoken), slices.Max(spoken), strings.Join(speaks, " and ")
+	switch {
+	case version < oldest:
+		return fmt.Errorf("it speaks protocol %d, which has expired: this proofline speaks %s; install a newer release of the plugin", version, list)
+	case version > newest:
+		return fmt.Errorf("it speaks protocol %d, which this proofline does not know yet: it speaks %s; install a newer proofline, or an older release of the plugin", version, list)
+	}
+	return fmt.Errorf("it speaks protocol %d, this proofline %s; install another release of the plugin", version, list)
 }
 
 // ServerOptions are the options of every gRPC server of a plugin.

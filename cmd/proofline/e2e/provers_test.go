@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// tenBlocks is a pipeline whose prover is one line.
+const tenBlocks = `
+version: 1
+name: ten
+monitor: {listen: "LISTEN"}
+plugins: {dirs: [more]}
+select: {from: 1, to: 10, order: oldest_first, drop_after: 0s}
+stages:
+  - {name: source, plugin: source-devchain, config: {period: 1s}}
+  - {name: input, plugin: builder-ethrex, config: {format: g8, network: auto, framing: %s}}
+  - {name: prove, %s}
+`
+
+// outcome is what a pipeline made of a block.
+type outcome struct {
+	hash  string
+	state status.JobState
+	input [32]byte // SHA-256 of input.bin
+}
+
+// TestSwappedProvers: the same ten blocks go through pipelines that differ in the
+// line of the prover, with the same outcome.
+func TestSwappedProvers(t *testing.T) {
+	origin := newSite(t, fmt.Sprintf(tenBlocks, "raw", "plugin: prover-stateless"))
+	origin.must("run", "--blocks", "10")
+	want := outcomes(origin)
+	if len(want) != 10 {
+		t.Fatalf("%d blocks: %+v", len(want), want)
+	}
+	tool := zisktest.New(t, zisktest.Scenario{PhaseMS: 5})
+	coordinator := coordinatortest.Start(t, coordinatortest.Behaviour{})
+	for _, test := range []struct {
+		name, framing, prover string
+		python                bool
+	}{
+		{"prover-zisk", "raw", fmt.Sprintf(`plugin: prover-zisk, config: {elf: "guest.elf", %s}`, locks(t)), false},
+		{"prover-zisk-cluster", "framed", fmt.Sprintf(`plugin: prover-zisk-cluster, config: {elf: "guest.elf", coordinator: %q}`, coordinator.URL()), false},
+		{"prover-exec", "raw", `plugin: prover-exec, config: {command: [sh, -c, 'sha256sum < "$1" > "$2"', prove, "{input}", "{proof}"], proof: proof.txt, verify: [sh, -c, 'sha256sum < "$1" | cmp - "$2"', verify, "{input}", "{proof}"]}`, false},
+		{"prover-python", "raw", `plugin: prover-python`, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.python {
+				python(t)
+			}
+			s := newSite(t, fmt.Sprintf(tenBlocks, test.framing, test.prover))
+			s.env = append(s.env, "PATH="+tool.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			if err := os.WriteFile(s.path("guest.elf"), append([]byte("\x7fELF"), make([]byte, 60)...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if test.python {
+				s.must("new", "plugin", "prover", "prover-python", "--lang", "python")
+				if err := os.Rename(s.path("prover-python", "plugin"), s.path("more")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// The chain that the first pipeline has made is this one's too.
+			if err := os.MkdirAll(s.path("data", "state"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.CommandContext(t.Context(), "cp", "-r", origin.path("data", "state", "source"), s.path("data", "state", "source")).CombinedOutput(); err != nil {
+				t.Fatalf("%v %s", err, out)
+			}
+			s.must("run", "--blocks", "10")
+			got := outcomes(s)
+			for number, w := range want {
+				g := got[number]
+				if test.framing != "raw" { // the same input in another frame
+					g.input = w.input
+				}
+				if g != w {
+					t.Errorf("block %d: %+v, want %+v", number, g, w)
+				}
+			}
+			if len(got) != len(want) {
+				t.Errorf("%d blocks", len(got))
+			}
+		})
+	}
+}
+
+// outcomes reads what became of the blocks of a pipeline.
+func outcomes(s *site) map[uint64]outcome {
+	s.t.Helper()
+	out := map[uint64]outcome{}
+	for number := uint64(1); number <= 10; number++ {
+		var jobs []status.Job
+		if err := json.Unmarshal([]byte(s.must("blocks", "show", fmt.Sprint(number), "--json")), &jobs); err != nil {
+			s.t.Fatal(err)
+		}
+		if len(jobs) != 1 {
+			s.t.Fatalf("block %d has %d jobs", number, len(jobs))
+		}
+		o := outcome{hash: jobs[0].Block.Hash.String(), state: jobs[0].State}
+		for _, stage := range jobs[0].Stages {
+			i := slices.IndexFunc(stage.Outputs, func(a contract.Artifact) bool { return a.Name == "input.bin" })
+			if i >= 0 {
+				o.input = stage.Outputs[i].SHA256
+			}
+		}
+		out[number] = o
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package command
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/proofline/proofline/sdk"
+)
+
+// placeholder is {name} or {in:NAME} or {fact:NAME}; in double braces it stands for
+// itself. Other braces are text.
+var placeholder = regexp.MustCompile(`\{\{[a-z_]+(?::[^{}]+)?\}\}|\{[a-z_]+(?::[^{}]+)?\}`)
+
+// Values fills placeholders.
+type Values struct {
+	Names map[string]string // by name, without braces
+	Input func(name string) (string, error)
+	Facts map[string]string
+}
+
+// expand replaces the placeholders of one argument. What is put in is not looked
+// at again.
+func (v Values) expand(argument string) (text string, err error) {
+	text = placeholder.ReplaceAllStringFunc(argument, func(found string) string {
+		if strings.HasPrefix(found, "{{") {
+			return found[1 : len(found)-1]
+		}
+		name := found[1 : len(found)-1]
+		value, problem := v.value(name)
+		if problem != nil && err == nil {
+			err = problem
+		}
+		return value
+	})
+	return text, err
+}
+
+func (v Values) value(name string) (string, error) {
+	if input, ok := strings.CutPrefix(name, "in:"); ok {
+		return v.Input(input)
+	}
+	if fact, ok := strings.CutPrefix(name, "fact:"); ok {
+		if value, ok := v.Facts[fact]; ok {
+			return value, nil
+		}
+		return "", sdk.Permanent(fmt.Errorf("there is no fact %q: no earlier stage reported it", fact))
+	}
+	if value, ok := v.Names[name]; ok {
+		return value, nil
+	}
+	return "", sdk.Permanent(fmt.Errorf("there is nothing for {%s}", name))
+}
+
+func (v Values) expandAll(list []string) ([]string, error) {
+	out := make([]string, len(list))
+	for i, argument := range list {
+		var err error
+		if out[i], err = v.expand(argument); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// placeholders reports those that are not known.
+func (f *findings) placeholders(pointer, argument string, known []string) {
+	for _, found := range placeholder.FindAllString(argument, -1) {
+		name := strings.Trim(found, "{}")
+		if strings.HasPrefix(found, "{{") || strings.HasPrefix(name, "in:") || strings.HasPrefix(name, "fact:") || slices.Contains(known, name) {
+			continue
+		}
+		f.add(pointer, fmt.Sprintf("there is no placeholder %s", found),
+			fmt.Sprintf("there are {%s}, {in:NAME} for an input and {fact:NAME}; {%s} in the text itself is written {{%[2]s}}", strings.Join(known, "}, {"), name))
+	}
+}

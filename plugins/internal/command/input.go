@@ -1,0 +1,83 @@
+package command
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/proofline/proofline/sdk"
+)
+
+// Forms of the guest input that a program may want, for Convert.
+const (
+	InputRaw       = "raw"        // as the builder made it
+	InputU32Length = "u32-length" // behind its length, 32 bits, little-endian
+	InputZiskStrip = "zisk-strip" // without the frame that the builder made for ZisK
+	InputHex       = "hex"        // one line of hexadecimal digits
+)
+
+// Convert writes the guest input at from to the file to in another form, and
+// returns the path of what the program is to read. A content that does not have the
+// frame to take away is a permanent error.
+func Convert(from, form, to string) (path string, err error) {
+	if form == InputRaw || form == "" {
+		return from, nil
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	info, err := src.Stat()
+	if err != nil {
+		return "", err
+	}
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, dst.Close()) }()
+	w := bufio.NewWriter(dst)
+	switch form {
+	case InputU32Length:
+		if info.Size() > math.MaxUint32 {
+			return "", sdk.Permanent(fmt.Errorf("the guest input has %d bytes, which 32 bits cannot count", info.Size()))
+		}
+		if _, err = w.Write(binary.LittleEndian.AppendUint32(nil, uint32(info.Size()))); err == nil {
+			_, err = io.Copy(w, src)
+		}
+	case InputHex:
+		if _, err = io.Copy(hex.NewEncoder(w), src); err == nil {
+			err = w.WriteByte('\n')
+		}
+	case InputZiskStrip:
+		err = strip(w, src, info.Size())
+	default:
+		err = fmt.Errorf("unknown form %q of the guest input", form)
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	return to, err
+}
+
+// strip copies the content of the one frame that a file consists of: a length of 64
+// bits, little-endian, the content, zeros up to a multiple of eight bytes
+// (0xPolygonHermez/zisk:ziskos/entrypoint/src/io.rs@v0.16.1).
+func strip(w io.Writer, r io.Reader, size int64) error {
+	var head [8]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return sdk.Permanent(fmt.Errorf("the guest input has %d bytes, too few for a frame of ZisK", size))
+	}
+	n := binary.LittleEndian.Uint64(head[:])
+	if n > uint64(size-8) || uint64(size-8) != (n+7)&^7 {
+		return sdk.Permanent(fmt.Errorf("the guest input of %d bytes is no single frame of ZisK: its first 8 bytes say %d; set input to raw, or framing in the builder's config", size, n))
+	}
+	_, err := io.CopyN(w, r, int64(n))
+	return err
+}

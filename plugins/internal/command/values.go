@@ -1,0 +1,45 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/proofline/proofline/sdk"
+)
+
+// TaskNames are the placeholders of every task.
+var TaskNames = []string{"work", "state", "block", "hash", "chain", "job", "attempt"}
+
+// OfTask prepares the run of a task: its scratch directory, placeholders and
+// variables.
+func OfTask(t *sdk.Task, env sdk.Env) (Attempt, error) {
+	work := filepath.Join(t.Temp(), "work")
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return Attempt{}, err
+	}
+	names := map[string]string{
+		"work": work, "state": env.StateDir, "job": t.Job, "attempt": strconv.FormatUint(uint64(t.Attempt), 10),
+	}
+	ofBlock(names, &t.Block)
+	return Attempt{
+		Work: work, Values: Values{Names: names, Input: t.Input, Facts: t.Facts},
+		Log: t.Log, Progress: t.Progress, Adopt: t.Adopt, Environ: variables(t.Pipeline, t.Stage, &t.Block),
+	}, nil
+}
+
+func ofBlock(names map[string]string, b *sdk.Block) {
+	names["block"] = strconv.FormatUint(b.Number, 10)
+	names["hash"] = b.Hash.String()
+	names["chain"] = strconv.FormatUint(b.ChainID, 10)
+}
+
+// variables spare simple scripts the passing of arguments.
+func variables(pipeline, stage string, b *sdk.Block) []string {
+	out := []string{"PROOFLINE_PIPELINE=" + pipeline, "PROOFLINE_STAGE=" + stage}
+	if b != nil {
+		out = append(out, "PROOFLINE_BLOCK="+strconv.FormatUint(b.Number, 10), "PROOFLINE_BLOCK_HASH="+b.Hash.String(),
+			"PROOFLINE_CHAIN_ID="+strconv.FormatUint(b.ChainID, 10))
+	}
+	return out
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/proofline/proofline/plugins/internal/command"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// factVersion is what the program says of itself.
+const factVersion = "prover_version"
+
+type prover struct {
+	config  Config
+	env     sdk.Env
+	version string
+}
+
+func open(ctx context.Context, config Config, env sdk.Env) (*prover, error) {
+	version, err := command.Version(ctx, config.Version)
+	if err != nil {
+		return nil, fmt.Errorf("ask the program for its version: %w", err)
+	}
+	return &prover{config, env, version}, nil
+}
+
+// prepare is what Prove and Verify have in common.
+func (p *prover) prepare(t *sdk.Task) (command.Attempt, error) {
+	a, err := command.OfTask(t, p.env)
+	if err != nil {
+		return a, err
+	}
+	input, err := t.Input(sdk.ArtifactInput)
+	if err != nil {
+		return a, err
+	}
+	input, err = command.Convert(input, p.config.Input, filepath.Join(t.Temp(), "input."+p.config.Input))
+	a.Values.Names["input"] = input
+	return a, err
+}
+
+// Prove implements sdk.Prover.
+func (p *prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
+	a, err := p.prepare(t)
+	if err != nil {
+		return nil, err
+	}
+	if p.config.Proof != "" {
+		a.Names("proof", p.config.Proof)
+	}
+	t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1})
+	t.Progress(sdk.Progress{Phase: "RUNNING", Fraction: -1})
+	result, err := p.config.Run(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if p.version != "" {
+		result.Facts[factVersion] = p.version
+	}
+	if p.config.Proof == "" {
+		return result, nil
+	}
+	proof, err := command.Collect(a, p.config.Proof, "")
+	if err != nil {
+		return nil, err
+	}
+	proof.Role = sdk.RoleProof
+	result.Outputs = append(result.Outputs, proof)
+	return result, nil
+}
+
+// Verify implements sdk.Verifier. Without a program to verify with, every proof
+// passes, as Note tells the operator.
+func (p *prover) Verify(ctx context.Context, t *sdk.Task) error {
+	if len(p.config.Verify) == 0 {
+		return nil
+	}
+	a, err := p.prepare(t)
+	if err != nil {
+		return err
+	}
+	if a.Values.Names["proof"], err = t.Input(filepath.Base(p.config.Proof)); err != nil {
+		return err
+	}
+	if err := p.config.RunOther(ctx, p.config.Verify, a); err != nil {
+		if class := sdk.ClassOf(err); class == sdk.ClassEnvironment || ctx.Err() != nil {
+			return err
+		}
+		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
+	}
+	return nil
+}
+
+// Note tells the operator what runs, and what is not done.
+func (p *prover) Note() string {
+	name := p.config.Command[0]
+	if p.version != "" {
+		name += " (" + p.version + ")"
+	}
+	switch {
+	case p.config.Proof == "":
+		return "a gate: runs " + name + " for each block, proves nothing"
+	case len(p.config.Verify) == 0:
+		return "proves with " + name + "; its proofs are not verified: no verify command is set"
+	}
+	return "proves with " + name
+}
