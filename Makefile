@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs bench-verify clean
+.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs mutate bench-verify bench-engine clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -67,6 +67,12 @@ fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference wr
 MUTATIONS ?= 10000
 mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify
 	PROOFLINE_MUTATIONS=$(MUTATIONS) go test -count=1 -timeout 0 -v -run '^TestMutations$$' ./sdk/zisk/verify
+
+mutate: ## changes of .ci/mutations/*.txt, each of which a test must notice
+	go -C .ci/tools run ./mutate $(CURDIR) $(abspath $(wildcard .ci/mutations/*.txt))
+
+bench-engine: ## what a claim costs while 100, 10,000 and 100,000 jobs wait
+	go test -run '^$$' -bench '^BenchmarkClaims$$' -benchtime 1x -v ./host/engine
 
 bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
 	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify

@@ -21,6 +21,7 @@ import (
 	"github.com/proofline/proofline/host/outbox"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -58,7 +59,7 @@ func (h *host) startStages(ctx context.Context) error {
 			Run: h.run, Pipeline: h.Pipeline.Name, Stage: config.Name, Binary: binary,
 			Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
 			StateDir: filepath.Join(h.Pipeline.Data, "state", config.Name), LogLevel: logLevel(h.Pipeline),
-			Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Log: h.Log.With("stage", config.Name),
+			Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
 		}, func(state launch.StageState) {
 			switch state.State {
 			case status.StageStarting:
@@ -101,7 +102,7 @@ func (h *host) startStages(ctx context.Context) error {
 
 // stopStages ends every plugin, all at the same time.
 func (h *host) stopStages() error {
-	ctx, cancel := context.WithTimeout(h.Hard, stopGrace)
+	ctx, cancel := context.WithTimeout(h.Hard, h.grace.stop)
 	defer cancel()
 	h.mu.Lock()
 	stages := h.stages
@@ -121,8 +122,8 @@ func logLevel(p *pipeline.Pipeline) string { return strings.ToLower(p.Log.Level.
 // reporter.
 func (h *host) assemble() error {
 	config := engine.Config{
-		Pipeline: h.Pipeline.Name, Selection: h.Pipeline.Select,
-		Limit: h.Limit, Grace: attemptGrace, Log: h.Log, Announced: h.announced,
+		Pipeline: h.Pipeline.Name, Selection: h.selection(),
+		Limit: h.Limit, Grace: h.grace.attempt, Log: h.Log, Announced: h.announced,
 	}
 	for _, s := range h.stages {
 		if s.config.Kind == contract.KindReporter {
@@ -130,9 +131,6 @@ func (h *host) assemble() error {
 				Name: s.config.Name, Wants: s.binary.Manifest.Events, Proofs: s.config.Proofs,
 			})
 			continue
-		}
-		if s.binary.Manifest.Has(contract.CapabilityReplay) {
-			config.Selection.DropAfter = 0 // the past is what is wanted
 		}
 		verify, err := verifies(s)
 		if err != nil {
@@ -158,6 +156,18 @@ func (h *host) assemble() error {
 	}
 	h.engine.Store(e)
 	return nil
+}
+
+// selection is that of the file, without an age where the source replays the past:
+// there it is what is wanted.
+func (h *host) selection() selection.Selection {
+	selected := h.Pipeline.Select
+	for _, s := range h.stages {
+		if s.binary.Manifest.Has(contract.CapabilityReplay) {
+			selected.DropAfter = 0
+		}
+	}
+	return selected
 }
 
 // reporter makes the sender of a reporter stage. What a reporter rejects, and

@@ -25,13 +25,18 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// Times of an orderly end.
-const (
-	attemptGrace = 10 * time.Second // running attempts may finish
-	flushGrace   = 5 * time.Second  // due events may be sent
-	flushLimited = time.Minute      // the same, at the end of a limited run
-	stopGrace    = 20 * time.Second // plugins may end in good order
-)
+// graces are the times of an orderly end.
+type graces struct {
+	attempt time.Duration // running attempts may finish
+	handler time.Duration // what was cut off may let go of its work
+	flush   time.Duration // due events may be sent
+	limited time.Duration // the same, at the end of a limited run
+	stop    time.Duration // plugins may end in good order
+}
+
+var usualGraces = graces{
+	attempt: 10 * time.Second, handler: launch.DefaultGrace, flush: 5 * time.Second, limited: time.Minute, stop: 20 * time.Second,
+}
 
 // Options say what to run.
 type Options struct {
@@ -39,7 +44,8 @@ type Options struct {
 	Catalog  *catalog.Catalog
 	// Limit ends the run after so many blocks are done or failed; 0 for none.
 	Limit int
-	// Hard cuts an orderly end short: the operator's second signal.
+	// Hard cuts an orderly end short: the operator's second signal. It ends after
+	// the context of Run.
 	Hard    context.Context
 	Version string
 	// Keeper is the command line that starts a keeper; nil for this executable.
@@ -47,6 +53,8 @@ type Options struct {
 	Log    *slog.Logger
 	// Up is called once when everything runs, with the monitor's address.
 	Up func(monitor string)
+
+	grace graces // the zero value stands for usualGraces
 }
 
 // Outcome is what a run has achieved.
@@ -59,6 +67,9 @@ type Outcome struct {
 func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if o.Hard == nil {
 		o.Hard = context.Background()
+	}
+	if o.grace == (graces{}) {
+		o.grace = usualGraces
 	}
 	h := &host{Options: o, started: time.Now()}
 	var release closers
@@ -147,11 +158,15 @@ func (h *host) work(ctx context.Context) error {
 	helpers.Go(func() { h.tidy(background) })
 	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames(), h.Log).Run(background) })
 
+	// What does not let go of its work is not waited for then.
+	cut := context.AfterFunc(h.Hard, func() { _ = h.stopStages() }) // Run stops them again, and hears of errors
+	defer cut()
+
 	err := h.engine.Load().Run(ctx, h.Hard)
 
-	patience := flushGrace
+	patience := h.grace.flush
 	if h.Limit > 0 && ctx.Err() == nil {
-		patience = flushLimited
+		patience = h.grace.limited
 	}
 	flush, cancel := context.WithTimeout(h.Hard, patience)
 	defer cancel()

@@ -21,6 +21,7 @@ import (
 // TestSecondHostIsToldWhoTheFirstIs: the error says whom to stop, and is one of
 // the environment, whether or not the first host has announced itself yet.
 func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	first, err := offline.OpenCheckpoint(data)
 	if err != nil {

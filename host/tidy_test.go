@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,6 +107,7 @@ func proved(number uint64) record.Change {
 // TestTidyTakesNoProofThatIsOwed: jobs end while the files of a hundred others are
 // removed; the directory of a proof that no reporter has read stays.
 func TestTidyTakesNoProofThatIsOwed(t *testing.T) {
+	t.Parallel()
 	h := tidied(t)
 	attempt := func(id string) {
 		if _, _, err := h.files.Attempt(id, "prove", 1, nil); err != nil {
@@ -190,5 +193,45 @@ func TestTidyGoesOnAfterAnError(t *testing.T) {
 	}
 	if _, there := left[ids[0]]; len(left) != 1 || !there {
 		t.Errorf("left %v, want the undeletable one alone", left)
+	}
+}
+
+// TestTidyLeavesWhatMayStillCount: files without a record may become a job's, and two
+// directories are no job's; what is old and nobody's goes, and so do old records.
+func TestTidyLeavesWhatMayStillCount(t *testing.T) {
+	h := tidied(t)
+	done := proved(7)
+	done.Events = nil
+	if err := h.store.Commit(done); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"alerts", "requests", "1-5-00000000"} {
+		if _, _, err := h.files.Attempt(id, "prove", 1, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		after  time.Duration
+		left   []string
+		record bool
+	}{
+		{0, []string{"1-5-00000000", "alerts", "requests"}, true},
+		{orphanAge + time.Minute, []string{"alerts", "requests"}, true},
+		{pipeline.DefaultHistory - time.Hour, []string{"alerts", "requests"}, true},
+		{pipeline.DefaultHistory + time.Hour, []string{"alerts", "requests"}, false},
+	} {
+		if err := h.tidyOnce(time.Now().Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		left, err := h.files.Jobs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(left)); !slices.Equal(got, c.left) {
+			t.Errorf("after %v there are files of %v, want %v", c.after, got, c.left)
+		}
+		if _, err := h.store.Job(done.Jobs[0].ID); (err == nil) != c.record {
+			t.Errorf("after %v the record: %v", c.after, err)
+		}
 	}
 }

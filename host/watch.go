@@ -28,17 +28,23 @@ func (h *host) watch(ctx context.Context) {
 			for _, r := range h.reporters {
 				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})
 			}
-			events, recorded := w.look(h.snapshot().Stages, wanting, now)
-			if len(events) > 0 {
-				if err := h.store.Commit(record.Change{Events: events}); err != nil {
-					h.Log.Error("alerts could not be recorded; they are raised again", "error", err)
-					continue
-				}
-				h.announced()
-			}
-			recorded()
+			h.raise(w, h.snapshot().Stages, wanting, now)
 		}
 	}
+}
+
+// raise records the alerts that are due. Those that cannot be recorded are due again
+// at the next look.
+func (h *host) raise(w watcher, stages []status.Stage, reporters []engine.Reporter, now time.Time) {
+	events, recorded := w.look(stages, reporters, now)
+	if len(events) > 0 {
+		if err := h.store.Commit(record.Change{Events: events}); err != nil {
+			h.Log.Error("alerts could not be recorded; they are raised again", "error", err)
+			return
+		}
+		h.announced()
+	}
+	recorded()
 }
 
 // watcher remembers since when stages are down, and what was alerted of it.

@@ -261,9 +261,14 @@ func (o *Pipeline) request(job string, r record.Request, fits func(*record.Job) 
 // Report needs the reporters of a running pipeline.
 func (o *Pipeline) Report(context.Context, string, string) (int, error) { return 0, errNotRunning }
 
-// Backup copies the checkpoint.
+// Backup copies the checkpoint. That there is none yet is an error.
 func (o *Pipeline) Backup(_ context.Context, to string) error {
-	return o.read(func(store *checkpoint.Store) error { return store.Backup(to) })
+	path := File(o.pipeline.Data)
+	store, err := checkpoint.OpenReadOnly(path)
+	if err != nil {
+		return missing(path, err)
+	}
+	return errors.Join(store.Backup(to), store.Close())
 }
 
 var errNotRunning = fmt.Errorf("%w: start it first", control.ErrNotRunning)
