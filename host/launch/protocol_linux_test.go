@@ -53,7 +53,7 @@ func TestTwoProtocols(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		if err := p.Verify(t.Context(), task(t, "")); err != nil {
+		if err := p.Verify(t.Context(), task(t, ""), nil); err != nil {
 			t.Errorf("%q: %v", stage, err)
 		}
 		if _, err := p.Prove(t.Context(), task(t, ""), ignore); err != nil {
