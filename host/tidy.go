@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/proofline/proofline/host/failpoint"
 )
 
 // Of the tidying.
@@ -21,7 +23,7 @@ const (
 // reporter has taken their events, and old records. A failed job's files stay
 // for a while: they are what a report of the fault needs.
 func (h *host) tidy(ctx context.Context) {
-	tick := time.NewTicker(tidyEvery)
+	tick := time.NewTicker(failpoint.Period(failpoint.TidyEvery, tidyEvery))
 	defer tick.Stop()
 	for {
 		if err := h.tidyOnce(time.Now()); err != nil {

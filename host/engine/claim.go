@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/host/failpoint"
@@ -67,6 +68,9 @@ func (e *Engine) claim(ctx context.Context, s *stage) (*attempt, time.Duration, 
 		return nil, 0, err
 	}
 	failpoint.Hit(failpoint.Claimed)
+	if s.MakesProof && e.beside(rec, s, record.StageRunning) {
+		failpoint.Hit(failpoint.ClaimedBeside)
+	}
 	return run, 0, nil
 }
 
@@ -122,24 +126,30 @@ func (e *Engine) permitted(id string) bool {
 	return e.cfg.Limit == 0 || e.permits[id] || len(e.permits) < e.cfg.Limit
 }
 
-// crowded reports whether a stage behind s has enough waiting jobs that are at
-// least as urgent: so pressure travels back to the source, and the most urgent
-// block still overtakes.
+// crowded reports whether the stages behind s have enough waiting jobs that are at
+// least as urgent, on the way to every proof: so pressure travels back to the
+// source, the most urgent block still overtakes, and a branch that is slow or stands
+// still delays no other, until it is maxAhead blocks behind.
 func (e *Engine) crowded(s *stage, job entry) bool {
-	for _, behind := range s.behind {
-		most := 2 * behind.Concurrency
-		if !behind.Shadow && behind.queue.urgent(e.cfg.Selection, job, most) >= most {
+	holds := func(behind *stage, most int) bool { return behind.queue.urgent(e.cfg.Selection, job, most) >= most }
+	open := len(s.ways) == 0
+	for _, way := range s.ways {
+		if slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, maxAhead) }) {
 			return true
 		}
+		open = open || !slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, 2*behind.Concurrency) })
 	}
-	return false
+	return !open
 }
 
-// Of blocks that are about to leave the window in which nodes make witnesses.
-const (
-	leavingMargin = 16 // blocks before the window's end
-	maxAhead      = 64 // fetched blocks that wait, while more are fetched for this reason
-)
+// maxAhead bounds the blocks that wait for a stage while more are made ready, for
+// another branch or because they are about to leave the window: their files lie on
+// the disk.
+const maxAhead = 64
+
+// leavingMargin is how many blocks before its end the window in which nodes make
+// witnesses counts as about to close.
+const leavingMargin = 16
 
 // leaving returns the job whose witness can soon be had no more, if there is one
 // that may be begun. Such a block is fetched first, however busy the stages behind

@@ -14,12 +14,13 @@ import (
 // other fields are guarded by Engine.mu.
 type stage struct {
 	StageConfig
-	index   int      // in the file's order, which is an order of the graph
-	needs   []*stage // what must be complete before it begins
-	confirm []*stage // what must be complete before it announces anything
-	before  []*stage // everything that it needs, directly or not, in order
-	behind  []*stage // what needs it directly
-	folder  string   // below a block's output folder; empty for that folder itself
+	index   int        // in the file's order, which is an order of the graph
+	needs   []*stage   // what must be complete before it begins
+	confirm []*stage   // what must be complete before it announces anything
+	before  []*stage   // everything that it needs, directly or not, in order
+	behind  []*stage   // what needs it directly
+	ways    [][]*stage // for each proof that it leads to, which of those lie on the way there
+	folder  string     // below a block's output folder; empty for that folder itself
 
 	queue     queue
 	running   map[string]*attempt // by job
@@ -76,8 +77,36 @@ func link(configs []StageConfig) ([]*stage, error) {
 		stages = append(stages, s)
 		byName[c.Name] = s
 	}
+	for _, s := range stages {
+		s.ways = ways(s, stages)
+	}
 	assignFolders(stages)
 	return stages, nil
+}
+
+// ways returns, for each proof stage that s leads to, the stages directly behind s
+// on which that proof depends, the gates that confirm it included. Shadows count for
+// a shadow only. Where s leads to no proof, all that is behind it is one way.
+func ways(s *stage, all []*stage) (ways [][]*stage) {
+	counts := func(other *stage) bool { return s.Shadow || !other.Shadow }
+	for _, goal := range all {
+		if !goal.MakesProof || !counts(goal) {
+			continue
+		}
+		var way []*stage
+		for _, on := range closure(append([]*stage{goal}, goal.confirm...), all) {
+			if slices.Contains(s.behind, on) && counts(on) {
+				way = append(way, on)
+			}
+		}
+		if len(way) > 0 {
+			ways = append(ways, way)
+		}
+	}
+	if rest := slices.DeleteFunc(slices.Clone(s.behind), func(b *stage) bool { return !counts(b) }); len(ways) == 0 && len(rest) > 0 {
+		ways = append(ways, rest)
+	}
+	return ways
 }
 
 // closure returns the given stages and all that they need, in the order of all.
@@ -144,6 +173,14 @@ func (e *Engine) stageNamed(name string) (*stage, error) {
 // complete reports whether all of the stages are complete for the job.
 func complete(rec *record.Job, stages []*stage) bool {
 	return !slices.ContainsFunc(stages, func(s *stage) bool { return !rec.Stages[s.Name].State.Complete() })
+}
+
+// beside reports whether a proof stage of the job other than s, shadows apart, is in
+// one of the states.
+func (e *Engine) beside(rec *record.Job, s *stage, states ...record.StageState) bool {
+	return slices.ContainsFunc(e.stages, func(other *stage) bool {
+		return other != s && other.MakesProof && !other.Shadow && slices.Contains(states, rec.Stages[other.Name].State)
+	})
 }
 
 // artifacts returns what the stages before s made for the job, the newest of each

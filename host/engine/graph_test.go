@@ -117,6 +117,67 @@ func TestFailedBranchStopsNoOther(t *testing.T) {
 	})
 }
 
+// A branch that makes no headway delays no other: the stages before both go on for
+// the one that has room.
+func TestBranchThatHangsDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			<-ctx.Done()
+			return contract.Result{}, ctx.Err()
+		}}
+		r := newRig(t, newMemory(t), branches(second, nil))
+		r.cfg.Limit = 0
+		const count = 30
+		blocks := make([]contract.Block, 0, count)
+		for n := range uint64(count) {
+			blocks = append(blocks, testBlock(n+1, 0))
+		}
+		r.source.polls = []contract.PollResponse{poll("c", count, blocks...)}
+		r.proof.do = proving
+		stop := r.start(t)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, b := range blocks {
+			if j := r.state(t, b); j.Stages["prove"].State != record.StageDone {
+				t.Errorf("block %d is %s in the branch that works", b.Number, j.Stages["prove"].State)
+			}
+		}
+		stop()
+	})
+}
+
+// A branch may fall behind by so many blocks and no more: their files lie on the
+// disk.
+func TestHangingBranchIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			<-ctx.Done()
+			return contract.Result{}, ctx.Err()
+		}}
+		r := newRig(t, newMemory(t), branches(second, nil))
+		r.cfg.Limit = 0
+		blocks := make([]contract.Block, 0, 2*maxAhead)
+		for n := range uint64(2 * maxAhead) {
+			blocks = append(blocks, testBlock(n+1, 0))
+		}
+		r.source.polls = []contract.PollResponse{poll("c", 2*maxAhead, blocks...)}
+		r.proof.do = proving
+		stop := r.start(t)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		proved := 0
+		for _, b := range blocks {
+			if r.state(t, b).Stages["prove"].State == record.StageDone {
+				proved++
+			}
+		}
+		if proved < maxAhead || proved > maxAhead+4 {
+			t.Errorf("%d blocks are proved in one branch and none in the other, want about %d", proved, maxAhead)
+		}
+		stop()
+	})
+}
+
 func TestShadowIsRecordedAndNeverReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		do    func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error)

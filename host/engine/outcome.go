@@ -49,6 +49,9 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 		return err
 	}
 	failpoint.Hit(failpoint.Recorded)
+	if s.MakesProof && e.beside(rec, s, record.StageWaiting, record.StageRunning) {
+		failpoint.Hit(failpoint.RecordedBeside)
+	}
 	if err := e.files.Trim(rec.ID, s.Name, r.Attempt); err != nil {
 		e.log.Warn("old attempts could not be removed", "stage", s.Name, "job", rec.ID, "error", err)
 	}
@@ -102,6 +105,9 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 	level("attempt ended without a result", "stage", s.Name, "block", rec.Block.Number, "attempt", r.Attempt,
 		"class", class, "stage_state", r.State, "error", err)
 	failpoint.Hit(failpoint.Failed)
+	if r.State == record.StageFailed && !s.MakesProof && e.beside(rec, s, record.StageDone) {
+		failpoint.Hit(failpoint.RefusedBeside)
+	}
 	return failed
 }
 

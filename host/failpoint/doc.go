@@ -8,6 +8,8 @@
 //	PROOFLINE_FAILPOINT=engine.claimed@3
 //
 // The process ends as by kill -9: no deferred call runs, no buffer is flushed.
+//
+// Such programs also take periods from the environment, see Period.
 package failpoint
 
 // The moments, one for each boundary at which a crash could lose or repeat
@@ -29,6 +31,11 @@ const (
 	Settled    = "outbox.settled"    // the outcome is recorded
 	Migrating  = "store.migrating"   // an older file is migrated, that is not committed
 	Recovered  = "engine.recovered"  // interrupted jobs are waiting again; nothing runs
+
+	// Of a block with several proof stages, shadows apart:
+	ClaimedBeside  = "engine.claimed-beside"  // a second proof's claim is recorded while another proof is made
+	RecordedBeside = "engine.recorded-beside" // one proof is recorded, another is not made yet
+	RefusedBeside  = "engine.refused-beside"  // a gate's refusal is recorded; a proof that it was to confirm is done
 )
 
 // All lists the moments.
@@ -36,5 +43,10 @@ func All() []string {
 	return []string{
 		Polled, TakenIn, Claimed, Progressed, Resumable, Answered, Accepted, Published, Recorded, Failed,
 		Committing, Trying, Delivered, Settled, Migrating, Recovered,
+		ClaimedBeside, RecordedBeside, RefusedBeside,
 	}
 }
+
+// TidyEvery is the variable that holds the period of removing old files and
+// records.
+const TidyEvery = "PROOFLINE_TIDY_EVERY"

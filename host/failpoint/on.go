@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 var (
@@ -33,4 +34,18 @@ func Hit(point string) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // until the signal arrives
 	}
+}
+
+// Period returns the time that the environment variable holds, and the default
+// where it is not set.
+func Period(variable string, otherwise time.Duration) time.Duration {
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	period, err := time.ParseDuration(text)
+	if err != nil || period <= 0 {
+		panic(variable + "=" + text + ": want a time above 0")
+	}
+	return period
 }
