@@ -188,8 +188,12 @@ func TestFileInEveryCommand(t *testing.T) {
 	for _, line := range []string{
 		"run", "validate", "doctor", "status", "score", "db check", "db backup", "db compact", "prove 5 --input input.bin",
 		"blocks list", "blocks show 5", "blocks add 5 7-9", "blocks retry 5", "blocks skip 5", "blocks bundle 5",
+		"blocks retry --failed", "report 5", "report --all-rejected", "compare prove next",
 	} {
 		args := strings.Fields(line)
+		if code, stdout, stderr := execute(t, args...); code == 0 || !strings.Contains(stdout+stderr, "pipeline.yaml: error: no such file") {
+			t.Errorf("%s without a file: %d %q %q", line, code, stdout, stderr)
+		}
 		for _, form := range [][]string{{"gone.yaml"}, {"-f", "gone.yaml"}, {"--file=gone.yaml"}} {
 			code, stdout, stderr := execute(t, slices.Concat(args, form)...)
 			if code == 0 || !strings.Contains(stdout+stderr, "gone.yaml: error: no such file") {

@@ -26,10 +26,14 @@ func (c commands) compare() *cli.Command {
 			&cli.DurationFlag{Name: "since", Usage: "only blocks that ended within this `TIME`"},
 		},
 		Action: func(ctx *cli.Context) error {
-			if ctx.NArg() != 2 {
+			stages, file, err := splitFile(ctx)
+			if err != nil {
+				return err
+			}
+			if len(stages) != 2 {
 				return usage("name two stages that make proofs")
 			}
-			p, err := c.reach(ctx.Context, ctx.String("file"))
+			p, err := c.reach(ctx.Context, file)
 			if err != nil {
 				return err
 			}
@@ -41,7 +45,7 @@ func (c commands) compare() *cli.Command {
 			if since := ctx.Duration("since"); since > 0 {
 				jobs = endedWithin(jobs, since)
 			}
-			result := history.Compare(jobs, history.ParseProver(ctx.Args().Get(0)), history.ParseProver(ctx.Args().Get(1)))
+			result := history.Compare(jobs, history.ParseProver(stages[0]), history.ParseProver(stages[1]))
 			if ctx.Bool("json") {
 				return c.printJSON(result)
 			}

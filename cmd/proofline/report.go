@@ -27,15 +27,19 @@ func (c commands) report() *cli.Command {
 			&cli.BoolFlag{Name: "all-rejected", Usage: "every proof that a reporter has rejected or that expired, instead of named blocks"},
 		},
 		Action: func(ctx *cli.Context) error {
-			if ctx.Bool("all-rejected") == (ctx.NArg() > 0) {
+			blocks, file, err := splitFile(ctx)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("all-rejected") == (len(blocks) > 0) {
 				return usage("name the blocks, or say --all-rejected")
 			}
-			p, err := c.reach(ctx.Context, ctx.String("file"))
+			p, err := c.reach(ctx.Context, file)
 			if err != nil {
 				return err
 			}
 			defer p.Close()
-			jobs, err := unsettled(ctx, p)
+			jobs, err := unsettled(ctx, p, blocks)
 			if err != nil {
 				return err
 			}
@@ -59,9 +63,9 @@ func (c commands) report() *cli.Command {
 
 // unsettled lists the jobs of the named blocks, or those with a proof that a
 // reporter has not taken.
-func unsettled(ctx *cli.Context, p control.Pipeline) (jobs []status.Job, err error) {
+func unsettled(ctx *cli.Context, p control.Pipeline, blocks []string) (jobs []status.Job, err error) {
 	if !ctx.Bool("all-rejected") {
-		numbers, err := blockNumbers(ctx.Args().Slice())
+		numbers, err := blockNumbers(blocks)
 		if err != nil {
 			return nil, err
 		}

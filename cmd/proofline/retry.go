@@ -37,10 +37,14 @@ func (c commands) blocksRetry() *cli.Command {
 				return usage("--since goes with --failed")
 			}
 			if ctx.Bool("failed") {
-				if ctx.NArg() > 0 {
+				rest, file, err := splitFile(ctx)
+				if err != nil {
+					return err
+				}
+				if len(rest) > 0 {
 					return usage("name blocks, or say --failed, not both")
 				}
-				return c.retryFailed(ctx, again)
+				return c.retryFailed(ctx, file, again)
 			}
 			return c.blocksChange(ctx, "queued again", again, func(j status.Job) bool {
 				return j.State.Finished() && (j.State != status.JobDone || from != "" || branch != "")
@@ -49,9 +53,9 @@ func (c commands) blocksRetry() *cli.Command {
 	}
 }
 
-// retryFailed queues every failed block again.
-func (c commands) retryFailed(ctx *cli.Context, again func(control.Pipeline, context.Context, status.Job) error) error {
-	p, err := c.reach(ctx.Context, ctx.String("file"))
+// retryFailed queues every failed block of a pipeline file again.
+func (c commands) retryFailed(ctx *cli.Context, file string, again func(control.Pipeline, context.Context, status.Job) error) error {
+	p, err := c.reach(ctx.Context, file)
 	if err != nil {
 		return err
 	}

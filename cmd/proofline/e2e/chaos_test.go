@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
@@ -43,17 +45,30 @@ func setting(t *testing.T, name string, otherwise int) int {
 }
 
 // TestChaos kills the host, keepers, plugins and tools at random moments, while
-// the node fails and reorganises and EthProofs answers with errors. Then
-// everything is mended, the pipeline works off what is left, and the audit
-// counts.
+// the node fails and reorganises and EthProofs answers with errors. Old files are
+// removed every second, beside those of 200 blocks that have ended. Then everything
+// is mended, the pipeline works off what is left, and the audit counts.
 func TestChaos(t *testing.T) {
+	bin, err := mortal()
+	if err != nil {
+		t.Fatal(err)
+	}
 	seed, rounds := setting(t, "PROOFLINE_CHAOS_SEED", defaultSeed), setting(t, "PROOFLINE_CHAOS_ROUNDS", defaultRounds)
 	random := rand.New(rand.NewPCG(uint64(seed), 0x70726f6f666c696e))
-	n := hoodi(t, 5)
-	s, _, server := operator(t, reorgable(t, n), zisktest.Scenario{PhaseMS: 10, Services: true})
+	n := hoodi(t, before+5)
+	f := newForked(t, fork, map[string]zisktest.Scenario{
+		"prove": {Version: "0.14.0", PhaseMS: 10, Services: true},
+		"other": {Version: "0.15.0", PhaseMS: 10},
+		"next":  {Version: "0.15.0", PhaseMS: 10},
+	})
+	f.first = before + 1
+	f.everything(n.URL, f.first, nil)
+	f.finished(n)
+	f.bin = bin // it reads the period below; no moment to die at is named
+	f.env = append(f.env, failpoint.TidyEvery+"=1s")
 
-	weather := newWeather(n, server, random.Uint64())
-	c := &campaign{site: s, random: random, kills: map[string]int{}}
+	weather := newWeather(n, f.server, random.Uint64())
+	c := &campaign{site: f.site, random: random, kills: map[string]int{}}
 	began := time.Now()
 	for range rounds {
 		c.round()
@@ -61,8 +76,8 @@ func TestChaos(t *testing.T) {
 	weather.end()
 	c.end(n.Chain.Head().Number)
 
-	states := s.audit(server)
-	strays := s.strays(t)
+	states := f.audit(f.server)
+	strays := f.strays(t)
 	if len(strays) > 0 {
 		t.Errorf("processes %v are left", strays)
 	}
@@ -75,11 +90,65 @@ func TestChaos(t *testing.T) {
 	if done+failed+orphaned != selected {
 		t.Errorf("%d selected, but %d done, %d failed, %d orphaned", selected, done, failed, orphaned)
 	}
-	c.canonical(n, states[status.JobDone], states[status.JobFailed])
-	t.Logf("seed %d: %d kills in %s (%s); %d starts of the host; %d blocks selected = %d done + %d failed with a reason + %d orphaned by %d reorgs; %d calls to EthProofs; %d processes left",
-		seed, rounds, time.Since(began).Round(time.Second), c.summary(), c.starts, selected, done, failed, orphaned, weather.reorgs, len(server.Requests()), len(strays))
+	c.canonical(n, f.first, states[status.JobDone], states[status.JobFailed])
+	t.Logf("seed %d: %d kills in %s (%s); %d starts of the host; %d blocks selected = %d done + %d failed with a reason + %d orphaned by %d reorgs; %d and %d proofs, %d of the shadow; %d calls to EthProofs; %d processes left",
+		seed, rounds, time.Since(began).Round(time.Second), c.summary(), c.starts, selected, done, failed, orphaned, weather.reorgs,
+		len(proved(t, f, 1)), len(proved(t, f, 2)), shadowed(states), len(f.server.Requests()), len(strays))
 	for _, j := range states[status.JobFailed] {
 		t.Logf("failed: block %d: %s", j.Block.Number, j.Reason)
+	}
+}
+
+// shadowed counts the proofs of the shadow.
+func shadowed(states map[status.JobState][]*record.Job) (count int) {
+	for _, jobs := range states {
+		for _, j := range jobs {
+			if j.Stages["next"].State == record.StageDone {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// before is how many blocks have ended when a campaign begins.
+const before = 200
+
+// finished puts the first blocks of the chain into the checkpoint as jobs that have
+// ended, with files of theirs on the disk: half of them are done, and their files
+// may go; the other half have failed, and theirs stay.
+func (f *forked) finished(n *ethnodetest.Node) {
+	f.t.Helper()
+	if err := os.MkdirAll(f.path("data"), 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	store, err := checkpoint.Open(f.path("data", "checkpoint.db"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer store.Close()
+	var change record.Change
+	for number := uint64(1); number <= before; number++ {
+		now := time.Now()
+		j := record.New(n.Chain.At(number).Contract(n.Chain.ID), record.Selected, now)
+		r := record.Stage{State: record.StageDone, Attempt: 1, Started: now, Ended: now, Facts: map[string]string{"made": "before"}}
+		for _, stage := range []string{"source", "input", "check", "prove", "other", "next"} {
+			if j.Stages[stage] = r; stage == "other" && number%2 == 0 {
+				j.Stages[stage] = record.Stage{State: record.StageFailed, Attempt: 1, Ended: now, Error: "failed before the campaign"}
+			}
+			dir := f.path("data", "attempts", j.ID, stage, "1", "out")
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				f.t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "file"), make([]byte, 4096), 0o600); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		j.Derive(now)
+		change.Jobs = append(change.Jobs, j)
+	}
+	if err := store.Commit(change); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -204,7 +273,7 @@ func (c *campaign) behind(host *process, head uint64) int {
 
 // canonical checks that the block that is on the chain at the end is done, or
 // failed with a reason, for every number.
-func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*record.Job) {
+func (c *campaign) canonical(n *ethnodetest.Node, first uint64, finished ...[]*record.Job) {
 	c.t.Helper()
 	known := map[string]bool{}
 	for _, jobs := range finished {
@@ -212,7 +281,7 @@ func (c *campaign) canonical(n *ethnodetest.Node, finished ...[]*record.Job) {
 			known[j.Block.Hash.String()] = true
 		}
 	}
-	for number := uint64(1); number <= n.Chain.Head().Number; number++ {
+	for number := first; number <= n.Chain.Head().Number; number++ {
 		if hash := n.Chain.At(number).Hash; !known[hash.String()] {
 			c.t.Errorf("block %d %s of the final chain is neither done nor failed", number, hash)
 		}
@@ -283,10 +352,10 @@ func newWeather(n *ethnodetest.Node, server *ethproofstest.Server, seed uint64) 
 			}
 			head := n.Chain.Head().Number
 			switch {
-			case head > 8 && chance(5):
+			case head > before+8 && chance(5):
 				w.reorgs++
 				n.Chain.Reorg(1+w.reorgs%3, 1+w.reorgs%3)
-			case head < mostBlocks:
+			case head < before+mostBlocks:
 				n.Chain.Extend(1)
 			}
 		}

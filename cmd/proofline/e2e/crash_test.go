@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
@@ -89,6 +90,16 @@ func reported(snap status.Snapshot) bool {
 	})
 }
 
+// everything writes the pipeline on which crashes are tried: a gate beside the
+// builder that confirms two provers of different versions, each reported to a
+// cluster of its own, and a shadow.
+func (f *forked) everything(url string, from uint64, gateConfig map[string]any) {
+	f.t.Helper()
+	f.pipeline(url, from, gate(f.t, "check", gateConfig),
+		f.prover("prove", "confirm: [check],"), f.prover("other", "confirm: [check],"), f.prover("next", "shadow: true,"),
+		reporter("ethproofs", "prove", 1), reporter("second", "other", 2))
+}
+
 // The crash matrix: the host is killed at each boundary, at its first and at a
 // later occurrence, and then started again.
 func TestCrashMatrix(t *testing.T) {
@@ -104,49 +115,81 @@ func TestCrashMatrix(t *testing.T) {
 			continue
 		}
 		for _, at := range []int{1, 4} {
-			if at > 1 && slices.Contains([]string{failpoint.Recovered, failpoint.TakenIn, failpoint.Polled}, point) {
+			if at > 1 && slices.Contains([]string{failpoint.Recovered, failpoint.TakenIn, failpoint.Polled, failpoint.RefusedBeside}, point) {
 				continue // happens once in such a run
 			}
 			t.Run(fmt.Sprintf("%s@%d", point, at), func(t *testing.T) {
 				t.Parallel()
-				n := hoodi(t, 5)
-				scenario := zisktest.Scenario{}
-				if point == failpoint.Failed {
-					scenario.Fail, scenario.FailTimes = "panic", 6
+				const blocks = 5
+				n := hoodi(t, blocks)
+				scenarios := map[string]zisktest.Scenario{
+					"prove": {Version: "0.14.0"}, "other": {Version: "0.15.0"}, "next": {Version: "0.15.0"},
 				}
-				s, _, server := operator(t, reorgable(t, n), scenario)
-				s.env = append(s.env, "PROOFLINE_PLUGIN_PATH="+filepath.Join(s.bin, "plugins"))
-				healthy := s.bin
+				if point == failpoint.Failed {
+					scenarios["other"] = zisktest.Scenario{Version: "0.15.0", Fail: "panic", FailTimes: 6}
+				}
+				f := newForked(t, fork, scenarios)
+				refused := 0
+				if point == failpoint.RefusedBeside {
+					refused = 1
+					f.everything(n.URL, 1, map[string]any{"blocks": map[string]string{"1": "refuse"}, "until": f.path("verdict")})
+				} else {
+					f.everything(n.URL, 1, nil)
+				}
+				healthy := f.bin
 
-				s.bin = bin
-				s.env = append(s.env, fmt.Sprintf("PROOFLINE_FAILPOINT=%s@%d", point, at))
-				first := s.start("run", "--blocks", "5")
+				f.bin = bin
+				f.env = append(f.env, fmt.Sprintf("PROOFLINE_FAILPOINT=%s@%d", point, at))
+				first := f.start("run", "--blocks", fmt.Sprint(blocks))
+				if refused > 0 {
+					f.letRefuse(1)
+				}
 				if code := first.wait(); code != -1 {
 					t.Fatalf("exit %d: the run ended without reaching %s, so nothing was tested", code, point)
 				}
 				began := time.Now()
-				eventually(t, "every process of the killed run is gone", func() bool { return len(s.strays(t)) == 0 })
+				eventually(t, "every process of the killed run is gone", func() bool { return len(f.strays(t)) == 0 })
 				t.Logf("no process left %s after the kill", time.Since(began).Round(time.Millisecond))
 
-				s.auditKilled(server)
-				s.bin, s.env = healthy, s.env[:len(s.env)-1]
-				p := s.start("run")
-				s.until(p, "every block is done or failed, and reported", func(snap status.Snapshot) bool {
-					return snap.Head >= 5 && snap.Counts.Active == 0 && reported(snap)
+				f.auditKilled(f.server)
+				f.bin, f.env = healthy, f.env[:len(f.env)-1]
+				p := f.start("run")
+				f.until(p, "every block is done or failed, and reported", func(snap status.Snapshot) bool {
+					return snap.Head >= blocks && snap.Counts.Active == 0 && reported(snap)
 				})
 				p.signal(syscall.SIGINT)
 				if code := p.wait(); code != 0 {
 					t.Errorf("exit %d", code)
 				}
-				states := s.audit(server)
-				if len(states[status.JobDone])+len(states[status.JobFailed]) != 5 {
-					t.Errorf("%d done, %d failed, want 5 together", len(states[status.JobDone]), len(states[status.JobFailed]))
+				states := f.audit(f.server)
+				if done, failed := len(states[status.JobDone]), len(states[status.JobFailed]); done != blocks-refused || failed != refused {
+					t.Errorf("%d done, %d failed, want %d and %d", done, failed, blocks-refused, refused)
 				}
-				if point != failpoint.Failed && len(states[status.JobDone]) != 5 {
-					t.Errorf("%d of 5 blocks are done", len(states[status.JobDone]))
+				for _, b := range fork {
+					if got := proved(t, f, b.cluster); len(got) != blocks-refused {
+						t.Errorf("cluster %d has proofs of %v", b.cluster, got)
+					}
+				}
+				if refused > 0 && slices.ContainsFunc(calls(t, f.server), func(c call) bool { return c.block == 1 }) {
+					t.Error("EthProofs heard of a block that the gate has refused")
 				}
 			})
 		}
+	}
+}
+
+// letRefuse lets the gate give its verdict once both proofs of the block are done.
+func (f *forked) letRefuse(block uint64) {
+	f.t.Helper()
+	eventually(f.t, "both proofs are done before the gate's verdict", func() bool {
+		jobs := f.jobs(block)
+		return len(jobs) == 1 && !slices.ContainsFunc(f.branches, func(b branch) bool {
+			r, _ := of(jobs[0], b.stage)
+			return r.State != string(record.StageDone)
+		})
+	})
+	if err := os.WriteFile(f.path("verdict"), nil, 0o600); err != nil {
+		f.t.Fatal(err)
 	}
 }
 

@@ -75,6 +75,10 @@ type site struct {
 	bin string
 	dir string
 	env []string
+	// branches are the proof stages that the audit looks at, and first is the first
+	// block that the pipeline selects; 0 for any.
+	branches []branch
+	first    uint64
 }
 
 // newSite writes the pipeline file. LISTEN in its text becomes a free address.
@@ -84,7 +88,7 @@ func newSite(t *testing.T, pipeline string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, bin: bin, dir: t.TempDir(), env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir()}}
+	s := &site{t: t, bin: bin, dir: t.TempDir(), branches: line, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir()}}
 	s.write(pipeline)
 	return s
 }

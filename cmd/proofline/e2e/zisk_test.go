@@ -208,28 +208,29 @@ func TestKilledHostLosesNothing(t *testing.T) {
 	}
 }
 
-// monotonic checks that no phase of a block came after a later one, and that
-// each block was proved at most once.
+// monotonic checks that no phase of a block came after a later one, and that each
+// block was proved at most once; for each cluster by itself.
 func monotonic(t *testing.T, server *ethproofstest.Server) {
 	t.Helper()
 	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
-	reached, proved := map[uint64]int{}, map[uint64]int{}
-	for _, r := range server.Requests() {
-		if r.Method != "POST" {
-			continue
+	type place struct {
+		cluster int
+		block   uint64
+	}
+	reached, proved := map[place]int{}, map[place]int{}
+	for _, c := range calls(t, server) {
+		at := place{c.cluster, c.block}
+		if rank[c.phase] < reached[at] {
+			t.Errorf("cluster %d, block %d: %s after a later phase: %v", c.cluster, c.block, c.phase, server.Writes())
 		}
-		phase := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
-		if rank[phase] < reached[r.Block] {
-			t.Errorf("block %d: %s after a later phase: %v", r.Block, phase, server.Writes())
-		}
-		reached[r.Block] = rank[phase]
-		if phase == "proved" && r.Status == 200 {
-			proved[r.Block]++
+		reached[at] = rank[c.phase]
+		if c.phase == "proved" && c.status == 200 {
+			proved[at]++
 		}
 	}
-	for block, times := range proved {
+	for at, times := range proved {
 		if times != 1 {
-			t.Errorf("block %d was proved %d times", block, times)
+			t.Errorf("cluster %d: block %d was proved %d times", at.cluster, at.block, times)
 		}
 	}
 	if len(proved) == 0 {

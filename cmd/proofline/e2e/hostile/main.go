@@ -7,7 +7,8 @@
 //	always: exit
 //
 // With "once" only the first attempt at the block is bad. A block that is not
-// named gets a good result. With a linger time every attempt takes that long.
+// named gets a good result. With a linger time every attempt takes that long; with
+// until, an attempt at one of the named blocks waits for that file.
 package main
 
 import (
@@ -37,13 +38,14 @@ import (
 
 var manifest = contract.Manifest{
 	Name: "prover-hostile", Version: "6.6.6", Kind: contract.KindProver, Summary: "Misbehaves on demand.",
-	Schema: json.RawMessage(`{"type":"object","properties":{"blocks":{"type":"object"},"always":{"type":"string"},"linger":{"type":"string"},"password":{"type":"string","writeOnly":true}}}`),
+	Schema: json.RawMessage(`{"type":"object","properties":{"blocks":{"type":"object"},"always":{"type":"string"},"linger":{"type":"string"},"until":{"type":"string"},"password":{"type":"string","writeOnly":true}}}`),
 }
 
 type config struct {
 	Blocks   map[string]string `json:"blocks"`
 	Always   string            `json:"always"`
 	Linger   string            `json:"linger"` // as time.ParseDuration reads it
+	Until    string            `json:"until"`  // path of a file
 	Password string            `json:"password"`
 }
 
@@ -161,6 +163,12 @@ func (h *hostile) Prove(r *pluginv1.ProveRequest, out grpc.ServerStreamingServer
 	}
 	what := cmp.Or(h.config.Blocks[strconv.FormatUint(task.Block.Number, 10)], h.config.Always)
 	what, once := strings.CutSuffix(what, " once")
+	for _, err := os.Stat(h.config.Until); what != "" && h.config.Until != "" && err != nil; _, err = os.Stat(h.config.Until) {
+		if err := beat(out); err != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	trick, known := tricks[what]
 	if what == "" || once && task.Attempt > 1 {
 		trick, known = behave, true

@@ -81,6 +81,10 @@ var tricks = map[string]trick{
 		return behave(h, task, out)
 	},
 
+	"refuse": func(_ *hostile, task contract.Task, _ stream) error {
+		return wire.StatusError(contract.Permanent(fmt.Errorf("block %d is not what it says", task.Block.Number)))
+	},
+
 	// Ends and silence.
 	"exit": func(h *hostile, _ contract.Task, _ stream) error {
 		fmt.Fprintln(h.stderr, "fatal: out of cheese")

@@ -53,7 +53,7 @@ func Main(args []string) int {
 	if status != 0 {
 		return status
 	}
-	if s.FailTimes > 0 && before >= s.FailTimes {
+	if s.FailTimes > 0 && before >= s.FailTimes || s.FailEvery > 1 && (before+1)%s.FailEvery != 0 {
 		s.Fail = Succeed
 	}
 	status = command.run(given)

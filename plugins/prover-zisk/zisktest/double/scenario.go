@@ -56,6 +56,8 @@ type Scenario struct {
 	// FailTimes limits Fail to the first calls of prove, execute and
 	// verify-constraints; 0 means each.
 	FailTimes int `json:"fail_times,omitempty"`
+	// FailEvery limits Fail to each n-th call of those commands; 0 and 1 mean each.
+	FailEvery int `json:"fail_every,omitempty"`
 	// At is the phase in which a failure while proving happens; by default
 	// GENERATING_PROOFS. AtVerify moves it to verify.
 	At string `json:"at,omitempty"`
