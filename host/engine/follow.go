@@ -79,6 +79,7 @@ func (e *Engine) reconsider(rec *record.Job, s *stage) {
 // or configuration is done again. It returns what has changed, in words; nothing
 // where the record fits already.
 func (e *Engine) fit(rec *record.Job) (changes []string) {
+	fresh := len(rec.Stages) == 0 // it has just become a job
 	for name, r := range rec.Stages {
 		if !slices.ContainsFunc(e.stages, func(s *stage) bool { return s.Name == name }) &&
 			(r.State.Open() || r.State == record.StageFailed || r.State == record.StageBlocked) {
@@ -91,8 +92,11 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 	for _, s := range e.stages {
 		r, known := rec.Stages[s.Name]
 		if !known || r.State == record.StageRemoved {
-			if len(rec.Stages) > 0 && known {
+			switch {
+			case known:
 				changes = append(changes, "stage "+s.Name+" is back")
+			case !fresh:
+				changes = append(changes, "stage "+s.Name+" is new in the file")
 			}
 			r = record.Stage{State: record.StageWaiting, Attempt: r.Attempt, Announced: r.Announced}
 			switch {

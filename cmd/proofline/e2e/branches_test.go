@@ -35,7 +35,9 @@ type forked struct {
 	server *ethproofstest.Server
 	tools  map[string]*zisktest.Tool
 	locks  map[string]string
-	gates  string // directory of the gate's plugin
+	// scenarios are those that the doubles began with.
+	scenarios map[string]zisktest.Scenario
+	gates     string // directory of the gate's plugin
 }
 
 // newForked prepares a site whose stages have these doubles. EthProofs knows two
@@ -47,7 +49,7 @@ func newForked(t *testing.T, branches []branch, scenarios map[string]zisktest.Sc
 		t.Fatal(err)
 	}
 	f := &forked{
-		server: ethproofstest.Start(t), tools: map[string]*zisktest.Tool{}, locks: map[string]string{}, gates: filepath.Dir(gate),
+		server: ethproofstest.Start(t), scenarios: scenarios, tools: map[string]*zisktest.Tool{}, locks: map[string]string{}, gates: filepath.Dir(gate),
 	}
 	f.server.SetUnlimited(true)
 	f.server.AddCluster("alpha")
