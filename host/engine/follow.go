@@ -17,6 +17,10 @@ import (
 func (e *Engine) follow(rec *record.Job, now time.Time) []record.Event {
 	for _, s := range e.stages { // in an order of the graph
 		r, known := rec.Stages[s.Name]
+		if r.Unpublished && lost(rec, s.confirm) {
+			r.Unpublished = false // a gate has refused the block
+			rec.Stages[s.Name] = r
+		}
 		if !known || !r.State.Open() {
 			continue
 		}

@@ -338,6 +338,36 @@ func TestRefusingGateCancelsTheProof(t *testing.T) {
 				if gateTakes < 30*time.Second && !errors.Is(cut, errRefused) {
 					t.Errorf("the attempt was cut off by %v", cut)
 				}
+				if out := r.files.published["1"]; slices.Contains(out, "proof.bin") {
+					t.Errorf("published %v of a block that its gate has refused", out)
+				}
+				if j.Open() {
+					t.Error("the job is held open by files that will never be published")
+				}
+				if gateTakes < 30*time.Second {
+					return
+				}
+				// The gate was wrong: the proof that was made before counts.
+				again := newRig(t, r.store, confirming)
+				again.gate.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+					return contract.Result{}, nil
+				}
+				stop := again.start(t)
+				if err := again.Retry(t.Context(), Again{Job: j.ID}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				stop()
+				if j := again.state(t, b); j.State != status.JobDone || len(again.proof.starts()) != 0 {
+					t.Errorf("after the retry the job is %s and was proved %d times more", j.State, len(again.proof.starts()))
+				}
+				if got := r.store.kinds(j.ID); !slices.Contains(got, contract.EventProved) {
+					t.Errorf("after the retry: announced %v", got)
+				}
+				if out := again.files.published["1"]; !slices.Contains(out, "proof.bin") {
+					t.Errorf("after the retry: published %v", out)
+				}
 			})
 		})
 	}

@@ -255,6 +255,11 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 		if !has || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
 			continue
 		}
+		if r.State == record.StageDone && lost(known, s.confirm) { // its files were held back
+			r.Announced, r.Phase = unfailed(r.Announced, ""), contract.EventProved
+			r.Unpublished = len(r.Outputs) > 0
+			rec.Stages[s.Name] = r
+		}
 		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled {
 			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
 			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")

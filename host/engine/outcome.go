@@ -208,13 +208,3 @@ func (e *Engine) maker(rec *record.Job, s *stage, name string) (maker *stage) {
 	}
 	return maker
 }
-
-// unpublished reports whether any files of the job are still to be copied out.
-func unpublished(rec *record.Job) bool {
-	for _, r := range rec.Stages {
-		if r.Unpublished {
-			return true
-		}
-	}
-	return false
-}

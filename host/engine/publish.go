@@ -95,7 +95,7 @@ func (e *Engine) publishJob(rec *record.Job) (stages []string, err error) {
 	}
 	for _, s := range e.stages {
 		r := rec.Stages[s.Name]
-		if !r.Unpublished {
+		if !r.Unpublished || !complete(rec, s.confirm) {
 			continue
 		}
 		folder := Folder(rec.Block, rec.Orphaned)
@@ -142,4 +142,16 @@ func (e *Engine) notePublished(ctx context.Context, published map[string][]strin
 		return nil
 	}
 	return t.commitOnce()
+}
+
+// publishable reports whether any files of the job are to be copied out now. Those of
+// a proof wait for the gates that confirm it. A stage that was removed from the file
+// is noted as published.
+func (e *Engine) publishable(rec *record.Job) bool {
+	for name, r := range rec.Stages {
+		if s, err := e.stageNamed(name); r.Unpublished && (err != nil || complete(rec, s.confirm)) {
+			return true
+		}
+	}
+	return false
 }

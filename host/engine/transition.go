@@ -172,7 +172,7 @@ func (e *Engine) index(a *active, now time.Time) {
 		}
 	}
 	e.byAge.put(a)
-	if a.rec.Aside || unpublished(a.rec) {
+	if a.rec.Aside || e.publishable(a.rec) {
 		e.publishing[a.rec.ID] = true
 	} else {
 		delete(e.publishing, a.rec.ID)

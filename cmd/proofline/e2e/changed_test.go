@@ -131,7 +131,7 @@ func TestChangedStages(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	for _, want := range []string{
-		"stage check is gone from the file", "stage other is gone from the file", "stage verdict is new in the file", "stage next is new in the file",
+		"stage other is gone from the file", "stage verdict is new in the file", "stage next is new in the file",
 	} {
 		if !slices.ContainsFunc(strings.Split(second.log.String(), "\n"), func(line string) bool {
 			return strings.Contains(line, "the pipeline has changed since the last run") && strings.Contains(line, want) && strings.Contains(line, "blocks=3")

@@ -68,7 +68,7 @@ func TestChaos(t *testing.T) {
 	f.env = append(f.env, failpoint.TidyEvery+"=1s")
 
 	weather := newWeather(n, f.server, random.Uint64())
-	c := &campaign{site: f.site, random: random, kills: map[string]int{}}
+	c := &campaign{site: f.site, random: random, kills: map[string]int{}, idle: 10 * time.Second}
 	began := time.Now()
 	for range rounds {
 		c.round()
@@ -159,6 +159,7 @@ type campaign struct {
 	host   *process
 	starts int
 	kills  map[string]int
+	idle   time.Duration // without a process of the drawn kind, until it is the host's turn
 }
 
 // running returns the host, started if need be.
@@ -175,10 +176,12 @@ func (c *campaign) running() *process {
 	return c.host
 }
 
-// round waits a moment and sends one signal to one process.
+// round waits until there is a process of the kind that it has drawn, and a moment
+// longer, and sends it one signal.
 func (c *campaign) round() {
-	host := c.running()
-	time.Sleep(time.Duration(50+c.random.IntN(600)) * time.Millisecond)
+	depth := []int{0, 0, 0, 1, 2, 2, 2, 3, 3}[c.random.IntN(9)]
+	moment := time.Duration(50+c.random.IntN(600)) * time.Millisecond
+	pick := c.random.Uint64()
 	name, sig := "KILL", syscall.SIGKILL
 	switch draw := c.random.IntN(10); {
 	case draw >= 8:
@@ -186,36 +189,46 @@ func (c *campaign) round() {
 	case draw >= 6:
 		name, sig = "TERM", syscall.SIGTERM
 	}
-	for { // until a process was still there
-		sort, pid := c.victim(host.cmd.Process.Pid)
-		if syscall.Kill(pid, sig) != nil {
-			host = c.running()
+	pause := time.Duration(c.random.IntN(500)) * time.Millisecond
+	for waited := time.Now(); ; time.Sleep(10 * time.Millisecond) { // until a process was there and still is
+		host := c.running()
+		if len(below(host.cmd.Process.Pid, depth)) == 0 {
+			if time.Since(waited) > c.idle { // nothing is proved, so that there is no tool
+				depth = 0
+			}
 			continue
 		}
-		c.kills[sort+" "+name]++
+		time.Sleep(moment)
+		victims := below(host.cmd.Process.Pid, depth)
+		if len(victims) == 0 {
+			continue
+		}
+		pid := victims[pick%uint64(len(victims))]
+		if syscall.Kill(pid, sig) != nil {
+			continue
+		}
+		c.kills[[]string{"host", "keeper", "plugin", "tool"}[depth]+" "+name]++
 		if sig == syscall.SIGSTOP {
-			time.Sleep(time.Duration(c.random.IntN(500)) * time.Millisecond)
+			time.Sleep(pause)
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 		return
 	}
 }
 
-// victim picks the host, a keeper, a plugin, or a process below one. Where there
-// is none of the kind, the host is it.
-func (c *campaign) victim(host int) (sort string, pid int) {
-	levels := [][]int{{host}, nil, nil, nil}
-	for depth := 1; depth < len(levels); depth++ {
-		for _, parent := range levels[depth-1] {
-			levels[depth] = append(levels[depth], children(parent)...)
+// below lists the processes that stand so many levels below the host, which is its
+// own level 0: keepers, plugins, tools.
+func below(host, depth int) (pids []int) {
+	pids = []int{host}
+	for range depth {
+		var next []int
+		for _, parent := range pids {
+			next = append(next, children(parent)...)
 		}
+		pids = next
 	}
-	depth := []int{0, 0, 0, 1, 2, 2, 2, 3, 3}[c.random.IntN(9)]
-	if len(levels[depth]) == 0 {
-		depth = 0
-	}
-	slices.Sort(levels[depth])
-	return []string{"host", "keeper", "plugin", "tool"}[depth], levels[depth][c.random.IntN(len(levels[depth]))]
+	slices.Sort(pids)
+	return pids
 }
 
 func children(pid int) (pids []int) {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -182,8 +183,9 @@ func TestCrashMatrix(t *testing.T) {
 func (f *forked) letRefuse(block uint64) {
 	f.t.Helper()
 	eventually(f.t, "both proofs are done before the gate's verdict", func() bool {
-		jobs := f.jobs(block)
-		return len(jobs) == 1 && !slices.ContainsFunc(f.branches, func(b branch) bool {
+		var jobs []status.Job
+		code, out, _ := f.run("blocks", "show", "--json", fmt.Sprint(block))
+		return code == 0 && json.Unmarshal([]byte(out), &jobs) == nil && len(jobs) == 1 && !slices.ContainsFunc(f.branches, func(b branch) bool {
 			r, _ := of(jobs[0], b.stage)
 			return r.State != string(record.StageDone)
 		})
