@@ -258,13 +258,13 @@ func (s *site) auditTold(store *checkpoint.Store, server *ethproofstest.Server, 
 		}
 		key := fmt.Sprint(c.phase, " ", c.block)
 		if told[key] = true; !tried[key] {
-			s.t.Errorf("cluster %d was told %q before that was recorded as tried", b.cluster, key)
+			s.t.Errorf("EthProofs was told %q of cluster %d before that was recorded as tried", key, b.cluster)
 		}
 	}
 	for _, j := range jobs {
 		for _, r := range reports[j.ID] {
 			if key := fmt.Sprint(r.Kind, " ", j.Block.Number); r.State == string(record.Sent) && record.Rank(r.Kind) > 0 && r.Kind != contract.EventFailed && !told[key] {
-				s.t.Errorf("%q is recorded as sent, but cluster %d was never told", key, b.cluster)
+				s.t.Errorf("%q is recorded as sent, but EthProofs was never told of cluster %d", key, b.cluster)
 			}
 		}
 	}

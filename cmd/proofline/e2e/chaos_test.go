@@ -90,12 +90,25 @@ func TestChaos(t *testing.T) {
 	if done+failed+orphaned != selected {
 		t.Errorf("%d selected, but %d done, %d failed, %d orphaned", selected, done, failed, orphaned)
 	}
+	f.tidied(n)
 	c.canonical(n, f.first, states[status.JobDone], states[status.JobFailed])
 	t.Logf("seed %d: %d kills in %s (%s); %d starts of the host; %d blocks selected = %d done + %d failed with a reason + %d orphaned by %d reorgs; %d and %d proofs, %d of the shadow; %d calls to EthProofs; %d processes left",
 		seed, rounds, time.Since(began).Round(time.Second), c.summary(), c.starts, selected, done, failed, orphaned, weather.reorgs,
 		len(proved(t, f, 1)), len(proved(t, f, 2)), shadowed(states), len(f.server.Requests()), len(strays))
 	for _, j := range states[status.JobFailed] {
 		t.Logf("failed: block %d: %s", j.Block.Number, j.Reason)
+	}
+}
+
+// tidied checks that of the blocks that had ended before, the files of those that
+// are done are gone, and those of the failed ones are not.
+func (f *forked) tidied(n *ethnodetest.Node) {
+	f.t.Helper()
+	for number := uint64(1); number <= before; number++ {
+		id := n.Chain.At(number).Contract(n.Chain.ID).JobID()
+		if _, err := os.Stat(f.path("data", "attempts", id)); (err == nil) != (number%2 == 0) {
+			f.t.Errorf("the files of block %d, which had ended before: %v", number, err)
+		}
 	}
 }
 

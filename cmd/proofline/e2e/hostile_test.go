@@ -53,7 +53,7 @@ stages:
   - name: hostile
     plugin: prover-hostile
     retry: {max: 1, backoff: 50ms}
-    timeout: 12s
+    timeout: 30s
     heartbeat_timeout: 5s
     config: %s
   - name: check
@@ -105,7 +105,7 @@ func TestMisbehavingPlugin(t *testing.T) {
 		{trick: "kill once", class: "interrupted", want: "killed by SIGKILL"},
 		{trick: "freeze once", class: "interrupted", want: "hangs: no sign of life"},
 		{trick: "silent once", class: "interrupted", want: "hangs: no sign of life from prove"},
-		{trick: "stubborn once", class: "retryable", want: "timeout of 12s"},
+		{trick: "stubborn once", class: "retryable", want: "timeout of 30s"},
 		{trick: "wrong hash", class: "retryable", want: "the plugin stated", fails: true},
 		{trick: "wrong size", class: "retryable", want: "bytes, the plugin stated", fails: true},
 		{trick: "no file", class: "retryable", want: "absent.json", fails: true},
