@@ -35,6 +35,8 @@ func refuseForeign(w *ethwitness.Witness, f format) error {
 		return fmt.Errorf("strict: headers are objects, as of geth; ethrex reads RLP strings only")
 	case w.Shape == ethwitness.ShapeMaps:
 		return fmt.Errorf("strict: state, codes or keys is a map, as of old reth; ethrex reads lists only")
+	case !w.CodesGiven:
+		return fmt.Errorf("strict: codes is missing or null")
 	case !w.KeysGiven && !f.hashedKeys:
 		return fmt.Errorf("strict: keys is missing or null")
 	}
