@@ -122,11 +122,11 @@ type body struct {
 }
 
 var bodyMembers = membersOf(
-	member[body]{"transactions", func(r *jsonhex.Reader, b *body) (err error) {
+	member[body]{name: "transactions", read: func(r *jsonhex.Reader, b *body) (err error) {
 		b.transactions, err = array(r, readTransaction)
 		return err
 	}},
-	member[body]{"withdrawals", func(r *jsonhex.Reader, b *body) (err error) {
+	member[body]{name: "withdrawals", read: func(r *jsonhex.Reader, b *body) (err error) {
 		b.withdrawals, err = array(r, readWithdrawal)
 		return err
 	}},

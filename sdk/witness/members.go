@@ -15,6 +15,8 @@ import (
 type member[T any] struct {
 	name string
 	read func(*jsonhex.Reader, *T) error
+	// set refuses null, for a member that may be absent but has no such value.
+	set bool
 }
 
 // members are the members of an object that are read, by name; all others are
@@ -44,6 +46,9 @@ func (m *members[T]) read(r *jsonhex.Reader, key []byte, to *T, have *given) err
 	}
 	name := m.list[i].name
 	null, err := r.Null()
+	if null && m.list[i].set {
+		err = errNoValue
+	}
 	if err == nil && !null {
 		if *have&(1<<i) != 0 {
 			return fmt.Errorf("%s is there twice", name)
@@ -158,25 +163,25 @@ func readUint64(r *jsonhex.Reader) (uint64, error) {
 // The kinds of member: each names the place in a T that the value goes to.
 
 func fixed[T any](name string, place func(*T) []byte) member[T] {
-	return member[T]{name, func(r *jsonhex.Reader, to *T) error { return readFixed(r, place(to)) }}
+	return member[T]{name: name, read: func(r *jsonhex.Reader, to *T) error { return readFixed(r, place(to)) }}
 }
 
 func number64[T any](name string, place func(*T) *uint64) member[T] {
-	return member[T]{name, func(r *jsonhex.Reader, to *T) (err error) {
+	return member[T]{name: name, read: func(r *jsonhex.Reader, to *T) (err error) {
 		*place(to), err = readUint64(r)
 		return err
 	}}
 }
 
 func number256[T any](name string, place func(*T) *uint256.Int) member[T] {
-	return member[T]{name, func(r *jsonhex.Reader, to *T) (err error) {
+	return member[T]{name: name, read: func(r *jsonhex.Reader, to *T) (err error) {
 		*place(to), err = readQuantity(r)
 		return err
 	}}
 }
 
 func numberBig[T any](name string, place func(*T) **big.Int) member[T] {
-	return member[T]{name, func(r *jsonhex.Reader, to *T) error {
+	return member[T]{name: name, read: func(r *jsonhex.Reader, to *T) error {
 		n, err := readQuantity(r)
 		*place(to) = n.ToBig()
 		return err
@@ -184,15 +189,21 @@ func numberBig[T any](name string, place func(*T) **big.Int) member[T] {
 }
 
 func byteString[T any](name string, place func(*T) *[]byte) member[T] {
-	return member[T]{name, func(r *jsonhex.Reader, to *T) (err error) {
+	return member[T]{name: name, read: func(r *jsonhex.Reader, to *T) (err error) {
 		*place(to), err = r.Hex()
 		return err
 	}}
 }
 
+// notNull refuses null.
+func notNull[T any](m member[T]) member[T] {
+	m.set = true
+	return m
+}
+
 // emptyIsAbsent takes an empty string for an absent value.
 func emptyIsAbsent[T any](m member[T]) member[T] {
-	return member[T]{m.name, func(r *jsonhex.Reader, to *T) error {
+	return member[T]{name: m.name, read: func(r *jsonhex.Reader, to *T) error {
 		empty, err := emptyText(r)
 		if empty || err != nil {
 			return err
@@ -225,4 +236,7 @@ func array[E any](r *jsonhex.Reader, element func(*jsonhex.Reader, *E) error) ([
 	return items, err
 }
 
-var errNoObject = errors.New("null where an object is required")
+var (
+	errNoObject = errors.New("null where an object is required")
+	errNoValue  = errors.New("null where a value is required")
+)

@@ -40,16 +40,16 @@ var transactionMembers = membersOf(
 	number256("value", func(t *transaction) *uint256.Int { return &t.value }),
 	byteString("input", func(t *transaction) *[]byte { return &t.input }),
 	byteString("data", func(t *transaction) *[]byte { return &t.data }),
-	member[transaction]{"accessList", func(r *jsonhex.Reader, t *transaction) (err error) {
+	member[transaction]{name: "accessList", read: func(r *jsonhex.Reader, t *transaction) (err error) {
 		t.access, err = array(r, readAccess)
 		return err
 	}},
 	number256("maxFeePerBlobGas", func(t *transaction) *uint256.Int { return &t.blobFee }),
-	member[transaction]{"blobVersionedHashes", func(r *jsonhex.Reader, t *transaction) (err error) {
+	member[transaction]{name: "blobVersionedHashes", read: func(r *jsonhex.Reader, t *transaction) (err error) {
 		t.blobs, err = array(r, readHash)
 		return err
 	}},
-	member[transaction]{"authorizationList", func(r *jsonhex.Reader, t *transaction) (err error) {
+	member[transaction]{name: "authorizationList", read: func(r *jsonhex.Reader, t *transaction) (err error) {
 		t.authorizations, err = array(r, readAuthorization)
 		return err
 	}},
@@ -57,7 +57,7 @@ var transactionMembers = membersOf(
 	number256("yParity", func(t *transaction) *uint256.Int { return &t.yParity }),
 	number256("r", func(t *transaction) *uint256.Int { return &t.r }),
 	number256("s", func(t *transaction) *uint256.Int { return &t.s }),
-	member[transaction]{"from", readHint},
+	member[transaction]{name: "from", read: readHint},
 )
 
 // readHint reads the sender where it is an address. It enters nothing, so anything
@@ -74,7 +74,7 @@ func readHash(r *jsonhex.Reader, to *common.Hash) error { return readFixed(r, to
 
 var accessMembers = membersOf(
 	fixed("address", func(a *types.AccessTuple) []byte { return a.Address[:] }),
-	member[types.AccessTuple]{"storageKeys", func(r *jsonhex.Reader, a *types.AccessTuple) (err error) {
+	member[types.AccessTuple]{name: "storageKeys", read: func(r *jsonhex.Reader, a *types.AccessTuple) (err error) {
 		a.StorageKeys, err = array(r, readHash)
 		return err
 	}},
