@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 	"github.com/proofline/proofline/sdk/wire"
 )
@@ -294,10 +295,10 @@ func (s *server) recover(call string, err *error) {
 }
 
 func redactFindings(findings []Finding, secrets []string) []Finding {
-	r := redactor(secrets)
+	r := redact.New(secrets...)
 	out := make([]Finding, len(findings))
 	for i, f := range findings {
-		f.Summary, f.Remedy, f.Pointer = r.Replace(f.Summary), r.Replace(f.Remedy), r.Replace(f.Pointer)
+		f.Summary, f.Remedy, f.Pointer = r.Text(f.Summary), r.Text(f.Remedy), r.Text(f.Pointer)
 		out[i] = f
 	}
 	return out

@@ -13,7 +13,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,16 +20,18 @@ import (
 	"github.com/proofline/proofline/plugins/internal/release"
 	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // Poster posts to one URL. It may be used concurrently.
 type Poster struct {
-	url    string
-	host   string
-	remedy string
-	header http.Header
-	blot   *strings.Replacer
-	http   *http.Client
+	url      string
+	host     string
+	remedy   string
+	header   http.Header
+	redactor *redact.Redactor
+	http     *http.Client
 }
 
 // New returns a poster. The header, whose values count as secrets, goes with
@@ -41,36 +42,11 @@ func New(target sdk.Secret, header http.Header, timeout time.Duration, remedy st
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return nil, errors.New("the URL (not shown) is no http or https URL")
 	}
-	return &Poster{url: target.Reveal(), host: u.Host, remedy: remedy, header: header, blot: blotter(u, header), http: &http.Client{
+	return &Poster{url: target.Reveal(), host: u.Host, remedy: remedy, header: header, redactor: redact.New(append(redact.SecretsOfURL(target.Reveal()), redact.SecretsOfHeader(header)...)...), http: &http.Client{
 		Timeout:       timeout,
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
-}
-
-// shortest is the length from which a part of a URL or header counts as telling.
-const shortest = 6
-
-// blotter replaces every part of the URL and of the header's values that may be
-// a secret by itself, the longest first.
-func blotter(u *url.URL, header http.Header) *strings.Replacer {
-	parts := append(strings.Split(u.Path, "/"), u.User.String(), u.RawQuery)
-	parts = append(parts, strings.Split(u.EscapedPath(), "/")...)
-	for _, values := range u.Query() {
-		parts = append(parts, values...)
-	}
-	for _, values := range header {
-		for _, value := range values {
-			parts = append(append(parts, value), strings.Fields(value)...)
-		}
-	}
-	parts = slices.DeleteFunc(parts, func(part string) bool { return len(part) < shortest })
-	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, part := range slices.Compact(parts) {
-		pairs = append(pairs, part, "[secret]")
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 // Host is where messages go.
@@ -111,13 +87,9 @@ func (p *Poster) Post(ctx context.Context, header http.Header, body []byte, try 
 }
 
 func (p *Poster) judge(response *http.Response, content []byte, try uint32) error {
-	text := p.blot.Replace(string(content))
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
-	if runes := []rune(text); len(runes) > 200 {
-		text = string(runes[:200]) + "…"
-	}
+	said := text.CutCharacters(strings.Join(strings.Fields(p.redactor.Text(string(content))), " "), 200)
 	status := response.StatusCode
-	err := fmt.Errorf("POST to %s: status %d: %s", p.host, status, strconv.Quote(text))
+	err := fmt.Errorf("POST to %s: status %d: %s", p.host, status, strconv.Quote(said))
 	switch {
 	case status >= 500, status == 429, status == 408, status == 425:
 		return sdk.RetryAfter(err, retry.After(response.Header, time.Now(), retry.Backoff(try)))

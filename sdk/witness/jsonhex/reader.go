@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // maxDepth bounds the nesting of one document; nodes nest five levels deep.
@@ -500,9 +502,9 @@ func (r *Reader) End() error {
 }
 
 // Excerpt quotes a text for an error message, shortened to 40 characters.
-func Excerpt(text []byte) string {
-	if len(text) > 40 {
-		return fmt.Sprintf("%q…", text[:40])
+func Excerpt(chars []byte) string {
+	if len(chars) > 40 {
+		return fmt.Sprintf("%q…", strings.TrimSuffix(text.Cut(string(chars[:43]), 42), "…"))
 	}
-	return fmt.Sprintf("%q", text)
+	return fmt.Sprintf("%q", chars)
 }
