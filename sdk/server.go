@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/proofline/proofline/sdk/contract"
-	"github.com/proofline/proofline/sdk/redact"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/wire"
 )
 

@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,6 +25,19 @@ type Block struct {
 	// where it does not. Nothing has checked them.
 	Senders []common.Address
 }
+
+// ErrMismatch is in the chain of every error of a block whose content is not what
+// its hash says.
+var ErrMismatch = errors.New("the block's content does not have its hash")
+
+// Mismatch makes an error one of ErrMismatch, with its text as it is.
+func Mismatch(err error) error { return &mismatchError{err} }
+
+type mismatchError struct{ err error }
+
+func (e *mismatchError) Error() string        { return e.err.Error() }
+func (e *mismatchError) Unwrap() error        { return e.err }
+func (e *mismatchError) Is(target error) bool { return target == ErrMismatch }
 
 // ReadBlock reads and verifies the block in a file. Errors begin with the path.
 func ReadBlock(path string) (*Block, error) {
@@ -82,7 +96,7 @@ func ScanBlock(src io.Reader) (*Block, error) {
 func (b *Block) Verify() error {
 	h := b.Header()
 	fail := func(format string, args ...any) error {
-		return fmt.Errorf("block %v: %w", h.Number, fmt.Errorf(format, args...))
+		return Mismatch(fmt.Errorf("block %v: %w", h.Number, fmt.Errorf(format, args...)))
 	}
 	if have := h.Hash(); have != b.Named {
 		return fail("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, b.Named)

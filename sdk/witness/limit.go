@@ -3,6 +3,8 @@ package witness
 import (
 	"fmt"
 	"io"
+
+	"github.com/ethereum/go-ethereum/core/types"
 )
 
 // BlockLimit is how many bytes the JSON of a block with this gas limit may have;
@@ -27,6 +29,18 @@ func Limit(gasLimit uint64) int64 {
 		return unknown
 	}
 	return base + int64(min(gasLimit, (most-base)/perGas))*perGas
+}
+
+// CreatedCode is how many bytes of code a block can have created, at most: 200 gas a
+// byte, and 23 bytes for an authorization (EIP-7702). Clients list such code in the
+// witness although no account of the parent's state has it.
+func CreatedCode(block *types.Block) int {
+	const depositGas = 200
+	n := int(min(block.GasUsed()/depositGas, 1<<30))
+	for _, tx := range block.Transactions() {
+		n += 23 * len(tx.SetCodeAuthorizations())
+	}
+	return n
 }
 
 // limitedReader fails behind a number of bytes, which may grow meanwhile.

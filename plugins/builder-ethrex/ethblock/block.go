@@ -45,3 +45,13 @@ type Withdrawal struct {
 	Address               [20]byte
 	Amount                uint64
 }
+
+// CreatedCode is how many bytes of code the block can have created, at most, as
+// witness.CreatedCode says.
+func (b *Block) CreatedCode() int {
+	n := int(min(b.Header.GasUsed/200, 1<<30))
+	for i := range b.Transactions {
+		n += 23 * len(b.Transactions[i].AuthorizationList)
+	}
+	return n
+}

@@ -54,8 +54,10 @@ func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) (*typ
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.Ancestors(block)
-	return block, err
+	if _, err = w.Ancestors(block); err != nil {
+		return nil, &WitnessError{err}
+	}
+	return block, nil
 }
 
 // parentStateRoot returns the state root of the first header that has the

@@ -2,9 +2,7 @@ package ethnode
 
 import (
 	"errors"
-	"net/http"
 	"testing"
-	"time"
 )
 
 // The words of the clients in the field.
@@ -35,19 +33,6 @@ func TestMeaning(t *testing.T) {
 			if errors.Is(got, kind) != (kind == c.want) {
 				t.Errorf("%d %s: %v", c.code, c.message, got)
 			}
-		}
-	}
-}
-
-func TestParseRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "soon": 0, "1e9": time.Hour, "NaN": 0,
-		now.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
-		now.Add(-time.Minute).Format(http.TimeFormat): 0,
-	} {
-		if got := parseRetryAfter(value, now); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}
 }

@@ -84,13 +84,13 @@ func TestFetchFaults(t *testing.T) {
 		{name: "empty answer", fault: onMethod(wit, status(200, "")), class: contract.ClassRetryable, want: "answer is empty"},
 		{name: "garbage that is JSON", fault: onMethod(wit, func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.Reply(call, []byte(`{"state":["0xzz"],"headers":[]}`)))
-		}), class: contract.ClassRetryable, want: "execution witness: state:"},
+		}), class: contract.ClassRetryable, want: "execution witness: state[0]: a character that is no hexadecimal digit"},
 		{name: "empty witness", fault: onMethod(wit, func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.Reply(call, []byte(`{"state":[],"codes":[],"keys":[],"headers":[]}`)))
 		}), class: contract.ClassRetryable, want: "it holds no header", is: witness.ErrIncomplete},
 		{name: "object without members", fault: onMethod(wit, func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.Reply(call, []byte(`{}`)))
-		}), class: contract.ClassRetryable, want: "state or headers is missing"},
+		}), class: contract.ClassRetryable, want: "not the answer to debug_executionWitness"},
 		{name: "closed connection", fault: onMethod(wit, func(w http.ResponseWriter, _ ethnodetest.Call) { cut(w) }), class: contract.ClassRetryable, want: "debug_executionWitness"},
 		{name: "truncated", fault: onMethod(wit, func(w http.ResponseWriter, call ethnodetest.Call) {
 			full := ethnodetest.Reply(call, chain.At(6).Witness())
@@ -120,7 +120,7 @@ func TestFetchFaults(t *testing.T) {
 		}, class: contract.ClassRetryable, want: "no answer within"},
 		{name: "outside the window", fault: onMethod(wit, func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.ReplyError(call, -32602, "distance to target block exceeds maximum proof window"))
-		}), class: contract.ClassPermanent, want: "older than the node's witness window", is: ethnode.ErrOutsideWindow},
+		}), class: contract.ClassRetryable, want: "does not have the state of the block", is: ethnode.ErrNoState},
 		{name: "block unknown", fault: onMethod(blk, func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.Reply(call, []byte("null")))
 		}), class: contract.ClassRetryable, want: "does not have the block (yet)", is: ethnode.ErrNotFound},
@@ -132,17 +132,11 @@ func TestFetchFaults(t *testing.T) {
 		}), class: contract.ClassRetryable, want: "the header hashes to"},
 		{name: "another block's witness", witness: func(*ethnodetest.Block) []byte { return chain.At(4).Witness() },
 			class: contract.ClassRetryable, want: "the witness belongs to another block", is: witness.ErrOtherBlock},
-		{name: "trie node dropped", witness: edit(func(w map[string]json.RawMessage) {
+		{name: "trie nodes dropped", witness: edit(func(w map[string]json.RawMessage) {
 			var nodes []json.RawMessage
 			json.Unmarshal(w["state"], &nodes)
-			longest := 0
-			for i, n := range nodes[:len(nodes)-1] { // the last one is the root
-				if len(n) > len(nodes[longest]) {
-					longest = i
-				}
-			}
-			w["state"], _ = json.Marshal(append(nodes[:longest:longest], nodes[longest+1:]...))
-		}), class: contract.ClassRetryable, want: "referred to by none", is: witness.ErrIncomplete},
+			w["state"], _ = json.Marshal(nodes[len(nodes)-1:]) // the last one is the root
+		}), class: contract.ClassRetryable, want: "which is missing", is: witness.ErrIncomplete},
 		{name: "state root dropped", witness: edit(func(w map[string]json.RawMessage) {
 			var nodes []json.RawMessage
 			json.Unmarshal(w["state"], &nodes)

@@ -24,15 +24,15 @@ func TestBreaker(t *testing.T) {
 		ill := contract.Retryable(errors.New("internal error"))
 		usable := func(want bool) {
 			t.Helper()
-			if err := n.usable(time.Now()); (err == nil) != want {
+			if err := n.usable(time.Now(), BlockData); (err == nil) != want {
 				t.Fatalf("usable: %v", err)
 			}
 		}
 		for range breakerFailures - 1 {
-			n.told(ill)
+			n.calls.told(ill)
 		}
 		usable(true)
-		n.told(ill)
+		n.calls.told(ill)
 		usable(false)
 		// Each failed trial doubles the time, up to the limit.
 		for pause := breakerFirst; pause < 4*breakerMost; pause *= 2 {
@@ -40,13 +40,13 @@ func TestBreaker(t *testing.T) {
 			usable(false)
 			time.Sleep(time.Nanosecond)
 			usable(true)
-			n.told(ill)
+			n.calls.told(ill)
 			usable(false)
 		}
 		time.Sleep(breakerMost)
-		n.told(nil)
+		n.calls.told(nil)
 		usable(true)
-		n.told(ill)
+		n.calls.told(ill)
 		usable(true)
 	})
 }
@@ -54,13 +54,13 @@ func TestBreaker(t *testing.T) {
 func TestBreakerKeepsRateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := testNode(t)
-		n.told(limited(errors.New("HTTP 429"), 17*time.Second))
+		n.calls.told(limited(errors.New("HTTP 429"), 17*time.Second))
 		time.Sleep(17*time.Second - time.Nanosecond)
-		if n.usable(time.Now()) == nil {
+		if n.usable(time.Now(), BlockData) == nil {
 			t.Error("asked before the time that the endpoint named")
 		}
 		time.Sleep(time.Nanosecond)
-		if err := n.usable(time.Now()); err != nil {
+		if err := n.usable(time.Now(), BlockData); err != nil {
 			t.Error(err)
 		}
 	})
@@ -69,20 +69,20 @@ func TestBreakerKeepsRateLimits(t *testing.T) {
 // What says nothing about a node's health does not change its rank.
 func TestNodeIsNotBlamed(t *testing.T) {
 	n := testNode(t)
-	before := n.rank()
+	before := n.rank(BlockData)
 	for _, err := range []error{
-		fmt.Errorf("x: %w", ErrNotFound), contract.Permanent(fmt.Errorf("x: %w", ErrOutsideWindow)),
-		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), errLost, contract.Interrupted(errors.New("x")),
+		fmt.Errorf("x: %w", ErrNotFound), contract.Permanent(fmt.Errorf("%w: %w", ErrOutsideWindow, ErrNoState)), contract.Retryable(ErrNoState),
+		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), fmt.Errorf("x: %w", errUnjudged), contract.Interrupted(errors.New("x")),
 	} {
 		for range breakerFailures {
-			n.told(err)
+			n.calls.told(err)
 		}
-		if n.rank() != before || n.usable(time.Now()) != nil {
-			t.Errorf("%v: rank %v, %v", err, n.rank(), n.usable(time.Now()))
+		if n.rank(BlockData) != before || n.usable(time.Now(), BlockData) != nil {
+			t.Errorf("%v: rank %v, %v", err, n.rank(BlockData), n.usable(time.Now(), BlockData))
 		}
 	}
-	n.told(contract.Retryable(errors.New("bad witness")))
-	if n.rank() >= before {
+	n.calls.told(contract.Retryable(errors.New("bad witness")))
+	if n.rank(BlockData) >= before {
 		t.Error("a bad witness did not count")
 	}
 }

@@ -3,7 +3,6 @@ package ethnode
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/proofline/proofline/sdk/contract"
@@ -169,8 +168,10 @@ func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
 	}
 	for n := w.cur.Next; n <= end; n++ {
 		if n < dense && !sel.Includes(n) {
-			n = min(nextTarget(n, sel), dense) - 1
-			continue
+			next, ok := sel.Next(n)
+			if n = dense; ok {
+				n = min(next, dense)
+			}
 		}
 		if len(numbers) == headersPerStep {
 			return numbers, false
@@ -183,20 +184,6 @@ func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
 		}
 	}
 	return numbers, true
-}
-
-// nextTarget returns the smallest number above n that the selection includes,
-// leaving its bounds aside.
-func nextTarget(n uint64, sel contract.Selection) uint64 {
-	if sel.Every == 0 || sel.ShardCount > 1 && sel.ShardIndex >= sel.ShardCount {
-		return math.MaxUint64
-	}
-	next := n - n%sel.Every + sel.Every
-	if sel.ShardCount > 1 {
-		k := next / sel.Every
-		next += (sel.ShardIndex + sel.ShardCount - k%sel.ShardCount) % sel.ShardCount * sel.Every
-	}
-	return next
 }
 
 // read fetches headers, without asking again for the head.
