@@ -122,7 +122,7 @@ var sayings = []struct {
 	{fmt.Errorf("%w, and %w", ErrNoState, errLimit), []string{"proof window", "too old", "history has expired", "is pruned", "been pruned", "pruned history"}},
 	{ErrNoState, []string{
 		"missing trie node", "historical state", "state not available", "state is not available", "no state available", "no state found", "state unavailable",
-		"unknown state", "state histories haven't been", "trienode histories haven't been", "layer missing", "] missing", "is not canonical", "state root not found",
+		"world state unavailable", "unknown state", "state histories haven't been", "trienode histories haven't been", "layer missing", "] missing", "is not canonical", "state root not found",
 		"parent missing", "has not been executed yet", "insufficient changesets", "failed to build execution witness",
 	}},
 	{ErrNoState, []string{"state 0x"}},

@@ -42,6 +42,11 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	w.head = head
+	if w.cur == nil {
+		if err := w.confirm(ctx); err != nil {
+			return false, err
+		}
+	}
 	if head.Number < w.f.Confirmations {
 		return false, nil
 	}
@@ -72,6 +77,20 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 	}
 	reached := w.cur.Next > numbers[len(numbers)-1]
 	return w.cur.Next != before && !(whole && reached), nil
+}
+
+// confirm looks whether the head is the block that the chain has at its number.
+// Where a cursor begins, nothing else would tell a number that was made up, and the
+// cursor would wait for it for ever.
+func (w *walk) confirm(ctx context.Context) error {
+	headers, err := w.f.Chain.Headers(ctx, []uint64{w.head.Number})
+	if err != nil {
+		return err
+	}
+	if h := headers[0]; h == nil || h.Hash != w.head.Hash {
+		return contract.Retryable(fmt.Errorf("%w: its head is block %d (%v), but that is not the block it has there", errInconsistent, w.head.Number, w.head.Hash))
+	}
+	return nil
 }
 
 // start places a new cursor, and moves an old one up to the selection's start.
