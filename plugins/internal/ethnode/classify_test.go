@@ -1,8 +1,10 @@
 package ethnode
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -123,6 +125,21 @@ func TestAbsentState(t *testing.T) {
 		}
 		if contract.ClassOf(err) != want || errors.Is(err, ErrOutsideWindow) != c.final {
 			t.Errorf("%s, %d below the head, window %d: %s: %v", c.message, c.depth, c.window, contract.ClassOf(err), err)
+		}
+	}
+}
+
+// A call that ends because another one failed says nothing about its node, and
+// repeats nothing of the other's error.
+func TestCalledOff(t *testing.T) {
+	client := testNode(t).Client
+	ctx, cancel := context.WithCancelCause(t.Context())
+	other := contract.Retryable(errors.New("http://other: bad block"))
+	cancel(other)
+	for _, err := range []error{context.Canceled, other, &url.Error{Op: "Post", URL: "http://node/k3y", Err: other}} {
+		got := client.classify(ctx, "debug_executionWitness", err)
+		if contract.ClassOf(got) != contract.ClassInterrupted || !isNeutral(got) || strings.Contains(got.Error(), "other") || strings.Contains(got.Error(), "k3y") {
+			t.Errorf("%v became %s: %v", err, contract.ClassOf(got), got)
 		}
 	}
 }

@@ -155,6 +155,11 @@ func (c *Client) classify(ctx context.Context, method string, err error) error {
 	if err == nil {
 		return nil
 	}
+	// A call that was called off because of another one's error, which is then the
+	// cause, has no error of its own.
+	if _, others := errors.AsType[*contract.Error](context.Cause(ctx)); others && ctx.Err() != nil {
+		return contract.Interrupted(fmt.Errorf("%s at %s was called off: %w", method, c.name, errUnjudged))
+	}
 	if _, done := errors.AsType[*contract.Error](err); done {
 		return err
 	}

@@ -215,6 +215,45 @@ func TestBadWitnessCountsAgainstEndpoint(t *testing.T) {
 	}
 }
 
+// Every attempt begins with another endpoint, and one whose witness a later stage
+// refused is asked last and thought less of.
+func TestAttemptsTakeTurns(t *testing.T) {
+	chain := ethnodetest.NewChain(20)
+	nodes := []*ethnodetest.Node{ethnodetest.Start(t, chain), ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)}
+	var endpoints []ethnode.Endpoint
+	for _, n := range nodes {
+		endpoints = append(endpoints, ethnode.Endpoint{URL: n.URL})
+	}
+	_, source := newPool(t, ethnode.PoolOptions{}, endpoints...)
+	fetch := func(attempt uint32, facts map[string]string) string {
+		t.Helper()
+		task := openTask(t, chain.Head().Contract(chain.ID))
+		task.Attempt, task.Facts = attempt, facts
+		result, err := source.Fetch(t.Context(), task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Facts[ethnode.FactWitnessEndpoint]
+	}
+	given := map[string]bool{}
+	for attempt := range uint32(3) {
+		given[fetch(attempt+1, nil)] = true
+	}
+	if len(given) != 3 {
+		t.Errorf("three attempts went to %v", given)
+	}
+	// Whatever the number of the attempt, it is not the accused one's.
+	first := fetch(1, nil)
+	for attempt := uint32(2); attempt < 8; attempt++ {
+		if again := fetch(attempt, map[string]string{"stale": "the witness of block 20 is incomplete", ethnode.FactWitnessEndpoint: first}); again == first {
+			t.Errorf("attempt %d went to %s again", attempt, first)
+		}
+	}
+	if next := fetch(1, nil); next == first {
+		t.Errorf("after six complaints %s is still the first", first)
+	}
+}
+
 func TestPoolErrorsCombine(t *testing.T) {
 	chain := ethnodetest.NewChain(200)
 	answer := func(code int, message string) ethnodetest.Fault {
