@@ -3,6 +3,7 @@ package witness
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -38,8 +39,8 @@ var transactionMembers = membersOf(
 	number64("gas", func(t *transaction) *uint64 { return &t.gas }),
 	emptyIsAbsent(fixed("to", func(t *transaction) []byte { t.to = new(common.Address); return t.to[:] })),
 	number256("value", func(t *transaction) *uint256.Int { return &t.value }),
-	byteString("input", func(t *transaction) *[]byte { return &t.input }),
-	byteString("data", func(t *transaction) *[]byte { return &t.data }),
+	scratchBytes("input", func(t *transaction) *[]byte { return &t.input }),
+	scratchBytes("data", func(t *transaction) *[]byte { return &t.data }),
 	member[transaction]{name: "accessList", read: func(r *jsonhex.Reader, t *transaction) (err error) {
 		t.access, err = array(r, readAccess)
 		return err
@@ -59,6 +60,18 @@ var transactionMembers = membersOf(
 	number256("s", func(t *transaction) *uint256.Int { return &t.s }),
 	member[transaction]{name: "from", read: readHint},
 )
+
+// scratchBytes reads a byte string into the memory of the one before.
+func scratchBytes(name string, place func(*transaction) *[]byte) member[transaction] {
+	return member[transaction]{name: name, read: func(r *jsonhex.Reader, t *transaction) (err error) {
+		*place(t), err = r.AppendHex((*place(t))[:0])
+		return err
+	}}
+}
+
+// scratch holds transactions that are being read. What becomes of one is a copy of
+// its own (types.NewTx), so that it can be used again.
+var scratch = sync.Pool{New: func() any { return new(transaction) }}
 
 // readHint reads the sender where it is an address. It enters nothing, so anything
 // else is passed over.
@@ -144,8 +157,15 @@ func readTransaction(r *jsonhex.Reader, to *named) error {
 	case kind == jsonhex.String:
 		return errTransactionHash
 	}
-	var t transaction
-	have, err := transactionMembers.object(r, &t)
+	t := scratch.Get().(*transaction)
+	const most = 64 << 10
+	*t = transaction{input: t.input[:0], data: t.data[:0]}
+	defer func() {
+		if cap(t.input) <= most && cap(t.data) <= most {
+			scratch.Put(t)
+		}
+	}()
+	have, err := transactionMembers.object(r, t)
 	if err != nil {
 		return err
 	}
