@@ -123,7 +123,7 @@ func (p *Pool) noteAge(now time.Time) {
 	age := p.headAge(now)
 	switch {
 	case age > 0 && !p.old:
-		p.log.Warn("the newest head is old: no new block arrives", "block", p.best.Number, "age", age, "remedy", oldRemedy)
+		p.log.Warn("the newest head is old: no new block arrives", "block", p.best.Number, "age", age.String(), "remedy", oldRemedy)
 	case age == 0 && p.old:
 		p.log.Info("new blocks arrive again", "block", p.best.Number)
 	}

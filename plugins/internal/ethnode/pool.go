@@ -254,11 +254,11 @@ func (p *Pool) Headers(ctx context.Context, numbers []uint64) ([]*Header, error)
 	return firstOf(p, canHead, ask)
 }
 
-// contradiction is the error of a node that lacks blocks below its own head.
+// contradiction is the error of a node that lacks its own head, or blocks below it.
 func (n *node) contradiction(numbers []uint64, headers []*Header) error {
 	head := n.lastHead().Number
 	for i, h := range headers {
-		if h == nil && numbers[i] < head {
+		if h == nil && numbers[i] <= head {
 			return contract.Retryable(fmt.Errorf("%w: %s says its head is %d, but does not have block %d", errInconsistent, n.name, head, numbers[i]))
 		}
 	}
