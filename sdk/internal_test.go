@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,6 +68,24 @@ func TestSendErrorEndsTheEvents(t *testing.T) {
 	}
 	if sends != 1 {
 		t.Errorf("%d sends on a stream that is gone", sends)
+	}
+}
+
+// What is cleaned of secrets keeps all that the host acts on.
+func TestCleanedErrorsKeepTheirClass(t *testing.T) {
+	o := newOutput(io.Discard)
+	o.redact([]string{"s3cret-key"})
+	for _, err := range []*Error{
+		{Class: ClassRetryable, Stale: []string{ArtifactWitness}, Err: errors.New("bad witness of https://node/s3cret-key")},
+		{Class: ClassEnvironment, After: 7 * time.Second, Remedy: "ask whoever gave you s3cret-key", Err: errors.New("s3cret-key is expired")},
+	} {
+		clean, ok := errors.AsType[*Error](o.cleanError(fmt.Errorf("fetch: %w", err)))
+		if !ok || clean.Class != err.Class || clean.After != err.After || !slices.Equal(clean.Stale, err.Stale) || (clean.Remedy == "") != (err.Remedy == "") {
+			t.Errorf("%+v became %+v", err, clean)
+		}
+		if strings.Contains(clean.Error(), "s3cret-key") {
+			t.Error(clean)
+		}
 	}
 }
 

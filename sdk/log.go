@@ -5,13 +5,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // maxLogText is the longest text attribute of a log line, in bytes: a host reads
@@ -28,18 +27,18 @@ type output struct {
 	mu       sync.Mutex
 	to       io.Writer
 	secrets  []string
-	replacer *strings.Replacer
+	redactor *redact.Redactor
 }
 
 // newTextOutput is for people: one line of text each.
 func newTextOutput(to io.Writer) *output {
-	o := &output{to: to, replacer: redactor(nil)}
+	o := &output{to: to}
 	o.logger = slog.New(slog.NewTextHandler(o, &slog.HandlerOptions{Level: &o.level}))
 	return o
 }
 
 func newOutput(to io.Writer) *output {
-	o := &output{to: to, replacer: redactor(nil)}
+	o := &output{to: to}
 	o.logger = slog.New(apart{slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys})})
 	return o
 }
@@ -51,7 +50,7 @@ func (o *output) Write(line []byte) (int, error) {
 	if len(o.secrets) == 0 {
 		return o.to.Write(line)
 	}
-	if _, err := io.WriteString(o.to, o.replacer.Replace(string(line))); err != nil {
+	if _, err := io.WriteString(o.to, o.redactor.Text(string(line))); err != nil {
 		return 0, err
 	}
 	return len(line), nil
@@ -64,25 +63,25 @@ func (o *output) redact(secrets []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.secrets = append(o.secrets, secrets...)
-	o.replacer = redactor(o.secrets)
+	o.redactor = redact.New(o.secrets...)
 }
 
-func (o *output) clean(text string) string {
+func (o *output) clean(s string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.replacer.Replace(text)
+	return o.redactor.Text(s)
 }
 
 // cleanError removes secrets from an error's text and keeps its class.
 func (o *output) cleanError(err error) error {
-	text := err.Error()
-	clean := o.clean(text)
-	if clean == text {
+	said := err.Error()
+	clean := o.clean(said)
+	if clean == said {
 		return err
 	}
 	out := &contract.Error{Class: contract.ClassOf(err), Err: cleaned(clean)}
 	if classed, ok := errors.AsType[*contract.Error](err); ok {
-		out.After, out.Remedy = classed.After, o.clean(classed.Remedy)
+		out.After, out.Stale, out.Remedy = classed.After, classed.Stale, o.clean(classed.Remedy)
 		if out.Remedy != "" {
 			out.Err = cleaned(strings.Replace(clean, " ("+out.Remedy+")", "", 1))
 		}
@@ -98,7 +97,7 @@ func (c cleaned) Error() string { return string(c) }
 // names arrive marked.
 func hclogKeys(groups []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString && len(a.Value.String()) > maxLogText {
-		a.Value = slog.StringValue(strings.ToValidUTF8(a.Value.String()[:maxLogText], "") + "…")
+		a.Value = slog.StringValue(text.Cut(a.Value.String(), maxLogText))
 	}
 	if key, ok := strings.CutPrefix(a.Key, apartMark); ok {
 		a.Key = key
@@ -151,26 +150,3 @@ func (h apart) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 func (h apart) WithGroup(name string) slog.Handler { return apart{h.Handler.WithGroup(name)} }
-
-// minSecret is the shortest secret that is searched for in texts: shorter ones
-// occur by chance everywhere.
-const minSecret = 5
-
-// redactor replaces secrets in all the forms in which they occur in texts: plain,
-// quoted, in a URL. Longer ones go first, so that none is replaced in part.
-func redactor(secrets []string) *strings.Replacer {
-	var forms []string
-	for _, s := range secrets {
-		if len(s) < minSecret {
-			continue
-		}
-		quoted := strconv.Quote(s)
-		forms = append(forms, s, quoted[1:len(quoted)-1], url.QueryEscape(s), url.PathEscape(s))
-	}
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, f := range slices.Compact(forms) {
-		pairs = append(pairs, f, "[redacted]")
-	}
-	return strings.NewReplacer(pairs...)
-}

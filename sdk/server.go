@@ -19,6 +19,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -279,10 +280,10 @@ func (s *server) recover(call string, err *error) {
 }
 
 func redactFindings(findings []Finding, secrets []string) []Finding {
-	r := redactor(secrets)
+	r := redact.New(secrets...)
 	out := make([]Finding, len(findings))
 	for i, f := range findings {
-		f.Summary, f.Remedy, f.Pointer = r.Replace(f.Summary), r.Replace(f.Remedy), r.Replace(f.Pointer)
+		f.Summary, f.Remedy, f.Pointer = r.Text(f.Summary), r.Text(f.Remedy), r.Text(f.Pointer)
 		out[i] = f
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // assess judges a configuration. What it finds holds no secret; redact is handed
@@ -64,15 +65,15 @@ func merged[V any](a, b map[string]V) map[string]V {
 }
 
 func redactTraits(traits contract.Traits, secrets []string) contract.Traits {
-	r := redactor(secrets)
-	traits.Note = r.Replace(traits.Note)
+	r := redact.New(secrets...)
+	traits.Note = r.Text(traits.Note)
 	for name, value := range traits.Provides {
-		traits.Provides[name] = r.Replace(value)
+		traits.Provides[name] = r.Text(value)
 	}
 	for name, values := range traits.Requires {
 		values = slices.Clone(values)
 		for i, v := range values {
-			values[i] = r.Replace(v)
+			values[i] = r.Text(v)
 		}
 		traits.Requires[name] = values
 	}

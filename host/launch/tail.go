@@ -2,32 +2,26 @@ package launch
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // LogFile is the name, in the directory of a failed attempt, of what the plugin
 // wrote last.
 const LogFile = "log"
 
-const (
-	keptLines = 100
-	hidden    = "[redacted]"
-	minSecret = 5 // bytes; shorter ones occur by chance everywhere
-)
+const keptLines = 100
 
 // tail keeps the last lines that the plugins of a stage have written, over their
 // restarts, and hides the secrets of the configuration in them. It is safe for
 // concurrent use.
 type tail struct {
-	secrets [][]byte
+	redactor *redact.Redactor
 
 	mu    sync.Mutex
 	lines [keptLines]keptLine
@@ -39,31 +33,12 @@ type keptLine struct {
 	text []byte // the array is used again
 }
 
-// newTail hides the texts, plain, quoted and as in a URL; longer ones first, so
-// that none is hidden in part.
-func newTail(secrets []string) *tail {
-	t := &tail{}
-	for _, secret := range secrets {
-		if len(secret) < minSecret {
-			continue
-		}
-		quoted := strconv.Quote(secret)
-		for _, form := range []string{secret, quoted[1 : len(quoted)-1], url.QueryEscape(secret), url.PathEscape(secret)} {
-			t.secrets = append(t.secrets, []byte(form))
-		}
-	}
-	slices.SortFunc(t.secrets, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
-	t.secrets = slices.CompactFunc(t.secrets, bytes.Equal)
-	return t
-}
+// newTail hides the secrets in the forms that package redact knows.
+func newTail(secrets []string) *tail { return &tail{redactor: redact.New(secrets...)} }
 
 // add keeps a line, shortened, and returns it whole without the secrets.
 func (t *tail) add(at time.Time, line []byte) []byte {
-	for _, secret := range t.secrets {
-		if bytes.Contains(line, secret) {
-			line = bytes.ReplaceAll(line, secret, []byte(hidden))
-		}
-	}
+	line = []byte(t.redactor.Text(string(line)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kept := &t.lines[t.next]

@@ -101,6 +101,9 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseSurplus(j.config.Strict && !j.unverified, built); err != nil {
+		return nil, err
+	}
 	for _, text := range warnings(built) {
 		fmt.Fprintln(stderr, "builder-ethrex: warning:", text)
 	}

@@ -156,7 +156,7 @@ func TestStage(t *testing.T) {
 		}
 		want := map[string]string{
 			"format": c.format, "framing": c.framing, "storage_tries": fmt.Sprint(s.Witness.StorageTries), "keys_derived": c.keys,
-			"ignored_entries": "0", "uncovered_accounts": "0", "gas_used": fmt.Sprint(s.Block.GasUsed), "tx_count": "1",
+			"ignored_entries": "0", "uncovered_accounts": "0", "surplus_entries": "0", "gas_used": fmt.Sprint(s.Block.GasUsed), "tx_count": "1",
 		}
 		// What a guest of g4 commits to is known (guest.BlockOutput).
 		if c.format == "g4" {
@@ -177,37 +177,38 @@ func TestStageRefuses(t *testing.T) {
 		name, want string
 		config     Config
 		change     func(b *contract.Block, files map[string][]byte)
+		stale      string // the artifact that is to be made anew; the others are permanent
 	}{
 		{"another block", "block.json holds block 10", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactBlock] = otherFiles[sdk.ArtifactBlock]
-		}},
+		}, "block.json"},
 		{"witness of another block", "block 9 (0x", Config{Format: "g8"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactWitness] = otherFiles[sdk.ArtifactWitness]
-		}},
-		{"another chain", "the block is of chain 5, but chain.json is of chain 560048", Config{Format: "g4"}, func(b *contract.Block, _ map[string][]byte) { b.ChainID = 5 }},
-		{"network of another chain", "the block is of chain 560048, but the stage is configured for chain 1", Config{Format: "g4", Network: "mainnet"}, nil},
+		}, "witness.json"},
+		{"another chain", "the block is of chain 5, but chain.json is of chain 560048", Config{Format: "g4"}, func(b *contract.Block, _ map[string][]byte) { b.ChainID = 5 }, ""},
+		{"network of another chain", "the block is of chain 560048, but the stage is configured for chain 1", Config{Format: "g4", Network: "mainnet"}, nil, ""},
 		{"unknown chain", "chain id 77 is none of the networks", Config{Format: "g4"}, func(b *contract.Block, f map[string][]byte) {
 			b.ChainID = 77
 			delete(f, sdk.ArtifactChain)
-		}},
-		{"geth witness, strict", "strict: headers are objects, as of geth", Config{Format: "g4", Strict: true}, nil},
-		{"no witness", `there is no input "witness.json"`, Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) { delete(f, sdk.ArtifactWitness) }},
-		{"empty witness", "in/witness.json: execution witness:", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) { f[sdk.ArtifactWitness] = []byte("{}") }},
+		}, ""},
+		{"geth witness, strict", "strict: headers are objects, as of geth", Config{Format: "g4", Strict: true}, nil, "witness.json"},
+		{"no witness", `there is no input "witness.json"`, Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) { delete(f, sdk.ArtifactWitness) }, ""},
+		{"empty witness", "in/witness.json: execution witness:", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) { f[sdk.ArtifactWitness] = []byte("{}") }, "witness.json"},
 		{"witness cut off", "in/witness.json: execution witness:", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactWitness] = f[sdk.ArtifactWitness][:len(f[sdk.ArtifactWitness])/2]
-		}},
+		}, "witness.json"},
 		{"block of a transaction type to come", "transactions[0]: type: 0x7 is no known transaction type", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactBlock] = []byte(strings.Replace(string(f[sdk.ArtifactBlock]), `"type":"0x2"`, `"type":"0x7"`, 1))
-		}},
+		}, "block.json"},
 		{"Amsterdam by time", "an Amsterdam block (amsterdamTime of the chain is 1)", Config{Format: "g8"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactChain] = []byte(strings.Replace(string(f[sdk.ArtifactChain]), `"bpo1Time": 0`, `"bpo1Time": 0, "amsterdamTime": 1`, 1))
-		}},
+		}, ""},
 		{"Amsterdam by header", "an Amsterdam block (it has a blockAccessListHash)", Config{Format: "zec"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactBlock] = []byte(strings.Replace(string(f[sdk.ArtifactBlock]), `"baseFeePerGas"`, `"blockAccessListHash":"0x`+strings.Repeat("11", 32)+`","baseFeePerGas"`, 1))
-		}},
+		}, ""},
 		{"wrong chain rules", "block 9: finding the keys that the witness lacks, by executing the block:", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) {
 			f[sdk.ArtifactChain] = []byte(strings.Replace(string(f[sdk.ArtifactChain]), `"pragueTime": 0`, `"pragueTime": 9999999999`, 1))
-		}},
+		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, f := block, map[string][]byte{}
@@ -223,11 +224,18 @@ func TestStageRefuses(t *testing.T) {
 			}
 			// A chain that is not the block's is a fault of the file: it costs no block.
 			class := contract.ClassPermanent
-			if slices.Contains([]string{"another chain", "network of another chain", "unknown chain"}, c.name) {
+			switch {
+			case slices.Contains([]string{"another chain", "network of another chain", "unknown chain"}, c.name):
 				class = contract.ClassEnvironment
+			case c.stale != "":
+				class = contract.ClassRetryable
 			}
-			if have := contract.ClassOf(err); have != class {
-				t.Errorf("class %s, want %s: %v", have, class, err)
+			classed, ok := errors.AsType[*contract.Error](err)
+			switch {
+			case !ok:
+				t.Errorf("no class: %v", err)
+			case classed.Class != class, c.stale != "" && !slices.Equal(classed.Stale, []string{c.stale}):
+				t.Errorf("class %s, stale %v, want %s: %v", classed.Class, classed.Stale, class, err)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -27,6 +28,7 @@ const (
 	factKeysDerived  = "keys_derived"
 	factIgnored      = "ignored_entries"
 	factUncovered    = "uncovered_accounts"
+	factSurplus      = "surplus_entries"
 )
 
 // builder is the stage.
@@ -45,6 +47,9 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 	if err != nil {
 		return nil, sdk.Environment(err, "correct network or genesis in the stage's config")
 	}
+	if input.NeedsKeys(t.Format) {
+		go stateless.Prepare() // for the witnesses whose keys are found by executing the block
+	}
 	return &builder{target: t, spec: spec, strict: c.Strict}, nil
 }
 
@@ -62,11 +67,15 @@ func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if _, machine := errors.AsType[*fs.PathError](err); err != nil && !machine && ctx.Err() == nil {
 		_, incomplete := errors.AsType[*stateless.IncompleteError](err)
 		_, foreign := errors.AsType[*stateless.WitnessError](err)
+		_, bad := errors.AsType[*input.WitnessError](err)
 		_, classed := errors.AsType[*contract.Error](err)
 		switch {
-		case incomplete || foreign:
+		case classed:
+		case errors.Is(err, witness.ErrMismatch):
+			err = sdk.Stale(err, sdk.ArtifactBlock)
+		case incomplete, foreign, bad:
 			err = sdk.Stale(err, sdk.ArtifactWitness)
-		case !classed:
+		default:
 			err = sdk.Permanent(err)
 		}
 	}
@@ -92,10 +101,13 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	if block.Hash != task.Block.Hash || block.Header.Number != task.Block.Number {
-		return nil, fmt.Errorf("%s holds block %d (0x%x), but the task is block %d (%v)", sdk.ArtifactBlock, block.Header.Number, block.Hash, task.Block.Number, task.Block.Hash)
+		return nil, sdk.Stale(fmt.Errorf("%s holds block %d (0x%x), but the task is block %d (%v)", sdk.ArtifactBlock, block.Header.Number, block.Hash, task.Block.Number, task.Block.Hash), sdk.ArtifactBlock)
 	}
 	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
 	if err != nil {
+		return nil, err
+	}
+	if err := refuseSurplus(b.strict, built); err != nil {
 		return nil, err
 	}
 	for _, text := range warnings(built) {
@@ -117,17 +129,39 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built)}, nil
 }
 
-// readBoth reads two files at the same time.
+// readBoth reads two files at the same time. What is wrong with the content of one
+// is an error that calls it stale: it is to be made anew, from another node if there
+// is one. That a block does not fit the guest is none of these.
 func readBoth(blockFile, witnessFile string) (*ethblock.Block, *witness.Witness, error) {
-	var block *ethblock.Block
+	var read *witness.Block
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		block, err = ethblock.Read(blockFile)
-		done <- err
+		read, err = witness.ReadUnverifiedBlock(blockFile)
+		done <- stale(err, sdk.ArtifactBlock)
 	}()
 	w, err := witness.Read(witnessFile)
-	return block, w, errors.Join(<-done, err)
+	if err := cmp.Or(<-done, stale(err, sdk.ArtifactWitness)); err != nil {
+		return nil, nil, err
+	}
+	block, err := ethblock.From(read)
+	return block, w, err
+}
+
+// stale marks an error as a fault of an artifact, unless the machine is at fault.
+func stale(err error, artifact string) error {
+	if _, machine := errors.AsType[*fs.PathError](err); err == nil || machine {
+		return err
+	}
+	return sdk.Stale(err, artifact)
+}
+
+// refuseSurplus is what strict adds to the checks of an input.
+func refuseSurplus(strict bool, r *input.Result) error {
+	if !strict || r.Surplus == 0 {
+		return nil
+	}
+	return sdk.Stale(fmt.Errorf("strict: the witness has %d entries that nothing refers to", r.Surplus), sdk.ArtifactWitness)
 }
 
 // warnings says what an operator should know of an input that was built.
@@ -135,6 +169,9 @@ func warnings(r *input.Result) []string {
 	var list []string
 	if n := len(r.Ignored); n > 0 {
 		list = append(list, fmt.Sprintf("%d entries of state are no trie nodes and were left out, as nothing refers to them; the first is: %v", n, r.Ignored[0]))
+	}
+	if r.Surplus > 0 {
+		list = append(list, fmt.Sprintf("%d entries of the witness that nothing refers to were left out", r.Surplus))
 	}
 	if r.Uncovered > 0 {
 		list = append(list, fmt.Sprintf("the storage of %d accounts is in the witness, but their addresses are not among its keys: the guest fails if the block touches it", r.Uncovered))
@@ -150,6 +187,7 @@ func facts(t guest.Target, c *chain, b *ethblock.Block, r *input.Result) map[str
 		factKeysDerived:      strconv.Itoa(r.KeysDerived),
 		factIgnored:          strconv.Itoa(len(r.Ignored)),
 		factUncovered:        strconv.Itoa(r.Uncovered),
+		factSurplus:          strconv.Itoa(r.Surplus),
 		contract.FactGasUsed: strconv.FormatUint(b.Header.GasUsed, 10),
 		contract.FactTxCount: strconv.Itoa(len(b.Transactions)),
 	}

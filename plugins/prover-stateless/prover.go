@@ -31,6 +31,7 @@ func open(_ context.Context, config Config, _ sdk.Env) (*gate, error) {
 	if err != nil {
 		return nil, sdk.Environment(err, "correct the stage's config")
 	}
+	go stateless.Prepare()
 	which := "each block"
 	if spec != nil {
 		which = fmt.Sprintf("each block of chain %d", spec.ChainID)
@@ -100,7 +101,7 @@ func inputs(task *sdk.Task) (*types.Block, *witness.Witness, error) {
 	}
 	block, err := witness.ReadBlock(path)
 	if err != nil {
-		return nil, nil, sdk.Permanent(err)
+		return nil, nil, sdk.Stale(err, sdk.ArtifactBlock)
 	}
 	if path, err = task.Input(sdk.ArtifactWitness); err != nil {
 		return nil, nil, err

@@ -238,7 +238,7 @@ func TestRefuses(t *testing.T) {
 			make: func(m *material) {
 				m.block = bytes.Replace(m.block, []byte(`"type":"0x2"`), []byte(`"type":"0x7f"`), 1)
 			},
-			class: contract.ClassPermanent, part: "transactions[",
+			class: contract.ClassRetryable, part: "transactions[",
 		},
 		"another block than the job's": {
 			change: func(task *contract.Task) { task.Block.Hash = contract.Hash{1} },

@@ -92,7 +92,7 @@ func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
 // Fetch copies the task's block and witness, checked as if a node had served
 // them, and the chain's rules where the archive has them.
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
-	result, err := s.fetcher.Fetch(ctx, task.Block, ethnode.Outputs(task))
+	result, err := s.fetcher.Fetch(ctx, s.fetcher.Want(task), ethnode.Outputs(task))
 	if err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
 		err = sdk.Permanent(err) // files do not get better by reading them again
 	}

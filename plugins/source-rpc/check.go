@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // Check asks every endpoint whether it is up, which chain it serves, whether it
@@ -23,19 +23,21 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	reports := make([]report, len(c.Endpoints))
 	var group sync.WaitGroup
 	for i, e := range c.endpoints() {
-		group.Go(func() { reports[i] = examine(ctx, e) })
+		group.Go(func() { reports[i] = examine(ctx, e, c.MaxHeadAge.Std()) })
 	}
 	group.Wait()
 
-	chain := uint64(0)
+	chain, because := c.ChainID, "chain_id is"
+	if chain == 0 {
+		chain, because = majority(reports), "most endpoints serve chain"
+	}
 	heads, witnesses := 0, 0
 	for i := range reports {
 		r := &reports[i]
-		if r.chain != 0 && chain != 0 && r.chain != chain {
-			r.fault(fmt.Sprintf("serves chain %d, the first endpoint serves chain %d", r.chain, chain), "list endpoints of one chain only")
+		if r.chain != 0 && r.chain != chain {
+			r.fault(fmt.Sprintf("serves chain %d, but %s %d", r.chain, because, chain), "list endpoints of one chain only, and set chain_id to it")
 			r.head, r.witness = false, false
 		}
-		chain = cmp.Or(chain, r.chain)
 		if r.head && c.Endpoints[i].has(roleHead) {
 			heads++
 		}
@@ -55,6 +57,22 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	}
 	slices.SortStableFunc(findings, func(a, b sdk.Finding) int { return gravity(a) - gravity(b) })
 	return findings
+}
+
+// majority is the chain that most endpoints serve; of equals, the first in the list.
+func majority(reports []report) (chain uint64) {
+	votes := make(map[uint64]int)
+	for _, r := range reports {
+		if r.chain != 0 {
+			votes[r.chain]++
+		}
+	}
+	for _, r := range reports {
+		if votes[r.chain] > votes[chain] {
+			chain = r.chain
+		}
+	}
+	return chain
 }
 
 func gravity(f sdk.Finding) int {
@@ -84,7 +102,7 @@ func (r *report) failed(what string, err error) {
 	r.fault(fmt.Sprintf("%s: %v", what, err), remedy)
 }
 
-func examine(ctx context.Context, e ethnode.Endpoint) (r report) {
+func examine(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r report) {
 	client, err := ethnode.NewClient(e.URL, e.Options)
 	if err != nil {
 		r.failed("unusable", err)
@@ -111,7 +129,7 @@ func examine(ctx context.Context, e ethnode.Endpoint) (r report) {
 		return r
 	}
 	r.head = true
-	if age := time.Since(head.Time).Round(time.Second); age > 5*time.Minute {
+	if age := time.Since(head.Time).Round(time.Second); maxAge > 0 && age > maxAge {
 		r.add(sdk.SeverityWarning, fmt.Sprintf("its head %d is %v old", head.Number, age), "is the consensus client running, and the clock right?")
 	}
 	version, err := client.ClientVersion(ctx)
@@ -135,7 +153,7 @@ func examine(ctx context.Context, e ethnode.Endpoint) (r report) {
 	}
 	if e.WS != "" {
 		if err := subscribes(ctx, e); err != nil {
-			r.add(sdk.SeverityWarning, fmt.Sprintf("no newHeads over %s", ethnode.Redact(e.WS)),
+			r.add(sdk.SeverityWarning, fmt.Sprintf("no newHeads over %s", redact.URL(e.WS)),
 				"check the address and that the node serves the eth namespace over WebSocket; blocks are found by polling until then")
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +10,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // Config is the stage's config block.
@@ -25,6 +29,9 @@ type Config struct {
 	StallTimeout   sdk.Duration          `json:"stall_timeout" doc:"Longest silence inside an answer." default:"30s" min:"1s"`
 	HedgeAfter     sdk.Duration          `json:"hedge_after" doc:"Wait for a witness before a second endpoint is asked, too; 0s learns each endpoint's 95th percentile." default:"0s"`
 	MaxLag         sdk.Duration          `json:"max_lag" doc:"An endpoint whose head is older than the newest by more is not used." default:"1m" min:"12s"`
+	MaxHeadAge     sdk.Duration          `json:"max_head_age" doc:"The stage counts as degraded while the newest head, by its own time, is older; 0s never." default:"5m"`
+	ChainID        uint64                `json:"chain_id" doc:"Chain that the endpoints must serve; by default what most of them do."`
+	Strict         bool                  `json:"strict" doc:"Refuse a witness with entries that nothing refers to, instead of counting them." default:"false"`
 	Fetches        int                   `json:"fetches" doc:"Blocks fetched at the same time." default:"4" min:"1" max:"64"`
 	Window         uint64                `json:"window" doc:"Blocks below the head for which the nodes can make witnesses; a block about to leave it is fetched first. By default what is known of the client: 128, or 1024 for reth."`
 	Gzip           *bool                 `json:"gzip" doc:"Ask for packed answers; by default only endpoints outside private networks are asked."`
@@ -48,9 +55,9 @@ const (
 
 // UnmarshalJSON reads both forms. Errors name no value: URLs hold keys.
 func (e *Endpoint) UnmarshalJSON(raw []byte) error {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		*e = Endpoint{URL: sdk.NewSecret(text)}
+	var address string
+	if json.Unmarshal(raw, &address) == nil {
+		*e = Endpoint{URL: sdk.NewSecret(address)}
 		return e.check()
 	}
 	type plain Endpoint
@@ -66,6 +73,14 @@ func (e *Endpoint) UnmarshalJSON(raw []byte) error {
 }
 
 func (e *Endpoint) check() error {
+	for name, secret := range map[string]*sdk.Secret{"url": &e.URL, "ws": &e.WS} {
+		if err := tidy(secret); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := tidyHeaders(e.Headers); err != nil {
+		return err
+	}
 	if !e.URL.IsSet() {
 		return errors.New("the endpoint has no URL; is the variable set?")
 	}
@@ -88,8 +103,31 @@ func (e *Endpoint) check() error {
 	return nil
 }
 
-func checkURL(text string, schemes ...string) error {
-	u, err := url.Parse(text)
+// tidy removes white space around a secret, which is what a file or a shell leaves
+// there, and refuses control characters in it, by name.
+func tidy(s *sdk.Secret) error {
+	value := strings.TrimSpace(s.Reveal())
+	if i := strings.IndexFunc(value, unicode.IsControl); i >= 0 {
+		c, _ := utf8.DecodeRuneInString(value[i:])
+		name := map[rune]string{'\n': "a line feed", '\r': "a carriage return", '\t': "a tab", 0: "a null"}[c]
+		return fmt.Errorf("%s (U+%04X) stands in it, behind %d characters: how was the variable set?", cmp.Or(name, "a control character"), c, utf8.RuneCountInString(value[:i]))
+	}
+	*s = sdk.NewSecret(value)
+	return nil
+}
+
+func tidyHeaders(headers map[string]sdk.Secret) error {
+	for name, value := range headers {
+		if err := tidy(&value); err != nil {
+			return fmt.Errorf("headers: %s: %w", name, err)
+		}
+		headers[name] = value
+	}
+	return nil
+}
+
+func checkURL(address string, schemes ...string) error {
+	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		return fmt.Errorf("want %s://host[:port][/path]", schemes[0])
 	}
@@ -103,6 +141,9 @@ func (e *Endpoint) has(role string) bool {
 // Validate finds what single fields do not show.
 func (c *Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
+	if err := tidyHeaders(c.Headers); err != nil {
+		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/headers", Summary: err.Error(), Remedy: "set the variable to the value alone"})
+	}
 	for _, role := range []string{roleHead, roleWitness} {
 		if !slices.ContainsFunc(c.Endpoints, func(e Endpoint) bool { return e.has(role) }) {
 			findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/endpoints",
@@ -113,7 +154,7 @@ func (c *Config) Validate() []sdk.Finding {
 	for i, e := range c.Endpoints {
 		if urls[e.URL.Reveal()] {
 			findings = append(findings, sdk.Finding{Severity: sdk.SeverityWarning, Pointer: fmt.Sprintf("/endpoints/%d", i),
-				Summary: "the endpoint " + ethnode.Redact(e.URL.Reveal()) + " is listed twice"})
+				Summary: "the endpoint " + redact.URL(e.URL.Reveal()) + " is listed twice"})
 		}
 		urls[e.URL.Reveal()] = true
 	}
@@ -125,7 +166,7 @@ func (c *Config) note() string {
 	names := make([]string, len(c.Endpoints))
 	how := fmt.Sprintf("looking every %v", c.Poll)
 	for i, e := range c.Endpoints {
-		names[i] = ethnode.Redact(e.URL.Reveal())
+		names[i] = redact.URL(e.URL.Reveal())
 		if e.WS.IsSet() {
 			how = fmt.Sprintf("woken by newHeads, looking every %v", c.Poll)
 		}

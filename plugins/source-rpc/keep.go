@@ -18,7 +18,7 @@ type ArchiveConfig struct {
 	Dir       string `json:"dir" doc:"Directory that gets <number>/{block,witness}.json; made if it does not exist." required:"true"`
 	Keep      string `json:"keep" doc:"always keeps every block; on_failure keeps only data that failed the checks, below rejected/; never keeps nothing." default:"always" enum:"always,on_failure,never"`
 	Gzip      bool   `json:"gzip" doc:"Pack the files." default:"true"`
-	MaxBlocks int    `json:"max_blocks" doc:"Remove the blocks with the lowest numbers beyond so many; 0 keeps all." default:"0" min:"0"`
+	MaxBlocks int    `json:"max_blocks" doc:"Remove what is kept of the lowest numbers beyond so many, replaced blocks and rejected data too; 0 keeps all." default:"0" min:"0"`
 }
 
 // keeper copies fetched data into an archive, in the background: a fetch does
@@ -171,6 +171,11 @@ func (w *watched) Reject(reason error) {
 	if err != nil {
 		w.keeper.log.Warn("data that failed the checks are not kept", "block", w.block.Number, "error", errors.Join(err, reason))
 		return
+	}
+	if most := w.keeper.cfg.MaxBlocks; most > 0 {
+		if err := w.keeper.archive.Prune(most); err != nil {
+			w.keeper.log.Warn("the archive cannot be pruned", "error", err)
+		}
 	}
 	w.keeper.log.Info("data that failed the checks are kept", "block", w.block.Number, "archive", w.keeper.archive.Path(), "reason", reason)
 }

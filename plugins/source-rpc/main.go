@@ -36,7 +36,8 @@ func open(ctx context.Context, cfg Config, env sdk.Env) (*source, error) {
 		return nil, err
 	}
 	pool, err := ethnode.NewPool(ctx, cfg.endpoints(), ethnode.PoolOptions{
-		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Fetches: cfg.Fetches, Window: cfg.Window, Log: env.Log})
+		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Fetches: cfg.Fetches, Window: cfg.Window, ChainID: cfg.ChainID,
+		MaxHeadAge: cfg.MaxHeadAge.Std(), Log: env.Log})
 	if err != nil {
 		if keeper != nil {
 			err = errors.Join(err, keeper.Close())
@@ -44,7 +45,7 @@ func open(ctx context.Context, cfg Config, env sdk.Env) (*source, error) {
 		return nil, err
 	}
 	s := &source{Source: ethnode.NewPoolSource(pool, cfg.Poll.Std(), env.Log), pool: pool, keeper: keeper, note: cfg.note()}
-	s.Confirmations = cfg.Confirmations
+	s.Confirmations, s.Strict = cfg.Confirmations, cfg.Strict
 	return s, nil
 }
 
@@ -53,7 +54,7 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	if s.keeper == nil {
 		return s.Source.Fetch(ctx, task)
 	}
-	result, err := s.Fetcher.Fetch(ctx, task.Block, func(name string) (ethnode.File, error) { return s.keeper.watch(task, name) })
+	result, err := s.Fetcher.Fetch(ctx, s.Want(task), func(name string) (ethnode.File, error) { return s.keeper.watch(task, name) })
 	if err == nil {
 		s.keeper.fetched(ctx, task, result)
 	}

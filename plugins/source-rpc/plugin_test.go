@@ -47,6 +47,10 @@ func TestConfig(t *testing.T) {
 		{"no witness", `{"endpoints":[{"url":"http://a","roles":["head"]}]}`, "no endpoint has the role witness"},
 		{"twice", `{"endpoints":["http://a/s3cret","http://a/s3cret"]}`, "the endpoint http://a/… is listed twice"},
 		{"too fast", `{"endpoints":["http://a"],"poll":"1ms"}`, "/poll"},
+		{"white space around it", `{"endpoints":[" http://a:8545/s3cret\r\n",{"url":"http://b\n","ws":"\tws://b ","headers":{"X-Key":"s3cret-k\n"}}],"headers":{"A":"s3cret-v\r"}}`, ""},
+		{"a carriage return inside", `{"endpoints":["http://a\r/s3cret"]}`, "url: a carriage return (U+000D) stands in it, behind 8 characters"},
+		{"a line feed in a header", `{"endpoints":[{"url":"http://a","headers":{"X-Key":"s3cr\net"}}]}`, "headers: X-Key: a line feed (U+000A) stands in it, behind 4 characters"},
+		{"a null in a header of all", `{"endpoints":["http://a"],"headers":{"X-Key":"s3cr\u0000et"}}`, "headers: X-Key: a null (U+0000) stands in it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, findings := decode(t, c.text)
@@ -89,7 +93,7 @@ func TestCheck(t *testing.T) {
 		{"one of two is down", good + `,"http://127.0.0.1:1"`, sdk.SeverityWarning, "is the node running"},
 		{"syncing", node(func(n *ethnodetest.Node) { n.Syncing = true }), sdk.SeverityError, "the node is syncing, 254 blocks behind"},
 		{"no debug", node(func(n *ethnodetest.Node) { n.NoDebug = true }), sdk.SeverityError, "enable the debug namespace"},
-		{"another chain", good + fmt.Sprintf(`,%q`, ethnodetest.Start(t, other).URL), sdk.SeverityWarning, "serves chain 1, the first endpoint serves chain 1337"},
+		{"another chain", good + fmt.Sprintf(`,%q`, ethnodetest.Start(t, other).URL), sdk.SeverityWarning, "serves chain 1, but most endpoints serve chain 1337"},
 		{"no WebSocket", fmt.Sprintf(`{"url":%q,"ws":"ws://127.0.0.1:1/s3cret"}`, ethnodetest.Start(t, chain).URL), sdk.SeverityWarning, "no newHeads over ws://127.0.0.1:1/…"},
 		{"unauthorized", node(func(n *ethnodetest.Node) {
 			n.Fault = func(w http.ResponseWriter, _ *http.Request, _ ethnodetest.Call) bool {
@@ -120,7 +124,7 @@ func TestCheck(t *testing.T) {
 func TestSource(t *testing.T) {
 	chain := ethnodetest.NewChain(10)
 	node := ethnodetest.Start(t, chain)
-	cfg, _ := decode(t, fmt.Sprintf(`{"endpoints":[%q],"poll":"50ms"}`, node.URL))
+	cfg, _ := decode(t, fmt.Sprintf(`{"endpoints":[%q],"poll":"50ms","max_head_age":"0s"}`, node.URL))
 	s, err := open(t.Context(), cfg, sdk.Env{Pipeline: "p", Stage: "source", StateDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +139,15 @@ func TestSource(t *testing.T) {
 	}
 	if h := s.Health(t.Context()); h.State != contract.HealthReady {
 		t.Errorf("health %+v", h)
+	}
+	old, _ := decode(t, fmt.Sprintf(`{"endpoints":[%q]}`, node.URL)) // the made-up chain is of 2023
+	aged, err := open(t.Context(), old, sdk.Env{Pipeline: "p", Stage: "source", StateDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aged.Close()
+	if h := aged.Health(t.Context()); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "is the consensus client running") {
+		t.Errorf("health of an old head %+v", h)
 	}
 	dir := t.TempDir()
 	for _, sub := range []string{"in", "out", "tmp"} {

@@ -1,6 +1,9 @@
 package contract
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // Selection names the target blocks. The zero value selects nothing; Every 1
 // selects each block.
@@ -26,6 +29,32 @@ func (s Selection) Includes(number uint64) bool {
 		return false
 	}
 	return s.ShardCount < 2 || number/s.Every%s.ShardCount == s.ShardIndex
+}
+
+// Next returns the smallest target above a number; ok is false where there is none
+// up to the largest number.
+func (s Selection) Next(above uint64) (number uint64, ok bool) {
+	if s.Every == 0 || s.ShardCount > 1 && s.ShardIndex >= s.ShardCount {
+		return 0, false
+	}
+	if s.From != nil && *s.From > 0 {
+		above = max(above, *s.From-1)
+	}
+	k := above/s.Every + 1
+	if s.ShardCount > 1 {
+		step := s.ShardIndex - k%s.ShardCount
+		if s.ShardIndex < k%s.ShardCount {
+			step += s.ShardCount
+		}
+		if k += step; k < step {
+			return 0, false
+		}
+	}
+	high, number := bits.Mul64(k, s.Every)
+	if high > 0 || k == 0 || s.To != nil && number > *s.To {
+		return 0, false
+	}
+	return number, true
 }
 
 // PollRequest asks a source for new target blocks.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 const (
@@ -23,21 +25,17 @@ type output struct {
 
 func (o *output) stream(line func(string)) *lines { return &lines{output: o, emit: line} }
 
-func (o *output) line(emit func(string), text string) {
+func (o *output) line(emit func(string), line string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if strings.TrimSpace(text) != "" {
+	if strings.TrimSpace(line) != "" {
 		if len(o.last) == TailLines {
 			o.last = slices.Delete(o.last, 0, 1)
 		}
-		short := text
-		if len(short) > tailLine {
-			short = strings.ToValidUTF8(short[:tailLine], "") + "…"
-		}
-		o.last = append(o.last, strings.Clone(short))
+		o.last = append(o.last, strings.Clone(text.Cut(line, tailLine)))
 	}
 	if emit != nil {
-		emit(text)
+		emit(line)
 	}
 }
 
@@ -75,12 +73,12 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func (l *lines) end() {
-	text := strings.ToValidUTF8(string(l.buf), "\uFFFD")
+	line := strings.ToValidUTF8(string(l.buf), "\uFFFD")
 	if l.long {
-		text += "…"
+		line = text.Cut(line+"…", MaxLine)
 	}
 	l.buf, l.long = l.buf[:0], false
-	l.output.line(l.emit, text)
+	l.output.line(l.emit, line)
 }
 
 // flush ends a last line without an end.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // rules reports a value outside of its bounds, its enum or its format.
@@ -197,10 +198,7 @@ func show(value any) string {
 	case nil:
 		return "nothing"
 	case string:
-		if len(v) > 60 {
-			v = strings.ToValidUTF8(v[:60], "") + "…"
-		}
-		return strconv.Quote(v)
+		return strconv.Quote(text.Cut(v, 60))
 	case map[string]any:
 		return "a map"
 	case []any:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/proofline/proofline/sdk/text"
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
@@ -12,8 +13,10 @@ var errNull = errors.New("null: the node does not have it")
 
 // Object walks the object that a node answered and calls member for each of its
 // keys, as jsonhex.Reader.Object does. The document is the object itself or the
-// whole JSON-RPC answer around it. An answer that is an error or null is an
-// error, and so is anything behind the document.
+// whole JSON-RPC answer around it, which a member "result" before any of the
+// object's own makes it; members "jsonrpc", "id" and "error" of the object itself
+// are passed over. An answer that is an error or null is an error, and so is
+// anything behind the document.
 func Object(r *jsonhex.Reader, member func(key []byte) error) error {
 	if null, err := r.Null(); null || err != nil {
 		if err == nil {
@@ -21,29 +24,43 @@ func Object(r *jsonhex.Reader, member func(key []byte) error) error {
 		}
 		return err
 	}
-	answer, found := false, false
-	err := r.Object(func(key []byte) error {
+	envelope, found, own := false, false, false
+	var failure error
+	err := r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "jsonrpc", "id":
-			answer = true
+			envelope = true
 			return r.Skip()
 		case "error":
-			answer = true
-			return rpcError(r)
+			envelope = true
+			failure, err = nodeError(r)
+			return err
 		case "result":
-			answer = true
+			if own {
+				return r.Skip()
+			}
+			if found {
+				return errors.New("two results in one answer")
+			}
+			envelope = true
 			if null, err := r.Null(); null || err != nil {
 				return err
 			}
 			found = true
 			return r.Object(member)
 		}
+		if found {
+			return r.Skip()
+		}
+		own = true
 		return member(key)
 	})
 	switch {
 	case err != nil:
 		return err
-	case answer && !found:
+	case !own && failure != nil:
+		return failure
+	case !own && envelope && !found:
 		return fmt.Errorf("result is %w", errNull)
 	}
 	return r.End()
@@ -53,34 +70,44 @@ func Object(r *jsonhex.Reader, member func(key []byte) error) error {
 // is no answer. The errors are those of Object. The result is a part of data.
 func Result(data []byte) ([]byte, error) {
 	r := jsonhex.NewReader(data)
-	if err := Object(r, func([]byte) error { return r.Skip() }); err != nil {
+	own := false
+	if err := Object(r, func([]byte) error { own = true; return r.Skip() }); err != nil {
 		return nil, err
 	}
 	result := data
+	if !own {
+		return result, nil
+	}
+	first := true
 	r = jsonhex.NewReader(data)
 	err := r.Object(func(key []byte) (err error) {
-		if string(key) != "result" {
+		switch string(key) {
+		case "jsonrpc", "id", "error":
 			return r.Skip()
 		}
-		result, err = r.Raw()
-		return err
+		if string(key) == "result" && first {
+			result, err = r.Raw()
+			return err
+		}
+		first = false
+		return r.Skip()
 	})
 	return result, err
 }
 
-// rpcError consumes the error member of an answer and returns it as an error,
-// nil where it is null.
-func rpcError(r *jsonhex.Reader) error {
-	text, err := r.Raw()
-	if err != nil || string(text) == "null" {
-		return err
+// nodeError consumes the error member of an answer and returns what it says, nil
+// where it is null.
+func nodeError(r *jsonhex.Reader) (said, err error) {
+	raw, err := r.Raw()
+	if err != nil || string(raw) == "null" {
+		return nil, err
 	}
 	var body struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	}
-	if err := json.Unmarshal(text, &body); err != nil {
-		return fmt.Errorf("the node answered an error that is not readable: %s", jsonhex.Excerpt(text))
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return fmt.Errorf("the node answered an error that is not readable: %s", jsonhex.Excerpt(raw)), nil
 	}
-	return fmt.Errorf("the node answered error %d: %s", body.Code, body.Message)
+	return fmt.Errorf("the node answered error %d: %s", body.Code, text.Cut(body.Message, 500)), nil
 }

@@ -1,134 +1,185 @@
 package witness
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
+
+	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// Block is a block whose content has been verified against its hash: the
-// header hashes to the hash in the JSON, and transactions and withdrawals to
-// the roots in the header.
+// Block is a block with full transactions as a node serves it. What ReadBlock,
+// DecodeBlock and ScanBlock return has been verified: the header hashes to the
+// hash in the JSON, where it names one, and transactions and withdrawals to the
+// roots in the header.
 type Block struct {
 	*types.Block
+	// Named is the hash that the block calls itself; that of its header where it
+	// names none.
+	Named common.Hash
+	// Senders are the senders of the transactions as the node names them, zero
+	// where it does not. Nothing has checked them.
+	Senders []common.Address
 }
 
-// ReadBlock reads the block in a file. Errors begin with the path.
+// ErrMismatch is in the chain of every error of a block whose content is not what
+// its hash says.
+var ErrMismatch = errors.New("the block's content does not have its hash")
+
+// Mismatch makes an error one of ErrMismatch, with its text as it is.
+func Mismatch(err error) error { return &mismatchError{err} }
+
+type mismatchError struct{ err error }
+
+func (e *mismatchError) Error() string        { return e.err.Error() }
+func (e *mismatchError) Unwrap() error        { return e.err }
+func (e *mismatchError) Is(target error) bool { return target == ErrMismatch }
+
+// ReadBlock reads and verifies the block in a file. Errors begin with the path.
 func ReadBlock(path string) (*Block, error) {
-	data, err := ReadFile(path)
+	b, err := ReadUnverifiedBlock(path)
 	if err != nil {
 		return nil, err
 	}
-	b, err := DecodeBlock(data)
+	if err := b.Verify(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
+}
+
+// ReadUnverifiedBlock is ReadBlock without the verification, for callers who
+// compare the hashes themselves.
+func ReadUnverifiedBlock(path string) (*Block, error) {
+	f, _, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := parseBlock(jsonhex.NewStreamReader(f), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
 }
 
-// DecodeBlock reads and verifies a block with full transactions.
+// DecodeBlock reads and verifies a block. The result does not refer to data.
 func DecodeBlock(data []byte) (*Block, error) {
-	text, err := Result(data)
+	b, err := DecodeUnverifiedBlock(data)
 	if err != nil {
-		return nil, fmt.Errorf("block: %w", err)
+		return nil, err
 	}
-	return decodeBlock(text)
+	return b, b.Verify()
 }
 
-// body holds the members of a block's JSON that are outside its header.
-type body struct {
-	Hash         *common.Hash        `json:"hash"`
-	Transactions []json.RawMessage   `json:"transactions"`
-	Withdrawals  []*types.Withdrawal `json:"withdrawals"`
-	Uncles       []common.Hash       `json:"uncles"`
+// DecodeUnverifiedBlock is DecodeBlock without the verification.
+func DecodeUnverifiedBlock(data []byte) (*Block, error) {
+	return parseBlock(jsonhex.NewReader(data), nil)
 }
 
-func decodeBlock(text []byte) (*Block, error) {
-	header := new(types.Header)
-	if err := json.Unmarshal(text, header); err != nil {
-		return nil, fmt.Errorf("block header: %w", err)
+// ScanBlock reads and verifies a block while it arrives; its text is never in
+// memory as a whole. An error of src is in the chain of the answer.
+func ScanBlock(src io.Reader) (*Block, error) {
+	limit := &limitedReader{src: src, left: BlockLimit(0)}
+	b, err := parseBlock(jsonhex.NewStreamReader(limit), limit)
+	if err != nil {
+		return nil, err
 	}
-	var parts body
-	if err := json.Unmarshal(text, &parts); err != nil {
-		return nil, fmt.Errorf("block %v: %w", header.Number, err)
+	return b, b.Verify()
+}
+
+// Verify makes sure that the block is what its hash says, as the comment of Block
+// states.
+func (b *Block) Verify() error {
+	h := b.Header()
+	fail := func(format string, args ...any) error {
+		return Mismatch(fmt.Errorf("block %v: %w", h.Number, fmt.Errorf(format, args...)))
 	}
-	fail := func(format string, args ...any) (*Block, error) {
-		return nil, fmt.Errorf("block %v: %w", header.Number, fmt.Errorf(format, args...))
+	if have := h.Hash(); have != b.Named {
+		return fail("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, b.Named)
 	}
-	if parts.Hash == nil {
-		return fail("hash is missing")
-	}
-	if !header.Number.IsUint64() {
-		return fail("number: more than 64 bits")
-	}
-	if have := header.Hash(); have != *parts.Hash {
-		return fail("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, *parts.Hash)
-	}
-	if len(parts.Uncles) > 0 {
-		return fail("uncles: %d; blocks before the Merge are not supported", len(parts.Uncles))
-	}
-	transactions := make(types.Transactions, len(parts.Transactions))
-	for i, raw := range parts.Transactions {
-		if len(raw) > 0 && raw[0] == '"' {
-			return fail("transactions[%d] is a hash: full transactions are needed (second argument of eth_getBlockByNumber true)", i)
-		}
-		transactions[i] = new(types.Transaction)
-		if err := transactions[i].UnmarshalJSON(raw); err != nil {
-			return fail("transactions[%d]: %w", i, err)
-		}
+	if h.UncleHash != types.EmptyUncleHash {
+		return fail("sha3Uncles is not that of an empty list: blocks before the Merge are not supported")
 	}
 	hasher := trie.NewStackTrie(nil)
-	if have := types.DeriveSha(transactions, hasher); have != header.TxHash {
-		return fail("the transactions hash to %v, not to transactionsRoot %v", have, header.TxHash)
+	if have := types.DeriveSha(b.Transactions(), hasher); have != h.TxHash {
+		return fail("the transactions hash to %v, not to transactionsRoot %v", have, h.TxHash)
 	}
-	if err := checkWithdrawals(header, parts.Withdrawals, hasher); err != nil {
-		return fail("%w", err)
-	}
-	block := types.NewBlockWithHeader(header).WithBody(types.Body{Transactions: transactions, Withdrawals: parts.Withdrawals})
-	return &Block{Block: block}, nil
-}
-
-func checkWithdrawals(header *types.Header, list []*types.Withdrawal, hasher types.ListHasher) error {
-	if header.WithdrawalsHash == nil {
-		if list != nil {
-			return errors.New("withdrawals without withdrawalsRoot")
-		}
+	switch {
+	case h.WithdrawalsHash == nil && b.Withdrawals() != nil:
+		return fail("withdrawals without withdrawalsRoot")
+	case h.WithdrawalsHash == nil:
 		return nil
+	case b.Withdrawals() == nil:
+		return fail("withdrawals is missing")
 	}
-	if list == nil {
-		return errors.New("withdrawals is missing")
-	}
-	for i, w := range list {
-		if w == nil {
-			return fmt.Errorf("withdrawals[%d] is null", i)
-		}
-	}
-	if have := types.DeriveSha(types.Withdrawals(list), hasher); have != *header.WithdrawalsHash {
-		return fmt.Errorf("the withdrawals hash to %v, not to withdrawalsRoot %v", have, *header.WithdrawalsHash)
+	if have := types.DeriveSha(b.Withdrawals(), hasher); have != *h.WithdrawalsHash {
+		return fail("the withdrawals hash to %v, not to withdrawalsRoot %v", have, *h.WithdrawalsHash)
 	}
 	return nil
 }
 
-// encodeHeader turns a header object into RLP. Where the object names its hash,
-// as geth's do, the result is checked against it.
-func encodeHeader(text []byte) ([]byte, error) {
-	var header types.Header
-	if err := json.Unmarshal(text, &header); err != nil {
-		return nil, err
+// blockParts are the parts of a block's JSON.
+type blockParts struct {
+	header
+	have, haveBody given
+	body
+}
+
+// body is what a block has besides its header.
+type body struct {
+	transactions []named
+	withdrawals  []*types.Withdrawal
+}
+
+var bodyMembers = membersOf(
+	member[body]{name: "transactions", read: func(r *jsonhex.Reader, b *body) (err error) {
+		b.transactions, err = array(r, readTransaction)
+		return err
+	}},
+	member[body]{name: "withdrawals", read: func(r *jsonhex.Reader, b *body) (err error) {
+		b.withdrawals, err = array(r, readWithdrawal)
+		return err
+	}},
+)
+
+// parseBlock reads a block. limit, if there is one, becomes what a block of its gas
+// limit can need.
+func parseBlock(r *jsonhex.Reader, limit *limitedReader) (*Block, error) {
+	p := new(blockParts)
+	err := Object(r, func(key []byte) error {
+		if _, known := bodyMembers.index[string(key)]; known {
+			return bodyMembers.read(r, key, &p.body, &p.haveBody)
+		}
+		err := headerMembers.read(r, key, &p.header, &p.have)
+		if err == nil && limit != nil && string(key) == "gasLimit" {
+			limit.set(BlockLimit(p.GasLimit))
+		}
+		return err
+	})
+	if err == nil {
+		err = p.check(p.have)
 	}
-	var named struct {
-		Hash *common.Hash `json:"hash"`
+	if err == nil {
+		err = bodyMembers.require(p.haveBody, "transactions")
 	}
-	if err := json.Unmarshal(text, &named); err != nil {
-		return nil, err
+	switch {
+	case err != nil && p.Number != nil:
+		return nil, fmt.Errorf("block %v: %w", p.Number, err)
+	case err != nil:
+		return nil, fmt.Errorf("block: %w", err)
 	}
-	if have := header.Hash(); named.Hash != nil && have != *named.Hash {
-		return nil, fmt.Errorf("the header hashes to %v, but calls itself %v", have, *named.Hash)
+	b := &Block{Named: p.named, Senders: make([]common.Address, len(p.transactions))}
+	transactions := make(types.Transactions, len(p.transactions))
+	for i, t := range p.transactions {
+		transactions[i], b.Senders[i] = t.Transaction, t.from
 	}
-	return rlp.EncodeToBytes(&header)
+	b.Block = types.NewBlockWithHeader(&p.Header).WithBody(types.Body{Transactions: transactions, Withdrawals: p.withdrawals})
+	if !headerMembers.has(p.have, "hash") {
+		b.Named = b.Hash()
+	}
+	return b, nil
 }

@@ -1,7 +1,6 @@
 package witness
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
@@ -35,10 +34,10 @@ type Witness struct {
 	Keys    [][]byte // preimages: addresses (20 bytes) and storage slots (32 bytes)
 	Headers [][]byte // RLP of the parent and of older ancestors, in any order
 
-	// KeysGiven is false where keys is null or absent. An empty list counts as
-	// given.
-	KeysGiven bool
-	Shape     Shape
+	// CodesGiven and KeysGiven are false where codes or keys is null or absent,
+	// which counts as an empty list.
+	CodesGiven, KeysGiven bool
+	Shape                 Shape
 }
 
 // Decode reads a witness. The result does not refer to data.
@@ -62,115 +61,19 @@ func Read(path string) (*Witness, error) {
 }
 
 func decode(r *jsonhex.Reader) (*Witness, error) {
-	w, err := members(r)
-	if err != nil {
-		return nil, fmt.Errorf("execution witness: %w", err)
-	}
-	return w, nil
-}
-
-func members(r *jsonhex.Reader) (*Witness, error) {
 	w := new(Witness)
-	var haveState, haveCodes, haveHeaders bool
-	err := Object(r, func(key []byte) (err error) {
-		switch string(key) {
-		case "state":
-			w.State, haveState, err = w.byteStrings(r)
-		case "codes":
-			w.Codes, haveCodes, err = w.byteStrings(r)
-		case "keys":
-			w.Keys, w.KeysGiven, err = w.byteStrings(r)
-		case "headers":
-			w.Headers, err = w.headers(r)
-			haveHeaders = w.Headers != nil
-		default:
-			return r.Skip()
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case !haveState && !haveCodes && !haveHeaders:
-		return nil, errors.New("none of state, codes and headers is there: not the answer to debug_executionWitness")
-	case !haveState:
-		return nil, errors.New("state is missing")
-	case !haveCodes:
-		return nil, errors.New("codes is missing")
-	case !haveHeaders && w.Shape != ShapeMaps:
-		return nil, errors.New("headers is missing")
-	}
-	return w, nil
-}
-
-// byteStrings reads a list of byte strings or a map with byte strings as
-// values. It reports false for null.
-func (w *Witness) byteStrings(r *jsonhex.Reader) (list [][]byte, given bool, err error) {
-	kind, err := r.Peek()
-	if err != nil {
-		return nil, false, err
-	}
-	switch kind {
-	case jsonhex.Null:
-		_, err := r.Null()
-		return nil, false, err
-	case jsonhex.Object:
-		w.Shape = ShapeMaps
-		list = [][]byte{}
-		err = r.Object(func(hash []byte) error {
-			b, err := r.Hex()
-			if err != nil {
-				return fmt.Errorf("%s: %w", jsonhex.Excerpt(hash), err)
-			}
-			list = append(list, b)
+	keep := func(list *[][]byte) func([]byte) error {
+		return func(entry []byte) error {
+			*list = append(*list, entry)
 			return nil
-		})
-		return list, true, err
-	}
-	list = [][]byte{}
-	err = r.Array(func(i int) error {
-		b, err := r.Hex()
-		if err != nil {
-			return fmt.Errorf("[%d]: %w", i, err)
 		}
-		list = append(list, b)
-		return nil
-	})
-	return list, true, err
-}
-
-// headers reads a list of headers, each an RLP string or an object. Null gives
-// nil, an empty list does not.
-func (w *Witness) headers(r *jsonhex.Reader) ([][]byte, error) {
-	if null, err := r.Null(); null || err != nil {
+	}
+	form, err := scan(r, Entries{State: keep(&w.State), Code: keep(&w.Codes), Key: keep(&w.Keys), Header: keep(&w.Headers)}, r.Hex)
+	if err != nil {
 		return nil, err
 	}
-	list := [][]byte{}
-	err := r.Array(func(i int) error {
-		kind, err := r.Peek()
-		if err != nil {
-			return err
-		}
-		var header []byte
-		if kind == jsonhex.Object {
-			w.Shape = ShapeObjects
-			var text []byte
-			if text, err = r.Raw(); err == nil {
-				header, err = encodeHeader(text)
-			}
-		} else {
-			header, err = r.Hex()
-		}
-		if err != nil {
-			return fmt.Errorf("[%d]: %w", i, err)
-		}
-		list = append(list, header)
-		return nil
-	})
-	return list, err
+	w.Shape, w.CodesGiven, w.KeysGiven = form.Shape, form.CodesGiven, form.KeysGiven
+	return w, nil
 }
 
 // Addresses returns the entries of Keys that are addresses, in their order,

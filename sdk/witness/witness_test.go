@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -85,7 +84,7 @@ func TestRealBlocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if fmt.Sprint(inPlace) != fmt.Sprint(w) {
+			if !reflect.DeepEqual(inPlace, w) {
 				t.Error("Read and Decode differ")
 			}
 			if err := w.Check(block.Block); err != nil {
@@ -150,16 +149,16 @@ func checkTampered(t *testing.T, w *Witness, block *types.Block) {
 }
 
 func TestGethAnswers(t *testing.T) {
-	dir := witnesstest.Shared(t, "data", "geth-osaka")
 	for n := 1; n <= 19; n++ {
-		block, err := ReadBlock(filepath.Join(dir, fmt.Sprint(n), "block.json.gz"))
+		dir := witnesstest.Geth(t, n)
+		block, err := ReadBlock(filepath.Join(dir, "block.json.gz"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if block.NumberU64() != uint64(n) {
 			t.Errorf("block %d says it is %d", n, block.NumberU64())
 		}
-		w, err := Read(filepath.Join(dir, fmt.Sprint(n), "witness.json.gz"))
+		w, err := Read(filepath.Join(dir, "witness.json.gz"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,16 +202,18 @@ func TestDecodeErrors(t *testing.T) {
 		{"null result", `{"jsonrpc":"2.0","id":1,"result":null}`, "result is null"},
 		{"rpc error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"the method debug_executionWitness does not exist"}}`, "error -32601: the method debug_executionWitness does not exist"},
 		{"html", `<html>502 Bad Gateway</html>`, `unexpected character '<' at byte 0`},
-		{"cut off", `{"state":["0x12","0x3`, `state: [1]: the string has no end at byte 17`},
-		{"odd digits", `{"state":["0x12","0x345"],"codes":[],"keys":[],"headers":[]}`, "state: [1]: odd number of hexadecimal digits (3) at byte 17"},
-		{"no prefix", `{"state":["1234"],"codes":[],"keys":[],"headers":[]}`, `state: [0]: want a string that begins with 0x, have "1234"`},
-		{"bad digit", `{"state":[],"codes":["0x12zz"],"keys":[],"headers":[]}`, "codes: [0]: a character that is no hexadecimal digit"},
-		{"number", `{"state":[],"codes":[7],"keys":[],"headers":[]}`, "codes: [0]: want a string, have a number at byte 21"},
+		{"cut off", `{"state":["0x12","0x3`, `state[1]: the string has no end at byte 17`},
+		{"odd digits", `{"state":["0x12","0x345"],"codes":[],"keys":[],"headers":[]}`, "state[1]: odd number of hexadecimal digits (3) at byte 17"},
+		{"no prefix", `{"state":["1234"],"codes":[],"keys":[],"headers":[]}`, `state[0]: want a string that begins with 0x, have "1234"`},
+		{"bad digit", `{"state":[],"codes":["0x12zz"],"keys":[],"headers":[]}`, "codes[0]: a character that is no hexadecimal digit"},
+		{"number", `{"state":[],"codes":[7],"keys":[],"headers":[]}`, "codes[0]: want a string, have a number at byte 21"},
 		{"no headers", `{"state":["0x80"],"codes":[],"keys":[]}`, "headers is missing"},
 		{"null headers", `{"state":["0x80"],"codes":[],"keys":[],"headers":null}`, "headers is missing"},
 		{"no state", `{"codes":[],"keys":[],"headers":[]}`, "state is missing"},
-		{"no codes", `{"state":["0x80"],"codes":null,"headers":[]}`, "codes is missing"},
-		{"header object", `{"state":[],"codes":[],"headers":[{"number":"0x1"}]}`, "headers: [0]: missing required field 'parentHash'"},
+		{"state twice", `{"state":["0x80"],"codes":[],"state":[],"headers":[]}`, "state: is there twice"},
+		{"two results", `{"result":{"state":[],"headers":[]},"result":{"state":[],"headers":[]}}`, "two results in one answer"},
+		{"empty strings without end", `{"state":[` + strings.Repeat(`"0x",`, maxTiny) + `"0x"],"headers":[]}`, "more than 65536 entries of fewer than 16 bytes"},
+		{"header object", `{"state":[],"codes":[],"headers":[{"number":"0x1"}]}`, "headers[0]: parentHash is missing"},
 		{"trailing", `{"state":[],"codes":[],"headers":[]} {}`, `unexpected character '{' after the document`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -252,6 +253,58 @@ func TestDecodeForms(t *testing.T) {
 			if len(w.State) != 2 || !bytes.Equal(w.State[0], []byte{0x80}) || len(w.State[1]) != 0 || !bytes.Equal(w.Codes[0], []byte{0xab, 0xcd}) || w.KeysGiven {
 				t.Errorf("%s: %+v", text, w)
 			}
+		}
+	}
+}
+
+// What a node says besides the four members, or leaves out of those that may be
+// absent, changes nothing.
+func TestDecodeTakes(t *testing.T) {
+	for _, text := range []string{
+		`{"state":["0x80"],"headers":["0xc0"]}`,
+		`{"state":["0x80"],"codes":null,"keys":null,"headers":["0xc0"]}`,
+		`{"state":["0x80"],"id":7,"error":{"code":1,"message":"m"},"jsonrpc":"3","codes":[],"headers":["0xc0"]}`,
+		`{"id":7,"state":["0x80"],"result":{"state":[]},"headers":["0xc0"]}`,
+		`{"jsonrpc":"2.0","result":{"id":7,"error":"x","state":["0x80"],"result":null,"headers":["0xc0"]},"state":[]}`,
+		`{"stateRoot":"0x00","state":["0x80"],"proof":{"state":["0x81"]},"headers":["0xc0"],"headers":null}`,
+	} {
+		for name, read := range map[string]func() (*Witness, error){
+			"memory": func() (*Witness, error) { return Decode([]byte(text)) },
+			"stream": func() (*Witness, error) { return decode(jsonhex.NewStreamReader(strings.NewReader(text))) },
+		} {
+			w, err := read()
+			if err != nil || len(w.State) != 1 || len(w.Headers) != 1 || len(w.Codes) != 0 || w.KeysGiven {
+				t.Errorf("%s: %s: %+v, %v", text, name, w, err)
+			}
+		}
+	}
+}
+
+// Scan hands out what Read keeps.
+func TestScan(t *testing.T) {
+	for n := 1; n <= 19; n++ {
+		text, err := ReadFile(filepath.Join(witnesstest.Geth(t, n), "witness.json.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := new(Witness)
+		keep := func(list *[][]byte) func([]byte) error {
+			return func(entry []byte) error {
+				*list = append(*list, bytes.Clone(entry))
+				return nil
+			}
+		}
+		form, err := Scan(iotest.HalfReader(bytes.NewReader(text)), Entries{State: keep(&have.State), Code: keep(&have.Codes), Key: keep(&have.Keys), Header: keep(&have.Headers)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		have.Shape, have.CodesGiven, have.KeysGiven = form.Shape, form.CodesGiven, form.KeysGiven
+		if !reflect.DeepEqual(have, want) {
+			t.Errorf("block %d: Scan and Decode differ", n)
 		}
 	}
 }

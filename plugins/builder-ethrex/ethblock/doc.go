@@ -1,8 +1,9 @@
-// Package ethblock reads the answer to eth_getBlockByNumber(n, true) the way
-// ethrex does (lambdaclass/ethrex:crates/networking/rpc/types/block.rs@891528d,
-// crates/common/types/transaction.rs@891528d): what ethrex requires is
-// required, what it ignores is ignored, and what does not fit its types is
-// refused with the field's name instead of being cut off.
+// Package ethblock holds a block in the types that ethrex has
+// (lambdaclass/ethrex:crates/common/types/block.rs@891528d,
+// crates/common/types/transaction.rs@891528d): narrower than the protocol's in
+// some places, so that what does not fit is refused with its name instead of being
+// cut off. Package witness reads the block.
 //
-// Reading verifies nothing: Verify compares the block with its hash.
+// Reading verifies nothing: Verify converts the block back and compares it with
+// its hash, so that a fault of the conversion is found, too.
 package ethblock

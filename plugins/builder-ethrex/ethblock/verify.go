@@ -9,12 +9,22 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/trie"
 	"github.com/holiman/uint256"
+
+	"github.com/proofline/proofline/sdk/witness"
 )
 
 // Verify makes sure that the block is what its hash says: the header hashes to
 // it, and transactions and withdrawals to the roots in the header. It returns
-// the block in go-ethereum's types.
+// the block in go-ethereum's types. The error is one of witness.ErrMismatch.
 func (b *Block) Verify() (*types.Block, error) {
+	block, err := b.verify()
+	if err != nil {
+		return nil, witness.Mismatch(err)
+	}
+	return block, nil
+}
+
+func (b *Block) verify() (*types.Block, error) {
 	header := b.Header.types()
 	if have := header.Hash(); have != b.Hash {
 		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))

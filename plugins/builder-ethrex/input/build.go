@@ -56,6 +56,22 @@ type Result struct {
 	// whose address is not among its keys; only in strict mode is that no error.
 	// The guest fails if the block touches such storage.
 	Uncovered int
+	// Surplus is the number of entries of the witness, other than Ignored, that
+	// nothing needs: nodes that no path from the state root leads to, storage that
+	// the block does not touch, and codes that no account has. They are left out,
+	// the codes only where Strict is false and they are more than the block can have
+	// created.
+	Surplus int
+}
+
+// WitnessError is an error that lies in the witness: another one may do better.
+type WitnessError struct{ Err error }
+
+func (e *WitnessError) Error() string { return e.Err.Error() }
+func (e *WitnessError) Unwrap() error { return e.Err }
+
+func badWitness(format string, args ...any) error {
+	return &WitnessError{fmt.Errorf(format, args...)}
 }
 
 // Build writes the guest input for one block. Errors begin with the block's
@@ -81,7 +97,7 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	}
 	if o.Strict {
 		if err := refuseForeign(w, f); err != nil {
-			return nil, err
+			return nil, &WitnessError{err}
 		}
 	}
 	// The checks run beside the hashing of the nodes.
@@ -98,13 +114,15 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	var table *mpt.Table
 	if err == nil {
 		table = mpt.NewTable(w.State)
+	} else {
+		err = &WitnessError{err}
 	}
 	if err := cmp.Or(<-verified, err); err != nil {
 		return nil, err
 	}
 	out := &Result{PreStateRoot: root, Ignored: table.Bad()}
 	if o.Strict && len(out.Ignored) > 0 {
-		return nil, out.Ignored[0]
+		return nil, &WitnessError{out.Ignored[0]}
 	}
 	wit := &witness{codes: w.Codes, headers: w.Headers, number: b.Header.Number, config: o.Config, table: table, state: mpt.None, keys: w.Keys}
 	sizes := newMeasure(table)
@@ -112,18 +130,21 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 		id, found, err := table.Root(root)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("state root %x: %w", root, err)
+			return nil, badWitness("state root %x: %w", root, err)
 		case !found:
-			return nil, fmt.Errorf("the parent's state root %x is none of the %d entries of state", root, len(w.State))
+			return nil, badWitness("the parent's state root %x is none of the %d entries of state", root, len(w.State))
 		}
 		if _, err := sizes.trie(id); err != nil {
-			return nil, fmt.Errorf("state trie: %w", err)
+			return nil, badWitness("state trie: %w", err)
 		}
 		wit.state = id
 	}
-	accounts, err := accountsWithStorage(wit)
+	accounts, codes, err := accountsWithStorage(wit)
 	if err != nil {
-		return nil, fmt.Errorf("state trie: %w", err)
+		return nil, badWitness("state trie: %w", err)
+	}
+	if !o.Strict {
+		wit.codes, out.Surplus = neededCodes(w.Codes, codes, b)
 	}
 	if f.hashedKeys {
 		wit.storage = accounts
@@ -132,8 +153,9 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	}
 	out.StorageTries = len(wit.storage)
 	if out.Archive, err = archive(f, b, wit, sizes); err != nil {
-		return nil, err
+		return nil, &WitnessError{err}
 	}
+	out.Surplus += sizes.unseen() - len(out.Ignored)
 	return out, ctx.Err()
 }
 
@@ -183,9 +205,7 @@ func findByKeys(ctx context.Context, wit *witness, out *Result, accounts []stora
 		if wit.storage, err = storageByKeys(wit); err != nil {
 			return err
 		}
-		if missing = uncovered(accounts, wit.storage); len(missing) > 0 {
-			return fmt.Errorf("the witness has the storage of the account with address hash %x, but executing the block did not lead to its address", missing[0].key)
-		}
+		missing = nil // what executing the block did not lead to is not needed
 	}
 	out.Uncovered = len(missing)
 	return nil
@@ -204,14 +224,14 @@ func storageByKeys(wit *witness) ([]storage, error) {
 		}
 		account, err := wit.table.Account(wit.state, key)
 		if err != nil {
-			return nil, fmt.Errorf("keys[%d]: account 0x%x: %w", i, key, err)
+			return nil, badWitness("keys[%d]: account 0x%x: %w", i, key, err)
 		}
 		if account == nil {
 			continue
 		}
 		root, err := mpt.StorageRoot(account)
 		if err != nil {
-			return nil, fmt.Errorf("keys[%d]: account 0x%x: %w", i, key, err)
+			return nil, badWitness("keys[%d]: account 0x%x: %w", i, key, err)
 		}
 		if id := wit.table.Find(root); root != mpt.EmptyRoot && id != mpt.None {
 			list = append(list, storage{key, id})
@@ -223,13 +243,17 @@ func storageByKeys(wit *witness) ([]storage, error) {
 
 // accountsWithStorage walks the state trie and returns the accounts whose
 // storage root is a node of the witness, by the hash of their address
-// (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143).
-func accountsWithStorage(wit *witness) ([]storage, error) {
-	var list []storage
+// (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143),
+// and the code hashes of all accounts.
+func accountsWithStorage(wit *witness) (list []storage, codes map[[32]byte]bool, err error) {
 	if wit.state == mpt.None {
-		return nil, nil
+		return nil, nil, nil
 	}
-	err := wit.table.Leaves(wit.state, func(path [32]byte, account []byte) error {
+	codes = make(map[[32]byte]bool)
+	err = wit.table.Leaves(wit.state, func(path [32]byte, account []byte) error {
+		if hash, ok := mpt.CodeHash(account); ok {
+			codes[hash] = true
+		}
 		root, err := mpt.StorageRoot(account)
 		if err != nil {
 			return nil //nolint:nilerr // the reference passes over such a leaf
@@ -242,7 +266,24 @@ func accountsWithStorage(wit *witness) ([]storage, error) {
 	// Leaves come in order, except where a made-up path is too short.
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b storage) int { return bytes.Compare(a.key, b.key) })
-	return slices.CompactFunc(list, func(a, b storage) bool { return bytes.Equal(a.key, b.key) }), err
+	return slices.CompactFunc(list, func(a, b storage) bool { return bytes.Equal(a.key, b.key) }), codes, err
+}
+
+// neededCodes leaves codes out that no account has, beyond what the block can have
+// created, and counts them. The order of the others stays, and so do repetitions of
+// those that are needed.
+func neededCodes(codes [][]byte, had map[[32]byte]bool, b *ethblock.Block) (kept [][]byte, left int) {
+	allowed := b.CreatedCode()
+	for i, hash := range mpt.Hashes(codes) {
+		if !had[hash] && len(codes[i]) > 0 {
+			if allowed -= len(codes[i]); allowed < 0 {
+				left++
+				continue
+			}
+		}
+		kept = append(kept, codes[i])
+	}
+	return kept, left
 }
 
 // uncovered returns the accounts whose storage trie is none of those found by

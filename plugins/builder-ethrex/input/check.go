@@ -35,6 +35,8 @@ func refuseForeign(w *ethwitness.Witness, f format) error {
 		return fmt.Errorf("strict: headers are objects, as of geth; ethrex reads RLP strings only")
 	case w.Shape == ethwitness.ShapeMaps:
 		return fmt.Errorf("strict: state, codes or keys is a map, as of old reth; ethrex reads lists only")
+	case !w.CodesGiven:
+		return fmt.Errorf("strict: codes is missing or null")
 	case !w.KeysGiven && !f.hashedKeys:
 		return fmt.Errorf("strict: keys is missing or null")
 	}
@@ -52,8 +54,10 @@ func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) (*typ
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.Ancestors(block)
-	return block, err
+	if _, err = w.Ancestors(block); err != nil {
+		return nil, &WitnessError{err}
+	}
+	return block, nil
 }
 
 // parentStateRoot returns the state root of the first header that has the

@@ -42,6 +42,16 @@ func (m *measure) trie(root mpt.ID) (int64, error) {
 	return m.sizes[root] + nodeSize, nil
 }
 
+// unseen is the number of nodes that no trie measured so far holds.
+func (m *measure) unseen() (n int) {
+	for _, size := range m.sizes {
+		if size == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (m *measure) visit(id mpt.ID, depth int) error {
 	if m.sizes[id] != 0 {
 		return nil

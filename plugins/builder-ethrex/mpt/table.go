@@ -176,6 +176,16 @@ func (t *Table) Links(id ID) []ID {
 	return nil
 }
 
+// Hashes returns the Keccak-256 hash of each entry, computed on all processors.
+func Hashes(entries [][]byte) [][32]byte {
+	hashes := make([][32]byte, len(entries))
+	parallel(len(entries), func() func(from, to int) {
+		h := newHasher()
+		return func(from, to int) { h.hash(entries[from:to], hashes[from:to]) }
+	})
+	return hashes
+}
+
 // parallel has ranges that together cover 0 to n worked on by as many workers as
 // there are processors, and returns when all is done. Each worker is made once
 // and used by one goroutine.

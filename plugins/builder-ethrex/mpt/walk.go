@@ -162,3 +162,16 @@ func StorageRoot(account []byte) (root [32]byte, err error) {
 		return [32]byte(item), nil
 	}
 }
+
+// CodeHash returns the code hash of an account, the fourth of the items that
+// StorageRoot names.
+func CodeHash(account []byte) (hash [32]byte, ok bool) {
+	items, _, err := rlp.SplitList(account)
+	var item []byte
+	for i := 0; err == nil; i++ {
+		if item, items, err = rlp.SplitString(items); err == nil && i == 3 {
+			return hash, copy(hash[:], item) == 32 && len(item) == 32
+		}
+	}
+	return hash, false
+}

@@ -33,7 +33,7 @@ func (c *Client) headers(ctx context.Context, numbers []uint64) ([]*Header, erro
 		if err := json.Unmarshal(answers, &told); err != nil {
 			return nil, c.classify(ctx, method, fmt.Errorf("batch answer is no JSON-RPC: %w", err))
 		}
-		return c.withoutBatch(ctx, numbers, c.scrubbed(decodeRPCError(told.Error)))
+		return c.withoutBatch(ctx, numbers, decodeRPCError(told.Error))
 	}
 	headers, err := matchBatch(answers, calls, numbers)
 	if err != nil {
@@ -77,11 +77,11 @@ func matchBatch(answers []byte, calls []request, numbers []uint64) ([]*Header, e
 	headers := make([]*Header, len(calls))
 	for _, a := range list {
 		if len(a.Error) > 0 && string(a.Error) != "null" {
-			err := decodeRPCError(a.Error)
-			if e, ok := errors.AsType[*RPCError](err); ok && errors.Is(meaning(e), ErrNotFound) {
+			said := decodeRPCError(a.Error)
+			if errors.Is(meaning(said), ErrNotFound) {
 				continue
 			}
-			return nil, err
+			return nil, said
 		}
 		if a.ID == nil {
 			return nil, errors.New("batch answer without an id")

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,7 +18,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // Options tune a Client. The zero value of a field stands for its default.
@@ -28,6 +29,7 @@ type Options struct {
 	Timeout        time.Duration // of a small call; 10 s
 	WitnessTimeout time.Duration // until the first byte of a witness; 2 min: a node may take long to make one
 	StallTimeout   time.Duration // longest silence inside an answer; 30 s
+	MinRate        int64         // slowest rate of an answer, behind the first StallTimeout, in bytes a second, unpacked; 64 KiB
 	MaxAnswer      int64         // bytes of one streamed answer, unpacked; 4 GiB
 	// Compression asks the server for gzip. By default only endpoints outside
 	// private networks are asked: on a fast link packing costs a node more time
@@ -38,17 +40,17 @@ type Options struct {
 // Client speaks JSON-RPC 2.0 over HTTP with one endpoint. Small answers are
 // read into memory, blocks and witnesses are streamed.
 type Client struct {
-	name    string // the redacted URL
-	url     string
-	user    *url.Userinfo
-	header  http.Header
-	secrets []string
-	opt     Options
-	gzip    bool
-	http    *http.Client
-	ids     atomic.Uint64
-	noBatch atomic.Bool
-	dialect atomic.Int32 // index into witnessDialects
+	name     string // the redacted URL
+	url      string
+	user     *url.Userinfo
+	header   http.Header
+	redactor *redact.Redactor
+	opt      Options
+	gzip     bool
+	http     *http.Client
+	ids      atomic.Uint64
+	noBatch  atomic.Bool
+	dialect  atomic.Int32 // index into witnessDialects
 }
 
 // smallAnswer bounds the answers that are read into memory.
@@ -59,14 +61,16 @@ const smallAnswer = 64 << 20
 func NewClient(rawURL string, opt Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(rawURL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, contract.Permanent(fmt.Errorf("endpoint %s: want an http or https URL such as http://localhost:8545", Redact(rawURL)))
+		return nil, contract.Permanent(fmt.Errorf("endpoint %s: want an http or https URL such as http://localhost:8545", redact.URL(rawURL)))
 	}
 	opt.Timeout = cmp.Or(opt.Timeout, 10*time.Second)
 	opt.WitnessTimeout = cmp.Or(opt.WitnessTimeout, 2*time.Minute)
 	opt.StallTimeout = cmp.Or(opt.StallTimeout, 30*time.Second)
+	opt.MinRate = cmp.Or(opt.MinRate, 64<<10)
 	opt.MaxAnswer = cmp.Or(opt.MaxAnswer, 4<<30)
 
-	c := &Client{name: Redact(u.String()), header: opt.Header.Clone(), secrets: secretsOf(u, opt.Header), opt: opt}
+	c := &Client{name: redact.URL(rawURL), header: opt.Header.Clone(), opt: opt,
+		redactor: redact.New(append(redact.SecretsOfURL(rawURL), redact.SecretsOfHeader(opt.Header)...)...)}
 	c.user, u.User = u.User, nil
 	c.url = u.String()
 	c.gzip = !isPrivate(u.Hostname())
@@ -166,7 +170,7 @@ func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration,
 	defer cancel(nil)
 	out := &destination{w: dst}
 	env := &envelope{dst: out}
-	guard := &stallGuard{cancel: cancel, limit: c.opt.StallTimeout}
+	guard := &stallGuard{cancel: cancel, limit: c.opt.StallTimeout, rate: c.opt.MinRate}
 	guard.timer = time.AfterFunc(first, func() {
 		cancel(fmt.Errorf("no answer within %v: %w", first, context.DeadlineExceeded))
 	})
@@ -182,25 +186,37 @@ func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration,
 	return c.classify(ctx, method, err)
 }
 
-// stallGuard cancels a call whose answer stops arriving.
+// stallGuard cancels a call whose answer stops arriving, or drips.
 type stallGuard struct {
 	dst    io.Writer
 	cancel context.CancelCauseFunc
 	limit  time.Duration
+	rate   int64 // bytes a second
 	timer  *time.Timer
-	begun  bool
+	begun  time.Time // of the answer
+	seen   int64
+	dead   bool // the first byte came too late
 }
 
 func (g *stallGuard) Write(p []byte) (int, error) {
-	if !g.begun {
-		g.begun = true
-		if g.timer.Stop() {
-			g.timer = time.AfterFunc(g.limit, func() { g.cancel(fmt.Errorf("%w: %v", ErrStalled, g.limit)) })
+	if g.begun.IsZero() {
+		g.begun = time.Now()
+		g.dead = !g.timer.Stop()
+		if !g.dead {
+			g.timer = time.AfterFunc(g.limit, g.stalled)
 		}
-	} else {
-		g.timer.Reset(g.limit)
+	}
+	g.seen += int64(len(p))
+	if !g.dead {
+		// What has arrived pays for so much time.
+		paid := g.limit + time.Duration(float64(g.seen)/float64(g.rate)*float64(time.Second))
+		g.timer.Reset(min(g.limit, max(paid-time.Since(g.begun), 0)))
 	}
 	return g.dst.Write(p)
+}
+
+func (g *stallGuard) stalled() {
+	g.cancel(fmt.Errorf("%w: nothing for %v, or fewer than %d bytes a second", ErrStalled, g.limit, g.rate))
 }
 
 // exchange posts the body as JSON and copies the answer's body, unpacked, to
@@ -229,7 +245,7 @@ func (c *Client) exchange(ctx context.Context, body any, dst io.Writer, limit in
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.scrubbed(err)
+		return err
 	}
 	defer resp.Body.Close()
 	answer := io.Reader(resp.Body)
@@ -249,12 +265,12 @@ func (c *Client) exchange(ctx context.Context, body any, dst io.Writer, limit in
 	if err == nil && n > limit {
 		err = fmt.Errorf("answer is over %d bytes", limit)
 	}
-	return c.scrubbed(err)
+	return err
 }
 
 func (c *Client) statusError(resp *http.Response, answer io.Reader) error {
 	head, _ := io.ReadAll(io.LimitReader(answer, 4<<10))
-	after := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	after, _ := retry.Told(resp.Header, time.Now())
 	if after == 0 && resp.StatusCode == http.StatusTooManyRequests {
 		if s, err := strconv.Atoi(resp.Header.Get("RateLimit-Reset")); err == nil && s >= 0 && s <= 3600 {
 			after = time.Duration(s) * time.Second
@@ -266,20 +282,8 @@ func (c *Client) statusError(resp *http.Response, answer io.Reader) error {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(head, &told) == nil && len(told.Error) > 0 && told.Error[0] == '{' && resp.StatusCode != http.StatusTooManyRequests {
-		return c.scrubbed(decodeRPCError(told.Error))
+		return decodeRPCError(told.Error)
 	}
-	e.Body = scrub(excerpt(bytes.ToValidUTF8(bytes.TrimSpace(head), []byte("?"))), c.secrets)
+	e.Body = string(bytes.TrimSpace(head))
 	return e
-}
-
-// scrubbed takes the credentials out of an error's text.
-func (c *Client) scrubbed(err error) error {
-	if e, ok := errors.AsType[*RPCError](err); ok {
-		e.Message = scrub(e.Message, c.secrets)
-		return err
-	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	return err
 }

@@ -82,7 +82,7 @@ func (e *envelope) step(p []byte) (int, error) {
 		return 1, nil
 	}
 	unexpected := func(want string) (int, error) {
-		return 0, fmt.Errorf("answer is no JSON-RPC: want %s, found %q", want, excerpt(p))
+		return 0, newGarbageError(want, p)
 	}
 	switch e.state {
 	case beforeObject:
@@ -196,6 +196,10 @@ func (e *envelope) scan(p []byte) (n int, done bool, err error) {
 			continue
 		}
 		switch p[i] {
+		case ' ', '\t', '\n', '\r': // ends a bare literal, too
+			if e.depth == 0 {
+				return i, true, nil
+			}
 		case '"':
 			e.quoted = true
 		case '{', '[':
@@ -284,13 +288,4 @@ func (e *envelope) Close() error {
 		return errors.New("answer is no JSON-RPC: neither result nor error")
 	}
 	return nil
-}
-
-// excerpt shortens bytes of unknown origin for a message.
-func excerpt(p []byte) string {
-	const most = 80
-	if len(p) > most {
-		return string(p[:most]) + "…"
-	}
-	return string(p)
 }

@@ -1,17 +1,15 @@
 package ethnode
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"sync/atomic"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode/witnesscheck"
@@ -19,8 +17,13 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// FactWitnessBytes is the fact that gives the size of witness.json.
-const FactWitnessBytes = "witness_bytes"
+// Names of facts of a fetch, besides those that package contract names.
+const (
+	FactWitnessBytes    = "witness_bytes"    // size of witness.json
+	FactBlockEndpoint   = "block_endpoint"   // which endpoint gave block.json
+	FactWitnessEndpoint = "witness_endpoint" // which endpoint gave witness.json
+	FactSurplus         = "surplus_entries"  // entries of witness.json that nothing refers to
+)
 
 // File is an artifact that is being written. It may also have
 // Reject(reason error), which is called before Discard when the content did not
@@ -48,71 +51,113 @@ type Fetcher struct {
 	// Enter, if set, is waited for before a fetch begins, and what it returns is
 	// called at its end.
 	Enter func(ctx context.Context, number uint64) (leave func(), err error)
+	// Strict refuses a witness with entries that nothing refers to.
+	Strict bool
 }
-
-// maxBlock bounds the JSON of a block, which is held in memory.
-const maxBlock = 256 << 20
 
 // Fetch writes block.json and witness.json, at the same time, to files made by
 // create, and checks them against the block's hash and each other. Nothing is
-// committed that did not pass.
-func (f *Fetcher) Fetch(ctx context.Context, block contract.Block, create func(name string) (File, error)) (*contract.Result, error) {
-	if block.Number == 0 {
+// committed that did not pass. What is examined is examined as it streams by, in
+// memory that hardly grows with it.
+func (f *Fetcher) Fetch(ctx context.Context, want Want, create func(name string) (File, error)) (*contract.Result, error) {
+	if want.Block.Number == 0 {
 		return nil, contract.Permanent(errors.New("block 0 is the genesis block: it has no parent and no witness"))
 	}
 	if f.Enter != nil {
-		leave, err := f.Enter(ctx, block.Number)
+		leave, err := f.Enter(ctx, want.Block.Number)
 		if err != nil {
 			return nil, contract.Interrupted(err)
 		}
 		defer leave()
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	var got atomic.Pointer[witness.Block]
 	blockRead := make(chan struct{})
-	var got *fetchedBlock
-	var outputs [2]contract.Artifact
+	var block fetched
+	var wit fetchedWitness
 	group.Go(func() (err error) {
-		got, outputs[0], err = f.block(ctx, block, create)
+		block, err = f.block(ctx, want, create)
 		if err == nil {
+			got.Store(block.block)
 			close(blockRead)
 		}
 		return err
 	})
 	group.Go(func() (err error) {
-		outputs[1], err = f.witness(ctx, block, create, func() (*fetchedBlock, error) {
-			select {
-			case <-blockRead:
-				return got, nil
-			case <-ctx.Done():
-				return nil, context.Cause(ctx)
-			}
-		})
+		wit, err = f.witness(ctx, want, create, &pending{got: &got, read: blockRead})
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return &contract.Result{Outputs: outputs[:], Facts: map[string]string{
-		contract.FactGasUsed: strconv.FormatUint(got.GasUsed(), 10),
-		contract.FactTxCount: strconv.Itoa(len(got.Transactions())),
-		FactWitnessBytes:     strconv.FormatInt(outputs[1].Size, 10),
-	}}, nil
+	facts := map[string]string{
+		contract.FactGasUsed: strconv.FormatUint(block.block.GasUsed(), 10),
+		contract.FactTxCount: strconv.Itoa(len(block.block.Transactions())),
+		FactWitnessBytes:     strconv.FormatInt(wit.artifact.Size, 10),
+		FactBlockEndpoint:    block.from,
+		FactWitnessEndpoint:  wit.from,
+	}
+	if n := wit.summary.Surplus(); n > 0 {
+		facts[FactSurplus] = strconv.Itoa(n)
+	}
+	return &contract.Result{Outputs: []contract.Artifact{block.artifact, wit.artifact}, Facts: facts}, nil
 }
 
-// fetchedBlock is a verified block and the senders that the node names.
-type fetchedBlock struct {
-	*witness.Block
-	senders []common.Address
+// pending is a block that is being fetched.
+type pending struct {
+	got  *atomic.Pointer[witness.Block]
+	read <-chan struct{}
 }
 
-// blockFile is a block that passed the checks and is not committed yet.
-type blockFile struct {
+// wait waits for the block. The error says nothing about whoever waits.
+func (p *pending) wait(ctx context.Context) (*witness.Block, error) {
+	select {
+	case <-p.read:
+		return p.got.Load(), nil
+	case <-ctx.Done():
+		return nil, contract.Interrupted(fmt.Errorf("%w: %w", errUnjudged, context.Cause(ctx)))
+	}
+}
+
+// witnessLimit is how many bytes the witness may have, as far as is known now.
+func (p *pending) witnessLimit() int64 {
+	if b := p.got.Load(); b != nil {
+		return witness.Limit(b.GasLimit())
+	}
+	return witness.Limit(0)
+}
+
+// fetched is a block on disk.
+type fetched struct {
+	block    *witness.Block
+	artifact contract.Artifact
+	from     string // label of the reader
+}
+
+// fetchedWitness is a witness on disk.
+type fetchedWitness struct {
+	summary  witnesscheck.Summary
+	artifact contract.Artifact
+	from     string
+}
+
+// file is data that passed the checks and are not committed yet.
+type file[T any] struct {
 	File
-	block *fetchedBlock
+	from string
+	what T
 }
 
-func (f *Fetcher) block(ctx context.Context, block contract.Block, create func(string) (File, error)) (got *fetchedBlock, a contract.Artifact, err error) {
-	fetch := func(ctx context.Context, c Candidate) (b blockFile, err error) {
+// refused is the verdict on what a reader sent: retryable, since another fetch, or
+// another reader, may do better.
+func refused(out File, err error) error {
+	err = contract.Retryable(&badDataError{err})
+	reject(out, err)
+	return err
+}
+
+func (f *Fetcher) block(ctx context.Context, want Want, create func(string) (File, error)) (got fetched, err error) {
+	fetch := func(ctx context.Context, c Candidate) (b file[*witness.Block], err error) {
 		out, err := create(contract.ArtifactBlock)
 		if err != nil {
 			return b, &storeError{err}
@@ -122,106 +167,108 @@ func (f *Fetcher) block(ctx context.Context, block contract.Block, create func(s
 				out.Discard()
 			}
 		}()
-		var text bytes.Buffer
-		if err := c.Block(ctx, io.MultiWriter(storing{out}, &limitedBuffer{&text, maxBlock}), block); err != nil {
-			return b, err
+		var block *witness.Block
+		reader := consume(func(src io.Reader) (err error) {
+			block, err = witness.ScanBlock(src)
+			return err
+		})
+		err = c.Block(ctx, io.MultiWriter(storing{out}, reader), want.Block)
+		if bad := reader.finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
+			return b, refused(out, fmt.Errorf("%s: %w", c.Name(), bad))
 		}
-		decoded, err := decodeBlock(text.Bytes(), block)
 		if err != nil {
-			err = contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
-			reject(out, err)
 			return b, err
 		}
-		return blockFile{out, decoded}, nil
+		if have := contract.Hash(block.Hash()); have != want.Block.Hash || block.NumberU64() != want.Block.Number {
+			return b, refused(out, fmt.Errorf("%s: asked for block %d %v, the node answered block %d %v", c.Name(), want.Block.Number, want.Block.Hash, block.NumberU64(), have))
+		}
+		return file[*witness.Block]{out, c.Label, block}, nil
 	}
-	use := func(b blockFile) error {
-		got = b.block
-		a, err = b.Commit()
+	use := func(b file[*witness.Block]) error {
+		got.block, got.from = b.what, b.from
+		got.artifact, err = b.Commit()
 		return err
 	}
-	err = f.patiently(ctx, BlockData, block, func(list []Candidate) error {
-		return race(ctx, list, fetch, use, func(b blockFile) { b.Discard() })
+	err = f.patiently(ctx, BlockData, want, func(list []Candidate) error {
+		return race(ctx, list, fetch, use, func(b file[*witness.Block]) { b.Discard() })
 	})
-	return got, a, err
+	return got, err
 }
 
-func decodeBlock(text []byte, want contract.Block) (*fetchedBlock, error) {
-	b, err := witness.DecodeBlock(text)
-	if err != nil {
-		return nil, err
-	}
-	if have := contract.Hash(b.Hash()); have != want.Hash || b.NumberU64() != want.Number {
-		return nil, fmt.Errorf("asked for block %d %v, the node answered block %d %v", want.Number, want.Hash, b.NumberU64(), have)
-	}
-	var named struct {
-		Transactions []struct{ From common.Address }
-	}
-	if err := json.Unmarshal(text, &named); err != nil {
-		return nil, fmt.Errorf("block %d: %w", want.Number, err)
-	}
-	got := &fetchedBlock{Block: b}
-	for _, tx := range named.Transactions {
-		if tx.From != (common.Address{}) {
-			got.senders = append(got.senders, tx.From)
-		}
-	}
-	return got, nil
-}
-
-// witness fetches the witness and checks it against the block, which read waits
-// for.
-func (f *Fetcher) witness(ctx context.Context, block contract.Block, create func(string) (File, error), read func() (*fetchedBlock, error)) (a contract.Artifact, err error) {
-	fetch := func(ctx context.Context, c Candidate) (file File, err error) {
+// witness fetches the witness and checks it against the block.
+func (f *Fetcher) witness(ctx context.Context, want Want, create func(string) (File, error), block *pending) (got fetchedWitness, err error) {
+	fetch := func(ctx context.Context, c Candidate) (w file[witnesscheck.Summary], err error) {
 		out, err := create(contract.ArtifactWitness)
 		if err != nil {
-			return nil, &storeError{err}
+			return w, &storeError{err}
 		}
 		defer func() {
 			if err != nil {
 				out.Discard()
 			}
 		}()
-		check := witnesscheck.New()
-		err = c.Witness(ctx, io.MultiWriter(storing{out}, check), block)
-		if bad := check.Finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
-			err = contract.Retryable(fmt.Errorf("%s: block %d: %w", c.Name(), block.Number, bad))
-			reject(out, err)
-			return nil, err
+		var contents *witnesscheck.Contents
+		reader := consume(func(src io.Reader) (err error) {
+			contents, err = witnesscheck.Read(src)
+			return err
+		})
+		err = c.Witness(ctx, io.MultiWriter(storing{out}, &limited64{reader, block.witnessLimit, 0}), want.Block)
+		if bad := reader.finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
+			return w, refused(out, fmt.Errorf("%s: block %d: %w", c.Name(), want.Block.Number, bad))
 		}
 		if err != nil {
-			return nil, err
+			return w, finally(err, c)
 		}
-		b, err := read()
+		b, err := block.wait(ctx)
 		if err != nil {
-			return nil, err
+			return w, err
 		}
-		if _, err := check.Against(b.Block.Block, b.senders); err != nil {
-			err = contract.Retryable(fmt.Errorf("%s: %w", c.Name(), err))
-			reject(out, err)
-			return nil, err
+		summary, err := contents.Against(b, f.Strict)
+		if err != nil {
+			return w, refused(out, fmt.Errorf("%s: %w", c.Name(), err))
 		}
-		return out, nil
+		return file[witnesscheck.Summary]{out, c.Label, summary}, nil
 	}
-	use := func(out File) error {
-		a, err = out.Commit()
+	use := func(w file[witnesscheck.Summary]) error {
+		got.summary, got.from = w.what, w.from
+		got.artifact, err = w.Commit()
 		return err
 	}
-	err = f.patiently(ctx, WitnessData, block, func(list []Candidate) error {
-		return race(ctx, list, fetch, use, func(out File) { out.Discard() })
+	err = f.patiently(ctx, WitnessData, want, func(list []Candidate) error {
+		return race(ctx, list, fetch, use, func(w file[witnesscheck.Summary]) { w.Discard() })
 	})
-	return a, err
+	return got, err
 }
 
-// patiently repeats fetch while the nodes say that they do not have the block.
-func (f *Fetcher) patiently(ctx context.Context, data Data, block contract.Block, fetch func([]Candidate) error) error {
+// nearHead is how many blocks below the head a node's own limit is not believed
+// yet: a head that has just moved, or a node behind a balancer, says the same.
+const nearHead = 8
+
+// finally turns an absent state into a permanent error where the block lies so far
+// below the reader's head that it will not come back.
+func finally(err error, c Candidate) error {
+	if !errors.Is(err, ErrNoState) || c.Depth == nil {
+		return err
+	}
+	depth, window := c.Depth()
+	if window > 0 && depth > window || errors.Is(err, errLimit) && depth > nearHead {
+		return contract.Permanent(fmt.Errorf("%w, %d blocks below its head: %w", ErrOutsideWindow, depth, err))
+	}
+	return err
+}
+
+// patiently repeats fetch while the nodes say that they do not have the block, or
+// its state, yet.
+func (f *Fetcher) patiently(ctx context.Context, data Data, want Want, fetch func([]Candidate) error) error {
 	deadline := time.Now().Add(cmp.Or(f.Patience, 10*time.Second))
 	pause := 100 * time.Millisecond
 	for {
-		list, err := f.Supply.Candidates(data, block)
+		list, err := f.Supply.Candidates(data, want)
 		if err == nil {
 			err = fetch(list)
 		}
-		if !errors.Is(err, ErrNotFound) || !time.Now().Add(pause).Before(deadline) {
+		notYet := errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoState)
+		if !notYet || contract.ClassOf(err) != contract.ClassRetryable || !time.Now().Add(pause).Before(deadline) {
 			return err
 		}
 		select {
@@ -244,15 +291,16 @@ func (s storing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// limitedBuffer refuses more than most bytes.
-type limitedBuffer struct {
-	*bytes.Buffer
-	most int
+// limited64 refuses more bytes than a limit that may change.
+type limited64 struct {
+	*consumer
+	limit func() int64
+	seen  int64
 }
 
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.most {
-		return 0, contract.Permanent(fmt.Errorf("the block is over %d bytes", b.most))
+func (l *limited64) Write(p []byte) (int, error) {
+	if l.seen += int64(len(p)); l.seen > l.limit() {
+		return 0, contract.Retryable(&badDataError{fmt.Errorf("the witness is over %d bytes, more than a block of its gas limit can need", l.limit())})
 	}
-	return b.Buffer.Write(p)
+	return l.consumer.Write(p)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // Header is what following a chain needs of a block.
@@ -27,6 +28,13 @@ func (h Header) Block(chainID uint64) contract.Block {
 		Time: h.Time, GasUsed: h.GasUsed, TxCount: h.TxCount}
 }
 
+// Limits of what is believed: far beyond any chain, and far from where sums
+// overflow.
+const (
+	maxNumber = 1 << 48
+	maxTime   = 1 << 38 // seconds, in the year 10680
+)
+
 // UnmarshalJSON reads the result of eth_getBlockByNumber, with transactions as
 // hashes or as objects.
 func (h *Header) UnmarshalJSON(raw []byte) error {
@@ -44,6 +52,12 @@ func (h *Header) UnmarshalJSON(raw []byte) error {
 	if v.Number == nil || v.Hash == nil || v.ParentHash == nil {
 		return fmt.Errorf("block without number, hash or parentHash")
 	}
+	if uint64(*v.Number) > maxNumber {
+		return fmt.Errorf("block number %d: no chain is so long", uint64(*v.Number))
+	}
+	if uint64(v.Timestamp) > maxTime {
+		return fmt.Errorf("block %d: timestamp %d: no chain lasts so long", uint64(*v.Number), uint64(v.Timestamp))
+	}
 	*h = Header{Number: uint64(*v.Number), Hash: *v.Hash, Parent: *v.ParentHash, Time: time.Unix(int64(v.Timestamp), 0).UTC(),
 		GasUsed: uint64(v.GasUsed), TxCount: uint32(len(v.Transactions))}
 	return nil
@@ -57,17 +71,26 @@ func (*skipped) UnmarshalJSON([]byte) error { return nil }
 // quantity is an unsigned number in the hexadecimal form of the execution API.
 type quantity uint64
 
-func (q *quantity) UnmarshalText(text []byte) error {
-	digits, ok := strings.CutPrefix(string(text), "0x")
+func (q *quantity) UnmarshalText(chars []byte) error {
+	digits, ok := strings.CutPrefix(string(chars), "0x")
 	if !ok {
-		return fmt.Errorf("%q is no quantity: want 0x and hexadecimal digits", excerpt(text))
+		return fmt.Errorf("%s is no quantity: want 0x and hexadecimal digits", shown(chars))
 	}
 	n, err := strconv.ParseUint(digits, 16, 64)
 	if err != nil {
-		return fmt.Errorf("%q is no 64-bit quantity", excerpt(text))
+		return fmt.Errorf("%s is no 64-bit quantity", shown(chars))
 	}
 	*q = quantity(n)
 	return nil
+}
+
+// shown quotes a short text. A long one is not cut but only counted: a piece of a
+// secret in it could not be recognised.
+func shown(chars []byte) string {
+	if len(chars) > maxExcerpt {
+		return fmt.Sprintf("a text of %d characters", len(chars))
+	}
+	return strconv.Quote(string(chars))
 }
 
 func hexNumber(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
@@ -88,9 +111,9 @@ func (c *Client) BlockNumber(ctx context.Context) (uint64, error) {
 
 // ClientVersion asks web3_clientVersion, for example "Geth/v1.17.10-stable/…".
 func (c *Client) ClientVersion(ctx context.Context) (string, error) {
-	var text string
-	err := c.Call(ctx, &text, "web3_clientVersion")
-	return text, err
+	var version string
+	err := c.Call(ctx, &version, "web3_clientVersion")
+	return text.Cut(c.redactor.Text(version), maxExcerpt), err
 }
 
 // Syncing asks eth_syncing. While the node syncs, behind is the number of

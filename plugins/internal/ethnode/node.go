@@ -22,20 +22,16 @@ type Endpoint struct {
 	Options           Options
 }
 
-// Circuit breaker: after so many failures in a row a node is left alone, first
-// for breakerFirst, then twice as long each time, up to breakerMost.
-const (
-	breakerFailures = 3
-	breakerFirst    = time.Second
-	breakerMost     = time.Minute
-)
-
 // hedgeFirst is how long a witness is waited for before a second node is asked,
 // until there are samples enough to know better.
 const (
 	hedgeFirst   = 3 * time.Second
 	hedgeSamples = 8
 )
+
+// slot is the time between two blocks. A head whose timestamp is further ahead of
+// the clock is not believed.
+const slot = 12 * time.Second
 
 // node is a Client and what is known of its health.
 type node struct {
@@ -46,31 +42,48 @@ type node struct {
 	noWitness bool
 	out       bool // as last written to the log; used by Pool.judge alone
 
-	mu       sync.Mutex
-	score    float64 // share of calls that went well, the recent ones counting most
-	failures int     // in a row
-	until    time.Time
-	opened   int    // how often the breaker opened in a row
-	last     error  // of the last failure
-	syncing  string // why the node must not be used though it answers: its own word
-	misfit   string // the same, compared with the other nodes
-	chainID  uint64 // 0 until known
-	window   uint64 // blocks for which it can make witnesses; 0 until known
-	head     Header // the newest it told
-	latency  []time.Duration
-	next     int // in latency, once it is full
+	calls     *standing // heads, blocks, and whether it answers at all
+	witnesses *standing // what it gives as witnesses
+
+	mu      sync.Mutex
+	syncing string        // why the node must not be used though it answers: its own word
+	misfit  string        // the same, compared with the other nodes
+	chainID uint64        // 0 until known
+	window  uint64        // blocks for which it can make witnesses; 0 until known
+	head    Header        // the newest it told
+	proven  contract.Hash // the head whose place in the chain was looked at
+	latency []time.Duration
+	next    int // in latency, once it is full
 	// noWitnessUntil ends the time in which the node is not expected to offer
 	// witnesses, because it said so.
 	noWitnessUntil time.Time
 }
 
-// usable says why the node must not be asked now.
-func (n *node) usable(now time.Time) error {
+func newNode(index int, e Endpoint) (*node, error) {
+	client, err := NewClient(e.URL, e.Options)
+	if err != nil {
+		return nil, err
+	}
+	return &node{Client: client, index: index, weight: cmp.Or(e.Weight, 1), noHead: e.NoHead, noWitness: e.NoWitness,
+		calls: newStanding(), witnesses: newStanding()}, nil
+}
+
+// Label names the node among those of its pool, for facts and messages.
+func (n *node) Label() string { return fmt.Sprintf("%d %s", n.index, n.name) }
+
+// usable says why the node must not be asked now for the data.
+func (n *node) usable(now time.Time, data Data) error {
+	left, cause := n.calls.blocked(now)
+	if data == WitnessData {
+		if more, why := n.witnesses.blocked(now); more > left {
+			left, cause = more, why
+		}
+	}
+	if left > 0 {
+		return fmt.Errorf("%s: left alone for %v after: %w", n.name, left.Round(time.Second), cause)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if now.Before(n.until) {
-		return fmt.Errorf("%s: left alone for %v after: %w", n.name, n.until.Sub(now).Round(time.Second), n.last)
-	}
 	if reason := cmp.Or(n.misfit, n.syncing); reason != "" {
 		return fmt.Errorf("%s: %s", n.name, reason)
 	}
@@ -78,52 +91,31 @@ func (n *node) usable(now time.Time) error {
 }
 
 // rank orders usable nodes, the greatest first.
-func (n *node) rank() float64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.weight * n.score
+func (n *node) rank(data Data) float64 {
+	rank := n.weight * n.calls.rank()
+	if data == WitnessData {
+		rank *= n.witnesses.rank()
+	}
+	return rank
 }
 
-// errLost is the cause of a call that was given up because another node was
-// faster.
-var errLost = errors.New("another endpoint answered first")
+// Causes of a fetch's end that are not the node's fault.
+var (
+	// errLost: another node was faster.
+	errLost = errors.New("another endpoint answered first")
+	// errUnjudged: what the witness is compared with did not arrive.
+	errUnjudged = errors.New("the witness could not be compared with its block")
+)
 
-// told records the outcome of a call.
-func (n *node) told(err error) {
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoMethod) || errors.Is(err, ErrOutsideWindow) ||
-		errors.Is(err, errLost) || contract.ClassOf(err) == contract.ClassInterrupted && err != nil {
-		return // says nothing about the node's health
+// sawHead keeps a head that the node told, unless it lies in the future.
+func (n *node) sawHead(h Header) error {
+	if ahead := time.Until(h.Time); ahead > slot {
+		return contract.Retryable(fmt.Errorf("%s says its head is block %d, whose time is %v ahead of the clock (the node's chain or this machine's clock is wrong)", n.name, h.Number, ahead.Round(time.Second)))
 	}
-	const memory = 0.8
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.score *= memory
-	if err == nil {
-		n.score += 1 - memory
-		n.failures, n.opened, n.last = 0, 0, nil
-		n.until = time.Time{}
-		return
-	}
-	n.last = err
-	n.failures++
-	pause := time.Duration(0)
-	if n.failures >= breakerFailures {
-		pause = min(breakerFirst<<min(n.opened, 10), breakerMost)
-		n.opened++
-		n.failures = breakerFailures - 1 // one more failure opens it again
-	}
-	if e, ok := errors.AsType[*contract.Error](err); ok && e.Class == contract.ClassEnvironment {
-		pause = max(pause, e.After) // a rate limit
-	}
-	if pause > 0 {
-		n.until = time.Now().Add(pause)
-	}
-}
-
-func (n *node) sawHead(h Header) {
 	n.mu.Lock()
 	n.head = h
 	n.mu.Unlock()
+	return nil
 }
 
 func (n *node) lastHead() Header {
@@ -132,7 +124,8 @@ func (n *node) lastHead() Header {
 	return n.head
 }
 
-// tookWitness keeps the times of the last 64 witnesses.
+// tookWitness keeps the times of the last 64 witnesses that were of use. What a
+// slower node took until it was called off says only how fast the other one was.
 func (n *node) tookWitness(d time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -156,7 +149,7 @@ func (n *node) hedgeAfter() time.Duration {
 }
 
 // probe asks which chain the node serves, whether it syncs, and for its head.
-func (n *node) probe(ctx context.Context) error {
+func (n *node) probe(ctx context.Context) {
 	id, err := n.ChainID(ctx)
 	reason := ""
 	if err == nil {
@@ -173,7 +166,7 @@ func (n *node) probe(ctx context.Context) error {
 	if err == nil {
 		var h Header
 		if h, err = n.Head(ctx); err == nil {
-			n.sawHead(h)
+			err = n.sawHead(h)
 		}
 	}
 	n.mu.Lock()
@@ -185,20 +178,39 @@ func (n *node) probe(ctx context.Context) error {
 			window = windowOf(version)
 		}
 	}
-	n.told(err)
+	n.calls.told(err)
 	if err != nil {
-		return err
+		return
 	}
 	n.mu.Lock()
 	n.chainID, n.syncing, n.window = id, reason, window
 	n.mu.Unlock()
-	return nil
 }
 
-func newNode(index int, e Endpoint) (*node, error) {
-	client, err := NewClient(e.URL, e.Options)
-	if err != nil {
-		return nil, err
+// prove looks whether the node's head has a place in its chain: the block of that
+// number is that block, and the one that lies below it, at the number given, has
+// the hash given. Neither can be said of a number that was made up.
+func (n *node) prove(ctx context.Context, below Header) bool {
+	head := n.lastHead()
+	n.mu.Lock()
+	proven := n.proven == head.Hash
+	n.mu.Unlock()
+	if proven {
+		return true
 	}
-	return &node{Client: client, index: index, weight: cmp.Or(e.Weight, 1), noHead: e.NoHead, noWitness: e.NoWitness, score: 1}, nil
+	numbers := []uint64{head.Number}
+	if below.Number > 0 && below.Number < head.Number {
+		numbers = []uint64{below.Number, head.Number}
+	}
+	headers, err := n.Headers(ctx, numbers)
+	if err != nil || slices.Contains(headers, nil) || headers[len(headers)-1].Hash != head.Hash {
+		return false
+	}
+	if len(headers) == 2 && headers[0].Hash != below.Hash {
+		return false
+	}
+	n.mu.Lock()
+	n.proven = head.Hash
+	n.mu.Unlock()
+	return true
 }

@@ -1,8 +1,12 @@
 package ethnode
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,15 +28,15 @@ func TestBreaker(t *testing.T) {
 		ill := contract.Retryable(errors.New("internal error"))
 		usable := func(want bool) {
 			t.Helper()
-			if err := n.usable(time.Now()); (err == nil) != want {
+			if err := n.usable(time.Now(), BlockData); (err == nil) != want {
 				t.Fatalf("usable: %v", err)
 			}
 		}
 		for range breakerFailures - 1 {
-			n.told(ill)
+			n.calls.told(ill)
 		}
 		usable(true)
-		n.told(ill)
+		n.calls.told(ill)
 		usable(false)
 		// Each failed trial doubles the time, up to the limit.
 		for pause := breakerFirst; pause < 4*breakerMost; pause *= 2 {
@@ -40,13 +44,13 @@ func TestBreaker(t *testing.T) {
 			usable(false)
 			time.Sleep(time.Nanosecond)
 			usable(true)
-			n.told(ill)
+			n.calls.told(ill)
 			usable(false)
 		}
 		time.Sleep(breakerMost)
-		n.told(nil)
+		n.calls.told(nil)
 		usable(true)
-		n.told(ill)
+		n.calls.told(ill)
 		usable(true)
 	})
 }
@@ -54,13 +58,13 @@ func TestBreaker(t *testing.T) {
 func TestBreakerKeepsRateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := testNode(t)
-		n.told(limited(errors.New("HTTP 429"), 17*time.Second))
+		n.calls.told(limited(errors.New("HTTP 429"), 17*time.Second))
 		time.Sleep(17*time.Second - time.Nanosecond)
-		if n.usable(time.Now()) == nil {
+		if n.usable(time.Now(), BlockData) == nil {
 			t.Error("asked before the time that the endpoint named")
 		}
 		time.Sleep(time.Nanosecond)
-		if err := n.usable(time.Now()); err != nil {
+		if err := n.usable(time.Now(), BlockData); err != nil {
 			t.Error(err)
 		}
 	})
@@ -69,20 +73,20 @@ func TestBreakerKeepsRateLimits(t *testing.T) {
 // What says nothing about a node's health does not change its rank.
 func TestNodeIsNotBlamed(t *testing.T) {
 	n := testNode(t)
-	before := n.rank()
+	before := n.rank(BlockData)
 	for _, err := range []error{
-		fmt.Errorf("x: %w", ErrNotFound), contract.Permanent(fmt.Errorf("x: %w", ErrOutsideWindow)),
-		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), errLost, contract.Interrupted(errors.New("x")),
+		fmt.Errorf("x: %w", ErrNotFound), contract.Permanent(fmt.Errorf("%w: %w", ErrOutsideWindow, ErrNoState)), contract.Retryable(ErrNoState),
+		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), fmt.Errorf("x: %w", errUnjudged), contract.Interrupted(errors.New("x")),
 	} {
 		for range breakerFailures {
-			n.told(err)
+			n.calls.told(err)
 		}
-		if n.rank() != before || n.usable(time.Now()) != nil {
-			t.Errorf("%v: rank %v, %v", err, n.rank(), n.usable(time.Now()))
+		if n.rank(BlockData) != before || n.usable(time.Now(), BlockData) != nil {
+			t.Errorf("%v: rank %v, %v", err, n.rank(BlockData), n.usable(time.Now(), BlockData))
 		}
 	}
-	n.told(contract.Retryable(errors.New("bad witness")))
-	if n.rank() >= before {
+	n.calls.told(contract.Retryable(errors.New("bad witness")))
+	if n.rank(BlockData) >= before {
 		t.Error("a bad witness did not count")
 	}
 }
@@ -101,4 +105,171 @@ func TestHedgeAfter(t *testing.T) {
 	if d := n.hedgeAfter(); d != 96*time.Millisecond {
 		t.Errorf("the 95th percentile of 36…99 ms is %v", d)
 	}
+}
+
+// Who is slower than another loses rank, and its time does not count as its own.
+func TestLosing(t *testing.T) {
+	n := testNode(t)
+	for range hedgeSamples {
+		n.toldFetch(WitnessData, nil, 60*time.Millisecond)
+	}
+	before := n.rank(WitnessData)
+	for range 100 {
+		n.toldFetch(WitnessData, errLost, 5*time.Second)
+	}
+	if d := n.hedgeAfter(); d != 60*time.Millisecond {
+		t.Errorf("after it lost: %v, want its own 60ms", d)
+	}
+	if n.rank(WitnessData) > 0.6*before || n.rank(BlockData) != 1 || n.usable(time.Now(), WitnessData) != nil {
+		t.Errorf("rank %v among witnesses, %v among heads; %v", n.rank(WitnessData), n.rank(BlockData), n.usable(time.Now(), WitnessData))
+	}
+}
+
+// A verdict on a witness counts among witnesses only.
+func TestBadWitnessLeavesHeadsAlone(t *testing.T) {
+	n := testNode(t)
+	for range breakerFailures {
+		n.toldFetch(WitnessData, contract.Retryable(&badDataError{errors.New("incomplete")}), time.Second)
+	}
+	if n.usable(time.Now(), WitnessData) == nil || n.usable(time.Now(), BlockData) != nil || n.rank(BlockData) != 1 || n.rank(WitnessData) >= 1 {
+		t.Errorf("witnesses: %v, heads: %v", n.usable(time.Now(), WitnessData), n.usable(time.Now(), BlockData))
+	}
+	for range breakerFailures {
+		n.toldFetch(WitnessData, contract.Retryable(errors.New("internal error")), time.Second)
+	}
+	if n.usable(time.Now(), BlockData) == nil {
+		t.Error("a node that fails is still asked for heads")
+	}
+}
+
+// beliefs makes a pool of nodes with these heads, whose chain is not asked.
+func beliefs(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
+	p := &Pool{log: slog.New(slog.DiscardHandler), maxLag: time.Minute, maxAge: maxAge}
+	for i, h := range heads {
+		n, err := newNode(i, Endpoint{URL: "http://127.0.0.1:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.chainID, n.head = 1, h
+		p.nodes = append(p.nodes, n)
+	}
+	return p
+}
+
+// No head is believed that nobody confirms, and none ahead of the clock.
+func TestHeadsAreConfirmed(t *testing.T) {
+	now := time.Now()
+	head := func(number uint64, age time.Duration) Header {
+		return Header{Number: number, Hash: contract.Hash{byte(number)}, Time: now.Add(-age)}
+	}
+	for _, c := range []struct {
+		name  string
+		heads []Header
+		out   []bool // by node
+	}{
+		{"all alike", []Header{head(100, 0), head(100, 0), head(99, 12*time.Second)}, []bool{false, false, false}},
+		{"one lags", []Header{head(90, 2*time.Minute), head(100, 0), head(100, 0)}, []bool{true, false, false}},
+		{"one of three is ahead alone", []Header{head(200, 0), head(100, 5*time.Minute), head(100, 5*time.Minute)}, []bool{false, false, false}},
+		{"one lies in the future", []Header{head(105, -50*time.Second), head(100, 30*time.Second), head(100, 30*time.Second)}, []bool{false, false, false}},
+		{"a slot ahead is the clock's", []Header{head(100, -11*time.Second), head(100, -11*time.Second), head(93, 2*time.Minute)}, []bool{false, false, true}},
+		{"two of three are ahead", []Header{head(200, 0), head(199, 12*time.Second), head(100, 20*time.Minute)}, []bool{false, false, true}},
+	} {
+		p := beliefs(t, 0, c.heads...)
+		p.judge(t.Context(), now)
+		for i, n := range p.nodes {
+			if out := n.usable(now, BlockData) != nil; out != c.out[i] {
+				t.Errorf("%s: node %d: %v", c.name, i, n.usable(now, BlockData))
+			}
+		}
+	}
+	n := testNode(t)
+	if err := n.sawHead(head(7, -slot-time.Minute)); err == nil || n.lastHead().Number != 0 {
+		t.Errorf("a head a minute and a slot ahead: %v", err)
+	}
+	if err := n.sawHead(head(7, -slot+time.Second)); err != nil {
+		t.Error(err)
+	}
+}
+
+// The chain is the configured one, else what most serve, else the first's; and what
+// was handed out stays.
+func TestChainIsElected(t *testing.T) {
+	for _, c := range []struct {
+		chains     []uint64
+		configured uint64
+		want       uint64
+	}{
+		{[]uint64{5, 1, 1}, 0, 1}, {[]uint64{5, 1}, 0, 5}, {[]uint64{5, 1}, 1, 1}, {[]uint64{5, 5}, 1, 1}, {[]uint64{0, 7, 0}, 0, 7}, {[]uint64{0, 0}, 0, 0},
+	} {
+		p := beliefs(t, 0, make([]Header, len(c.chains))...)
+		p.wantChain = c.configured
+		for i, id := range c.chains {
+			p.nodes[i].chainID = id
+		}
+		p.judge(t.Context(), time.Now())
+		if p.chainID != c.want {
+			t.Errorf("%v, configured %d: chain %d, want %d", c.chains, c.configured, p.chainID, c.want)
+		}
+		for i, id := range c.chains {
+			if out := p.nodes[i].usable(time.Now(), BlockData) != nil; out != (id != 0 && id != c.want) {
+				t.Errorf("%v: node %d: %v", c.chains, i, p.nodes[i].usable(time.Now(), BlockData))
+			}
+		}
+		if c.want == 0 || c.configured != 0 {
+			continue
+		}
+		if id, err := p.ChainID(t.Context()); err != nil || id != c.want {
+			t.Errorf("%v: %d, %v", c.chains, id, err)
+		}
+		for _, n := range p.nodes {
+			n.chainID = 99
+		}
+		p.judge(t.Context(), time.Now())
+		if p.chainID != c.want {
+			t.Errorf("%v: chain %d after blocks of chain %d were handed out", c.chains, p.chainID, c.want)
+		}
+	}
+}
+
+// An old head degrades the health by its own time, and comes back.
+func TestHeadAge(t *testing.T) {
+	now := time.Now()
+	p := beliefs(t, 5*time.Minute, Header{Number: 10, Time: now.Add(-172 * time.Hour)})
+	p.judge(t.Context(), now)
+	if h := p.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "the newest head, block 10, is 172h0m0s old") {
+		t.Errorf("health %+v", h)
+	}
+	p.nodes[0].head = Header{Number: 11, Time: now.Add(-time.Minute)}
+	p.judge(t.Context(), now)
+	if h := p.Health(); h.State != contract.HealthReady {
+		t.Errorf("health %+v", h)
+	}
+}
+
+// An answer that drips is cut off when it has used up the time that its bytes pay
+// for; one that flows is not.
+func TestSlowestRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := func(size int, every time.Duration, most time.Duration) (time.Duration, error) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			g := &stallGuard{dst: io.Discard, cancel: cancel, limit: 30 * time.Second, rate: 64 << 10, timer: time.NewTimer(time.Hour)}
+			defer func() { g.timer.Stop() }()
+			begun := time.Now()
+			for ctx.Err() == nil && time.Since(begun) < most {
+				g.Write(make([]byte, size))
+				time.Sleep(every)
+			}
+			return time.Since(begun), context.Cause(ctx)
+		}
+		if took, err := feed(1, 29*time.Second, 24*time.Hour); !errors.Is(err, ErrStalled) || took > time.Minute {
+			t.Errorf("a byte every 29 s: %v after %v", err, took)
+		}
+		if took, err := feed(1<<20, 10*time.Second, time.Hour); err != nil {
+			t.Errorf("100 KiB a second: %v after %v", err, took)
+		}
+		if took, err := feed(1<<20, 31*time.Second, time.Hour); !errors.Is(err, ErrStalled) {
+			t.Errorf("silence of 31 s: %v after %v", err, took)
+		}
+	})
 }

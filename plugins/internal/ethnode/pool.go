@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // Pool is several nodes of one chain that stand for one. It follows one node as
@@ -27,9 +28,15 @@ type Pool struct {
 	gate   *gate
 	window uint64 // configured; 0 for what is known of the nodes
 
+	wantChain uint64        // configured; 0 for what most nodes serve
+	maxAge    time.Duration // of a head; 0 for any
+
 	mu      sync.Mutex
 	chainID uint64
-	current *node // answered the last Head
+	settled bool   // chainID was handed out
+	current *node  // answered the last Head
+	best    Header // the newest that is believed
+	old     bool   // best is older than maxAge, and the log says so
 }
 
 // PoolOptions tune a Pool. The zero value of a field stands for its default.
@@ -45,7 +52,13 @@ type PoolOptions struct {
 	// Window is for how many blocks below the head the nodes can make witnesses.
 	// By default it is what is known of their make.
 	Window uint64
-	Log    *slog.Logger // nil for the default logger
+	// ChainID is the chain that the nodes must serve. By default it is what most of
+	// them do.
+	ChainID uint64
+	// MaxHeadAge is how old the newest head may be, by its own time, before the
+	// pool counts as degraded; 0 for any age.
+	MaxHeadAge time.Duration
+	Log        *slog.Logger // nil for the default logger
 }
 
 // NewPool starts watching the nodes. It asks each once how it is, and does not
@@ -55,7 +68,7 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 		return nil, contract.Permanent(errors.New("no endpoint is configured"))
 	}
 	p := &Pool{log: cmp.Or(opt.Log, slog.Default()), hedge: opt.HedgeAfter, maxLag: cmp.Or(opt.MaxLag, time.Minute), bell: newBell(),
-		gate: newGate(cmp.Or(opt.Fetches, 4)), window: opt.Window}
+		gate: newGate(cmp.Or(opt.Fetches, 4)), window: opt.Window, wantChain: opt.ChainID, maxAge: opt.MaxHeadAge}
 	for i, e := range endpoints {
 		n, err := newNode(i, e)
 		if err != nil {
@@ -69,9 +82,10 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 	background, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	p.done.Go(func() { p.watch(background) })
-	for i, e := range endpoints {
+	for _, e := range endpoints {
 		if e.WS != "" {
-			w := &wakeup{url: e.WS, name: Redact(e.WS), header: e.Options.Header, bell: p.bell, log: p.log, node: p.nodes[i]}
+			w := &wakeup{url: e.WS, name: redact.URL(e.WS), header: e.Options.Header, bell: p.bell, log: p.log,
+				redactor: redact.New(slices.Concat(redact.SecretsOfURL(e.WS), redact.SecretsOfURL(e.URL), redact.SecretsOfHeader(e.Options.Header))...)}
 			p.done.Go(func() { w.run(background) })
 		}
 	}
@@ -103,10 +117,12 @@ func (p *Pool) watch(ctx context.Context) {
 		case <-ticker.C:
 		}
 		p.probe(ctx, func(n *node) bool {
+			left, _ := n.calls.blocked(time.Now())
+			failing := n.calls.failing()
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			well := n.last == nil && n.syncing == ""
-			return time.Now().After(n.until) && (!well || tick%15 == 0)
+			well := failing == nil && n.syncing == ""
+			return left == 0 && (!well || tick%15 == 0)
 		})
 	}
 }
@@ -116,55 +132,18 @@ func (p *Pool) probe(ctx context.Context, filter func(*node) bool) {
 	var group sync.WaitGroup
 	for _, n := range p.nodes {
 		if filter(n) {
-			group.Go(func() { _ = n.probe(ctx) }) // the node remembers the error
+			group.Go(func() { n.probe(ctx) })
 		}
 	}
 	group.Wait()
 	if ctx.Err() == nil {
-		p.judge(time.Now())
-	}
-}
-
-// judge compares the nodes with each other: those on another chain than the
-// first that answered, and those whose head is old, are refused. A head is
-// believed to be the newest only if it does not lie in the future.
-func (p *Pool) judge(now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var best Header
-	for _, n := range p.nodes {
-		n.mu.Lock()
-		p.chainID = cmp.Or(p.chainID, n.chainID)
-		if n.chainID == p.chainID && n.syncing == "" && n.head.Time.After(best.Time) && n.head.Time.Before(now.Add(p.maxLag)) {
-			best = n.head
-		}
-		n.mu.Unlock()
-	}
-	for _, n := range p.nodes {
-		n.mu.Lock()
-		switch lag := best.Time.Sub(n.head.Time); {
-		case n.chainID != 0 && n.chainID != p.chainID:
-			n.misfit = fmt.Sprintf("it serves chain %d, not chain %d as the others do", n.chainID, p.chainID)
-		case n.chainID != 0 && n.head.Number < best.Number && lag > p.maxLag:
-			n.misfit = fmt.Sprintf("its head %d is %v older than block %d", n.head.Number, lag, best.Number)
-		default:
-			n.misfit = ""
-		}
-		n.mu.Unlock()
-		switch reason := n.usable(now); {
-		case reason != nil && !n.out:
-			n.out = true
-			p.log.Warn("endpoint is out of use", "endpoint", n.name, "reason", reason)
-		case reason == nil && n.out:
-			n.out = false
-			p.log.Info("endpoint is back in use", "endpoint", n.name)
-		}
+		p.judge(ctx, time.Now())
 	}
 }
 
 // order returns the usable nodes that pass the filter, the best first; the one
 // that is followed keeps its place unless another is clearly better.
-func (p *Pool) order(filter func(*node) bool) ([]*node, error) {
+func (p *Pool) order(data Data, filter func(*node) bool) ([]*node, error) {
 	now := time.Now()
 	p.mu.Lock()
 	current := p.current
@@ -175,7 +154,7 @@ func (p *Pool) order(filter func(*node) bool) ([]*node, error) {
 		if !filter(n) {
 			continue
 		}
-		if err := n.usable(now); err != nil {
+		if err := n.usable(now, data); err != nil {
 			reasons = append(reasons, err)
 			continue
 		}
@@ -184,11 +163,14 @@ func (p *Pool) order(filter func(*node) bool) ([]*node, error) {
 	if len(list) == 0 {
 		after := time.Duration(0)
 		for _, n := range p.nodes {
-			n.mu.Lock()
-			if left := n.until.Sub(now); left > 0 && (after == 0 || left < after) {
+			left, _ := n.calls.blocked(now)
+			if data == WitnessData {
+				more, _ := n.witnesses.blocked(now)
+				left = max(left, more)
+			}
+			if left > 0 && (after == 0 || left < after) {
 				after = left
 			}
-			n.mu.Unlock()
 		}
 		return nil, &contract.Error{Class: contract.ClassEnvironment, After: after,
 			Err:    fmt.Errorf("no endpoint is usable: %w", errors.Join(reasons...)),
@@ -196,7 +178,7 @@ func (p *Pool) order(filter func(*node) bool) ([]*node, error) {
 	}
 	rank := make(map[*node]float64, len(list))
 	for _, n := range list {
-		rank[n] = n.rank()
+		rank[n] = n.rank(data)
 		if n == current {
 			rank[n] *= 1.25
 		}
@@ -210,16 +192,29 @@ func (p *Pool) ChainID(ctx context.Context) (uint64, error) {
 	p.mu.Lock()
 	id := p.chainID
 	p.mu.Unlock()
-	if id != 0 {
-		return id, nil
+	if id == 0 {
+		p.probe(ctx, func(n *node) bool {
+			left, _ := n.calls.blocked(time.Now())
+			return left == 0
+		})
 	}
-	id, err := firstOf(p, func(n *node) bool { return true }, func(n *node) (uint64, error) { return n.ChainID(ctx) })
-	if err == nil {
-		p.mu.Lock()
-		p.chainID = cmp.Or(p.chainID, id)
-		p.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.chainID == 0 {
+		return 0, contract.Environment(fmt.Errorf("no endpoint tells its chain: %w", errors.Join(p.failures()...)), "see `proofline doctor`, or add an endpoint")
 	}
-	return id, err
+	p.settled = true
+	return p.chainID, nil
+}
+
+// failures are the last errors of the nodes.
+func (p *Pool) failures() (list []error) {
+	for _, n := range p.nodes {
+		if err := n.calls.failing(); err != nil {
+			list = append(list, err)
+		}
+	}
+	return list
 }
 
 // Head returns the newest header of the best node, which Headers then asks,
@@ -228,7 +223,9 @@ func (p *Pool) Head(ctx context.Context) (Header, error) {
 	return firstOf(p, canHead, func(n *node) (Header, error) {
 		h, err := n.Head(ctx)
 		if err == nil {
-			n.sawHead(h)
+			err = n.sawHead(h)
+		}
+		if err == nil {
 			p.mu.Lock()
 			p.current = n
 			p.mu.Unlock()
@@ -249,19 +246,19 @@ func (p *Pool) Headers(ctx context.Context, numbers []uint64) ([]*Header, error)
 		}
 		return headers, err
 	}
-	if current != nil && current.usable(time.Now()) == nil {
+	if current != nil && current.usable(time.Now(), BlockData) == nil {
 		headers, err := ask(current)
-		current.told(err)
+		current.calls.told(err)
 		return headers, err
 	}
 	return firstOf(p, canHead, ask)
 }
 
-// contradiction is the error of a node that lacks blocks below its own head.
+// contradiction is the error of a node that lacks its own head, or blocks below it.
 func (n *node) contradiction(numbers []uint64, headers []*Header) error {
 	head := n.lastHead().Number
 	for i, h := range headers {
-		if h == nil && numbers[i] < head {
+		if h == nil && numbers[i] <= head {
 			return contract.Retryable(fmt.Errorf("%w: %s says its head is %d, but does not have block %d", errInconsistent, n.name, head, numbers[i]))
 		}
 	}
@@ -292,14 +289,14 @@ func canWitness(n *node) bool { return !n.noWitness }
 
 // firstOf asks one node after the other until one answers.
 func firstOf[T any](p *Pool, filter func(*node) bool, ask func(*node) (T, error)) (T, error) {
-	list, err := p.order(filter)
+	list, err := p.order(BlockData, filter)
 	var answer T
 	for _, n := range list {
-		if answer, err = ask(n); err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
-			n.told(err)
+		answer, err = ask(n)
+		n.calls.told(err)
+		if err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
 			return answer, err
 		}
-		n.told(err)
 	}
 	return answer, err
 }
@@ -310,24 +307,31 @@ func (p *Pool) Health() contract.Health {
 	var reasons []error
 	heads, witnesses := 0, 0
 	for _, n := range p.nodes {
-		if err := n.usable(now); err != nil {
+		if err := n.usable(now, BlockData); err != nil {
 			reasons = append(reasons, err)
 			continue
 		}
-		n.mu.Lock()
-		if n.last != nil && n.head.Number == 0 { // never answered yet
-			reasons = append(reasons, n.last)
-			n.mu.Unlock()
+		if err := n.calls.failing(); err != nil && n.lastHead().Number == 0 { // never answered yet
+			reasons = append(reasons, err)
 			continue
 		}
-		n.mu.Unlock()
 		if canHead(n) {
 			heads++
 		}
-		if canWitness(n) {
-			witnesses++
+		if !canWitness(n) {
+			continue
 		}
+		if err := n.usable(now, WitnessData); err != nil {
+			reasons = append(reasons, fmt.Errorf("witnesses: %w", err))
+			continue
+		}
+		witnesses++
 	}
+	p.mu.Lock()
+	if age := p.headAge(now); age > 0 && heads > 0 {
+		reasons = append(reasons, fmt.Errorf("the newest head, block %d, is %v old (%s)", p.best.Number, age, oldRemedy))
+	}
+	p.mu.Unlock()
 	h := contract.Health{State: contract.HealthReady}
 	if len(reasons) > 0 {
 		h.State = contract.HealthDegraded

@@ -215,8 +215,47 @@ func TestBadWitnessCountsAgainstEndpoint(t *testing.T) {
 	}
 }
 
+// Every attempt begins with another endpoint, and one whose witness a later stage
+// refused is asked last and thought less of.
+func TestAttemptsTakeTurns(t *testing.T) {
+	chain := ethnodetest.NewChain(20)
+	nodes := []*ethnodetest.Node{ethnodetest.Start(t, chain), ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)}
+	var endpoints []ethnode.Endpoint
+	for _, n := range nodes {
+		endpoints = append(endpoints, ethnode.Endpoint{URL: n.URL})
+	}
+	_, source := newPool(t, ethnode.PoolOptions{}, endpoints...)
+	fetch := func(attempt uint32, facts map[string]string) string {
+		t.Helper()
+		task := openTask(t, chain.Head().Contract(chain.ID))
+		task.Attempt, task.Facts = attempt, facts
+		result, err := source.Fetch(t.Context(), task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Facts[ethnode.FactWitnessEndpoint]
+	}
+	given := map[string]bool{}
+	for attempt := range uint32(3) {
+		given[fetch(attempt+1, nil)] = true
+	}
+	if len(given) != 3 {
+		t.Errorf("three attempts went to %v", given)
+	}
+	// Whatever the number of the attempt, it is not the accused one's.
+	first := fetch(1, nil)
+	for attempt := uint32(2); attempt < 8; attempt++ {
+		if again := fetch(attempt, map[string]string{"stale": "the witness of block 20 is incomplete", ethnode.FactWitnessEndpoint: first}); again == first {
+			t.Errorf("attempt %d went to %s again", attempt, first)
+		}
+	}
+	if next := fetch(1, nil); next == first {
+		t.Errorf("after six complaints %s is still the first", first)
+	}
+}
+
 func TestPoolErrorsCombine(t *testing.T) {
-	chain := ethnodetest.NewChain(5)
+	chain := ethnodetest.NewChain(200)
 	answer := func(code int, message string) ethnodetest.Fault {
 		return onMethod("debug", func(w http.ResponseWriter, call ethnodetest.Call) {
 			w.Write(ethnodetest.ReplyError(call, code, message))
@@ -224,15 +263,17 @@ func TestPoolErrorsCombine(t *testing.T) {
 	}
 	old, none, ill := answer(-32000, "historical state is not available"), answer(-32601, "no such method"), answer(-32000, "internal error")
 	for _, c := range []struct {
-		name  string
-		nodes [2]ethnodetest.Fault
-		class contract.Class
-		want  string
+		name   string
+		number uint64
+		nodes  [2]ethnodetest.Fault
+		class  contract.Class
+		want   string
 	}{
-		{"both say too old", [2]ethnodetest.Fault{old, old}, contract.ClassPermanent, "2 endpoints failed"},
-		{"one offers none", [2]ethnodetest.Fault{old, none}, contract.ClassEnvironment, "enable the debug namespace"},
-		{"neither offers any", [2]ethnodetest.Fault{none, none}, contract.ClassEnvironment, "enable the debug namespace"},
-		{"one is ill", [2]ethnodetest.Fault{old, ill}, contract.ClassRetryable, "internal error"},
+		{"both say too old", 5, [2]ethnodetest.Fault{old, old}, contract.ClassPermanent, "2 endpoints failed"},
+		{"both say too old, of the head", 200, [2]ethnodetest.Fault{old, old}, contract.ClassRetryable, "2 endpoints failed"},
+		{"one offers none", 5, [2]ethnodetest.Fault{old, none}, contract.ClassEnvironment, "enable the debug namespace"},
+		{"neither offers any", 5, [2]ethnodetest.Fault{none, none}, contract.ClassEnvironment, "enable the debug namespace"},
+		{"one is ill", 5, [2]ethnodetest.Fault{old, ill}, contract.ClassRetryable, "internal error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var endpoints []ethnode.Endpoint
@@ -242,7 +283,7 @@ func TestPoolErrorsCombine(t *testing.T) {
 				endpoints = append(endpoints, ethnode.Endpoint{URL: node.URL})
 			}
 			_, source := newPool(t, ethnode.PoolOptions{}, endpoints...)
-			_, err := source.Fetch(t.Context(), openTask(t, chain.Head().Contract(chain.ID)))
+			_, err := source.Fetch(t.Context(), openTask(t, chain.At(c.number).Contract(chain.ID)))
 			if contract.ClassOf(err) != c.class || !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("got %s: %v", contract.ClassOf(err), err)
 			}

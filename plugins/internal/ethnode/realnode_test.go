@@ -129,7 +129,7 @@ func TestRealNode(t *testing.T) {
 	// forked transactions back at a time of its own.
 	eventually(t, "an empty pool", func() bool {
 		n.Rollback()
-		return n.AdjustTime(time.Minute) == nil
+		return n.AdjustTime(5*time.Second) == nil
 	})
 	n.Commit()
 	n.Commit()

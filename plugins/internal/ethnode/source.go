@@ -2,6 +2,7 @@ package ethnode
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -31,7 +32,22 @@ var _ sdk.Source = (*Source)(nil)
 
 // Fetch writes the task's block and witness into its directory.
 func (s *Source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
-	return s.Fetcher.Fetch(ctx, task.Block, Outputs(task))
+	return s.Fetcher.Fetch(ctx, s.Want(task), Outputs(task))
+}
+
+// factStale is the name of the fact that holds a later stage's complaint about the
+// stage's last result. The facts of that result stand beside it.
+const factStale = "stale"
+
+// Want is what a task asks for. Where a later stage has refused data of the last
+// attempt, the endpoint that gave them is held to account.
+func (f *Fetcher) Want(task *sdk.Task) Want {
+	want := Want{Block: task.Block, Attempt: task.Attempt}
+	if complaint := task.Facts[factStale]; complaint != "" {
+		want.Accused = task.Facts[FactWitnessEndpoint]
+		f.Supply.Accuse(want.Accused, errors.New(complaint))
+	}
+	return want
 }
 
 // Outputs makes the files of a Fetcher from the outputs of a task.

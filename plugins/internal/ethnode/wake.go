@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 // bell wakes everybody who waits, and may be rung at any time.
@@ -47,7 +49,7 @@ type wakeup struct {
 	url, name string
 	header    http.Header
 	bell      *bell
-	node      *node
+	redactor  *redact.Redactor
 	log       *slog.Logger
 }
 
@@ -63,7 +65,7 @@ func (w *wakeup) run(ctx context.Context) {
 		if time.Since(begun) > silence {
 			pause = firstPause
 		}
-		w.log.Debug("newHeads subscription ended, polling goes on", "endpoint", w.name, "error", scrub(err.Error(), append(w.node.secrets, w.url)), "again_in", pause)
+		w.log.Debug("newHeads subscription ended, polling goes on", "endpoint", w.name, "error", w.redactor.Text(err.Error()), "again_in", pause)
 		select {
 		case <-ctx.Done():
 			return

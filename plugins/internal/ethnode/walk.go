@@ -3,7 +3,6 @@ package ethnode
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/proofline/proofline/sdk/contract"
@@ -43,6 +42,11 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	w.head = head
+	if w.cur == nil {
+		if err := w.confirm(ctx); err != nil {
+			return false, err
+		}
+	}
 	if head.Number < w.f.Confirmations {
 		return false, nil
 	}
@@ -73,6 +77,20 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 	}
 	reached := w.cur.Next > numbers[len(numbers)-1]
 	return w.cur.Next != before && !(whole && reached), nil
+}
+
+// confirm looks whether the head is the block that the chain has at its number.
+// Where a cursor begins, nothing else would tell a number that was made up, and the
+// cursor would wait for it for ever.
+func (w *walk) confirm(ctx context.Context) error {
+	headers, err := w.f.Chain.Headers(ctx, []uint64{w.head.Number})
+	if err != nil {
+		return err
+	}
+	if h := headers[0]; h == nil || h.Hash != w.head.Hash {
+		return contract.Retryable(fmt.Errorf("%w: its head is block %d (%v), but that is not the block it has there", errInconsistent, w.head.Number, w.head.Hash))
+	}
+	return nil
 }
 
 // start places a new cursor, and moves an old one up to the selection's start.
@@ -169,8 +187,10 @@ func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
 	}
 	for n := w.cur.Next; n <= end; n++ {
 		if n < dense && !sel.Includes(n) {
-			n = min(nextTarget(n, sel), dense) - 1
-			continue
+			next, ok := sel.Next(n)
+			if n = dense; ok {
+				n = min(next, dense)
+			}
 		}
 		if len(numbers) == headersPerStep {
 			return numbers, false
@@ -183,20 +203,6 @@ func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
 		}
 	}
 	return numbers, true
-}
-
-// nextTarget returns the smallest number above n that the selection includes,
-// leaving its bounds aside.
-func nextTarget(n uint64, sel contract.Selection) uint64 {
-	if sel.Every == 0 || sel.ShardCount > 1 && sel.ShardIndex >= sel.ShardCount {
-		return math.MaxUint64
-	}
-	next := n - n%sel.Every + sel.Every
-	if sel.ShardCount > 1 {
-		k := next / sel.Every
-		next += (sel.ShardIndex + sel.ShardCount - k%sel.ShardCount) % sel.ShardCount * sel.Every
-	}
-	return next
 }
 
 // read fetches headers, without asking again for the head.

@@ -14,7 +14,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,17 +22,19 @@ import (
 	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/plugins/internal/secret"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // Poster posts to one URL. It may be used concurrently.
 type Poster struct {
-	url    string
-	host   string
-	remedy string
-	header http.Header
-	blot   *strings.Replacer
-	lost   Misaddressed // nil for status codes alone
-	http   *http.Client
+	url      string
+	host     string
+	remedy   string
+	header   http.Header
+	redactor *redact.Redactor
+	lost     Misaddressed // nil for status codes alone
+	http     *http.Client
 }
 
 // Misaddressed reports whether an answer means that the receiver is not there or not
@@ -45,45 +46,20 @@ type Misaddressed func(status int, body []byte) bool
 // request as a whole. The remedy is what an operator should do when the URL is wrong
 // or was revoked. Hidden texts are secrets that are part of a path or a body.
 func New(target sdk.Secret, header http.Header, timeout time.Duration, remedy string, hidden ...string) (*Poster, error) {
-	text, err := secret.Clean("the URL (not shown)", target.Reveal())
+	cleaned, err := secret.Clean("the URL (not shown)", target.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(text)
+	u, err := url.Parse(cleaned)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return nil, errors.New("the URL (not shown) is no http or https URL")
 	}
-	return &Poster{url: text, host: u.Host, remedy: remedy, header: header, blot: blotter(u, header, hidden), http: &http.Client{
+	secrets := append(redact.SecretsOfURL(cleaned), redact.SecretsOfHeader(header)...)
+	return &Poster{url: cleaned, host: u.Host, remedy: remedy, header: header, redactor: redact.New(append(secrets, hidden...)...), http: &http.Client{
 		Timeout:       timeout,
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
-}
-
-// shortest is the length from which a part of a URL or header counts as telling.
-const shortest = 6
-
-// blotter replaces every part of the URL and of the header's values that may be
-// a secret by itself, the longest first.
-func blotter(u *url.URL, header http.Header, more []string) *strings.Replacer {
-	parts := append(slices.Clone(more), strings.Split(u.Path, "/")...)
-	parts = append(parts, u.User.String(), u.RawQuery)
-	parts = append(parts, strings.Split(u.EscapedPath(), "/")...)
-	for _, values := range u.Query() {
-		parts = append(parts, values...)
-	}
-	for _, values := range header {
-		for _, value := range values {
-			parts = append(append(parts, value), strings.Fields(value)...)
-		}
-	}
-	parts = slices.DeleteFunc(parts, func(part string) bool { return len(part) < shortest })
-	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, part := range slices.Compact(parts) {
-		pairs = append(pairs, part, "[secret]")
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 // JudgeBy adds a rule for answers that mean that the receiver is wrong. It is called
@@ -138,13 +114,9 @@ func (p *Poster) do(ctx context.Context, method string, header http.Header, body
 }
 
 func (p *Poster) judge(response *http.Response, content []byte, try uint32) error {
-	text := p.blot.Replace(string(content))
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
-	if runes := []rune(text); len(runes) > 200 {
-		text = string(runes[:200]) + "…"
-	}
+	said := text.CutCharacters(strings.Join(strings.Fields(p.redactor.Text(string(content))), " "), 200)
 	status := response.StatusCode
-	err := fmt.Errorf("%s to %s: status %d: %s", response.Request.Method, p.host, status, strconv.Quote(text))
+	err := fmt.Errorf("%s to %s: status %d: %s", response.Request.Method, p.host, status, strconv.Quote(said))
 	switch {
 	case status >= 500, status == 429, status == 408, status == 425:
 		return sdk.RetryAfter(err, retry.After(response.Header, time.Now(), pauseIn(content, retry.Backoff(try))))

@@ -36,3 +36,21 @@ func FuzzAfter(f *testing.F) {
 		}
 	})
 }
+
+func TestTold(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	const none = -1
+	for value, want := range map[string]time.Duration{
+		"": none, "7": 7 * time.Second, "0": 0, "0.5": 500 * time.Millisecond, "-1": none, "soon": none, "1e9": time.Hour, "NaN": none,
+		now.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
+		now.Add(-time.Minute).Format(http.TimeFormat): 0,
+	} {
+		header := http.Header{}
+		if value != "" {
+			header.Set("Retry-After", value)
+		}
+		if wait, found := Told(header, now); found != (want != none) || found && wait != want {
+			t.Errorf("%q: %v, %v, want %v", value, wait, found, want)
+		}
+	}
+}

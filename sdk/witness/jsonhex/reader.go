@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // maxDepth bounds the nesting of one document; nodes nest five levels deep.
@@ -68,8 +70,16 @@ type Reader struct {
 }
 
 // window is how much of a document NewStreamReader holds at first, in bytes. It
-// grows where a single string is longer.
+// grows up to maxText where Text or Raw reads a longer value.
 const window = 128 << 10
+
+// maxText bounds a single value that Text or Raw reads from a stream, in bytes,
+// and maxHex a single byte string, in hexadecimal digits. A block holds no more
+// than 10 MiB (EIP-7934), and everything that is read as text is far shorter.
+const (
+	maxText = 1 << 20
+	maxHex  = 64 << 20
+)
 
 // NewReader returns a reader of data, which it leaves untouched.
 func NewReader(data []byte) *Reader { return &Reader{data: data, mark: -1} }
@@ -100,6 +110,11 @@ func (r *Reader) more() bool {
 		r.mark -= keep
 	}
 	n := len(r.data) - keep
+	if n >= maxText {
+		r.err = r.fail("a value is over %d bytes", maxText)
+		r.src = nil
+		return false
+	}
 	if keep > 0 {
 		copy(r.data, r.data[keep:])
 		r.data, r.pos, r.base = r.data[:n], r.pos-keep, r.base+keep
@@ -156,6 +171,16 @@ func (r *Reader) Peek() (Kind, error) {
 		}
 		return 0, r.fail("unexpected character %q", c)
 	}
+}
+
+// EmptyNext reports whether the next value is the empty string.
+func (r *Reader) EmptyNext() bool {
+	if r.space() != '"' {
+		return false
+	}
+	for len(r.data)-r.pos < 2 && r.more() {
+	}
+	return len(r.data)-r.pos >= 2 && r.data[r.pos+1] == '"'
 }
 
 // expect makes sure that the next value is of the kind.
@@ -275,6 +300,38 @@ func (r *Reader) quoted() (content []byte, escaped bool, err error) {
 	}
 }
 
+// skipString consumes a string of any length. Where no Raw is under way it holds
+// no more of a stream than the window.
+func (r *Reader) skipString() error {
+	start := r.base + r.pos
+	unending := func() error {
+		if r.err != nil {
+			return r.err
+		}
+		return &Error{Offset: start, Reason: "the string has no end"}
+	}
+	for r.pos++; ; {
+		i := bytes.IndexAny(r.data[r.pos:], `"\\`)
+		switch {
+		case i < 0:
+			r.pos = len(r.data)
+			if !r.more() {
+				return unending()
+			}
+		case r.data[r.pos+i] == '"':
+			r.pos += i + 1
+			return nil
+		default: // a backslash, and what it escapes
+			for r.pos += i; len(r.data)-r.pos < 2; {
+				if !r.more() {
+					return unending()
+				}
+			}
+			r.pos += 2
+		}
+	}
+}
+
 // Text consumes a string and returns its characters. The result is valid until
 // the next call; where the whole document is in memory it is a part of it, unless
 // it has escapes, and stays valid.
@@ -293,18 +350,104 @@ func (r *Reader) Text() ([]byte, error) {
 
 // Hex consumes a string of 0x and an even number of hexadecimal digits and
 // returns the bytes. The result stays valid; it has no spare capacity.
-func (r *Reader) Hex() ([]byte, error) {
-	r.space()
+func (r *Reader) Hex() ([]byte, error) { return r.hex(r.arena.take) }
+
+// AppendHex is Hex with the bytes appended to dst, so that a caller who does not
+// keep them can use one buffer for all.
+func (r *Reader) AppendHex(dst []byte) ([]byte, error) {
+	from := len(dst)
+	_, err := r.hex(func(n int) []byte {
+		dst = slices.Grow(dst, n)[:from+n]
+		return dst[from:]
+	})
+	return dst, err
+}
+
+func (r *Reader) hex(take func(n int) []byte) ([]byte, error) {
+	if err := r.expect(String); err != nil {
+		return nil, err
+	}
 	start := r.base + r.pos
+	if !r.whole() {
+		return r.longHex(take)
+	}
 	text, err := r.Text()
 	if err != nil {
 		return nil, err
 	}
-	out, err := decodeText(text, r.arena.take)
+	out, err := decodeText(text, take)
 	if err != nil {
 		return nil, &Error{Offset: start, Reason: err.Error()}
 	}
 	return out, nil
+}
+
+// whole reads on until the end of the string at the current position is in the
+// window, and reports false for a string that is longer than half of it.
+func (r *Reader) whole() bool {
+	for from := 1; ; {
+		i := bytes.IndexByte(r.data[r.pos+from:], '"')
+		if from = len(r.data) - r.pos; i >= 0 || r.src == nil {
+			return true
+		}
+		if from > window/2 {
+			return false
+		}
+		if !r.more() {
+			return true
+		}
+	}
+}
+
+// longHex decodes a long string piece by piece, so that its text is never in
+// memory as a whole. Such a string has no escapes.
+func (r *Reader) longHex(take func(n int) []byte) ([]byte, error) {
+	start := r.base + r.pos
+	fail := func(format string, args ...any) ([]byte, error) {
+		if r.err != nil {
+			return nil, r.err
+		}
+		return nil, &Error{Offset: start, Reason: fmt.Sprintf(format, args...)}
+	}
+	if _, err := decodeText(r.data[r.pos+1:r.pos+3], func(int) []byte { return nil }); err != nil {
+		return fail("want a string that begins with 0x, have %s", Excerpt(r.data[r.pos+1:]))
+	}
+	r.pos += 3
+	var pieces [][]byte
+	size := 0
+	for {
+		digits := r.data[r.pos:]
+		end := bytes.IndexByte(digits, '"')
+		if end >= 0 {
+			digits = digits[:end]
+		} else {
+			digits = digits[:len(digits)&^1]
+		}
+		piece := make([]byte, len(digits)/2)
+		size += len(piece)
+		switch {
+		case len(digits)%2 != 0:
+			return fail("odd number of hexadecimal digits (%d)", 2*size+1)
+		case !decode(piece, digits):
+			return fail("a character that is no hexadecimal digit in the string")
+		case size > maxHex/2:
+			return fail("a string is over %d characters", maxHex)
+		}
+		pieces = append(pieces, piece)
+		r.pos += len(digits)
+		if end >= 0 {
+			r.pos++
+			break
+		}
+		if !r.more() {
+			return fail("the string has no end")
+		}
+	}
+	out := take(size)[:0]
+	for _, piece := range pieces {
+		out = append(out, piece...)
+	}
+	return out[:size:size], nil
 }
 
 // Raw consumes any value and returns its text. The result is valid as that of
@@ -333,8 +476,7 @@ func (r *Reader) Skip() error {
 	case Array:
 		return r.Array(func(int) error { return r.Skip() })
 	case String:
-		_, _, err := r.quoted()
-		return err
+		return r.skipString()
 	case Null:
 		return r.literal("null")
 	case True:
@@ -360,9 +502,9 @@ func (r *Reader) End() error {
 }
 
 // Excerpt quotes a text for an error message, shortened to 40 characters.
-func Excerpt(text []byte) string {
-	if len(text) > 40 {
-		return fmt.Sprintf("%q…", text[:40])
+func Excerpt(chars []byte) string {
+	if len(chars) > 40 {
+		return fmt.Sprintf("%q…", strings.TrimSuffix(text.Cut(string(chars[:43]), 42), "…"))
 	}
-	return fmt.Sprintf("%q", text)
+	return fmt.Sprintf("%q", chars)
 }

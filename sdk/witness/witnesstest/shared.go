@@ -1,10 +1,13 @@
-// Package witnesstest finds the recorded blocks and witnesses that tests read.
-// They belong to others and are not part of the repository.
+// Package witnesstest finds the recorded blocks and witnesses that tests read: the
+// answers of a geth for a chain of its own, which are part of the repository, and
+// those of public chains, which belong to others and are not.
 package witnesstest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -13,29 +16,56 @@ import (
 // root. Where it is absent the test is skipped.
 func Shared(t testing.TB, elem ...string) string {
 	t.Helper()
-	root := os.Getenv("PROOFLINE_SHARED")
-	if root == "" {
-		root = filepath.Join(filepath.Dir(moduleRoot(t)), "shared")
-	}
-	path := filepath.Join(append([]string{root}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
+	path, err := Find(elem...)
+	if err != nil {
 		t.Skipf("no shared test data: %v (set PROOFLINE_SHARED to the folder that holds it)", err)
 	}
 	return path
 }
 
-// moduleRoot returns the folder of the go.mod above the working directory.
-func moduleRoot(t testing.TB) string {
-	dir, err := os.Getwd()
+// Find is Shared for a test that goes on without the data.
+func Find(elem ...string) (string, error) {
+	root := os.Getenv("PROOFLINE_SHARED")
+	if root == "" {
+		module, err := moduleRoot()
+		if err != nil {
+			return "", err
+		}
+		root = filepath.Join(filepath.Dir(module), "shared")
+	}
+	path := filepath.Join(append([]string{root}, elem...)...)
+	_, err := os.Stat(path)
+	return path, err
+}
+
+// Geth returns the folder of a block that geth v1.17.8 served for a chain of its
+// own, with Osaka from genesis on: block.json.gz and witness.json.gz. The blocks
+// are 1 to 19; their chain.json lies one folder above.
+func Geth(t testing.TB, number int) string {
+	t.Helper()
+	module, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := filepath.Join(module, "plugins", "builder-ethrex", "testdata", "geth-osaka", strconv.Itoa(number))
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// moduleRoot returns the folder of the go.mod above the working directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
 	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
+			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
+			return "", errors.New("no go.mod above the working directory")
 		}
 	}
 }

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -49,8 +53,8 @@ func (a *Archive) Keep(block contract.Block, files []Source, pack bool) error {
 func (a *Archive) Reject(block contract.Block, files []Source, reason error, pack bool) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	dir := filepath.Join("rejected", folder(block.Number)+"-"+block.Hash.Short())
-	if err := a.root.MkdirAll("rejected", 0o755); err != nil {
+	dir := filepath.Join(rejected, folder(block.Number)+"-"+block.Hash.Short())
+	if err := a.root.MkdirAll(rejected, 0o755); err != nil {
 		return err
 	}
 	if err := a.root.RemoveAll(dir); err != nil {
@@ -105,18 +109,55 @@ func (a *Archive) write(name string, from io.Reader, pack bool) (err error) {
 	return errors.Join(err, z.Close())
 }
 
-// Prune removes the blocks with the lowest numbers until at most most are left.
+// Prune removes the blocks with the lowest numbers until at most most numbers are
+// left. A block that another one of its number replaced counts with that number, and
+// so do data that failed the checks, which stay as long as a block of their number
+// or an older one does, but no more than most of them.
 func (a *Archive) Prune(most int) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	numbers, err := a.Numbers()
+	kept, err := a.prune(".", most, 0)
 	if err != nil {
 		return err
 	}
-	for _, n := range numbers[:max(0, len(numbers)-most)] {
-		if err := a.root.RemoveAll(folder(n)); err != nil {
-			return err
+	lowest := uint64(0)
+	if len(kept) == most && most > 0 {
+		lowest = kept[0]
+	}
+	_, err = a.prune(rejected, most, lowest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// rejected is the folder of data that failed the checks.
+const rejected = "rejected"
+
+// prune removes the entries of a folder whose number is below lowest, or is none of
+// the most largest, and returns the numbers that stay, ascending.
+func (a *Archive) prune(dir string, most int, lowest uint64) (numbers []uint64, err error) {
+	entries, err := fs.ReadDir(a.root.FS(), dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[uint64][]string)
+	for _, e := range entries {
+		number, _, _ := strings.Cut(e.Name(), "-")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil && e.IsDir() && folder(n) == number {
+			names[n] = append(names[n], e.Name())
 		}
 	}
-	return nil
+	numbers = slices.Sorted(maps.Keys(names))
+	for i, n := range numbers {
+		if len(numbers)-i <= most && n >= lowest {
+			return numbers[i:], nil
+		}
+		for _, name := range names[n] {
+			if err := a.root.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, nil
 }

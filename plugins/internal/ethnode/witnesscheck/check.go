@@ -1,135 +1,83 @@
 package witnesscheck
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
+	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Checker takes the bytes of a witness, as Writer, and examines them in its own
-// goroutine. Finish ends it, and must be called. It is used by one goroutine.
-type Checker struct {
-	pipe *io.PipeWriter
-	done chan struct{}
-
+// Contents is what is remembered of a witness that streamed by.
+type Contents struct {
 	nodes   *nodeSet
-	codes   int
+	codes   []code
 	keys    [][]byte // addresses
-	headers []byte   // the list as JSON
-	given   map[string]bool
-	err     error
+	headers [][]byte // RLP
 }
 
-// New returns a checker whose goroutine waits for the first bytes.
-func New() *Checker {
-	r, w := io.Pipe()
-	c := &Checker{pipe: w, done: make(chan struct{}), nodes: newNodeSet(), given: make(map[string]bool)}
-	go func() {
-		defer close(c.done)
-		if err := c.read(r); err != nil {
-			c.err = fmt.Errorf("execution witness: %w", err)
-		}
-		r.CloseWithError(c.err) // unblocks the writer
-	}()
-	return c
-}
-
-// Write implements io.Writer. It fails as soon as the bytes are known to be no
-// witness.
-func (c *Checker) Write(p []byte) (int, error) { return c.pipe.Write(p) }
-
-// Finish ends the stream and waits for the reader. cause is nil when the stream
-// was complete; otherwise the answer wraps it. The error says what is wrong with
-// the bytes themselves.
-func (c *Checker) Finish(cause error) error {
-	c.pipe.CloseWithError(cause)
-	<-c.done
-	return c.err
-}
-
-func (c *Checker) read(r io.Reader) error {
-	s := &stream{r: bufio.NewReaderSize(r, 256<<10)}
-	first, err := s.next()
-	if err != nil {
-		return err
-	}
-	if first != '{' {
-		return fmt.Errorf("%q where an object belongs", first)
-	}
-	if err := s.object(func(name string, first byte) error { return c.member(s, name, first) }); err != nil {
-		return err
-	}
-	if extra, err := s.next(); !errors.Is(err, io.ErrUnexpectedEOF) {
-		if err == nil {
-			err = fmt.Errorf("%q after the end", extra)
-		}
-		return err
-	}
-	if !c.given["state"] || !c.given["headers"] {
-		return errors.New("state or headers is missing: not the answer to debug_executionWitness, or of a shape without headers that no longer suffices")
-	}
-	return nil
-}
-
-func (c *Checker) member(s *stream, name string, first byte) (err error) {
-	switch name {
-	case "state":
-		err = s.byteStrings(first, func(b []byte) error {
-			c.nodes.add(b)
+// Read reads a witness in one pass. What it accepts is what package witness
+// accepts. The errors say what is wrong with the bytes themselves; an error of src
+// is in the chain.
+func Read(src io.Reader) (*Contents, error) {
+	c := &Contents{nodes: newNodeSet()}
+	_, err := witness.Scan(src, witness.Entries{
+		State: func(node []byte) error {
+			c.nodes.add(node)
 			return nil
-		})
-	case "codes":
-		err = s.byteStrings(first, func([]byte) error {
-			c.codes++
+		},
+		Code: func(entry []byte) error {
+			hash := crypto.HashData(c.nodes.hasher, entry)
+			c.codes = append(c.codes, code{markOf(hash[:]), len(entry)})
 			return nil
-		})
-	case "keys":
-		err = s.byteStrings(first, func(b []byte) error {
-			if len(b) == common.AddressLength && c.nodes.kept != nil {
-				c.keys = append(c.keys, append([]byte(nil), b...))
+		},
+		Key: func(key []byte) error {
+			if len(key) == common.AddressLength && c.nodes.kept != nil {
+				c.keys = append(c.keys, append([]byte(nil), key...))
 			}
 			return nil
-		})
-	case "headers":
-		c.headers, err = s.raw(first, true, maxHeaders)
-	default:
-		_, err = s.raw(first, false, 0)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	c.given[name] = first != 'n'
-	return nil
+		},
+		Header: func(header []byte) error {
+			c.headers = append(c.headers, append([]byte(nil), header...))
+			return nil
+		},
+	})
+	return c, err
+}
+
+// code is what is remembered of a code.
+type code struct {
+	mark
+	size int // bytes
 }
 
 // Summary counts what the witness holds.
 type Summary struct {
 	Nodes, Codes, Headers int
 	Odd                   int // entries of state that are no trie nodes
+	StrayNodes            int // nodes that no other one refers to
+	StrayCodes            int // codes that no account refers to, and the block cannot have created
 }
 
-// Against says whether the witness can be that of the block; senders are the
-// addresses that signed its transactions, as far as known. It must be called
-// after a Finish without error. The error wraps witness.ErrOtherBlock or
-// witness.ErrIncomplete.
-func (c *Checker) Against(block *types.Block, senders []common.Address) (Summary, error) {
-	sum := Summary{Nodes: len(c.nodes.nodes), Codes: c.codes, Odd: c.nodes.odd}
+// Surplus is how many entries nothing refers to.
+func (s Summary) Surplus() int { return s.Odd + s.StrayNodes + s.StrayCodes }
+
+// Against says whether the witness can be that of the block. Senders that the node
+// names are taken into account. Entries that nothing refers to are counted; strict
+// refuses them. The error wraps witness.ErrOtherBlock or witness.ErrIncomplete,
+// except for surplus.
+func (c *Contents) Against(block *witness.Block, strict bool) (Summary, error) {
+	sum := Summary{Nodes: len(c.nodes.nodes), Codes: len(c.codes), Headers: len(c.headers), Odd: c.nodes.odd}
 	fail := func(kind error, format string, args ...any) (Summary, error) {
 		return sum, fmt.Errorf("block %d (%v): %w: %w", block.NumberU64(), block.Hash(), kind, fmt.Errorf(format, args...))
 	}
-	// The headers alone make a witness that package witness understands.
-	w, err := witness.Decode(append(append([]byte(`{"state":[],"codes":[],"headers":`), c.headers...), '}'))
-	if err != nil {
-		return sum, err
-	}
-	sum.Headers = len(w.Headers)
-	parent, err := w.Parent(block)
+	w := &witness.Witness{Headers: c.headers}
+	parent, err := w.Parent(block.Block)
 	if err != nil {
 		return sum, err
 	}
@@ -139,42 +87,100 @@ func (c *Checker) Against(block *types.Block, senders []common.Address) (Summary
 	if !c.nodes.has(parent.Root[:]) {
 		return fail(witness.ErrIncomplete, "the parent's state root %v is none of its %d state nodes", parent.Root, sum.Nodes)
 	}
-	if n := c.nodes.unreferenced(parent.Root[:]); n > 0 {
-		return fail(witness.ErrIncomplete, "%d of its %d state nodes are referred to by none: a node above them is missing", n, sum.Nodes)
+	if err := c.paths(block, parent.Root); err != nil {
+		return fail(witness.ErrIncomplete, "%w", err)
 	}
+	sum.StrayNodes = c.nodes.unreferenced(parent.Root[:])
+	sum.StrayCodes = c.nodes.strayCodes(c.codes, witness.CreatedCode(block.Block))
+	if n := sum.Surplus(); strict && n > 0 {
+		return sum, fmt.Errorf("block %d (%v): the witness has %d entries that nothing refers to (%d nodes, %d codes, %d that are no node), and strict is set",
+			block.NumberU64(), block.Hash(), n, sum.StrayNodes, sum.StrayCodes, sum.Odd)
+	}
+	return sum, nil
+}
+
+// systemCall is a contract that every block of its fork calls, and slots that it
+// certainly touches.
+type systemCall struct {
+	address common.Address
+	slots   []common.Hash
+}
+
+// systemCalls are the calls before and behind the transactions: EIP-4788 of Cancun,
+// and EIP-2935, EIP-7002 and EIP-7251 of Prague, which the fields of the header tell.
+func systemCalls(h *types.Header) (list []systemCall) {
+	slot := func(n uint64) common.Hash { return common.BigToHash(new(big.Int).SetUint64(n)) }
+	if h.ParentBeaconRoot != nil {
+		const ring = 8191
+		list = append(list, systemCall{params.BeaconRootsAddress, []common.Hash{slot(h.Time % ring), slot(h.Time%ring + ring)}})
+	}
+	if h.RequestsHash != nil {
+		list = append(list, systemCall{params.HistoryStorageAddress, []common.Hash{slot((h.Number.Uint64() - 1) % params.HistoryServeWindow)}},
+			systemCall{address: params.WithdrawalQueueAddress}, systemCall{address: params.ConsolidationQueueAddress})
+	}
+	return list
+}
+
+// paths follows the paths to the accounts that the block certainly reads, and looks
+// for the code of those that it certainly calls.
+func (c *Contents) paths(block *witness.Block, root common.Hash) error {
 	if c.nodes.kept == nil {
-		return sum, nil
+		return nil
 	}
-	walk := func(what string, address []byte) error {
-		if missing := c.nodes.walk(parent.Root[:], address); missing != nil {
-			_, err := fail(witness.ErrIncomplete, "the path to %s %v ends at the node %v, which is missing", what, common.BytesToAddress(address), common.BytesToHash(missing))
-			return err
+	codes := make(map[mark]bool, len(c.codes))
+	for _, code := range c.codes {
+		codes[code.mark] = true
+	}
+	walk := func(what string, address []byte, called bool, slots ...common.Hash) error {
+		value, missing := c.nodes.walk(root[:], address)
+		if missing != nil {
+			return fmt.Errorf("the path to %s %v ends at the node %v, which is missing", what, common.BytesToAddress(address), common.BytesToHash(missing))
+		}
+		storage, hash, ok := account(value)
+		if !ok {
+			return nil
+		}
+		if called && markOf(hash) != emptyCode && !codes[markOf(hash)] {
+			return fmt.Errorf("the code %v of %s %v is missing", common.BytesToHash(hash), what, common.BytesToAddress(address))
+		}
+		for _, slot := range slots {
+			if markOf(storage) == emptyRoot || markOf(hash) == emptyCode {
+				break
+			}
+			if _, missing := c.nodes.walk(storage, slot[:]); missing != nil {
+				return fmt.Errorf("the path to slot %v of %s %v ends at the node %v, which is missing", slot, what, common.BytesToAddress(address), common.BytesToHash(missing))
+			}
 		}
 		return nil
 	}
-	for _, address := range senders {
-		if err := walk("the sender", address[:]); err != nil {
-			return sum, err
+	for _, s := range systemCalls(block.Header()) {
+		if err := walk("the system contract", s.address[:], true, s.slots...); err != nil {
+			return err
 		}
 	}
-	for _, tx := range block.Transactions() {
+	for i, tx := range block.Transactions() {
+		if from := block.Senders[i]; from != (common.Address{}) {
+			if err := walk("the sender", from[:], false); err != nil {
+				return err
+			}
+		}
 		if to := tx.To(); to != nil {
-			if err := walk("the recipient", to[:]); err != nil {
-				return sum, err
+			if err := walk("the recipient", to[:], true); err != nil {
+				return err
 			}
 		}
 	}
 	for _, wd := range block.Withdrawals() {
 		if wd.Amount > 0 {
-			if err := walk("the withdrawal to", wd.Address[:]); err != nil {
-				return sum, err
+			if err := walk("the withdrawal to", wd.Address[:], false); err != nil {
+				return err
 			}
 		}
 	}
 	for _, address := range c.keys {
-		if err := walk("the key", address); err != nil {
-			return sum, err
+		if err := walk("the key", address, false); err != nil {
+			return err
 		}
 	}
-	return sum, nil
+	return nil
 }

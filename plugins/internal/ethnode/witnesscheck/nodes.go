@@ -1,6 +1,7 @@
 package witnesscheck
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -20,13 +21,17 @@ type mark uint64
 
 func markOf(hash []byte) mark { return mark(binary.BigEndian.Uint64(hash)) }
 
-var emptyRoot = markOf(types.EmptyRootHash[:])
+var (
+	emptyRoot = markOf(types.EmptyRootHash[:])
+	emptyCode = markOf(types.EmptyCodeHash[:])
+)
 
 // nodeSet is the trie nodes of a witness and what they refer to.
 type nodeSet struct {
 	hasher crypto.KeccakState
 	nodes  []mark // one a node
 	refs   []mark // of children, and of the storage tries of accounts
+	codes  []mark // of the codes of accounts
 	odd    int    // entries that are no trie nodes
 
 	kept  map[mark][]byte // the nodes, in pieces of arena; nil once there are too many
@@ -150,38 +155,66 @@ func (s *nodeSet) refer(items [17]item) {
 			child(it)
 		}
 	case isLeaf(&items):
-		if root, ok := storageRoot(items[1].content); ok && markOf(root) != emptyRoot {
+		root, code, ok := account(items[1].content)
+		if ok && markOf(root) != emptyRoot {
 			s.refs = append(s.refs, markOf(root))
+		}
+		if ok && markOf(code) != emptyCode {
+			s.codes = append(s.codes, markOf(code))
 		}
 	default:
 		child(items[1])
 	}
 }
 
-// storageRoot returns the root in the value of an account's leaf: nonce,
-// balance, storage root, code hash.
-func storageRoot(value []byte) ([]byte, bool) {
+// account returns two of the items of an account's leaf: nonce, balance, storage
+// root, code hash.
+func account(value []byte) (root, code []byte, ok bool) {
 	content, rest, err := rlp.SplitList(value)
 	if err != nil || len(rest) > 0 {
-		return nil, false
+		return nil, nil, false
 	}
 	for range 2 {
 		if _, _, content, err = rlp.Split(content); err != nil {
-			return nil, false
+			return nil, nil, false
 		}
 	}
-	root, content, err := rlp.SplitString(content)
+	root, content, err = rlp.SplitString(content)
 	if err != nil || len(root) != 32 {
-		return nil, false
+		return nil, nil, false
 	}
-	code, rest, err := rlp.SplitString(content)
-	return root, err == nil && len(code) == 32 && len(rest) == 0
+	code, rest, err = rlp.SplitString(content)
+	return root, code, err == nil && len(code) == 32 && len(rest) == 0
 }
 
-// walk follows the path of a key's hash from the root. It returns the hash of
-// the first node on the way that is not there, nil if the path is whole. It
-// needs the nodes to be kept.
-func (s *nodeSet) walk(root, key []byte) (missing []byte) {
+// strayCodes counts the codes that no account refers to, beyond so many bytes of
+// them. The empty code, which every account without code has, is none of them. It
+// sorts both lists.
+func (s *nodeSet) strayCodes(codes []code, allowed int) int {
+	slices.SortFunc(codes, func(a, b code) int { return cmp.Compare(a.mark, b.mark) })
+	slices.Sort(s.codes)
+	count, refs := 0, s.codes
+	for i, c := range codes {
+		if c.mark == emptyCode || i > 0 && c.mark == codes[i-1].mark {
+			continue
+		}
+		for len(refs) > 0 && refs[0] < c.mark {
+			refs = refs[1:]
+		}
+		if len(refs) > 0 && refs[0] == c.mark {
+			continue
+		}
+		if allowed -= c.size; allowed < 0 {
+			count++
+		}
+	}
+	return count
+}
+
+// walk follows the path of a key's hash from the root. It returns the value there,
+// nil where the trie has none, or the hash of the first node on the way that is
+// missing. It needs the nodes to be kept.
+func (s *nodeSet) walk(root, key []byte) (value, missing []byte) {
 	path := crypto.HashData(s.hasher, key)
 	depth := 0 // nibbles
 	nibble := func() byte {
@@ -194,44 +227,45 @@ func (s *nodeSet) walk(root, key []byte) (missing []byte) {
 	}
 	node, ok := s.kept[markOf(root)]
 	if !ok {
-		return root
+		return nil, root
 	}
-	for depth < 64 {
+	for {
 		items, ok := split(node)
 		if !ok {
-			return nil
+			return nil, nil
 		}
 		next := items[1]
 		if isBranch(&items) {
+			if depth == 64 {
+				return nil, nil
+			}
 			next = items[nibble()]
 		} else {
-			if isLeaf(&items) {
-				return nil
-			}
 			prefix := items[0].content
 			odd := int(prefix[0] >> 4 & 1)
 			if depth+2*(len(prefix)-1)+odd > 64 {
-				return nil
+				return nil, nil
 			}
 			if odd == 1 && prefix[0]&15 != nibble() {
-				return nil
+				return nil, nil
 			}
 			for _, b := range prefix[1:] {
 				if b != nibble()<<4|nibble() {
-					return nil // another key's path: this one is not in the trie
+					return nil, nil // another key's path: this one is not in the trie
 				}
 			}
 		}
 		switch {
+		case !isBranch(&items) && isLeaf(&items):
+			return next.content, nil
 		case next.kind == rlp.List:
 			node = next.whole
 		case len(next.content) == 32:
 			if node, ok = s.kept[markOf(next.content)]; !ok {
-				return next.content
+				return nil, next.content
 			}
 		default:
-			return nil
+			return nil, nil
 		}
 	}
-	return nil
 }

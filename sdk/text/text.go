@@ -1,0 +1,48 @@
+// Package text prepares texts of unknown origin and length for people: messages,
+// log lines, tables.
+package text
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// ellipsis stands for what was left out.
+const ellipsis = "…"
+
+// Cut shortens a text to at most limit bytes, the ellipsis that marks the cut
+// included, and never inside a character. Bytes that are no UTF-8 become U+FFFD.
+// A limit below the ellipsis' three bytes gives nothing but the beginning.
+func Cut(s string, limit int) string {
+	if len(s) <= limit {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	end := max(limit-len(ellipsis), 0)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	out := strings.ToValidUTF8(s[:end], "\uFFFD")
+	if limit < len(ellipsis) {
+		return out
+	}
+	return out + ellipsis
+}
+
+// CutCharacters shortens a text to at most limit characters, the ellipsis
+// included: for other sides whose limits count characters, and for columns.
+func CutCharacters(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	if limit <= 0 {
+		return ""
+	}
+	n := 0
+	for i := range s {
+		if n++; n == limit {
+			return s[:i] + ellipsis
+		}
+	}
+	return s
+}

@@ -1,0 +1,253 @@
+package witness
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/holiman/uint256"
+
+	"github.com/proofline/proofline/sdk/witness/jsonhex"
+)
+
+// transaction is a transaction as JSON has it: the members of all types.
+type transaction struct {
+	kind, nonce, gas                 uint64
+	chain, price, tip, fee           uint256.Int
+	value, blobFee, v, yParity, r, s uint256.Int
+	to                               *common.Address
+	from                             common.Address
+	input, data                      []byte
+	access                           types.AccessList
+	blobs                            []common.Hash
+	authorizations                   []types.SetCodeAuthorization
+}
+
+// transactionMembers are the members that enter a transaction's hash, with the
+// names of the execution API (ethereum/execution-apis:src/schemas/transaction.yaml@main),
+// and the sender, which is only a hint. Some clients write data for input, or v
+// for yParity.
+var transactionMembers = membersOf(
+	number64("type", func(t *transaction) *uint64 { return &t.kind }),
+	number256("chainId", func(t *transaction) *uint256.Int { return &t.chain }),
+	number64("nonce", func(t *transaction) *uint64 { return &t.nonce }),
+	number256("gasPrice", func(t *transaction) *uint256.Int { return &t.price }),
+	number256("maxPriorityFeePerGas", func(t *transaction) *uint256.Int { return &t.tip }),
+	number256("maxFeePerGas", func(t *transaction) *uint256.Int { return &t.fee }),
+	number64("gas", func(t *transaction) *uint64 { return &t.gas }),
+	emptyIsAbsent(fixed("to", func(t *transaction) []byte { t.to = new(common.Address); return t.to[:] })),
+	number256("value", func(t *transaction) *uint256.Int { return &t.value }),
+	scratchBytes("input", func(t *transaction) *[]byte { return &t.input }),
+	scratchBytes("data", func(t *transaction) *[]byte { return &t.data }),
+	member[transaction]{name: "accessList", read: func(r *jsonhex.Reader, t *transaction) (err error) {
+		t.access, err = array(r, readAccess)
+		return err
+	}},
+	number256("maxFeePerBlobGas", func(t *transaction) *uint256.Int { return &t.blobFee }),
+	member[transaction]{name: "blobVersionedHashes", read: func(r *jsonhex.Reader, t *transaction) (err error) {
+		t.blobs, err = array(r, readHash)
+		return err
+	}},
+	member[transaction]{name: "authorizationList", read: func(r *jsonhex.Reader, t *transaction) (err error) {
+		t.authorizations, err = array(r, readAuthorization)
+		return err
+	}},
+	number256("v", func(t *transaction) *uint256.Int { return &t.v }),
+	number256("yParity", func(t *transaction) *uint256.Int { return &t.yParity }),
+	number256("r", func(t *transaction) *uint256.Int { return &t.r }),
+	number256("s", func(t *transaction) *uint256.Int { return &t.s }),
+	member[transaction]{name: "from", read: readHint},
+)
+
+// scratchBytes reads a byte string into the memory of the one before.
+func scratchBytes(name string, place func(*transaction) *[]byte) member[transaction] {
+	return member[transaction]{name: name, read: func(r *jsonhex.Reader, t *transaction) (err error) {
+		*place(t), err = r.AppendHex((*place(t))[:0])
+		return err
+	}}
+}
+
+// scratch holds transactions that are being read. What becomes of one is a copy of
+// its own (types.NewTx), so that it can be used again.
+var scratch = sync.Pool{New: func() any { return new(transaction) }}
+
+// readHint reads the sender where it is an address. It enters nothing, so anything
+// else is passed over.
+func readHint(r *jsonhex.Reader, t *transaction) error {
+	raw, err := r.Raw()
+	if err == nil && len(raw) == 2*common.AddressLength+4 && raw[0] == '"' {
+		_ = t.from.UnmarshalText(raw[1 : len(raw)-1])
+	}
+	return err
+}
+
+func readHash(r *jsonhex.Reader, to *common.Hash) error { return readFixed(r, to[:]) }
+
+var accessMembers = membersOf(
+	fixed("address", func(a *types.AccessTuple) []byte { return a.Address[:] }),
+	member[types.AccessTuple]{name: "storageKeys", read: func(r *jsonhex.Reader, a *types.AccessTuple) (err error) {
+		a.StorageKeys, err = array(r, readHash)
+		return err
+	}},
+)
+
+func readAccess(r *jsonhex.Reader, to *types.AccessTuple) error {
+	have, err := accessMembers.object(r, to)
+	if err == nil {
+		err = accessMembers.require(have, "address", "storageKeys")
+	}
+	return err
+}
+
+// authorization is an authorization (EIP-7702) as JSON has it.
+type authorization struct {
+	types.SetCodeAuthorization
+	v, yParity uint256.Int
+}
+
+var authorizationMembers = membersOf(
+	number256("chainId", func(a *authorization) *uint256.Int { return &a.ChainID }),
+	fixed("address", func(a *authorization) []byte { return a.Address[:] }),
+	number64("nonce", func(a *authorization) *uint64 { return &a.Nonce }),
+	number256("v", func(a *authorization) *uint256.Int { return &a.v }),
+	number256("yParity", func(a *authorization) *uint256.Int { return &a.yParity }),
+	number256("r", func(a *authorization) *uint256.Int { return &a.R }),
+	number256("s", func(a *authorization) *uint256.Int { return &a.S }),
+)
+
+func readAuthorization(r *jsonhex.Reader, to *types.SetCodeAuthorization) error {
+	var a authorization
+	have, err := authorizationMembers.object(r, &a)
+	if err == nil {
+		err = authorizationMembers.require(have, "chainId", "address", "nonce", "r", "s")
+	}
+	if err != nil {
+		return err
+	}
+	parity := a.yParity
+	if !authorizationMembers.has(have, "yParity") {
+		if parity = a.v; !authorizationMembers.has(have, "v") {
+			return errors.New("yParity is missing, and v too")
+		}
+	}
+	if !parity.IsUint64() || parity.Uint64() > 255 {
+		return fmt.Errorf("yParity: %s has more than 8 bits", parity.Hex())
+	}
+	*to = a.SetCodeAuthorization
+	to.V = uint8(parity.Uint64())
+	return nil
+}
+
+var errTransactionHash = errors.New("a hash instead of a transaction: full transactions are needed (second argument of eth_getBlockByNumber true)")
+
+// named is a transaction and the sender that the node names, which nothing has
+// checked; zero where it names none.
+type named struct {
+	*types.Transaction
+	from common.Address
+}
+
+func readTransaction(r *jsonhex.Reader, to *named) error {
+	kind, err := r.Peek()
+	switch {
+	case err != nil:
+		return err
+	case kind == jsonhex.String:
+		return errTransactionHash
+	}
+	t := scratch.Get().(*transaction)
+	const most = 64 << 10
+	*t = transaction{input: t.input[:0], data: t.data[:0]}
+	defer func() {
+		if cap(t.input) <= most && cap(t.data) <= most {
+			scratch.Put(t)
+		}
+	}()
+	have, err := transactionMembers.object(r, t)
+	if err != nil {
+		return err
+	}
+	data, err := t.types(have)
+	if err != nil {
+		return err
+	}
+	*to = named{types.NewTx(data), t.from}
+	return nil
+}
+
+// types returns the transaction in go-ethereum's form, and fails where something is
+// missing that its type has.
+func (t *transaction) types(have given) (types.TxData, error) {
+	m := transactionMembers
+	if !m.has(have, "type") {
+		t.kind = t.guess(have)
+	}
+	need := []string{"nonce", "gas", "value", "r", "s"}
+	switch t.kind {
+	case types.LegacyTxType:
+		need = append(need, "gasPrice", "v")
+	case types.AccessListTxType:
+		need = append(need, "chainId", "gasPrice")
+	case types.DynamicFeeTxType:
+		need = append(need, "chainId", "maxPriorityFeePerGas", "maxFeePerGas")
+	case types.BlobTxType:
+		need = append(need, "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "maxFeePerBlobGas", "blobVersionedHashes")
+	case types.SetCodeTxType:
+		need = append(need, "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "authorizationList")
+	default:
+		return nil, fmt.Errorf("type: 0x%x is no known transaction type", t.kind)
+	}
+	if err := m.require(have, need...); err != nil {
+		return nil, err
+	}
+	input := t.input
+	if !m.has(have, "input") {
+		if input = t.data; !m.has(have, "data") {
+			return nil, errors.New("input is missing")
+		}
+	}
+	parity := t.yParity
+	if t.kind != types.LegacyTxType && !m.has(have, "yParity") {
+		if parity = t.v; !m.has(have, "v") {
+			return nil, errors.New("yParity is missing, and v too")
+		}
+	}
+	if t.to == nil && (t.kind == types.BlobTxType || t.kind == types.SetCodeTxType) {
+		return nil, errors.New("to is empty: this type of transaction creates no contract")
+	}
+	switch t.kind {
+	case types.LegacyTxType:
+		return &types.LegacyTx{Nonce: t.nonce, GasPrice: t.price.ToBig(), Gas: t.gas, To: t.to, Value: t.value.ToBig(), Data: input,
+			V: t.v.ToBig(), R: t.r.ToBig(), S: t.s.ToBig()}, nil
+	case types.AccessListTxType:
+		return &types.AccessListTx{ChainID: t.chain.ToBig(), Nonce: t.nonce, GasPrice: t.price.ToBig(), Gas: t.gas, To: t.to, Value: t.value.ToBig(), Data: input,
+			AccessList: t.access, V: parity.ToBig(), R: t.r.ToBig(), S: t.s.ToBig()}, nil
+	case types.DynamicFeeTxType:
+		return &types.DynamicFeeTx{ChainID: t.chain.ToBig(), Nonce: t.nonce, GasTipCap: t.tip.ToBig(), GasFeeCap: t.fee.ToBig(), Gas: t.gas, To: t.to, Value: t.value.ToBig(), Data: input,
+			AccessList: t.access, V: parity.ToBig(), R: t.r.ToBig(), S: t.s.ToBig()}, nil
+	case types.BlobTxType:
+		return &types.BlobTx{ChainID: &t.chain, Nonce: t.nonce, GasTipCap: &t.tip, GasFeeCap: &t.fee, Gas: t.gas, To: *t.to, Value: &t.value, Data: input,
+			AccessList: t.access, BlobFeeCap: &t.blobFee, BlobHashes: t.blobs, V: &parity, R: &t.r, S: &t.s}, nil
+	}
+	return &types.SetCodeTx{ChainID: &t.chain, Nonce: t.nonce, GasTipCap: &t.tip, GasFeeCap: &t.fee, Gas: t.gas, To: *t.to, Value: &t.value, Data: input,
+		AccessList: t.access, AuthList: t.authorizations, V: &parity, R: &t.r, S: &t.s}, nil
+}
+
+// guess is the type of a transaction that names none; the transactions' root tells
+// whether it is right.
+func (t *transaction) guess(have given) uint64 {
+	m := transactionMembers
+	switch {
+	case m.has(have, "authorizationList"):
+		return types.SetCodeTxType
+	case m.has(have, "blobVersionedHashes"):
+		return types.BlobTxType
+	case m.has(have, "maxFeePerGas"):
+		return types.DynamicFeeTxType
+	case m.has(have, "accessList"):
+		return types.AccessListTxType
+	}
+	return types.LegacyTxType
+}
