@@ -115,6 +115,7 @@ func (p *plugin) Close() error { return p.note("closed", strconv.Itoa(os.Getpid(
 func opened(ctx context.Context, s settings, env sdk.Env) (*plugin, error) {
 	p := &plugin{settings: s, stage: env.Stage}
 	env.Log.Info("configured", "token", s.Token.Reveal())
+	fmt.Println("printed past the SDK:", s.Token.Reveal())
 	return p, errors.Join(p.note("opened", strconv.Itoa(os.Getpid())), p.act(ctx, "open"))
 }
 

@@ -197,7 +197,11 @@ func (r *rig) start(o Options) *running {
 	r.t.Cleanup(func() {
 		run.soft()
 		run.hard()
-		<-run.ended
+		select {
+		case <-run.ended:
+		case <-time.After(limit):
+			r.t.Errorf("Run does not end %v after a hard stop", limit)
+		}
 	})
 	return run
 }
