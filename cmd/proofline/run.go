@@ -76,28 +76,39 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	if limit == 0 {
 		return err
 	}
-	return errors.Join(c.writeOutcome(outcome.Finished, limit, time.Since(began)), err)
+	verdict := c.writeOutcome(outcome.Finished, limit, time.Since(began))
+	if err != nil { // why the run ended; the numbers alone do not tell
+		return err
+	}
+	return verdict
 }
 
 // writeOutcome prints what became of a limited run. It is an error when blocks
-// failed or are missing.
+// failed or are missing, or when a reporter has not got what it is owed.
 func (c commands) writeOutcome(finished []status.Job, limit int, took time.Duration) error {
 	slices.SortFunc(finished, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
 	if err := jobsTable(finished, time.Now()).write(c.Stdout); err != nil {
 		return err
 	}
-	done := 0
+	done, failed, unreported := 0, 0, 0
 	for _, j := range finished {
-		if j.State == status.JobDone {
+		switch {
+		case j.State != status.JobDone:
+			failed++
+		case j.Unreported != "":
+			unreported++
+		default:
 			done++
 		}
 	}
 	text := fmt.Sprintf("%s done in %s", plural(done, "block"), span(took))
-	if failed := len(finished) - done; failed > 0 {
-		text += fmt.Sprintf(", %d failed", failed)
-	}
-	if missing := limit - len(finished); missing > 0 {
-		text += fmt.Sprintf(", %d not finished", missing)
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{unreported, "not reported"}, {failed, "failed"}, {limit - len(finished), "not finished"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %d %s", part.n, part.word)
+		}
 	}
 	if _, err := fmt.Fprintln(c.Stdout, text); err != nil {
 		return err

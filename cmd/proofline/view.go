@@ -196,12 +196,14 @@ func artifactSize(j status.Job, name string) string {
 func outcome(j status.Job) string {
 	text := string(j.State)
 	switch {
+	case j.Unreported != "":
+		return clip(j.Unreported, 140)
 	case j.Reason != "":
 		text += ": " + clip(j.Reason, 100)
 	case !j.State.Finished() && j.Stage != "":
 		text += " at " + j.Stage
 	}
-	if failed := slices.IndexFunc(j.Reports, func(r status.Report) bool { return r.State == "rejected" || r.State == "expired" }); failed >= 0 {
+	if failed := slices.IndexFunc(j.Reports, func(r status.Report) bool { return r.State == status.ReportRejected || r.State == status.ReportExpired }); failed >= 0 {
 		r := j.Reports[failed]
 		text += fmt.Sprintf("; %s of %s %s", r.Kind, r.Reporter, r.State)
 	}
@@ -226,6 +228,13 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	fmt.Fprintln(w)
 	if j.Reason != "" {
 		fmt.Fprintf(w, "  %s\n", paint.bad(clip(j.Reason, 1000)))
+	}
+	if j.Unreported != "" {
+		remedy := ""
+		if slices.ContainsFunc(j.Debts(), func(d status.Debt) bool { return d.State != status.ReportWaiting }) {
+			remedy = fmt.Sprintf("; proofline report %d sends it once more", j.Block.Number)
+		}
+		fmt.Fprintf(w, "  %s%s\n", paint.bad(clip(j.Unreported, 1000)), remedy)
 	}
 	t := newTable("  STAGE", "STATE", ">TRIES", ">BEGAN", ">TOOK", ">WORK", "OUTPUT")
 	for _, s := range j.Stages {

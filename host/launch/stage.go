@@ -55,6 +55,7 @@ type Stage struct {
 	current instance      // nil while none is configured
 	turned  chan struct{} // closed and replaced at every change
 	stopErr error
+	traits  contract.Traits // of the last plugin that was configured
 }
 
 // StartStage starts to supervise. changed is called at every change of the
@@ -149,7 +150,7 @@ func (s *Stage) live(ctx context.Context) (up time.Duration, err error) {
 	if traits.Note != "" && traits.Note != s.state.Note {
 		s.log.Info(traits.Note)
 	}
-	s.current = p
+	s.current, s.traits = p, traits
 	s.mu.Unlock()
 	s.turn(func(state *StageState) {
 		state.PID, state.KeeperPID, state.Note, state.MakesProof = pid, keeperPID, traits.Note, traits.MakesProof
@@ -240,6 +241,14 @@ func (s *Stage) State() StageState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
+}
+
+// Traits is what the last plugin answered to its configuration; the zero value
+// before there was one.
+func (s *Stage) Traits() contract.Traits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.traits
 }
 
 // Restart ends a back-off or a quarantine at once. A plugin that runs is left
