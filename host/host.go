@@ -110,6 +110,10 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, err
 	}
 	release.add(withdraw)
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	var keep sync.WaitGroup
+	keep.Go(func() { h.keepCommands(keeping, commands, h.socket()) })
+	release.add(func() error { stopKeeping(); keep.Wait(); return nil })
 
 	release.add(h.stopStages)
 	// A plugin that does not let go of its work is ended at once by the second

@@ -85,7 +85,7 @@ func (c commands) blocksList(ctx *cli.Context) error {
 		}
 		query.States = append(query.States, state)
 	}
-	p, err := c.reach(ctx.Context, file)
+	p, err := c.reachReading(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.reach(ctx.Context, file)
+	p, err := c.reachReading(ctx.Context, file)
 	if err != nil {
 		return err
 	}

@@ -47,10 +47,21 @@ func (b Binary) Verify() error {
 		return fmt.Errorf("plugin %q: %w", b.Name, err)
 	}
 	if sum != b.SHA256 {
-		return fmt.Errorf("plugin %q: %s has changed since proofline read it (sha256 was %.16s…, is %.16s…): restart proofline to use the new file",
-			b.Name, b.Path, hexSum(b.SHA256), hexSum(sum))
+		return &ChangedError{Binary: b, Now: hexSum(sum)}
 	}
 	return nil
+}
+
+// ChangedError says that a plugin's file is another one than was found: it was
+// replaced while the host ran.
+type ChangedError struct {
+	Binary Binary
+	Now    string // SHA-256, hexadecimal
+}
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("plugin %q: %s has changed on disk since proofline read it (sha256 was %.16s…, is %.16s…)",
+		e.Binary.Name, e.Binary.Path, hexSum(e.Binary.SHA256), e.Now)
 }
 
 // Catalog is safe for concurrent use. It remembers what it has found; a new

@@ -126,8 +126,8 @@ func TestStartFailures(t *testing.T) {
 		name, start, config, want string
 		class                     contract.Class
 	}{
-		{name: "garbage", start: "garbage", want: `it wrote "Hello, world!" to stdout where the handshake belongs`},
-		{name: "long garbage", start: "long garbage", want: "where the handshake belongs"},
+		{name: "garbage", start: "garbage", want: `it wrote "Hello, world!" to stdout before the handshake`},
+		{name: "long garbage", start: "long garbage", want: "to stdout before the handshake"},
 		{name: "exit", start: "exit", want: "it ended before the handshake: exit status 3; it wrote: libcuda.so.1: cannot open"},
 		{name: "late", start: "late", want: "no handshake within 300ms"},
 		{name: "frozen", start: "frozen", want: "no handshake within 300ms"},

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -99,10 +100,11 @@ func (s *Stage) supervise(ctx context.Context) {
 	defer close(s.done)
 	defer s.rush()
 	rules := newPolicy()
+	replaced := false // the plugin's file was, so that it was not started
 	for first := true; ctx.Err() == nil; first = false {
 		s.turn(func(state *StageState) {
 			state.State = status.StageStarting
-			if !first {
+			if !first && !replaced {
 				state.Restarts++
 			}
 		})
@@ -117,11 +119,13 @@ func (s *Stage) supervise(ctx context.Context) {
 		if failure, ok := errors.AsType[*contract.Error](err); ok {
 			pause = max(pause, failure.After)
 		}
+		before := s.State().LastError
+		_, replaced = errors.AsType[*catalog.ChangedError](err)
 		condition := status.StageBackoff
 		if quarantined {
 			condition = status.StageQuarantined
 			s.log.Error("the plugin keeps failing and is set aside", "error", err, "for", pause)
-		} else {
+		} else if !replaced || before != err.Error() {
 			s.log.Warn("the plugin is down", "error", err, "next_start_in", pause.Round(time.Millisecond))
 		}
 		s.turn(func(state *StageState) { state.State, state.LastError = condition, err.Error() })
