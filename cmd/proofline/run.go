@@ -16,7 +16,9 @@ import (
 
 	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/private"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -46,8 +48,15 @@ func (c commands) run() *cli.Command {
 }
 
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
-	p, findings := pipeline.Load(file, c.LookupEnv)
-	findings = judge(ctx, p, findings)
+	var read []string // variables that the file names
+	p, findings := pipeline.Load(file, func(name string) (string, bool) {
+		read = append(read, name)
+		return c.LookupEnv(name)
+	})
+	findings, traits := judge(ctx, p, findings)
+	if !findings.Failed() {
+		findings = append(findings, chainFindings(p, traits)...)
+	}
 	if err := findings.Error(); err != nil {
 		return err
 	}
@@ -55,6 +64,16 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		return err
 	}
 	log := c.newLog(p.Log.Level)
+	if c.Signals { // the process is the host's own
+		if err := private.Seal(); err != nil {
+			log.Warn("other processes of this user can read the host's memory", "error", err)
+		}
+		keep := launch.Passed()
+		for _, s := range p.Stages {
+			keep = append(keep, s.Env...)
+		}
+		private.Forget(read, keep)
+	}
 	soft, hard := ctx, context.Background()
 	if c.Signals {
 		var release func()

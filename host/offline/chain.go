@@ -42,8 +42,10 @@ func Chain(data string) (chain uint64, err error) {
 
 // OtherChain is the error of a pipeline whose data directory holds blocks of another
 // chain than the one it is for.
-func OtherChain(data string, known, wanted uint64) error {
-	return contract.Environment(
-		fmt.Errorf("data directory %s holds blocks of chain %d, but this pipeline follows chain %d", data, known, wanted),
-		"give each chain a data and an output directory of its own: data: and output: in the pipeline file")
+func OtherChain(data string, known, wanted uint64) *contract.Error {
+	return &contract.Error{
+		Class:  contract.ClassEnvironment,
+		Err:    fmt.Errorf("data directory %s holds blocks of chain %d, but this pipeline follows chain %d", data, known, wanted),
+		Remedy: "give each chain a data and an output directory of its own: data: and output: in the pipeline file",
+	}
 }
