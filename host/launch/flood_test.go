@@ -21,8 +21,8 @@ func TestFlood(t *testing.T) {
 			l.line(fmt.Appendf(nil, "line %d", i))
 		}
 		l.line([]byte(`{"@level":"error","@message":"the card is gone"}`))
-		if n := strings.Count(log.String(), "msg=\"line "); n != floodLines {
-			t.Errorf("%d lines of a flood are logged, want %d", n, floodLines)
+		if n := strings.Count(log.String(), "msg=\"line "); n != allowances[0].lines {
+			t.Errorf("%d lines of a flood are logged, want %d", n, allowances[0].lines)
 		}
 		if !strings.Contains(log.String(), "the card is gone") {
 			t.Error("an error is lost in the flood")
@@ -43,7 +43,7 @@ func TestFloodOfBytes(t *testing.T) {
 	for range 1000 {
 		l.line([]byte(`{"@level":"info","@message":"` + long + `","key":"` + long + `"}`))
 	}
-	if log.Len() > 3*floodBytes {
+	if log.Len() > 3*allowances[1].bytes {
 		t.Errorf("%d bytes of 120 MB are logged", log.Len())
 	}
 	if first, _, _ := strings.Cut(log.String(), "\n"); len(first) > 3*maxPlain {

@@ -92,7 +92,7 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 		}
 		size += len(a.Key) + len(attrs[i].Value.String())
 	}
-	ok, report := l.pace.admit(time.Now(), size, level >= slog.LevelWarn)
+	ok, report := l.pace.admit(time.Now(), size, level)
 	if report != "" {
 		l.log.Warn(report)
 	}
