@@ -45,6 +45,9 @@ type reporter struct {
 // plugin that fails at its first start fails the run: what the operator has just
 // changed is best heard of at once.
 func (h *host) startStages(ctx context.Context) error {
+	starting, started := context.WithCancel(ctx)
+	defer started()
+	go h.tellStarting(starting)
 	failed := make(chan error, len(h.Pipeline.Stages))
 	var configured sync.WaitGroup
 	for _, config := range h.Pipeline.Stages {
@@ -119,8 +122,8 @@ func (h *host) stopStages() error {
 func logLevel(p *pipeline.Pipeline) string { return strings.ToLower(p.Log.Level.String()) }
 
 // assemble makes the engine over the running stages, and a sender for each
-// reporter.
-func (h *host) assemble() error {
+// reporter. The chain is that of the blocks in the checkpoint, or 0.
+func (h *host) assemble(chain uint64) error {
 	config := engine.Config{
 		Pipeline: h.Pipeline.Name, Selection: h.selection(),
 		Limit: h.Limit, Grace: h.grace.attempt, Log: h.Log, Announced: h.announced,
@@ -132,6 +135,10 @@ func (h *host) assemble() error {
 			})
 			continue
 		}
+		var worker engine.Worker = s.Stage
+		if s.config.Kind == contract.KindSource {
+			worker = &chainGuard{source: s.Stage, data: h.Pipeline.Data, chain: chain}
+		}
 		verify, err := verifies(s)
 		if err != nil {
 			return err
@@ -142,7 +149,7 @@ func (h *host) assemble() error {
 			Needs: s.config.Needs, Confirm: s.config.Confirm, Shadow: s.config.Shadow, Sample: s.config.Sample,
 			Fingerprint: fingerprint(s.binary.Manifest, s.config.Config),
 			Concurrency: s.config.Concurrency, Retries: s.config.Retry.Max, Backoff: s.config.Retry.Backoff,
-			Timeout: s.config.Timeout, StuckAfter: s.config.StuckAfter, Worker: s.Stage,
+			Timeout: s.config.Timeout, StuckAfter: s.config.StuckAfter, Worker: worker,
 		})
 	}
 	e, err := engine.New(config, h.store, h.files)

@@ -110,12 +110,27 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, err
 	}
 	release.add(withdraw)
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	var keep sync.WaitGroup
+	keep.Go(func() { h.keepCommands(keeping, commands, h.socket()) })
+	release.add(func() error { stopKeeping(); keep.Wait(); return nil })
 
 	release.add(h.stopStages)
+	// A plugin that does not let go of its work is ended at once by the second
+	// signal, also while the engine waits for it.
+	hurry := context.AfterFunc(o.Hard, func() { _ = h.stopStages() })
+	release.add(func() error { hurry(); return nil })
+	chain, err := offline.ChainOf(h.store)
+	if err != nil {
+		return outcome, err
+	}
 	if err := h.startStages(ctx); err != nil {
 		return outcome, err
 	}
-	if err := h.assemble(); err != nil {
+	if err := h.checkChain(chain); err != nil {
+		return outcome, err
+	}
+	if err := h.assemble(chain); err != nil {
 		return outcome, err
 	}
 	if o.Up != nil {
@@ -155,6 +170,7 @@ func (h *host) work(ctx context.Context) error {
 		helpers.Go(func() { r.sender.Run(background) })
 	}
 	helpers.Go(func() { h.watch(background) })
+	helpers.Go(func() { h.tellProgress(background) })
 	helpers.Go(func() { h.tidy(background) })
 	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames(), h.Log).Run(background) })
 
@@ -177,6 +193,9 @@ func (h *host) work(ctx context.Context) error {
 	}
 	stopBackground()
 	helpers.Wait()
+	if h.Hard.Err() != nil {
+		return err
+	}
 	if failed := h.tidyOnce(time.Now()); failed != nil {
 		h.Log.Warn("old files or records could not be removed", "error", failed)
 	}

@@ -43,6 +43,7 @@ func (c commands) blocks() *cli.Command {
 				Flags:     []cli.Flag{fileFlag(), jsonFlag()},
 				Action:    c.blocksShow,
 			},
+			c.blocksLogs(),
 			c.blocksBundle(),
 			{
 				Name:      "add",
@@ -85,7 +86,7 @@ func (c commands) blocksList(ctx *cli.Context) error {
 		}
 		query.States = append(query.States, state)
 	}
-	p, err := c.reach(ctx.Context, file)
+	p, err := c.reachReading(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.reach(ctx.Context, file)
+	p, err := c.reachReading(ctx.Context, file)
 	if err != nil {
 		return err
 	}
@@ -129,12 +130,28 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 	if len(jobs) == 0 {
 		return fmt.Errorf("block %d is not known to this pipeline; proofline blocks add %[1]d queues it", number)
 	}
+	if text := canonical(jobs); text != "" {
+		fmt.Fprintln(c.Stdout, text)
+	}
 	for _, j := range jobs {
 		if err := writeJob(c.Stdout, j, time.Now(), c.paint(c.Stdout)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// canonical says which of several hashes of a number is on the chain.
+func canonical(jobs []status.Job) string {
+	if len(jobs) < 2 {
+		return ""
+	}
+	for _, j := range jobs {
+		if !j.Orphaned {
+			return fmt.Sprintf("%d hashes of block %d are known; on the chain, as far as the source has told: %s", len(jobs), j.Block.Number, j.Block.Hash)
+		}
+	}
+	return fmt.Sprintf("%d hashes of block %d are known; none of them is on the chain any more: proofline blocks add %[2]d takes up the one that is", len(jobs), jobs[0].Block.Number)
 }
 
 func (c commands) blocksAdd(ctx *cli.Context) error {

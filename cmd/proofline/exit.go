@@ -59,7 +59,8 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintf(w, "proofline: %s: %s\n", invalid.Findings[0].File, count(invalid.Findings))
 		return code
 	}
-	if _, printed := errors.AsType[told](err); err == nil || printed {
+	err = untold(err)
+	if err == nil {
 		return code
 	}
 	if errors.Is(err, context.Canceled) {
@@ -71,6 +72,21 @@ func report(w io.Writer, err error) int {
 	}
 	fmt.Fprintf(w, "proofline: %v\n", err)
 	return code
+}
+
+// untold is what of an error the command has not printed; nil where that is nothing.
+func untold(err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var left []error
+		for _, part := range all.Unwrap() {
+			left = append(left, untold(part))
+		}
+		return errors.Join(left...)
+	}
+	if _, printed := errors.AsType[told](err); printed {
+		return nil
+	}
+	return err
 }
 
 // count says how many findings of each severity there are.

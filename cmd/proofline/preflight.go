@@ -63,9 +63,23 @@ func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (c
 	return contract.Assessment{}, fmt.Errorf("the plugin's %s failed: %s", question, clip(text, 500))
 }
 
-// lowSpace is the free disk space below which doctor warns. A mainnet block
-// takes some tens of megabytes while it is at work.
-const lowSpace = 10 << 30
+// Free disk space. A mainnet block takes some tens of megabytes while it is at work,
+// and those that are kept add up; below noSpace the first blocks fail.
+const (
+	lowSpace = 10 << 30
+	noSpace  = 1 << 30
+)
+
+// spaceFinding judges the free space of a disk.
+func spaceFinding(free uint64) (severity contract.Severity, low bool) {
+	switch {
+	case free < noSpace:
+		return contract.SeverityError, true
+	case free < lowSpace:
+		return contract.SeverityWarning, true
+	}
+	return "", false
+}
 
 // hostFindings checks what the host itself needs. While it runs, its port and
 // its folders are its own.
@@ -82,8 +96,10 @@ func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 		}
 		var fs unix.Statfs_t
 		if unix.Statfs(existing, &fs) == nil {
-			if free := int64(fs.Bavail) * int64(fs.Bsize); free < lowSpace {
-				add(contract.SeverityWarning, dir.key, fmt.Sprintf("only %s are free in %s", size(free), existing), "make room, or name a folder on another disk")
+			free := fs.Bavail * uint64(fs.Bsize)
+			if severity, low := spaceFinding(free); low {
+				add(severity, dir.key, fmt.Sprintf("only %s are free in %s", size(int64(free)), existing),
+					fmt.Sprintf("make room, or name a folder on another disk: %s are needed to work, %s to work for long", size(noSpace), size(lowSpace)))
 			}
 		}
 	}

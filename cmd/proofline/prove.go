@@ -16,7 +16,8 @@ func (c commands) prove() *cli.Command {
 		Name:      "prove",
 		Usage:     "prove a block whose guest input already exists",
 		ArgsUsage: "BLOCK [FILE]",
-		Description: "The file is copied; the stages before the provers are skipped.\n" +
+		Description: "The file is copied; the stages before the provers are skipped. The proving time that is\n" +
+			"reported lacks the time in which the input was made.\n" +
 			"When no host runs the pipeline, the next run takes the block up.",
 		Flags: []cli.Flag{
 			fileFlag(),
@@ -60,7 +61,11 @@ func (c commands) prove() *cli.Command {
 			if ctx.Bool("json") {
 				return c.printJSON(result)
 			}
-			_, err = fmt.Fprintf(c.Stdout, "%d: %s\n", result.Number, result.Word)
+			note := ""
+			if result.Added {
+				note = "; its proving time will be that of the prover alone, for who has made the input is not known here"
+			}
+			_, err = fmt.Fprintf(c.Stdout, "%d: %s%s\n", result.Number, result.Word, note)
 			return err
 		},
 	}

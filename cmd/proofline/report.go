@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/host/control"
-	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -94,19 +94,10 @@ func unsettled(ctx *cli.Context, p control.Pipeline, blocks []string) (jobs []st
 	return jobs, err
 }
 
-// wasRefused reports whether the last report of a proof to a reporter came to
-// nothing; to names the reporter, or is empty for any.
+// wasRefused reports whether a proof of the job has come to nothing at a reporter,
+// or at any where to is empty.
 func wasRefused(j status.Job, to string) bool {
-	last := map[string]string{}
-	for _, r := range j.Reports {
-		if r.Kind == contract.EventProved {
-			last[r.Reporter] = r.State
-		}
-	}
-	for reporter, state := range last {
-		if (to == "" || to == reporter) && (state == string(record.Rejected) || state == string(record.Expired)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.Debts(), func(d status.Debt) bool {
+		return d.Kind == contract.EventProved && d.State != status.ReportWaiting && (to == "" || to == d.Reporter)
+	})
 }

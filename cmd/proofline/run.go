@@ -16,7 +16,9 @@ import (
 
 	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/private"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -46,8 +48,15 @@ func (c commands) run() *cli.Command {
 }
 
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
-	p, findings := pipeline.Load(file, c.LookupEnv)
-	findings = judge(ctx, p, findings)
+	var read []string // variables that the file names
+	p, findings := pipeline.Load(file, func(name string) (string, bool) {
+		read = append(read, name)
+		return c.LookupEnv(name)
+	})
+	findings, traits := judge(ctx, p, findings)
+	if !findings.Failed() {
+		findings = append(findings, chainFindings(p, traits)...)
+	}
 	if err := findings.Error(); err != nil {
 		return err
 	}
@@ -55,6 +64,16 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		return err
 	}
 	log := c.newLog(p.Log.Level)
+	if c.Signals { // the process is the host's own
+		if err := private.Seal(); err != nil {
+			log.Warn("other processes of this user can read the host's memory", "error", err)
+		}
+		keep := launch.Passed()
+		for _, s := range p.Stages {
+			keep = append(keep, s.Env...)
+		}
+		private.Forget(read, keep)
+	}
 	soft, hard := ctx, context.Background()
 	if c.Signals {
 		var release func()
@@ -76,28 +95,39 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	if limit == 0 {
 		return err
 	}
-	return errors.Join(c.writeOutcome(outcome.Finished, limit, time.Since(began)), err)
+	verdict := c.writeOutcome(outcome.Finished, limit, time.Since(began))
+	if err != nil { // why the run ended; the numbers alone do not tell
+		return err
+	}
+	return verdict
 }
 
 // writeOutcome prints what became of a limited run. It is an error when blocks
-// failed or are missing.
+// failed or are missing, or when a reporter has not got what it is owed.
 func (c commands) writeOutcome(finished []status.Job, limit int, took time.Duration) error {
 	slices.SortFunc(finished, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
 	if err := jobsTable(finished, time.Now()).write(c.Stdout); err != nil {
 		return err
 	}
-	done := 0
+	done, failed, unreported := 0, 0, 0
 	for _, j := range finished {
-		if j.State == status.JobDone {
+		switch {
+		case j.State != status.JobDone:
+			failed++
+		case j.Unreported != "":
+			unreported++
+		default:
 			done++
 		}
 	}
 	text := fmt.Sprintf("%s done in %s", plural(done, "block"), span(took))
-	if failed := len(finished) - done; failed > 0 {
-		text += fmt.Sprintf(", %d failed", failed)
-	}
-	if missing := limit - len(finished); missing > 0 {
-		text += fmt.Sprintf(", %d not finished", missing)
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{unreported, "not reported"}, {failed, "failed"}, {limit - len(finished), "not finished"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %d %s", part.n, part.word)
+		}
 	}
 	if _, err := fmt.Fprintln(c.Stdout, text); err != nil {
 		return err
@@ -120,7 +150,11 @@ func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Cont
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // by nohup, or by a shell in the background: it stays so
+			signal.Notify(signals, s)
+		}
+	}
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -42,7 +42,7 @@ func (c commands) status() *cli.Command {
 }
 
 func (c commands) showStatus(ctx *cli.Context, file string) error {
-	p, err := c.reach(ctx.Context, file)
+	p, err := c.reachReading(ctx.Context, file)
 	if err != nil {
 		return err
 	}

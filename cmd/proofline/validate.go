@@ -34,7 +34,7 @@ func (c commands) validate() *cli.Command {
 			if err != nil {
 				return err
 			}
-			findings = judge(ctx.Context, p, findings)
+			findings, _ = judge(ctx.Context, p, findings)
 			if ctx.Bool("json") {
 				err = c.printJSON(struct {
 					File     string            `json:"file"`
@@ -106,10 +106,10 @@ func bind(p *pipeline.Pipeline) pipeline.Findings {
 
 // judge binds a pipeline to the plugins that are installed, asks each whose config
 // block fits its schema what else there is to say about it, and compares what they
-// tell. It returns all findings, with those that there were before.
-func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings) pipeline.Findings {
+// tell. It returns all findings, with those that there were before, and the traits.
+func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings) (pipeline.Findings, map[string]contract.Traits) {
 	if p == nil {
-		return findings
+		return findings, nil
 	}
 	findings = append(findings, bind(p)...)
 	plugins := catalog.Open(p.Plugins.Dirs)
@@ -134,11 +134,12 @@ func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings
 	}
 	all.Wait()
 	findings = append(findings, slices.Concat(more...)...)
+	traits := traitsOf(p, answers)
 	if !findings.Failed() { // else stages may be joined in another way than is meant
-		findings = append(findings, p.CheckTraits(traitsOf(p, answers))...)
+		findings = append(findings, p.CheckTraits(traits)...)
 	}
 	findings.Sort()
-	return findings
+	return findings, traits
 }
 
 // traitsOf lists the traits that plugins have told of their stages, whose answers

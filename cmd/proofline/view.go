@@ -17,6 +17,8 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	now := snap.Time
 	state := fmt.Sprintf("running, pid %d, up %s", snap.PID, span(now.Sub(snap.Started)))
 	switch {
+	case snap.PID == 0 && !snap.Started.IsZero():
+		state = "not running; the last run began " + snap.Started.Local().Format(time.DateTime)
 	case snap.PID == 0:
 		state = "not running"
 	case snap.Stopping:
@@ -38,6 +40,9 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 		if c.n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.word))
 		}
+	}
+	if owed := unsent(snap.Stages); owed > 0 {
+		counts = append(counts, plural(owed, "report")+" not sent yet")
 	}
 	fmt.Fprintf(w, "blocks: %s\n", strings.Join(counts, ", "))
 
@@ -68,6 +73,16 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	return nil
 }
 
+// unsent counts the blocks of which the reporters have something left to tell.
+func unsent(stages []status.Stage) (n int) {
+	for _, s := range stages {
+		if s.Kind == contract.KindReporter {
+			n += s.QueueLength
+		}
+	}
+	return n
+}
+
 func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painter) error {
 	t := newTable("STAGE", "KIND", "PLUGIN", ">PID", "STATE", ">QUEUE", ">DONE", ">FAILED", "RUNNING")
 	for _, s := range stages {
@@ -76,6 +91,9 @@ func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painte
 			pid = fmt.Sprint(s.PID)
 		}
 		state := string(s.State)
+		if long := now.Sub(s.Since); s.State == status.StageStarting && !s.Since.IsZero() && long > 5*time.Second {
+			state += " for " + span(long)
+		}
 		if s.Restarts > 0 {
 			state += fmt.Sprintf(" (%s)", plural(s.Restarts, "restart"))
 		}
@@ -196,12 +214,14 @@ func artifactSize(j status.Job, name string) string {
 func outcome(j status.Job) string {
 	text := string(j.State)
 	switch {
+	case j.Unreported != "":
+		return clip(j.Unreported, 140)
 	case j.Reason != "":
 		text += ": " + clip(j.Reason, 100)
 	case !j.State.Finished() && j.Stage != "":
 		text += " at " + j.Stage
 	}
-	if failed := slices.IndexFunc(j.Reports, func(r status.Report) bool { return r.State == "rejected" || r.State == "expired" }); failed >= 0 {
+	if failed := slices.IndexFunc(j.Reports, func(r status.Report) bool { return r.State == status.ReportRejected || r.State == status.ReportExpired }); failed >= 0 {
 		r := j.Reports[failed]
 		text += fmt.Sprintf("; %s of %s %s", r.Kind, r.Reporter, r.State)
 	}
@@ -210,7 +230,11 @@ func outcome(j status.Job) string {
 
 // writeJob prints one job's waterfall.
 func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
-	fmt.Fprintf(w, "%s %s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), j.Block.Hash)
+	place := ""
+	if j.Orphaned {
+		place = paint.bad(" (orphaned: another block of this number is on the chain)")
+	}
+	fmt.Fprintf(w, "%s %s%s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), j.Block.Hash, place)
 	fmt.Fprintf(w, "  job %s, %s %s", j.ID, j.Origin, j.Created.Local().Format(time.DateTime))
 	if !j.Finished.IsZero() {
 		fmt.Fprintf(w, ", %s after %s", j.State, span(j.Finished.Sub(j.Created)))
@@ -226,6 +250,13 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	fmt.Fprintln(w)
 	if j.Reason != "" {
 		fmt.Fprintf(w, "  %s\n", paint.bad(clip(j.Reason, 1000)))
+	}
+	if j.Unreported != "" {
+		remedy := ""
+		if slices.ContainsFunc(j.Debts(), func(d status.Debt) bool { return d.State != status.ReportWaiting }) {
+			remedy = fmt.Sprintf("; proofline report %d sends it once more", j.Block.Number)
+		}
+		fmt.Fprintf(w, "  %s%s\n", paint.bad(clip(j.Unreported, 1000)), remedy)
 	}
 	t := newTable("  STAGE", "STATE", ">TRIES", ">BEGAN", ">TOOK", ">WORK", "OUTPUT")
 	for _, s := range j.Stages {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -45,18 +47,21 @@ func Open(data, output string) (*Store, error) {
 // in/. It returns the directory and the inputs with paths relative to it. What
 // an earlier attempt of the same number left is removed first.
 func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
-	return s.prepare(filepath.Join("attempts", job, stage, strconv.FormatUint(uint64(attempt), 10)), inputs)
+	return s.prepare(filepath.Join("attempts", job, stage, strconv.FormatUint(uint64(attempt), 10)), inputs, link)
 }
 
-// Event makes a fresh directory for one try of an event, as Attempt does.
+// Event makes a fresh directory for one try of an event, as Attempt does. Its inputs
+// are copies: a reporter talks to the outside, and what it does to its files must not
+// reach the accepted ones.
 func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
 	if job == "" {
 		job = "alerts"
 	}
-	return s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs)
+	return s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs, duplicate)
 }
 
-func (s *Store) prepare(rel string, inputs []contract.Artifact) (string, []contract.Artifact, error) {
+// prepare makes the directory and has give put each input into it.
+func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, to string) error) (string, []contract.Artifact, error) {
 	if !filepath.IsLocal(rel) {
 		return "", nil, fmt.Errorf("%s is no path inside the data directory", rel)
 	}
@@ -75,7 +80,7 @@ func (s *Store) prepare(rel string, inputs []contract.Artifact) (string, []contr
 			return "", nil, fmt.Errorf("artifact name %q is no plain file name", a.Name)
 		}
 		from, to := filepath.Join(s.data, filepath.FromSlash(a.Path)), filepath.Join(dir, "in", a.Name)
-		if err := link(from, to); err != nil {
+		if err := give(from, to); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				return "", nil, &MissingError{Artifact: a, Path: from}
 			}
@@ -109,6 +114,32 @@ func link(from, to string) error {
 		return err
 	}
 	return copyFile(from, to, 0o400)
+}
+
+// duplicate makes to a file of its own with the content of from: one that shares its
+// blocks where the file system can (FICLONE, ioctl_ficlonerange(2)), else a copy.
+func duplicate(from, to string) error {
+	if err := clone(from, to); err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return copyFile(from, to, 0o400)
+}
+
+func clone(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(unix.IoctlFileClone(int(out.Fd()), int(in.Fd())), out.Close())
+	if err != nil {
+		_ = os.Remove(to)
+	}
+	return err
 }
 
 func copyFile(from, to string, mode fs.FileMode) (err error) {

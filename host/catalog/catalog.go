@@ -8,6 +8,9 @@
 // directory; then the binary's SHA-256 must be the locked one and nothing is
 // executed. A binary without a lock entry is asked, by running it with
 // "describe" in an empty environment.
+//
+// What lies in ./bin/plugins, where nobody has named it, is taken only with a lock:
+// a command that is typed in a folder of somebody else's must not run what is there.
 package catalog
 
 import (
@@ -47,16 +50,28 @@ func (b Binary) Verify() error {
 		return fmt.Errorf("plugin %q: %w", b.Name, err)
 	}
 	if sum != b.SHA256 {
-		return fmt.Errorf("plugin %q: %s has changed since proofline read it (sha256 was %.16s…, is %.16s…): restart proofline to use the new file",
-			b.Name, b.Path, hexSum(b.SHA256), hexSum(sum))
+		return &ChangedError{Binary: b, Now: hexSum(sum)}
 	}
 	return nil
+}
+
+// ChangedError says that a plugin's file is another one than was found: it was
+// replaced while the host ran.
+type ChangedError struct {
+	Binary Binary
+	Now    string // SHA-256, hexadecimal
+}
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("plugin %q: %s has changed on disk since proofline read it (sha256 was %.16s…, is %.16s…)",
+		e.Binary.Name, e.Binary.Path, hexSum(e.Binary.SHA256), e.Now)
 }
 
 // Catalog is safe for concurrent use. It remembers what it has found; a new
 // Catalog sees changed files.
 type Catalog struct {
 	dirs []string
+	here string // of those, the one in the working directory that nobody has named; or empty
 
 	mu    sync.Mutex
 	found map[string]Binary
@@ -70,7 +85,6 @@ func Open(dirs []string) *Catalog {
 	if self, err := os.Executable(); err == nil {
 		all = append(all, filepath.Join(filepath.Dir(self), "plugins"))
 	}
-	all = append(all, filepath.Join("bin", "plugins"))
 
 	c := &Catalog{found: map[string]Binary{}}
 	for _, dir := range all {
@@ -80,6 +94,9 @@ func Open(dirs []string) *Catalog {
 		if abs, err := filepath.Abs(dir); err == nil && !slices.Contains(c.dirs, abs) {
 			c.dirs = append(c.dirs, abs)
 		}
+	}
+	if abs, err := filepath.Abs(filepath.Join("bin", "plugins")); err == nil && !slices.Contains(c.dirs, abs) {
+		c.dirs, c.here = append(c.dirs, abs), abs
 	}
 	return c
 }
@@ -116,6 +133,14 @@ func (c *Catalog) find(name string) (Binary, error) {
 		}
 		if !executable(info) {
 			return Binary{}, fmt.Errorf("plugin %q: %s is not an executable file (chmod +x %s)", name, path, path)
+		}
+		if dir == c.here {
+			if locked, err := readLock(dir); err != nil {
+				return Binary{}, err
+			} else if _, ok := locked[name]; !ok {
+				return Binary{}, fmt.Errorf("plugin %q: %s is not run, because nobody has named its folder and no %s pins it: "+
+					"pin it with \"proofline plugins lock %s\", or name the folder under plugins: {dirs: […]} or in $%s", name, path, LockName, dir, EnvPath)
+			}
 		}
 		b, err := read(dir, name)
 		if err != nil {

@@ -259,7 +259,7 @@ func settle(t tx, box bucket, e record.Event, end record.Settlement) error {
 		return err
 	}
 	return reports.write(append(be8(e.Seq), e.Reporter...), status.Report{
-		Reporter: e.Reporter, Kind: e.Kind, State: string(end.Outcome), Tries: e.Tries, At: end.At,
+		Reporter: e.Reporter, Stage: e.Stage, Kind: e.Kind, State: string(end.Outcome), Tries: e.Tries, At: end.At,
 		Error: record.BoundText(end.Reason, record.MaxText), Facts: record.BoundFacts(end.Facts),
 	})
 }
@@ -272,7 +272,7 @@ func (s *Store) Reports(id string) (reports []status.Report, err error) {
 		}
 		waiting, bad := owed(t, []byte(id))
 		for _, e := range waiting {
-			reports = append(reports, status.Report{Reporter: e.Reporter, Kind: e.Kind, State: "waiting", Tries: e.Tries, Error: e.Error})
+			reports = append(reports, status.Report{Reporter: e.Reporter, Stage: e.Stage, Kind: e.Kind, State: status.ReportWaiting, Tries: e.Tries, Error: e.Error})
 		}
 		return errors.Join(err, bad)
 	})

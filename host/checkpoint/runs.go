@@ -34,6 +34,15 @@ func (s *Store) Begin(run record.Run) (previous *record.Run, err error) {
 	return previous, err
 }
 
+// LastRun returns the newest run; nil before the first.
+func (s *Store) LastRun() (run *record.Run, err error) {
+	err = s.view(func(t tx) error {
+		run, err = lastRun(t)
+		return err
+	})
+	return run, err
+}
+
 // lastRun returns the newest run; nil where there is none.
 func lastRun(t tx) (*record.Run, error) {
 	runs := top(t, bucketRuns)

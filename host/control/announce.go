@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"syscall"
 	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Record is what a running host leaves in run/host.json of its data directory.
@@ -60,6 +64,9 @@ func Find(data string) (Record, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, ErrNotRunning
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return Record{}, notOurs(data, err)
+	}
 	if err != nil {
 		return Record{}, err
 	}
@@ -68,4 +75,25 @@ func Find(data string) (Record, error) {
 		return Record{}, fmt.Errorf("%s is damaged; remove it if no proofline runs with this data directory", recordPath(data))
 	}
 	return r, nil
+}
+
+// notOurs is the error of somebody who may not enter what belongs to the user of a
+// host: its data directory and its socket are private.
+func notOurs(path string, err error) error {
+	remedy := "ask as the user who runs it"
+	for dir := path; ; dir = filepath.Dir(dir) { // the nearest one that may be looked at
+		info, failed := os.Stat(dir)
+		if failed == nil {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				if owner, failed := user.LookupId(fmt.Sprint(st.Uid)); failed == nil {
+					remedy += ": sudo -u " + owner.Username + " proofline …"
+				}
+			}
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return contract.Environment(fmt.Errorf("%s belongs to another user: %w", path, err), remedy)
 }

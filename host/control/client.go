@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
@@ -19,6 +22,53 @@ import (
 )
 
 var _ Pipeline = (*Client)(nil)
+
+// How long a host may take to answer. Reading goes on while the checkpoint is busy;
+// a change waits for the disk and, where the source is asked for blocks, for a node.
+const (
+	readLimit   = 5 * time.Second
+	listLimit   = time.Minute
+	changeLimit = 5 * time.Minute
+)
+
+// SilentError says that a host which is there does not answer.
+type SilentError struct {
+	PID    int
+	Within time.Duration
+	State  string // of the process in words: "stopped"; empty where it is not known
+}
+
+func (e *SilentError) Error() string {
+	text := fmt.Sprintf("the proofline with pid %d has not answered within %v", e.PID, e.Within)
+	if e.State != "" {
+		text += ": its process is " + e.State
+	}
+	return text
+}
+
+// silent is the error of a call that has come to its limit.
+func (c *Client) silent(limit time.Duration) error {
+	e := &SilentError{PID: c.record.PID, Within: limit}
+	remedy := "ask again; where it stays so, end it with kill -9: its work goes on after the next start"
+	if state := processState(c.record.PID); state == 'T' || state == 't' {
+		e.State, remedy = "stopped (Ctrl-Z, SIGSTOP or a debugger)", fmt.Sprintf("kill -CONT %d", c.record.PID)
+	}
+	return contract.Environment(e, remedy)
+}
+
+// processState is the letter of proc_pid_stat(5) for a process; 0 where it cannot be
+// read.
+func processState(pid int) byte {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(text[max(bytes.LastIndexByte(text, ')'), 0):], []byte(" "))
+	if len(rest) == 0 {
+		return 0
+	}
+	return rest[0]
+}
 
 // Client calls the host that runs a pipeline. It is safe for concurrent use.
 type Client struct {
@@ -58,7 +108,7 @@ func (c *Client) Close() error {
 
 // Snapshot asks for the live state.
 func (c *Client) Snapshot(ctx context.Context) (snap status.Snapshot, err error) {
-	return snap, c.call(ctx, http.MethodGet, "/v1/status", nil, &snap)
+	return snap, c.call(ctx, readLimit, http.MethodGet, "/v1/status", nil, &snap)
 }
 
 // Blocks lists jobs, the newest block first.
@@ -70,51 +120,52 @@ func (c *Client) Blocks(ctx context.Context, query Query) (jobs []status.Job, er
 	if query.Limit > 0 {
 		values.Set("limit", strconv.Itoa(query.Limit))
 	}
-	return jobs, c.call(ctx, http.MethodGet, "/v1/blocks?"+values.Encode(), nil, &jobs)
+	return jobs, c.call(ctx, listLimit, http.MethodGet, "/v1/blocks?"+values.Encode(), nil, &jobs)
 }
 
 // ShowBlock returns every job of a block number.
 func (c *Client) ShowBlock(ctx context.Context, number uint64) (jobs []status.Job, err error) {
-	return jobs, c.call(ctx, http.MethodGet, "/v1/blocks/"+strconv.FormatUint(number, 10), nil, &jobs)
+	return jobs, c.call(ctx, listLimit, http.MethodGet, "/v1/blocks/"+strconv.FormatUint(number, 10), nil, &jobs)
 }
 
 // Score asks for the standing by EthProofs' rules.
 func (c *Client) Score(ctx context.Context) (report score.Report, err error) {
-	return report, c.call(ctx, http.MethodGet, "/v1/score", nil, &report)
+	return report, c.call(ctx, listLimit, http.MethodGet, "/v1/score", nil, &report)
 }
 
 // AddBlocks queues blocks for the whole pipeline.
 func (c *Client) AddBlocks(ctx context.Context, numbers []uint64) (results []status.AddResult, err error) {
-	return results, c.call(ctx, http.MethodPost, "/v1/blocks", addRequest{Numbers: numbers}, &results)
+	return results, c.call(ctx, changeLimit, http.MethodPost, "/v1/blocks", addRequest{Numbers: numbers}, &results)
 }
 
 // ProveBlock queues a block whose guest input exists already.
 func (c *Client) ProveBlock(ctx context.Context, given Given) (result status.AddResult, err error) {
-	return result, c.call(ctx, http.MethodPost, "/v1/prove", given, &result)
+	return result, c.call(ctx, changeLimit, http.MethodPost, "/v1/prove", given, &result)
 }
 
 // Retry queues a job that has ended once more.
 func (c *Client) Retry(ctx context.Context, again Again) error {
-	return c.call(ctx, http.MethodPost, "/v1/retry", again, &struct{}{})
+	return c.call(ctx, changeLimit, http.MethodPost, "/v1/retry", again, &struct{}{})
 }
 
 // Report sends the proof of a job once more.
 func (c *Client) Report(ctx context.Context, job, to string) (count int, err error) {
-	return count, c.call(ctx, http.MethodPost, "/v1/report", reportRequest{Job: job, To: to}, &count)
+	return count, c.call(ctx, changeLimit, http.MethodPost, "/v1/report", reportRequest{Job: job, To: to}, &count)
 }
 
 // Skip gives an unfinished job up.
 func (c *Client) Skip(ctx context.Context, job string) error {
-	return c.call(ctx, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/skip", struct{}{}, &struct{}{})
+	return c.call(ctx, changeLimit, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/skip", struct{}{}, &struct{}{})
 }
 
 // Backup has the host write a copy of its checkpoint to an absolute path where
 // nothing is.
 func (c *Client) Backup(ctx context.Context, to string) error {
-	return c.call(ctx, http.MethodPost, "/v1/backup", backupRequest{To: to}, &struct{}{})
+	return c.call(ctx, changeLimit, http.MethodPost, "/v1/backup", backupRequest{To: to}, &struct{}{})
 }
 
-func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
+// call makes one request, which has to be answered within the limit.
+func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, body, into any) error {
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -123,7 +174,9 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 		}
 		reader = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://proofline"+path, reader)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(limited, method, "http://proofline"+path, reader)
 	if err != nil {
 		return err
 	}
@@ -131,11 +184,18 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return ErrNotRunning
+	case errors.Is(err, fs.ErrPermission):
+		return notOurs(c.record.Socket, err)
+	case err != nil && ctx.Err() == nil && limited.Err() != nil:
+		return c.silent(limit)
 	case err != nil:
 		return fmt.Errorf("ask the proofline with pid %d: %w", c.record.PID, errors.Unwrap(err))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return c.silent(limit)
+	}
 	if err != nil {
 		return fmt.Errorf("ask the proofline with pid %d: %w", c.record.PID, err)
 	}

@@ -171,11 +171,11 @@ func TestErrorsKeepTheirClass(t *testing.T) {
 
 func TestUnknownFieldsAreRefused(t *testing.T) {
 	c := start(t, &host{})
-	err := c.call(t.Context(), "POST", "/v1/blocks", map[string]any{"numbrs": 1}, nil)
+	err := c.call(t.Context(), time.Minute, "POST", "/v1/blocks", map[string]any{"numbrs": 1}, nil)
 	if contract.ClassOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "numbrs") {
 		t.Errorf("got %v", err)
 	}
-	if err := c.call(t.Context(), "GET", "/v1/nothing", nil, nil); err == nil || !strings.Contains(err.Error(), "same version") {
+	if err := c.call(t.Context(), time.Minute, "GET", "/v1/nothing", nil, nil); err == nil || !strings.Contains(err.Error(), "same version") {
 		t.Errorf("an unknown path: %v", err)
 	}
 }

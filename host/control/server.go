@@ -24,35 +24,52 @@ const maxBody = 4 << 20
 // Server answers commands.
 type Server struct {
 	http    *http.Server
+	log     *slog.Logger
 	serving sync.WaitGroup
+
+	mu       sync.Mutex
+	listener net.Listener
 }
 
 // Serve listens on a unix socket, which it creates with mode 0600 in a
 // directory that must be the host's own (0700), and answers from then on. A
 // socket that a killed host left there is replaced.
 func Serve(socket string, h Pipeline, log *slog.Logger) (*Server, error) {
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		return nil, fmt.Errorf("listen for commands: %w", err)
-	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		listener.Close()
-		return nil, err
-	}
-	s := &Server{http: &http.Server{
+	s := &Server{log: log, http: &http.Server{
 		Handler:           routes(h),
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}
+	return s, s.Listen(socket)
+}
+
+// Listen answers at a socket, in the place of the one before: whoever clears old
+// directories may have removed that. Commands that run go on.
+func (s *Server) Listen(socket string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil {
+		s.listener.Close() // and removes its socket, where that is still there
+		s.listener = nil
+	}
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return fmt.Errorf("listen for commands: %w", err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		listener.Close()
+		return err
+	}
+	s.listener = listener
 	s.serving.Go(func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the host no longer takes commands", "socket", socket, "error", err)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.log.Error("the host no longer takes commands", "socket", socket, "error", err)
 		}
 	})
-	return s, nil
+	return nil
 }
 
 // Close lets running commands finish until the context ends, then cuts them,

@@ -12,9 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// maxFuture is how far above the head a block may be added: nobody waits for one
+// MaxFuture is how far above the head a block may be added: nobody waits for one
 // that is more than a few days away.
-const maxFuture = 50_000
+const MaxFuture = 50_000
 
 // AddBlocks makes jobs of the numbered blocks, for the whole pipeline. A block
 // that is a job already is left alone, with a word. It asks the source, so that
@@ -46,6 +46,9 @@ func (e *Engine) addResolved(ctx context.Context, resolved []contract.Resolution
 		result := status.AddResult{Number: r.Number}
 		if r.Block == nil {
 			result.Word = r.Reason
+			if head := e.newestSeen(); head > 0 && r.Number > head+MaxFuture {
+				result.Word = fmt.Sprintf("refused: far above the head, which is block %d", head)
+			}
 			results = append(results, result)
 			continue
 		}
@@ -71,6 +74,13 @@ func (e *Engine) addResolved(ctx context.Context, resolved []contract.Resolution
 		return results, nil
 	}
 	return results, t.commitOnce()
+}
+
+// newestSeen is the newest block that the source has named; 0 before the first poll.
+func (e *Engine) newestSeen() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.head
 }
 
 // ignored tells the operator why a block is not queued again.

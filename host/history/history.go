@@ -66,13 +66,9 @@ func Show(store *checkpoint.Store, stages []engine.StageRef, number uint64) ([]s
 	}
 	jobs := []status.Job{}
 	for _, rec := range records {
-		j := engine.Describe(rec, stages)
-		if j.Reports, err = store.Reports(rec.ID); err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, j)
+		jobs = append(jobs, engine.Describe(rec, stages))
 	}
-	return jobs, nil
+	return jobs, WithReports(store, jobs)
 }
 
 // shownRecent is how many finished jobs are shown beside the live state.
@@ -96,6 +92,9 @@ func WithReports(store *checkpoint.Store, jobs []status.Job) (err error) {
 	for i := range jobs {
 		if jobs[i].Reports, err = store.Reports(jobs[i].ID); err != nil {
 			return err
+		}
+		if jobs[i].State == status.JobDone {
+			jobs[i].Unreported = jobs[i].DebtText()
 		}
 	}
 	return nil

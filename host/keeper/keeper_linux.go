@@ -29,7 +29,11 @@ func Main(args []string) int {
 	// Handlers, unlike ignored signals, are not inherited by the plugin. A write
 	// to the stderr of a dead host must not end the keeper.
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
+	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) { // as nohup does; it stays so, also for the plugin
+			signal.Notify(signals, s)
+		}
+	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if err = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return broken(fmt.Errorf("become the reaper of the plugin's orphans: %w", err))

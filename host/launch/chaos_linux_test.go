@@ -59,6 +59,8 @@ var chaosManifest = contract.Manifest{
 func playPlugin(start string) {
 	manifest := chaosManifest
 	switch start {
+	case "blank":
+		fmt.Println()
 	case "garbage":
 		fmt.Println("Hello, world!")
 		select {}
@@ -226,13 +228,13 @@ func (c *chaos) Prove(r *pluginv1.ProveRequest, out grpc.ServerStreamingServer[p
 			time.Sleep(time.Millisecond)
 		}
 	case "flood":
-		for i := range 20000 {
-			fmt.Fprintln(c.stderr, `{"@level":"debug","@message":"line","n":`+strconv.Itoa(i)+`}`)
-		}
 		fmt.Fprintln(c.stderr, `{"@message":5,"@level":{},"@timestamp":[]}`)
 		fmt.Fprintln(c.stderr, strings.Repeat("long ", 1<<20))
 		fmt.Fprintln(c.stdout, "text on stdout")
 		fmt.Fprintln(c.stdout, strings.Repeat("long ", 1<<20))
+		for i := range 20000 {
+			fmt.Fprintln(c.stderr, `{"@level":"debug","@message":"line","n":`+strconv.Itoa(i)+`}`)
+		}
 		fmt.Fprintln(c.stderr, `{"@message":"the end","@level":"info","block":7}`)
 	case "family":
 		child := spawnSleeper(nil)

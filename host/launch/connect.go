@@ -24,7 +24,7 @@ import (
 
 // start brings the process up to the connection.
 func start(ctx context.Context, spec Spec) (*Plugin, error) {
-	sockets, err := spec.Run.socketDir()
+	sockets, err := spec.Run.SocketDir()
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	p.stop.hurry, p.stop.rush = context.WithCancel(context.Background())
 	p.life, p.cut = context.WithCancelCause(context.Background())
 	p.sign()
+	go p.clock.run(p.gone)
 	go func() {
 		defer close(p.gone)
 		<-proc.ended
@@ -155,12 +156,13 @@ func (p *process) startError(err error, spec Spec, late bool) error {
 		return err
 	}
 	exit, words := p.exit()
-	switch greeting := p.greeting(); {
+	switch greeting, wrote := p.greeting(); {
 	case !exit.Started:
 		err = errors.New(exit.String())
-	case greeting != "" && !isHandshake(greeting):
-		err = fmt.Errorf("it wrote %q to stdout where the handshake belongs: is it a proofline plugin?", greeting)
-	case greeting != "":
+	case wrote && !isHandshake(greeting):
+		err = fmt.Errorf("it wrote %q to stdout before the handshake, where nothing else may stand: "+
+			"what the plugin or a script around it prints belongs on stderr; or is it no proofline plugin?", greeting)
+	case wrote:
 		err = cmp.Or(spec.checkGreeting(greeting), err)
 	case late:
 		err = fmt.Errorf("no handshake within %v", spec.StartTimeout)

@@ -18,6 +18,9 @@ var passed = []string{
 	"LD_LIBRARY_PATH", "OMP_*", "RAYON_*", "OMPI_*", "ZISK_*", "RUST_LOG", "RUST_BACKTRACE",
 }
 
+// Passed lists the patterns of the variables that every plugin sees.
+func Passed() []string { return slices.Clone(passed) }
+
 // Environment returns what a plugin may see of an environment; allowed names
 // further variables, where a trailing * stands for any ending.
 func Environment(host, allowed []string) []string {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
+	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/keeper"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Launch starts a plugin, checks that it is the one in the catalog, and
@@ -22,7 +25,7 @@ func Launch(ctx context.Context, spec Spec) (*Plugin, error) {
 	}
 	if spec.Binary.Locked {
 		if err := spec.Binary.Verify(); err != nil {
-			return nil, err
+			return nil, replaced(err, spec.Binary)
 		}
 	}
 	if err := vacate(ctx, spec.Run, spec.Stage, spec.Grace+2*time.Second); err != nil {
@@ -36,6 +39,17 @@ func Launch(ctx context.Context, spec Spec) (*Plugin, error) {
 		return nil, errors.Join(err, p.Stop(context.WithoutCancel(ctx)))
 	}
 	return p, nil
+}
+
+// replaced classes the error of a plugin's file that is not the one in the catalog.
+// That is no crash: nothing is wrong with the plugin, and a new start of the host
+// takes the file as it is.
+func replaced(err error, binary catalog.Binary) error {
+	remedy := "restart proofline to use the new file"
+	if binary.Locked {
+		remedy += "; where its lock is older, first: proofline plugins lock " + filepath.Dir(binary.Path)
+	}
+	return contract.Environment(err, remedy)
 }
 
 // vacate returns when the stage's instance lock is free. What holds it for

@@ -105,7 +105,7 @@ func TestOutputCannotHarmTheHost(t *testing.T) {
 	}
 	stop(t, p)
 	for _, want := range []string{
-		"DEBUG line n=19999",
+		"DEBUG line n=1000",
 		`DEBUG {"@message":5,"@level":{},"@timestamp":[]}`,
 		"INFO the end block=7",
 		"DEBUG text on stdout",
@@ -113,6 +113,9 @@ func TestOutputCannotHarmTheHost(t *testing.T) {
 		if !records.has(func(text string) bool { return text == want }) {
 			t.Errorf("no record %q", want)
 		}
+	}
+	if !records.has(func(text string) bool { return strings.Contains(text, "lines are left out") }) {
+		t.Error("nothing says that lines were left out")
 	}
 	if !records.has(func(text string) bool {
 		return strings.HasPrefix(text, "DEBUG long long") && strings.HasSuffix(text, "bytes)") && len(text) < 2*maxPlain
@@ -126,12 +129,13 @@ func TestStartFailures(t *testing.T) {
 		name, start, config, want string
 		class                     contract.Class
 	}{
-		{name: "garbage", start: "garbage", want: `it wrote "Hello, world!" to stdout where the handshake belongs`},
-		{name: "long garbage", start: "long garbage", want: "where the handshake belongs"},
+		{name: "garbage", start: "garbage", want: `it wrote "Hello, world!" to stdout before the handshake`},
+		{name: "long garbage", start: "long garbage", want: "to stdout before the handshake"},
+		{name: "blank line", start: "blank", want: `it wrote "" to stdout before the handshake`},
 		{name: "exit", start: "exit", want: "it ended before the handshake: exit status 3; it wrote: libcuda.so.1: cannot open"},
 		{name: "late", start: "late", want: "no handshake within 300ms"},
 		{name: "frozen", start: "frozen", want: "no handshake within 300ms"},
-		{name: "stranger", start: "stranger", want: `its version is "9.9.9", not "1.0.0"`, class: contract.ClassPermanent},
+		{name: "stranger", start: "stranger", want: `it has changed on disk: its version is "9.9.9", not "1.0.0"`, class: contract.ClassEnvironment},
 		{name: "finding", config: "finding", want: "config/elf: no such file (build the guest)", class: contract.ClassPermanent},
 		{name: "environment", config: "environment", want: "no GPU (load the driver)", class: contract.ClassEnvironment},
 		{name: "dies in configure", config: "exit", want: "exit status 2; it wrote: panic: assignment", class: contract.ClassInterrupted},

@@ -48,6 +48,7 @@ type lineLog struct {
 	log  *slog.Logger
 	max  slog.Level // higher levels are lowered to this one
 	keep *tail      // gets every line; may be nil
+	pace flood
 
 	mu    sync.Mutex
 	tail  []string
@@ -68,15 +69,42 @@ func (l *lineLog) line(line []byte) {
 	if !ok {
 		text := shorten(line)
 		l.remember(text)
-		l.log.Debug(text)
+		l.write(slog.LevelDebug, text, nil)
 		return
 	}
 	l.survived()
 	if e.level >= slog.LevelWarn {
 		l.remember(strings.ToLower(e.level.String()) + ": " + e.text())
 	}
-	if l.log.Enabled(context.Background(), min(e.level, l.max)) {
-		l.log.LogAttrs(context.Background(), min(e.level, l.max), e.message, e.attrs...)
+	l.write(min(e.level, l.max), e.message, e.attrs)
+}
+
+// write logs what was read, unless the plugin writes too much.
+func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
+	if !l.log.Enabled(context.Background(), level) {
+		return
+	}
+	message = shorten([]byte(message))
+	size := len(message)
+	for i, a := range attrs {
+		if text, ok := a.Value.Any().(string); !ok || len(text) > maxPlain {
+			attrs[i].Value = slog.StringValue(shorten(fmt.Append(nil, a.Value)))
+		}
+		size += len(a.Key) + len(attrs[i].Value.String())
+	}
+	ok, report := l.pace.admit(time.Now(), size, level)
+	if report != "" {
+		l.log.Warn(report)
+	}
+	if ok {
+		l.log.LogAttrs(context.Background(), level, message, attrs...)
+	}
+}
+
+// end says what was left out; call it when the plugin has ended.
+func (l *lineLog) end() {
+	if report := l.pace.last(); report != "" {
+		l.log.Warn(report)
 	}
 }
 

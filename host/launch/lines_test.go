@@ -139,15 +139,15 @@ func TestSocketsAreClearedAway(t *testing.T) {
 		if err := os.RemoveAll(gone); err != nil {
 			t.Fatal(err)
 		}
-		dir, err := run.socketDir()
+		dir, err := run.SocketDir()
 		if err != nil || !private(dir) || (dir == run.Sockets) != (gone == run.Sockets) {
 			t.Errorf("without %s: %s %v", gone, dir, err)
 		}
-		if again, err := run.socketDir(); err != nil || again != dir {
+		if again, err := run.SocketDir(); err != nil || again != dir {
 			t.Errorf("%s %v", again, err)
 		}
 	}
-	dir, _ := run.socketDir()
+	dir, _ := run.SocketDir()
 	if err := run.Close(); err != nil {
 		t.Error(err)
 	}

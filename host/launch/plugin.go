@@ -41,7 +41,8 @@ type Plugin struct {
 
 	life    context.Context // ends when calls are to end
 	cut     context.CancelCauseFunc
-	signed  atomic.Int64          // when the last sign of life came, Unix nanoseconds
+	clock   livedClock
+	signed  atomic.Int64          // when the last sign of life came, by the clock
 	working atomic.Int32          // work calls, as the plugin counts them in Health
 	verdict atomic.Pointer[error] // why the process was found to hang
 	stop    stopping
@@ -158,10 +159,10 @@ func (p *Plugin) joined(ctx context.Context) (context.Context, func()) {
 }
 
 // sign notes a sign of life.
-func (p *Plugin) sign() { p.signed.Store(time.Now().UnixNano()) }
+func (p *Plugin) sign() { p.signed.Store(int64(p.clock.now())) }
 
-// silence is how long the plugin has given no sign of life.
-func (p *Plugin) silence() time.Duration { return time.Since(time.Unix(0, p.signed.Load())) }
+// silence is how long the plugin has given no sign of life while the host lived.
+func (p *Plugin) silence() time.Duration { return p.clock.now() - time.Duration(p.signed.Load()) }
 
 // explain turns the error of an RPC into one with a class that says what
 // happened: the end of the process, of the context, or what the plugin answered.

@@ -23,8 +23,7 @@ func (p *Plugin) prepare(ctx context.Context) error {
 		return contract.Permanent(err)
 	}
 	if difference := compare(p.spec.Binary.Manifest, p.manifest); difference != "" {
-		return contract.Permanent(fmt.Errorf("plugin %s is not what the catalog says: %s (\"proofline plugins lock\" brings the catalog up to date)",
-			p.spec.Binary.Path, difference))
+		return replaced(fmt.Errorf("plugin %s is not what the catalog says, it has changed on disk: %s", p.spec.Binary.Path, difference), p.spec.Binary)
 	}
 	answer, err := call(ctx, p, "configure", p.spec.ConfigureTimeout, p.base.Configure, wire.SetupToProto(contract.Setup{
 		Pipeline: p.spec.Pipeline, Stage: p.spec.Stage, Config: p.spec.Config,

@@ -31,6 +31,7 @@ type process struct {
 	mu      sync.Mutex
 	keeper  *keeper.Process // nil before Start
 	stopped bool            // Start is refused
+	wrote   bool            // to stdout, a line at least
 	greeted string          // the first line of stdout, shortened
 
 	ended chan struct{} // closed when the tree is gone and its output read
@@ -94,6 +95,7 @@ func (p *process) watch(k *keeper.Process, stdout, stderr *os.File) {
 		_ = stderr.Close()
 	})
 	readers.Wait()
+	p.lines.end()
 	if late.Stop() {
 		_ = stdout.Close()
 		_ = stderr.Close()
@@ -112,7 +114,7 @@ func (p *process) readStdout(stdout io.Reader) {
 		}
 		seen = true
 		p.mu.Lock()
-		p.greeted = shorten(line)
+		p.wrote, p.greeted = true, shorten(line)
 		p.mu.Unlock()
 		// go-plugin's scanner gives up on lines of 64 KiB and then reads no more.
 		_, _ = fmt.Fprintf(p.first, "%s\n", line[:min(len(line), maxHandshake)])
@@ -177,11 +179,12 @@ func (p *process) exit() (exit keeper.Exit, words string) {
 	return exit, p.lines.last()
 }
 
-// greeting is the first line of stdout, or empty.
-func (p *process) greeting() string {
+// greeting is the first line of stdout, which may be empty, and whether there was
+// one.
+func (p *process) greeting() (line string, wrote bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.greeted
+	return p.greeted, p.wrote
 }
 
 // isHandshake reports whether a line has the form of go-plugin's handshake:
@@ -196,7 +199,8 @@ func isHandshake(line string) bool {
 // than in another language: the handshake's sixth part is a certificate for
 // mutual TLS then, and go-plugin's own call ends the process.
 func (p *process) native() bool {
-	parts := strings.Split(p.greeting(), "|")
+	greeting, _ := p.greeting()
+	parts := strings.Split(greeting, "|")
 	return len(parts) >= 6 && parts[5] != ""
 }
 

@@ -91,11 +91,12 @@ func (r *Run) Close() error {
 	return errors.Join(os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)))
 }
 
-// socketDir is where a plugin that starts now puts its socket. Directories for
+// SocketDir is where a socket is made that is needed now: by a plugin that starts, or
+// by the host itself. Directories for
 // passing files are cleared behind our back: the one of a login session when it
 // ends, the one for temporary files by age. What runs is connected already; for
 // what starts later the directory is made again, or another one.
-func (r *Run) socketDir() (string, error) {
+func (r *Run) SocketDir() (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if dir := cmp.Or(r.substitute, r.Sockets); private(dir) {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -55,6 +56,7 @@ type Stage struct {
 	current instance      // nil while none is configured
 	turned  chan struct{} // closed and replaced at every change
 	stopErr error
+	traits  contract.Traits // of the last plugin that was configured
 }
 
 // StartStage starts to supervise. changed is called at every change of the
@@ -98,10 +100,11 @@ func (s *Stage) supervise(ctx context.Context) {
 	defer close(s.done)
 	defer s.rush()
 	rules := newPolicy()
+	replaced := false // the plugin's file was, so that it was not started
 	for first := true; ctx.Err() == nil; first = false {
 		s.turn(func(state *StageState) {
 			state.State = status.StageStarting
-			if !first {
+			if !first && !replaced {
 				state.Restarts++
 			}
 		})
@@ -116,11 +119,13 @@ func (s *Stage) supervise(ctx context.Context) {
 		if failure, ok := errors.AsType[*contract.Error](err); ok {
 			pause = max(pause, failure.After)
 		}
+		before := s.State().LastError
+		_, replaced = errors.AsType[*catalog.ChangedError](err)
 		condition := status.StageBackoff
 		if quarantined {
 			condition = status.StageQuarantined
 			s.log.Error("the plugin keeps failing and is set aside", "error", err, "for", pause)
-		} else {
+		} else if !replaced || before != err.Error() {
 			s.log.Warn("the plugin is down", "error", err, "next_start_in", pause.Round(time.Millisecond))
 		}
 		s.turn(func(state *StageState) { state.State, state.LastError = condition, err.Error() })
@@ -149,7 +154,7 @@ func (s *Stage) live(ctx context.Context) (up time.Duration, err error) {
 	if traits.Note != "" && traits.Note != s.state.Note {
 		s.log.Info(traits.Note)
 	}
-	s.current = p
+	s.current, s.traits = p, traits
 	s.mu.Unlock()
 	s.turn(func(state *StageState) {
 		state.PID, state.KeeperPID, state.Note, state.MakesProof = pid, keeperPID, traits.Note, traits.MakesProof
@@ -240,6 +245,14 @@ func (s *Stage) State() StageState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
+}
+
+// Traits is what the last plugin answered to its configuration; the zero value
+// before there was one.
+func (s *Stage) Traits() contract.Traits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.traits
 }
 
 // Restart ends a back-off or a quarantine at once. A plugin that runs is left

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -303,4 +305,36 @@ func TestPolicy(t *testing.T) {
 	if pause, quarantined := p.ended(at.Add(quarantinePause), true); pause != firstPause || quarantined {
 		t.Errorf("%v %v", pause, quarantined)
 	}
+}
+
+// TestReplacedPlugin: a plugin whose file was replaced while the host runs is not
+// started, which is neither a crash nor a restart, however often it is tried: the
+// stage says what to do and is never set aside.
+func TestReplacedPlugin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		starts := 0
+		s := supervise(t, func(context.Context) (instance, error) {
+			starts++
+			if starts == 1 {
+				f := newFake()
+				f.crashAfter(time.Minute)
+				return f, nil
+			}
+			binary := catalog.Binary{Name: "prover-x", Path: "/opt/prover-x", Locked: true}
+			return nil, replaced(&catalog.ChangedError{Binary: binary, Now: "00"}, binary)
+		})
+		time.Sleep(time.Hour)
+		got := s.State()
+		if got.State != status.StageBackoff || got.Restarts > 1 || slices.Contains(s.states(), status.StageQuarantined) {
+			t.Errorf("after %d starts: %+v", starts, got)
+		}
+		for _, want := range []string{"/opt/prover-x has changed on disk", "restart proofline", "proofline plugins lock /opt"} {
+			if !strings.Contains(got.LastError, want) {
+				t.Errorf("no %q in %q", want, got.LastError)
+			}
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -108,6 +108,7 @@ func (c *cutOff) Error() string { return c.err.Error() }
 // too.
 func (p *Plugin) follow(ctx context.Context, name string, sink Sink, events <-chan received) (contract.Result, error) {
 	var result *contract.Result
+	last := p.clock.now()
 	silence := time.NewTimer(p.spec.HeartbeatTimeout)
 	defer silence.Stop()
 	for {
@@ -116,6 +117,10 @@ func (p *Plugin) follow(ctx context.Context, name string, sink Sink, events <-ch
 			p.tellRequeued(ctx)
 			return contract.Result{}, &cutOff{contract.Interrupted(context.Cause(ctx))}
 		case <-silence.C:
+			if quiet := p.clock.now() - last; quiet < p.spec.HeartbeatTimeout { // the host itself stood still
+				silence.Reset(p.spec.HeartbeatTimeout - quiet)
+				continue
+			}
 			err := fmt.Errorf("plugin %s of stage %q hangs: no sign of life from %s for %v",
 				p.spec.Binary.Name, p.spec.Stage, name, p.spec.HeartbeatTimeout)
 			p.condemn(err)
@@ -140,6 +145,7 @@ func (p *Plugin) follow(ctx context.Context, name string, sink Sink, events <-ch
 					return contract.Result{}, &cutOff{err}
 				}
 			}
+			last = p.clock.now()
 			silence.Reset(p.spec.HeartbeatTimeout)
 		}
 	}

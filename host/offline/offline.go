@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -33,19 +34,26 @@ var _ control.Pipeline = (*Pipeline)(nil)
 // call, so that a host can start at any time.
 type Pipeline struct {
 	pipeline *pipeline.Pipeline
+	file     string // the checkpoint that is read
+	remove   string // with Close; empty for nothing
 }
 
 // Open returns the pipeline's checkpoint for commands. The pipeline need not be
 // bound to its plugins.
-func Open(p *pipeline.Pipeline) *Pipeline { return &Pipeline{pipeline: p} }
+func Open(p *pipeline.Pipeline) *Pipeline { return &Pipeline{pipeline: p, file: File(p.Data)} }
 
-// Close gives nothing back.
-func (o *Pipeline) Close() error { return nil }
+// Close gives back what Open has taken: nothing but for a copy.
+func (o *Pipeline) Close() error {
+	if o.remove == "" {
+		return nil
+	}
+	return os.RemoveAll(o.remove)
+}
 
 // read calls fn with the checkpoint; where there is none yet, it does not call
 // it.
 func (o *Pipeline) read(fn func(*checkpoint.Store) error) (err error) {
-	store, err := checkpoint.OpenReadOnly(File(o.pipeline.Data))
+	store, err := checkpoint.OpenReadOnly(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -90,12 +98,41 @@ func (o *Pipeline) Snapshot(context.Context) (status.Snapshot, error) {
 			}
 		}
 		snap.Counts.Active = len(active)
+		if err := lastRun(store, &snap); err != nil {
+			return err
+		}
 		if snap.Recent, err = history.Recent(store, stages); err != nil {
 			return err
 		}
 		return o.owed(store, snap.Stages)
 	})
 	return snap, err
+}
+
+// lastRun fills in when the last run began and what came of its blocks.
+func lastRun(store *checkpoint.Store, snap *status.Snapshot) error {
+	run, err := store.LastRun()
+	if run == nil || err != nil {
+		return err
+	}
+	snap.Started = run.Started
+	finished, err := store.FinishedSince(run.Started)
+	if err != nil {
+		return err
+	}
+	for _, rec := range finished {
+		switch rec.State {
+		case status.JobDone:
+			snap.Counts.Done++
+		case status.JobFailed:
+			snap.Counts.Failed++
+		case status.JobDropped:
+			snap.Counts.Dropped++
+		case status.JobCancelled:
+			snap.Counts.Cancelled++
+		}
+	}
+	return nil
 }
 
 // owed fills in the blocks whose events wait for each reporter.
@@ -155,6 +192,10 @@ func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []sta
 		if err != nil {
 			return err
 		}
+		newest, reach, err := o.newest(store)
+		if err != nil {
+			return err
+		}
 		var requests []record.Request
 		for _, n := range numbers {
 			result := status.AddResult{Number: n, Added: true, Word: "queued for the next run"}
@@ -162,6 +203,9 @@ func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []sta
 			switch {
 			case err != nil:
 				return err
+			case newest > 0 && n > newest+reach:
+				result.Added = false
+				result.Word = fmt.Sprintf("refused: far above the newest block that this pipeline has seen (%d)", newest)
 			case asked[n]:
 				result.Added, result.Word = false, "ignored: already queued for the next run"
 			case len(known) > 0 && known[len(known)-1].State != status.JobCancelled:
@@ -176,6 +220,28 @@ func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []sta
 		return store.AddRequests(requests)
 	})
 	return results, err
+}
+
+// newest is the highest block number that the pipeline has seen, 0 where it has seen
+// none, and how far above it a block may be added: as many as the chain can have
+// grown since, and those that an operator may wait for.
+func (o *Pipeline) newest(store *checkpoint.Store) (newest, reach uint64, err error) {
+	const fastest = time.Second // between two blocks of any chain that is followed
+	reach = engine.MaxFuture
+	for _, s := range o.pipeline.Stages {
+		cursor, err := store.Cursor(s.Name)
+		if errors.Is(err, record.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if cursor.Head > newest {
+			newest = cursor.Head
+			reach = engine.MaxFuture + uint64(max(time.Since(cursor.Updated), 0)/fastest)
+		}
+	}
+	return newest, reach, nil
 }
 
 // requested lists the numbers that the next run takes up.

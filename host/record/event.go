@@ -3,6 +3,7 @@ package record
 import (
 	"time"
 
+	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -33,11 +34,11 @@ type Outcome string
 
 // The outcomes of an event.
 const (
-	Sent       Outcome = "sent"
-	Rejected   Outcome = "rejected"   // the reporter will never take it
-	Expired    Outcome = "expired"    // not delivered in time
-	Superseded Outcome = "superseded" // a later phase of the same number was announced, or is about to be
-	Unclaimed  Outcome = "unclaimed"  // the pipeline has no such reporter any more
+	Sent       Outcome = status.ReportSent
+	Rejected   Outcome = status.ReportRejected // the reporter will never take it
+	Expired    Outcome = status.ReportExpired  // not delivered in time
+	Superseded Outcome = "superseded"          // a later phase of the same number was announced, or is about to be
+	Unclaimed  Outcome = "unclaimed"           // the pipeline has no such reporter any more
 )
 
 // Settlement records what became of an event, and what that gives rise to.

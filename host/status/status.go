@@ -130,6 +130,9 @@ type Job struct {
 	Finished  time.Time      `json:"finished,omitzero"`
 	Stages    []JobStage     `json:"stages"`
 	Reports   []Report       `json:"reports,omitempty"`
+	// Unreported says which proofs the reporters have not got, and why; empty for a
+	// job that is settled or not finished. See Debts.
+	Unreported string `json:"unreported,omitempty"`
 }
 
 // JobStage is what one stage did for a job.
@@ -164,6 +167,7 @@ func (s JobStage) Duration() time.Duration {
 // Report is one event of a job at one reporter.
 type Report struct {
 	Reporter string             `json:"reporter"`
+	Stage    string             `json:"stage,omitempty"` // that the event is about
 	Kind     contract.EventKind `json:"kind"`
 	State    string             `json:"state"` // waiting, sent, rejected, expired
 	Tries    uint32             `json:"tries"`

@@ -47,7 +47,7 @@ type Block struct {
 	Number     uint64    `json:"number"`
 	Hash       Hash      `json:"hash"`
 	ParentHash Hash      `json:"parent_hash"`
-	Time       time.Time `json:"time"`
+	Time       time.Time `json:"time,omitzero"`
 	GasUsed    uint64    `json:"gas_used"`
 	TxCount    uint32    `json:"tx_count"`
 }

@@ -21,11 +21,11 @@ const (
 
 // Artifact is an immutable file that an attempt made.
 type Artifact struct {
-	Name   string   `json:"name"` // logical and file name, one path element
-	Path   string   `json:"path"` // slash-separated; relative to the attempt's directory on the wire and in the checkpoint
-	Size   int64    `json:"size"` // bytes
-	SHA256 [32]byte `json:"sha256"`
-	Role   string   `json:"role,omitempty"`
+	Name   string `json:"name"` // logical and file name, one path element
+	Path   string `json:"path"` // slash-separated; relative to the attempt's directory on the wire and in the checkpoint
+	Size   int64  `json:"size"` // bytes
+	SHA256 Digest `json:"sha256"`
+	Role   string `json:"role,omitempty"`
 }
 
 // Task is one attempt of one stage for one job.

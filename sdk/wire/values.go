@@ -137,7 +137,7 @@ func ArtifactFromProto(a *pluginv1.Artifact) (contract.Artifact, error) {
 	if err != nil {
 		return contract.Artifact{}, fmt.Errorf("artifact %q: %w", a.GetName(), err)
 	}
-	out.SHA256 = hash
+	out.SHA256 = contract.Digest(hash)
 	return out, nil
 }
 

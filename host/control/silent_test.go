@@ -1,0 +1,95 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// TestFrozenHost: a command does not wait for ever for a host that is stopped, and
+// says how it is made to go on.
+func TestFrozenHost(t *testing.T) {
+	sleeper := exec.Command("sleep", "600")
+	if err := sleeper.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() }()
+	if err := sleeper.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for processState(sleeper.Process.Pid) != 'T' {
+		time.Sleep(time.Millisecond)
+	}
+	data := t.TempDir()
+	socket := filepath.Join(data, "s")
+	listener, err := net.Listen("unix", socket) // connections queue up, as with a stopped host
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if _, err := Announce(data, Record{PID: sleeper.Process.Pid, Socket: socket}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Dial(t.Context(), data)
+	silent, ok := errors.AsType[*SilentError](err)
+	if !ok || silent.PID != sleeper.Process.Pid || contract.ClassOf(err) != contract.ClassEnvironment {
+		t.Fatalf("%v (%s)", err, contract.ClassOf(err))
+	}
+	for _, want := range []string{"has not answered within 5s", "stopped", fmt.Sprintf("kill -CONT %d", sleeper.Process.Pid)} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %q", want, err)
+		}
+	}
+}
+
+// TestSocketIsMadeAgain: after its directory was removed a host answers at a new
+// socket.
+func TestSocketIsMadeAgain(t *testing.T) {
+	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "run")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	s, err := Serve(socket, &host{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(t.Context())
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // once more at a place where one is
+		if err := s.Listen(socket); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Announce(data, Record{PID: os.Getpid(), Socket: socket}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Dial(t.Context(), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+}
+
+// TestOtherUser: who may not enter the data directory is told whose it is.
+func TestOtherUser(t *testing.T) {
+	err := notOurs("/nowhere/at/all", os.ErrPermission)
+	if !strings.Contains(err.Error(), "belongs to another user") || !strings.Contains(err.Error(), "sudo -u root proofline") || contract.ClassOf(err) != contract.ClassEnvironment {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,60 @@
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/pipeline"
+)
+
+// OpenCopy returns what the checkpoint of a pipeline held a moment ago, for reading
+// only: its host is there but does not answer, and holds the file. Close removes the
+// copy.
+func OpenCopy(p *pipeline.Pipeline) (*Pipeline, error) {
+	dir, err := os.MkdirTemp("", "proofline-copy-")
+	if err != nil {
+		return nil, err
+	}
+	o := &Pipeline{pipeline: p, file: File(dir), remove: dir}
+	if err := copyStill(File(p.Data), o.file); err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	report, err := checkpoint.Check(o.file) // in a process of its own: the copy may be torn
+	if err == nil && len(report.Problems) > 0 {
+		err = errors.New("it was being written")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("a copy of %s cannot be read: %w", File(p.Data), err), o.Close())
+	}
+	return o, nil
+}
+
+// copyStill copies a file that nobody writes meanwhile; else it fails.
+func copyStill(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	before, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	after, err := in.Stat()
+	if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		err = fmt.Errorf("%s is being written", filepath.Base(from))
+	}
+	return err
+}

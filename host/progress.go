@@ -1,0 +1,166 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Times of the lines that tell an operator how it goes.
+const (
+	slowStart   = 5 * time.Second  // a stage that starts for longer is named
+	mostPatient = 5 * time.Minute  // the longest pause between two such lines
+	idleAgain   = 10 * time.Minute // what is waited for is said again
+	slot        = 12 * time.Second // between two blocks, until two heads were seen
+)
+
+// tellStarting logs which stages are still starting: after slowStart, then ever
+// less often, until ctx ends.
+func (h *host) tellStarting(ctx context.Context) {
+	for pause := slowStart; ; pause = min(2*pause, mostPatient) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		for _, s := range h.snapshot().Stages {
+			if s.State != status.StageStarting || s.PID > 0 {
+				continue
+			}
+			h.Log.Info("the stage is still starting: its plugin loads what it needs", "stage", s.Name,
+				"plugin", s.Plugin, "for", time.Since(h.started).Round(time.Second))
+		}
+	}
+}
+
+// tellProgress logs one line per finished block, and what is waited for while there
+// is nothing to do, until ctx ends.
+func (h *host) tellProgress(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	p := progress{log: h.Log, nextTarget: h.nextTarget}
+	for {
+		snap := h.snapshot()
+		p.finished(snap)
+		p.idle(snap)
+		select {
+		case <-ctx.Done():
+			p.finished(h.snapshot())
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// nextTarget is the first target behind a head, if the selection has one.
+func (h *host) nextTarget(head uint64) (uint64, bool) {
+	t := h.Pipeline.Select.Targets
+	if t.Every == 0 {
+		return 0, false
+	}
+	n := head + 1
+	if t.From != nil {
+		n = max(n, *t.From)
+	}
+	n = (n + t.Every - 1) / t.Every * t.Every
+	for range max(t.ShardCount, 1) {
+		if t.Includes(n) {
+			return n, true
+		}
+		n += t.Every
+	}
+	return 0, false
+}
+
+// progress remembers what was logged.
+type progress struct {
+	log        *slog.Logger
+	nextTarget func(head uint64) (uint64, bool)
+	seen       map[string]bool // ends of jobs that were looked at
+
+	head, firstHead         uint64
+	headTime, firstHeadTime time.Time
+	waiting                 string // what was last said to be waited for
+	said                    time.Time
+}
+
+// finished logs the blocks that have ended since the last look. Those from before
+// the start are not news.
+func (p *progress) finished(snap status.Snapshot) {
+	shown := map[string]bool{}
+	for _, j := range slices.Backward(snap.Recent) {
+		key := j.ID + j.Finished.String()
+		shown[key] = true
+		if !p.seen[key] && j.Finished.After(snap.Started) {
+			p.said = time.Time{} // what comes next is worth a line again
+			p.ended(j)
+		}
+	}
+	p.seen = shown
+}
+
+// ended logs the end of one block.
+func (p *progress) ended(j status.Job) {
+	args := []any{"block", j.Block.Number, "took", j.Finished.Sub(j.Created).Round(time.Millisecond)}
+	switch {
+	case j.State == status.JobDone && j.ProvingMS > 0:
+		p.log.Info("block proved", append(args, "proving_time", time.Duration(j.ProvingMS)*time.Millisecond)...)
+	case j.State == status.JobDone:
+		p.log.Info("block done", args...)
+	default:
+		p.log.Warn("block "+string(j.State), append(args, "reason", strings.Join(strings.Fields(j.Reason), " "))...)
+	}
+}
+
+// idle logs what is waited for while no block is at work.
+func (p *progress) idle(snap status.Snapshot) {
+	if snap.Head == 0 || snap.Stopping {
+		return
+	}
+	if snap.Head != p.head {
+		p.head, p.headTime = snap.Head, snap.Time
+		if p.firstHead == 0 {
+			p.firstHead, p.firstHeadTime = p.head, p.headTime
+		}
+	}
+	if snap.Counts.Active > 0 {
+		p.waiting = ""
+		return
+	}
+	for _, s := range snap.Stages {
+		if s.Kind == contract.KindSource && s.Paused != "" {
+			return // that is a line of its own
+		}
+	}
+	next, ok := p.nextTarget(snap.Head)
+	text := "all blocks of the selection are done"
+	if ok {
+		text = fmt.Sprint("target ", next)
+	}
+	if text == p.waiting && snap.Time.Sub(p.said) < idleAgain {
+		return
+	}
+	p.waiting, p.said = text, snap.Time
+	if !ok {
+		p.log.Info("nothing to do: " + text + "; blocks add queues more")
+		return
+	}
+	p.log.Info("next target", "block", next, "head", snap.Head, "in_about", p.until(next, snap.Time).String())
+}
+
+// until estimates when a block is made: by the pace of the heads seen, or by the
+// slots of Ethereum.
+func (p *progress) until(next uint64, now time.Time) time.Duration {
+	pace := slot
+	if seen := p.head - p.firstHead; p.head > p.firstHead && seen >= 2 {
+		pace = p.headTime.Sub(p.firstHeadTime) / time.Duration(seen)
+	}
+	wait := p.headTime.Add(time.Duration(next-p.head) * pace).Sub(now)
+	return max(wait, 0).Round(time.Second)
+}
