@@ -18,7 +18,7 @@ func TestBackoff(t *testing.T) {
 func TestAfter(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"47": 47 * time.Second, "0": time.Second, "-5": time.Second, "999999999": time.Hour, "99999999999999999999": time.Minute,
+		"47": 47 * time.Second, "0": time.Second, "-5": time.Minute, "999999999": time.Hour, "99999999999999999999": time.Hour,
 		"": time.Minute, "soon": time.Minute, "Sun, 22 Nov 2026 12:00:30 GMT": 30 * time.Second, "Sun, 22 Nov 2026 11:00:30 GMT": time.Second,
 	} {
 		if got := After(http.Header{"Retry-After": {value}}, now, time.Minute); got != want {
