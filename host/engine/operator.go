@@ -12,10 +12,6 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// maxFuture is how far above the head a block may be added: nobody waits for one
-// that is more than a few days away.
-const maxFuture = 50_000
-
 // AddBlocks makes jobs of the numbered blocks, for the whole pipeline. A block
 // that is a job already is left alone, with a word. It asks the source, so that
 // it fails while the source cannot answer.
