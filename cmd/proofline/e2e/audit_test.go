@@ -231,7 +231,7 @@ func (s *site) auditTold(store *checkpoint.Store, server *ethproofstest.Server, 
 		key := fmt.Sprint(e.Kind, " ", e.Block.Number)
 		tried[key] = tried[key] || e.Tries > 0
 		j, err := store.Job(e.Job)
-		if err != nil || e.Stage != b.stage || record.Rank(j.Stages[b.stage].Announced) < record.Rank(e.Kind) || e.Kind == contract.EventProved && j.Stages[b.stage].State != record.StageDone {
+		if err != nil || e.Stage != b.stage && e.Kind != contract.EventFailed || record.Rank(j.Stages[b.stage].Announced) < record.Rank(e.Kind) || e.Kind == contract.EventProved && j.Stages[b.stage].State != record.StageDone {
 			s.t.Errorf("%q is owed to cluster %d by %s, but not recorded of the job: %+v (%v)", key, b.cluster, e.Stage, j, err)
 		}
 	}

@@ -115,19 +115,10 @@ func reporter(name, proofs string, cluster int) string {
 		name, proofs, cluster)
 }
 
-// jobs returns what the history says of the blocks of a number range.
+// jobs returns what the history says of the jobs of a block number.
 func (s *site) jobs(number uint64) (jobs []status.Job) {
 	s.t.Helper()
 	if err := json.Unmarshal([]byte(s.must("blocks", "show", "--json", fmt.Sprint(number))), &jobs); err != nil {
-		s.t.Fatal(err)
-	}
-	return jobs
-}
-
-// all returns every job that the history lists.
-func (s *site) all() (jobs []status.Job) {
-	s.t.Helper()
-	if err := json.Unmarshal([]byte(s.must("blocks", "list", "--json", "--limit", "0")), &jobs); err != nil {
 		s.t.Fatal(err)
 	}
 	return jobs

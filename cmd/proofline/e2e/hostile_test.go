@@ -53,7 +53,7 @@ stages:
   - name: hostile
     plugin: prover-hostile
     retry: {max: 1, backoff: 50ms}
-    timeout: 30s
+    timeout: 10m
     heartbeat_timeout: 5s
     config: %s
   - name: check
@@ -105,7 +105,6 @@ func TestMisbehavingPlugin(t *testing.T) {
 		{trick: "kill once", class: "interrupted", want: "killed by SIGKILL"},
 		{trick: "freeze once", class: "interrupted", want: "hangs: no sign of life"},
 		{trick: "silent once", class: "interrupted", want: "hangs: no sign of life from prove"},
-		{trick: "stubborn once", class: "retryable", want: "timeout of 30s"},
 		{trick: "wrong hash", class: "retryable", want: "the plugin stated", fails: true},
 		{trick: "wrong size", class: "retryable", want: "bytes, the plugin stated", fails: true},
 		{trick: "no file", class: "retryable", want: "absent.json", fails: true},
@@ -282,6 +281,25 @@ func showReason(t *testing.T, s *site, number int) string {
 		t.Fatalf("block %d: %d jobs, %v", number, len(jobs), err)
 	}
 	return jobs[0].Reason
+}
+
+// TestStubbornPlugin: a plugin that does not end its work after the timeout is
+// ended, and the block tried again.
+func TestStubbornPlugin(t *testing.T) {
+	t.Parallel()
+	s, _ := hostileSite(t, 1, map[string]any{"blocks": map[string]string{"1": "stubborn once"}})
+	text, err := os.ReadFile(s.path("pipeline.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(swap(t, string(text), "timeout: 10m", "timeout: 5s"))
+	p := s.start("run", "--blocks", "1")
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if ends := ended(p.log.String(), "1"); len(ends) != 1 || !strings.Contains(ends[0], "class=retryable ") || !strings.Contains(ends[0], "timeout of 5s") {
+		t.Errorf("want one attempt that was stopped after its timeout, got\n%s", strings.Join(ends, "\n"))
+	}
 }
 
 // TestCrashLoop: a plugin that dies at every block is set aside, and the health

@@ -118,7 +118,13 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 			t.Errorf("cycles %v, verifier %v", body["proving_cycles"], body["verifier_id"])
 		}
 	}
-	for _, name := range []string{"result.json", "queued.json", "proving.json", "1265656.json"} {
+	names := []string{"result.json", "1265656.json"}
+	for _, phase := range []string{"queued", "proving"} { // those that were sent
+		if slices.Contains(server.Writes(), phase+" 1265656 200") {
+			names = append(names, phase+".json")
+		}
+	}
+	for _, name := range names {
 		text, err := os.ReadFile(s.path("output", "1265656", name))
 		if err != nil {
 			t.Error(err)
@@ -208,8 +214,10 @@ func TestKilledHostLosesNothing(t *testing.T) {
 	}
 }
 
-// monotonic checks that no phase of a block came after a later one, and that each
-// block was proved at most once; for each cluster by itself.
+// monotonic checks that no phase of a block came after a later one that EthProofs
+// had taken, and that each block was proved at most once; for each cluster by
+// itself. A proof that was not taken does not count: EthProofs answers 500 where it
+// does not know the block, and the reporter then announces it.
 func monotonic(t *testing.T, server *ethproofstest.Server) {
 	t.Helper()
 	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
@@ -223,7 +231,9 @@ func monotonic(t *testing.T, server *ethproofstest.Server) {
 		if rank[c.phase] < reached[at] {
 			t.Errorf("cluster %d, block %d: %s after a later phase: %v", c.cluster, c.block, c.phase, server.Writes())
 		}
-		reached[at] = rank[c.phase]
+		if c.status == 200 {
+			reached[at] = rank[c.phase]
+		}
 		if c.phase == "proved" && c.status == 200 {
 			proved[at]++
 		}
