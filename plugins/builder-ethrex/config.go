@@ -11,7 +11,7 @@ import (
 
 // Config is the stage's config block.
 type Config struct {
-	Format  string `json:"format" doc:"Layout of the input; may be left out where guest is set." enum:"g4,g7,g8,zec7,zec"`
+	Format  string `json:"format" doc:"Layout of the input; may be left out where guest is set." enum:"g4,g7,g8,g9,zec7,zec"`
 	Guest   string `json:"guest" doc:"Guest program that reads the input, for example ethrex-v9.0.0; decides format and framing. builder-ethrex guests lists them."`
 	ZisK    string `json:"zisk" doc:"ZisK version that proves, for example 0.14.0; decides the framing of the file."`
 	Framing string `json:"framing" doc:"What surrounds the input in the file: raw for ZisK up to 0.15, framed for later ones." enum:"raw,framed"`
