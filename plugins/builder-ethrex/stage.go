@@ -94,11 +94,11 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if block.Hash != task.Block.Hash || block.Header.Number != task.Block.Number {
 		return nil, fmt.Errorf("%s holds block %d (0x%x), but the task is block %d (%v)", sdk.ArtifactBlock, block.Header.Number, block.Hash, task.Block.Number, task.Block.Hash)
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
+	built, err := input.Prepare(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range warnings(built) {
+	for _, text := range warnings(built.Result) {
 		task.Log.Warn(text)
 	}
 	out, err := task.Create(sdk.ArtifactInput)
@@ -106,7 +106,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	defer out.Discard()
-	if err := guest.WriteFramed(out, built.Archive, b.target.Framing); err != nil {
+	if err := guest.StreamFramed(out, built, b.target.Framing); err != nil {
 		return nil, err
 	}
 	took := time.Since(started)
@@ -114,7 +114,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built)}, nil
+	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built.Result)}, nil
 }
 
 // readBoth reads two files at the same time.

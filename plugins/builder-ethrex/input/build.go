@@ -13,7 +13,6 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
-	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	ethwitness "github.com/proofline/proofline/sdk/witness"
@@ -42,9 +41,9 @@ type Options struct {
 	Touched func(context.Context, *types.Block, *ethwitness.Witness) ([]common.Address, error)
 }
 
-// Result is a guest input and what is worth knowing of it.
+// Result is what is worth knowing of a guest input.
 type Result struct {
-	Archive      []byte   // without framing
+	Archive      []byte   // without framing; only Build sets it
 	PreStateRoot [32]byte // the parent's
 	StorageTries int
 	// KeysDerived is the number of addresses that were found by execution.
@@ -58,12 +57,26 @@ type Result struct {
 	Uncovered int
 }
 
-// Build writes the guest input for one block. Errors begin with the block's
-// number.
+// Build writes the guest input for one block into memory; see Prepare.
 func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
-	r, err := build(ctx, b, w, o)
+	in, err := Prepare(ctx, b, w, o)
+	if err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	archive.Grow(int(in.Size()))
+	_, err = in.WriteTo(&archive)
+	in.Archive = archive.Bytes()
+	return in.Result, err
+}
+
+// Prepare makes everything of the guest input for one block but its bytes, which
+// the result writes from block and witness: they must stay as they are until then.
+// Errors begin with the block's number.
+func Prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Input, error) {
+	in, err := prepare(ctx, b, w, o)
 	if err == nil {
-		return r, nil
+		return in, nil
 	}
 	if name := fmt.Sprintf("block %d", b.Header.Number); !strings.HasPrefix(err.Error(), name) {
 		err = fmt.Errorf("%s: %w", name, err)
@@ -71,7 +84,7 @@ func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	return nil, err
 }
 
-func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
+func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Input, error) {
 	f, err := formatOf(o.Format)
 	if err != nil {
 		return nil, err
@@ -131,39 +144,11 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 		return nil, err
 	}
 	out.StorageTries = len(wit.storage)
-	if out.Archive, err = archive(f, b, wit, sizes); err != nil {
+	in := &Input{Result: out, format: f, block: b, witness: wit}
+	if in.size, err = in.measure(sizes); err != nil {
 		return nil, err
 	}
-	return out, ctx.Err()
-}
-
-// archive writes everything in its order.
-func archive(f format, b *ethblock.Block, wit *witness, sizes *measure) ([]byte, error) {
-	w := &writer{format: f}
-	capacity, err := w.capacity(wit, sizes)
-	if err != nil {
-		return nil, err
-	}
-	w.Writer = rkyv.NewWriter(int(capacity) + blockCapacity(b))
-	block := w.blockData(b)
-	blocks := w.Position()
-	if !f.inlineBlock {
-		w.block(b, block)
-	}
-	data := w.witnessData(wit)
-	// The root object.
-	if f.inlineBlock {
-		w.block(b, block)
-	} else {
-		w.Slice(blocks, 1)
-	}
-	w.witness(wit, data)
-	if f.multiplier {
-		const elasticityMultiplier = 2
-		w.Uint64(elasticityMultiplier)
-		w.Zero(9) // fee_configs: None
-	}
-	return w.Finish()
+	return in, ctx.Err()
 }
 
 // findByKeys sets the storage tries of a format that finds them by address. Where
