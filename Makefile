@@ -67,7 +67,7 @@ fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference wr
 .PHONY: oracle
 oracle: ## guest inputs read and written by ethrex's published types; needs cargo
 	cargo build --locked --manifest-path .ci/tools/oracle/Cargo.toml --target-dir bin/oracle
-	ETHREX_ORACLE=$(CURDIR)/bin/oracle/debug/oracle go test -count=1 -v -run '^TestOracle' ./plugins/builder-ethrex/input
+	ETHREX_ORACLE=$(CURDIR)/bin/oracle/debug/oracle go test -count=1 -v -run '^TestOracle' ./plugins/builder-ethrex/input ./plugins/builder-ethrex/strict
 
 MUTATIONS ?= 10000
 mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify

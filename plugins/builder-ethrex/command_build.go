@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/builder-ethrex/strict"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
 )
@@ -88,6 +89,11 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	t, _, err := j.config.target()
 	if err != nil {
 		return nil, err
+	}
+	if j.config.Strict {
+		if err := strict.Files(j.block, j.witness, input.NeedsKeys(t.Format)); err != nil {
+			return nil, err
+		}
 	}
 	block, w, err := readBoth(j.block, j.witness)
 	if err != nil {

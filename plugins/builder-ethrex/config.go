@@ -17,7 +17,7 @@ type Config struct {
 	Framing string `json:"framing" doc:"What surrounds the input in the file: raw for ZisK up to 0.15, framed for later ones." enum:"raw,framed"`
 	Network string `json:"network" doc:"Chain of the blocks; auto takes the chain configuration that the source hands out, or else the network with the block's chain id." default:"auto" enum:"auto,mainnet,sepolia,holesky,hoodi,custom"`
 	Genesis string `json:"genesis" doc:"Genesis file with the configuration of a custom chain." format:"file"`
-	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: stray entries among the state nodes, witnesses in the shape of geth, witnesses without keys." default:"false"`
+	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: block and witness whose JSON its types do not read (difficulty null, a number 0x without digits, size or yParity missing, headers as objects, keys null or, in g4, g7 and zec7, missing), and stray entries among the state nodes." default:"false"`
 }
 
 // target resolves guest, format, ZisK version and framing.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/builder-ethrex/strict"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/stateless"
@@ -87,6 +88,11 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	started := time.Now()
+	if b.strict {
+		if err := strict.Files(blockFile, witnessFile, input.NeedsKeys(b.target.Format)); err != nil {
+			return nil, err
+		}
+	}
 	block, w, err := readBoth(blockFile, witnessFile)
 	if err != nil {
 		return nil, err

@@ -23,10 +23,11 @@ type Options struct {
 	Format guest.Format
 	Config *chainspec.Config
 
-	// Strict refuses what ethrex's own converter refuses: state entries that are
-	// no trie node although nothing refers to them, witnesses in another shape
-	// than its own, and witnesses without keys in a format that needs them; an
-	// empty list of keys is taken as it is.
+	// Strict refuses what ethrex's own converter refuses of a witness that was read:
+	// state entries that are no trie node although nothing refers to them (the
+	// converter from ethrex v17 on passes over those), header objects and maps, and
+	// witnesses without keys in a format that needs them; an empty list of keys is
+	// taken as it is. What its JSON types refuse is the matter of package strict.
 	Strict bool
 
 	// Unverified skips the checks that ethrex's converter does not make: that
