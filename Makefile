@@ -64,6 +64,11 @@ COUNT ?= 10000
 fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference writer
 	ETHREX_SEED=$(SEED) ETHREX_COUNT=$(COUNT) go test -count=1 -timeout 0 -v -run '^TestAgainstReference$$' ./plugins/builder-ethrex/input
 
+.PHONY: oracle
+oracle: ## guest inputs read and written by ethrex's published types; needs cargo
+	cargo build --locked --manifest-path .ci/tools/oracle/Cargo.toml --target-dir bin/oracle
+	ETHREX_ORACLE=$(CURDIR)/bin/oracle/debug/oracle go test -count=1 -v -run '^TestOracle' ./plugins/builder-ethrex/input ./plugins/builder-ethrex/strict
+
 MUTATIONS ?= 10000
 mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify
 	PROOFLINE_MUTATIONS=$(MUTATIONS) go test -count=1 -timeout 0 -v -run '^TestMutations$$' ./sdk/zisk/verify

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/builder-ethrex/strict"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
 )
@@ -27,7 +28,7 @@ func buildCommand() *cli.Command {
 			&cli.StringFlag{Name: "block", Usage: "the block, a JSON `FILE`", TakesFile: true},
 			&cli.StringFlag{Name: "witness", Usage: "the execution witness, a JSON `FILE`", TakesFile: true},
 			&cli.StringFlag{Name: "out", Usage: "the input, a `FILE` to write; - for standard output", TakesFile: true},
-			&cli.StringFlag{Name: "format", Usage: "layout: g4, g7, g8, zec7 or zec"},
+			&cli.StringFlag{Name: "format", Usage: "layout: g4, g7, g8, g9, zec7 or zec"},
 			&cli.StringFlag{Name: "guest", Usage: "guest program `NAME`, in place of a format"},
 			&cli.StringFlag{Name: "zisk", Usage: "ZisK `VERSION`, for the framing"},
 			&cli.StringFlag{Name: "framing", Usage: "raw or framed"},
@@ -89,6 +90,11 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	if err != nil {
 		return nil, err
 	}
+	if j.config.Strict {
+		if err := strict.Files(j.block, j.witness, input.NeedsKeys(t.Format)); err != nil {
+			return nil, err
+		}
+	}
 	block, w, err := readBoth(j.block, j.witness)
 	if err != nil {
 		return nil, err
@@ -97,25 +103,25 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: t.Format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
+	built, err := input.Prepare(ctx, block, w, input.Options{Format: t.Format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseSurplus(j.config.Strict && !j.unverified, built); err != nil {
+	if err := refuseSurplus(j.config.Strict && !j.unverified, built.Result); err != nil {
 		return nil, err
 	}
-	for _, text := range warnings(built) {
+	for _, text := range warnings(built.Result) {
 		fmt.Fprintln(stderr, "builder-ethrex: warning:", text)
 	}
 	if built.KeysDerived > 0 {
 		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
 	}
 	if j.out == "-" {
-		err = guest.WriteFramed(stdout, built.Archive, t.Framing)
+		err = guest.StreamFramed(stdout, built, t.Framing)
 	} else {
-		err = guest.WriteFile(j.out, built.Archive, t.Framing)
+		err = guest.StreamFile(j.out, built, t.Framing)
 	}
-	return facts(t, c, block, built), err
+	return facts(t, c, block, built.Result), err
 }
 
 func guestsCommand() *cli.Command {

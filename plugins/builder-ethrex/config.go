@@ -11,13 +11,13 @@ import (
 
 // Config is the stage's config block.
 type Config struct {
-	Format  string `json:"format" doc:"Layout of the input; may be left out where guest is set." enum:"g4,g7,g8,zec7,zec"`
+	Format  string `json:"format" doc:"Layout of the input; may be left out where guest is set." enum:"g4,g7,g8,g9,zec7,zec"`
 	Guest   string `json:"guest" doc:"Guest program that reads the input, for example ethrex-v9.0.0; decides format and framing. builder-ethrex guests lists them."`
 	ZisK    string `json:"zisk" doc:"ZisK version that proves, for example 0.14.0; decides the framing of the file."`
 	Framing string `json:"framing" doc:"What surrounds the input in the file: raw for ZisK up to 0.15, framed for later ones." enum:"raw,framed"`
 	Network string `json:"network" doc:"Chain of the blocks; auto takes the chain configuration that the source hands out, or else the network with the block's chain id." default:"auto" enum:"auto,mainnet,sepolia,holesky,hoodi,custom"`
 	Genesis string `json:"genesis" doc:"Genesis file with the configuration of a custom chain." format:"file"`
-	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: stray entries among the state nodes and whatever else nothing in the witness refers to, witnesses in the shape of geth, witnesses without keys." default:"false"`
+	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: block and witness whose JSON its types do not read (difficulty null, a number 0x without digits, size or yParity missing, headers as objects, keys null or, in g4, g7 and zec7, missing), stray entries among the state nodes, and whatever else nothing in the witness refers to." default:"false"`
 }
 
 // target resolves guest, format, ZisK version and framing.

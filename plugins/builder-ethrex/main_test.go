@@ -191,7 +191,7 @@ func TestStageRefuses(t *testing.T) {
 			b.ChainID = 77
 			delete(f, sdk.ArtifactChain)
 		}, ""},
-		{"geth witness, strict", "strict: headers are objects, as of geth", Config{Format: "g4", Strict: true}, nil, "witness.json"},
+		{"geth witness, strict", "strict: witness: headers [0] is an object, as of geth", Config{Format: "g4", Strict: true}, nil, "witness.json"},
 		{"no witness", `there is no input "witness.json"`, Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) { delete(f, sdk.ArtifactWitness) }, ""},
 		{"empty witness", "in/witness.json: execution witness:", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) { f[sdk.ArtifactWitness] = []byte("{}") }, "witness.json"},
 		{"witness cut off", "in/witness.json: execution witness:", Config{Format: "g4"}, func(_ *contract.Block, f map[string][]byte) {

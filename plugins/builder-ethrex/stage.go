@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/builder-ethrex/strict"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/stateless"
@@ -96,6 +97,16 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	started := time.Now()
+	if b.strict {
+		// Another node may serve the form that ethrex reads.
+		if err := strict.File(blockFile, strict.Block); err != nil {
+			return nil, sdk.Stale(err, sdk.ArtifactBlock)
+		}
+		keys := input.NeedsKeys(b.target.Format)
+		if err := strict.File(witnessFile, func(data []byte) error { return strict.Witness(data, keys) }); err != nil {
+			return nil, sdk.Stale(err, sdk.ArtifactWitness)
+		}
+	}
 	block, w, err := readBoth(blockFile, witnessFile)
 	if err != nil {
 		return nil, err
@@ -103,14 +114,14 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if block.Hash != task.Block.Hash || block.Header.Number != task.Block.Number {
 		return nil, sdk.Stale(fmt.Errorf("%s holds block %d (0x%x), but the task is block %d (%v)", sdk.ArtifactBlock, block.Header.Number, block.Hash, task.Block.Number, task.Block.Hash), sdk.ArtifactBlock)
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
+	built, err := input.Prepare(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseSurplus(b.strict, built); err != nil {
+	if err := refuseSurplus(b.strict, built.Result); err != nil {
 		return nil, err
 	}
-	for _, text := range warnings(built) {
+	for _, text := range warnings(built.Result) {
 		task.Log.Warn(text)
 	}
 	out, err := task.Create(sdk.ArtifactInput)
@@ -118,7 +129,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	defer out.Discard()
-	if err := guest.WriteFramed(out, built.Archive, b.target.Framing); err != nil {
+	if err := guest.StreamFramed(out, built, b.target.Framing); err != nil {
 		return nil, err
 	}
 	took := time.Since(started)
@@ -126,7 +137,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built)}, nil
+	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built.Result)}, nil
 }
 
 // readBoth reads two files at the same time. What is wrong with the content of one

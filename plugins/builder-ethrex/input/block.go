@@ -203,16 +203,3 @@ func (w *writer) optionHash(h *[32]byte) {
 	w.Byte(0)
 	w.Append(h[:])
 }
-
-// blockCapacity returns an upper bound of the bytes that a block takes.
-func blockCapacity(b *ethblock.Block) int {
-	n := 1024 + len(b.Header.ExtraData) + withdrawalSize*len(b.Withdrawals)
-	for i := range b.Transactions {
-		t := &b.Transactions[i]
-		n += transactionSize + len(t.Data) + 32*len(t.BlobVersionedHashes) + 156*len(t.AuthorizationList)
-		for j := range t.AccessList {
-			n += 28 + 32*len(t.AccessList[j].StorageKeys) + 8
-		}
-	}
-	return n
-}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
-	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	ethwitness "github.com/proofline/proofline/sdk/witness"
@@ -24,10 +23,11 @@ type Options struct {
 	Format guest.Format
 	Config *chainspec.Config
 
-	// Strict refuses what ethrex's own converter refuses: state entries that are
-	// no trie node although nothing refers to them, witnesses in another shape
-	// than its own, and witnesses without keys in a format that needs them; an
-	// empty list of keys is taken as it is.
+	// Strict refuses what ethrex's own converter refuses of a witness that was read:
+	// state entries that are no trie node although nothing refers to them (the
+	// converter from ethrex v17 on passes over those), header objects and maps, and
+	// witnesses without keys in a format that needs them; an empty list of keys is
+	// taken as it is. What its JSON types refuse is the matter of package strict.
 	Strict bool
 
 	// Unverified skips the checks that ethrex's converter does not make: that
@@ -42,9 +42,9 @@ type Options struct {
 	Touched func(context.Context, *types.Block, *ethwitness.Witness) ([]common.Address, error)
 }
 
-// Result is a guest input and what is worth knowing of it.
+// Result is what is worth knowing of a guest input.
 type Result struct {
-	Archive      []byte   // without framing
+	Archive      []byte   // without framing; only Build sets it
 	PreStateRoot [32]byte // the parent's
 	StorageTries int
 	// KeysDerived is the number of addresses that were found by execution.
@@ -74,12 +74,26 @@ func badWitness(format string, args ...any) error {
 	return &WitnessError{fmt.Errorf(format, args...)}
 }
 
-// Build writes the guest input for one block. Errors begin with the block's
-// number.
+// Build writes the guest input for one block into memory; see Prepare.
 func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
-	r, err := build(ctx, b, w, o)
+	in, err := Prepare(ctx, b, w, o)
+	if err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	archive.Grow(int(in.Size()))
+	_, err = in.WriteTo(&archive)
+	in.Archive = archive.Bytes()
+	return in.Result, err
+}
+
+// Prepare makes everything of the guest input for one block but its bytes, which
+// the result writes from block and witness: they must stay as they are until then.
+// Errors begin with the block's number.
+func Prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Input, error) {
+	in, err := prepare(ctx, b, w, o)
 	if err == nil {
-		return r, nil
+		return in, nil
 	}
 	if name := fmt.Sprintf("block %d", b.Header.Number); !strings.HasPrefix(err.Error(), name) {
 		err = fmt.Errorf("%s: %w", name, err)
@@ -87,7 +101,7 @@ func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	return nil, err
 }
 
-func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Result, error) {
+func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Input, error) {
 	f, err := formatOf(o.Format)
 	if err != nil {
 		return nil, err
@@ -152,40 +166,12 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 		return nil, err
 	}
 	out.StorageTries = len(wit.storage)
-	if out.Archive, err = archive(f, b, wit, sizes); err != nil {
+	in := &Input{Result: out, format: f, block: b, witness: wit}
+	if in.size, err = in.measure(sizes); err != nil {
 		return nil, &WitnessError{err}
 	}
 	out.Surplus += sizes.unseen() - len(out.Ignored)
-	return out, ctx.Err()
-}
-
-// archive writes everything in its order.
-func archive(f format, b *ethblock.Block, wit *witness, sizes *measure) ([]byte, error) {
-	w := &writer{format: f}
-	capacity, err := w.capacity(wit, sizes)
-	if err != nil {
-		return nil, err
-	}
-	w.Writer = rkyv.NewWriter(int(capacity) + blockCapacity(b))
-	block := w.blockData(b)
-	blocks := w.Position()
-	if !f.inlineBlock {
-		w.block(b, block)
-	}
-	data := w.witnessData(wit)
-	// The root object.
-	if f.inlineBlock {
-		w.block(b, block)
-	} else {
-		w.Slice(blocks, 1)
-	}
-	w.witness(wit, data)
-	if f.multiplier {
-		const elasticityMultiplier = 2
-		w.Uint64(elasticityMultiplier)
-		w.Zero(9) // fee_configs: None
-	}
-	return w.Finish()
+	return in, ctx.Err()
 }
 
 // findByKeys sets the storage tries of a format that finds them by address. Where

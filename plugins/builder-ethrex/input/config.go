@@ -5,7 +5,8 @@ import (
 )
 
 // chainConfig writes the image of a ChainConfig, which has no out-of-line data
-// (lambdaclass/ethrex:crates/common/types/genesis.rs@891528d:212).
+// (lambdaclass/ethrex:crates/common/types/genesis.rs@891528d:212; for hegota_time
+// crates.io ethrex-common@21.0.0:types/genesis.rs).
 func (w *writer) chainConfig(c *chainspec.Config) {
 	w.Uint64(c.ChainID)
 	w.optionUint64(c.HomesteadBlock)
@@ -20,6 +21,9 @@ func (w *writer) chainConfig(c *chainspec.Config) {
 	}
 	if w.format.amsterdam {
 		w.optionUint64(c.AmsterdamTime)
+	}
+	if w.format.hegota {
+		w.optionUint64(c.HegotaTime)
 	}
 	if ttd := c.TerminalTotalDifficulty; ttd != nil {
 		w.Byte(1)

@@ -13,6 +13,8 @@ type format struct {
 	// amsterdam: the chain configuration has the time and the blob parameters of
 	// the Amsterdam fork.
 	amsterdam bool
+	// hegota: the chain configuration has the time of the fork after Amsterdam.
+	hegota bool
 	// accessList: the header has block_access_list_hash and slot_number.
 	accessList bool
 	// hashedKeys: storage tries are found by the hash of the address and are
@@ -27,6 +29,7 @@ var formats = map[guest.Format]format{
 	guest.G4:   {multiplier: true},
 	guest.G7:   {amsterdam: true, accessList: true},
 	guest.G8:   {amsterdam: true, accessList: true, hashedKeys: true},
+	guest.G9:   {amsterdam: true, hegota: true, accessList: true, hashedKeys: true},
 	guest.Zec7: {amsterdam: true, accessList: true, inlineBlock: true},
 	guest.Zec:  {amsterdam: true, accessList: true, hashedKeys: true, inlineBlock: true},
 }

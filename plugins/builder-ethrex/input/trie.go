@@ -14,22 +14,22 @@ const maxHeight = 1024
 
 var errTooHigh = errors.New("nodes nest deeper than 1024 levels")
 
-// measure finds the size of tries before they are written. A node that several
-// parents refer to is written once for each of them, so sizes can grow beyond
-// all bounds for made-up nodes; they are capped at maxSize.
+// measure finds the exact size of tries before they are written. A node that
+// several parents refer to is written once for each of them, so sizes can grow
+// beyond all bounds for made-up nodes; they are capped at maxSize.
 type measure struct {
 	table  *mpt.Table
-	sizes  []int64 // by node; 0 is unknown
+	sizes  []uint32 // by node; 0 is unknown, or a made-up node without content
 	height []int16
 }
 
 const maxSize = 1 << 31
 
 func newMeasure(t *mpt.Table) *measure {
-	return &measure{table: t, sizes: make([]int64, t.Len()), height: make([]int16, t.Len())}
+	return &measure{table: t, sizes: make([]uint32, t.Len()), height: make([]int16, t.Len())}
 }
 
-// trie returns the bytes that a trie takes, its root's image included. It
+// trie returns the bytes that a trie takes, its root's image not included. It
 // fails where it meets an entry that is no node, and where the trie is larger
 // than any archive.
 func (m *measure) trie(root mpt.ID) (int64, error) {
@@ -39,7 +39,7 @@ func (m *measure) trie(root mpt.ID) (int64, error) {
 	if m.sizes[root] >= maxSize {
 		return 0, rkyv.ErrTooLarge
 	}
-	return m.sizes[root] + nodeSize, nil
+	return int64(m.sizes[root]), nil
 }
 
 // unseen is the number of nodes that no trie measured so far holds.
@@ -62,9 +62,8 @@ func (m *measure) visit(id mpt.ID, depth int) error {
 	if err := m.table.Usable(id); err != nil {
 		return err
 	}
-	// One too many, so that a known size is never 0.
 	node := m.table.Node(id)
-	size := 1 + int64(node.Path.Len()+len(node.Value))
+	size := int64(node.Path.Len() + len(node.Value))
 	if node.Kind == mpt.Branch {
 		size += branchSize
 	}
@@ -76,13 +75,13 @@ func (m *measure) visit(id mpt.ID, depth int) error {
 		if err := m.visit(child, depth+1); err != nil {
 			return err
 		}
-		size += m.sizes[child] + nodeSize
+		size += int64(m.sizes[child]) + nodeSize
 		height = max(height, m.height[child]+1)
 	}
 	if height > maxHeight {
 		return errTooHigh
 	}
-	m.sizes[id], m.height[id] = min(size, maxSize), height
+	m.sizes[id], m.height[id] = uint32(min(size, maxSize)), height
 	return nil
 }
 

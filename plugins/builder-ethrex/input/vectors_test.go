@@ -33,6 +33,17 @@ func strict(t testing.TB, format guest.Format, network string) input.Options {
 
 func build(t testing.TB, blockFile, witnessFile string, o input.Options) *input.Result {
 	t.Helper()
+	var archive bytes.Buffer
+	in := prepare(t, blockFile, witnessFile, o)
+	if n, err := in.WriteTo(&archive); err != nil || n != in.Size() || n != int64(archive.Len()) {
+		t.Fatalf("%d bytes announced, %d said, %d written: %v", in.Size(), n, archive.Len(), err)
+	}
+	in.Archive = archive.Bytes()
+	return in.Result
+}
+
+func prepare(t testing.TB, blockFile, witnessFile string, o input.Options) *input.Input {
+	t.Helper()
 	b, err := ethblock.Read(blockFile)
 	if err != nil {
 		t.Fatal(err)
@@ -41,11 +52,11 @@ func build(t testing.TB, blockFile, witnessFile string, o input.Options) *input.
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := input.Build(t.Context(), b, w, o)
+	in, err := input.Prepare(t.Context(), b, w, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return in
 }
 
 // sameBytes compares an archive with the expected one.
@@ -71,7 +82,7 @@ func readFile(t testing.TB, path string) []byte {
 }
 
 func TestTiny(t *testing.T) {
-	for _, format := range []guest.Format{guest.G4, guest.G8, guest.Zec} {
+	for _, format := range []guest.Format{guest.G4, guest.G8, guest.G9, guest.Zec} {
 		r := build(t, "testdata/tiny/block.json", "testdata/tiny/witness.json", strict(t, format, "mainnet"))
 		sameBytes(t, r.Archive, readFile(t, fmt.Sprintf("testdata/tiny/mainnet.%s.bin", format)))
 		if r.StorageTries != 1 {
@@ -127,11 +138,12 @@ func TestPublicBlocks(t *testing.T) {
 		for _, unverified := range []bool{true, false} {
 			o := strict(t, c.format, c.network)
 			o.Unverified = unverified
-			r := build(t, filepath.Join(dir, c.block), filepath.Join(dir, c.witness), o)
+			blockFile, witnessFile := filepath.Join(dir, c.block), filepath.Join(dir, c.witness)
+			r := build(t, blockFile, witnessFile, o)
 			have := r.Archive
 			if c.format == guest.Zec7 {
 				var file bytes.Buffer
-				if err := guest.WriteFramed(&file, r.Archive, guest.Framed); err != nil {
+				if err := guest.StreamFramed(&file, prepare(t, blockFile, witnessFile, o), guest.Framed); err != nil {
 					t.Fatal(err)
 				}
 				have = file.Bytes()

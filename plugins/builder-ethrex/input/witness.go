@@ -77,12 +77,17 @@ func (w *writer) witness(wit *witness, d witnessData) {
 	}
 }
 
-// capacity returns the bytes that the witness takes, a little more at most.
-func (w *writer) capacity(wit *witness, m *measure) (int64, error) {
-	n := int64(1024 + rkyv.TreeSize(w.storageTries(wit)))
-	for _, list := range [][][]byte{wit.codes, wit.headers, wit.keys} {
+// sizeOfData returns the bytes that the witness takes out of line.
+func (w *writer) sizeOfData(wit *witness, m *measure) (int64, error) {
+	n := int64(rkyv.TreeSize(w.storageTries(wit)))
+	lists := [][][]byte{wit.codes, wit.headers}
+	if !w.format.hashedKeys {
+		lists = append(lists, wit.keys)
+	}
+	for _, list := range lists {
+		n += 8 * int64(len(list))
 		for _, b := range list {
-			n += int64(len(b)) + 8
+			n += int64(len(b))
 		}
 	}
 	add := func(root mpt.ID) error {

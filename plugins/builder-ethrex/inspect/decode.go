@@ -166,7 +166,7 @@ func decodeConfig(v rkyv.View) *chainspec.Config {
 		"gray_glacier_block": &c.GrayGlacierBlock, "merge_netsplit_block": &c.MergeNetsplitBlock, "shanghai_time": &c.ShanghaiTime,
 		"cancun_time": &c.CancunTime, "prague_time": &c.PragueTime, "verkle_time": &c.VerkleTime, "osaka_time": &c.OsakaTime,
 		"bpo1_time": &c.BPO1Time, "bpo2_time": &c.BPO2Time, "bpo3_time": &c.BPO3Time, "bpo4_time": &c.BPO4Time, "bpo5_time": &c.BPO5Time,
-		"amsterdam_time": &c.AmsterdamTime,
+		"amsterdam_time": &c.AmsterdamTime, "hegota_time": &c.HegotaTime,
 	} {
 		if v.HasField(name) {
 			*to = someUint64(v.Field(name))

@@ -19,7 +19,7 @@ const testdata = "../input/testdata"
 // file is recognised as what it is and nothing else.
 func TestRecognises(t *testing.T) {
 	files, err := filepath.Glob(testdata + "/*/*.bin")
-	if err != nil || len(files) != 27 {
+	if err != nil || len(files) != 28 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {

@@ -30,13 +30,13 @@ func structure(name string, fields ...rkyv.Field) *rkyv.Struct {
 func field(name string, t rkyv.Type) rkyv.Field { return rkyv.Field{Name: name, Type: t} }
 
 // layoutOf returns the type of the root object. The fields of the later formats
-// came with ca9b9645 (amsterdam), e0144a6d (block access list, slot) and
-// b962fbfb (hashed keys).
+// came with ca9b9645 (amsterdam), e0144a6d (block access list, slot), b962fbfb
+// (hashed keys) and the release v21 (hegota).
 func layoutOf(format guest.Format) rkyv.Type {
 	later := format != guest.G4
-	hashed := format == guest.G8 || format == guest.Zec
+	hashed := format == guest.G8 || format == guest.G9 || format == guest.Zec
 	block := blockLayout(later)
-	witness := field("execution_witness", witnessLayout(later, hashed))
+	witness := field("execution_witness", witnessLayout(configLayout(later, format == guest.G9), hashed))
 	switch format {
 	case guest.Zec, guest.Zec7:
 		return structure("EthrexInput", field("block", block), witness)
@@ -90,14 +90,14 @@ func transactionLayout() *rkyv.Enum {
 	}}
 }
 
-func witnessLayout(later, hashed bool) *rkyv.Struct {
+func witnessLayout(config *rkyv.Struct, hashed bool) *rkyv.Struct {
 	node := nodeLayout()
 	var key rkyv.Type = address
 	if hashed {
 		key = hash
 	}
 	w := structure("ExecutionWitness", field("codes", texts), field("block_headers_bytes", texts), field("first_block_number", u64),
-		field("chain_config", configLayout(later)), field("state_trie_root", rkyv.Option{Elem: node}),
+		field("chain_config", config), field("state_trie_root", rkyv.Option{Elem: node}),
 		field("storage_trie_roots", rkyv.Map{Key: key, Value: node}))
 	if !hashed {
 		w.Fields = append(w.Fields, field("keys", texts))
@@ -132,10 +132,10 @@ var forkNames = []string{
 	"homestead_block", "dao_fork_block", "eip150_block", "eip155_block", "eip158_block", "byzantium_block", "constantinople_block",
 	"petersburg_block", "istanbul_block", "muir_glacier_block", "berlin_block", "london_block", "arrow_glacier_block", "gray_glacier_block",
 	"merge_netsplit_block", "shanghai_time", "cancun_time", "prague_time", "verkle_time", "osaka_time", "bpo1_time", "bpo2_time", "bpo3_time",
-	"bpo4_time", "bpo5_time", "amsterdam_time",
+	"bpo4_time", "bpo5_time", "amsterdam_time", "hegota_time",
 }
 
-func configLayout(later bool) *rkyv.Struct {
+func configLayout(later, hegota bool) *rkyv.Struct {
 	blob := structure("ForkBlobSchedule", field("base_fee_update_fraction", u64), field("max", u32), field("target", u32))
 	schedule := structure("BlobSchedule")
 	for _, name := range []string{"cancun", "prague", "osaka", "bpo1", "bpo2"} {
@@ -148,9 +148,10 @@ func configLayout(later bool) *rkyv.Struct {
 	}
 	c := structure("ChainConfig", field("chain_id", u64))
 	for _, name := range forkNames {
-		if name != "amsterdam_time" || later {
-			c.Fields = append(c.Fields, field(name, optionU64))
+		if name == "amsterdam_time" && !later || name == "hegota_time" && !hegota {
+			continue
 		}
+		c.Fields = append(c.Fields, field(name, optionU64))
 		if name == "dao_fork_block" {
 			c.Fields = append(c.Fields, field("dao_fork_support", rkyv.Bool{}))
 		}

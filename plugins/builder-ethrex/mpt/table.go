@@ -25,7 +25,7 @@ type Table struct {
 	nodes []Node
 	first []int32 // by node: where its links begin
 	links []ID    // per branch 16, per extension 1
-	index map[[32]byte]ID
+	index index
 	bad   map[ID]*BadEntry
 }
 
@@ -45,8 +45,9 @@ func (b *BadEntry) Unwrap() error { return b.Err }
 // processors. It skips those that are exactly 0x80, the empty trie, and
 // collapses duplicates. The table refers to the entries.
 func NewTable(state [][]byte) *Table {
-	t := &Table{nodes: make([]Node, len(state)), first: make([]int32, 0, len(state)), index: make(map[[32]byte]ID, len(state)), bad: map[ID]*BadEntry{}}
+	t := &Table{nodes: make([]Node, len(state)), first: make([]int32, 0, len(state)), bad: map[ID]*BadEntry{}}
 	hashes := make([][32]byte, len(state))
+	t.index = newIndex(hashes)
 	errs := make([]error, len(state))
 	parallel(len(state), func() func(from, to int) {
 		h := newHasher()
@@ -64,11 +65,10 @@ func NewTable(state [][]byte) *Table {
 		if len(raw) == 1 && raw[0] == 0x80 {
 			continue
 		}
-		if _, known := t.index[hashes[i]]; known {
+		id := ID(len(t.first))
+		if known := t.index.add(i, id); known {
 			continue
 		}
-		id := ID(len(t.first))
-		t.index[hashes[i]] = id
 		t.first = append(t.first, links)
 		if int(id) != i {
 			t.nodes[id] = t.nodes[i]
@@ -136,10 +136,7 @@ func (t *Table) Bad() []*BadEntry {
 
 // Find returns the entry with this hash, or None.
 func (t *Table) Find(hash [32]byte) ID {
-	if id, ok := t.index[hash]; ok {
-		return id
-	}
-	return None
+	return t.index.find(&hash)
 }
 
 // Root returns the node with this hash. The error is a *BadEntry where the

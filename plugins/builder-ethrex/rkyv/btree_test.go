@@ -1,6 +1,7 @@
 package rkyv
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"testing"
@@ -36,14 +37,14 @@ func TestTreeBytes(t *testing.T) {
 	const want = "f8c8065d7d54d9dc252ddcc79db81d9b0ddd2c5203db4eaa9aaf0438880921d4"
 	all := sha256.New()
 	for n := range 1501 {
-		w := new(Writer)
+		var archive bytes.Buffer
+		w := NewWriter(&archive)
 		_, root := numbers(w, n)
 		w.Map(root, n)
-		b, err := w.Finish()
-		if err != nil {
-			t.Fatal(err)
+		if size, err := w.Finish(); err != nil || size != int64(archive.Len()) {
+			t.Fatalf("%d bytes, %d written: %v", size, archive.Len(), err)
 		}
-		all.Write(b)
+		all.Write(archive.Bytes())
 	}
 	if have := hex.EncodeToString(all.Sum(nil)); have != want {
 		t.Errorf("trees of 0 to 1500 entries: digest %s, want %s", have, want)

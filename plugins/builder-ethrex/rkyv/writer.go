@@ -3,6 +3,7 @@ package rkyv
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 )
 
@@ -19,28 +20,61 @@ const None Position = -1
 // invalid is the value of a pointer to nothing: it points into itself.
 const invalid = 1
 
-// Writer appends to one buffer. The zero value is ready to use.
+// bufferSize is how many bytes a Writer collects before it passes them on.
+const bufferSize = 64 << 10
+
+// Writer appends to an archive. What is written stays, so only a part of it is in
+// memory at a time. The zero value passes nothing on and tells positions.
 type Writer struct {
-	buf []byte
+	out    io.Writer // nil: the bytes are only counted
+	buf    []byte    // not passed on yet
+	passed Position  // bytes before those
+	err    error     // of out, the first
 }
 
-// NewWriter returns a writer whose buffer holds size bytes before it grows.
-func NewWriter(size int) *Writer { return &Writer{buf: make([]byte, 0, size)} }
+// NewWriter returns a writer that passes the archive on in large parts.
+func NewWriter(out io.Writer) *Writer {
+	return &Writer{out: out, buf: make([]byte, 0, bufferSize)}
+}
 
 // Position returns where the next byte will stand.
-func (w *Writer) Position() Position { return Position(len(w.buf)) }
+func (w *Writer) Position() Position { return w.passed + Position(len(w.buf)) }
 
-// Finish returns the archive. The writer must not be used further.
-func (w *Writer) Finish() ([]byte, error) {
-	if len(w.buf) > math.MaxInt32 {
-		return nil, ErrTooLarge
+// Finish passes the rest on and returns the size of the archive. The error is that
+// of the underlying writer, or ErrTooLarge. The writer must not be used further.
+func (w *Writer) Finish() (int64, error) {
+	w.flush()
+	size := w.Position()
+	if w.err == nil && size > math.MaxInt32 {
+		w.err = ErrTooLarge
 	}
-	return w.buf, nil
+	return int64(size), w.err
+}
+
+// flush passes on what was collected. After an error the rest is only counted.
+func (w *Writer) flush() {
+	w.passed += Position(len(w.buf))
+	w.pass(w.buf)
+	w.buf = w.buf[:0]
+}
+
+func (w *Writer) pass(b []byte) {
+	if w.out != nil && w.err == nil && len(b) > 0 {
+		_, w.err = w.out.Write(b)
+	}
 }
 
 // Append writes bytes and returns where they begin.
 func (w *Writer) Append(b []byte) Position {
 	p := w.Position()
+	if len(b) > cap(w.buf)-len(w.buf) {
+		w.flush()
+		if len(b) >= bufferSize {
+			w.passed += Position(len(b))
+			w.pass(b)
+			return p
+		}
+	}
 	w.buf = append(w.buf, b...)
 	return p
 }
@@ -48,10 +82,13 @@ func (w *Writer) Append(b []byte) Position {
 // Extend appends n bytes and returns them for the caller to fill; they hold
 // rubbish. The slice is valid until the next call.
 func (w *Writer) Extend(n int) []byte {
-	p := len(w.buf)
-	if cap(w.buf)-p < n {
-		w.buf = append(w.buf, make([]byte, n)...)
+	if cap(w.buf)-len(w.buf) < n {
+		w.flush()
+		if cap(w.buf) < n {
+			w.buf = make([]byte, 0, max(n, bufferSize))
+		}
 	}
+	p := len(w.buf)
 	w.buf = w.buf[:p+n]
 	return w.buf[p : p+n : p+n]
 }
@@ -68,7 +105,7 @@ func (w *Writer) PadTo(p Position) {
 }
 
 // Byte writes one byte: a small number, or the tag of an enum or option.
-func (w *Writer) Byte(v byte) { w.buf = append(w.buf, v) }
+func (w *Writer) Byte(v byte) { w.Extend(1)[0] = v }
 
 // Bool writes 0 or 1.
 func (w *Writer) Bool(v bool) {
@@ -80,10 +117,10 @@ func (w *Writer) Bool(v bool) {
 }
 
 // Uint32 writes four bytes.
-func (w *Writer) Uint32(v uint32) { w.buf = binary.LittleEndian.AppendUint32(w.buf, v) }
+func (w *Writer) Uint32(v uint32) { binary.LittleEndian.PutUint32(w.Extend(4), v) }
 
 // Uint64 writes eight bytes.
-func (w *Writer) Uint64(v uint64) { w.buf = binary.LittleEndian.AppendUint64(w.buf, v) }
+func (w *Writer) Uint64(v uint64) { binary.LittleEndian.PutUint64(w.Extend(8), v) }
 
 // Limbs writes a number of several words, the lowest first.
 func (w *Writer) Limbs(words []uint64) {

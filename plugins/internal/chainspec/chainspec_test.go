@@ -252,3 +252,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// The names are those that ethrex reads.
+func TestHegotaTime(t *testing.T) {
+	for _, name := range []string{"hegotaTime", "bogotaTime", "bogota_time", "hezeTime", "heze_time"} {
+		spec, err := Parse([]byte(`{"chainId":7,"depositContractAddress":"0x7f02C3E3c98b133055B8B348B2Ac625669Ed295D","` + name + `":5}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := spec.Ethrex(); err != nil || c.HegotaTime == nil || *c.HegotaTime != 5 {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+}

@@ -35,6 +35,7 @@ type Config struct {
 	BPO4Time      *uint64
 	BPO5Time      *uint64
 	AmsterdamTime *uint64
+	HegotaTime    *uint64 // known to ethrex from v21 on
 
 	TerminalTotalDifficulty       *uint256.Int // at most 128 bits
 	TerminalTotalDifficultyPassed bool

@@ -1,6 +1,7 @@
 package chainspec
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,14 @@ type genesisConfig struct {
 	BPO4Time            *uint64 `json:"bpo4Time"`
 	BPO5Time            *uint64 `json:"bpo5Time"`
 	AmsterdamTime       *uint64 `json:"amsterdamTime"`
+	HegotaTime          *uint64 `json:"hegotaTime"`
+
+	// The other names of hegotaTime that ethrex reads
+	// (crates.io ethrex-common@21.0.0:types/genesis.rs); the first is geth's.
+	BogotaTime      *uint64 `json:"bogotaTime"`
+	BogotaTimeSnake *uint64 `json:"bogota_time"`
+	HezeTime        *uint64 `json:"hezeTime"`
+	HezeTimeSnake   *uint64 `json:"heze_time"`
 
 	TerminalTotalDifficulty       json.RawMessage  `json:"terminalTotalDifficulty"`
 	TerminalTotalDifficultyPassed bool             `json:"terminalTotalDifficultyPassed"`
@@ -50,8 +59,7 @@ type genesisConfig struct {
 	EnableVerkleAtGenesis         bool             `json:"enableVerkleAtGenesis"`
 
 	// Of geth alone.
-	BogotaTime *uint64 `json:"bogotaTime"`
-	UBTTime    *uint64 `json:"ubtTime"`
+	UBTTime *uint64 `json:"ubtTime"`
 
 	difficulty *big.Int        // at most 128 bits
 	deposits   *common.Address // nil: not there
@@ -120,6 +128,7 @@ func (g *genesisConfig) ethrex() (*Config, error) {
 		BPO4Time:            g.BPO4Time,
 		BPO5Time:            g.BPO5Time,
 		AmsterdamTime:       g.AmsterdamTime,
+		HegotaTime:          cmp.Or(g.HegotaTime, g.BogotaTime, g.BogotaTimeSnake, g.HezeTime, g.HezeTimeSnake),
 
 		TerminalTotalDifficultyPassed: g.TerminalTotalDifficultyPassed,
 		VerkleAtGenesis:               g.EnableVerkleAtGenesis,

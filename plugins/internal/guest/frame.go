@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,29 +10,41 @@ import (
 	"path/filepath"
 )
 
-// WriteFramed writes an input the way that the given ZisK versions read it from a
-// file (lambdaclass/ethrex:crates/prover/src/backend/zisk.rs@52e4b646).
-func WriteFramed(w io.Writer, input []byte, framing Framing) error {
-	switch framing {
-	case Raw:
-		_, err := w.Write(input)
-		return err
-	case Framed:
-		n := uint64(len(input))
-		if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, n)); err != nil {
-			return err
-		}
-		if _, err := w.Write(input); err != nil {
-			return err
-		}
-		_, err := w.Write(make([]byte, -n%8))
-		return err
-	}
-	return fmt.Errorf("unknown framing %q", framing)
+// Source is an input that knows its size before it is written.
+type Source interface {
+	io.WriterTo
+	Size() int64
 }
 
-// WriteFile writes an input to a file, framed. The file appears whole or not at all.
-func WriteFile(path string, input []byte, framing Framing) (err error) {
+// StreamFramed writes an input the way that the given ZisK versions read it from a
+// file (lambdaclass/ethrex:crates/prover/src/backend/zisk.rs@52e4b646).
+func StreamFramed(w io.Writer, input Source, framing Framing) error {
+	var length, padding []byte
+	switch framing {
+	case Raw:
+	case Framed:
+		n := uint64(input.Size())
+		length, padding = binary.LittleEndian.AppendUint64(nil, n), make([]byte, -n%8)
+	default:
+		return fmt.Errorf("unknown framing %q", framing)
+	}
+	if _, err := w.Write(length); err != nil {
+		return err
+	}
+	if _, err := input.WriteTo(w); err != nil {
+		return err
+	}
+	_, err := w.Write(padding)
+	return err
+}
+
+// WriteFramed is StreamFramed for an input in memory.
+func WriteFramed(w io.Writer, input []byte, framing Framing) error {
+	return StreamFramed(w, bytes.NewReader(input), framing)
+}
+
+// StreamFile writes an input to a file, framed. The file appears whole or not at all.
+func StreamFile(path string, input Source, framing Framing) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".input-*")
 	if err != nil {
 		return err
@@ -41,13 +54,18 @@ func WriteFile(path string, input []byte, framing Framing) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	if err := WriteFramed(f, input, framing); err != nil {
+	if err := StreamFramed(f, input, framing); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// WriteFile is StreamFile for an input in memory.
+func WriteFile(path string, input []byte, framing Framing) error {
+	return StreamFile(path, bytes.NewReader(input), framing)
 }
 
 // Unframe returns the input in a framed file, or an error that says why the

@@ -6,7 +6,8 @@
 // Sources: the version-bump commits of lambdaclass/ethrex, the crates
 // ethrex-common 22.0.0 to 31.0.0, the manifests of 0xPolygonHermez/zisk-eth-client
 // at the tags named, paradigmxyz/stateless at 0aa0c19d and 3e430006, and
-// eth-act/ere-guests.
+// eth-act/ere-guests. What the types of ethrex-common 17.0.0 to 23.0.0 read was tried
+// with them (make oracle); of other rkyv releases the layout is known from sources.
 package guest
 
 import (
@@ -24,7 +25,8 @@ type Format string
 const (
 	G4   Format = "g4"   // ProgramInput of ethrex v7 to v9
 	G7   Format = "g7"   // ProgramInput of ethrex main, 2026-01-30 to 2026-03-15
-	G8   Format = "g8"   // ProgramInput of ethrex main from 2026-03-16 on
+	G8   Format = "g8"   // ProgramInput of ethrex main from 2026-03-16 on, v12 to v20
+	G9   Format = "g9"   // ProgramInput of ethrex v21 and v22
 	Zec7 Format = "zec7" // EthrexInput of zisk-eth-client, with the witness of G7
 	Zec  Format = "zec"  // EthrexInput of zisk-eth-client, with the witness of G8
 )
@@ -39,7 +41,7 @@ const (
 )
 
 // Formats lists the rkyv formats that can be written.
-func Formats() []Format { return []Format{G4, G7, G8, Zec7, Zec} }
+func Formats() []Format { return []Format{G4, G7, G8, G9, Zec7, Zec} }
 
 // Dialects lists the dialects of the SSZ StatelessInput that can be written.
 func Dialects() []Format { return []Format{SSZD3, SSZD4} }

@@ -9,8 +9,8 @@ output; a message is a letter and byte strings, each with its length before it
 
   K data                          asks for the Keccak-256 of data; the answer is
                                   32 bytes. (Python would need 1 ms per block.)
-  C name network block witness    a case, and for g4, g7, g8, zec7, zec each a
-    (result)*5                    string: "+" and the archive, "-" and why the
+  C name network block witness    a case, and for g4, g7, g8, g9, zec7, zec each a
+    (result)*6                    string: "+" and the archive, "-" and why the
                                   reference writer refuses it, or "?" for not tried
 
 Every case is followed by a damaged copy, which the reference mostly refuses; it is
@@ -22,7 +22,7 @@ sys.path.insert(0, sys.argv[1])
 import ethrex_rkyv_ref as ref
 import ethrex_fuzz_cases as cases
 
-FORMATS = ('g4', 'g7', 'g8', 'zec7', 'zec')
+FORMATS = ('g4', 'g7', 'g8', 'g9', 'zec7', 'zec')
 out, known = sys.stdout.buffer, {}
 
 
@@ -39,6 +39,30 @@ def keccak(data):
         out.flush()
         known[data] = sys.stdin.buffer.read(32)
     return known[data]
+
+
+# g9 is g8 with hegota_time behind amsterdam_time, the 28th field of the chain
+# configuration (crates.io ethrex-common@21.0.0:types/genesis.rs).
+AMSTERDAM = 27
+plain_config = ref.config
+
+
+def config_g9(c, g8=False):
+    s = plain_config(c, g8)
+    time = c.get('hegotaTime')
+    hegota = ref.opt(None if time is None else ref.P(ref.u64(time)), 8)
+    return ref.Struct(*s.f[:AMSTERDAM + 1], hegota, *s.f[AMSTERDAM + 1:])
+
+
+def program_input_g9(block, witness, config):
+    ref.config = config_g9
+    try:
+        return ref.program_input_g8(block, witness, config)
+    finally:
+        ref.config = plain_config
+
+
+ref.FORMATS['g9'] = program_input_g9
 
 
 # The one hash function of both modules, after a check against its original.
