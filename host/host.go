@@ -116,10 +116,6 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	release.add(func() error { stopKeeping(); keep.Wait(); return nil })
 
 	release.add(h.stopStages)
-	// A plugin that does not let go of its work is ended at once by the second
-	// signal, also while the engine waits for it.
-	hurry := context.AfterFunc(o.Hard, func() { _ = h.stopStages() })
-	release.add(func() error { hurry(); return nil })
 	chain, err := offline.ChainOf(h.store)
 	if err != nil {
 		return outcome, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -212,6 +213,21 @@ func TestExplain(t *testing.T) {
 	}
 	if code, stdout, _ := execute(t, "explain", "needs", "--json"); code != 0 || !strings.Contains(stdout, `"type": "stage name"`) {
 		t.Errorf("%d %s", code, stdout)
+	}
+}
+
+// TestUsualVariables: the reference names every variable that plugins see by
+// themselves.
+func TestUsualVariables(t *testing.T) {
+	code, stdout, _ := execute(t, "explain", "stages.env")
+	text := strings.Join(strings.Fields(stdout), " ")
+	for _, name := range launch.Passed() {
+		if strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			name = "proxies"
+		}
+		if code != 0 || !strings.Contains(text, name) {
+			t.Errorf("explain stages.env does not name %s: %s", name, text)
+		}
 	}
 }
 

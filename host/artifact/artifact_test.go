@@ -219,6 +219,14 @@ func TestImportAndEventDirectories(t *testing.T) {
 	if err != nil || len(linked) != 1 || read(t, filepath.Join(dir, "in", contract.ArtifactInput)) != "input" {
 		t.Fatalf("%s %+v %v", dir, linked, err)
 	}
+	// What a reporter does to its copy does not reach the accepted file.
+	given := filepath.Join(dir, "in", contract.ArtifactInput)
+	if err := errors.Join(os.Chmod(given, 0o600), os.WriteFile(given, []byte("other"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(s.data, filepath.FromSlash(a.Path))); got != "input" {
+		t.Errorf("a reporter has rewritten an accepted artifact: %q", got)
+	}
 	if err := s.Discard(dir); err != nil {
 		t.Fatal(err)
 	}

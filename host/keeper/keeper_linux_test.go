@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -320,4 +322,41 @@ func TestOptionsRoundTrip(t *testing.T) {
 	if _, _, err := parse([]string{"-grace", "1s"}); err == nil {
 		t.Error("no plugin and no error")
 	}
+}
+
+// TestIgnoredSignalsStayIgnored: under nohup the end of a login session ends neither
+// the keeper nor its plugin, although the keeper handles the signal elsewhere.
+func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP) // children inherit it, unlike a handler
+	defer signal.Reset(syscall.SIGHUP)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	p, err := Start(Command{
+		Options: Options{Grace: time.Second},
+		Keeper:  []string{os.Args[0], "keeper"},
+		Argv:    []string{os.Args[0], "role", "family"},
+		Env:     os.Environ(), Stdout: write, Stderr: stderrCopy(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := append(announced(read), p.PID())
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(text), "SigIgn:\t")
+		field, _, _ := strings.Cut(after, "\n")
+		mask, err := strconv.ParseUint(field, 16, 64)
+		if err != nil || mask&(1<<(uint(syscall.SIGHUP)-1)) == 0 {
+			t.Errorf("process %d does not ignore SIGHUP: %q, %v", pid, field, err)
+		}
+	}
+	p.Stop()
+	<-p.Done()
+	wantGone(t, 30*time.Second, pids...)
 }

@@ -188,6 +188,7 @@ func TestEnvironmentIsScrubbed(t *testing.T) {
 	t.Setenv("CUDA_VISIBLE_DEVICES", "3")
 	t.Setenv("ZISK_DIR", "/opt/zisk")
 	t.Setenv("LD_LIBRARY_PATH", "/opt/lib")
+	t.Setenv("LD_PRELOAD_OF_MINE", "x")
 	spec := chaosSpec(t, "")
 	spec.Env = append(spec.Env, "ZISK_*")
 	spec.Config = json.RawMessage(`{"Secret":"hunter3"}`)
@@ -197,14 +198,14 @@ func TestEnvironmentIsScrubbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"PATH": os.Getenv("PATH"), "CUDA_VISIBLE_DEVICES": "3", "ZISK_DIR": "/opt/zisk",
+		"PATH": os.Getenv("PATH"), "CUDA_VISIBLE_DEVICES": "3", "ZISK_DIR": "/opt/zisk", "LD_LIBRARY_PATH": "/opt/lib",
 		keeper.EnvInstance: spec.Run.Instance, keeper.EnvRunID: spec.Run.ID, keeper.EnvStage: "prove",
 	} {
 		if got := result.Facts[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	for _, name := range []string{"ETHPROOFS_API_KEY", "LD_LIBRARY_PATH"} {
+	for _, name := range []string{"ETHPROOFS_API_KEY", "LD_PRELOAD_OF_MINE"} {
 		if _, ok := result.Facts[name]; ok {
 			t.Errorf("the plugin sees %s", name)
 		}

@@ -20,7 +20,7 @@ func (p *Pipeline) checkFolders() (findings Findings) {
 		}
 		info, err := os.Stat(dir.path)
 		if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-			findings = append(findings, p.Locate(contract.SeverityError, dir.key, "there is a file, not a folder", "name a folder, which need not exist"))
+			findings = append(findings, p.Locate(contract.SeverityError, dir.key, "it is a file, not a directory", "name a folder, which need not exist"))
 		}
 	}
 	if len(findings) > 0 {

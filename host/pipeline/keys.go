@@ -158,7 +158,9 @@ var stageKeys = []Key{
 	{Name: "verify", Type: TypeBoolean, Example: "verify: false",
 		Meaning: "Whether a proof is verified before it counts. By default where the plugin can."},
 	{Name: "env", Type: TypeVariable, List: true, Max: "1000", Example: "env: [ZISK_HOME, \"ROCM_*\"]",
-		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending."},
+		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending. " +
+			"The usual ones: PATH, HOME, TMPDIR, LANG, LC_*, TZ, SSL_CERT_*, proxies (http_proxy, HTTPS_PROXY, …), CUDA_*, NVIDIA_*, XDG_*, " +
+			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, RUST_LOG, RUST_BACKTRACE."},
 }
 
 // key returns one of a section's keys by name.
