@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,10 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
+	"github.com/proofline/proofline/plugins/internal/secret"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/redact"
 )
@@ -73,10 +71,15 @@ func (e *Endpoint) UnmarshalJSON(raw []byte) error {
 }
 
 func (e *Endpoint) check() error {
-	for name, secret := range map[string]*sdk.Secret{"url": &e.URL, "ws": &e.WS} {
-		if err := tidy(secret); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	for what, address := range map[string]*sdk.Secret{"url": &e.URL, "ws": &e.WS} {
+		if !address.IsSet() {
+			continue
 		}
+		text, err := secret.Clean(what, address.Reveal())
+		if err != nil {
+			return err
+		}
+		*address = sdk.NewSecret(text)
 	}
 	if err := tidyHeaders(e.Headers); err != nil {
 		return err
@@ -103,25 +106,17 @@ func (e *Endpoint) check() error {
 	return nil
 }
 
-// tidy removes white space around a secret, which is what a file or a shell leaves
-// there, and refuses control characters in it, by name.
-func tidy(s *sdk.Secret) error {
-	value := strings.TrimSpace(s.Reveal())
-	if i := strings.IndexFunc(value, unicode.IsControl); i >= 0 {
-		c, _ := utf8.DecodeRuneInString(value[i:])
-		name := map[rune]string{'\n': "a line feed", '\r': "a carriage return", '\t': "a tab", 0: "a null"}[c]
-		return fmt.Errorf("%s (U+%04X) stands in it, behind %d characters: how was the variable set?", cmp.Or(name, "a control character"), c, utf8.RuneCountInString(value[:i]))
-	}
-	*s = sdk.NewSecret(value)
-	return nil
-}
-
+// tidyHeaders removes white space around the values and refuses control characters
+// in them, by name. A value may have several words.
 func tidyHeaders(headers map[string]sdk.Secret) error {
 	for name, value := range headers {
-		if err := tidy(&value); err != nil {
-			return fmt.Errorf("headers: %s: %w", name, err)
+		words := strings.Split(strings.TrimSpace(value.Reveal()), " ")
+		for _, word := range words {
+			if _, err := secret.Clean("the header "+name, word+"."); err != nil { // the stop keeps white space behind a word
+				return err
+			}
 		}
-		headers[name] = value
+		headers[name] = sdk.NewSecret(strings.Join(words, " "))
 	}
 	return nil
 }

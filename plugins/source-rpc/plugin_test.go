@@ -48,9 +48,9 @@ func TestConfig(t *testing.T) {
 		{"twice", `{"endpoints":["http://a/s3cret","http://a/s3cret"]}`, "the endpoint http://a/… is listed twice"},
 		{"too fast", `{"endpoints":["http://a"],"poll":"1ms"}`, "/poll"},
 		{"white space around it", `{"endpoints":[" http://a:8545/s3cret\r\n",{"url":"http://b\n","ws":"\tws://b ","headers":{"X-Key":"s3cret-k\n"}}],"headers":{"A":"s3cret-v\r"}}`, ""},
-		{"a carriage return inside", `{"endpoints":["http://a\r/s3cret"]}`, "url: a carriage return (U+000D) stands in it, behind 8 characters"},
-		{"a line feed in a header", `{"endpoints":[{"url":"http://a","headers":{"X-Key":"s3cr\net"}}]}`, "headers: X-Key: a line feed (U+000A) stands in it, behind 4 characters"},
-		{"a null in a header of all", `{"endpoints":["http://a"],"headers":{"X-Key":"s3cr\u0000et"}}`, "headers: X-Key: a null (U+0000) stands in it"},
+		{"a carriage return inside", `{"endpoints":["http://a\r/s3cret"]}`, "url holds a control character, carriage return (U+000D), at place 9"},
+		{"a line feed in a header", `{"endpoints":[{"url":"http://a","headers":{"X-Key":"s3cr\net"}}]}`, "the header X-Key holds a control character, line feed (U+000A), at place 5"},
+		{"a null in a header of all", `{"endpoints":["http://a"],"headers":{"X-Key":"s3cr\u0000et"}}`, "the header X-Key holds a control character, NUL (U+0000)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, findings := decode(t, c.text)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Source is a source plugin over one node, or over several that stand for one.
@@ -35,15 +36,11 @@ func (s *Source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	return s.Fetcher.Fetch(ctx, s.Want(task), Outputs(task))
 }
 
-// factStale is the name of the fact that holds a later stage's complaint about the
-// stage's last result. The facts of that result stand beside it.
-const factStale = "stale"
-
 // Want is what a task asks for. Where a later stage has refused data of the last
 // attempt, the endpoint that gave them is held to account.
 func (f *Fetcher) Want(task *sdk.Task) Want {
 	want := Want{Block: task.Block, Attempt: task.Attempt}
-	if complaint := task.Facts[factStale]; complaint != "" {
+	if complaint := task.Facts[contract.FactStale]; complaint != "" {
 		want.Accused = task.Facts[FactWitnessEndpoint]
 		f.Supply.Accuse(want.Accused, errors.New(complaint))
 	}
