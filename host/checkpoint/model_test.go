@@ -126,7 +126,7 @@ func (m *model) try(reporter string, seq uint64, now time.Time) bool {
 	if e == nil {
 		return false
 	}
-	if rank := record.Rank(e.Kind); rank > 0 {
+	if rank := record.Rank(e.Kind); rank > 0 && e.Block != nil {
 		if m.reached[reporter] == nil {
 			m.reached[reporter] = map[uint64]record.Reached{}
 		}
@@ -136,7 +136,7 @@ func (m *model) try(reporter string, seq uint64, now time.Time) bool {
 		}
 		m.reached[reporter][e.Block.Number] = record.Reached{Hash: e.Block.Hash, Rank: rank}
 		for _, o := range slices.Clone(m.outbox[reporter]) {
-			if r := record.Rank(o.Kind); r > 0 && r < rank && o.Seq < seq && o.Block.Number == e.Block.Number {
+			if r := record.Rank(o.Kind); r > 0 && r < rank && o.Seq < seq && o.Block != nil && o.Block.Number == e.Block.Number {
 				m.settle(reporter, o.Seq, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number is announced instead: " + string(e.Kind), At: now})
 			}
 		}

@@ -547,23 +547,15 @@ func TestSwappedRolesLoseAndRepeatNothing(t *testing.T) {
 // has not begun.
 func TestShadowFollowsTheMainPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		begun := map[string]bool{}
+		store := newMemory(t)
 		fast := &worker{do: func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if !begun[task.Job] {
-				t.Errorf("the shadow began %s before the main path", task.Job)
+			if j, err := store.Job(task.Job); err != nil || j.Stages["prove"].State == record.StageWaiting {
+				t.Errorf("the shadow began %s before the main path (%v)", task.Job, err)
 			}
 			return proving(ctx, task, sink)
 		}}
-		r := newRig(t, newMemory(t), branches(fast, func(_, next *StageConfig) { next.Shadow = true }))
-		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
-			mu.Lock()
-			begun[task.Job] = true
-			mu.Unlock()
-			return after30s(ctx, task, sink)
-		}
+		r := newRig(t, store, branches(fast, func(_, next *StageConfig) { next.Shadow = true }))
+		r.proof.do = after30s
 		r.source.polls = []contract.PollResponse{poll("c", 3, testBlock(1, 0), testBlock(2, 0), testBlock(3, 0))}
 		r.run(t, 5*time.Minute)
 		if n := len(fast.starts()); n != 3 {
