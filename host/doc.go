@@ -6,10 +6,12 @@
 //	launch      a plugin's process, supervised; keeper below it
 //	engine      which job is worked on by which stage, and what comes of it
 //	artifact    the files that attempts make
-//	job         the records of a block on its way; status: what is shown of it
+//	record      the records of a block on its way; status: what is shown of it
 //	checkpoint  what survives a crash
 //	outbox      what reporters have still to be told
-//	monitor     what the world may see; control: what the operator may change
+//	history     what is shown of the past; offline: commands without a host
+//	live        the state as a stream of changes; monitor: what the world may see
+//	control     what the operator may change
 //	score       how EthProofs would judge the record
 //	failpoint   the moments at which crash tests end the process
 //
