@@ -155,7 +155,10 @@ func calls(t *testing.T, server *ethproofstest.Server) (calls []call) {
 			Time    int64 `json:"proving_time"`
 		}
 		if err := json.Unmarshal(r.Body, &body); err != nil {
-			t.Fatalf("%s: %v", r, err)
+			if r.Status == 200 {
+				t.Fatalf("EthProofs took a request that it cannot read: %s: %v", r, err)
+			}
+			continue // its sender was killed before the whole of it was sent
 		}
 		calls = append(calls, call{body.Cluster, r.Path[strings.LastIndexByte(r.Path, '/')+1:], r.Block, r.Status, body.Time})
 	}
