@@ -101,7 +101,7 @@ func TestHealthStatus(t *testing.T) {
 		}, Unhealthy, 503, `the source "source" is unavailable for 11s`},
 		{"builder down", func(s *status.Snapshot) { s.Stages[1].State = status.StageBackoff }, Unhealthy, 503, "backoff"},
 		{"gate down", func(s *status.Snapshot) { s.Stages[2].State = status.StageQuarantined }, Unhealthy, 503, "quarantined"},
-		{"reporter down", func(s *status.Snapshot) { s.Stages[4].State = status.StageQuarantined }, Healthy, 200, ""},
+		{"reporter down", func(s *status.Snapshot) { s.Stages[4].State = status.StageQuarantined }, Degraded, 503, `the reporter "ethproofs" is quarantined`},
 		{"degraded plugin works", func(s *status.Snapshot) { s.Stages[3].State = status.StageDegraded }, Healthy, 200, ""},
 		{"down beats stuck", func(s *status.Snapshot) {
 			s.Stages[3].Running[0].Stuck = true
@@ -208,7 +208,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestServer(t *testing.T) {
-	s, err := Start("127.0.0.1:0", shown{}, discard)
+	s, err := Start(showing(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,9 @@ func TestServer(t *testing.T) {
 		}
 	}
 
-	_, err = Start(s.Addr(), shown{}, discard)
+	taken := showing(nil)
+	taken.Listen = s.Addr()
+	_, err = Start(taken)
 	if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), s.Addr()) || !strings.Contains(err.Error(), "monitor.listen") {
 		t.Errorf("a second server on the same port: %v", err)
 	}

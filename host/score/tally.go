@@ -106,5 +106,7 @@ func percent(part, all int) float64 {
 	if all == 0 {
 		return 0
 	}
-	return math.Round(10_000*float64(part)/float64(all)) / 100
+	return hundredths(100 * float64(part) / float64(all))
 }
+
+func hundredths(v float64) float64 { return math.Round(100*v) / 100 }

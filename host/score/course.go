@@ -1,0 +1,61 @@
+package score
+
+import (
+	"math"
+	"time"
+)
+
+// Point is the standing of the running week at an instant: the share of its target
+// blocks until then that were proved within the threshold.
+type Point struct {
+	Time        time.Time `json:"t"`
+	Performance float64   `json:"performance_percent"`
+}
+
+// coursePoints is how many points a whole week has.
+const coursePoints = 168
+
+// Course is the way of the standing from the last Monday 00:00 UTC to now, an
+// hour apart and ending at now. Hours before the first target are left out. Blocks
+// that are open are not counted yet.
+func Course(r Record, now time.Time) []Point {
+	now = now.UTC()
+	from := deadline(now).Add(-week)
+	rules := RulesFor(r.Targets.Every)
+	var under, all [coursePoints]int
+	for _, b := range byNumber(r.Blocks) {
+		hour := int(b.Time.Sub(from) / time.Hour)
+		if b.Time.Before(from) || b.Time.After(now) || hour >= coursePoints {
+			continue
+		}
+		t := count(map[uint64]Block{b.Number: b}, rules, b.Time, b.Time.Add(1), now)
+		under[hour] += t.Under
+		all[hour] += t.Blocks
+	}
+	points := []Point{}
+	sum, of := 0, 0
+	for hour := range coursePoints {
+		end := from.Add(time.Duration(hour+1) * time.Hour)
+		sum, of = sum+under[hour], of+all[hour]
+		if end.After(now) {
+			end = now
+		}
+		if of > 0 {
+			points = append(points, Point{end, percent(sum, of)})
+		}
+		if !end.Before(now) {
+			break
+		}
+	}
+	return points
+}
+
+// spread is how far the share of a forecast of n blocks may lie from what is
+// expected, in 9 of 10 weeks, if the blocks are independent: a lower bound of what
+// outages do.
+func spread(share float64, n, of int) float64 {
+	if of == 0 {
+		return 0
+	}
+	return 100 * 1.645 * math.Sqrt(share*(1-share)*float64(n)) / float64(of)
+}
