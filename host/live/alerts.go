@@ -36,9 +36,6 @@ func (a *alerts) update(complaints []Complaint, now time.Time) {
 		if c.Severity >= Unwell {
 			alert.Level = LevelError
 		}
-		if c.Stage != "" && c.Severity == Unwell && c.ID != "failing" && c.Block == 0 { // a reporter
-			alert.Level = LevelWarning
-		}
 		alert.Title, alert.Text, alert.Remedy, alert.Command, alert.Stage, alert.Block = c.Title, c.Text, c.Remedy, c.Command, c.Stage, c.Block
 		a.open[c.ID] = alert
 	}

@@ -58,8 +58,9 @@ func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complain
 			Remedy: "No block is lost; work goes on when the checkpoint can be written again. To look at the machine:", Command: "proofline doctor",
 		})
 	}
+	announcing := announcers(snap)
 	for _, s := range snap.Stages {
-		if c := j.stage(s, now); c != nil {
+		if c := j.stage(s, announcing[s.Name], now); c != nil {
 			list = append(list, *c)
 		}
 		for _, a := range s.Running {
@@ -84,12 +85,30 @@ func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complain
 	return list
 }
 
-// stage complains of a stage that is down.
-func (j *Judge) stage(s status.Stage, now time.Time) *Complaint {
+// announcers are the reporters by which blocks were announced lately: what they
+// announced counts against the operator until it is proved.
+func announcers(snap status.Snapshot) map[string]bool {
+	found := map[string]bool{}
+	for _, j := range snap.Recent {
+		for _, r := range j.Reports {
+			if r.Kind == contract.EventQueued || r.Kind == contract.EventProving {
+				found[r.Reporter] = true
+			}
+		}
+	}
+	return found
+}
+
+// stage complains of a stage that is down. A reporter that is down holds up no
+// block; only one that announces blocks makes the pipeline degraded.
+func (j *Judge) stage(s status.Stage, announces bool, now time.Time) *Complaint {
 	downFor := j.downFor(s, now)
 	grace, severity := downGrace, Ill
 	if s.Kind == contract.KindReporter {
-		grace, severity = reporterGrace, Unwell
+		grace, severity = reporterGrace, 0
+		if announces {
+			severity = Unwell
+		}
 	}
 	if downFor <= grace {
 		return nil

@@ -231,7 +231,7 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 	default:
 		p.State, p.Word, p.Reason = Running, "Running", m.outlook(o)
 		if len(slight) > 0 {
-			p.Reason += " " + slight[0].Title + "."
+			p.Reason += " " + sentence(slight[0].Title)
 		}
 	}
 }
@@ -241,7 +241,7 @@ func (m *Model) outlook(o *Overview) string {
 	p := o.Proving
 	switch {
 	case p != nil && p.PredictedMS >= p.LimitMS:
-		return fmt.Sprintf("Block %s will take about %s, more than %s: it will count as proved, not as in time.", Grouped(p.Number), Span(p.PredictedMS), Span(p.LimitMS))
+		return fmt.Sprintf("Block %s will take about %s, more than %s: it will count as proved, not as in time.", Grouped(p.Number), Span(p.PredictedMS), Limit(p.LimitMS))
 	case p != nil && p.PredictedMS > 0:
 		return fmt.Sprintf("Block %s will be proved in time.", Grouped(p.Number))
 	case p != nil:

@@ -135,8 +135,12 @@ func (w *walk) attempt(s status.JobStage) {
 	}
 	room := s.Ended.Sub(s.Started)
 	work := min(s.WorkTime, max(room, 0))
-	w.step(s.Stage, name, "the tool's own figure", Counted, s.Started.Add(work))
-	w.step(s.Stage, "start, verification and commit", "", Uncounted, s.Ended)
+	note, rest := "its own figure", "start and commit"
+	if s.Kind == contract.KindProver {
+		note, rest = "the tool’s own figure", "start, verification and commit"
+	}
+	w.step(s.Stage, name, note, Counted, s.Started.Add(work))
+	w.step(s.Stage, rest, "", Uncounted, s.Ended)
 }
 
 // report adds the time until a reporter's other side took the proof.

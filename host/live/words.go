@@ -40,6 +40,9 @@ func Span(ms int64) string {
 	}
 }
 
+// Limit is a limit in ms as people name it: "120 s".
+func Limit(ms int64) string { return fmt.Sprintf("%g s", float64(ms)/1000) }
+
 // Long is a duration in whole seconds as people read it.
 func Long(s int64) string {
 	days, hours, minutes := s/86400, s%86400/3600, s%3600/60

@@ -3,6 +3,7 @@ package monitor
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (v *blockView) summarize(o live.Overview) {
 		if t.ProvingMS >= s.Rules.ThresholdMS {
 			side = "over"
 		}
-		proving[2] = side + " the limit of " + live.Span(s.Rules.ThresholdMS)
+		proving[2] = side + " the limit of " + live.Limit(s.Rules.ThresholdMS)
 	}
 	predicted := [3]string{"Predicted from gas", "–", "a line needs 20 proofs of a day"}
 	if f := o.Fit; f != nil && t.Gas > 0 {
@@ -139,12 +140,15 @@ func (v *blockView) summarize(o live.Overview) {
 	for _, s := range v.Job.Stages {
 		if c := s.Facts[contract.FactCycles]; c != "" && !s.Shadow {
 			cycles = c
+			if n, err := strconv.ParseFloat(c, 64); err == nil {
+				cycles = fixed(n/1e6, 1) + " M"
+			}
 		}
 	}
 	v.Figures = [][3]string{
 		total, proving, predicted,
 		{"Gas", mgas(t.Gas), live.Grouped(t.Txs) + " transactions"},
-		{"Cycles", cycles, fmt.Sprintf("%d attempts at most", t.Attempts)},
+		{"Cycles", cycles, map[bool]string{true: "in the first attempt", false: fmt.Sprintf("attempt %d", t.Attempts)}[t.Attempts < 2]},
 	}
 	v.Counted, v.Rest = live.Span(way.CountedMS), live.Span(way.UncountedMS)
 	var counted, rest []string

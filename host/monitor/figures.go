@@ -363,7 +363,7 @@ func (m *maker) score() {
 		from = "since " + day(week.From)
 	}
 	m.set("score-sub", rules.Cohort+" · "+from)
-	m.set("score-under-label", "Proved in under "+live.Span(rules.ThresholdMS))
+	m.set("score-under-label", "Proved in under "+live.Limit(rules.ThresholdMS))
 	if week.Blocks == 0 {
 		return
 	}

@@ -101,12 +101,29 @@ func TestHealthStatus(t *testing.T) {
 		}, Unhealthy, 503, `the source "source" is unavailable for 11s`},
 		{"builder down", func(s *status.Snapshot) { s.Stages[1].State = status.StageBackoff }, Unhealthy, 503, "backoff"},
 		{"gate down", func(s *status.Snapshot) { s.Stages[2].State = status.StageQuarantined }, Unhealthy, 503, "quarantined"},
-		{"reporter down", func(s *status.Snapshot) { s.Stages[4].State = status.StageQuarantined }, Degraded, 503, `the reporter "ethproofs" is quarantined`},
+		{"reporter down", func(s *status.Snapshot) { s.Stages[4].State = status.StageQuarantined }, Healthy, 200, ""},
+		{"announcing reporter down", func(s *status.Snapshot) {
+			s.Stages[4].State = status.StageQuarantined
+			s.Recent = []status.Job{{Reports: []status.Report{{Reporter: "ethproofs", Kind: contract.EventQueued, State: "waiting"}}}}
+		}, Degraded, 503, `the reporter "ethproofs" is quarantined`},
 		{"degraded plugin works", func(s *status.Snapshot) { s.Stages[3].State = status.StageDegraded }, Healthy, 200, ""},
 		{"down beats stuck", func(s *status.Snapshot) {
 			s.Stages[3].Running[0].Stuck = true
 			s.Stages[0].State = status.StageStopped
 		}, Unhealthy, 503, "stopped"},
+		{"blocks fail", func(s *status.Snapshot) {
+			for range 3 {
+				s.Recent = append(s.Recent, status.Job{State: status.JobFailed, Stage: "prove", Reason: "no such guest"})
+			}
+		}, Degraded, 503, "3 of the last 3 blocks failed, the last one in prove: no such guest"},
+		{"one block has failed", func(s *status.Snapshot) {
+			s.Recent = []status.Job{{State: status.JobFailed}, {State: status.JobDone}, {State: status.JobFailed}}
+		}, Healthy, 200, ""},
+		{"reports are refused", func(s *status.Snapshot) {
+			for range 5 {
+				s.Recent = append(s.Recent, status.Job{State: status.JobDone, Reports: []status.Report{{Reporter: "ethproofs", Kind: contract.EventProved, State: "rejected"}}})
+			}
+		}, Degraded, 503, `the other side of the reporter "ethproofs" refused 5 of the last 5 reports`},
 		{"just paused", func(s *status.Snapshot) {
 			s.Stages[3].Paused, s.Stages[3].PausedSince = "no GPU", start.Add(30*time.Minute-10*time.Second)
 		}, Healthy, 200, ""},

@@ -148,7 +148,7 @@ function score(f, o) {
   if (!s) return
   const r = s.rules, c = s.forecast, w = c ? c.week : s.last_7_days
   f['score-sub'] = `${r.cohort} · ${c ? 'since ' + day(w.from) : 'last 7 days'}`
-  f['score-under-label'] = 'Proved in under ' + span(r.threshold_ms)
+  f['score-under-label'] = `Proved in under ${r.threshold_ms / 1000} s`
   if (!w.blocks) return
   const over = w.performance_percent - r.performance_bar, of = n => `${num(n)} of ${num(w.blocks)}`
   f.score = dec(w.performance_percent, 2)
