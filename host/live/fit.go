@@ -21,7 +21,7 @@ func fit(dots []Dot) *Fit {
 		sx, sy, sxx, sxy, syy = sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
 	}
 	vx, vy, cov := n*sxx-sx*sx, n*syy-sy*sy, n*sxy-sx*sy
-	if vx <= 0 {
+	if vx <= 1e-9*n*sxx { // all of one gas
 		return nil
 	}
 	f := &Fit{PerMgasMS: cov / vx, Blocks: len(dots)}

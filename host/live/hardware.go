@@ -87,9 +87,8 @@ func parseGPUs(text io.Reader) (gpus []GPU, err error) {
 		if bad != nil || index < 0 || len(row) != strings.Count(gpuFields, ",")+1 {
 			return nil, fmt.Errorf("nvidia-smi: a line that is no reading: %.80q", strings.Join(row, ", "))
 		}
-		const mib = 1 << 20
 		gpus = append(gpus, GPU{
-			Index: index, Name: row[1], Percent: reading(row[2]), MemoryUsed: int64(reading(row[3]) * mib), MemoryTotal: int64(reading(row[4]) * mib),
+			Index: index, Name: row[1], Percent: reading(row[2]), MemoryUsed: mebibytes(row[3]), MemoryTotal: mebibytes(row[4]),
 			Celsius: reading(row[5]), Watts: reading(row[6]), Slowed: row[7] == "Active" || row[8] == "Active",
 		})
 	}
@@ -102,6 +101,13 @@ func reading(text string) float64 {
 		return -1
 	}
 	return v
+}
+
+func mebibytes(text string) int64 {
+	if v := reading(text); v >= 0 {
+		return int64(v * (1 << 20))
+	}
+	return -1
 }
 
 // machine reads what the kernel tells of this machine (proc(5)). It is used by one

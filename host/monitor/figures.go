@@ -102,7 +102,10 @@ func agoText(ms int64) string {
 
 // inText is how long until something is expected.
 func inText(ms int64) string {
-	s := max(0, ms) / 1000
+	if ms <= 0 {
+		return "due now"
+	}
+	s := ms / 1000
 	if s >= 3600 {
 		return "in " + live.Long(s)
 	}
@@ -273,7 +276,7 @@ func (m *maker) proving() {
 		m.set("now-title", "Next to work on")
 		m.put("now-number", m.f["next"])
 		m.set("now-sub", "")
-		m.set("now-predicted", "nothing is worked on now")
+		m.set("now-predicted", "nothing at work now")
 		m.set("now-step", "Elapsed time will run here against the prediction from the block’s gas.")
 		return
 	}

@@ -101,7 +101,7 @@ function proving(f, o) {
     f['now-title'] = 'Next to work on'
     f['now-number'] = f.next
     f['now-sub'] = ''
-    f['now-predicted'] = 'nothing is worked on now'
+    f['now-predicted'] = 'nothing at work now'
     f['now-step'] = 'Elapsed time will run here against the prediction from the block’s gas.'
     return
   }

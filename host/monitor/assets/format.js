@@ -24,8 +24,8 @@ export const ago = ms => {
   return ms <= -1000 ? 'in ' + long(-s) : s < 1 ? 'now' : s >= 600 && s < 3600 ? `${Math.floor(s / 60)} min ago` : long(s) + ' ago'
 }
 export const until = ms => {
-  const s = Math.floor(Math.max(0, ms) / 1000)
-  return s >= 3600 ? 'in ' + long(s) : s >= 60 ? `in ${Math.floor(s / 60)} min ${pad(s % 60)} s` : `in ${s} s`
+  const s = Math.floor(ms / 1000)
+  return ms <= 0 ? 'due now' : s >= 3600 ? 'in ' + long(s) : s >= 60 ? `in ${Math.floor(s / 60)} min ${pad(s % 60)} s` : `in ${s} s`
 }
 export const gib = b => b / 2 ** 30
 export const mib = b => b < 2 ** 30 ? dec(b / 2 ** 20, 0) + ' MiB' : dec(gib(b), 1) + ' GiB'

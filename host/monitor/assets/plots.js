@@ -142,12 +142,12 @@ export function score(o) {
   const f = S.forecast, end = f ? Date.parse(f.deadline) : Date.parse(L.t), start = end - 7 * 864e5
   plot('score-plot', `Score through the week: now ${percent(L.performance_percent)}, threshold ${bar} %` + (f ? `, forecast ${percent(f.performance_percent, 1)}` : ''), (w, H) => {
     const low = Math.min(50, Math.floor(Math.min(...S.course.map(p => p.performance_percent)) / 10) * 10)
-    const X = lin(0, 168, 40, w - 44), Y = lin(low, 100, H - 18, 6), g = s('svg', {}), hour = t => (Date.parse(t) - start) / 36e5
-    for (const v of [low, 100]) g.append(s('line', { class: 'grid', x1: 40, x2: w - 44, y1: Y(v), y2: Y(v) }), text(34, Y(v) + 4, v + ' %', 'e'))
+    const X = lin(0, 168, 40, w - 52), Y = lin(low, 100, H - 18, 6), g = s('svg', {}), hour = t => (Date.parse(t) - start) / 36e5
+    for (const v of [low, 100]) g.append(s('line', { class: 'grid', x1: 40, x2: w - 52, y1: Y(v), y2: Y(v) }), text(34, Y(v) + 4, v + ' %', 'e'))
     g.append(text(34, Y(bar) + 4, bar + ' %', 'e hi'))
     for (let i = 0; i < 7; i++) g.append(text(X(i * 24 + 12), H - 2, day(start + i * 864e5).slice(0, 3), 'c'))
     if (f) g.append(s('path', { class: 'cone', d: P([[X(hour(L.t)), Y(L.performance_percent)], [X(168), Y(f.performance_high_percent)], [X(168), Y(f.performance_low_percent)]]) + 'z' }))
-    g.append(s('line', { class: 'lim', x1: 40, x2: w - 44, y1: Y(bar), y2: Y(bar) }))
+    g.append(s('line', { class: 'lim', x1: 40, x2: w - 52, y1: Y(bar), y2: Y(bar) }))
     g.append(s('path', { class: 'fit', d: P(S.course.map(p => [X(hour(p.t)), Y(p.performance_percent)])) }), s('circle', { class: 'fill', cx: X(hour(L.t)), cy: Y(L.performance_percent), r: 3 }))
     if (f) g.append(s('path', { class: 'fit d', d: P([[X(hour(L.t)), Y(L.performance_percent)], [X(168), Y(f.performance_percent)]]) }), text(X(168) + 4, Y(f.performance_percent) + 4, percent(f.performance_percent, 1), 'a'))
     return g
@@ -157,7 +157,7 @@ export function score(o) {
 export function charts(C, o, now) {
   scatter(C.dots, o.fit, now)
   hist(C.dots)
-  stages(C.stages, now)
+  stages(C.stages, o, now)
   power(C.gpu)
   shadow(C.shadow[0])
 }
@@ -201,8 +201,8 @@ function hist(T) {
   probe($('hist'), 'hist-read', 20, x => { const k = Math.floor(lin(hx(0), hx(20), 0, 20)(x)); return k >= 0 && k < 20 ? k : -1 }, i => [B(i === 19 ? `${short(19 * step)} and more` : `${short(i * step)} to ${short((i + 1) * step)}`), ` · ${bins[i]} blocks, ${percent(bins[i] / tot.length * 100, 1)}`], `Blocks in steps of ${short(step)}, from the block’s timestamp to the answer that took the proof.`)
 }
 
-function stages(C, now) {
-  const names = Object.keys(C).slice(0, 6)
+function stages(C, o, now) {
+  const names = o.stages.map(s => s.name).filter(n => C[n]).slice(0, 6)
   if (!names.length) return ghost('stages', 'Median and slowest time of each stage through the day.')
   const end = now(), start = end - 864e5
   let dx
