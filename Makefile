@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs clean
+.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs bench-verify clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -38,8 +38,8 @@ ROUNDS ?= 200
 chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an earlier campaign
 	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./cmd/proofline/e2e
 
-test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER
-	go test -count=1 -v ./plugins/reporter-ethproofs/delivery
+test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER; reads every row and proof back
+	go test -count=1 -short -v -timeout 60m ./plugins/reporter-ethproofs/delivery
 
 proto: ## the Go code of sdk/proto
 	go -C .ci/tools run ./genproto $(CURDIR)/sdk/proto
@@ -55,13 +55,21 @@ bench: ## every benchmark
 bench-source: ## what the source adds, detection delay, memory of a 500 MB witness
 	go test -run '^$$' -bench . -benchtime 1x ./plugins/source-rpc
 
-bench-input: ## time and memory of the input builder beside the floor, mainnet 24647140
+bench-input: ## time and memory of the input builders beside what they cannot do without, mainnet 24647140
 	go test -run '^$$' -bench '^BenchmarkInput$$' -benchtime 1x ./plugins/builder-ethrex
+	go test -run '^$$' -bench '^BenchmarkBuild$$' -benchtime 1x ./plugins/builder-stateless-input
 
 SEED  ?= $(shell date +%s)
 COUNT ?= 10000
 fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference writer
 	ETHREX_SEED=$(SEED) ETHREX_COUNT=$(COUNT) go test -count=1 -timeout 0 -v -run '^TestAgainstReference$$' ./plugins/builder-ethrex/input
+
+MUTATIONS ?= 10000
+mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify
+	PROOFLINE_MUTATIONS=$(MUTATIONS) go test -count=1 -timeout 0 -v -run '^TestMutations$$' ./sdk/zisk/verify
+
+bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
+	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 
 clean: ## removes bin; data and output stay
 	rm -rf bin coverage.out

@@ -40,7 +40,7 @@ var rules = []rule{
 		never: []string{module + "/sdk/proto/..."}, direct: true},
 	{why: "the host links no EVM", from: []string{module + "/host/...", module + "/cmd/..."}, never: evm},
 	{why: "reporters link no EVM",
-		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-slack/...", module + "/plugins/reporter-webhook/..."}, never: evm},
+		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-notify/..."}, never: evm},
 	{why: "ZisK provers link no EVM",
 		from: []string{module + "/plugins/prover-zisk/...", module + "/plugins/prover-zisk-cluster/..."}, never: evm},
 	{why: "the SDK's witness reader links no EVM", from: []string{module + "/sdk/..."}, never: evm},

@@ -142,6 +142,11 @@ func (c commands) writeReport(report checkpoint.Report) error {
 			return err
 		}
 	}
+	if report.Mendable {
+		_, err := fmt.Fprint(c.Stdout, "\nWhat to do: every record in it is whole. Stop the pipeline, and proofline db compact\n"+
+			"makes a sound file of it. Look at the disk.\n")
+		return err
+	}
 	_, err := fmt.Fprint(c.Stdout, "\nWhat to do: stop the pipeline and copy a backup over the file (proofline db backup\n"+
 		"makes them). Without one, move the file away: the next run starts anew, and blocks\n"+
 		"that were in work are selected again. Keep the damaged file, and look at the disk.\n")

@@ -23,7 +23,10 @@ var midweek = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 func standing() score.Report {
 	r := score.Record{Pipeline: "mainnet", Targets: contract.Selection{Every: 1}, Followed: midweek, Unsent: map[string]int{"ethproofs": 2}}
 	for i := range 400 {
-		b := score.Block{Number: uint64(i), Time: midweek.Add(-21*time.Minute - time.Duration(i)*12*time.Second), Announced: true, Proved: i%20 != 19, ProvingMS: 9_999}
+		b := score.Block{Number: uint64(i), Time: midweek.Add(-21*time.Minute - time.Duration(i)*12*time.Second), Announced: true, Report: score.Accepted, ProvingMS: 9_999}
+		if i%20 == 19 {
+			b.Report = score.Unsent
+		}
 		if i%20 >= 15 {
 			b.ProvingMS = 10_000
 		}

@@ -90,8 +90,8 @@ func (c *Catalog) Dirs() []string { return slices.Clone(c.dirs) }
 // validName is what a plugin may be called; it makes a safe file name.
 var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Find returns the plugin of that name. The error for an unknown one is a
-// *NotFoundError.
+// Find returns the plugin of that name, or the one that has it as its old name. The
+// error for an unknown one is a *NotFoundError.
 func (c *Catalog) Find(name string) (Binary, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,6 +123,11 @@ func (c *Catalog) find(name string) (Binary, error) {
 		}
 		c.found[name] = b
 		return b, nil
+	}
+	if now, ok := Current(name); ok {
+		if b, err := c.find(now.Name); err == nil {
+			return b, nil
+		}
 	}
 	return Binary{}, &NotFoundError{Name: name, Searched: c.Dirs(), Nearest: nearest(name, c.names())}
 }

@@ -58,6 +58,11 @@ func refusedOrEqual(t *testing.T, path string, file []byte, want map[string]stri
 	if text := err.Error(); !strings.Contains(text, path) || !strings.Contains(text, "backup") {
 		t.Errorf("%s: %q names neither the file nor the way out", what, err)
 	}
+	for _, word := range []string{"panic", "goroutine", "fatal error", "SIGSEGV"} {
+		if strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %q reads like a crash of the program", what, err)
+		}
+	}
 	if contract.ClassOf(err) != contract.ClassEnvironment && !strings.Contains(err.Error(), "upgrade proofline") {
 		t.Errorf("%s: %v is of class %s", what, err, contract.ClassOf(err))
 	}

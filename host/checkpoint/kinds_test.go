@@ -186,9 +186,9 @@ func misbehave() map[lookMode]func() {
 			}
 		},
 		"test-memory": func() {
-			var held [][]byte
-			for {
-				held = append(held, make([]byte, 64<<20))
+			held := strings.Repeat("x", 1<<20)
+			for len(held) > 0 {
+				held += held
 			}
 		},
 		"test-crash": func() {

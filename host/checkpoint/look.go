@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -102,10 +101,23 @@ func look(mode lookMode, path, to string) (found findings, err error) {
 	return found, nil
 }
 
+// firstLine is what a process that crashed said first.
 func firstLine(text string, err error) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	if line == "" {
-		line = errors.Join(err).Error()
+		return fmt.Sprint(err)
 	}
-	return line
+	return inWords(line)
+}
+
+// inWords leaves out of a message what only says that a Go program has panicked:
+// to the operator the file is damaged, not the program.
+func inWords(text string) string {
+	for _, prefix := range []string{"runtime: ", "fatal error: ", "panic: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	if strings.HasPrefix(text, "goroutine stack exceeds") {
+		return "a page leads back to itself"
+	}
+	return text
 }

@@ -95,7 +95,7 @@ func lookAt(mode lookMode, path, to string) (found findings) {
 
 func (f *findings) problem(where, what string) {
 	if len(f.Problems) < maxProblems {
-		f.Problems = append(f.Problems, Problem{where, strings.TrimSpace(what)})
+		f.Problems = append(f.Problems, Problem{where, inWords(strings.TrimSpace(what))})
 	}
 }
 

@@ -173,6 +173,7 @@ func (e *Engine) intake(t *transition, block contract.Block, origin string) erro
 	known, err := e.store.Job(block.JobID())
 	if errors.Is(err, record.ErrNotFound) {
 		rec := record.New(block, origin, t.now)
+		rec.Every = e.cfg.Selection.Targets.Every
 		e.fit(rec)
 		t.add(rec)
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
+	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -103,9 +104,24 @@ func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 	for _, rec := range active {
 		delete(l.finished, rec.ID) // queued again
 	}
+	for id, b := range l.finished { // whose proof may have been taken meanwhile
+		if b.Report == score.Accepted || b.Report == score.DryRun || !b.Announced {
+			continue
+		}
+		rec, err := store.Job(id)
+		if errors.Is(err, record.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		finished = append(finished, rec)
+	}
 	for _, rec := range finished {
 		if isTarget(rec) {
-			l.finished[rec.ID] = judgedBlock(rec)
+			if l.finished[rec.ID], err = judgedBlock(store, rec); err != nil {
+				return nil, err
+			}
 		}
 	}
 	l.read = now
@@ -119,24 +135,33 @@ func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 	}
 	for _, rec := range active {
 		if _, ended := l.finished[rec.ID]; !ended && isTarget(rec) {
-			list = append(list, judgedBlock(rec))
+			b, err := judgedBlock(store, rec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, b)
 		}
 	}
 	return list, nil
 }
 
 // judgedBlock is what a job has to show.
-func judgedBlock(rec *record.Job) score.Block {
+func judgedBlock(store *checkpoint.Store, rec *record.Job) (score.Block, error) {
 	b := score.Block{
-		Number: rec.Block.Number, Time: rec.Block.Time, Taken: rec.Created,
+		Number: rec.Block.Number, Time: rec.Block.Time, Taken: rec.Created, Every: rec.Every,
 		Ended: rec.State.Finished(), Orphaned: engine.Orphaned(rec), Checked: rec.Phase == contract.EventChecked,
 	}
+	proved := false
 	for _, r := range rec.Stages {
+		if r.Shadow {
+			continue
+		}
 		switch r.Announced {
 		case contract.EventProved:
-			if !r.Shadow && (!b.Proved || r.ProvingMS < b.ProvingMS) {
-				b.Announced, b.Proved, b.ProvingMS = true, true, r.ProvingMS
+			if !proved || r.ProvingMS < b.ProvingMS {
+				b.Announced, b.ProvingMS = true, r.ProvingMS
 			}
+			proved = true
 		case contract.EventQueued, contract.EventProving:
 			b.Announced = true
 		}
@@ -145,7 +170,37 @@ func judgedBlock(rec *record.Job) score.Block {
 	if b.Time.IsZero() { // named by the operator while the source was away
 		b.Time = rec.Created
 	}
-	return b
+	if !proved {
+		return b, nil
+	}
+	reports, err := store.Reports(rec.ID)
+	b.Report = reported(reports)
+	return b, err
+}
+
+// reported is the best that the reports of a proof have come to. A proof that no
+// reporter tells of counts as in a dry run.
+func reported(reports []status.Report) score.Outcome {
+	best, owed := score.Unsent, false
+	for _, r := range reports {
+		if r.Kind != contract.EventProved {
+			continue
+		}
+		owed = true
+		outcome := r.Facts[contract.FactOutcome]
+		switch {
+		case r.State == string(record.Sent) && contract.HasProof(outcome):
+			return score.Accepted
+		case r.State == string(record.Sent) && (outcome == contract.OutcomeDryRun || outcome == ""):
+			best = score.DryRun
+		case r.State == string(record.Rejected) && best == score.Unsent:
+			best = score.Rejected
+		}
+	}
+	if !owed {
+		return score.DryRun
+	}
+	return best
 }
 
 // NoRecord is the standing of a pipeline that has no checkpoint yet.

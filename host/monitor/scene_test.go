@@ -211,7 +211,11 @@ func (s *scene) standing() score.Record {
 	defer s.mu.Unlock()
 	r := score.Record{Pipeline: "mainnet", Targets: contract.Selection{Every: every}, Followed: s.now()}
 	for _, j := range s.past {
-		r.Blocks = append(r.Blocks, score.Block{Number: j.Block.Number, Time: j.Block.Time, Taken: j.Created, Announced: true, Proved: j.ProvingMS > 0, ProvingMS: j.ProvingMS, Ended: true})
+		b := score.Block{Number: j.Block.Number, Time: j.Block.Time, Taken: j.Created, Announced: true, ProvingMS: j.ProvingMS, Ended: true}
+		if j.ProvingMS > 0 {
+			b.Report = score.Accepted
+		}
+		r.Blocks = append(r.Blocks, b)
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -30,6 +31,12 @@ func Bind(p *Pipeline, find Find) Findings {
 		if err != nil {
 			findings = append(findings, s.errorAt("/plugin", err.Error(), ""))
 			continue
+		}
+		if now, old := catalog.Current(s.Plugin); old && m.Name == now.Name {
+			f := s.errorAt("/plugin", fmt.Sprintf("%s is called %s now; the stage goes on working", s.Plugin, now.Name), fmt.Sprintf("write plugin: %s, with to: in its config", now.Name))
+			f.Severity = contract.SeverityInfo
+			findings = append(findings, f)
+			s.Config = now.Apply(s.Config)
 		}
 		s.Kind = m.Kind
 		s.fillDefaults()

@@ -22,6 +22,7 @@ type Job struct {
 	ID       string           `json:"id"`
 	Block    contract.Block   `json:"block"`
 	Origin   string           `json:"origin"`
+	Every    uint64           `json:"every,omitempty"` // of the selection when the job was taken in
 	State    status.JobState  `json:"state"`
 	Reason   string           `json:"reason,omitempty"` // why it failed, was dropped or cancelled
 	Created  time.Time        `json:"created"`

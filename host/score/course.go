@@ -21,27 +21,31 @@ const coursePoints = 168
 func Course(r Record, now time.Time) []Point {
 	now = now.UTC()
 	from := deadline(now).Add(-week)
-	rules := RulesFor(r.Targets.Every)
-	var under, all [coursePoints]int
-	for _, b := range byNumber(r.Blocks) {
-		hour := int(b.Time.Sub(from) / time.Hour)
-		if b.Time.Before(from) || b.Time.After(now) || hour >= coursePoints {
+	all := standing{blocks: byNumber(r.Blocks), site: r.Site, rules: RulesFor(r.Targets.Every)}
+	all.addUntaken()
+	var under, of [coursePoints]int
+	for _, b := range all.blocks {
+		at, _ := all.site.counts(b, all.rulesOf(b))
+		hour := int(at.Sub(from) / time.Hour)
+		if at.Before(from) || at.After(now) || hour >= coursePoints {
 			continue
 		}
-		t := count(map[uint64]Block{b.Number: b}, rules, b.Time, b.Time.Add(1), now)
+		one := all
+		one.blocks = map[uint64]Block{b.Number: b}
+		t := one.count(at, at.Add(1), now)
 		under[hour] += t.Under
-		all[hour] += t.Blocks
+		of[hour] += t.Blocks
 	}
 	points := []Point{}
-	sum, of := 0, 0
+	sum, blocks := 0, 0
 	for hour := range coursePoints {
 		end := from.Add(time.Duration(hour+1) * time.Hour)
-		sum, of = sum+under[hour], of+all[hour]
+		sum, blocks = sum+under[hour], blocks+of[hour]
 		if end.After(now) {
 			end = now
 		}
-		if of > 0 {
-			points = append(points, Point{end, percent(sum, of)})
+		if blocks > 0 {
+			points = append(points, Point{end, percent(sum, blocks)})
 		}
 		if !end.Before(now) {
 			break
@@ -59,3 +63,5 @@ func spread(share float64, n, of int) float64 {
 	}
 	return 100 * 1.645 * math.Sqrt(share*(1-share)*float64(n)) / float64(of)
 }
+
+func hundredths(v float64) float64 { return math.Round(100*v) / 100 }

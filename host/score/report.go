@@ -14,6 +14,7 @@ type Record struct {
 	Pipeline string
 	Targets  contract.Selection
 	Blocks   []Block // targets of the last 7 days at least, in any order
+	Site     *Site   // what EthProofs shows of them; nil where it was not asked
 	// Followed is until when the source has followed the chain; zero where it has
 	// never begun.
 	Followed time.Time
@@ -72,14 +73,15 @@ type Forecast struct {
 func Judge(r Record, now time.Time) Report {
 	now = now.UTC()
 	rules := RulesFor(r.Targets.Every)
-	blocks := byNumber(r.Blocks)
+	s := standing{blocks: byNumber(r.Blocks), site: r.Site, rules: rules}
+	s.addUntaken()
 	report := Report{
 		Time: now, Pipeline: r.Pipeline, Every: r.Targets.Every, Rules: rules, Unsent: r.Unsent,
-		Week: count(blocks, rules, now.Add(-week), now, now),
-		Day:  count(blocks, rules, now.Add(-day), now, now),
+		Week: s.count(now.Add(-week), now, now),
+		Day:  s.count(now.Add(-day), now, now),
 	}
 	report.Verdict = judge(report.Week.Under, report.Week.Proved(), report.Week.Blocks, rules)
-	report.Forecast = forecast(blocks, rules, report.Day, now)
+	report.Forecast = s.forecast(report.Day, now)
 	report.Notes = notes(r, report, now)
 	return report
 }
@@ -91,25 +93,34 @@ func judge(under, proved, all int, rules Rules) Verdict {
 	}
 }
 
+// standing is a record that is ready to be counted.
+type standing struct {
+	blocks map[uint64]Block
+	site   *Site
+	rules  Rules // of blocks that do not say theirs
+}
+
 // forecast goes by the last 24 hours, of which the record must cover an hour.
-func forecast(blocks map[uint64]Block, rules Rules, lately Tally, now time.Time) *Forecast {
-	pace, newest := paceOf(blocks, lately)
-	if pace == 0 || lately.Blocks == 0 {
+func (s standing) forecast(lately Tally, now time.Time) *Forecast {
+	pace, newest := paceOf(s.blocks, lately)
+	decided := lately.Blocks - lately.Pending
+	if pace == 0 || decided == 0 {
 		return nil
 	}
 	end := deadline(now)
-	f := Forecast{Deadline: end, Week: count(blocks, rules, end.Add(-week), now, now)}
-	left := f.Week.Open + max(0, int((end.Sub(newest)-1)/pace))
-	f.Blocks = f.Week.Blocks + left
-	expect := func(n int) int { return int(math.Round(float64(left) * float64(n) / float64(lately.Blocks))) }
+	f := Forecast{Deadline: end, Week: s.count(end.Add(-week), now, now)}
+	left := f.Week.Open + f.Week.Pending + max(0, int((end.Sub(newest)-1)/pace))
+	past := f.Week.Blocks - f.Week.Pending
+	f.Blocks = past + left
+	expect := func(n int) int { return int(math.Round(float64(left) * float64(n) / float64(decided))) }
 	under, proved := f.Week.Under+expect(lately.Under), f.Week.Proved()+expect(lately.Proved())
 	f.Performance, f.Liveness = percent(under, f.Blocks), percent(proved, f.Blocks)
 	f.Left, f.PaceMS = left, pace.Milliseconds()
-	around := spread(float64(lately.Under)/float64(lately.Blocks), left, f.Blocks)
+	around := spread(float64(lately.Under)/float64(decided), left, f.Blocks)
 	f.PerformanceLow, f.PerformanceHigh = hundredths(max(0, f.Performance-around)), hundredths(min(100, f.Performance+around))
-	f.Verdict = judge(under, proved, f.Blocks, rules)
-	f.SlowLeft = sparable(f.Blocks, rules.PerformanceBar) - (f.Week.Blocks - f.Week.Under)
-	f.UnprovedLeft = sparable(f.Blocks, rules.LivenessBar) - (f.Week.Blocks - f.Week.Proved())
+	f.Verdict = judge(under, proved, f.Blocks, s.rules)
+	f.SlowLeft = sparable(f.Blocks, s.rules.PerformanceBar) - (past - f.Week.Under)
+	f.UnprovedLeft = sparable(f.Blocks, s.rules.LivenessBar) - (past - f.Week.Proved())
 	return &f
 }
 
@@ -137,8 +148,20 @@ func paceOf(blocks map[uint64]Block, t Tally) (pace time.Duration, newest time.T
 
 // notes says what the numbers leave out.
 func notes(r Record, report Report, now time.Time) []string {
-	list := []string{"shares are of the pipeline's own target blocks; EthProofs counts only blocks that somebody has proved"}
+	var list []string
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	switch {
+	case r.Site == nil:
+		say("shares are of the pipeline's own target blocks; EthProofs counts only blocks that somebody has proved")
+	case !r.Site.Whole:
+		say("EthProofs was asked of %d blocks; of the others it is taken that it counts them", len(r.Site.Times))
+	}
+	if slices.ContainsFunc(r.Blocks, func(b Block) bool { return b.Report == DryRun }) {
+		say("proofs of a dry run count here as if EthProofs had accepted them: nothing was sent")
+	}
+	if slices.ContainsFunc(r.Blocks, func(b Block) bool { return b.Every != 0 && RulesFor(b.Every) != report.Rules }) {
+		say("select.every has changed: each block is judged by the rules of its own time, the bars are those of now")
+	}
 	if r.Targets.Every != 1 && r.Targets.Every != 10 {
 		say("EthProofs ranks provers of every block and of every 10th, not this selection: the rules are those of the %s cohort", report.Rules.Cohort)
 	}

@@ -26,7 +26,9 @@ func each(n int, age time.Duration, set func(i int, b *Block)) (blocks []Block) 
 	return blocks
 }
 
-func proved(b *Block, ms int64) { b.Announced, b.Proved, b.Ended, b.ProvingMS = true, true, true, ms }
+func proved(b *Block, ms int64) {
+	b.Announced, b.Report, b.Ended, b.ProvingMS = true, Accepted, true, ms
+}
 
 // example is the case of 20 blocks that was put to EthProofs' own SQL.
 func example(i int, b *Block) {
@@ -62,6 +64,7 @@ func TestTally(t *testing.T) {
 		{"its last block still young", each(20, 20*time.Minute, example), RealTime,
 			Tally{Blocks: 19, Under: 15, Stunners: 4, Open: 1, Performance: 78.95, Liveness: 100, Stunned: 21.05}, Verdict{true, true}},
 		{"1:10 has another threshold and no bar for liveness", each(10, old, func(i int, b *Block) {
+			b.Number *= 10
 			if i < 8 {
 				proved(b, 119_999)
 			} else if i == 8 {
@@ -77,7 +80,7 @@ func TestTally(t *testing.T) {
 		}), RealTime, Tally{Blocks: 1, Paralyzers: 1, Open: 1, Paralyzed: 100}, Verdict{}},
 		{"nothing", nil, RealTime, Tally{}, Verdict{}},
 	} {
-		got := count(byNumber(c.blocks), c.rules, wednesday.Add(-week), wednesday, wednesday)
+		got := standing{blocks: byNumber(c.blocks), rules: c.rules}.count(wednesday.Add(-week), wednesday, wednesday)
 		if diff := cmp.Diff(c.want, got, counts); diff != "" {
 			t.Errorf("%s:\n%s", c.name, diff)
 		}
@@ -90,7 +93,7 @@ func TestTally(t *testing.T) {
 func TestWindowEdges(t *testing.T) {
 	for age, want := range map[time.Duration]int{week: 1, week + time.Nanosecond: 0, time.Nanosecond: 1, 0: 0, -time.Second: 0} {
 		blocks := each(1, age, func(_ int, b *Block) { proved(b, 1) })
-		if got := count(byNumber(blocks), RealTime, wednesday.Add(-week), wednesday, wednesday).Blocks; got != want {
+		if got := (standing{blocks: byNumber(blocks), rules: RealTime}).count(wednesday.Add(-week), wednesday, wednesday).Blocks; got != want {
 			t.Errorf("a block %v old: counted %d times, want %d", age, got, want)
 		}
 	}
@@ -117,7 +120,7 @@ func TestReorgs(t *testing.T) {
 		"announced before it was orphaned": {[]Block{announced, waiting}, Tally{Blocks: 1, Paralyzers: 1}},
 	} {
 		for range 2 {
-			got := count(byNumber(c.blocks), RealTime, wednesday.Add(-week), wednesday, wednesday)
+			got := standing{blocks: byNumber(c.blocks), rules: RealTime}.count(wednesday.Add(-week), wednesday, wednesday)
 			got = Tally{Blocks: got.Blocks, Under: got.Under, Stunners: got.Stunners, Paralyzers: got.Paralyzers, Offline: got.Offline, Open: got.Open}
 			if got != c.want {
 				t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -196,7 +199,8 @@ func TestMissesLeft(t *testing.T) {
 		b.Time = end.Add(-2*time.Hour + time.Duration(n-1000)*4*time.Minute)
 		blocks[n] = b
 	}
-	f := forecast(blocks, RealTime, count(blocks, RealTime, now.Add(-day), now, now), now)
+	s := standing{blocks: blocks, rules: RealTime}
+	f := s.forecast(s.count(now.Add(-day), now, now), now)
 	if f == nil || f.Blocks != 30 || f.SlowLeft != 4 || f.UnprovedLeft != 0 || f.Performance != 76.67 || f.Liveness != 96.67 || !f.Verdict.Both() {
 		t.Errorf("%+v", f)
 	}

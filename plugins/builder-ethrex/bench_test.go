@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/crypto"
 
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk/witness"
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
@@ -238,11 +238,7 @@ func (f *floor) run() {
 		})
 	}
 	group.Wait()
-	err := writeWhole(f.out, func(w io.Writer) error {
-		_, err := w.Write(f.output)
-		return err
-	})
-	if err != nil {
+	if err := guest.WriteFile(f.out, f.output, guest.Raw); err != nil {
 		f.b.Fatal(err)
 	}
 }

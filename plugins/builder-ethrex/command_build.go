@@ -1,22 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
-	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
@@ -28,7 +21,8 @@ func buildCommand() *cli.Command {
 		UsageText: "builder-ethrex build --format g4 --network hoodi --block block.json --witness witness.json --out input.bin",
 		Description: "Block and witness are the answers to eth_getBlockByNumber(n, true) and debug_executionWitness(n),\n" +
 			"with or without the JSON-RPC envelope; names that end in .gz are read as gzip.\n" +
-			"Network auto reads chain.json beside the block, or else takes the chain id of the transactions.",
+			"Network auto reads chain.json beside the block or the witness, or else takes the chain id of the transactions\n" +
+			"or, of a block without any, the public network that can have its number at its time.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "block", Usage: "the block, a JSON `FILE`", TakesFile: true},
 			&cli.StringFlag{Name: "witness", Usage: "the execution witness, a JSON `FILE`", TakesFile: true},
@@ -103,7 +97,7 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: t.format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
+	built, err := input.Build(ctx, block, w, input.Options{Format: t.Format, Config: c.config, Strict: j.config.Strict, Unverified: j.unverified, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
@@ -114,52 +108,11 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
 	}
 	if j.out == "-" {
-		err = input.Write(stdout, built.Archive, t.framing)
+		err = guest.WriteFramed(stdout, built.Archive, t.Framing)
 	} else {
-		err = writeWhole(j.out, func(f io.Writer) error { return input.Write(f, built.Archive, t.framing) })
+		err = guest.WriteFile(j.out, built.Archive, t.Framing)
 	}
-	return facts(t, block, built), err
-}
-
-// chain finds the chain of a block that lies in a file.
-func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
-	if j.config.Genesis != "" {
-		return readChain(j.config.Genesis)
-	}
-	if j.config.Network != "auto" {
-		return publicChain(j.config.Network)
-	}
-	beside := filepath.Join(filepath.Dir(j.block), sdk.ArtifactChain)
-	c, err := readChain(beside)
-	if !errors.Is(err, os.ErrNotExist) {
-		return c, err
-	}
-	for i := range b.Transactions {
-		if t := &b.Transactions[i]; t.Type != ethblock.TypeLegacy {
-			return chainByID(t.ChainID)
-		}
-	}
-	return nil, fmt.Errorf("%s does not tell its chain: give --network (%s) or --genesis", j.block, strings.Join(chainspec.Networks(), ", "))
-}
-
-// writeWhole writes a file beside its place and moves it there.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".builder-ethrex-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return facts(t, c, block, built), err
 }
 
 func guestsCommand() *cli.Command {
@@ -181,7 +134,11 @@ func printGuests(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "GUEST\tFORMAT\tZISK\tFRAMING\tNOTE")
 	for _, p := range guest.Programs() {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, cmp.Or(p.Format, "-"), p.ZisK, p.Framing, p.Note)
+		if _, err := guest.Lookup(p.Name); err != nil {
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Format, p.ZisK, p.Framing, p.Note)
 	}
+	fmt.Fprintln(table, "\nGuests of the SSZ StatelessInput, for Amsterdam blocks: builder-stateless-input guests")
 	return table.Flush()
 }

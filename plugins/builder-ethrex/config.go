@@ -1,11 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
+	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk"
 )
@@ -21,65 +20,9 @@ type Config struct {
 	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: stray entries among the state nodes, witnesses in the shape of geth, witnesses without keys." default:"false"`
 }
 
-// target is what a Config asks for.
-type target struct {
-	format  guest.Format
-	framing guest.Framing
-	note    string // of the guest program
-}
-
-// target resolves guest, format, ZisK version and framing; what is said twice
-// must agree.
-func (c Config) target() (t target, pointer string, err error) {
-	if c.Format == "" && c.Guest == "" {
-		return t, "", fmt.Errorf("neither format nor guest is set")
-	}
-	if c.Format != "" {
-		if t.format, err = guest.ParseFormat(c.Format); err != nil {
-			return t, "/format", err
-		}
-	}
-	if c.Guest != "" {
-		program, err := guest.Lookup(c.Guest)
-		if err != nil {
-			return t, "/guest", err
-		}
-		if t.format != "" && t.format != program.Format {
-			return t, "/format", fmt.Errorf("format %s, but guest %s reads %s", t.format, c.Guest, program.Format)
-		}
-		t = target{program.Format, program.Framing, program.Note}
-	}
-	if c.ZisK != "" {
-		framing, err := guest.FramingOf(c.ZisK)
-		if err != nil {
-			return t, "/zisk", err
-		}
-		if t.framing != "" && t.framing != framing {
-			return t, "/zisk", fmt.Errorf("ZisK %s reads %s files, but guest %s was built for one that reads %s files", c.ZisK, framing, c.Guest, t.framing)
-		}
-		t.framing = framing
-	}
-	if c.Framing != "" {
-		framing, err := guest.ParseFraming(c.Framing)
-		if err != nil {
-			return t, "/framing", err
-		}
-		if t.framing != "" && t.framing != framing {
-			return t, "/framing", fmt.Errorf("framing %s, but %s needs %s", framing, cmp.Or(c.zisk(), c.Guest), t.framing)
-		}
-		t.framing = framing
-	}
-	if t.framing == "" {
-		t.framing = guest.DefaultFraming(t.format)
-	}
-	return t, "", nil
-}
-
-func (c Config) zisk() string {
-	if c.ZisK == "" {
-		return ""
-	}
-	return "ZisK " + c.ZisK
+// target resolves guest, format, ZisK version and framing.
+func (c Config) target() (guest.Target, string, error) {
+	return guest.Choice{Format: c.Format, Guest: c.Guest, ZisK: c.ZisK, Framing: c.Framing}.Target()
 }
 
 // Validate implements the SDK's optional interface.
@@ -89,25 +32,23 @@ func (c Config) Validate() []sdk.Finding {
 		remedy := "builder-ethrex guests prints which guest reads which format and framing"
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: pointer, Summary: err.Error(), Remedy: remedy})
 	}
-	switch {
-	case c.Network == "custom" && c.Genesis == "":
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/genesis", Summary: "network custom needs a genesis file", Remedy: "set genesis to the chain's genesis.json"})
-	case c.Genesis != "" && c.Network != "custom" && c.Network != "auto" && c.Network != "":
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/genesis", Summary: fmt.Sprintf("genesis together with network %s", c.Network), Remedy: "set network to custom, or leave genesis out"})
-	}
-	return findings
+	return append(findings, c.choice().Validate()...)
+}
+
+func (c Config) choice() chainspec.Choice {
+	return chainspec.Choice{Network: c.Network, Genesis: c.Genesis}
 }
 
 // Check implements the SDK's optional interface.
 func (c Config) Check(context.Context) []sdk.Finding {
-	var findings []sdk.Finding
-	if c.Genesis != "" {
-		if _, err := chainspec.ReadGenesis(c.Genesis); err != nil {
-			findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/genesis", Summary: err.Error(), Remedy: "give a genesis file with a \"config\" object as geth writes it"})
-		}
+	forms := []func(*chainspec.Spec) error{chainspec.NeedsEthrex}
+	if t, _, err := c.target(); err == nil && input.NeedsKeys(t.Format) && !c.Strict {
+		// A block whose witness lacks keys is executed to find them.
+		forms = append(forms, chainspec.NeedsRules)
 	}
-	if t, _, err := c.target(); err == nil && t.note != "" {
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.note})
+	findings := c.choice().Check(forms...)
+	if t, _, err := c.target(); err == nil && t.Note != "" {
+		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.Note})
 	}
 	return findings
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/builder-ethrex/inspect"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk/witness"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
@@ -91,7 +92,7 @@ func TestDerivedKeysOfRealBlocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := publicChain(filepath.Dir(name))
+			c, err := chainOf(chainspec.Network(filepath.Dir(name)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -28,8 +31,8 @@ const (
 
 // builder is the stage.
 type builder struct {
-	target target
-	chain  *chain // nil: by the block
+	target guest.Target
+	spec   *chainspec.Spec // nil: by the block
 	strict bool
 }
 
@@ -38,19 +41,16 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{target: t, strict: c.Strict}
-	switch {
-	case c.Genesis != "":
-		b.chain, err = readChain(c.Genesis)
-	case c.Network != "auto":
-		b.chain, err = publicChain(c.Network)
+	spec, err := c.choice().Spec()
+	if err != nil {
+		return nil, sdk.Environment(err, "correct network or genesis in the stage's config")
 	}
-	return b, err
+	return &builder{target: t, spec: spec, strict: c.Strict}, nil
 }
 
 // Note implements the SDK's optional interface.
 func (b *builder) Note() string {
-	return fmt.Sprintf("writes inputs in format %s, %s", b.target.format, b.target.framing)
+	return fmt.Sprintf("writes inputs in format %s, %s", b.target.Format, b.target.Framing)
 }
 
 // Build implements sdk.Builder. The time that counts runs from the first byte
@@ -82,7 +82,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.chainOf(task)
+	c, err := chainOf(chainspec.ForTask(task, b.spec))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if block.Hash != task.Block.Hash || block.Header.Number != task.Block.Number {
 		return nil, fmt.Errorf("%s holds block %d (0x%x), but the task is block %d (%v)", sdk.ArtifactBlock, block.Header.Number, block.Hash, task.Block.Number, task.Block.Hash)
 	}
-	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.format, Config: c.config, Strict: b.strict, Touched: c.touched})
+	built, err := input.Build(ctx, block, w, input.Options{Format: b.target.Format, Config: c.config, Strict: b.strict, Touched: c.touched})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	defer out.Discard()
-	if err := input.Write(out, built.Archive, b.target.framing); err != nil {
+	if err := guest.WriteFramed(out, built.Archive, b.target.Framing); err != nil {
 		return nil, err
 	}
 	took := time.Since(started)
@@ -114,30 +114,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, block, built)}, nil
-}
-
-// chainOf returns the configured chain, or what the source says of it, or the
-// public network with the block's chain id.
-func (b *builder) chainOf(task *sdk.Task) (*chain, error) {
-	switch {
-	case b.chain != nil:
-		if id := b.chain.config.ChainID; id != task.Block.ChainID {
-			return nil, fmt.Errorf("the block is of chain %d, but the stage is configured for chain %d", task.Block.ChainID, id)
-		}
-		return b.chain, nil
-	case task.HasInput(sdk.ArtifactChain):
-		path, err := task.Input(sdk.ArtifactChain)
-		if err != nil {
-			return nil, err
-		}
-		c, err := readChain(path)
-		if err == nil && c.config.ChainID != task.Block.ChainID {
-			err = fmt.Errorf("the block is of chain %d, but %s is of chain %d", task.Block.ChainID, sdk.ArtifactChain, c.config.ChainID)
-		}
-		return c, err
-	}
-	return chainByID(task.Block.ChainID)
+	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built)}, nil
 }
 
 // readBoth reads two files at the same time.
@@ -165,10 +142,10 @@ func warnings(r *input.Result) []string {
 	return list
 }
 
-func facts(t target, b *ethblock.Block, r *input.Result) map[string]string {
-	return map[string]string{
-		factFormat:           string(t.format),
-		factFraming:          string(t.framing),
+func facts(t guest.Target, c *chain, b *ethblock.Block, r *input.Result) map[string]string {
+	facts := map[string]string{
+		factFormat:           string(t.Format),
+		factFraming:          string(t.Framing),
 		factStorageTries:     strconv.Itoa(r.StorageTries),
 		factKeysDerived:      strconv.Itoa(r.KeysDerived),
 		factIgnored:          strconv.Itoa(len(r.Ignored)),
@@ -176,4 +153,12 @@ func facts(t target, b *ethblock.Block, r *input.Result) map[string]string {
 		contract.FactGasUsed: strconv.FormatUint(b.Header.GasUsed, 10),
 		contract.FactTxCount: strconv.Itoa(len(b.Transactions)),
 	}
+	output := guest.BlockOutput{
+		InitialStateRoot: r.PreStateRoot, FinalStateRoot: b.Header.StateRoot, BlockHash: b.Hash,
+		ChainID: c.config.ChainID, Transactions: uint64(len(b.Transactions)),
+	}
+	if values, known := output.PublicValues(t.Format); known {
+		facts[guest.FactPublicValues] = hex.EncodeToString(values)
+	}
+	return facts
 }

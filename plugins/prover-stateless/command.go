@@ -9,8 +9,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/stateless"
-	"github.com/proofline/proofline/plugins/internal/stateless/chainconfig"
 	"github.com/proofline/proofline/sdk/witness"
 )
 
@@ -37,10 +37,14 @@ func executeFiles(ctx context.Context, out io.Writer, files blockFiles, config C
 	if (config.Network == "") == (config.Genesis == "") {
 		return errors.New("one of --network and --genesis is needed")
 	}
-	if config.Network == networkAuto {
-		return fmt.Errorf("a block alone does not tell its chain: set --network to one of %v", chainconfig.Names())
+	if config.Network == chainspec.Auto {
+		return fmt.Errorf("a block alone does not tell its chain: set --network to one of %v", chainspec.Networks())
 	}
-	rules, err := config.rules()
+	spec, err := config.choice().Spec()
+	if err != nil {
+		return err
+	}
+	rules, err := spec.Rules()
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/params"
-	"github.com/ethereum/go-ethereum/version"
 
 	"github.com/proofline/proofline/plugins/internal/release"
 	"github.com/proofline/proofline/plugins/internal/stateless"
@@ -26,6 +24,7 @@ type execution struct {
 	TransactionsRoot common.Hash    `json:"transactions_root"`
 	WithdrawalsRoot  *common.Hash   `json:"withdrawals_root,omitempty"`
 	RequestsHash     *common.Hash   `json:"requests_hash,omitempty"`
+	AccessListHash   *common.Hash   `json:"block_access_list_hash,omitempty"`
 	GasUsed          uint64         `json:"gas_used"`
 	BlobGasUsed      uint64         `json:"blob_gas_used"`
 	Transactions     int            `json:"transactions"`
@@ -50,7 +49,7 @@ type witnessNumbers struct {
 func describe(rules *params.ChainConfig, r *stateless.Report) execution {
 	return execution{
 		Checker:          name + " " + release.Version,
-		Engine:           fmt.Sprintf("go-ethereum %d.%d.%d", version.Major, version.Minor, version.Patch),
+		Engine:           stateless.Engine(),
 		ChainID:          rules.ChainID.Uint64(),
 		Number:           r.Number,
 		Hash:             r.Hash,
@@ -60,12 +59,13 @@ func describe(rules *params.ChainConfig, r *stateless.Report) execution {
 		TransactionsRoot: r.TransactionsRoot,
 		WithdrawalsRoot:  r.WithdrawalsRoot,
 		RequestsHash:     r.RequestsHash,
+		AccessListHash:   r.AccessListHash,
 		GasUsed:          r.GasUsed,
 		BlobGasUsed:      r.BlobGasUsed,
 		Transactions:     r.Transactions,
 		Failed:           r.Failed,
 		Withdrawals:      r.Withdrawals,
-		Requests:         r.Requests,
+		Requests:         len(r.Requests),
 		TouchedAccounts:  len(r.Touched),
 		Witness:          witnessNumbers{r.Nodes, r.NodesUsed, r.Codes, r.CodesUsed, r.Headers},
 		TimeMS:           milliseconds(r.Time),

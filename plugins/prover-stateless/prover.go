@@ -10,8 +10,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
 
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/stateless"
-	"github.com/proofline/proofline/plugins/internal/stateless/chainconfig"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/witness"
@@ -19,27 +19,30 @@ import (
 
 // gate executes blocks. It holds no state; calls may run concurrently.
 type gate struct {
-	rules *params.ChainConfig // nil: from the task
-	note  string
+	spec *chainspec.Spec // nil: by the task
+	note string
 }
 
 func open(_ context.Context, config Config, _ sdk.Env) (*gate, error) {
-	rules, err := config.rules()
+	spec, err := config.choice().Spec()
+	if err == nil && spec != nil {
+		_, err = spec.Rules()
+	}
 	if err != nil {
 		return nil, sdk.Environment(err, "correct the stage's config")
 	}
 	which := "each block"
-	if rules != nil {
-		which = fmt.Sprintf("each block of chain %s", rules.ChainID)
+	if spec != nil {
+		which = fmt.Sprintf("each block of chain %d", spec.ChainID)
 	}
-	return &gate{rules: rules, note: "executes " + which + " on the CPU: checks, proves nothing"}, nil
+	return &gate{spec: spec, note: "executes " + which + " on the CPU: checks, proves nothing"}, nil
 }
 
 // Note implements the SDK's noter.
 func (g *gate) Note() string { return g.note }
 
-// Prove executes the task's block from its witness and writes execution.json. A
-// witness that is incomplete or of another block is a retryable error, since
+// Prove executes the task's block from its witness and writes execution.json, for
+// people, and what a builder needs of it (stateless.Outcome). A witness that is incomplete or of another block is a retryable error, since
 // another fetch may mend it; a block that does not execute to its header is a
 // permanent one.
 func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
@@ -59,36 +62,33 @@ func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	artifact, err := write(task, describe(rules, report))
+	text, err := json.MarshalIndent(describe(rules, report), "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, Facts: facts(report)}, nil
+	execution, err := write(task, sdk.ArtifactExecution, append(text, '\n'))
+	if err != nil {
+		return nil, err
+	}
+	if text, err = json.Marshal(report.Outcome(rules.ChainID.Uint64(), witnessDigest(task))); err != nil {
+		return nil, err
+	}
+	outcome, err := write(task, stateless.ArtifactOutcome, text)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.Result{Outputs: []sdk.Artifact{execution, outcome}, Facts: facts(report)}, nil
 }
 
-// rulesOf returns the config's rules, else those in the task's chain.json, else
-// those of the block's chain id.
+// rulesOf returns the rules of the task's chain.
 func (g *gate) rulesOf(task *sdk.Task) (*params.ChainConfig, error) {
-	rules := g.rules
-	switch {
-	case rules != nil:
-	case task.HasInput(sdk.ArtifactChain):
-		path, err := task.Input(sdk.ArtifactChain)
-		if err != nil {
-			return nil, err
-		}
-		if rules, err = readRules(path); err != nil {
-			return nil, sdk.Permanent(err)
-		}
-	default:
-		var err error
-		if rules, _, err = chainconfig.ByID(task.Block.ChainID); err != nil {
-			return nil, sdk.Environment(err, "set genesis in the stage's config to a file with the chain's rules")
-		}
+	spec, err := chainspec.ForTask(task, g.spec)
+	if err != nil {
+		return nil, err
 	}
-	if id := rules.ChainID.Uint64(); id != task.Block.ChainID {
-		return nil, sdk.Environment(fmt.Errorf("the rules are those of chain %d, the block is of chain %d", id, task.Block.ChainID),
-			"correct network or genesis in the stage's config")
+	rules, err := spec.Rules()
+	if err != nil {
+		return nil, sdk.Permanent(err)
 	}
 	return rules, nil
 }
@@ -127,17 +127,23 @@ func classify(err error) error {
 	return sdk.Permanent(err)
 }
 
-func write(task *sdk.Task, e execution) (sdk.Artifact, error) {
-	text, err := json.MarshalIndent(e, "", "  ")
-	if err != nil {
-		return sdk.Artifact{}, err
+// witnessDigest is the SHA-256 of the task's witness file.
+func witnessDigest(task *sdk.Task) [32]byte {
+	for _, a := range task.Inputs {
+		if a.Name == sdk.ArtifactWitness {
+			return a.SHA256
+		}
 	}
-	out, err := task.Create(sdk.ArtifactExecution)
+	return [32]byte{}
+}
+
+func write(task *sdk.Task, name string, text []byte) (sdk.Artifact, error) {
+	out, err := task.Create(name)
 	if err != nil {
 		return sdk.Artifact{}, err
 	}
 	defer out.Discard()
-	if _, err := out.Write(append(text, '\n')); err != nil {
+	if _, err := out.Write(text); err != nil {
 		return sdk.Artifact{}, err
 	}
 	return out.Commit()

@@ -17,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
 
+	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/plugins/source-devchain/chain"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -140,8 +141,19 @@ func TestAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(result.Outputs) != 1 || result.Outputs[0].Name != contract.ArtifactExecution || result.WorkTime != 0 {
+		if len(result.Outputs) != 2 || result.Outputs[0].Name != contract.ArtifactExecution || result.Outputs[1].Name != stateless.ArtifactOutcome || result.WorkTime != 0 {
 			t.Errorf("%+v", result)
+		}
+		outcome, err := stateless.ReadOutcome(filepath.Join(dir, result.Outputs[1].Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := witness.DecodeBlock(m.block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := outcome.Check(chain.ID, decoded.Block); err != nil || outcome.Witness != sha256.Sum256(m.witness) {
+			t.Errorf("%v, witness %s", err, outcome.Witness)
 		}
 		text, err := os.ReadFile(filepath.Join(dir, result.Outputs[0].Path))
 		if err != nil {
@@ -183,7 +195,7 @@ func TestAgreesOnMainnetByChainID(t *testing.T) {
 		}
 	}
 	_, _, err = prove(t, `{"network":"hoodi"}`, m, mainnet)
-	wantClass(t, err, contract.ClassEnvironment, "rules are those of chain 560048, the block is of chain 1")
+	wantClass(t, err, contract.ClassEnvironment, "the block is of chain 1, but the stage is configured for chain 560048")
 }
 
 func wantClass(t *testing.T, err error, class contract.Class, part string) {
@@ -238,7 +250,7 @@ func TestRefuses(t *testing.T) {
 		},
 		"a chain that nobody knows": {
 			make:  func(m *material) { m.rules = nil },
-			class: contract.ClassEnvironment, part: "rules of chain 77663 are not known",
+			class: contract.ClassEnvironment, part: "chain id 77663 is none of the networks",
 		},
 		"rules of another chain": {
 			change: func(task *contract.Task) { task.Block.ChainID = 1 },

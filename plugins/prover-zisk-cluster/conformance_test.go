@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk/sdktest"
 )
 
@@ -22,8 +23,11 @@ func TestConformance(t *testing.T) {
 	if err := os.WriteFile(elf, []byte("a guest program"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	tool := zisktest.New(t, zisktest.Scenario{Version: "0.18.0"})
+	defer zisktest.Cleanup()
 	config := func(how coordinatortest.Behaviour) json.RawMessage {
-		data, err := json.Marshal(map[string]any{"elf": elf, "coordinator": coordinatortest.Start(t, how).URL()})
+		// The double's proofs prove nothing, and only its own verify accepts them.
+		data, err := json.Marshal(map[string]any{"elf": elf, "coordinator": coordinatortest.Start(t, how).URL(), "verifier": "tool", "verify_bin": tool.Path})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // inspect is the command that says what a proof file holds.
@@ -18,11 +18,12 @@ func inspect() *cli.Command {
 		Name:      "inspect",
 		Usage:     "show what a proof file holds, and write it as verifiers take it",
 		ArgsUsage: "PROOF",
-		Description: "Reads the files of ZisK 0.14 to 1.3, what EthProofs hands out, and the container of eth-act/ere,\n" +
+		Description: "Reads the files of ZisK 0.14 to 1.4, what EthProofs hands out, and the container of eth-act/ere,\n" +
 			"plain or under zstd.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "layout", Usage: "take the file for this layout: words, bincode-0.16, bincode-0.17, bincode-0.18, bincode-1.0, bincode-1.1, flat or ere"},
+			&cli.StringFlag{Name: "layout", Usage: "take the file for this layout: words, bincode-0.16, bincode-0.17, bincode-0.18, bincode-1.0, bincode-1.1, bincode-1.4, flat, tagged or ere"},
 			&cli.StringFlag{Name: "setup-key", Usage: "verification key of the proving setup: a file of 32 bytes, or 64 hexadecimal digits"},
+			&cli.StringFlag{Name: "zisk", Usage: "`VERSION` of ZisK that made the proof, for --wire where the file does not say it (1.1 to 1.3)"},
 			&cli.StringFlag{Name: "wire", Usage: "write the form that verifiers take to `FILE`"},
 		},
 		Action: func(c *cli.Context) error {
@@ -45,8 +46,8 @@ func inspect() *cli.Command {
 			if p.Setup != nil {
 				fmt.Fprintf(w, "setup key\t%v%s\n", p.Setup, known(*p.Setup))
 			}
-			if p.Hash != "" {
-				fmt.Fprintf(w, "hash\t%s\n", p.Hash)
+			if p.Family != "" {
+				fmt.Fprintf(w, "hash\t%s\n", p.Family)
 			}
 			fmt.Fprintf(w, "public outputs\t%s\n", hex.EncodeToString(p.Outputs()))
 			if p.IsTest() {
@@ -55,7 +56,13 @@ func inspect() *cli.Command {
 			if err := w.Flush(); err != nil || c.String("wire") == "" {
 				return err
 			}
-			wire, err := p.Wire(setup)
+			var release proof.Release
+			if text := c.String("zisk"); text != "" {
+				if release, err = proof.ParseRelease(text); err != nil {
+					return fmt.Errorf("--zisk: %w", err)
+				}
+			}
+			wire, err := p.Wire(release, setup)
 			if err != nil {
 				return err
 			}
@@ -66,7 +73,7 @@ func inspect() *cli.Command {
 
 func known(key proof.Key) string {
 	if s := proof.FindSetup(key); s != nil {
-		return fmt.Sprintf(" (ZisK %s, %s)", s.Release, s.Hash)
+		return fmt.Sprintf(" (ZisK %s, %s)", s.Version, s.Family)
 	}
 	return ""
 }

@@ -4,54 +4,146 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/operator"
 	"github.com/proofline/proofline/sdk"
 )
 
-// clustersCommand lists the team's clusters, so that an operator finds the
-// cluster_id. The key comes from the environment only: arguments are visible to
-// every user of the machine.
-func clustersCommand() *cli.Command {
-	return &cli.Command{
+// commands are what an operator does by hand. The key comes from the environment
+// only: arguments are visible to every user of the machine.
+func commands() []*cli.Command {
+	index := &cli.IntFlag{Name: "cluster", Usage: "`INDEX` of the cluster within the team, its cluster_id", EnvVars: []string{"ETHPROOFS_CLUSTER_ID"}, Required: true}
+	zkvm := &cli.IntFlag{Name: "zkvm-version", Usage: "`ID` of the zkVM's version at EthProofs"}
+	clusters := &cli.Command{
 		Name:  "clusters",
 		Usage: "list the team's clusters at EthProofs with their cluster_id (key from ETHPROOFS_API_KEY)",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "url", Usage: "base `URL` of the API", EnvVars: []string{"ETHPROOFS_RPC_URL"}, Value: ethproofs.Production},
-			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for the answer", Value: 15 * time.Second},
+		Flags: connection(),
+		Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+			return operator.ListClusters(c.Context, c.App.Writer, client)
+		}),
+		Subcommands: []*cli.Command{
+			{
+				Name:  "create",
+				Usage: "create a cluster; one GPU makes it a prover of every 100th block, more of every block",
+				Flags: append(connection(), zkvm,
+					&cli.StringFlag{Name: "name", Usage: "`NAME` of at most 50 characters"},
+					&cli.IntFlag{Name: "gpus", Usage: "number of GPUs", Value: 1},
+					&cli.StringFlag{Name: "hardware", Usage: "`DESCRIPTION` of at most 200 characters"},
+					&cli.BoolFlag{Name: "cloud", Usage: "the machines are rented by the hour, not your own"}),
+				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+					cluster := ethproofs.NewCluster{Name: c.String("name"), ZkVM: c.Int("zkvm-version"), GPUs: c.Int("gpus"), Hardware: c.String("hardware"), Deployment: "on-prem"}
+					if c.Bool("cloud") {
+						cluster.Deployment = "cloud-hosted"
+					}
+					return operator.CreateCluster(c.Context, c.App.Writer, client, cluster)
+				}),
+			},
+			{
+				Name:  "upgrade",
+				Usage: "give a cluster a new version; drain the pipeline first",
+				Flags: append(connection(), index, zkvm, &cli.StringFlag{Name: "vk-path", Usage: "`PATH` of the verification key at EthProofs"}),
+				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+					var change ethproofs.ClusterChange
+					if c.IsSet("zkvm-version") {
+						change.ZkVM = new(c.Int("zkvm-version"))
+					}
+					if c.IsSet("vk-path") {
+						change.KeyPath = new(c.String("vk-path"))
+					}
+					return operator.UpgradeCluster(c.Context, c.App.Writer, client, c.Int("cluster"), change)
+				}),
+			},
+			{
+				Name: "pause", Usage: "take a cluster out of scores and digests", Flags: append(connection(), index),
+				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+					return operator.SetActive(c.Context, c.App.Writer, client, c.Int("cluster"), false)
+				}),
+			},
+			{
+				Name: "resume", Usage: "take a paused cluster back in", Flags: append(connection(), index),
+				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+					return operator.SetActive(c.Context, c.App.Writer, client, c.Int("cluster"), true)
+				}),
+			},
 		},
-		Action: func(c *cli.Context) error {
-			key := sdk.NewSecret(os.Getenv("ETHPROOFS_API_KEY"))
-			return listClusters(c.Context, c.App.Writer, c.String("url"), key, c.Duration("timeout"))
+	}
+	return []*cli.Command{clusters,
+		{
+			Name: "proofs", Usage: "list the proofs that EthProofs has of a block", ArgsUsage: "BLOCK", Flags: connection(),
+			Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+				block, err := number(c, "a block number")
+				if err != nil {
+					return err
+				}
+				return operator.ListProofs(c.Context, c.App.Writer, client, block)
+			}),
+		},
+		{
+			Name: "verify-stored", Usage: "have EthProofs' own verifier look at the team's stored proof of a block, or with --proof at one by its id",
+			ArgsUsage: "BLOCK", Flags: append(connection(), &cli.BoolFlag{Name: "proof", Usage: "the argument is a proof_id"}),
+			Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+				n, err := number(c, "a block number, or a proof_id with --proof")
+				if err != nil {
+					return err
+				}
+				if c.Bool("proof") {
+					return operator.VerifyProof(c.Context, c.App.Writer, client, int64(n))
+				}
+				return operator.VerifyBlock(c.Context, c.App.Writer, client, n)
+			}),
 		},
 	}
 }
 
-func listClusters(ctx context.Context, out io.Writer, url string, key sdk.Secret, timeout time.Duration) error {
-	if !key.IsSet() {
+// connection are the flags that say which server is asked.
+func connection() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "url", Usage: "base `URL` of the API", EnvVars: []string{"ETHPROOFS_RPC_URL"}, Value: ethproofs.Production},
+		&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for an answer", Value: time.Minute},
+	}
+}
+
+func number(c *cli.Context, what string) (uint64, error) {
+	if c.NArg() != 1 {
+		return 0, fmt.Errorf("want one argument: %s", what)
+	}
+	n, err := strconv.ParseUint(c.Args().First(), 10, 53)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number: want %s", c.Args().First(), what)
+	}
+	return n, nil
+}
+
+// asking runs a command with a client and says of its errors what to do.
+func asking(run func(*cli.Context, *ethproofs.Client) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.Command.Subcommands != nil && c.NArg() > 0 {
+			return fmt.Errorf("unknown command %q (try --help)", c.Args().First())
+		}
+		config := Config{URL: c.String("url"), APIKey: sdk.NewSecret(os.Getenv("ETHPROOFS_API_KEY")), Timeout: sdk.Duration(c.Duration("timeout"))}
+		return config.ask(c.Context, func(_ context.Context, client *ethproofs.Client) error { return run(c, client) })
+	}
+}
+
+func (c Config) ask(ctx context.Context, run func(context.Context, *ethproofs.Client) error) error {
+	if !c.APIKey.IsSet() {
 		return errors.New("no key: set ETHPROOFS_API_KEY")
 	}
-	config := Config{URL: url, APIKey: key, Timeout: sdk.Duration(timeout)}
-	client, err := config.client()
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	clusters, err := client.Clusters(ctx)
-	if err != nil {
-		finding := config.unreachable(err)
+	err = run(ctx, client)
+	if status, answered := errors.AsType[*ethproofs.StatusError](err); answered && (status.Status == 401 || status.Status == 403) {
+		finding := c.unreachable(err)
 		return fmt.Errorf("%s: %s", finding.Summary, finding.Remedy)
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CLUSTER_ID\tNAME\tVERSION")
-	for _, cluster := range clusters {
-		fmt.Fprintf(table, "%d\t%s\t%d\n", cluster.Index, cluster.Name, cluster.Version())
-	}
-	return table.Flush()
+	return err
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/release"
@@ -19,10 +23,14 @@ type Config struct {
 	Cluster int        `json:"cluster_id" doc:"Index of the cluster within the team, as GET /clusters shows it." min:"1" max:"32767"`
 
 	DryRun           bool         `json:"dry_run" doc:"Send nothing, whatever else is set; the request bodies are kept all the same."`
-	Confirm          bool         `json:"confirm" doc:"Download each accepted proof once and compare it with the one sent. Costs requests of the key's budget."`
+	IfProved         string       `json:"if_proved" doc:"What becomes of a block that has a proof at EthProofs already, from another machine of the same cluster: skip tells the host, which stops the work; prove goes on." default:"skip" enum:"skip,prove"`
+	Confirm          bool         `json:"confirm" doc:"Download each accepted proof once, later on, and compare it with the one sent. Costs requests of the key's budget and holds up no report."`
+	VerifyEvery      int          `json:"verify_every" doc:"Have the site's own verifier look at every so-many-th accepted proof, later on. 0 is none." default:"10" min:"0" max:"100000"`
 	GiveUp           sdk.Duration `json:"give_up" doc:"How old an event may grow while EthProofs cannot be reached." default:"168h" min:"1m"`
-	Pace             int          `json:"pace" doc:"Requests a minute. EthProofs allows 60 per key, so stages that share a key must share them; each stage counts for itself. 60 and more are for keys that EthProofs has exempted." default:"50" min:"1" max:"6000"`
+	Pace             int          `json:"pace" doc:"Requests a minute at most. Below that the server's own count of the key's requests sets the pace, those of other stages included. EthProofs allows 60 per key; 60 and more are for keys that EthProofs has exempted." default:"50" min:"1" max:"6000"`
 	MaxProofBytes    int64        `json:"max_proof_bytes" doc:"The largest proof to send. The default keeps the request under the 6 MB that the site's platform passes on." default:"4400000" min:"1" max:"7864200"`
+	ProofHosts       []string     `json:"proof_hosts" doc:"Further hosts that stored proofs may be downloaded from, besides the site's own and those of its store."`
+	VerificationKey  string       `json:"verification_key" doc:"The key that was given to EthProofs for this cluster's version, for ZisK that of the proving setup; the preflight compares it with those that are active at the site." format:"file"`
 	Timeout          sdk.Duration `json:"timeout" doc:"How long one request may take, the upload included." default:"60s" min:"1s" max:"10m"`
 	AcceptTestProofs bool         `json:"accept_test_proofs" doc:"Send proofs that a test program made in place of a prover. For tests only."`
 }
@@ -66,6 +74,10 @@ func (c Config) Validate() []sdk.Finding {
 			}
 		}
 	}
+	if _, err := ethproofs.ParseKey(c.APIKey.Reveal()); err != nil {
+		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/api_key", Summary: err.Error(),
+			Remedy: "set ETHPROOFS_API_KEY to the key alone, as EthProofs issued it"})
+	}
 	if c.URL == "" {
 		return findings
 	}
@@ -90,7 +102,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	}
 	client, err := c.client()
 	if err != nil {
-		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: "/url", Summary: err.Error()}}
+		return []sdk.Finding{{Severity: sdk.SeverityError, Summary: err.Error()}}
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
@@ -108,11 +120,55 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 				Summary: fmt.Sprintf("cluster %d (%s) has no version", cluster.Index, cluster.Name),
 				Remedy:  "choose its zkVM on the EthProofs dashboard"}}
 		}
-		return []sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: "/cluster_id",
-			Summary: fmt.Sprintf("the key is valid; cluster %d is %q, version %d", cluster.Index, cluster.Name, cluster.Version())}}
+		return append([]sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: "/cluster_id",
+			Summary: "the key is valid; cluster " + describeCluster(cluster)}}, c.checkKey(ctx, client)...)
 	}
 	return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: "/cluster_id",
 		Summary: fmt.Sprintf("the key is valid, but its team has no cluster %d", c.Cluster), Remedy: delivery.ClusterRemedy(clusters)}}
+}
+
+// describeCluster is a cluster in words, as far as EthProofs shows it to its team.
+func describeCluster(cluster ethproofs.Cluster) string {
+	text := fmt.Sprintf("%d is %q, version %d", cluster.Index, cluster.Name, cluster.Version())
+	if n := len(cluster.Versions); n > 1 {
+		text += fmt.Sprintf(", its %dth", n)
+	}
+	if cluster.Hardware != "" {
+		text += ", " + cluster.Hardware
+	}
+	return text
+}
+
+// checkKey compares the configured verification key with those that the site has
+// for active clusters. The site lists them by the clusters' UUIDs, which it shows to
+// nobody, so that the keys themselves are looked for.
+func (c Config) checkKey(ctx context.Context, client *ethproofs.Client) []sdk.Finding {
+	if c.VerificationKey == "" {
+		return nil
+	}
+	finding := func(severity sdk.Severity, summary, remedy string) []sdk.Finding {
+		return []sdk.Finding{{Severity: severity, Pointer: "/verification_key", Summary: summary, Remedy: remedy}}
+	}
+	own, err := os.ReadFile(c.VerificationKey)
+	if err != nil {
+		return finding(sdk.SeverityError, err.Error(), "name the file that was given to EthProofs")
+	}
+	active, err := client.VerificationKeys(ctx)
+	if err != nil {
+		return finding(sdk.SeverityWarning, "the active verification keys cannot be read: "+err.Error(), "try again later: the site answers ten such questions a minute")
+	}
+	var holders []string
+	for _, key := range active {
+		if bytes.Equal(key.Key, own) {
+			holders = append(holders, fmt.Sprintf("%s (%s, version %d)", key.Team, key.ZkVM, key.Version))
+		}
+	}
+	slices.Sort(holders)
+	if len(holders) == 0 {
+		return finding(sdk.SeverityWarning, fmt.Sprintf("none of the %d active verification keys at EthProofs is that of %s: the site cannot verify proofs by it", len(active), c.VerificationKey),
+			"upload the key for the cluster's version on the team's dashboard; a cluster that has proved nothing for 6 hours is not listed")
+	}
+	return finding(sdk.SeverityInfo, "the verification key is active at EthProofs for "+strings.Join(slices.Compact(holders), ", "), "")
 }
 
 func (c Config) unreachable(err error) sdk.Finding {
@@ -133,7 +189,13 @@ func (c Config) unreachable(err error) sdk.Finding {
 func (c Config) client() (*ethproofs.Client, error) {
 	base, err := ethproofs.ParseURL(c.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("url: %w", err)
 	}
-	return ethproofs.NewClient(base, c.APIKey.Reveal(), "proofline-"+name+"/"+release.Version, c.Timeout.Std(), nil), nil
+	key, err := ethproofs.ParseKey(c.APIKey.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("api_key: %w", err)
+	}
+	client := ethproofs.NewClient(base, key, "proofline-"+name+"/"+release.Version, c.Timeout.Std(), nil)
+	client.AllowStores(c.ProofHosts)
+	return client, nil
 }

@@ -17,5 +17,5 @@ func plugin() sdk.Plugin {
 	return sdk.NewReporter(name, release.Version, open,
 		sdk.Summary("Reports queued, proving and proved blocks to EthProofs; a dry run while nothing is configured."),
 		sdk.Events(contract.EventQueued, contract.EventProving, contract.EventProved, contract.EventFailed),
-		sdk.Commands(clustersCommand()))
+		sdk.Commands(commands()...))
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -298,17 +300,115 @@ func TestKeyIsNowhere(t *testing.T) {
 	}
 }
 
-func TestClustersCommand(t *testing.T) {
+func TestDoctorComparesTheVerificationKey(t *testing.T) {
 	server := ethproofstest.Start(t)
-	var out bytes.Buffer
-	err := listClusters(t.Context(), &out, server.URL, sdk.NewSecret(ethproofstest.AlphaKey), time.Second)
-	if want := "CLUSTER_ID  NAME      VERSION\n1           alpha-01  1\n"; err != nil || out.String() != want {
-		t.Errorf("%q, %v; want %q", out.String(), err, want)
+	path := filepath.Join(t.TempDir(), "vk.bin")
+	if err := os.WriteFile(path, []byte("a verification key"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if err := listClusters(t.Context(), &out, server.URL, sdk.NewSecret("nope"), time.Second); err == nil || !strings.Contains(err.Error(), "ETHPROOFS_API_KEY") {
-		t.Errorf("wrong key: %v", err)
+	config := Config{URL: server.URL, APIKey: sdk.NewSecret(ethproofstest.AlphaKey), Cluster: 1, VerificationKey: path,
+		Pace: 50, MaxProofBytes: 1000, Timeout: sdk.Duration(5 * time.Second)}
+	check := func(says string) {
+		t.Helper()
+		findings := config.Check(t.Context())
+		if len(findings) != 2 || !strings.Contains(findings[1].String(), says) {
+			t.Errorf("%v, want a second one that says %q", findings, says)
+		}
 	}
-	if err := listClusters(t.Context(), &out, server.URL, sdk.Secret{}, time.Second); err == nil {
-		t.Error("no key: no error")
+	check("warning: config/verification_key: none of the 0 active verification keys")
+	server.UploadKey("alpha", 1, []byte("a verification key"))
+	r := start(t, config)
+	for _, kind := range []contract.EventKind{contract.EventQueued, contract.EventProved} { // makes the cluster active
+		if _, err := r.report(kind, 1, []byte("proof")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("info: config/verification_key: the verification key is active at EthProofs for alpha (zisk, version 1)")
+	server.UploadKey("alpha", 1, []byte("another key"))
+	check("warning: config/verification_key: none of the 1 active")
+}
+
+// TestKeyWithWhiteSpace: a key from a file ends in a line break, which is no part of
+// it; what cannot stand in a header is named, and the key is not shown.
+func TestKeyWithWhiteSpace(t *testing.T) {
+	server := ethproofstest.Start(t)
+	for _, around := range []string{"%s\n", "%s\r\n", " %s\t"} {
+		config := Config{URL: server.URL, APIKey: sdk.NewSecret(fmt.Sprintf(around, ethproofstest.AlphaKey)), Cluster: 1, Pace: 50, MaxProofBytes: 1000, Timeout: sdk.Duration(5 * time.Second)}
+		if findings := append(config.Validate(), config.Check(t.Context())...); len(findings) != 1 || findings[0].Severity != sdk.SeverityInfo {
+			t.Errorf("%q: %v", around, findings)
+		}
+		r := start(t, config)
+		if _, err := r.report(contract.EventQueued, 1, nil); err != nil {
+			t.Errorf("%q: %v", around, err)
+		}
+	}
+	for key, says := range map[string]string{"verysecret\nverysecret": "line feed (U+000A), at place 11 of 21", "verysecret\x00": "NUL (U+0000)", "verysecret\x1b[A": "escape (U+001B)",
+		"very secret": "a space at place 5", "verysecr\u00e9t": "outside ASCII (U+00E9)", "verysecret\u0085x": "U+0085", " \n": "consists of white space"} {
+		config := Config{URL: server.URL, APIKey: sdk.NewSecret(key), Cluster: 1, Pace: 50}
+		findings := config.Validate()
+		if len(findings) != 1 || findings[0].Pointer != "/api_key" || !strings.Contains(findings[0].Summary, says) || strings.Contains(findings[0].String(), "verysecr") {
+			t.Errorf("%q: %v, want %q", key, findings, says)
+		}
+		if _, err := open(t.Context(), config, sdk.Env{StateDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); sdk.ClassOf(err) != sdk.ClassPermanent || strings.Contains(err.Error(), "verysecr") {
+			t.Errorf("%q: open: %v", key, err)
+		}
+	}
+}
+
+// TestCommands runs the binary's commands as an operator does.
+func TestCommands(t *testing.T) {
+	server := ethproofstest.Start(t)
+	server.SetUnlimited(true)
+	server.SetVerifier(func(proof, _ []byte) (bool, string) { return string(proof) == "genuine", "" })
+	r := start(t, Config{URL: server.URL, APIKey: sdk.NewSecret(ethproofstest.AlphaKey), Cluster: 1, Pace: 6000, MaxProofBytes: 1000, Timeout: sdk.Duration(5 * time.Second)})
+	for number, proof := range map[uint64]string{100: "genuine", 200: "forged"} {
+		for _, kind := range []contract.EventKind{contract.EventQueued, contract.EventProved} {
+			if _, err := r.report(kind, number, []byte(proof)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	command := func(key string, args ...string) (string, bool) {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+		cmd.Env = append(os.Environ(), asPlugin+"=1", "ETHPROOFS_RPC_URL="+server.URL, "ETHPROOFS_API_KEY="+key)
+		out, err := cmd.CombinedOutput()
+		if strings.Contains(string(out), ethproofstest.AlphaKey) {
+			t.Errorf("%v shows the key: %s", args, out)
+		}
+		return string(out), err == nil
+	}
+	for _, c := range []struct {
+		args []string
+		ok   bool
+		says string
+	}{
+		{[]string{"clusters"}, true, "CLUSTER_ID  NAME      VERSION  OLDER VERSIONS  HARDWARE\n1           alpha-01  1        -               -\n"},
+		{[]string{"clusters", "create", "--name", "rack 4", "--zkvm-version", "1", "--gpus", "8", "--hardware", "8x RTX 5090"}, true, "created cluster 2 (rack 4) for every block (1:1): set ETHPROOFS_CLUSTER_ID=2"},
+		{[]string{"clusters", "create", "--name", "rack 5"}, false, "--zkvm-version"},
+		{[]string{"clusters", "upgrade", "--cluster", "1"}, false, "say what is new"},
+		{[]string{"clusters", "upgrade", "--cluster", "1", "--zkvm-version", "1"}, true, "it stays at version 1"},
+		{[]string{"clusters", "upgrade", "--cluster", "2", "--zkvm-version", "2"}, true, "cluster 2 (rack 4) has gone from version 3 to 4"},
+		{[]string{"clusters", "upgrade", "--cluster", "9", "--zkvm-version", "2"}, false, "the team has no cluster 9 (it has: 1, 2)"},
+		{[]string{"clusters"}, true, "2           rack 4    4        3               8x RTX 5090\n"},
+		{[]string{"clusters", "pause", "--cluster", "1"}, true, "cluster 1 (alpha-01) is paused"},
+		{[]string{"clusters", "resume", "--cluster", "1"}, true, "cluster 1 (alpha-01) is active"},
+		{[]string{"clusters", "destroy"}, false, "unknown command \"destroy\""},
+		{[]string{"proofs", "100"}, true, "alpha  1                8.123s        7"},
+		{[]string{"proofs", "101"}, true, "EthProofs has no proof of block 101"},
+		{[]string{"proofs", "ten"}, false, "want a block number"},
+		{[]string{"verify-stored", "100"}, true, "EthProofs' own verifier takes proof"},
+		{[]string{"verify-stored", "200"}, false, "EthProofs' own verifier refuses proof"},
+		{[]string{"verify-stored", "300"}, false, "EthProofs has no proof of block 300"},
+	} {
+		out, ok := command(ethproofstest.AlphaKey, c.args...)
+		if ok != c.ok || !strings.Contains(out, c.says) {
+			t.Errorf("%v: success %t, %q; want %t, %q", c.args, ok, out, c.ok, c.says)
+		}
+	}
+	if out, ok := command("nope", "clusters"); ok || !strings.Contains(out, "ETHPROOFS_API_KEY") {
+		t.Errorf("wrong key: %q", out)
+	}
+	if out, ok := command("", "clusters"); ok || !strings.Contains(out, "set ETHPROOFS_API_KEY") {
+		t.Errorf("no key: %q", out)
 	}
 }

@@ -25,9 +25,9 @@ func burst(pace int) int {
 
 // reporter answers the host's events.
 type reporter struct {
-	courier *delivery.Courier
-	config  Config
-	url     string // of a run that is not dry
+	sender *delivery.Sender
+	config Config
+	url    string // of a run that is not dry
 }
 
 func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
@@ -36,12 +36,14 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 		GiveUp:        config.GiveUp.Std(),
 		MaxProofBytes: config.MaxProofBytes,
 		Confirm:       config.Confirm,
+		VerifyEvery:   config.VerifyEvery,
+		ProveAnyway:   config.IfProved == "prove",
 		AcceptTest:    config.AcceptTestProofs,
 		Log:           env.Log,
 	}
 	if config.isDryRun() {
 		env.Log.Warn("DRY RUN: nothing is sent to EthProofs; the request bodies are kept in the output directory")
-		return &reporter{courier: delivery.New(options, nil, nil, nil), config: config}, nil
+		return &reporter{sender: delivery.New(options, nil, nil, nil), config: config}, nil
 	}
 	url, err := ethproofs.ParseURL(config.URL)
 	if err != nil {
@@ -50,14 +52,15 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 	options.URL = url
 	client, err := config.client()
 	if err != nil {
-		return nil, sdk.Permanent(fmt.Errorf("url: %w", err))
+		return nil, sdk.Permanent(err)
 	}
-	book, err := ledger.Open(filepath.Join(env.StateDir, "ledger.db"))
+	store, err := ledger.Open(filepath.Join(env.StateDir, "ledger.db"))
 	if err != nil {
 		return nil, sdk.Environment(err, "see that no other proofline runs this pipeline; a damaged ledger may be moved away, after which answers of 409 count as conflicts")
 	}
 	pace := ethproofs.NewPace(config.Pace, burst(config.Pace))
-	return &reporter{courier: delivery.New(options, client, book, pace), config: config, url: url}, nil
+	pace.Remember(filepath.Join(env.StateDir, "pace.json"))
+	return &reporter{sender: delivery.New(options, client, store, pace), config: config, url: url}, nil
 }
 
 // Report implements sdk.Reporter.
@@ -68,7 +71,7 @@ func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, e
 		}
 		return &sdk.Result{}, nil // EthProofs knows of blocks only
 	}
-	facts, err := r.courier.Deliver(ctx, delivery.Event{
+	facts, err := r.sender.Deliver(ctx, delivery.Event{
 		Kind:  event.Kind,
 		Block: *event.Block,
 		Time:  event.Time,
@@ -86,7 +89,7 @@ func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, e
 
 // levelOf is loud where the operator may not expect that nothing is sent.
 func levelOf(facts map[string]string) slog.Level {
-	if facts[delivery.FactOutcome] == delivery.OutcomeDryRun {
+	if facts[delivery.FactOutcome] == contract.OutcomeDryRun {
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
@@ -137,9 +140,9 @@ func keep(event *sdk.Event, name string, body []byte) error {
 // Note tells the operator at start where reports go.
 func (r *reporter) Note() string {
 	switch {
-	case r.courier.IsDryRun() && r.config.DryRun:
+	case r.sender.IsDryRun() && r.config.DryRun:
 		return "dry run, as dry_run says"
-	case r.courier.IsDryRun():
+	case r.sender.IsDryRun():
 		return "dry run: set ETHPROOFS_RPC_URL, ETHPROOFS_API_KEY and ETHPROOFS_CLUSTER_ID to report"
 	case r.config.AcceptTestProofs:
 		return fmt.Sprintf("reports to %s as cluster %d, PROOFS OF TEST PROGRAMS INCLUDED", r.url, r.config.Cluster)
@@ -148,9 +151,9 @@ func (r *reporter) Note() string {
 }
 
 // Health implements the SDK's optional interface.
-func (r *reporter) Health(context.Context) sdk.Health { return r.courier.Health() }
+func (r *reporter) Health(context.Context) sdk.Health { return r.sender.Health() }
 
 // Close implements the SDK's optional interface.
 func (r *reporter) Close() error {
-	return r.courier.Close()
+	return r.sender.Close()
 }

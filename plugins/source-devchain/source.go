@@ -27,7 +27,7 @@ type source struct {
 
 func open(ctx context.Context, config Config, env sdk.Env) (*source, error) {
 	c, err := chain.Open(ctx, chain.Config{
-		Dir: env.StateDir, Seed: config.Seed, Period: config.Period.Std(), Transactions: config.Transactions, Log: env.Log,
+		Dir: env.StateDir, Seed: config.Seed, Period: config.Period.Std(), Transactions: config.Transactions, ForkBlock: config.forkBlock(), Log: env.Log,
 	})
 	if err != nil {
 		return nil, sdk.Environment(fmt.Errorf("the development chain cannot be opened: %w", err), "see the stage's state directory "+env.StateDir)

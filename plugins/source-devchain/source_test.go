@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/stateless"
-	"github.com/proofline/proofline/plugins/internal/stateless/chainconfig"
 	"github.com/proofline/proofline/plugins/source-devchain/chain"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -92,7 +92,11 @@ func TestBlocksFlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := chainconfig.Parse(text)
+	spec, err := chainspec.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := spec.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}

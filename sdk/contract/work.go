@@ -74,23 +74,43 @@ const (
 	FactError         = "error"           // the full text of the error
 	FactClass         = "class"           // the error's class
 	FactAttempts      = "attempts"
-	FactOutcome       = "outcome"  // what a report has come to at the other side, set by its reporter
+	FactOutcome       = "outcome"  // what a report has come to: one of the Outcome constants
+	FactAgain         = "again"    // "true" in an event that an operator has asked for once more
 	FactReporter      = "reporter" // the stage whose other side has taken the proof, set by the host for EventAccepted
-	FactAgain         = "again"    // "true" for a proof that the operator has reported once more, set by the host
 	FactStale         = "stale"    // why a later stage called this stage's output stale, set by the host for the attempt that makes it anew
 )
 
-// Outcomes of a report, as FactOutcome. A proved event that comes to one of them
-// raises EventAccepted; any other outcome, or none, does not.
+// Outcomes of a report, as FactOutcome. A reporter that hands events to another
+// side answers each one that it is done with by one of them, and each that the
+// other side refuses for good by a permanent error whose text is the reason. A
+// report with an outcome or a permanent error is settled; one that ended with an
+// error of another class is not, and is delivered again.
+//
+// A proved event that comes to OutcomeAccepted or OutcomeAcceptedBefore raises
+// EventAccepted. No other outcome means that the other side has the proof of this
+// pipeline.
 const (
 	OutcomeAccepted       = "accepted"         // the other side took it now
 	OutcomeAcceptedBefore = "already accepted" // it had it from an earlier try
+	OutcomeDryRun         = "dry run"          // nothing was sent, as the configuration says
+	OutcomeSkipped        = "skipped"          // there is nothing to send: the other side knows as much or more, or has no use for it
+	OutcomeSuperseded     = "superseded"       // a later phase of the same number goes in its place; set by the host
+	// OutcomeProvedElsewhere: the other side has a proof of the block that this
+	// stage did not send, and takes no other. As the answer to EventQueued it means
+	// that work on the block is in vain.
+	OutcomeProvedElsewhere = "proved elsewhere"
 )
 
 // PhaseAccepted is the phase of the progress event by which a prover says that it
 // has checked its input and will work on it: the host announces the block as
 // queued then, and as proving with the first event of another phase.
 const PhaseAccepted = "ACCEPTED"
+
+// HasProof reports whether the outcome of a proved event means that the other side
+// has this pipeline's proof.
+func HasProof(outcome string) bool {
+	return outcome == OutcomeAccepted || outcome == OutcomeAcceptedBefore
+}
 
 // Progress is a sign of life with optional detail. One with an empty phase is a
 // bare heartbeat.

@@ -161,7 +161,7 @@ func TestCrashAfterResumeToken(t *testing.T) {
 	coordinator := coordinatortest.Start(t, coordinatortest.Behaviour{Phase: time.Second})
 	yaml := reorgable(t, n)
 	begin, end := strings.Index(yaml, "    plugin: prover-zisk\n"), strings.Index(yaml, "  - name: ethproofs")
-	yaml = yaml[:begin] + "    plugin: prover-zisk-cluster\n    config: {elf: \"${ELF_PATH}\", coordinator: \"" + coordinator.URL() + "\"}\n" + yaml[end:]
+	yaml = yaml[:begin] + "    plugin: prover-zisk-cluster\n    verify: false\n    config: {elf: \"${ELF_PATH}\", coordinator: \"" + coordinator.URL() + "\"}\n" + yaml[end:]
 	s, _, server := operator(t, swap(t, yaml, "framing: raw", "framing: framed"), zisktest.Scenario{})
 	s.env = append(s.env, "PROOFLINE_PLUGIN_PATH="+filepath.Join(s.bin, "plugins"))
 	healthy := s.bin

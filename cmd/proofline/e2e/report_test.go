@@ -22,7 +22,7 @@ import (
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
-	"github.com/proofline/proofline/plugins/reporter-webhook/cloudevent"
+	"github.com/proofline/proofline/plugins/reporter-notify/cloudevent"
 	"github.com/proofline/proofline/sdk/contract"
 )
 

@@ -15,6 +15,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
 // operator prepares a site as an operator of ZisK 0.14 has it: the tool in PATH,
@@ -65,7 +67,7 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.must("init", "zisk")
-	preset, err := os.ReadFile(s.path("pipeline.yaml"))
+	preset, err := os.ReadFile(s.path("zisk.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +82,10 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 	out := s.must("run", "--blocks", "1")
 	t.Log("\n" + out)
 
+	// The prover begins beside its gate: by the verdict it may be past "queued".
 	want := []string{"queued 1265656 200", "proving 1265656 200", "proved 1265656 200"}
-	if got := server.Writes(); !slices.Equal(got, want) {
-		t.Fatalf("EthProofs saw %v, want %v", got, want)
+	if got := server.Writes(); !slices.Equal(got, want) && !slices.Equal(got, want[1:]) && !slices.Equal(got, want[2:]) {
+		t.Fatalf("EthProofs saw %v, want the end of %v", got, want)
 	}
 	proof, err := os.ReadFile(s.path("output", "1265656", "vadcop_final_proof.compressed.bin"))
 	if err != nil {
@@ -312,4 +315,49 @@ func parent(pid int) int {
 		return 0
 	}
 	return atoi(strings.Fields(string(text[strings.LastIndex(string(text), ")")+1:]))[1])
+}
+
+// TestUnsoundProofIsNotReported has the tool give a real proof in which one bit
+// is flipped: its file is whole, and only the verification of the bytes that
+// would be sent finds it out.
+func TestUnsoundProofIsNotReported(t *testing.T) {
+	data, err := os.ReadFile(shared(t, "vectors", "zisk-verifier", "fixtures", "shapes", "saved-1.1-minimal.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, err := proof.Decode(data, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	yaml := swap(t, strings.Replace(proving(t), "every: 1,", "blocks: [1],", 1),
+		"framing: raw", "framing: framed", `config: {elf: "${ELF_PATH}",`, `config: {elf: "${ELF_PATH}", setup: skip,`)
+	yaml = yaml[:strings.Index(yaml, ", port: ")] + yaml[strings.Index(yaml, ", port: ")+len(", port: 00000"):]
+	for _, sound := range []bool{true, false} {
+		t.Run(fmt.Sprintf("sound %t", sound), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "proof.bin")
+			p := *real
+			if p.Body = slices.Clone(real.Body); !sound {
+				p.Body[20_000] ^= 1 << 33
+			}
+			if err := os.WriteFile(file, prooftest.Encode(&p), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, tool, server := operator(t, yaml, zisktest.Scenario{Version: "1.1.0-alpha", PhaseMS: 1, ProofFile: file})
+			code, out, log := s.run("run", "--blocks", "1")
+			t.Log("\n" + out)
+			proved := slices.ContainsFunc(server.Writes(), func(w string) bool { return strings.HasPrefix(w, "proved") })
+			if proved != sound || (code == 0) != sound {
+				t.Fatalf("exit %d, EthProofs saw %v\n%s", code, server.Writes(), log)
+			}
+			shown := s.must("blocks", "show", "1")
+			if says := strings.Contains(shown, "the proof does not verify: "); says == sound {
+				t.Errorf("blocks show 1:\n%s", shown)
+			}
+			for _, call := range tool.Calls() {
+				if len(call.Args) > 0 && call.Args[0] == "verify" {
+					t.Error("the tool verified")
+				}
+			}
+		})
+	}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	ethwitness "github.com/proofline/proofline/sdk/witness"
 )
@@ -44,7 +44,8 @@ type Options struct {
 
 // Result is a guest input and what is worth knowing of it.
 type Result struct {
-	Archive      []byte // without framing
+	Archive      []byte   // without framing
+	PreStateRoot [32]byte // the parent's
 	StorageTries int
 	// KeysDerived is the number of addresses that were found by execution.
 	KeysDerived int
@@ -101,7 +102,7 @@ func build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	if err := cmp.Or(<-verified, err); err != nil {
 		return nil, err
 	}
-	out := &Result{Ignored: table.Bad()}
+	out := &Result{PreStateRoot: root, Ignored: table.Bad()}
 	if o.Strict && len(out.Ignored) > 0 {
 		return nil, out.Ignored[0]
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	ethwitness "github.com/proofline/proofline/sdk/witness"
 )
 
@@ -25,7 +25,7 @@ func refuseAmsterdam(b *ethblock.Block, c *chainspec.Config) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("an Amsterdam block (%s): its guests read SSZ with the block access list and the execution requests, which eth_getBlockByNumber and debug_executionWitness do not have", why)
+	return fmt.Errorf("an Amsterdam block (%s): no guest of an rkyv format accepts it; use builder-stateless-input with a guest of Amsterdam, for example ethrex-v29", why)
 }
 
 // refuseForeign refuses what ethrex's own converter cannot read.

@@ -1,7 +1,7 @@
 package input
 
 import (
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 )
 
 // chainConfig writes the image of a ChainConfig, which has no out-of-line data

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk/witness"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
@@ -20,7 +20,11 @@ import (
 
 // strict are the options of a vector: do exactly what the reference does.
 func strict(t testing.TB, format guest.Format, network string) input.Options {
-	config, err := chainspec.Network(network)
+	spec, err := chainspec.Network(network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := spec.Ethrex()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,11 +131,11 @@ func TestPublicBlocks(t *testing.T) {
 			have := r.Archive
 			if c.format == guest.Zec7 {
 				var file bytes.Buffer
-				if err := input.Write(&file, r.Archive, guest.Framed); err != nil {
+				if err := guest.WriteFramed(&file, r.Archive, guest.Framed); err != nil {
 					t.Fatal(err)
 				}
 				have = file.Bytes()
-				if inner, err := input.Unwrap(have); err != nil || !bytes.Equal(inner, r.Archive) {
+				if inner, err := guest.Unframe(have); err != nil || !bytes.Equal(inner, r.Archive) {
 					t.Errorf("unwrapped: %v", err)
 				}
 			}

@@ -3,9 +3,9 @@ package input
 import (
 	"fmt"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 )
 
 // witness is an ExecutionWitness to be written.

@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/ethblock"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 )
 
 // decodeBlock copies a block out of an archive. Its hash is the one that its

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/sdk/witness"
@@ -57,7 +56,7 @@ func Open(content []byte) (*File, error) {
 			}
 		}
 	}
-	if archive, err := input.Unwrap(content); err == nil {
+	if archive, err := guest.Unframe(content); err == nil {
 		try(archive, guest.Framed)
 	}
 	if f == nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
 
-	"github.com/proofline/proofline/plugins/builder-ethrex/chainspec"
 	"github.com/proofline/proofline/plugins/builder-ethrex/mpt"
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
@@ -216,7 +216,11 @@ func (s *Summary) chain(v rkyv.View) {
 	c := decodeConfig(v)
 	s.Chain = Chain{ChainID: c.ChainID, Network: "custom", DepositContract: c.DepositContract, Forks: map[string]uint64{}}
 	for _, name := range chainspec.Networks() {
-		if known, err := chainspec.Network(name); err == nil && reflect.DeepEqual(known, c) {
+		known, err := chainspec.Network(name)
+		if err != nil {
+			continue
+		}
+		if config, err := known.Ethrex(); err == nil && reflect.DeepEqual(config, c) {
 			s.Chain.Network = name
 		}
 	}

@@ -1,10 +1,12 @@
-// Package guest knows the guest programs of ethrex that operators run: which
-// input format each of them reads, and for which ZisK version it was built,
-// which decides about the framing of the input file. It is the only place with
-// this knowledge.
+// Package guest knows the guest programs that operators run: which input format
+// each of them reads, blocks of which forks it accepts, on which zkVMs it runs, for
+// which ZisK version it was built, which decides about the framing of the input
+// file, and what it commits to. It is the only place with this knowledge.
 //
-// Sources: the version-bump commits of lambdaclass/ethrex, the manifests of
-// 0xPolygonHermez/zisk-eth-client at the tags named, and eth-act/ere-guests.
+// Sources: the version-bump commits of lambdaclass/ethrex, the crates
+// ethrex-common 22.0.0 to 31.0.0, the manifests of 0xPolygonHermez/zisk-eth-client
+// at the tags named, paradigmxyz/stateless at 0aa0c19d and 3e430006, and
+// eth-act/ere-guests.
 package guest
 
 import (
@@ -27,10 +29,25 @@ const (
 	Zec  Format = "zec"  // EthrexInput of zisk-eth-client, with the witness of G8
 )
 
-// Formats lists the formats that can be written.
+// The formats of the SSZ StatelessInput (ethereum/execution-specs:
+// src/ethereum/forks/amsterdam/stateless.py). All dialects carry the same schema
+// id: only the guest's release tells which one it reads.
+const (
+	SSZD1 Format = "ssz-d1" // tests-zkevm v0.6: with the chain configuration; not written
+	SSZD3 Format = "ssz-d3" // tests-zkevm v0.8: with the public keys of the senders
+	SSZD4 Format = "ssz-d4" // tests-zkevm v21.0.1 to v21.0.5: without
+)
+
+// Formats lists the rkyv formats that can be written.
 func Formats() []Format { return []Format{G4, G7, G8, Zec7, Zec} }
 
-// ParseFormat checks the name of a format.
+// Dialects lists the dialects of the SSZ StatelessInput that can be written.
+func Dialects() []Format { return []Format{SSZD3, SSZD4} }
+
+// SSZ reports whether the format is a dialect of the SSZ StatelessInput.
+func (f Format) SSZ() bool { return f == SSZD1 || f == SSZD3 || f == SSZD4 }
+
+// ParseFormat checks the name of an rkyv format.
 func ParseFormat(name string) (Format, error) {
 	if f := Format(name); slices.Contains(Formats(), f) {
 		return f, nil
@@ -39,6 +56,14 @@ func ParseFormat(name string) (Format, error) {
 		return "", fmt.Errorf("format %s was in no release of ethrex and is not written: want one of %v", name, Formats())
 	}
 	return "", fmt.Errorf("unknown format %q: want one of %v", name, Formats())
+}
+
+// ParseDialect checks the name of a dialect.
+func ParseDialect(name string) (Format, error) {
+	if f := Format(name); slices.Contains(Dialects(), f) {
+		return f, nil
+	}
+	return "", fmt.Errorf("unknown dialect %q: want one of %v", name, Dialects())
 }
 
 // Framing says what surrounds the guest input in the file for cargo-zisk -i.
@@ -76,67 +101,6 @@ func FramingOf(zisk string) (Framing, error) {
 		}
 	}
 	return "", fmt.Errorf("%q is no ZisK version: want for example 0.14.0", zisk)
-}
-
-// Program is one guest program.
-type Program struct {
-	Name    string  `json:"name"`
-	Format  Format  `json:"format"` // empty where the format cannot be written
-	ZisK    string  `json:"zisk"`   // version that it was built with
-	Framing Framing `json:"framing"`
-	Note    string  `json:"note,omitempty"`
-}
-
-const (
-	ssz      = "reads SSZ, and Amsterdam blocks only"
-	unproven = "layout known from published types only, not compared with a file"
-)
-
-// programs is the table, oldest first.
-var programs = []Program{
-	{"ethrex-v7.0.0", G4, "≤ 0.14", Raw, ""},
-	{"ethrex-891528d", G4, "0.14.0", Raw, "main, 2025-12-10"},
-	{"ethrex-24d4b6404", G4, "0.14.0", Raw, "published in lambdaclass/ethrex-ethproofs"},
-	{"ethrex-v8.0.0", G4, "0.14.0", Raw, ""},
-	{"ethrex-v9.0.0", G4, "0.15.0", Raw, ""},
-	{"ethrex-93a7b16d", G7, "≥ 0.16", Framed, "main, 2026-02"},
-	{"zisk-eth-client-f95b4aa", Zec7, "≥ 0.16", Framed, "ethrex 93a7b16d, 2026-03-13"},
-	{"ethrex-52e4b646", G8, "0.16.1", Framed, "main, 2026-04-02"},
-	{"zisk-eth-client-v0.8.0", Zec, "0.17.0", Framed, "ethrex 283ae1a5"},
-	{"zisk-eth-client-v0.9.0", Zec, "0.18.0", Framed, "ethrex 283ae1a5"},
-	{"ethrex-v12.0.0", G8, "≥ 0.16", Framed, ""},
-	{"ethrex-v15.0.0", G8, "0.18.0", Framed, "eth-act/ere-guests 0.12.0; " + unproven},
-	{"zisk-eth-client-v0.10.0", Zec, "1.0.0-alpha", Framed, "ethrex v12.0.0"},
-	{"ethrex-v20.0.0", G8, "≥ 0.18", Framed, unproven},
-	{"zisk-eth-client-v0.11.0", Zec, "1.1.0-alpha", Framed, "ethrex v20.0.0; " + unproven},
-	{"ethrex-v23.0.0", "", "1.0.0-alpha", Framed, ssz},
-	{"ethrex-v24.0.0", "", "≥ 1.0", Framed, ssz},
-	{"ethrex-v26.0.0", "", "1.1.0-alpha", Framed, ssz},
-	{"ethrex-v29.0.0", "", "1.2.0-alpha", Framed, ssz},
-}
-
-// Programs returns the known guest programs, oldest first.
-func Programs() []Program { return slices.Clone(programs) }
-
-// Lookup returns the program with this name. Its error names those that exist,
-// or says why the program's format cannot be written.
-func Lookup(name string) (Program, error) {
-	for _, p := range programs {
-		if p.Name != name {
-			continue
-		}
-		if p.Format == "" {
-			return p, fmt.Errorf("guest %s %s: that needs the block access list and the execution requests, which eth_getBlockByNumber and debug_executionWitness do not have", name, p.Note)
-		}
-		return p, nil
-	}
-	var names []string
-	for _, p := range programs {
-		if p.Format != "" {
-			names = append(names, p.Name)
-		}
-	}
-	return Program{}, fmt.Errorf("unknown guest %q: want one of %s, or a format", name, strings.Join(names, ", "))
 }
 
 // DefaultFraming returns the framing that goes with a format where neither the

@@ -56,6 +56,34 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+func TestPauseInTheBody(t *testing.T) {
+	for body, want := range map[string]time.Duration{
+		`{"message": "You are being rate limited.", "retry_after": 1.5, "global": false}`:                                 1500 * time.Millisecond,
+		`{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}`: 30 * time.Second,
+		`{"retry_after": 1e12}`: time.Hour, `{"retry_after": -5}`: time.Second, `{"retry_after": "soon"}`: time.Second, `rate_limited`: time.Second,
+	} {
+		if got := pauseIn([]byte(body), time.Second); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+}
+
+func TestURLWithALineBreak(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	poster, err := New(sdk.NewSecret(server.URL+"/verysecret\n"), nil, time.Second, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer poster.Close()
+	if err := poster.Post(t.Context(), nil, nil, 1); err != nil {
+		t.Error(err)
+	}
+	if _, err := New(sdk.NewSecret(server.URL+"/very\nsecret"), nil, time.Second, ""); err == nil || !strings.Contains(err.Error(), "line feed") || strings.Contains(err.Error(), "secret\"") {
+		t.Errorf("a line break inside: %v", err)
+	}
+}
+
 func TestBrokenConnections(t *testing.T) {
 	poster, err := New(sdk.NewSecret("http://127.0.0.1:1/verysecret"), nil, time.Second, "")
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package stateless executes one block again from its execution witness with
 // go-ethereum and compares every commitment of the header: state root, receipts
-// root, requests hash, gas, blob gas, bloom, transactions root, withdrawals
-// root, and the rules that tie the header to its parent.
+// root, requests hash, block access list hash, gas, blob gas, bloom, transactions
+// root, withdrawals root, and the rules that tie the header to its parent.
 //
 // It is stricter than core.ExecuteStateless, which accepts witnesses with holes
 // wherever a hole does not change the roots: here a trie node, a bytecode or an

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/version"
 
 	"github.com/proofline/proofline/sdk/witness"
 )
@@ -132,5 +133,11 @@ func (e *MismatchError) Error() string {
 	for i, d := range e.Differences {
 		parts[i] = d.String()
 	}
-	return fmt.Sprintf("block %d does not execute to its header: %s", e.Block, strings.Join(parts, "; "))
+	return fmt.Sprintf("block %d does not execute to its header by the rules of %s: %s", e.Block, Engine(), strings.Join(parts, "; "))
+}
+
+// Engine names the EVM that executes blocks, with its version. Where a block does
+// not execute to its header soon after a fork, it may be older than the fork.
+func Engine() string {
+	return fmt.Sprintf("go-ethereum %d.%d.%d", version.Major, version.Minor, version.Patch)
 }

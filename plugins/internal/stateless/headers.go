@@ -80,23 +80,18 @@ func (a *ancestors) GetHeaderByNumber(number uint64) *types.Header {
 	return a.chain[top-number]
 }
 
-// blockhashes is the chain that the state processor sees. The processor looks the
-// parent up once, before the first instruction; every later lookup is BLOCKHASH
-// on its way down.
+// blockhashes is the chain that the EVM sees: every lookup is BLOCKHASH on its way
+// down.
 //
 // go-ethereum answers BLOCKHASH(k) with the parent hash in header k+1. Guests
 // hash header k itself, and nodes serve it for them, so it is needed too.
-type blockhashes struct {
-	*ancestors
-	executing bool
-}
+type blockhashes struct{ *ancestors }
 
 // GetHeader implements consensus.ChainHeaderReader.
 func (b *blockhashes) GetHeader(hash common.Hash, number uint64) *types.Header {
 	header := b.ancestors.GetHeader(hash, number)
-	if b.executing && header != nil && number > 0 {
+	if header != nil && number > 0 {
 		b.ancestors.GetHeader(header.ParentHash, number-1)
 	}
-	b.executing = true
 	return header
 }

@@ -50,8 +50,11 @@ func asked(t *testing.T, r recorded) (nodes, codes map[common.Hash]*blob) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := newWitnessDB(r.witness.State, r.witness.Codes)
-	if _, err := execute(t.Context(), r.block, headers, db); err != nil {
+	db, keys, err := prepare(t.Context(), r.config, r.block, r.witness)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := execute(t.Context(), r.block, headers, db, keys); err != nil {
 		t.Fatal(err)
 	}
 	return db.nodes, db.codes

@@ -2,7 +2,6 @@ package stateless
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"testing"
@@ -11,7 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
 
-	"github.com/proofline/proofline/plugins/internal/stateless/chainconfig"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/sdk/witness"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
@@ -36,16 +35,15 @@ func load(t testing.TB, name string) recorded {
 		t.Fatal(err)
 	}
 	r := recorded{block: block.Block, witness: w}
-	if chain := path.Dir(name); chain == "geth-osaka" {
-		text, err := os.ReadFile(witnesstest.Shared(t, "data", chain, "genesis.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.config, err = chainconfig.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-	} else if r.config, err = chainconfig.ByName(chain); err != nil {
+	chain := path.Dir(name)
+	spec, err := chainspec.Network(chain)
+	if chain == "geth-osaka" {
+		spec, err = chainspec.Read(witnesstest.Shared(t, "data", chain, "genesis.json"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.config, err = spec.Rules(); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -82,7 +80,7 @@ func TestRecordedBlocksAgree(t *testing.T) {
 			}
 			checkTouched(t, r, report.Touched)
 			t.Logf("%v: %d gas, %d of %d nodes, %d of %d codes, %d headers, %d accounts, %d kinds of requests, %d failed",
-				report.Time, report.GasUsed, report.NodesUsed, report.Nodes, report.CodesUsed, report.Codes, report.Headers, len(report.Touched), report.Requests, report.Failed)
+				report.Time, report.GasUsed, report.NodesUsed, report.Nodes, report.CodesUsed, report.Codes, report.Headers, len(report.Touched), len(report.Requests), report.Failed)
 		})
 	}
 }
@@ -138,7 +136,11 @@ func TestOldWitnessWithoutHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := chainconfig.ByName("holesky")
+	spec, err := chainspec.Network("holesky")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := spec.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,13 @@ import (
 // Action is what a block's input is put to.
 type Action string
 
-// The actions of cargo-zisk on an input. Only Prove makes a proof.
+// The actions on an input. Only Prove makes a proof; Emulate is the one of
+// ziskemu, all others are cargo-zisk's.
 const (
 	Prove             Action = "prove"
 	Execute           Action = "execute"
 	VerifyConstraints Action = "verify-constraints"
+	Emulate           Action = "emulate"
 )
 
 // Request is one call of cargo-zisk, said without regard to the version. Empty

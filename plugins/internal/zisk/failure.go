@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"syscall"
 )
 
 // Kind is the class of a failed run.
@@ -16,21 +15,65 @@ const (
 	// than was detected, or an extra argument is wrong.
 	Usage Kind = "usage"
 	// Configuration: the machine or the installation lacks something; every
-	// block would fail the same way.
+	// block would fail the same way until somebody changes it.
 	Configuration Kind = "configuration"
+	// Machine: a device, the memory or a file system failed. Other blocks would
+	// as a rule fail the same way now; it may pass by itself.
+	Machine Kind = "machine"
 	// Guest: the program itself failed on this input. Another attempt ends the
 	// same way.
 	Guest Kind = "guest"
-	// Transient: a CUDA fault, a kill for memory, a service that did not come
-	// up. Another attempt on a clean machine may pass.
+	// Transient: the tool failed for a reason that says nothing of the machine or
+	// of the block. Another attempt may pass.
 	Transient Kind = "transient"
 	// Invalid: the tool made a proof and found it wrong.
 	Invalid Kind = "invalid"
 )
 
+// Code names one cause of failure. What has to be decided by the cause compares
+// codes; the words of a Failure are for people.
+type Code string
+
+// The codes.
+const (
+	CodeUnverified    Code = "unverified"     // the proof does not verify
+	CodeCommandLine   Code = "command-line"   // the arguments were refused
+	CodeStart         Code = "start"          // the tool cannot be started
+	CodeLibrary       Code = "library"        // a shared library is missing
+	CodeCPU           Code = "cpu"            // the CPU lacks instructions
+	CodeGPUBuild      Code = "gpu-build"      // built for another GPU, or without GPU
+	CodeGPU           Code = "gpu"            // no usable GPU, or its driver
+	CodeGPUMemory     Code = "gpu-memory"     // the GPU's memory is too small or taken
+	CodeCUDA          Code = "cuda"           // any other CUDA call
+	CodeNoExecute     Code = "no-execute"     // the build does not execute
+	CodeAssembly      Code = "assembly-files" // the program was not set up
+	CodeConstantTrees Code = "constant-trees" // the proving key was not set up
+	CodeProvingKey    Code = "proving-key"    // the proving key is missing or incomplete
+	CodeMissingFile   Code = "missing-file"   // another file is missing
+	CodeMemlock       Code = "memlock"        // memory cannot be locked
+	CodeSpace         Code = "space"          // a file system is full
+	CodeSharedMemory  Code = "shared-memory"  // shared memory cannot be had
+	CodeOpenFiles     Code = "open-files"     // too many open files
+	CodeProcesses     Code = "processes"      // no thread or process can be started
+	CodePort          Code = "port"           // a port is taken
+	CodeInput         Code = "input"          // the input cannot be read
+	CodeMemory        Code = "memory"         // the machine's memory ran out
+	CodeGuest         Code = "guest"          // the guest program failed
+	CodeGuestCrash    Code = "guest-crash"    // a service crashed as it does when the guest panics
+	CodePublics       Code = "public-values"  // the guest commits to another block
+	CodeHung          Code = "hung"           // stopped by a limit of the stage
+	CodeKilled        Code = "killed"         // ended by SIGKILL
+	CodeStopped       Code = "stopped"        // ended by another signal from outside
+	CodeCrash         Code = "crash"          // ended by a signal of its own making
+	CodeService       Code = "service"        // an assembly service failed
+	CodePanic         Code = "panic"          // the tool panicked
+	CodeOther         Code = "other"          // it failed, and nothing says why
+)
+
 // Failure is a failed run, explained.
 type Failure struct {
 	Kind    Kind
+	Code    Code
 	Summary string // what happened, lower case
 	Line    string // the line of output that shows it; may be empty
 	Remedy  string // what the operator can do; may be empty
@@ -43,97 +86,29 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%s: %s", f.Summary, f.Line)
 }
 
-// sign is a text in the output that explains a failure.
-type sign struct {
-	pattern *regexp.Regexp
-	kind    Kind
-	summary string
-	remedy  string
-}
-
-// signs are tried in order on every line; of all lines the one with the
-// earliest sign explains the failure, so that "[CUDA] … no kernel image" is not
-// taken for just any CUDA fault.
-var signs = []sign{
-	{regexp.MustCompile(`(?i)no kernel image is available`), Configuration,
-		"cargo-zisk was built for another GPU",
-		"build it for this card: CUDA_ARCHS=<compute capability without the dot> cargo build --release (0.14: make CUDA_ARCH=sm_<…>); `nvidia-smi --query-gpu=compute_cap --format=csv` shows the capability"},
-	{regexp.MustCompile(`(?i)Not enough GPU memory to run the proof|GPU \d+: Insufficient memory`), Configuration,
-		"the GPU has too little free memory",
-		"end what else uses the card (`nvidia-smi --query-compute-apps=pid,used_memory --format=csv`), or give this stage other cards with `gpus`"},
-	{regexp.MustCompile(`(?i)no CUDA-capable device|CUDA driver version is insufficient|invalid device ordinal|No CUDA devices? (?:found|available)|CUDA error.*\(35\)`), Configuration,
-		"no usable GPU",
-		"check `nvidia-smi`, the driver (525.60.13 or newer), the container's --gpus flag and the stage's `gpus`"},
-	{regexp.MustCompile(`Command is not supported on GPU mode`), Configuration,
-		"this GPU build of cargo-zisk has no execute",
-		"use `action: prove`, or install the CPU build of the same version beside it and name it in `bin`"},
-	{regexp.MustCompile(`(?i)ASM file not found|assembly (?:file|binary) .*not found`), Configuration,
-		"the program's assembly files are missing from the cache",
-		"run `cargo-zisk rom-setup --elf <ELF>` (0.17 and later: program-setup), or set `setup: auto`"},
-	{regexp.MustCompile(`(?i)please run .*check-setup|const(?:ant)?[ _-]?trees? .*(?:not found|missing|does not exist)`), Configuration,
-		"the proving key's constant trees are missing",
-		"run `cargo-zisk check-setup --proving-key <DIR> -a`, or set `setup: auto`"},
-	{regexp.MustCompile(`(?i)(?:provingKey|proving[ _-]key|verkey|starkinfo|globalInfo).*(?:No such file|not found|does not exist|os error 2)`), Configuration,
-		"the proving key is missing or incomplete",
-		"install it with `ziskup --provingkey`, or name its directory in `proving_key`"},
-	{regexp.MustCompile(`(?i)Failed to load (?:witness library|.*libzisk_witness)|libzisk_witness\.so.*(?:No such file|cannot open)`), Configuration,
-		"the witness library is missing",
-		"install ZisK with ziskup: it belongs to ~/.zisk/bin/libzisk_witness.so"},
-	{regexp.MustCompile(`(?i)MAP_LOCKED|mlock|RLIMIT_MEMLOCK|mmap.*(?:Resource temporarily unavailable|Cannot allocate memory|errno ?[=:]? ?(?:11|12)\b)`), Configuration,
-		"the services may not lock their memory",
-		"raise the limit (`ulimit -l unlimited`, systemd LimitMEMLOCK=infinity, docker --ulimit memlock=-1), or set `unlock: always`"},
-	{regexp.MustCompile(`(?i)No space left on device`), Configuration,
-		"a file system is full",
-		"free space; for /dev/shm give a container --shm-size 32g"},
-	{regexp.MustCompile(`(?i)(?:shm_open|ftruncate).*(?:failed|error|errno)`), Configuration,
-		"shared memory cannot be had",
-		"check /dev/shm: `df -h /dev/shm`; a container needs --shm-size 32g"},
-	{regexp.MustCompile(`(?i)Address already in use`), Configuration,
-		"a port of the assembly services is in use",
-		"stop the other prover, or give this stage another `port` (they take three each)"},
-	{regexp.MustCompile(`^error: (?:unexpected argument|unrecognized subcommand|invalid value|the argument|the following required arguments|a value is required|unknown)`), Usage,
-		"cargo-zisk refused its command line",
-		"compare `extra_args` with `cargo-zisk prove --help`; after an update of cargo-zisk restart the pipeline"},
-	{regexp.MustCompile(`(?i)input size must be a multiple of 8|Input file not found`), Configuration,
-		"cargo-zisk cannot read the guest input",
-		"set the builder's `framing` (raw up to ZisK 0.15, framed from 0.16)"},
-	{regexp.MustCompile(`process crashed with signal: (?:11|4|8)\b|(?i:guest (?:program )?panicked|Error during emulation|Emulation (?:did not end|failed)|ROM .*panicked)`), Guest,
-		"the guest program failed on this input",
-		"confirm with `ziskemu -e <ELF> -i <INPUT>`: the input does not fit the guest, or the block is invalid for it"},
-	{regexp.MustCompile(`✗.*proof was not verified|Proof (?:was not verified|verification failed)|[Pp]roof was not verified`), Invalid,
-		"cargo-zisk made a proof that does not verify", ""},
-	{regexp.MustCompile(`(?i)out of memory|process crashed with signal: 9\b|Cannot allocate memory`), Transient,
-		"memory ran out",
-		"if it returns: lower max-witness-stored (`extra_args: [-x, \"2\"]`), set `minimal_memory: true`, or give the machine more memory"},
-	{regexp.MustCompile(`\[CUDA\]`), Transient,
-		"a CUDA call failed",
-		"if it returns: look for Xid lines in `dmesg`"},
-	{regexp.MustCompile("Timeout: service `?\\w+`? not ready"), Transient,
-		"an assembly service did not start",
-		"if it returns: check memory, memlock and who listens on the ports of the services"},
-	{regexp.MustCompile(`(?i)semaphore|sem_(?:open|wait|timedwait)`), Transient,
-		"an assembly service stopped answering", ""},
-	{regexp.MustCompile(`process crashed with signal: \d+`), Transient,
-		"an assembly service crashed", ""},
-	{regexp.MustCompile(`^thread '.*' .*panicked at `), Transient, "cargo-zisk panicked", ""},
-	{regexp.MustCompile(`^(?:Error: )?Error generating proof`), Transient, "cargo-zisk could not make the proof", ""},
-	{regexp.MustCompile(`^(?i:error): `), Transient, "cargo-zisk failed", ""},
-}
-
-// maxLine bounds the line that a Failure quotes.
+// maxLine bounds the line that a Failure quotes, in bytes.
 const maxLine = 400
 
 // Diagnosis watches the output of a run for signs of failure. It is not for
 // concurrent use.
 type Diagnosis struct {
-	rank int // 1 + index of the best sign so far; 0 for none
+	rank int   // 1 + index of the best sign so far; 0 for none
+	sign *sign // the best sign; nil for none
 	line string
 	next bool // the line after a panic's first line carries its message
+
+	chain bool   // the last lines belong to a list of causes
+	cause string // the innermost cause of the last list
 }
+
+// causeLine is a line of the list that anyhow prints below "Caused by:": the
+// text of a single cause is indented by four spaces, each of several has a
+// number before it.
+var causeLine = regexp.MustCompile(`^ {4,5}(?:(\d+): )?(\S.*)$`)
 
 // Line reads one line of standard output or standard error.
 func (d *Diagnosis) Line(line string) {
-	text := Text(line)
+	text := d.unwrap(line)
 	if text == "" {
 		return
 	}
@@ -147,78 +122,70 @@ func (d *Diagnosis) Line(line string) {
 	if d.rank > 0 {
 		limit = d.rank - 1
 	}
-	for i, s := range signs[:limit] {
-		if s.pattern.MatchString(text) {
-			d.rank, d.line = i+1, text
-			d.next = strings.HasPrefix(text, "thread '")
+	for i := range signs[:limit] {
+		if s := &signs[i]; s.pattern.MatchString(text) {
+			d.rank, d.sign, d.line = i+1, s.precise(text), text
+			d.next = panicHead.MatchString(text)
 			return
 		}
 	}
 }
 
-// Exit is how the process ended.
-type Exit struct {
-	Code   int            // exit status; meaningless when Signal is set
-	Signal syscall.Signal // the signal that ended it, or 0
+// panicHead is the first line of a panic, of the tool or of the guest program.
+var panicHead = regexp.MustCompile(`^(?:thread '.*' (?:\(\d+\) )?)?panicked at `)
+
+// unwrap returns the text of a line, and follows the list of an error's causes.
+func (d *Diagnosis) unwrap(line string) string {
+	text := Text(line)
+	switch m := causeLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); {
+	case text == "Caused by:":
+		d.chain, d.cause = true, ""
+		return ""
+	case d.chain && m != nil:
+		if m[1] != "" || d.cause == "" { // a further line of a cause is not a cause
+			d.cause = m[2]
+		}
+		return m[2]
+	case text != "":
+		d.chain = false
+	}
+	return text
 }
 
-// Success reports whether the exit status is 0.
-func (e Exit) Success() bool { return e.Signal == 0 && e.Code == 0 }
-
-func (e Exit) String() string {
-	if e.Signal != 0 {
-		return fmt.Sprintf("signal %d (%v)", int(e.Signal), e.Signal)
-	}
-	if e.Code > 128 && e.Code < 160 {
-		return fmt.Sprintf("exit status %d (%v)", e.Code, syscall.Signal(e.Code-128))
-	}
-	return fmt.Sprintf("exit status %d", e.Code)
-}
-
-// signal returns the signal that ended the process itself or, by the shell's
-// and mpirun's convention, its child.
-func (e Exit) signal() syscall.Signal {
-	if e.Signal == 0 && e.Code > 128 && e.Code < 160 {
-		return syscall.Signal(e.Code - 128)
-	}
-	return e.Signal
-}
-
-// Explain says why a run failed. A failed verification counts even with exit
-// status 0; otherwise nil means that the run succeeded.
+// Explain says why a run failed. A failed verification, and a guest that failed,
+// count even with exit status 0; otherwise nil means that the run succeeded.
 func (d *Diagnosis) Explain(exit Exit) *Failure {
-	var found *sign
-	if d.rank > 0 {
-		found = &signs[d.rank-1]
-	}
 	if exit.Success() {
-		if found != nil && found.kind == Invalid {
-			return d.failure(*found, exit)
+		if d.sign != nil && (d.sign.kind == Invalid || d.sign.despiteSuccess) {
+			return d.failure(*d.sign, exit)
 		}
 		return nil
 	}
 	byExit, sure := signOf(exit)
 	switch {
-	case found == nil:
+	case d.sign == nil:
 		return d.failure(byExit, exit)
-	case sure && found.kind == Transient:
+	case sure && d.sign.kind == Transient:
 		// The way it ended says more than a general line of output.
 		return d.failure(byExit, exit)
 	}
-	return d.failure(*found, exit)
+	return d.failure(*d.sign, exit)
 }
 
 // Said is the failure that the lines show by themselves, of a process that has
 // not ended: nil when they show none.
 func (d *Diagnosis) Said() *Failure {
-	if d.rank == 0 {
+	if d.sign == nil {
 		return nil
 	}
-	return d.failure(signs[d.rank-1], Exit{})
+	return d.failure(*d.sign, Exit{})
 }
 
 func (d *Diagnosis) failure(s sign, exit Exit) *Failure {
 	line := d.line
+	if s.wrapper && d.cause != "" || line == "" {
+		line = d.cause
+	}
 	if len(line) > maxLine {
 		line = strings.ToValidUTF8(line[:maxLine], "") + "…"
 	}
@@ -226,32 +193,5 @@ func (d *Diagnosis) failure(s sign, exit Exit) *Failure {
 	if !exit.Success() {
 		summary += " (" + exit.String() + ")"
 	}
-	return &Failure{Kind: s.kind, Summary: summary, Line: line, Remedy: s.remedy}
-}
-
-// signOf explains an exit by itself; sure when it outweighs a general message.
-func signOf(exit Exit) (s sign, sure bool) {
-	switch exit.signal() {
-	case syscall.SIGKILL:
-		return sign{kind: Transient, summary: "cargo-zisk was killed, as a rule by the kernel for memory",
-			remedy: "look for \"Out of memory\" in `dmesg`; set `minimal_memory: true`, or give the machine more memory"}, true
-	case syscall.SIGILL:
-		return sign{kind: Configuration, summary: "cargo-zisk uses instructions that this CPU lacks (AVX-512)",
-			remedy: "build cargo-zisk on this machine, or install a build for it"}, true
-	case syscall.SIGSEGV, syscall.SIGBUS:
-		return sign{kind: Transient, summary: "cargo-zisk crashed"}, true
-	case syscall.SIGABRT:
-		return sign{kind: Transient, summary: "cargo-zisk aborted"}, false
-	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
-		return sign{kind: Transient, summary: "cargo-zisk was stopped from outside"}, true
-	}
-	switch exit.Code {
-	case 126, 127: // of the shell that becomes the tool
-		return sign{kind: Configuration, summary: "cargo-zisk cannot be started",
-			remedy: "install ZisK again with ziskup, or correct `bin`"}, true
-	case 2:
-		return sign{kind: Usage, summary: "cargo-zisk refused its command line",
-			remedy: "compare `extra_args` with `cargo-zisk prove --help`; after an update of cargo-zisk restart the pipeline"}, true
-	}
-	return sign{kind: Transient, summary: "cargo-zisk failed"}, false
+	return &Failure{Kind: s.kind, Code: s.code, Summary: summary, Line: line, Remedy: s.remedy}
 }

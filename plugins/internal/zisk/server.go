@@ -47,11 +47,20 @@ func (v Version) ServerCommand(r Request, port int) ([]string, error) {
 
 var (
 	waitingPattern = regexp.MustCompile(`^ZisK Server waiting for requests on port \d+`)
+	askedPattern   = regexp.MustCompile(`^Received '\w+' request`)
 	panicPattern   = regexp.MustCompile(`^thread '.*' .*panicked at `)
 )
 
 // Waiting reports whether the line says that the server is ready for a request.
 func Waiting(line string) bool { return waitingPattern.MatchString(Text(line)) }
+
+// Asked reports whether the line only says that the server was asked something:
+// it is no sign that a proof goes on.
+// Source: 0xPolygonHermez/zisk:server/src/zisk_service.rs@v0.14.0, @v0.15.0.
+func Asked(line string) bool {
+	text := Text(line)
+	return askedPattern.MatchString(text) || waitingPattern.MatchString(text)
+}
 
 // Panicked reports whether the line begins the message of a panic.
 func Panicked(line string) bool { return panicPattern.MatchString(Text(line)) }

@@ -72,3 +72,17 @@ func TestServerLines(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+// TestAsked tells the server's notes on requests from signs of a proof.
+func TestAsked(t *testing.T) {
+	for line, want := range map[string]bool{
+		"2025-11-20T10:00:00.000000Z  INFO Received 'status' request":                                     true,
+		"2025-11-20T10:00:00.000000Z  INFO ZisK Server waiting for requests on port 7878 for ELF 'g.elf'": true,
+		"2025-11-20T10:00:00.000000Z  INFO >>> GENERATING_PROOFS":                                         false,
+		"": false,
+	} {
+		if got := zisk.Asked(line); got != want {
+			t.Errorf("%q: %t", line, got)
+		}
+	}
+}

@@ -49,6 +49,7 @@ func (s *Summary) Line(line string) {
 			s.ProvingTime = d
 		}
 	}
+	s.metrics(text)
 	if m := assemblySpeed.FindStringSubmatch(text); m != nil {
 		s.Speed = m[1]
 	}

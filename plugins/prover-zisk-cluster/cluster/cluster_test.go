@@ -12,12 +12,12 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/cluster"
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 func TestProve(t *testing.T) {
@@ -76,15 +76,17 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no workers":     {behaviour{NoWorkers: true}, nil, sdk.ClassEnvironment, "no workers connected", false},
 		"setting up":     {behaviour{SettingUp: 3}, nil, "", "", true},
-		"guest":          {behaviour{Fail: "Service mo process crashed with signal: 11"}, nil, sdk.ClassPermanent, "signal: 11", false},
-		"cuda":           {behaviour{Fail: "[CUDA] cudaMemcpy failed: unspecified launch failure (719)"}, nil, sdk.ClassRetryable, "launch failure", false},
+		"guest":          {behaviour{Fail: "panicked at src/main.rs:1:2: Block validation failed"}, nil, sdk.ClassPermanent, "Block validation", false},
+		"service crash":  {behaviour{Fail: "Service mo process crashed with signal: 11"}, nil, sdk.ClassRetryable, "signal: 11", false},
+		"cuda":           {behaviour{Fail: "[CUDA] cudaMemcpy failed: unspecified launch failure (719)"}, nil, sdk.ClassEnvironment, "launch failure", false},
 		"vram":           {behaviour{Fail: "Not enough GPU memory to run the proof"}, nil, sdk.ClassEnvironment, "GPU memory", false},
+		"no key":         {behaviour{Fail: "Task failed: Path does not exist: \"/root/.zisk/provingKey\""}, nil, sdk.ClassEnvironment, "provingKey", false},
 		"no reason":      {behaviour{Fail: "task failed"}, nil, sdk.ClassRetryable, "task failed", false},
 		"internal":       {behaviour{Refuse: codes.Internal}, nil, sdk.ClassRetryable, "internal error", false},
 		"invalid":        {behaviour{Refuse: codes.InvalidArgument}, nil, sdk.ClassPermanent, "", false},
 		"other program":  {behaviour{Wrong: true}, nil, sdk.ClassRetryable, "of the program", false},
 		"not minimal":    {behaviour{Full: true}, nil, sdk.ClassRetryable, "minimal", false},
-		"cut off":        {behaviour{Cut: true}, nil, sdk.ClassRetryable, "no proof in any known layout", false},
+		"cut off":        {behaviour{Cut: true}, nil, sdk.ClassRetryable, "no proof in any layout", false},
 		"pinned program": {behaviour{}, map[string]any{"program_key": strings.Repeat("01", 32)}, sdk.ClassEnvironment, "program_key", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,11 +155,15 @@ func TestVerify(t *testing.T) {
 	}{
 		"good":                  {behaviour{}, tool.Path, ""},
 		"wrong":                 {behaviour{Invalid: true}, tool.Path, "does not verify"},
-		"wrong, without a tool": {behaviour{Invalid: true}, "", ""},
+		"wrong, without a tool": {behaviour{Invalid: true}, "", "does not verify"},
+		"marked as a double's":  {behaviour{}, "", "does not verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := coordinatortest.Start(t, tc.how)
 			b := newBench(t, c.URL(), map[string]any{"verify_bin": tc.bin})
+			if tc.bin != "" {
+				b.conf["verifier"] = "tool"
+			}
 			p, task := b.open(), b.attempt(nil)
 			result, err := p.Prove(t.Context(), task.Task)
 			if err != nil {

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // factJob is the fact that names the cluster's job.
@@ -36,6 +36,10 @@ func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResp
 	if err := p.checkKeys(decoded); err != nil {
 		return refuse(err)
 	}
+	release, err := p.releaseOf(decoded)
+	if err != nil {
+		return refuse(err)
+	}
 	work := time.Duration(prove.GetStats().GetDurationNanos())
 	if work <= 0 {
 		work = time.Since(k.Submitted)
@@ -50,7 +54,7 @@ func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResp
 	for _, write := range []func() (sdk.Artifact, error){
 		func() (sdk.Artifact, error) { return publish.Bytes(t, zisk.FileProof, data) },
 		func() (sdk.Artifact, error) { return publish.JSON(t, sdk.ArtifactResult, report) },
-		func() (sdk.Artifact, error) { return publish.Proof(t, decoded, encoding, p.setupKey) },
+		func() (sdk.Artifact, error) { return publish.Proof(t, decoded, encoding, release, p.setupKey) },
 	} {
 		a, err := write()
 		if err != nil {
@@ -68,7 +72,18 @@ func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResp
 	if decoded.IsTest() {
 		facts[publish.FactTest] = "true"
 	}
+	p.refused.note(t, k.Job)
 	return &sdk.Result{Outputs: outputs, WorkTime: work, Facts: facts}, nil
+}
+
+// releaseOf returns the release that made the proof, as far as the form depends
+// on it in which it is reported.
+func (p *Prover) releaseOf(decoded *proof.Proof) (proof.Release, error) {
+	r, err := p.config.release()
+	if err != nil || r != (proof.Release{}) {
+		return r, err
+	}
+	return publish.ReleaseOf(decoded, p.setupKey)
 }
 
 // checkKeys refuses a proof of another program, setup or kind than was asked

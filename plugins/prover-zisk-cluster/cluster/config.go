@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Config is the stage's config block.
@@ -26,11 +26,14 @@ type Config struct {
 	VerifyKey  string `json:"verify_key" doc:"Verification key of the proving setup, 32 bytes (vadcop_final_compressed.verkey.bin): proofs of another setup are refused." format:"file"`
 	ProgramKey string `json:"program_key" doc:"Verification key of the program, 64 hexadecimal digits: proofs of another program are refused. Unset means the key that the set-up reported."`
 
-	VerifyBin string `json:"verify_bin" doc:"cargo-zisk of the cluster's version, a path or a name, that verifies each proof before it is reported. Unset means that only the keys in it are compared."`
+	ZiskVersion string `json:"zisk_version" doc:"Version of ZisK that the cluster runs, for example 1.3.2. Unset means to find it out from each proof, by its setup key or by the constraints that it fulfils."`
+	Verifier    string `json:"verifier" doc:"What verifies a proof before it is reported, unless the stage has verify: false. auto does it in this process, on the bytes that are sent, and by verify_bin as well where that is set; tool leaves it to verify_bin." default:"auto" enum:"auto,tool"`
+	VerifyBin   string `json:"verify_bin" doc:"cargo-zisk of the cluster's version, a path or a name, that verifies each proof, too."`
 
 	CapacityTimeout  sdk.Duration `json:"capacity_timeout" doc:"How long to wait for a free worker." default:"10m" min:"0s"`
 	CapacityPause    sdk.Duration `json:"capacity_pause" doc:"Time between two tries to find a free worker." default:"5s" min:"10ms"`
 	ReconnectTimeout sdk.Duration `json:"reconnect_timeout" doc:"How long to go on without an answer of the coordinator while a job runs." default:"5m" min:"0s"`
+	JobTimeout       sdk.Duration `json:"job_timeout" doc:"How long a job may take from its submission on; then it is cancelled. A coordinator can lose the end of a job. 0 never does." default:"1h" min:"0s"`
 	SetupTimeout     sdk.Duration `json:"setup_timeout" doc:"Limit of the program's set-up on the workers." default:"30m" min:"1s"`
 }
 
@@ -46,6 +49,16 @@ func (c Config) Validate() []sdk.Finding {
 		report("/coordinator", fmt.Sprintf("%q is no address of a coordinator", c.Coordinator), "write http://HOST:7000")
 	case strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "":
 		report("/coordinator", "the address has more than host and port", "write http://HOST:7000")
+	}
+	if c.ZiskVersion != "" {
+		if r, err := c.release(); err != nil {
+			report("/zisk_version", err.Error(), "write the version that zisk-coordinator --version prints, or leave it out")
+		} else if _, err := r.Wire(); err != nil {
+			report("/zisk_version", err.Error(), "leave it out")
+		}
+	}
+	if c.Verifier == "tool" && c.VerifyBin == "" {
+		report("/verifier", "there is no tool: verify_bin is not set", "set `verify_bin`, or `verifier: auto`; verify: false of the stage verifies nothing")
 	}
 	if c.ProgramKey != "" {
 		if _, err := proof.ParseKey(c.ProgramKey); err != nil {
@@ -92,6 +105,14 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 		add(sdk.SeverityInfo, "/coordinator", "the coordinator at "+c.Coordinator+" answers", "")
 	}
 	return findings
+}
+
+// release is the release of the cluster's ZisK; zero when it is not set.
+func (c Config) release() (proof.Release, error) {
+	if c.ZiskVersion == "" {
+		return proof.Release{}, nil
+	}
+	return proof.ParseRelease(c.ZiskVersion)
 }
 
 // setupKey reads the pinned key of the proving setup; nil when none is pinned.

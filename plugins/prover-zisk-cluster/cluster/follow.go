@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
 )
@@ -20,8 +21,16 @@ import (
 // runs.
 const pollSeconds = 60
 
-// errEnded marks the end of a job without a proof.
-var errEnded = errors.New("the job has ended without a proof")
+// pollLeast is the shortest time between two questions for a job. A coordinator
+// that does not hold its answer back would otherwise be asked without a pause.
+const pollLeast = 500 * time.Millisecond
+
+var (
+	// errEnded marks the end of a job without a proof.
+	errEnded = errors.New("the job has ended without a proof")
+	// errJobTimeout marks a job that takes too long.
+	errJobTimeout = errors.New("job_timeout is over")
+)
 
 // follow waits for a job and shows its phases. When the host has cancelled the
 // call the job is cancelled as well; when this process is to end the job goes
@@ -30,12 +39,19 @@ func (p *Prover) follow(ctx context.Context, t *sdk.Task, k token) (*coordinator
 	watching, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
 	wait.Go(func() { p.watch(watching, t, k.Job) })
-	answer, err := p.await(ctx, k.Job)
+	var deadline time.Time
+	if limit := p.config.JobTimeout.Std(); limit > 0 {
+		deadline = k.Submitted.Add(limit)
+	}
+	answer, err := p.await(ctx, k.Job, deadline)
 	stop()
 	wait.Wait()
 	switch {
 	case err != nil && ctx.Err() != nil && callCancelled(ctx):
 		p.cancel(t.Log, k.Job)
+	case errors.Is(err, errJobTimeout):
+		p.cancel(t.Log, k.Job)
+		err = errors.Join(err, t.SaveResume(nil))
 	case errors.Is(err, errEnded):
 		// The next attempt must not take this job up again.
 		err = errors.Join(err, t.SaveResume(nil))
@@ -80,13 +96,21 @@ func (p *Prover) watch(ctx context.Context, t *sdk.Task, job string) {
 	}
 }
 
-// await waits for the end of a job. A connection that breaks is made again for
-// as long as reconnect_timeout; a job that the coordinator does not know is an
-// error with the status NOT_FOUND.
-func (p *Prover) await(ctx context.Context, job string) (*coordinatorv1.JobKindResponse, error) {
-	seconds := uint32(pollSeconds)
+// await waits for the end of a job, until the deadline unless that is zero. A
+// connection that breaks is made again for as long as reconnect_timeout; a job
+// that the coordinator does not know is an error with the status NOT_FOUND.
+func (p *Prover) await(ctx context.Context, job string, deadline time.Time) (*coordinatorv1.JobKindResponse, error) {
 	var lost time.Time // since when there is no answer
 	for pause := 100 * time.Millisecond; ; {
+		seconds := uint32(pollSeconds)
+		if !deadline.IsZero() {
+			left := time.Until(deadline)
+			if left <= 0 {
+				return nil, sdk.Retryable(fmt.Errorf("job %s has run for %v: %w", job, p.config.JobTimeout.Std(), errJobTimeout))
+			}
+			seconds = min(seconds, uint32(left/time.Second)+1)
+		}
+		asked := time.Now()
 		answer, err := p.client.WaitJobResult(ctx, &coordinatorv1.WaitJobResultRequest{JobId: job, TimeoutSeconds: &seconds})
 		switch {
 		case ctx.Err() != nil:
@@ -118,6 +142,10 @@ func (p *Prover) await(ctx context.Context, job string) (*coordinatorv1.JobKindR
 		case *coordinatorv1.JobStatus_Cancelled:
 			return nil, sdk.Retryable(fmt.Errorf("job %s was cancelled on the cluster: %w", job, errEnded))
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollLeast - time.Since(asked)): // at once after an answer that was held back
+		}
 	}
 }
 
@@ -127,12 +155,7 @@ func failed(job, reason string) error {
 	for line := range strings.Lines(reason) {
 		diagnosis.Line(line)
 	}
-	err := fmt.Errorf("job %s failed on the cluster: %s: %w", job, strings.TrimSpace(reason), errEnded)
-	switch f := diagnosis.Explain(zisk.Exit{Code: 1}); f.Kind {
-	case zisk.Guest:
-		return &sdk.Error{Class: sdk.ClassPermanent, Err: err, Remedy: f.Remedy}
-	case zisk.Usage, zisk.Configuration:
-		return sdk.Environment(err, f.Remedy)
-	}
-	return sdk.Retryable(err)
+	f := diagnosis.Explain(zisk.Exit{Code: 1})
+	f.Summary, f.Line = "job "+job+" failed on the cluster", strings.TrimSpace(reason)
+	return fmt.Errorf("%w: %w", tool.Classed(f), errEnded)
 }

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // programRecord is what the file program.json in the state directory remembers:
@@ -78,7 +79,7 @@ func (p *Prover) ready(ctx context.Context, again bool) (string, error) {
 	if err != nil {
 		return "", p.unavailable(ctx, "set up the program", err)
 	}
-	answer, err := p.await(ctx, job.GetJobId())
+	answer, err := p.await(ctx, job.GetJobId(), time.Time{})
 	switch {
 	case err != nil && ctx.Err() == nil && (errors.Is(err, errEnded) || status.Code(err) == codes.NotFound):
 		return "", sdk.Environment(fmt.Errorf("set-up of the program: %w", err), "look into the logs of the workers; a proving key may be missing there")
@@ -110,7 +111,9 @@ func (p *Prover) unavailable(ctx context.Context, what string, err error) error 
 	why := refusalOf(err)
 	err = fmt.Errorf("%s: the coordinator at %s: %w", what, p.config.Coordinator, err)
 	switch why {
-	case noWorkers, settingUp, notSetUp:
+	case settingUp:
+		return sdk.Environment(err, "a worker prepares the program, or recovers from a job that was cancelled or failed, which takes up to 5 minutes; restart a zisk-worker that stays so for longer")
+	case noWorkers, notSetUp:
 		return sdk.Environment(err, "start zisk-worker processes that connect to its port 50051; `curl http://HOST:9090/metrics` shows coordinator_workers_connected")
 	case rejected:
 		return sdk.Permanent(err)

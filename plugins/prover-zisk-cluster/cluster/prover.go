@@ -18,9 +18,11 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Prover is a stage's prover. Its methods may be called concurrently; how many
@@ -43,13 +45,16 @@ type Prover struct {
 	hash    string     // the coordinator's name of the program; empty before
 	program *proof.Key // of the set-up, or pinned; nil when unknown
 
+	refused *refused
+	streak  tool.Streak
+
 	// duplicates counts jobs that may have been submitted twice.
 	duplicates atomic.Int64
 }
 
 // Open makes the prover of a stage. It does not wait for the coordinator.
 func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
-	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log}
+	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log, refused: openRefused(env.StateDir)}
 	var err error
 	if p.elf, err = os.ReadFile(config.ELF); err != nil {
 		return nil, sdk.Environment(fmt.Errorf("guest program: %w", err), "set `elf` to the guest's ELF file")
@@ -108,6 +113,20 @@ func (p *Prover) Close() error { return p.conn.Close() }
 
 // Prove has the task's input proved by the cluster.
 func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
+	result, err := p.prove(ctx, t)
+	if err != nil {
+		return nil, p.streak.Judge(t.Job, err, tool.Suspects(t)...)
+	}
+	p.streak.Succeeded(t.Job)
+	return result, nil
+}
+
+// accepted tells the host that the coordinator has taken the job.
+func accepted(t *sdk.Task, job string) {
+	t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1, Note: "job " + job})
+}
+
+func (p *Prover) prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	path, err := t.Input(sdk.ArtifactInput)
 	if err != nil {
 		return nil, err
@@ -116,7 +135,10 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 		return nil, sdk.Permanent(err)
 	}
 	want := p.tokenFor(t)
-	if k, ok := resumable(t.ResumeToken, want); ok {
+	if k, ok := resumable(t.ResumeToken, want); ok && p.refused.has(k.Job) {
+		t.Log.Warn("the proof of the earlier attempt's job did not hold; a new job is submitted", "job_id", k.Job)
+	} else if ok {
+		accepted(t, k.Job)
 		t.Log.Info("taking up the job of an earlier attempt", "job_id", k.Job, "submitted", k.Submitted)
 		answer, err := p.follow(ctx, t, k)
 		if err == nil {

@@ -44,7 +44,8 @@ func (p *Prover) submit(ctx context.Context, t *sdk.Task, k token, input []byte)
 		case !time.Now().Before(deadline):
 			return k, err
 		}
-		t.Progress(sdk.Progress{Phase: "WAITING_FOR_WORKERS", Fraction: -1, Note: err.Error()})
+		// A phase would announce the block before anybody works on it.
+		t.Progress(sdk.Progress{Fraction: -1, Note: err.Error()})
 		select {
 		case <-time.After(p.config.CapacityPause.Std()):
 		case <-ctx.Done():
@@ -100,6 +101,7 @@ func (p *Prover) save(t *sdk.Task, k token) error {
 	if err := p.submission(t).end(); err != nil {
 		t.Log.Warn("remove the note of the submission", "error", err)
 	}
+	accepted(t, k.Job)
 	t.Log.Info("the coordinator accepted the job", "job_id", k.Job)
 	return nil
 }

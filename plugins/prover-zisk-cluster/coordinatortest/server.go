@@ -23,10 +23,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof/prooftest"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
 // Behaviour says how a coordinator behaves. The zero value has one worker that
@@ -42,6 +42,8 @@ type Behaviour struct {
 	Full      bool          // proofs are not minimal, whatever was asked for
 	Invalid   bool          // proofs do not verify
 	Cut       bool          // proofs are cut off
+	Hasty     bool          // a question for a job that runs is answered at once
+	Proof     []byte        // every job gives this proof, and the set-up the key of its program
 	Refuse    codes.Code    // every request for a proof is refused so; OK for none
 }
 
@@ -56,6 +58,7 @@ type Server struct {
 	ready    map[string]bool      // set up on the workers
 	jobs     map[string]*job
 	counts   Counts
+	waits    int
 	server   *grpc.Server
 	served   chan struct{}
 }
@@ -147,6 +150,13 @@ func (s *Server) Counts() Counts {
 	return s.counts
 }
 
+// Waits returns how many questions for the result of a job were answered.
+func (s *Server) Waits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits
+}
+
 // Running returns how many jobs have not ended.
 func (s *Server) Running() int {
 	s.mu.Lock()
@@ -170,6 +180,11 @@ func (s *Server) RegisterGuestProgram(_ context.Context, r *coordinatorv1.Regist
 	hash := hex.EncodeToString(digest[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.how.Proof != nil {
+		if p, err := proof.Decode(s.how.Proof, ""); err == nil {
+			key = p.Program()
+		}
+	}
 	s.counts.Registered++
 	s.programs[hash] = key
 	return &coordinatorv1.RegisterGuestProgramResponse{HashId: hash}, nil
@@ -276,6 +291,9 @@ func (s *Server) prove(ctx context.Context, j *job, how Behaviour, key proof.Key
 		p.Body[1000] ^= 1
 	}
 	data := prooftest.Encode(p)
+	if how.Proof != nil {
+		data = how.Proof
+	}
 	if how.Cut {
 		data = data[:len(data)/2]
 	}
@@ -311,7 +329,14 @@ func (s *Server) WaitJobResult(ctx context.Context, r *coordinatorv1.WaitJobResu
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	s.waits++
+	hasty := s.how.Hasty
+	s.mu.Unlock()
 	seconds := min(max(r.GetTimeoutSeconds(), 1), 3600)
+	if hasty {
+		seconds = 0
+	}
 	timer := time.NewTimer(time.Duration(seconds) * time.Second)
 	defer timer.Stop()
 	for {

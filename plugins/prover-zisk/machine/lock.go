@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +19,9 @@ import (
 // their memory.
 type Lock struct {
 	files []*os.File
+	once  sync.Once
+	ended chan struct{} // closed by Release
+	wait  sync.WaitGroup
 	// Waited is how long it took to get.
 	Waited time.Duration
 }
@@ -24,56 +29,67 @@ type Lock struct {
 // ErrBusy says that another process holds a card of the set.
 var ErrBusy = errors.New("in use by another prover")
 
+// ErrLockDir says that the directory of the locks, or what lies in it, cannot be
+// used.
+var ErrLockDir = errors.New("the locks of the GPUs cannot be used")
+
+// touchInterval is how often a holder touches its files, so that no cleaner
+// takes them for forgotten.
+const touchInterval = 10 * time.Minute
+
 // AcquireGPUs locks the cards, each by its own file in dir, which all provers
 // of a machine share; no card named means all of them. It waits until ctx ends.
 // The lock ends with Release, or with the process.
 //
-// A prover of single cards shares the file "all" and has one file per card to
-// itself; a prover of all cards has the file "all" to itself. Cards are taken
-// in one order, so that two provers never wait for each other.
+// A prover of single cards shares the directory and has one file per card to
+// itself; a prover of all cards has the directory to itself. Cards are taken in
+// one order, so that two provers never wait for each other. A file that is
+// removed while it is held still locks for every prover of the same user; a
+// directory that is locked is left alone by systemd-tmpfiles.
+// Source: tmpfiles.d(5), "Age": directories with a BSD lock are skipped.
 func AcquireGPUs(ctx context.Context, dir string, gpus []string) (*Lock, error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	dir, err := makeLockDir(dir)
+	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	l := &Lock{}
+	l := &Lock{ended: make(chan struct{})}
 	how := unix.LOCK_EX
 	if len(gpus) > 0 {
 		how = unix.LOCK_SH
 	}
-	if err := l.add(ctx, filepath.Join(dir, "all.lock"), how); err != nil {
+	if err := l.add(ctx, dir, true, how); err != nil {
 		l.Release()
 		return nil, fmt.Errorf("the machine's GPUs: %w", err)
 	}
 	gpus = slices.Compact(slices.Sorted(slices.Values(gpus)))
 	for _, gpu := range gpus {
-		if err := l.add(ctx, filepath.Join(dir, "gpu-"+fileName(gpu)+".lock"), unix.LOCK_EX); err != nil {
+		if err := l.add(ctx, filepath.Join(dir, "gpu-"+fileName(gpu)+".lock"), false, unix.LOCK_EX); err != nil {
 			l.Release()
 			return nil, fmt.Errorf("GPU %s: %w", gpu, err)
 		}
 	}
 	l.Waited = time.Since(start)
+	l.wait.Go(l.touch)
 	return l, nil
 }
 
-// add opens and locks a file. It never creates through a symbolic link: the
-// directory may be one that everyone writes to.
-func (l *Lock) add(ctx context.Context, path string, how int) error {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		file, err = os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
-	}
-	if err != nil {
-		return err
-	}
-	l.files = append(l.files, file)
+// add opens and locks a file or a directory. The lock counts only when the path
+// still leads to what was locked, and nobody holds what the path led to before.
+func (l *Lock) add(ctx context.Context, path string, directory bool, how int) error {
 	for wait := time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
-		if err == nil {
+		file, err := openLock(path, directory)
+		if err != nil {
+			return err
+		}
+		held, err := tryLock(file, path, how)
+		if err == nil && held {
+			l.files = append(l.files, file)
 			return nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("%s: %w", path, err)
+		file.Close()
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrLockDir, path, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -83,12 +99,105 @@ func (l *Lock) add(ctx context.Context, path string, how int) error {
 	}
 }
 
+// openLock opens a lock without waiting, whatever lies there: the directory may
+// be one that everyone writes to. It follows no symbolic link, and takes nothing
+// but a regular file or, for a directory, a directory.
+func openLock(path string, directory bool) (*os.File, error) {
+	flags := os.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK
+	file, err := os.OpenFile(path, flags, 0)
+	if errors.Is(err, os.ErrNotExist) && !directory {
+		if file, err = os.OpenFile(path, flags|os.O_CREATE, 0o644); err == nil {
+			err = file.Chmod(0o644) // readable, and so lockable, by other users whatever the umask
+			if errors.Is(err, unix.EPERM) {
+				err = nil // another user was faster
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLockDir, err)
+	}
+	info, err := file.Stat()
+	if err == nil && (directory != info.IsDir() || !directory && !info.Mode().IsRegular()) {
+		err = fmt.Errorf("%s is no lock: it is %v; remove it", path, info.Mode().Type())
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%w: %w", ErrLockDir, err)
+	}
+	return file, nil
+}
+
+// tryLock locks a file that was opened at the path, and reports false while
+// somebody else holds it.
+func tryLock(file *os.File, path string, how int) (bool, error) {
+	err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	locked, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(locked, there) {
+		return false, nil // it was removed between opening and locking
+	}
+	return err == nil && !heldDeleted(path, how), err
+}
+
+// heldDeleted reports whether a process holds a lock, against which this one
+// would have to wait, on a file that lay at the path and was removed from there.
+// Processes of other users are not seen.
+func heldDeleted(path string, how int) bool {
+	gone := path + " (deleted)"
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
+	for _, link := range links {
+		if target, err := os.Readlink(link); err != nil || target != gone {
+			continue
+		}
+		// lock:	1: FLOCK  ADVISORY  WRITE 4711 00:1f:2f 0 EOF
+		info, err := os.ReadFile(strings.Replace(link, "/fd/", "/fdinfo/", 1))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(info)) {
+			if strings.HasPrefix(line, "lock:") && strings.Contains(line, "FLOCK") && (how == unix.LOCK_EX || strings.Contains(line, "WRITE")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touch keeps the files young until the lock ends.
+func (l *Lock) touch() {
+	for ticker := time.NewTicker(touchInterval); ; {
+		select {
+		case <-l.ended:
+			ticker.Stop()
+			return
+		case <-ticker.C:
+			now := time.Now()
+			for _, file := range l.files {
+				// Of another user's file it fails, and that user's prover does it.
+				_ = os.Chtimes("/proc/self/fd/"+strconv.Itoa(int(file.Fd())), now, now)
+			}
+		}
+	}
+}
+
 // Release gives the cards back. It may be called more than once.
 func (l *Lock) Release() {
-	for _, file := range l.files {
-		file.Close()
-	}
-	l.files = nil
+	l.once.Do(func() {
+		close(l.ended)
+		l.wait.Wait()
+		for _, file := range l.files {
+			file.Close()
+		}
+	})
 }
 
 // fileName keeps what an index or a UUID is made of.

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
@@ -36,6 +34,9 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	var f findings
 	version, known := c.checkTool(ctx, &f)
 	c.checkELF(&f)
+	if c.action() == zisk.Emulate {
+		return f
+	}
 	c.checkLocks(&f)
 	gpus := c.checkGPUs(ctx, &f)
 	if known {
@@ -43,9 +44,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	}
 	// What follows does not need the tool: everything that is missing is said at
 	// once.
-	if c.action() == zisk.Prove {
-		c.checkKey(version, &f)
-	}
+	c.checkKey(version, &f)
 	if c.Executor == "assembly" {
 		c.checkServices(version, &f)
 	}
@@ -58,7 +57,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 }
 
 func (c Config) checkTool(ctx context.Context, f *findings) (zisk.Version, bool) {
-	bin, err := tool.Locate(c.Bin)
+	bin, err := tool.Locate(c.tool())
 	if err == nil {
 		var v zisk.Version
 		if v, err = tool.Detect(ctx, bin); err == nil {
@@ -91,14 +90,14 @@ func (c Config) checkELF(f *findings) {
 }
 
 func (c Config) checkLocks(f *findings) {
-	dir := c.lockDir()
-	if err := os.MkdirAll(dir, 0o777); err == nil {
-		err = unix.Access(dir, unix.W_OK)
-		if err == nil {
-			return
-		}
+	problem, remedy, fatal := machine.CheckLockDir(c.lockDir())
+	severity := sdk.SeverityWarning
+	if fatal {
+		severity = sdk.SeverityError
 	}
-	f.add(sdk.SeverityError, "/lock_dir", "mkdir -p -m 1777 "+dir, "the directory of the locks, %s, cannot be written", dir)
+	if problem != "" {
+		f.add(severity, "/lock_dir", remedy, "%s", problem)
+	}
 }
 
 // checkGPUs reports the cards that the stage would use.
@@ -171,9 +170,14 @@ func (c Config) checkVersion(v zisk.Version, gpus []machine.GPU, f *findings) {
 	}
 }
 
-// checkKey looks for the proving key; the version is zero when it is not known.
+// checkKey looks for the proving key, which every action of cargo-zisk reads; the
+// version is zero when it is not known. From 1.0 on execute takes none but the
+// one in the standard place.
 func (c Config) checkKey(v zisk.Version, f *findings) {
 	dir := c.provingKeyDir()
+	if c.action() == zisk.Execute && v.Major >= 1 {
+		dir = Config{}.provingKeyDir()
+	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		remedy := "ziskup --provingkey, or set `proving_key`"
 		if v != (zisk.Version{}) {
@@ -182,7 +186,7 @@ func (c Config) checkKey(v zisk.Version, f *findings) {
 		f.add(sdk.SeverityError, "/proving_key", remedy, "there is no proving key at %s", dir)
 		return
 	}
-	if v == (zisk.Version{}) {
+	if v == (zisk.Version{}) || c.action() != zisk.Prove {
 		return
 	}
 	minimal := c.Minimal == "yes" || c.Minimal == "auto" && !v.HasPort()

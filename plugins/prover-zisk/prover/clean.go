@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
 )
@@ -17,7 +18,7 @@ const cleanTimeout = 20 * time.Second
 // port returns the first port of the assembly services, and whether this
 // version and configuration use ports.
 func (p *Prover) port() (int, bool) {
-	if !p.version.HasPort() || p.config.Executor == "emulator" {
+	if !p.version.HasPort() || p.config.Executor == "emulator" || p.config.action() == zisk.Emulate {
 		return 0, false
 	}
 	if p.config.Port > 0 {
@@ -44,11 +45,16 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 		}
 	}
 	if first, ok := p.port(); ok {
-		for i := range machine.PortsPerRank {
-			numbers = append(numbers, first+i)
+		// What is named after a port belongs to whoever listens there: with nobody,
+		// to a run that has ended. This waits for processes that are just ending.
+		if err := p.checkPorts(); err != nil {
+			log.Debug("shared memory is left to the process that has the ports", "error", err)
+		} else {
+			for i := range machine.PortsPerRank {
+				numbers = append(numbers, first+i)
+			}
 		}
 	}
-	_ = p.checkPorts() // waits for the ports of processes that are just ending
 	removed, err := machine.RemoveShared(numbers...)
 	if len(killed) > 0 || len(removed) > 0 {
 		log.Debug("cleaned up after cargo-zisk", "killed", killed, "removed", removed)

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // clockSlack is how far the time stamps of a file system may lie behind the
@@ -100,7 +100,7 @@ func (p *Prover) readProof(run finished) (*proof.Proof, error) {
 	if err != nil {
 		other, otherErr := proof.Read(path, "")
 		if otherErr != nil {
-			return nil, err
+			return nil, fmt.Errorf("a proof file of ZisK %v: %w", p.version, err)
 		}
 		p.log.Warn("the proof has another layout than this version's; it is read all the same", "layout", other.Layout, "expected", p.layout())
 		decoded = other
@@ -113,24 +113,14 @@ func (p *Prover) readProof(run finished) (*proof.Proof, error) {
 	return decoded, nil
 }
 
-// layout is the form in which the version stores proofs.
+// layout is the form in which the version stores proofs. A version newer than
+// any known may have kept the last one.
 func (p *Prover) layout() proof.Layout {
-	v := p.version
-	switch {
-	case v.Major == 0 && v.Minor <= 15:
-		return proof.Words
-	case v.Major == 0 && v.Minor == 16:
-		return proof.Bincode016
-	case v.Major == 0 && v.Minor == 17:
-		return proof.Bincode017
-	case v.Major == 0:
-		return proof.Bincode018
-	case v.Major == 1 && v.Minor == 0:
-		return proof.Bincode100
-	case v.Major == 1 && v.Minor <= 2:
-		return proof.Bincode110
+	layout, err := p.release().Saved()
+	if err != nil {
+		return proof.Tagged
 	}
-	return proof.Flat
+	return layout
 }
 
 // sameContent checks that a file under zstd holds the plain one.
@@ -179,7 +169,8 @@ func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r publis
 		if err != nil {
 			return nil, err
 		}
-		stored := name == zisk.FileProof && decoded.Layout == proof.Words || name == zisk.FileProof && decoded.Layout == proof.Flat && decoded.Hash == ""
+		stored := name == zisk.FileProof && !decoded.Seeded &&
+			(decoded.Layout == proof.Words || decoded.Layout == proof.Flat || decoded.Layout == proof.Tagged)
 		if encoding == "words" && stored || encoding == "zstd" && name == zisk.FileCompressed {
 			a.Role = sdk.RoleProof
 		}
@@ -201,7 +192,7 @@ func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r publis
 	if err != nil {
 		return nil, err
 	}
-	a, err := publish.Proof(t, decoded, publish.Encoding(encoding), setup)
+	a, err := publish.Proof(t, decoded, publish.Encoding(encoding), p.release(), setup)
 	if err != nil {
 		return nil, err
 	}

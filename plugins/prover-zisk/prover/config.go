@@ -7,16 +7,16 @@ import (
 	"strings"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Config is the stage's config block.
 type Config struct {
 	ELF    string `json:"elf" doc:"Guest program that is proved: an ELF file built for the installed ZisK." required:"true" format:"file"`
-	Action string `json:"action" doc:"What to do with each input: prove; or, as a gate before another prover, execute or verify-constraints." default:"prove" enum:"prove,execute,verify-constraints"`
-	Bin    string `json:"bin" doc:"cargo-zisk: a path, or a name looked up in PATH and in ~/.zisk/bin." default:"cargo-zisk"`
+	Action string `json:"action" doc:"What to do with each input: prove; or, as a gate before another prover, execute or verify-constraints, which need the proving key, or emulate, which runs the guest in ziskemu with neither key nor GPU, compares its public values with the block and counts its steps." default:"prove" enum:"prove,execute,verify-constraints,emulate"`
+	Bin    string `json:"bin" doc:"cargo-zisk, or ziskemu for action emulate: a path, or a name looked up in PATH and in ~/.zisk/bin. Unset means that name."`
 
 	ProvingKey string `json:"proving_key" doc:"Directory of the proving key. Unset means the tool's own, ~/.zisk/provingKey." format:"dir"`
 	Cache      string `json:"cache" doc:"Directory for the program's assembly files (ZisK 0.18 and later). Unset means the tool's own, ~/.zisk/cache."`
@@ -24,7 +24,7 @@ type Config struct {
 
 	Device   string   `json:"device" doc:"Where ZisK 0.17 and later prove: auto uses the GPU when nvidia-smi shows one and the build can. Earlier ones have it compiled in." default:"auto" enum:"auto,gpu,cpu"`
 	GPUs     []string `json:"gpus" doc:"Cards of this stage, by index or UUID as nvidia-smi names them; becomes CUDA_VISIBLE_DEVICES. Unset means all of the machine."`
-	LockDir  string   `json:"lock_dir" doc:"Directory of the locks that keep two provers off one card; the same for all of a machine. Unset means proofline-gpu below the temporary directory."`
+	LockDir  string   `json:"lock_dir" doc:"Directory of the locks that keep two provers off one card; the same for all provers of a machine that share cards. Unset means one of this user alone: /run/proofline/gpu for root, else below ~/.local/state/proofline."`
 	Executor string   `json:"executor" doc:"assembly runs the program in assembly services, emulator in the slower Rust emulator." default:"assembly" enum:"assembly,emulator"`
 	Port     int      `json:"port" doc:"First of the three ports of the assembly services (ZisK 0.14 to 0.16). 0 means 23115." default:"0" min:"0" max:"65533"`
 	Unlock   string   `json:"unlock" doc:"Whether the services leave their memory unlocked (-u): auto does when the limit of locked memory is too low." default:"auto" enum:"auto,always,never"`
@@ -39,10 +39,11 @@ type Config struct {
 	Encoding   string `json:"encoding" doc:"Bytes that are reported: words as verifiers take them, the same under zstd, or auto: what operators of the version report." default:"auto" enum:"auto,zstd,words"`
 	VerifyKey  string `json:"verify_key" doc:"Verification key of the proving setup, 32 bytes (vadcop_final.verkey.bin): proofs of another setup are refused." format:"file"`
 	ProgramKey string `json:"program_key" doc:"Verification key of the program, 64 hexadecimal digits: proofs of another program are refused. Unset means the key that the set-up reported."`
+	Verifier   string `json:"verifier" doc:"What verifies a proof before it is reported, unless the stage has verify: false. builtin does it in this process, on the bytes that are sent, within tens of milliseconds; tool runs cargo-zisk verify on the saved file; both does both. auto is builtin for ZisK 0.16 to 1.4 and tool for others." default:"auto" enum:"auto,builtin,tool,both"`
 
 	Grace          sdk.Duration `json:"grace" doc:"Time between asking the tool to stop and killing it." default:"10s" min:"0s"`
-	SilenceTimeout sdk.Duration `json:"silence_timeout" doc:"Stop a run that prints nothing for so long; 0 never does. ZisK can hang." default:"0s" min:"0s"`
-	DeadlineFactor float64      `json:"deadline_factor" doc:"Stop a run after so many times the longest of the last proofs of the same kind, once there are 20; 0 never does." default:"0" min:"0" max:"100"`
+	SilenceTimeout sdk.Duration `json:"silence_timeout" doc:"Stop a run that prints nothing for so long: ZisK can hang. 0 means 15m on a GPU and 2h without one, where a phase takes longer." default:"0s" min:"0s"`
+	DeadlineFactor float64      `json:"deadline_factor" doc:"Stop a run after so many times the longest of the last proofs of the same kind, or what a block of its gas is expected to take, once there are 20; 0 never does." default:"5" min:"0" max:"100"`
 	SetupTimeout   sdk.Duration `json:"setup_timeout" doc:"Limit of the one-time set-up." default:"1h" min:"1m"`
 	VRAMTimeout    sdk.Duration `json:"vram_timeout" doc:"How long the next proof waits for the memory of the cards after a run." default:"60s" min:"0s"`
 }
@@ -63,6 +64,9 @@ func (c Config) Validate() []sdk.Finding {
 	}
 	if c.Port > 0 && c.Port < 1024 {
 		report("/port", fmt.Sprintf("port %d is privileged", c.Port), "take three free ports above 1023, for example 23115")
+	}
+	if c.Port > 0 && c.action() == zisk.Emulate {
+		report("/port", "ziskemu has no services that listen", "remove port, or set another action")
 	}
 	if c.Port > 0 && c.Executor == "emulator" {
 		report("/port", "the emulator has no services that listen", "remove port, or set executor: assembly")
@@ -105,7 +109,18 @@ func (c Config) Validate() []sdk.Finding {
 
 // ownFlags are set from the config and the task; a second one would be refused
 // by the tool or, worse, win.
-var ownFlags = []string{"--elf", "-e", "--input", "--inputs", "-i", "--output", "--output-dir", "-o", "--proving-key", "-k", "--aggregation", "--no-aggregation", "-p", "--port", "--asm-port"}
+var ownFlags = []string{"--legacy-inputs", "--rom", "-r", "--log-metrics", "--elf", "-e", "--input", "--inputs", "-i", "--output", "--output-dir", "-o", "--proving-key", "-k", "--aggregation", "--no-aggregation", "-p", "--port", "--asm-port"}
+
+// tool is the program of the action: a name or a path.
+func (c Config) tool() string {
+	switch {
+	case c.Bin != "":
+		return c.Bin
+	case c.action() == zisk.Emulate:
+		return "ziskemu"
+	}
+	return "cargo-zisk"
+}
 
 // warm reports whether the tool stays loaded between proofs.
 func (c Config) warm() bool { return c.Server == "on" }

@@ -114,9 +114,11 @@ func (h *history) expect(kind string, gas uint64) (time.Duration, bool) {
 	return max(estimate, shortest/2), true
 }
 
-// deadline is the learned limit of a run: factor times the longest of the last
-// runs of the kind. There is none with a factor of 0 or too few runs.
-func (h *history) deadline(kind string, factor float64) (time.Duration, bool) {
+// deadline is the learned limit of a run for a block with so much gas: factor
+// times the longest of the last runs of the kind, or times what is expected of
+// such a block where that is more. There is none with a factor of 0 or too few
+// runs.
+func (h *history) deadline(kind string, gas uint64, factor float64) (time.Duration, bool) {
 	if factor <= 0 {
 		return 0, false
 	}
@@ -125,7 +127,11 @@ func (h *history) deadline(kind string, factor float64) (time.Duration, bool) {
 		return 0, false
 	}
 	longest := slices.MaxFunc(runs, func(a, b observation) int { return int(a.Wall - b.Wall) })
-	return time.Duration(factor * float64(longest.Wall)), true
+	limit := longest.Wall
+	if expected, ok := h.expect(kind, gas); ok {
+		limit = max(limit, expected)
+	}
+	return time.Duration(factor * float64(limit)), true
 }
 
 // gasOf returns the gas that the task's block used; 0 when it is not known.

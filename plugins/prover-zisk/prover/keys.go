@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // fingerprint returns the SHA-256 of a file in hexadecimal.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +14,8 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Prover is a stage's prover. Its methods may be called concurrently; runs on
@@ -32,6 +33,7 @@ type Prover struct {
 	minimal  bool
 	owner    machine.Owner
 	known    known
+	streak   tool.Streak
 
 	setup     preparation
 	footprint footprint
@@ -47,7 +49,7 @@ type Prover struct {
 func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log, owner: machine.OwnerOf(env.StateDir)}
 	var err error
-	if p.bin, err = tool.Locate(config.Bin); err != nil {
+	if p.bin, err = tool.Locate(config.tool()); err != nil {
 		return nil, err
 	}
 	if p.known.bin, err = stampOf(p.bin); err != nil {
@@ -68,8 +70,10 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if err != nil {
 		return nil, sdk.Environment(fmt.Errorf("guest program: %w", err), "set `elf` to the guest's ELF file")
 	}
-	if err := p.choose(ctx); err != nil {
-		return nil, err
+	if p.config.action() != zisk.Emulate {
+		if err := p.choose(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if p.history, err = openHistory(filepath.Join(p.stateDir, historyFile)); err != nil {
 		p.log.Warn("the times of earlier proofs cannot be read; they are learned anew", "error", err)
@@ -84,7 +88,9 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if p.config.warm() {
 		p.warm = newWarm(p)
 	}
-	p.prepare()
+	if p.config.action() != zisk.Emulate {
+		p.prepare()
+	}
 	return p, nil
 }
 
@@ -181,7 +187,7 @@ func (c Config) lockDir() string {
 	if c.LockDir != "" {
 		return c.LockDir
 	}
-	return filepath.Join(os.TempDir(), "proofline-gpu")
+	return machine.DefaultLockDir()
 }
 
 // MakesProof reports whether the stage is more than a gate.
@@ -190,7 +196,9 @@ func (p *Prover) MakesProof() bool { return p.config.MakesProof() }
 // Note tells the operator what was found.
 func (p *Prover) Note() string {
 	device := p.cards
-	if device == "" {
+	if p.config.action() == zisk.Emulate {
+		device = "on the CPU"
+	} else if device == "" {
 		device = "no GPU seen"
 	}
 	action := p.config.Action
@@ -239,10 +247,26 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	if err := p.checkUnchanged(ctx); err != nil {
 		return nil, err
 	}
-	program, err := p.awaitSetup(ctx)
-	if err != nil {
-		return nil, err
+	var result *sdk.Result
+	if p.config.action() == zisk.Emulate {
+		result, err = p.emulate(ctx, t, input)
+	} else {
+		var program *proof.Key
+		if program, err = p.awaitSetup(ctx); err != nil {
+			return nil, err
+		}
+		result, err = p.prove(ctx, t, input, program)
 	}
+	if err != nil {
+		return nil, p.streak.Judge(t.Job, err, tool.Suspects(t)...)
+	}
+	p.streak.Succeeded(t.Job)
+	return result, nil
+}
+
+// prove has the tool make the proof, or run the action of a gate, and publishes
+// what it made.
+func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *proof.Key) (*sdk.Result, error) {
 	if p.warm != nil {
 		result, s, err := p.warm.prove(ctx, t, input)
 		if err != nil {
@@ -266,6 +290,9 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return p.collect(t, program, result)
 }
 
+// accepted tells the host that the input was checked and the tool works on it.
+func accepted(t *sdk.Task) { t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1}) }
+
 // lock waits for the cards.
 func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, error) {
 	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
@@ -273,118 +300,10 @@ func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, err
 	case errors.Is(err, machine.ErrBusy):
 		return nil, sdk.Interrupted(err)
 	case err != nil:
-		return nil, sdk.Environment(err, "make the directory of `lock_dir` writable for this user")
+		return nil, sdk.Environment(err, machine.LockDirRemedy(p.config.lockDir()))
 	}
 	if lock.Waited > time.Second {
 		log.Info("waited for the cards", "for", lock.Waited.Round(time.Millisecond))
 	}
 	return lock, nil
-}
-
-// finished is a run that ended well, before its files were looked at.
-type finished struct {
-	outcome
-	dir string
-}
-
-// outputDir is where the tool writes. It is made for the attempt: a proof of an
-// earlier one can then never be taken for one of this.
-func outputDir(t *sdk.Task) string { return filepath.Join(t.Temp(), "output") }
-
-// locked runs the tool while the cards are ours, and cleans up after it.
-func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []int, done finished, err error) {
-	if err := p.checkPorts(); err != nil {
-		return nil, done, err
-	}
-	args, err := p.version.Command(p.request(input, outputDir(t)))
-	if err != nil {
-		return nil, done, sdk.Environment(err, "change the stage's config")
-	}
-	done, err = p.attempt(t, func(r run) (outcome, error) {
-		ctx, cancel := p.limited(ctx)
-		defer cancel()
-		r.args = args
-		t.Log.Debug("cargo-zisk", "args", args)
-		out, err := p.execute(ctx, r)
-		cleaned := time.Now()
-		var cleanErr error
-		pids, cleanErr = p.clean(t.Log)
-		t.Log.Debug("cleaned", "took", time.Since(cleaned).Round(time.Millisecond))
-		if err == nil && cleanErr != nil {
-			t.Log.Warn("cargo-zisk left something behind", "error", cleanErr)
-		}
-		return out, err
-	})
-	return pids, done, err
-}
-
-// limited ends the context when the run takes much longer than those before.
-func (p *Prover) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if limit, ok := p.history.deadline(p.kind(), p.config.DeadlineFactor); ok {
-		return context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
-	}
-	return ctx, func() {}
-}
-
-// attempt has a proof made by execute in a new output directory. The output of a
-// failed one is kept, the time of a good one learned.
-func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done finished, err error) {
-	done.dir = outputDir(t)
-	if err := os.Mkdir(done.dir, 0o700); err != nil {
-		return done, fmt.Errorf("output directory of the attempt: %w", err)
-	}
-	transcript, err := newTranscript(filepath.Join(t.Temp(), transcriptFile))
-	if err != nil {
-		return done, err
-	}
-	defer transcript.close()
-	kind := p.kind()
-	gas := gasOf(t)
-	start := time.Now()
-	expected, known := p.history.expect(kind, gas)
-	done.outcome, err = execute(run{
-		dir: t.Temp(), log: t.Log, silence: p.config.SilenceTimeout.Std(), transcript: transcript,
-		progress: func(now zisk.Progress) {
-			progress := sdk.Progress{Phase: now.Phase, Fraction: now.Fraction, Note: now.Note}
-			if known {
-				progress.ETA = max(expected-time.Since(start), 0)
-			}
-			t.Progress(progress)
-		},
-	})
-	if err != nil {
-		p.reconsider(err)
-		if kept, keepErr := transcript.keep(filepath.Join(p.stateDir, transcriptDir), t.Job, t.Attempt); keepErr != nil {
-			t.Log.Warn("keep the output of cargo-zisk", "error", keepErr)
-		} else {
-			t.Log.Info("the whole output of cargo-zisk is kept", "file", kept)
-		}
-		return done, err
-	}
-	if err := p.history.learn(observation{Kind: kind, Gas: gas, Wall: done.wall, At: time.Now().UTC()}); err != nil {
-		t.Log.Warn("remember the time of the proof", "error", err)
-	}
-	return done, nil
-}
-
-// reconsider forgets the set-up when a run failed for want of it.
-func (p *Prover) reconsider(err error) {
-	if f, ok := errors.AsType[*zisk.Failure](err); ok && f.Kind == zisk.Configuration &&
-		(strings.Contains(f.Summary, "assembly files") || strings.Contains(f.Summary, "constant trees")) {
-		p.forgetSetup()
-		p.setup.mu.Lock()
-		if !p.setup.running {
-			p.setup.err = err // the next attempt starts the set-up again
-		}
-		p.setup.mu.Unlock()
-	}
-}
-
-// kind names runs whose times can be compared.
-func (p *Prover) kind() string {
-	action := p.config.Action
-	if p.config.warm() {
-		action += " by server" // without the start
-	}
-	return strings.Join([]string{action, p.version.String(), p.elfSum[:16], strings.Join(p.config.GPUs, ","), p.cards}, "|")
 }

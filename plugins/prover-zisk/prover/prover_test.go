@@ -16,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/plugins/prover-zisk/prover"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 var versions = []string{"0.14.0", "0.15.0", "0.16.1", "0.17.0", "0.18.0", "1.0.0-beta"}
@@ -95,7 +95,7 @@ func TestProve(t *testing.T) {
 			if err != nil || summary.Cycles != 4711 || summary.ID != result.Facts["verifier_id"] || summary.Time != 2.25 {
 				t.Errorf("result.json: %s (%v)", text, err)
 			}
-			if phases := task.phases(); !slices.Contains(phases, "GENERATING_PROOFS") || !slices.Contains(phases, "CALCULATING_CONTRIBUTIONS") {
+			if phases := task.phases(); phases[0] != "ACCEPTED" || !slices.Contains(phases, "GENERATING_PROOFS") || !slices.Contains(phases, "CALCULATING_CONTRIBUTIONS") {
 				t.Errorf("phases %v", phases)
 			}
 			if err := p.Verify(t.Context(), b.verification(task, result)); err != nil {
@@ -151,13 +151,13 @@ func TestFailures(t *testing.T) {
 		want want
 	}{
 		{double.Panic, want{sdk.ClassRetryable, "`Option::unwrap()`", false}},
-		{double.CUDAAbort, want{sdk.ClassRetryable, "unspecified launch failure", true}},
+		{double.CUDAAbort, want{sdk.ClassEnvironment, "unspecified launch failure", true}},
 		{double.KernelImage, want{sdk.ClassEnvironment, "built for another GPU", true}},
 		{double.ShortVRAM, want{sdk.ClassEnvironment, "too little free memory", true}},
 		{double.OOM, want{sdk.ClassRetryable, "for memory", true}},
 		{double.Segfault, want{sdk.ClassRetryable, "crashed", false}},
 		{double.IllegalInstr, want{sdk.ClassEnvironment, "AVX-512", true}},
-		{double.GuestPanic, want{sdk.ClassPermanent, "guest program failed", true}},
+		{double.GuestPanic, want{sdk.ClassPermanent, "guest program", true}},
 		{double.ServiceMute, want{sdk.ClassRetryable, "did not start", true}},
 		{double.Memlock, want{sdk.ClassEnvironment, "lock their memory", true}},
 		{double.NoKey, want{sdk.ClassEnvironment, "proving key", true}},
@@ -169,6 +169,9 @@ func TestFailures(t *testing.T) {
 		for _, version := range versions {
 			if tc.fail == double.CutProof && minor(version) <= 15 {
 				continue // bare words do not show it: see TestVerifyRefuses
+			}
+			if tc.fail == double.GuestPanic && minor(version) >= 17 {
+				tc.want.class = sdk.ClassRetryable // once: only the service's crash is seen
 			}
 			t.Run(string(tc.fail)+" "+version, func(t *testing.T) {
 				s := zisktest.Scenario{Version: version, Fail: tc.fail, Services: true}
@@ -233,8 +236,8 @@ func TestVerifyFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		for fail, want := range map[double.Failure]sdk.Class{
-			double.Panic: sdk.ClassRetryable, double.OOM: sdk.ClassRetryable, double.Segfault: sdk.ClassRetryable,
-			double.IllegalInstr: sdk.ClassEnvironment, double.NoKey: sdk.ClassEnvironment, double.Hang: sdk.ClassRetryable, "": "",
+			double.Panic: sdk.ClassEnvironment, double.OOM: sdk.ClassEnvironment, double.Segfault: sdk.ClassEnvironment,
+			double.IllegalInstr: sdk.ClassEnvironment, double.NoKey: sdk.ClassEnvironment, double.Hang: sdk.ClassInterrupted, "": "",
 		} {
 			b.tool.Set(t, zisktest.Scenario{Version: version, Fail: fail, At: double.AtVerify})
 			ctx, cancel := t.Context(), context.CancelFunc(func() {})
@@ -260,6 +263,9 @@ func TestExecuteFails(t *testing.T) {
 			double.GuestPanic: sdk.ClassPermanent, double.Memlock: sdk.ClassEnvironment, double.IllegalInstr: sdk.ClassEnvironment, double.Hang: sdk.ClassRetryable,
 		} {
 			b := newBench(t, zisktest.Scenario{Version: version, Fail: fail, Services: true}, map[string]any{"action": "execute", "silence_timeout": "500ms"})
+			if fail == double.GuestPanic && minor(version) >= 17 {
+				want = sdk.ClassRetryable
+			}
 			result, err := b.open().Prove(t.Context(), b.attempt(version).Task)
 			if class(err) != want {
 				t.Errorf("%s, %s: got %v, %v", version, fail, result, err)
@@ -320,7 +326,7 @@ func TestVerifyPinsTheSetup(t *testing.T) {
 	b.conf["verify_key"] = other
 	b.state = t.TempDir()
 	err = b.open().Verify(t.Context(), b.verification(task, result))
-	if class(err) != sdk.ClassRetryable || !strings.Contains(err.Error(), "proving setup") {
+	if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), "proving setup") || remedy(err) == "" {
 		t.Errorf("got %v", err)
 	}
 }

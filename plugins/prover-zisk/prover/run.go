@@ -31,7 +31,9 @@ type run struct {
 	args     []string
 	dir      string // working directory
 	log      *slog.Logger
+	gas      uint64              // of the block; 0 when it is not known
 	line     func(string)        // each line of standard output; may be nil
+	started  func()              // called when the tool runs; may be nil
 	progress func(zisk.Progress) // may be nil
 	silence  time.Duration       // 0 for no limit
 
@@ -60,7 +62,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 
 	out := outcome{start: time.Now()}
 	said := &reader{run: r, reset: silent.reset}
-	exit, err := p.tool(r.args, r.dir, said.stdout, said.stderr).Run(ctx)
+	exit, err := p.tool(r.args, r.dir, r.started, said.stdout, said.stderr).Run(ctx)
 	if exit == nil {
 		return out, err
 	}
@@ -78,19 +80,22 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 // this stage.
 func stopped(cause error) error {
 	if errors.Is(cause, errSilent) || errors.Is(cause, errDeadline) {
-		return sdk.Retryable(cause)
+		return tool.Classed(&zisk.Failure{Kind: zisk.Transient, Code: zisk.CodeHung, Summary: cause.Error()})
 	}
 	return sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
 }
 
 // tool is a call of cargo-zisk whose lines go to the two functions; the process
-// id of each start is noted.
-func (p *Prover) tool(args []string, dir string, stdout, stderr func(line string)) *process.Command {
+// id of each start is noted, and told by started unless that is nil.
+func (p *Prover) tool(args []string, dir string, started func(), stdout, stderr func(line string)) *process.Command {
 	return &process.Command{
 		Path: shell, Args: append([]string{"-c", announce, p.bin}, args...), Dir: dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
 		Stdout: func(line string) {
 			if pid, ok := strings.CutPrefix(line, pidLine); ok {
 				p.footprint.note(pid)
+				if started != nil {
+					started()
+				}
 				return
 			}
 			stdout(line)
@@ -110,7 +115,9 @@ type reader struct {
 }
 
 func (r *reader) stdout(line string) {
-	r.reset()
+	if !zisk.Asked(line) { // a question of ours must not keep a hung server alive
+		r.reset()
+	}
 	r.log.Debug(line)
 	r.transcript.line(line)
 	r.summary.Line(line)
@@ -208,31 +215,4 @@ func (f *footprint) take() []int {
 	f.pids = nil
 	_ = os.Remove(f.path)
 	return pids
-}
-
-// watchdog calls back when it was not reset for its period. A period of 0 never
-// does.
-type watchdog struct {
-	period time.Duration
-	timer  *time.Timer
-}
-
-func newWatchdog(period time.Duration, bark func()) *watchdog {
-	w := &watchdog{period: period}
-	if period > 0 {
-		w.timer = time.AfterFunc(period, bark)
-	}
-	return w
-}
-
-func (w *watchdog) reset() {
-	if w.timer != nil {
-		w.timer.Reset(w.period)
-	}
-}
-
-func (w *watchdog) stop() {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
 }

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // setupRecord is what the file setup.json in the state directory remembers of
@@ -69,7 +69,11 @@ func (p *Prover) prepare() {
 			s.program = &key
 		}
 	}
-	if p.config.Setup == "skip" || p.recorded() {
+	done := p.config.Setup == "skip" || p.recorded()
+	if s.program == nil {
+		s.program = p.pinned()
+	}
+	if done {
 		close(s.done)
 		return
 	}
@@ -147,8 +151,11 @@ func (p *Prover) runSetup(ctx context.Context) error {
 		return sdk.Environment(err, "set `setup: skip` and prepare the program by hand")
 	}
 	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
-	if err != nil {
+	switch {
+	case errors.Is(err, machine.ErrBusy):
 		return sdk.Environment(err, "wait for the other prover, or set `gpus`")
+	case err != nil:
+		return sdk.Environment(err, machine.LockDirRemedy(p.config.lockDir()))
 	}
 	var program *proof.Key
 	for _, args := range commands {
@@ -184,8 +191,12 @@ func (p *Prover) runSetup(ctx context.Context) error {
 				"use the ELF that is registered, or correct `program_key`")
 		}
 		p.setup.mu.Lock()
+		known := p.setup.program
 		p.setup.program = program
 		p.setup.mu.Unlock()
+		if known != nil && *known != *program {
+			p.log.Warn("the set-up gives another key of the program than proofs before it had", "program_key", program.String(), "before", known.String())
+		}
 	}
 	return writeJSON(filepath.Join(p.stateDir, setupFile), record)
 }

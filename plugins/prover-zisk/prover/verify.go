@@ -7,18 +7,22 @@ import (
 	"os"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Verify checks a proof with the tool, in a process of its own because a
-// malformed proof can crash it, and compares the keys in it with the known
-// ones. A proof that does not hold is retryable: it is never reported, and the
-// block is proved again, by a new server where one is kept.
+// Verify checks a proof in this process, with the tool, or both, as the stage
+// says, and compares the keys in it with the known ones. The tool runs in a
+// process of its own because a malformed proof can crash it. A proof that does
+// not hold is retryable: it is never reported, and the block is proved again, by
+// a new server where one is kept.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	err := p.verify(ctx, t)
+	if err == nil {
+		p.pin(t)
+	}
 	if p.warm != nil && err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
 		p.warm.distrust(err)
 	}
@@ -32,7 +36,7 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 	}
 	decoded, err := proof.Read(path, "")
 	if err != nil {
-		return sdk.Retryable(err)
+		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
 	}
 	program, err := p.awaitSetup(ctx)
 	if err != nil {
@@ -49,8 +53,21 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 	if err != nil {
 		return err
 	}
-	if err := publish.CheckProof(t, decoded, setup); err != nil {
+	reported, err := publish.Reported(t)
+	if err == nil {
+		err = publish.CheckProof(reported, decoded, p.release(), setup)
+	}
+	if err != nil {
 		return sdk.Retryable(err)
+	}
+	builtin, byTool := p.verifiers()
+	if builtin {
+		if err := p.verifyInProcess(t, reported, decoded.Minimal, program, setup); err != nil {
+			return err
+		}
+	}
+	if !byTool {
+		return nil
 	}
 	return tool.Verify(ctx, p.bin, p.version, path, key, t.Temp(), t.Log)
 }
@@ -81,8 +98,8 @@ func (p *Prover) pinnedKey(decoded *proof.Proof) (string, error) {
 		return "", nil // no key to compare with is installed
 	}
 	if *decoded.Setup != key {
-		return "", sdk.Retryable(fmt.Errorf("the proof was made with the proving setup %v, not with %v of %s",
-			decoded.Setup, key, p.config.setupKeyFile(decoded.Minimal)))
+		return "", sdk.Environment(fmt.Errorf("the proof was made with the proving setup %v, not with %v of %s",
+			decoded.Setup, key, p.config.setupKeyFile(decoded.Minimal)), "install the proving key that the prover is meant to use, or correct `verify_key`")
 	}
 	return "", nil
 }

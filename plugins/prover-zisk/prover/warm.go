@@ -81,7 +81,10 @@ func (w *warm) ask(ctx context.Context, said *reader, job server.Job) (*warmServ
 		err = s.begin(ctx, job)
 	}
 	if err == nil {
-		limited, cancel := w.p.limited(ctx)
+		if said.started != nil {
+			said.started()
+		}
+		limited, cancel := w.p.limited(ctx, said.gas)
 		defer cancel()
 		ctx = limited
 		err = s.await(ctx, outputs(w.p.version, job))

@@ -84,7 +84,7 @@ func newWarmServer(p *Prover, args []string, dir string, said *reader) *warmServ
 func (s *warmServer) run() ([]int, *slog.Logger) {
 	p := s.p
 	p.log.Debug("cargo-zisk", "args", s.args)
-	s.exit, s.err = p.tool(s.args, s.dir, func(line string) { s.line(line, (*reader).stdout) }, func(line string) { s.line(line, (*reader).stderr) }).Run(s.life)
+	s.exit, s.err = p.tool(s.args, s.dir, nil, func(line string) { s.line(line, (*reader).stdout) }, func(line string) { s.line(line, (*reader).stderr) }).Run(s.life)
 	if s.life.Err() == nil && p.life.Err() == nil {
 		s.mu.Lock()
 		if s.reader == nil {

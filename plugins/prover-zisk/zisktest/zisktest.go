@@ -22,6 +22,8 @@ type Scenario = double.Scenario
 type Tool struct {
 	Dir  string // to put first in PATH
 	Path string // of cargo-zisk
+	// Emulator is the path of ziskemu.
+	Emulator string
 }
 
 var built string // the directory of the built double, or empty
@@ -60,6 +62,10 @@ func New(t testing.TB, s Scenario) *Tool {
 	tool := &Tool{Dir: t.TempDir()}
 	tool.Path = filepath.Join(tool.Dir, "cargo-zisk")
 	if err := place(program, tool.Path); err != nil {
+		t.Fatal(err)
+	}
+	tool.Emulator = filepath.Join(tool.Dir, "ziskemu")
+	if err := place(program, tool.Emulator); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.GPUs) > 0 {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -32,26 +33,26 @@ const (
 	envCluster = "PROOFLINE_ETHPROOFS_CLUSTER"
 )
 
-// bench is a courier with a server to talk to. Faults and the record of calls
-// sit in the courier's transport, so that the same test runs against a real
+// fixture is a sender with a server to talk to. Faults and the record of calls
+// sit in the sender's transport, so that the same test runs against a real
 // server.
-type bench struct {
+type fixture struct {
 	t       *testing.T
 	server  *ethproofstest.Server // nil for a real server
 	options Options
 	key     string
 	dir     string
-	calls   *wire
-	courier *Courier
+	calls   *recorder
+	sender  *Sender
 	logs    *lockedBuffer
 	kept    map[string][]byte // number/name -> body
 
-	restartBefore bool // restart the courier before every event
+	restartBefore bool // restart the sender before every event
 }
 
 // onServer runs the test against the server that the environment names, and
 // otherwise against a fake one in virtual time.
-func onServer(t *testing.T, test func(*testing.T, *bench)) {
+func onServer(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
 	if os.Getenv(envURL) == "" {
 		onFake(t, test)
@@ -65,7 +66,7 @@ func onServer(t *testing.T, test func(*testing.T, *bench)) {
 	if err != nil {
 		t.Fatalf("%s: %v", envCluster, err)
 	}
-	b := newBench(t, base, cluster, os.Getenv(envKey), http.DefaultTransport)
+	b := newFixture(t, base, cluster, os.Getenv(envKey), http.DefaultTransport)
 	b.options.GiveUp = 3 * time.Minute // a server that is away must not hang the suite
 	b.restart()
 	t.Cleanup(b.close)
@@ -73,38 +74,51 @@ func onServer(t *testing.T, test func(*testing.T, *bench)) {
 }
 
 // onFake runs the test against a fake server, in virtual time.
-func onFake(t *testing.T, test func(*testing.T, *bench)) {
+func onFake(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		server := ethproofstest.InProcess()
-		b := newBench(t, server.URL, 1, ethproofstest.AlphaKey, server.Transport())
+		b := newFixture(t, server.URL, 1, ethproofstest.AlphaKey, server.Transport())
 		b.server = server
 		t.Cleanup(b.close)
 		test(t, b)
 	})
 }
 
-func newBench(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *bench {
-	b := &bench{t: t, key: key, dir: t.TempDir(), calls: &wire{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
+func newFixture(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *fixture {
+	b := &fixture{t: t, key: key, dir: memory(t), calls: &recorder{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
 	b.options = Options{URL: base, Cluster: cluster, GiveUp: 168 * time.Hour, MaxProofBytes: ethproofs.MaxProofBytes,
 		Log: slog.New(slog.NewTextHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	b.start()
 	return b
 }
 
-func (b *bench) start() {
+// memory is a directory in memory where there is one: what a test of thousands of
+// transactions waits for on a disk says nothing about the sender.
+func memory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "proofline-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func (b *fixture) start() {
 	b.t.Helper()
-	book, err := ledger.Open(filepath.Join(b.dir, "ledger.db"))
+	store, err := ledger.Open(filepath.Join(b.dir, "ledger.db"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	client := ethproofs.NewClient(b.options.URL, b.key, "proofline-test", 30*time.Second, b.calls)
-	b.courier = New(b.options, client, book, ethproofs.NewPace(50, 5))
+	pace := ethproofs.NewPace(50, 5)
+	pace.Remember(filepath.Join(b.dir, "pace.json"))
+	b.sender = New(b.options, client, store, pace)
 }
 
-func (b *bench) close() {
+func (b *fixture) close() {
 	b.t.Helper()
-	if err := b.courier.Close(); err != nil {
+	if err := b.sender.Close(); err != nil {
 		b.t.Fatal(err)
 	}
 	if bytes.Contains(b.logs.Bytes(), []byte(b.key)) {
@@ -112,9 +126,9 @@ func (b *bench) close() {
 	}
 }
 
-func (b *bench) restart() {
+func (b *fixture) restart() {
 	b.t.Helper()
-	if err := b.courier.Close(); err != nil {
+	if err := b.sender.Close(); err != nil {
 		b.t.Fatal(err)
 	}
 	b.start()
@@ -122,13 +136,13 @@ func (b *bench) restart() {
 
 // report delivers an event as the host's outbox does: again while the error is
 // retryable, after the pause it asks for.
-func (b *bench) report(event Event) (facts map[string]string, err error) {
+func (b *fixture) report(event Event) (facts map[string]string, err error) {
 	b.t.Helper()
 	for event.Try = 1; ; event.Try++ {
 		if b.restartBefore {
 			b.restart()
 		}
-		facts, err = b.courier.Deliver(b.t.Context(), event)
+		facts, err = b.sender.Deliver(b.t.Context(), event)
 		if err != nil && strings.Contains(err.Error(), b.key) {
 			b.t.Fatal("the key is in the error")
 		}
@@ -140,8 +154,68 @@ func (b *bench) report(event Event) (facts map[string]string, err error) {
 	}
 }
 
+// reader asks the server apart from the sender, whose calls are counted.
+func (b *fixture) reader() *ethproofs.Client {
+	return ethproofs.NewClient(b.options.URL, b.key, "proofline-test-reader", 30*time.Second, b.calls.next)
+}
+
+// patiently asks again while the key's budget is used up.
+func patiently[T any](ask func() (T, error)) (answer T, err error) {
+	for range 10 {
+		answer, err = ask()
+		status, ok := errors.AsType[*ethproofs.StatusError](err)
+		if !ok || status.Status != 429 {
+			return answer, err
+		}
+		time.Sleep(status.RetryAfter + 30*time.Second) // the download route answers only while half of it is left
+	}
+	return answer, err
+}
+
+// storedRow returns what the server lists of a block under the newest version of
+// the fixture's cluster.
+func (b *fixture) storedRow(block contract.Block) (ethproofs.StoredProof, error) {
+	client := b.reader()
+	clusters, err := client.Clusters(b.t.Context())
+	if err != nil {
+		return ethproofs.StoredProof{}, err
+	}
+	version := int64(0)
+	for _, c := range clusters {
+		if c.Index == b.options.Cluster {
+			version = c.Version()
+		}
+	}
+	list, err := patiently(func() ([]ethproofs.StoredProof, error) {
+		list, _, err := client.Proofs(b.t.Context(), block.Number)
+		return list, err
+	})
+	if err != nil {
+		return ethproofs.StoredProof{}, err
+	}
+	for _, p := range list {
+		if p.Version == version {
+			return p, nil
+		}
+	}
+	return ethproofs.StoredProof{}, fmt.Errorf("the server lists no proof of the cluster's version %d among %d", version, len(list))
+}
+
+// storedFile downloads a proof. The server uploads it after its answer.
+func (b *fixture) storedFile(row ethproofs.StoredProof) (content []byte, err error) {
+	client := b.reader()
+	for range 5 {
+		content, err = patiently(func() ([]byte, error) { return client.Download(b.t.Context(), row.ID, ethproofs.MaxProofBytes) })
+		if !errors.Is(err, ethproofs.ErrNoDownload) {
+			return content, err
+		}
+		time.Sleep(3 * time.Second)
+	}
+	return content, err
+}
+
 // must reports events that have to succeed and returns the outcomes.
-func (b *bench) must(events ...Event) []string {
+func (b *fixture) must(events ...Event) []string {
 	b.t.Helper()
 	var outcomes []string
 	for _, event := range events {
@@ -173,7 +247,7 @@ func withHash(block contract.Block, fork byte) contract.Block {
 
 var testProof = bytes.Repeat([]byte("a proof of the delivery test "), 40)
 
-func (b *bench) event(kind contract.EventKind, block contract.Block) Event {
+func (b *fixture) event(kind contract.EventKind, block contract.Block) Event {
 	event := Event{Kind: kind, Block: block, Time: time.Now(), Facts: map[string]string{},
 		Keep: func(name string, body []byte) error {
 			b.kept[strconv.FormatUint(block.Number, 10)+"/"+name] = body
@@ -186,21 +260,27 @@ func (b *bench) event(kind contract.EventKind, block contract.Block) Event {
 	return event
 }
 
-func (b *bench) phases(block contract.Block) []Event {
+func (b *fixture) phases(block contract.Block) []Event {
 	return []Event{b.event(contract.EventQueued, block), b.event(contract.EventProving, block), b.event(contract.EventProved, block)}
 }
 
-// wire is a transport that records writes and injects faults on this side.
-type wire struct {
+// recorder is a transport that records writes and injects faults on this side.
+type recorder struct {
 	next http.RoundTripper
 
 	mu     sync.Mutex
 	writes []string
+	asked  []string // hosts
 	at     []time.Time
 	fault  func(phase string, n int) string // "lose request", "lose reply" or ""
 }
 
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	if !slices.Contains(w.asked, r.URL.Host) {
+		w.asked = append(w.asked, r.URL.Host)
+	}
+	w.mu.Unlock()
 	if r.Method != http.MethodPost {
 		return w.next.RoundTrip(r)
 	}
@@ -232,20 +312,27 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // sent returns the writes so far, in the order in which they were sent.
-func (w *wire) sent() []string {
+func (w *recorder) sent() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.writes)
 }
 
+// hosts returns the hosts that were asked so far.
+func (w *recorder) hosts() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.asked)
+}
+
 // times returns when each write was sent.
-func (w *wire) times() []time.Time {
+func (w *recorder) times() []time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.at)
 }
 
-func (w *wire) sequence() string { return strings.Join(w.sent(), ", ") }
+func (w *recorder) sequence() string { return strings.Join(w.sent(), ", ") }
 
 type lockedBuffer struct {
 	mu sync.Mutex

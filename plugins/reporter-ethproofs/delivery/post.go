@@ -2,10 +2,8 @@ package delivery
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"slices"
+	"math/bits"
 	"strconv"
 	"time"
 
@@ -14,191 +12,164 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// post sends a letter unless the ledger says that it was taken, or that the
+// post sends a request unless the ledger says that it was taken, or that the
 // number is further already. The caller holds the number's lock.
-func (c *Courier) post(ctx context.Context, l *letter) (map[string]string, error) {
-	entry, err := c.ledger.Entry(l.target, l.block.Number)
+func (s *Sender) post(ctx context.Context, r *request) (map[string]string, error) {
+	s.waiting.drop(r.block.Number)
+	entry, err := s.ledger.Entry(r.target, r.block.Number)
 	if err != nil {
 		return nil, ledgerFault(err)
 	}
-	if l.phase == ethproofs.Proved && entry.Accepted != nil && *entry.Accepted == l.block.Hash {
-		return c.accepted(ctx, l, entry, OutcomeBefore)
+	if r.phase != ethproofs.Proved {
+		repeats := r.phase == entry.Acknowledged && r.block.Hash == entry.Hash
+		if r.phase < entry.Reached || repeats {
+			return skipped("the number has reached " + entry.Reached.String()), nil
+		}
+		if r.phase == ethproofs.Proving && entry.Acknowledged == ethproofs.Queued && s.pace.Busy() {
+			s.waiting.add(r, time.Now())
+			return skipped("left out while requests are waiting; it follows after a minute without a proof"), nil
+		}
+	} else if !r.again && entry.Accepted != nil && *entry.Accepted == r.block.Hash {
+		return s.accepted(r, entry, contract.OutcomeAcceptedBefore), nil
 	}
-	repeats := l.phase == entry.Acknowledged && l.block.Hash == entry.Hash
-	if l.phase != ethproofs.Proved && (l.phase < entry.Reached || repeats) {
-		return map[string]string{FactOutcome: OutcomeSkipped}, nil
+	if r.sentBefore, err = s.wasSent(r); err != nil {
+		return nil, err
 	}
-	sentBefore := entry.Accepted == nil && slices.Contains(entry.Sent, l.block.Hash)
-	proofID, err := c.send(ctx, l, l.phase, l.body)
-	if l.phase == ethproofs.Proved && isDatabaseError(err) {
-		sentBefore = entry.Accepted == nil
-		proofID, err = c.announceAndSend(ctx, l, entry, err)
+	proofID, err := s.send(ctx, r, r.phase, r.body)
+	if r.phase == ethproofs.Proved && isDatabaseError(err) && isPowerOfTwo(r.try) {
+		proofID, err = s.announceAndSend(ctx, r, entry, err)
 	}
 	switch {
 	case err == nil:
-		entry, err := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) {
-			e.MarkAcknowledged(l.phase, l.block.Hash, proofID, time.Now().UTC())
-		})
-		if err != nil {
-			return nil, ledgerFault(err)
+		if entry, err = s.acknowledge(ctx, r, entry, proofID); err != nil {
+			return nil, err
 		}
-		return c.accepted(ctx, l, entry, OutcomeAccepted)
-	case statusOf(err) == 409 && l.phase == ethproofs.Proved && sentBefore:
-		entry, err := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) {
-			e.MarkAcknowledged(l.phase, l.block.Hash, 0, time.Now().UTC())
-		})
-		if err != nil {
-			return nil, ledgerFault(err)
-		}
-		return c.accepted(ctx, l, entry, OutcomeBefore)
+		return s.accepted(r, entry, contract.OutcomeAccepted), nil
 	case statusOf(err) == 409:
-		return nil, c.conflict(l, err)
-	case isRefusal(err) && l.phase == ethproofs.Proved && !sentBefore:
-		if _, fault := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) { e.MarkRefused(l.block.Hash) }); fault != nil {
+		return s.hasProof(ctx, r, err)
+	case isRefusal(err) && r.phase == ethproofs.Proved && !r.sentBefore:
+		if _, fault := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) { e.MarkRefused(r.block.Hash) }); fault != nil {
 			return nil, ledgerFault(fault)
 		}
 	}
 	return nil, err
 }
 
-// send waits for the key's pace, notes in the ledger what is about to be said,
-// and says it. Proofs go first.
-func (c *Courier) send(ctx context.Context, l *letter, phase ethproofs.Phase, body []byte) (int64, error) {
-	if err := c.pace.Wait(ctx, phase == ethproofs.Proved); err != nil {
+// wasSent reports whether a proof of the block's hash was sent before, under any
+// version of the cluster, and may be what the server has.
+func (s *Sender) wasSent(r *request) (bool, error) {
+	entries, err := s.ledger.Versions(s.options.URL, s.options.Cluster, r.block.Number)
+	if err != nil {
+		return false, ledgerFault(err)
+	}
+	for _, entry := range entries {
+		if entry.HasSent(r.block.Hash) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// isPowerOfTwo thins out what is done at the tries of an event, from 1.
+func isPowerOfTwo(try uint32) bool { return bits.OnesCount32(max(try, 1)) == 1 }
+
+// send waits for the key's pace, notes in the ledger what is about to be sent, and
+// sends it. Proofs go first.
+func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, body []byte) (int64, error) {
+	priority := ethproofs.Normal
+	if r.phase == ethproofs.Proved {
+		priority = ethproofs.Urgent
+	}
+	if err := s.pace.Wait(ctx, priority); err != nil {
 		return 0, err
 	}
-	if _, err := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) { e.MarkSent(phase, l.block.Hash) }); err != nil {
+	_, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) {
+		e.MarkSent(phase, r.block.Hash)
+		if phase == ethproofs.Proved {
+			e.MarkProof(r.proof)
+		}
+	})
+	if err != nil {
+		s.pace.Answered(nil)
 		return 0, ledgerFault(err)
 	}
 	began := time.Now()
-	proofID, err := c.client.Send(ctx, phase, body)
-	c.options.Log.Debug("asked EthProofs", "block", l.block.Number, "phase", phase.String(), "bytes", len(body),
+	proofID, limit, err := s.client.Send(ctx, phase, body)
+	s.pace.Answered(limit)
+	s.options.Log.Debug("asked EthProofs", "block", r.block.Number, "phase", phase.String(), "bytes", len(body),
 		"took", time.Since(began).Round(time.Millisecond), "proof_id", proofID, "error", err)
 	if e, ok := errors.AsType[*ethproofs.StatusError](err); ok && e.Status == 429 {
-		c.pace.Hold(e.RetryAfter)
+		s.pace.Hold(e.RetryAfter)
 	}
 	return proofID, err
 }
 
 // announceAndSend cures "block unknown", which the server answers with the same
-// 500 as a passing fault: it says the phase that the number has reached, queued
-// if none, and sends the proof again.
-func (c *Courier) announceAndSend(ctx context.Context, l *letter, entry ledger.Entry, cause error) (int64, error) {
+// 500 as a passing fault: it sends the phase that the number has reached, queued
+// if none, and the proof again.
+func (s *Sender) announceAndSend(ctx context.Context, r *request, entry ledger.Entry, cause error) (int64, error) {
 	phase := ethproofs.Queued
-	if entry.Acknowledged == ethproofs.Proving {
+	if entry.Announced == ethproofs.Proving || entry.Acknowledged == ethproofs.Proving {
 		phase = ethproofs.Proving
 	}
-	c.options.Log.Warn("EthProofs may not know the block; announcing it again", "block", l.block.Number, "phase", phase.String(), "answer", cause)
-	body, err := ethproofs.StatusBody(l.block.Number, c.options.Cluster)
+	s.options.Log.Warn("EthProofs may not know the block; announcing it again", "block", r.block.Number, "phase", phase.String(), "answer", cause)
+	body, err := ethproofs.StatusBody(r.block.Number, s.options.Cluster)
 	if err != nil {
 		return 0, contract.Permanent(err)
 	}
-	if _, err := c.send(ctx, l, phase, body); err != nil {
+	if _, err := s.send(ctx, r, phase, body); err != nil {
 		return 0, err
 	}
-	return c.send(ctx, l, ethproofs.Proved, l.body)
+	return s.send(ctx, r, ethproofs.Proved, r.body)
+}
+
+// acknowledge records an answer of 200. A proof_id other than the number had so far
+// means that the server has put the phase under a new version of the cluster.
+func (s *Sender) acknowledge(ctx context.Context, r *request, entry ledger.Entry, proofID int64) (ledger.Entry, error) {
+	if entry.ProofID != 0 && entry.ProofID != proofID && !r.again {
+		if err := s.moveToNewVersion(ctx, r, entry.ProofID, proofID); err != nil {
+			return entry, err
+		}
+	}
+	entry, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) {
+		e.MarkSent(r.phase, r.block.Hash)
+		e.MarkAcknowledged(r.phase, r.block.Hash, proofID, time.Now().UTC())
+	})
+	if err != nil {
+		return entry, ledgerFault(err)
+	}
+	return entry, nil
+}
+
+// moveToNewVersion asks for the cluster's version and, where there is a new one,
+// turns the request to it. While the server cannot say, the entry stays where it
+// is: what is sent later is looked up under every version.
+func (s *Sender) moveToNewVersion(ctx context.Context, r *request, old, now int64) error {
+	version, err := s.version.refresh(ctx)
+	if err != nil || version == r.target.Version {
+		s.options.Log.Warn("EthProofs has given the block another proof_id", "block", r.block.Number, "before", old, "now", now, "error", err)
+		return nil
+	}
+	s.options.Log.Warn("the block was announced under the cluster's old version and stays unproved there",
+		"block", r.block.Number, "old_version", r.target.Version, "new_version", version, "proof_id", old)
+	if _, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) { e.Failed = true }); err != nil {
+		return ledgerFault(err)
+	}
+	r.target.Version = version
+	return nil
 }
 
 // accepted ends a delivery that the server has taken.
-func (c *Courier) accepted(ctx context.Context, l *letter, entry ledger.Entry, outcome string) (map[string]string, error) {
+func (s *Sender) accepted(r *request, entry ledger.Entry, outcome string) map[string]string {
 	facts := map[string]string{FactOutcome: outcome}
 	if entry.ProofID != 0 {
 		facts[FactProofID] = strconv.FormatInt(entry.ProofID, 10)
 	}
-	if l.phase != ethproofs.Proved {
-		return facts, nil
+	if r.phase != ethproofs.Proved {
+		return facts
 	}
-	c.settle(l.block.Number)
-	c.options.Log.Info("EthProofs has the proof", "block", l.block.Number, "outcome", outcome, "proof_id", entry.ProofID, "bytes", len(l.proof))
-	if !c.options.Confirm || entry.Confirmed || entry.ProofID == 0 {
-		return facts, nil
-	}
-	confirmed, err := c.confirm(ctx, l, entry)
-	if err != nil {
-		return nil, err
-	}
-	facts["confirmed"] = strconv.FormatBool(confirmed)
-	return facts, nil
-}
-
-// confirmDelays are the pauses before each look at the stored proof: the server
-// uploads it after its answer.
-var confirmDelays = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, 60 * time.Second}
-
-// confirm compares the stored proof with the one sent. A server that stores
-// something else, or nothing, is an error that no client can mend: it has
-// accepted the proof and takes no other. One that cannot be asked is not.
-func (c *Courier) confirm(ctx context.Context, l *letter, entry ledger.Entry) (bool, error) {
-	var stored []byte
-	var err error
-	for _, delay := range confirmDelays {
-		select {
-		case <-ctx.Done():
-			return false, contract.Interrupted(ctx.Err())
-		case <-time.After(delay):
-		}
-		if err = c.pace.Wait(ctx, false); err != nil {
-			return false, contract.Interrupted(err)
-		}
-		if stored, err = c.client.Download(ctx, entry.ProofID, c.options.MaxProofBytes); err == nil {
-			break
-		}
-	}
-	switch {
-	case errors.Is(err, ethproofs.ErrNoDownload):
-		return false, contract.Permanent(fmt.Errorf("EthProofs has accepted the proof of block %d (proof_id %d) but serves no file for it: %w; only the EthProofs team can mend that", l.block.Number, entry.ProofID, err))
-	case err != nil:
-		c.options.Log.Warn("the stored proof could not be compared with the one sent", "block", l.block.Number, "proof_id", entry.ProofID, "error", err)
-		return false, nil
-	case sha256.Sum256(stored) != sha256.Sum256(l.proof):
-		return false, contract.Permanent(fmt.Errorf("EthProofs has accepted the proof of block %d (proof_id %d, %d bytes) but serves another file of %d bytes; only the EthProofs team can mend that", l.block.Number, entry.ProofID, len(l.proof), len(stored)))
-	}
-	if _, err := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) { e.Confirmed = true }); err != nil {
-		return false, ledgerFault(err)
-	}
-	return true, nil
-}
-
-// conflict is the answer 409 where nothing of ours explains it.
-func (c *Courier) conflict(l *letter, cause error) error {
-	if _, err := c.ledger.Update(l.target, l.block.Number, func(e *ledger.Entry) {
-		e.MarkRefused(l.block.Hash)
-		e.Reached = ethproofs.Proved // there: no announcement makes sense any more
-	}); err != nil {
-		return ledgerFault(err)
-	}
-	return contract.Permanent(fmt.Errorf("conflict: cluster %d has a proof of block %d at EthProofs that was not sent by this stage for hash %s (does another process report for the same cluster?): %w",
-		c.options.Cluster, l.block.Number, l.block.Hash, cause))
-}
-
-// noteFailure closes the block in the ledger, so that nobody waits for its
-// proof. EthProofs has no call for it.
-func (c *Courier) noteFailure(ctx context.Context, event Event) (map[string]string, error) {
-	noted := map[string]string{FactOutcome: OutcomeNoted}
-	if c.IsDryRun() {
-		return noted, nil
-	}
-	unlock, err := c.numbers.lock(ctx, event.Block.Number)
-	if err != nil {
-		return nil, contract.Interrupted(err)
-	}
-	defer unlock()
-	version, err := c.version.current(ctx)
-	if err != nil {
-		return nil, c.judge(err, event)
-	}
-	target := ledger.Target{URL: c.options.URL, Cluster: c.options.Cluster, Version: version}
-	entry, err := c.ledger.Entry(target, event.Block.Number)
-	if err != nil {
-		return nil, ledgerFault(err)
-	}
-	if !entry.IsOpen() || entry.Hash != event.Block.Hash {
-		return noted, nil
-	}
-	if _, err := c.ledger.Update(target, event.Block.Number, func(e *ledger.Entry) { e.Failed = true }); err != nil {
-		return nil, ledgerFault(err)
-	}
-	c.settle(event.Block.Number)
-	c.options.Log.Warn("an announced block is given up and stays unproved at EthProofs", "block", event.Block.Number, contract.FactReason, event.Facts[contract.FactReason])
-	return noted, nil
+	s.settle(r.block.Number)
+	s.options.Log.Info("EthProofs has the proof", "block", r.block.Number, "outcome", outcome, "proof_id", entry.ProofID, "bytes", r.proof.Size)
+	s.lookLater(r, entry)
+	return facts
 }

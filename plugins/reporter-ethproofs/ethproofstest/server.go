@@ -7,8 +7,12 @@
 // table of what was observed there.
 //
 // It reproduces neither the hosting platform in front of the site nor the
-// verification of proofs. State lives in memory. All methods may be called
-// concurrently.
+// verification of proofs: what the site's verifier says of a proof is what the test
+// sets by SetVerifier. GET /blocks, /proofs, /verification-keys/active and
+// /api/verify are made after the text of their handlers
+// (app/api/v0/{blocks,proofs,verification-keys/active}, app/api/verify/proofs/[id])
+// and the fields that were observed. State lives in memory. All methods may be
+// called concurrently.
 package ethproofstest
 
 import (
@@ -53,19 +57,22 @@ type Server struct {
 	inject      func(Request) *Fault
 	storageDown bool
 	rpcDown     bool
+	verifier    func(proof, key []byte) (bool, string)
+	keyFiles    map[string][]byte // verification keys by path
 }
 
 // New returns a server with the teams alpha and beta, their keys, and no
 // cluster.
 func New() *Server {
 	s := &Server{
-		now:     time.Now,
-		keys:    make(map[string]apiKey),
-		teams:   make(map[string]*team),
-		proofs:  make(map[proofKey]*Proof),
-		blocks:  make(map[int64]*blockRow),
-		stored:  make(map[string][]byte),
-		limiter: newLimiter(),
+		now:      time.Now,
+		keys:     make(map[string]apiKey),
+		teams:    make(map[string]*team),
+		proofs:   make(map[proofKey]*Proof),
+		blocks:   make(map[int64]*blockRow),
+		stored:   make(map[string][]byte),
+		keyFiles: make(map[string][]byte),
+		limiter:  newLimiter(),
 	}
 	for _, name := range []string{"alpha", "beta", "staff"} {
 		s.teams[name] = &team{id: uuid("team", name), slug: name}
@@ -112,14 +119,14 @@ func (s *Server) routes() {
 	s.handle("POST", "/clusters", s.authorized(s.createCluster))
 	s.handle("PATCH", "/clusters/{index}", s.authorized(s.updateCluster))
 	s.handle("GET", "/blocks/{number}", s.getBlock)
-	s.handle("GET", "/verification-keys/active", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, []any{})
-	})
+	s.handle("GET", "/verification-keys/active", s.limitedByAddress(10, s.activeKeys))
 	s.handle("GET", "/verification-keys/download/{id}", s.authorized(s.downloadKey))
 	s.mux.HandleFunc("POST /api/verification-keys/upload", func(w http.ResponseWriter, _ *http.Request) {
 		text(w, http.StatusUnauthorized, "Unauthorized")
 	})
 	s.mux.HandleFunc("GET "+bucket+"{name}", s.getObject)
+	s.mux.HandleFunc("GET /api/verify/proofs/{id}", s.verify)
+	s.mux.HandleFunc("POST /api/verify/proofs/{id}", s.verify)
 }
 
 // handle registers a route of the API. Another method on the same path gets
@@ -172,6 +179,20 @@ func (s *Server) SetStorageDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.storageDown = down
+}
+
+// Forget removes the row and the file of a proof, as a restored backup of the site
+// would. The row of the block stays.
+func (s *Server) Forget(team string, index int, block uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.cluster(s.teams[team], index)
+	for key, row := range s.proofs {
+		if row.cluster == c && key.block == int64(block) {
+			delete(s.stored, row.object)
+			delete(s.proofs, key)
+		}
+	}
 }
 
 // SetRPCDown keeps the site from describing blocks from now on: their rows stay

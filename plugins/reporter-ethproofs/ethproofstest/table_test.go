@@ -218,7 +218,7 @@ func TestGoodPath(t *testing.T) {
 		t.Errorf("GET /blocks: %d %s", response.StatusCode, block)
 	}
 	s.want("GET", "blocks/1", "", 404, "Block not found", noKey)
-	response, _ = s.send("GET", "blocks/0xab", "", noKey)
+	response, _ = s.send("GET", "blocks/0x"+strings.Repeat("ab", 32), "", noKey)
 	if response.StatusCode != 500 {
 		t.Errorf("GET /blocks/<hash>: %d, want 500", response.StatusCode)
 	}
@@ -589,5 +589,59 @@ func TestInjectedFaults(t *testing.T) {
 		if r.Header.Get("Authorization") != "" || r.Team != "alpha" {
 			t.Errorf("recorded %v with team %q and header %v", r, r.Team, r.Header)
 		}
+	}
+}
+
+// TestVerify follows the handler's text: every stream begins with downloading and
+// ends with complete or error.
+func TestVerify(t *testing.T) {
+	s := newSite(t)
+	const fields = `"proving_time":1,"proof":"AAEC"`
+	s.id("queued", s.q(1))
+	id := s.id("proved", s.d(1, fields))
+	waiting := s.id("queued", s.q(2))
+	last := func(id int) string {
+		t.Helper()
+		response, body := s.send("GET", fmt.Sprintf("/api/verify/proofs/%d", id), "", noKey)
+		events := strings.Split(strings.TrimSuffix(body, "\n\n"), "\n\n")
+		if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" || !strings.Contains(events[0], `"status":"downloading"`) {
+			t.Errorf("verify %d: %d %v %s", id, response.StatusCode, response.Header, body)
+		}
+		return events[len(events)-1]
+	}
+	want := func(event, part string) {
+		t.Helper()
+		if !strings.HasPrefix(event, "data: {") || !strings.Contains(event, part) {
+			t.Errorf("the last event is %s, want %s", event, part)
+		}
+	}
+	want(last(id), `"isValid":null`)
+	want(last(999), `"status":"error"`)
+	want(last(waiting), `Proof status is queued, not proved`)
+	s.SetVerifier(func(proof, key []byte) (bool, string) { return bytes.Equal(proof, []byte{0, 1, 2}), string(key) })
+	s.UploadKey("alpha", 1, []byte("a key"))
+	want(last(id), `"isValid":true`)
+	want(last(id), `a key`)
+	s.AddVersion("alpha", 1)
+	want(last(id), `no longer active`)
+}
+
+func TestActiveKeys(t *testing.T) {
+	s := newSite(t)
+	s.want("GET", "verification-keys/active", "", 200, `[]`, noKey)
+	s.UploadKey("alpha", 1, []byte{0, 1, 2})
+	s.want("GET", "verification-keys/active", "", 200, `[]`, noKey) // the cluster has proved nothing
+	s.id("queued", s.q(1))
+	s.id("proved", s.d(1, `"proving_time":1,"proof":"AAEC"`))
+	_, body := s.send("GET", "verification-keys/active", "", noKey)
+	if !strings.Contains(body, `"cluster_version_index":1,"team":"alpha"`) || !strings.Contains(body, `"vk_binary":"AAEC"`) {
+		t.Errorf("active keys: %s", body)
+	}
+	s.SetUnlimited(false)
+	for range 10 {
+		s.send("GET", "verification-keys/active", "", noKey)
+	}
+	if response, _ := s.send("GET", "verification-keys/active", "", noKey); response.StatusCode != 429 {
+		t.Errorf("the eleventh question of a minute: %d, want 429", response.StatusCode)
 	}
 }

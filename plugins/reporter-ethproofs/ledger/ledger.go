@@ -1,4 +1,4 @@
-// Package ledger remembers what was said to EthProofs of which block, so that no
+// Package ledger remembers what was sent to EthProofs of which block, so that no
 // earlier phase follows a later one and an answer of 409 can be judged, across
 // restarts and reorgs.
 //
@@ -8,6 +8,7 @@
 //	  <target>/             one bucket per Target, named by its String
 //	    blocks/             number (8 bytes, big-endian) -> Entry as JSON
 //	    open/               number -> time (unix s, 8 bytes) of a block that is announced and not proved
+//	    checks/             number -> Check as JSON: a stored proof that is to be looked at
 //	versions/
 //	  <url>#<cluster>       -> the cluster version that was last seen there (8 bytes)
 //
@@ -16,11 +17,13 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -38,7 +41,9 @@ type Target struct {
 	Version int64
 }
 
-func (t Target) String() string { return fmt.Sprintf("%s#%d@%d", t.URL, t.Cluster, t.Version) }
+func (t Target) String() string { return t.prefix() + strconv.FormatInt(t.Version, 10) }
+
+func (t Target) prefix() string { return fmt.Sprintf("%s#%d@", t.URL, t.Cluster) }
 
 // Entry is what was said of one block number to one target.
 type Entry struct {
@@ -46,17 +51,33 @@ type Entry struct {
 	// arrived. Acknowledged is the highest that was answered with 200.
 	Reached      ethproofs.Phase `json:"reached"`
 	Acknowledged ethproofs.Phase `json:"acknowledged"`
-	Hash         contract.Hash   `json:"hash"` // of the block that was sent last
+	// Announced is the higher of queued and proving that was sent.
+	Announced ethproofs.Phase `json:"announced,omitempty"`
+	Hash      contract.Hash   `json:"hash"` // of the block that was sent last
 	// Sent are the hashes whose proof was sent and may have been stored.
 	Sent []contract.Hash `json:"sent,omitempty"`
+	// Proofs describe the proofs that were sent, the latest last. Entries that were
+	// written before there was this field have none.
+	Proofs []SentProof `json:"proofs,omitempty"`
 	// Accepted is the hash whose proof the server has.
 	Accepted    *contract.Hash `json:"accepted,omitempty"`
 	ProofID     int64          `json:"proof_id,omitempty"` // 0 for not known
-	Confirmed   bool           `json:"confirmed,omitempty"`
-	Failed      bool           `json:"failed,omitempty"` // given up by the pipeline
+	Failed      bool           `json:"failed,omitempty"`   // given up by the pipeline
 	AnnouncedAt time.Time      `json:"announced_at"`
 	UpdatedAt   time.Time      `json:"updated_at"`
 }
+
+// SentProof is what the site shows of a proof, so that one of ours can be told
+// from another.
+type SentProof struct {
+	Hash   contract.Hash `json:"hash"` // of the block
+	Size   int64         `json:"size"`
+	TimeMS int64         `json:"time_ms"`
+	SHA256 [32]byte      `json:"sha256"`
+}
+
+// mostProofs is how many sent proofs an entry remembers.
+const mostProofs = 8
 
 // IsOpen reports whether the block is announced, so that its proof is owed.
 func (e Entry) IsOpen() bool {
@@ -66,9 +87,29 @@ func (e Entry) IsOpen() bool {
 // MarkSent records that a phase of a hash is about to be sent.
 func (e *Entry) MarkSent(phase ethproofs.Phase, hash contract.Hash) {
 	e.Reached, e.Hash, e.Failed = max(e.Reached, phase), hash, false
-	if phase == ethproofs.Proved && !slices.Contains(e.Sent, hash) {
+	if phase != ethproofs.Proved {
+		e.Announced = max(e.Announced, phase)
+	} else if !slices.Contains(e.Sent, hash) {
 		e.Sent = append(e.Sent, hash)
 	}
+}
+
+// MarkProof records what the proof that is about to be sent looks like.
+func (e *Entry) MarkProof(proof SentProof) {
+	e.Proofs = slices.DeleteFunc(e.Proofs, func(p SentProof) bool { return p == proof })
+	e.Proofs = append(e.Proofs, proof)
+	if len(e.Proofs) > mostProofs {
+		e.Proofs = slices.Clone(e.Proofs[len(e.Proofs)-mostProofs:])
+	}
+}
+
+// HasSent reports whether a proof of the hash was sent and may be what the server
+// has.
+func (e Entry) HasSent(hash contract.Hash) bool {
+	if e.Accepted != nil {
+		return *e.Accepted == hash
+	}
+	return slices.Contains(e.Sent, hash)
 }
 
 // MarkRefused records that the server certainly did not store the proof of the
@@ -101,6 +142,7 @@ var (
 	targetsBucket  = []byte("targets")
 	blocksBucket   = []byte("blocks")
 	openBucket     = []byte("open")
+	checksBucket   = []byte("checks")
 	versionsBucket = []byte("versions")
 )
 
@@ -124,7 +166,7 @@ func (l *Ledger) Close() error { return l.db.Close() }
 func (l *Ledger) Entry(target Target, number uint64) (Entry, error) {
 	var entry Entry
 	err := l.db.View(func(tx *bbolt.Tx) error {
-		blocks, _ := buckets(tx, target)
+		blocks := bucketOf(tx, target, blocksBucket)
 		if blocks == nil {
 			return nil
 		}
@@ -136,13 +178,55 @@ func (l *Ledger) Entry(target Target, number uint64) (Entry, error) {
 	return entry, nil
 }
 
+// Versions returns what is known of a number under every version of a cluster, by
+// the version's id.
+func (l *Ledger) Versions(url string, cluster int, number uint64) (map[int64]Entry, error) {
+	entries := map[int64]Entry{}
+	prefix := Target{URL: url, Cluster: cluster}.prefix()
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		targets := tx.Bucket(targetsBucket)
+		if targets == nil {
+			return nil
+		}
+		cursor := targets.Cursor()
+		for name, _ := cursor.Seek([]byte(prefix)); bytes.HasPrefix(name, []byte(prefix)); name, _ = cursor.Next() {
+			version, err := strconv.ParseInt(string(name[len(prefix):]), 10, 64)
+			if err != nil {
+				return fmt.Errorf("target %q: %w", name, err)
+			}
+			blocks := targets.Bucket(name).Bucket(blocksBucket)
+			if blocks == nil {
+				continue
+			}
+			value := blocks.Get(key(number))
+			if value == nil {
+				continue
+			}
+			var entry Entry
+			if err := decode(value, &entry); err != nil {
+				return err
+			}
+			entries[version] = entry
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the ledger's entries of block %d: %w", number, err)
+	}
+	return entries, nil
+}
+
 // Update changes the entry of a number in one transaction and returns the new
 // one.
 func (l *Ledger) Update(target Target, number uint64, change func(*Entry)) (Entry, error) {
 	var entry Entry
 	err := l.db.Update(func(tx *bbolt.Tx) error {
 		entry = Entry{}
-		blocks, open, err := createBuckets(tx, target)
+		blocks, err := createBucket(tx, target, blocksBucket)
+		if err != nil {
+			return err
+		}
+		open, err := createBucket(tx, target, openBucket)
 		if err != nil {
 			return err
 		}
@@ -180,7 +264,7 @@ type OpenBlock struct {
 func (l *Ledger) OpenBlocks(target Target, before time.Time) ([]OpenBlock, error) {
 	var found []OpenBlock
 	err := l.db.View(func(tx *bbolt.Tx) error {
-		_, open := buckets(tx, target)
+		open := bucketOf(tx, target, openBucket)
 		if open == nil {
 			return nil
 		}
@@ -235,6 +319,9 @@ func (l *Ledger) Prune(before time.Time) (int, error) {
 		}
 		return targets.ForEachBucket(func(name []byte) error {
 			blocks := targets.Bucket(name).Bucket(blocksBucket)
+			if blocks == nil {
+				return nil
+			}
 			var old [][]byte
 			err := blocks.ForEach(func(number, value []byte) error {
 				var entry Entry
@@ -264,32 +351,29 @@ func (l *Ledger) Prune(before time.Time) (int, error) {
 	return removed, nil
 }
 
-func buckets(tx *bbolt.Tx, target Target) (blocks, open *bbolt.Bucket) {
+// bucketOf returns a bucket of a target, nil where there is none.
+func bucketOf(tx *bbolt.Tx, target Target, name []byte) *bbolt.Bucket {
 	targets := tx.Bucket(targetsBucket)
 	if targets == nil {
-		return nil, nil
+		return nil
 	}
 	bucket := targets.Bucket([]byte(target.String()))
 	if bucket == nil {
-		return nil, nil
+		return nil
 	}
-	return bucket.Bucket(blocksBucket), bucket.Bucket(openBucket)
+	return bucket.Bucket(name)
 }
 
-func createBuckets(tx *bbolt.Tx, target Target) (blocks, open *bbolt.Bucket, err error) {
+func createBucket(tx *bbolt.Tx, target Target, name []byte) (*bbolt.Bucket, error) {
 	targets, err := tx.CreateBucketIfNotExists(targetsBucket)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	bucket, err := targets.CreateBucketIfNotExists([]byte(target.String()))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if blocks, err = bucket.CreateBucketIfNotExists(blocksBucket); err != nil {
-		return nil, nil, err
-	}
-	open, err = bucket.CreateBucketIfNotExists(openBucket)
-	return blocks, open, err
+	return bucket.CreateBucketIfNotExists(name)
 }
 
 func key(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }

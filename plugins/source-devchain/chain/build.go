@@ -2,6 +2,7 @@ package chain
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ethereum/go-ethereum/consensus/misc/eip1559"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -20,18 +21,21 @@ func (c *Chain) build(timestamp uint64) (*types.Block, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state of block %d: %w", number-1, err)
 	}
-	content, err := c.load.Block(number, eip1559.CalcBaseFee(c.rules, parent), parent.GasLimit, statedb)
+	timestamp = c.fork.timestamp(number, max(timestamp, parent.Time+1))
+	content, err := c.load.Block(number, timestamp, eip1559.CalcBaseFee(c.rules, parent), parent.GasLimit, statedb)
 	if err != nil {
 		return nil, err
 	}
 	beaconRoot := crypto.Keccak256Hash([]byte("proofline devchain beacon root"), parent.Hash().Bytes())
 	var slot *uint64
 	if c.rules.IsAmsterdam(parent.Number, timestamp) {
-		slot = &number
+		// Slots go by the time, so that blocks that come late leave some empty.
+		slot = new(uint64)
+		*slot = (timestamp - genesisTime) / uint64(max(c.config.Period, time.Second)/time.Second)
 	}
 	block, _, err := c.node.Miner().BuildTestingPayload(&miner.BuildPayloadArgs{
 		Parent:       parent.Hash(),
-		Timestamp:    max(timestamp, parent.Time+1),
+		Timestamp:    timestamp,
 		FeeRecipient: c.load.Coinbase(),
 		Random:       c.random(number),
 		Withdrawals:  content.Withdrawals,

@@ -40,6 +40,7 @@ type Config struct {
 	Seed         uint64        // of the accounts and the load
 	Period       time.Duration // between blocks, at least a second
 	Transactions int           // per block on average
+	ForkBlock    uint64        // the first one by the rules of Amsterdam; 0 for never
 	Log          *slog.Logger
 }
 
@@ -47,6 +48,7 @@ type Config struct {
 type Chain struct {
 	config  Config
 	rules   *params.ChainConfig
+	fork    *fork // nil: none
 	load    *load.Generator
 	journal *journal.Journal
 	node    *node
@@ -63,18 +65,22 @@ type Chain struct {
 // Open continues the chain in the directory, or begins one. No block is made
 // before Run or Mint.
 func Open(ctx context.Context, config Config) (*Chain, error) {
-	return open(ctx, config, rules())
+	fork, err := openFork(config, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, config, rules(fork), fork)
 }
 
-func open(ctx context.Context, config Config, rules *params.ChainConfig) (*Chain, error) {
+func open(ctx context.Context, config Config, rules *params.ChainConfig, fork *fork) (*Chain, error) {
 	redirectLog(config.Log)
-	c := &Chain{config: config, rules: rules, changed: make(chan struct{})}
+	c := &Chain{config: config, rules: rules, fork: fork, changed: make(chan struct{})}
 	c.load = load.New(c.rules, config.Seed, config.Transactions)
-	genesis := newGenesis(c.rules, c.load.Alloc())
+	genesis := newGenesis(c.rules, fork, c.load.Alloc())
 	var err error
 	c.journal, err = journal.Open(filepath.Join(config.Dir, "journal"), genesis.ToBlock().Hash(), config.Log)
 	if other, ok := errors.AsType[*journal.OtherChainError](err); ok {
-		return nil, fmt.Errorf("the directory holds another chain, of another seed or version of this program; go back to that, or delete %s to begin a new chain: %w", config.Dir, other)
+		return nil, fmt.Errorf("the directory holds another chain, of another seed, fork or version of this program; go back to that, or delete %s to begin a new chain: %w", config.Dir, other)
 	}
 	if err != nil {
 		return nil, err
@@ -210,6 +216,11 @@ func (c *Chain) Run(ctx context.Context) {
 // whole seconds of its timestamp, and a second after a failure at least.
 func (c *Chain) untilNext(now time.Time) time.Duration {
 	due := time.Unix(int64(c.Head().Time), 0).Add(max(c.config.Period, time.Second))
+	if head := c.Head(); c.fork != nil && head.Number.Uint64() < c.fork.Block && due.Before(now.Add(-c.config.Period)) {
+		// The chain stood still before its fork, and its blocks keep to the time
+		// before: it goes on at its pace.
+		due = now.Add(c.config.Period)
+	}
 	if c.Err() != nil {
 		due = now.Add(max(c.config.Period, time.Second))
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rpc"
 
+	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/stateless"
-	"github.com/proofline/proofline/plugins/internal/stateless/chainconfig"
 	"github.com/proofline/proofline/sdk/witness"
 )
 
@@ -102,7 +102,11 @@ func fetch(t *testing.T, c *Chain, number uint64) (*params.ChainConfig, *types.B
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := chainconfig.Parse(text)
+	spec, err := chainspec.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := spec.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +145,7 @@ func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
 		}
 		failed += report.Failed
 		withdrawals += report.Withdrawals
-		requests = max(requests, report.Requests)
+		requests = max(requests, len(report.Requests))
 		deepest = max(deepest, report.Headers)
 	}
 	for kind := range uint8(types.SetCodeTxType + 1) {
@@ -155,21 +159,72 @@ func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
 	}
 }
 
-// The fork after Osaka: block access lists, other gas rules, two more kinds of
-// requests.
+// The chain passes to Amsterdam at its block, whatever time it is: block access
+// lists, other gas rules, two more kinds of requests. Every block of both sides
+// executes from its witness.
 func TestAmsterdam(t *testing.T) {
-	amsterdam := rules()
-	amsterdam.AmsterdamTime = new(uint64)
-	c, err := open(t.Context(), config(t.TempDir()), amsterdam)
+	cfg := config(t.TempDir())
+	cfg.ForkBlock = 6
+	f := &fork{Block: cfg.ForkBlock, Time: now + 1000}
+	c, err := open(t.Context(), cfg, rules(f), f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeChain(t, c)
-	for _, block := range mint(t, c, 8) {
-		if block.Header().BlockAccessListHash == nil {
-			t.Errorf("block %d has no access list hash", block.NumberU64())
+	kinds := make(map[byte]int)
+	for range 16 {
+		// Long after the fork's time before it, long before behind it.
+		at := f.Time + 5000
+		if c.Head().Number.Uint64()+1 >= f.Block {
+			at = now
 		}
-		execute(t, c, block.NumberU64())
+		block, err := c.Mint(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := block.Header()
+		after := block.NumberU64() >= f.Block
+		if after != (header.BlockAccessListHash != nil) || after != (header.SlotNumber != nil) || after != (block.Time() >= f.Time) {
+			t.Errorf("block %d of time %d, fork at %d: access list hash %v, slot %v", block.NumberU64(), block.Time(), f.Time, header.BlockAccessListHash, header.SlotNumber)
+		}
+		report := execute(t, c, block.NumberU64())
+		for _, request := range report.Requests {
+			kinds[request[0]]++
+		}
+		if report.Failed > report.Transactions/2 {
+			t.Errorf("block %d: %d of %d transactions failed", block.NumberU64(), report.Failed, report.Transactions)
+		}
+	}
+	for kind := range byte(5) {
+		if kinds[kind] == 0 {
+			t.Errorf("no request of type %d: %v", kind, kinds)
+		}
+	}
+}
+
+// A chain remembers its fork, and refuses another one.
+func TestForkIsKept(t *testing.T) {
+	cfg := config(t.TempDir())
+	cfg.ForkBlock = 3
+	c := openChain(t, cfg)
+	first := c.fork
+	blocks := mint(t, c, 4)
+	closeChain(t, c)
+	c = openChain(t, cfg)
+	if *c.fork != *first {
+		t.Errorf("fork %+v, was %+v", c.fork, first)
+	}
+	sameBlocks(t, c, blocks)
+	mint(t, c, 1)
+	closeChain(t, c)
+	for block, want := range map[uint64]string{4: "passes to Amsterdam at block 3, not at block 4", 0: "another chain"} {
+		cfg.ForkBlock = block
+		if c, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("fork at %d: %v", block, err)
+			if err == nil {
+				closeChain(t, c)
+			}
+		}
 	}
 }
 

@@ -12,15 +12,21 @@ import (
 // ID is the chain id.
 const ID = 77663
 
-// gasLimit is that of the genesis block and of all others.
-const gasLimit = 60_000_000
+// gasLimit is that of the genesis block and of all others. A chain that passes to
+// Amsterdam has room for what is dearer then.
+const (
+	gasLimit          = 60_000_000
+	amsterdamGasLimit = 300_000_000
+)
 
 // rules returns the chain config: every fork up to Osaka and the blob schedule of
-// Hoodi's newest blob-parameter fork, from the first block on.
-func rules() *params.ChainConfig {
+// Hoodi's newest blob-parameter fork, from the first block on, and Amsterdam from
+// the fork on. A chain that passes a fork has mainnet's deposit contract, since the
+// guests of Amsterdam know no other.
+func rules(fork *fork) *params.ChainConfig {
 	zero := func() *uint64 { return new(uint64) }
 	hoodi := params.HoodiChainConfig
-	return &params.ChainConfig{
+	c := &params.ChainConfig{
 		ChainID:                 big.NewInt(ID),
 		HomesteadBlock:          new(big.Int),
 		EIP150Block:             new(big.Int),
@@ -51,6 +57,11 @@ func rules() *params.ChainConfig {
 			BPO2:   hoodi.BlobScheduleConfig.BPO2,
 		},
 	}
+	if fork != nil {
+		c.AmsterdamTime = &fork.Time
+		c.DepositContractAddress = params.MainnetChainConfig.DepositContractAddress
+	}
+	return c
 }
 
 // genesisTime is the genesis block's: the first block comes with the present time.
@@ -58,7 +69,7 @@ const genesisTime = 1_762_955_544 // BPO2 of Hoodi
 
 // newGenesis puts the accounts of the load beside the system contracts and the
 // precompiles, which hold 1 wei so that a call does not create them.
-func newGenesis(config *params.ChainConfig, load types.GenesisAlloc) *core.Genesis {
+func newGenesis(config *params.ChainConfig, fork *fork, load types.GenesisAlloc) *core.Genesis {
 	alloc := core.SystemContractAllocs()
 	for i := byte(1); i <= 0x11; i++ {
 		alloc[common.BytesToAddress([]byte{i})] = types.Account{Balance: big.NewInt(1)}
@@ -67,10 +78,15 @@ func newGenesis(config *params.ChainConfig, load types.GenesisAlloc) *core.Genes
 	for address, account := range load {
 		alloc[address] = account
 	}
+	limit := uint64(gasLimit)
+	if fork != nil {
+		limit = amsterdamGasLimit
+	}
 	return &core.Genesis{
 		Config:     config,
+		ExtraData:  fork.extra(),
 		Timestamp:  genesisTime,
-		GasLimit:   gasLimit,
+		GasLimit:   limit,
 		Difficulty: new(big.Int),
 		BaseFee:    big.NewInt(params.InitialBaseFee),
 		Alloc:      alloc,

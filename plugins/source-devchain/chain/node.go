@@ -68,7 +68,7 @@ func nodeConfig(genesis *core.Genesis) *ethconfig.Config {
 	config.FilterLogCacheSize = 1
 	config.TxPool.NoLocals, config.TxPool.Journal = true, ""
 	config.BlobPool.Datadir = "" // in memory
-	config.Miner.GasCeil = gasLimit
+	config.Miner.GasCeil = genesis.GasLimit
 	return &config
 }
 

@@ -18,8 +18,8 @@ func (p *plan) transfer() {
 		p.call(&to, params.TxGas, value, nil)
 		return
 	}
-	p.send(params.TxGas, func(nonce uint64) types.TxData {
-		return &types.LegacyTx{Nonce: nonce, GasPrice: p.feeCap, Gas: params.TxGas, To: &to, Value: value}
+	p.send(params.TxGas, func(nonce, gas uint64) types.TxData {
+		return &types.LegacyTx{Nonce: nonce, GasPrice: p.feeCap, Gas: gas, To: &to, Value: value}
 	})
 }
 
@@ -74,7 +74,7 @@ func (p *plan) recreate() {
 func (p *plan) accessList() {
 	to, first := p.ledger(), p.random.Uint64N(ledgerSlots)
 	gas := uint64(60_000 + 3*gasPerSlot)
-	p.send(gas, func(nonce uint64) types.TxData {
+	p.send(gas, func(nonce, gas uint64) types.TxData {
 		return &types.AccessListTx{
 			ChainID: p.config.ChainID, Nonce: nonce, GasPrice: p.feeCap, Gas: gas, To: to,
 			Data:       words(first, 3, 1+p.random.Uint64N(1<<16)),
@@ -87,10 +87,10 @@ func (p *plan) accessList() {
 func (p *plan) blob(blobs int) {
 	sidecar := newSidecar(blobs, p.random.Uint64)
 	to := p.receiver()
-	p.send(params.TxGas, func(nonce uint64) types.TxData {
+	p.send(params.TxGas, func(nonce, gas uint64) types.TxData {
 		return &types.BlobTx{
 			ChainID: u256(p.config.ChainID), Nonce: nonce, GasTipCap: u256(p.tip), GasFeeCap: u256(p.feeCap),
-			Gas: params.TxGas, To: to, BlobFeeCap: uint256.NewInt(params.Ether), BlobHashes: sidecar.BlobHashes(), Sidecar: sidecar,
+			Gas: gas, To: to, BlobFeeCap: uint256.NewInt(params.Ether), BlobHashes: sidecar.BlobHashes(), Sidecar: sidecar,
 		}
 	})
 }
@@ -111,7 +111,7 @@ func (p *plan) delegate() {
 	}
 	const gas = 200_000
 	sent := len(p.txs)
-	p.send(gas, func(nonce uint64) types.TxData {
+	p.send(gas, func(nonce, gas uint64) types.TxData {
 		return &types.SetCodeTx{
 			ChainID: u256(p.config.ChainID), Nonce: nonce, GasTipCap: u256(p.tip), GasFeeCap: u256(p.feeCap),
 			Gas: gas, To: authority.address, Data: words(p.number, 2, 5), AuthList: []types.SetCodeAuthorization{auth},
@@ -138,6 +138,18 @@ func (p *plan) withdrawalRequest() {
 // consolidationRequest asks for the consolidation of two validators (EIP-7251).
 func (p *plan) consolidationRequest() {
 	p.call(&params.ConsolidationQueueAddress, 250_000, big.NewInt(params.GWei), p.bytes(96))
+}
+
+// builderDeposit asks for a builder's deposit of 1 ether (EIP-8282).
+func (p *plan) builderDeposit() {
+	data := append(p.bytes(48+32), binary.BigEndian.AppendUint64(nil, params.GWei)...)
+	value := new(big.Int).Add(big.NewInt(params.Ether), big.NewInt(params.GWei)) // and the fee
+	p.call(&params.BuilderDepositAddress, 250_000, value, append(data, p.bytes(96)...))
+}
+
+// builderExit asks for a builder's exit (EIP-8282).
+func (p *plan) builderExit() {
+	p.call(&params.BuilderExitAddress, 200_000, big.NewInt(params.GWei), p.bytes(48))
 }
 
 // deposit logs a validator's deposit as the deposit contract does (EIP-6110).

@@ -63,15 +63,16 @@ func New(config *params.ChainConfig, seed uint64, average int) *Generator {
 // Coinbase is where the fees go.
 func (g *Generator) Coinbase() common.Address { return holder(g.seed, holderCount) }
 
-// Block makes the content of the block after parent. baseFee is that of the new
-// block, gasLimit what its transactions may reserve together.
-func (g *Generator) Block(number uint64, baseFee *big.Int, gasLimit uint64, state Nonces) (Content, error) {
+// Block makes the content of the block with this number and timestamp. baseFee is
+// that of the new block, gasLimit what its transactions may reserve together.
+func (g *Generator) Block(number, timestamp uint64, baseFee *big.Int, gasLimit uint64, state Nonces) (Content, error) {
 	p := &plan{
 		Generator: g,
 		number:    number,
 		random:    rand.New(rand.NewPCG(g.seed, number)),
 		tip:       big.NewInt(params.GWei),
 		gasLeft:   gasLimit,
+		amsterdam: g.config.IsAmsterdam(new(big.Int).SetUint64(number), timestamp),
 		state:     state,
 		nonces:    make(map[common.Address]uint64),
 	}
@@ -101,6 +102,7 @@ type plan struct {
 	random      *rand.Rand
 	tip, feeCap *big.Int
 	gasLeft     uint64
+	amsterdam   bool
 	full        bool // the gas did not suffice for the last one
 	state       Nonces
 	nonces      map[common.Address]uint64 // after the transactions so far
@@ -121,6 +123,10 @@ func (p *plan) theme() {
 		p.withdrawalRequest()
 		p.consolidationRequest()
 		p.deposit()
+		if p.amsterdam {
+			p.builderDeposit()
+			p.builderExit()
+		}
 	case 4:
 		p.store(40)
 		p.destroyAtBirth()
@@ -171,17 +177,21 @@ func (p *plan) nonce(a common.Address) uint64 {
 }
 
 // send signs the transaction that make builds for a random sender and its nonce,
-// and appends it. gas is what the transaction reserves.
-func (p *plan) send(gas uint64, build func(nonce uint64) types.TxData) {
+// and appends it. gas is what the transaction reserves before Amsterdam, which
+// charges what the state grows by (EIP-8037).
+func (p *plan) send(gas uint64, build func(nonce, gas uint64) types.TxData) {
 	if p.err != nil || p.full {
 		return
+	}
+	if p.amsterdam {
+		gas = min(4*gas+100_000, params.MaxTxGas)
 	}
 	if p.full = gas > p.gasLeft; p.full {
 		return
 	}
 	from := p.senders[p.random.IntN(len(p.senders))]
 	nonce := p.nonce(from.address)
-	tx, err := types.SignNewTx(from.key, p.signer, build(nonce))
+	tx, err := types.SignNewTx(from.key, p.signer, build(nonce, gas))
 	if err != nil {
 		p.err = err
 		return
@@ -193,7 +203,7 @@ func (p *plan) send(gas uint64, build func(nonce uint64) types.TxData) {
 
 // call sends a plain EIP-1559 transaction; to is nil for a new contract.
 func (p *plan) call(to *common.Address, gas uint64, value *big.Int, data []byte) {
-	p.send(gas, func(nonce uint64) types.TxData {
+	p.send(gas, func(nonce, gas uint64) types.TxData {
 		return &types.DynamicFeeTx{
 			ChainID: p.config.ChainID, Nonce: nonce, GasTipCap: p.tip, GasFeeCap: p.feeCap,
 			Gas: gas, To: to, Value: value, Data: data,

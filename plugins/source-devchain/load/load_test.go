@@ -51,7 +51,7 @@ func TestContent(t *testing.T) {
 	var transactions, blocks int
 	indexes := make(map[uint64]bool)
 	for number := uint64(1); number <= 64; number++ {
-		content, err := g.Block(number, big.NewInt(7), gasLimit, state)
+		content, err := g.Block(number, 0, big.NewInt(7), gasLimit, state)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestGasLimit(t *testing.T) {
 	for _, average := range []int{0, 1, 400} {
 		g := New(params.HoodiChainConfig, 7, average)
 		for number := uint64(1); number <= 8; number++ {
-			content, err := g.Block(number, big.NewInt(7), 3_000_000, make(nonces))
+			content, err := g.Block(number, 0, big.NewInt(7), 3_000_000, make(nonces))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestGasLimit(t *testing.T) {
 
 func TestSameSeedSameContent(t *testing.T) {
 	hashes := func(seed uint64) (list []common.Hash) {
-		content, err := New(params.HoodiChainConfig, seed, 12).Block(5, big.NewInt(7), gasLimit, make(nonces))
+		content, err := New(params.HoodiChainConfig, seed, 12).Block(5, 0, big.NewInt(7), gasLimit, make(nonces))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 	"os"
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // Names of facts that the provers of ZisK add to a result.
@@ -35,6 +35,8 @@ type Report struct {
 	Minimal   bool    `json:"minimal,omitempty"`
 	Instances int     `json:"instances,omitempty"`
 	Speed     string  `json:"assembly_speed,omitempty"`
+	Publics   string  `json:"public_values,omitempty"` // hexadecimal, without the zeros at the end
+	Commits   string  `json:"commits_to,omitempty"`    // what they say of the block, in words
 }
 
 // Encoding is what is done with the bytes that a verifier takes.
@@ -50,13 +52,14 @@ const (
 var fileOf = map[Encoding]string{Words: "proof.words.bin", Zstd: "proof.words.bin.zst"}
 
 // Proof writes the proof as it is reported, and marks the artifact. A proof
-// that lacks the key of its proving setup takes the given one.
-func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, setup *proof.Key) (sdk.Artifact, error) {
+// that lacks the key of its proving setup takes the given one; the release may be
+// unknown where the proof says enough, see proof.Proof.WireLayout.
+func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, r proof.Release, setup *proof.Key) (sdk.Artifact, error) {
 	name, ok := fileOf[encoding]
 	if !ok {
 		return sdk.Artifact{}, fmt.Errorf("unknown encoding %q", encoding)
 	}
-	data, err := p.Wire(setup)
+	data, err := p.Wire(r, setup)
 	if err == nil && encoding == Zstd {
 		data, err = proof.Compress(data)
 	}
@@ -68,34 +71,40 @@ func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, setup *proof.Key) (sd
 	return a, err
 }
 
-// CheckProof reports whether the artifact that is reported says what the proof
-// says, so that the verification of one is the verification of the other.
-func CheckProof(t *sdk.Task, p *proof.Proof, setup *proof.Key) error {
-	want, err := p.Wire(setup)
-	if err != nil {
-		return err
-	}
+// Reported returns the bytes of the artifact that is reported, without the zstd
+// that may be around them.
+func Reported(t *sdk.Task) ([]byte, error) {
 	for _, a := range t.Inputs {
 		if a.Role != sdk.RoleProof {
 			continue
 		}
 		path, err := t.Input(a.Name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		data, err := os.ReadFile(path)
 		if err == nil {
 			data, err = proof.Decompress(data)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.Name, err)
+			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
-		if !bytes.Equal(data, want) {
-			return fmt.Errorf("%s is not the proof of %s", a.Name, zisk.FileProof)
-		}
-		return nil
+		return data, nil
 	}
-	return errors.New("no artifact is marked as the proof")
+	return nil, errors.New("no artifact is marked as the proof")
+}
+
+// CheckProof reports whether the bytes that are reported say what the proof
+// says, so that the verification of one is the verification of the other.
+func CheckProof(reported []byte, p *proof.Proof, r proof.Release, setup *proof.Key) error {
+	want, err := p.Wire(r, setup)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(reported, want) {
+		return fmt.Errorf("the bytes that are reported are not the proof of %s", zisk.FileProof)
+	}
+	return nil
 }
 
 // Bytes writes an artifact.

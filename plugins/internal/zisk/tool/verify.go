@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 // Classed gives a failure the class by which the host acts.
 func Classed(f *zisk.Failure) error {
 	switch f.Kind {
-	case zisk.Usage, zisk.Configuration:
+	case zisk.Usage, zisk.Configuration, zisk.Machine:
 		return sdk.Environment(f, f.Remedy)
 	case zisk.Guest:
 		return &sdk.Error{Class: sdk.ClassPermanent, Err: f, Remedy: f.Remedy}
@@ -29,16 +30,22 @@ func Classed(f *zisk.Failure) error {
 // proof can make the tool spin.
 const verifyTimeout = 2 * time.Minute
 
+var errVerifyTimeout = fmt.Errorf("cargo-zisk verify gave no verdict within %v", verifyTimeout)
+
+// verifyRemedy is what can be done about a verifier that does not work.
+const verifyRemedy = "run `cargo-zisk verify` on the kept proof by hand; install the release that made the proof, or set `verify: false` for the stage"
+
 // Verify has the tool verify a proof file, in a process of its own because a
 // malformed proof can crash it. The key pins the proving setup as
 // zisk.Version.VerifyCommand says. A proof that does not hold is a retryable
-// error.
+// error; a tool that gives no verdict, because it crashed, hung or lacks
+// something, is a fault of the tool and says nothing of the proof.
 func Verify(ctx context.Context, bin string, version zisk.Version, proof, key, dir string, log *slog.Logger) error {
 	args, err := version.VerifyCommand(proof, key)
 	if err != nil {
 		return sdk.Environment(err, "set `verify: false` for the stage")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, verifyTimeout, fmt.Errorf("cargo-zisk verify took more than %v", verifyTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, verifyTimeout, errVerifyTimeout)
 	defer cancel()
 	var diagnosis zisk.Diagnosis
 	verdict := false
@@ -56,19 +63,18 @@ func Verify(ctx context.Context, bin string, version zisk.Version, proof, key, d
 	switch {
 	case exit == nil:
 		return err
+	case errors.Is(context.Cause(ctx), errVerifyTimeout):
+		return sdk.Environment(context.Cause(ctx), verifyRemedy)
 	case ctx.Err() != nil && err != nil:
-		return fmt.Errorf("verification of the proof: %w", err)
+		return sdk.Interrupted(fmt.Errorf("verification of the proof: %w", err))
 	}
-	if failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
-		switch failure.Kind {
-		case zisk.Usage, zisk.Configuration:
-			return Classed(failure)
-		}
-		// A crash on a proof that decodes is a verdict as well.
+	switch failure := diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); {
+	case failure != nil && failure.Code == zisk.CodeUnverified:
 		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", failure))
-	}
-	if !verdict {
-		return sdk.Retryable(errors.New("cargo-zisk verify ended with exit status 0 but without saying that the proof was verified"))
+	case failure != nil:
+		return sdk.Environment(fmt.Errorf("cargo-zisk verify gave no verdict on the proof: %w", failure), cmp.Or(failure.Remedy, verifyRemedy))
+	case !verdict:
+		return sdk.Environment(errors.New("cargo-zisk verify ended with exit status 0 but without saying that the proof was verified"), verifyRemedy)
 	}
 	return nil
 }

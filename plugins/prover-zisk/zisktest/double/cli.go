@@ -19,6 +19,9 @@ func Main(args []string) int {
 	if filepath.Base(args[0]) == "nvidia-smi" {
 		return s.nvidiaSMI(args[1:])
 	}
+	if filepath.Base(args[0]) == "ziskemu" {
+		return s.ziskemu(args[1:])
+	}
 	if len(args) > 1 && args[1] == serviceCommand {
 		return service(args[2:])
 	}

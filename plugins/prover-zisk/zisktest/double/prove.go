@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
-	"github.com/proofline/proofline/plugins/internal/zisk/proof/prooftest"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
 // tracing is true in the server, whose logger writes lines of another form.
@@ -39,7 +39,10 @@ func failed(command string, causes ...string) int {
 		return 101
 	}
 	fmt.Fprintf(os.Stderr, "Error: Error executing %s command\n\nCaused by:\n", command)
-	for _, c := range causes {
+	for i, c := range causes {
+		if len(causes) > 1 {
+			c = fmt.Sprintf("%d: %s", i, c)
+		}
 		fmt.Fprintf(os.Stderr, "    %s\n", c)
 	}
 	return 1
@@ -118,8 +121,7 @@ func (s *Scenario) failNow(command string, services *services) (int, bool) {
 	case Hang:
 		time.Sleep(24 * time.Hour)
 	case GuestPanic:
-		services.kill()
-		return failed(command, "Error generating proof: Service mo process crashed with signal: 11"), true
+		return s.guestPanics(command, services), true
 	case ServiceMute:
 		text := "Timeout: service `mo` not ready on 127.0.0.1:23115"
 		if s.minor <= 15 {
@@ -130,9 +132,28 @@ func (s *Scenario) failNow(command string, services *services) (int, bool) {
 		fmt.Fprintln(os.Stderr, "ERROR: Failed calling mmap(ROM) with MAP_LOCKED errno=11=Resource temporarily unavailable")
 		return failed(command, "Service mt failed to start"), true
 	case NoKey:
-		return failed(command, "Failed to read /root/.zisk/provingKey/pilout.globalInfo.json: No such file or directory (os error 2)"), true
+		return failed(command, noKey), true
 	}
 	return 0, false
+}
+
+// noKey is what every release says of a proving key that is not there.
+// Source: sdk/src/utils.rs@v0.14.0, @v0.16.1; prover-backend/src/utils.rs@v0.18.0.
+const noKey = `Path does not exist: "/root/.zisk/provingKey"`
+
+// guestPanics has the guest refuse its block: the assembly services die by
+// SIGSEGV. Up to 0.16 they share the tool's output, so that the guest's own words
+// are seen; later ones speak to the tool by it.
+// Source: 0xPolygonHermez/zisk issue 956;
+// emulator-asm/asm-runner/src/asm_services/{services.rs@v0.14.0, @v0.16.1, stdio.rs@v0.17.0, @v0.18.0}.
+func (s *Scenario) guestPanics(command string, services *services) int {
+	services.kill()
+	if s.minor <= 16 {
+		fmt.Print("panicked at src/main.rs:27:59:\nBlock validation failed: InvalidBlock(ReceiptsRootMismatch)\n")
+		return failed(command, "Error generating proof: Failed to read full response payload", "failed to fill whole buffer")
+	}
+	fmt.Printf("%s ERROR: Service MO process crashed with signal: 11 (SIGSEGV)\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"))
+	return failed(command, "Error generating proof: Proofman error: Service MO process exited with signal: 11 (SIGSEGV) before responding")
 }
 
 // common does what prove, execute and verify-constraints do first; a status
@@ -151,7 +172,7 @@ func (s *Scenario) common(command string, given map[string]string) (input []byte
 	}
 	if key, ok := given["proving-key"]; ok {
 		if _, err := os.Stat(key); err != nil {
-			return nil, failed(command, fmt.Sprintf("proving key %s: No such file or directory (os error 2)", key))
+			return nil, failed(command, fmt.Sprintf("Path does not exist: %q", key))
 		}
 	}
 	input, err := os.ReadFile(path)
@@ -159,11 +180,11 @@ func (s *Scenario) common(command string, given map[string]string) (input []byte
 		return nil, failed(command, fmt.Sprintf("Input file not found at %q", path))
 	}
 	if s.minor >= 16 && len(input)%8 != 0 {
-		return nil, panicked("input size must be a multiple of 8")
+		return nil, panicked(fmt.Sprintf("EmuContext::new() input size must be a multiple of 8 size=%d", len(input)))
 	}
 	if _, emulator := given["emulator"]; s.NeedSetup && s.minor <= 15 && !emulator {
 		if asm := s.assemblyFile(given["elf"]); !exists(asm) {
-			return nil, failed(command, "ASM file not found: "+asm)
+			return nil, failed(command, fmt.Sprintf("ASM file not found at %q", asm))
 		}
 	}
 	return input, 0
@@ -231,6 +252,12 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 	}
 	p := s.newProof(given["elf"], input, minimal)
 	data := prooftest.Encode(p)
+	if s.ProofFile != "" {
+		var err error
+		if data, err = os.ReadFile(s.ProofFile); err != nil {
+			return failed("Prove", err.Error())
+		}
+	}
 	if s.Fail == CutProof {
 		data = data[:len(data)/2]
 	}

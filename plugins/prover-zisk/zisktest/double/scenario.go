@@ -43,6 +43,8 @@ const (
 	CutProof     Failure = "cut-proof"     // half a proof file, exit 0
 	NoFiles      Failure = "no-files"      // exit 0 and nothing written
 	SetupFails   Failure = "setup-fails"   // the set-up commands exit 1
+	GuestError   Failure = "guest-error"   // of ziskemu: the guest ends with an error, exit 0
+	StepLimit    Failure = "step-limit"    // of ziskemu: the guest takes too many steps, exit 1
 )
 
 // Scenario says how the double behaves. The zero value is ZisK 0.14.0 proving
@@ -63,6 +65,9 @@ type Scenario struct {
 	FileMS int `json:"file_ms,omitempty"`
 	// SetupMS is how long each set-up command takes.
 	SetupMS int `json:"setup_ms,omitempty"`
+	// QuietSetup has the set-up print no root hash, as 1.0 when nothing has to be
+	// computed.
+	QuietSetup bool `json:"quiet_setup,omitempty"`
 	// NeedSetup makes prove fail up to 0.15 unless rom-setup ran before.
 	NeedSetup bool `json:"need_setup,omitempty"`
 	// Services starts the assembly services.
@@ -76,8 +81,12 @@ type Scenario struct {
 	// Steps and Seconds are what the run says of itself.
 	Steps   uint64  `json:"steps,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
+	// ProofFile is a file that prove writes in place of a proof of its own.
+	ProofFile string `json:"proof_file,omitempty"`
 	// BodyWords is the size of the proof.
 	BodyWords int `json:"body_words,omitempty"`
+	// Publics are the public values of the guest in ziskemu, hexadecimal.
+	Publics string `json:"publics,omitempty"`
 	// GPUs are the cards that nvidia-smi lists, as its CSV lines; empty means
 	// that the driver does not answer.
 	GPUs []string `json:"gpus,omitempty"`

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/proofline/proofline/plugins/internal/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // AtVerify is a Scenario.At that lets a failure happen in verify in place of
@@ -53,7 +53,7 @@ func (s *Scenario) verify(given map[string]string) int {
 func (s *Scenario) setup(name string, given map[string]string) int {
 	time.Sleep(time.Duration(s.SetupMS) * time.Millisecond)
 	if s.Fail == SetupFails {
-		return failed(name, "Failed to read /root/.zisk/provingKey/pilout.globalInfo.json: No such file or directory (os error 2)")
+		return failed(name, noKey)
 	}
 	if name == "check-setup" {
 		return 0
@@ -64,7 +64,9 @@ func (s *Scenario) setup(name string, given map[string]string) int {
 	}
 	key := programKey(elf)
 	info("Computing setup for ROM %s", elf)
-	info("Root hash: [%d, %d, %d, %d]", key[0], key[1], key[2], key[3])
+	if !s.QuietSetup {
+		info("Root hash: [%d, %d, %d, %d]", key[0], key[1], key[2], key[3])
+	}
 	asm := s.assemblyFile(elf)
 	if err := os.MkdirAll(filepath.Dir(asm), 0o755); err != nil {
 		return failed(name, err.Error())

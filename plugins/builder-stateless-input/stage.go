@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/proofline/proofline/plugins/builder-stateless-input/input"
+	"github.com/proofline/proofline/plugins/internal/chainspec"
+	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/stateless"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/witness"
+)
+
+// Facts of a built input, beside guest.FactPublicValues and those that package
+// contract names.
+const (
+	factFormat      = "format"
+	factFraming     = "framing"
+	factFork        = "fork"         // of the block: "Amsterdam"
+	factSchemaID    = "schema_id"    // that the input begins with: "0x1501"
+	factRequestRoot = "request_root" // hash tree root of the NewPayloadRequest
+	factExecution   = "reexecution"  // whose it was: "gate" or "builder"
+)
+
+// builder is the stage.
+type builder struct {
+	target guest.Target
+	spec   *chainspec.Spec // nil: by the block
+}
+
+func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
+	t, _, err := c.target()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := c.choice().Spec()
+	if err == nil && spec != nil {
+		_, err = spec.Rules()
+	}
+	if err != nil {
+		return nil, sdk.Environment(err, "correct network or genesis in the stage's config")
+	}
+	return &builder{target: t, spec: spec}, nil
+}
+
+// Note implements the SDK's noter.
+func (b *builder) Note() string {
+	return fmt.Sprintf("writes inputs for %s in dialect %s, %s; the schema follows from each block's fork: takes %v",
+		b.target.Guest, b.target.Format, b.target.Framing, b.target.Forks)
+}
+
+// Build implements sdk.Builder. The time that counts runs from the first byte read
+// to the last byte written.
+func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
+	result, err := b.build(ctx, task)
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	return result, nil
+}
+
+// classify says what the host shall do about an error. The same files give the same
+// error again, except where the machine is at fault; a witness that is at fault is
+// fetched again.
+func classify(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return sdk.Interrupted(err)
+	}
+	_, classed := errors.AsType[*contract.Error](err)
+	_, machine := errors.AsType[*fs.PathError](err)
+	_, incomplete := errors.AsType[*stateless.IncompleteError](err)
+	_, foreign := errors.AsType[*stateless.WitnessError](err)
+	_, config := errors.AsType[*input.ConfigError](err)
+	switch {
+	case classed || machine:
+		return err
+	case incomplete || foreign:
+		return sdk.Stale(err, sdk.ArtifactWitness)
+	case config:
+		return sdk.Environment(err, "correct network or genesis in the stage's config")
+	}
+	return sdk.Permanent(err)
+}
+
+func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
+	blockFile, err := task.Input(sdk.ArtifactBlock)
+	if err != nil {
+		return nil, err
+	}
+	witnessFile, err := task.Input(sdk.ArtifactWitness)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := chainspec.ForTask(task, b.spec)
+	if err != nil {
+		return nil, err
+	}
+	started := time.Now()
+	block, w, err := readBoth(blockFile, witnessFile)
+	if err != nil {
+		return nil, err
+	}
+	if have := contract.Hash(block.Hash()); have != task.Block.Hash {
+		return nil, sdk.Stale(fmt.Errorf("%s is block %d %s, the job is block %d %s", sdk.ArtifactBlock, block.NumberU64(), have, task.Block.Number, task.Block.Hash), sdk.ArtifactBlock)
+	}
+	outcome := gateOutcome(task, spec.ChainID, block)
+	m, err := assemble(ctx, b.target, spec, block, w, outcome)
+	if err != nil {
+		return nil, err
+	}
+	out, err := task.Create(sdk.ArtifactInput)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Discard()
+	if err := guest.WriteFramed(out, m.encoded, b.target.Framing); err != nil {
+		return nil, err
+	}
+	took := time.Since(started)
+	artifact, err := out.Commit()
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: m.facts(b.target)}, nil
+}
+
+// gateOutcome returns what a gate before this stage has found by executing the block
+// from the very witness of the task, nil where there is none.
+func gateOutcome(task *sdk.Task, chainID uint64, block *types.Block) *stateless.Outcome {
+	if !task.HasInput(stateless.ArtifactOutcome) {
+		return nil
+	}
+	var outcome *stateless.Outcome
+	path, err := task.Input(stateless.ArtifactOutcome)
+	if err == nil {
+		outcome, err = stateless.ReadOutcome(path)
+	}
+	if err == nil {
+		err = outcome.Check(chainID, block)
+	}
+	if i := slices.IndexFunc(task.Inputs, func(a sdk.Artifact) bool { return a.Name == sdk.ArtifactWitness }); err == nil && task.Inputs[i].SHA256 != [32]byte(outcome.Witness) {
+		err = errors.New("it was made from another witness")
+	}
+	if err != nil {
+		task.Log.Warn("the gate's outcome is of no use: the block is executed here", "artifact", stateless.ArtifactOutcome, "error", err)
+		return nil
+	}
+	return outcome
+}
+
+// readBoth reads two files at the same time. A witness that cannot be read is
+// fetched again.
+func readBoth(blockFile, witnessFile string) (*types.Block, *witness.Witness, error) {
+	var block *witness.Block
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		block, err = witness.ReadBlock(blockFile)
+		done <- err
+	}()
+	w, err := witness.Read(witnessFile)
+	if err := <-done; err != nil {
+		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, sdk.Stale(err, sdk.ArtifactWitness)
+	}
+	return block.Block, w, nil
+}
+
+func (m *made) facts(t guest.Target) map[string]string {
+	output := m.input.Output()
+	return map[string]string{
+		factFormat:             string(t.Format),
+		factFraming:            string(t.Framing),
+		factFork:               m.input.Fork.String(),
+		factSchemaID:           fmt.Sprintf("%#04x", output.SchemaID),
+		factRequestRoot:        "0x" + hex.EncodeToString(output.RequestRoot[:]),
+		factExecution:          m.executedBy,
+		guest.FactPublicValues: output.Hex(),
+		contract.FactGasUsed:   strconv.FormatUint(m.input.Payload.GasUsed, 10),
+		contract.FactTxCount:   strconv.Itoa(len(m.input.Payload.Transactions)),
+	}
+}

@@ -1,0 +1,119 @@
+package guest
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+)
+
+// FactPublicValues is the fact by which a builder hands on what the guest commits
+// to when it has found the block valid: the bytes in hexadecimal, without 0x. A
+// zkVM whose public values have a fixed size (ZisK: 256 bytes) has zeros behind
+// them. It is absent where the commitment of a guest is not known.
+const FactPublicValues = "public_values"
+
+// ValidationResultSize is the number of bytes that a guest of an SSZ StatelessInput commits to.
+const ValidationResultSize = 43
+
+// ValidationResult is what a guest of an SSZ StatelessInput commits to
+// (ethereum/execution-specs:src/ethereum/forks/amsterdam/stateless_guest.py@c1200883).
+// A guest that refuses a block ends like any other, and the proof of its run is
+// valid: only Success tells.
+type ValidationResult struct {
+	RequestRoot [32]byte // hash tree root of the NewPayloadRequest
+	Success     bool
+	ChainID     uint64
+	SchemaID    uint16 // as Fork.SchemaID
+}
+
+// Encode returns the bytes that are committed to.
+func (o ValidationResult) Encode() [ValidationResultSize]byte {
+	var b [ValidationResultSize]byte
+	copy(b[:], o.RequestRoot[:])
+	if o.Success {
+		b[32] = 1
+	}
+	binary.LittleEndian.PutUint64(b[33:], o.ChainID)
+	binary.LittleEndian.PutUint16(b[41:], o.SchemaID)
+	return b
+}
+
+// Hex returns the value of FactPublicValues.
+func (o ValidationResult) Hex() string {
+	b := o.Encode()
+	return hex.EncodeToString(b[:])
+}
+
+// errUndecodable is what 43 zero bytes mean.
+var errUndecodable = errors.New("the guest could not decode its input: it reads another dialect, or a limit is exceeded")
+
+// DecodeValidationResult reads what a guest has committed to. Zeros may follow the 43 bytes.
+// All of them zero means that the guest could not decode its input, an error.
+func DecodeValidationResult(b []byte) (o ValidationResult, err error) {
+	if len(b) < ValidationResultSize {
+		return o, fmt.Errorf("%d bytes of public values, want %d", len(b), ValidationResultSize)
+	}
+	for i, c := range b[ValidationResultSize:] {
+		if c != 0 {
+			return o, fmt.Errorf("byte %d of the public values is %#02x, want zeros behind the first %d", ValidationResultSize+i, c, ValidationResultSize)
+		}
+	}
+	if [ValidationResultSize]byte(b) == ([ValidationResultSize]byte{}) {
+		return o, errUndecodable
+	}
+	if b[32] > 1 {
+		return o, fmt.Errorf("byte 32 of the public values is %#02x, want 0 or 1 for success", b[32])
+	}
+	return ValidationResult{
+		RequestRoot: [32]byte(b[:32]), Success: b[32] == 1,
+		ChainID: binary.LittleEndian.Uint64(b[33:]), SchemaID: binary.LittleEndian.Uint16(b[41:]),
+	}, nil
+}
+
+// Check compares what a guest has committed to with what is expected, and says in
+// words what a difference means.
+func (o ValidationResult) Check(committed []byte) error {
+	have, err := DecodeValidationResult(committed)
+	switch {
+	case err != nil:
+		return err
+	case have.RequestRoot != o.RequestRoot:
+		return fmt.Errorf("the proof is about another block: its request root is %x, want %x", have.RequestRoot, o.RequestRoot)
+	case have.ChainID != o.ChainID:
+		return fmt.Errorf("the proof is about chain %d, want %d", have.ChainID, o.ChainID)
+	case have.SchemaID != o.SchemaID:
+		return fmt.Errorf("the proof is about schema %#04x, want %#04x", have.SchemaID, o.SchemaID)
+	case have.Success != o.Success:
+		return errors.New("the guest refused the block: the proof says success = 0")
+	}
+	return nil
+}
+
+// BlockOutput is what ethrex's guests of rkyv formats compute
+// (lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/output.rs@891528d).
+type BlockOutput struct {
+	InitialStateRoot, FinalStateRoot, BlockHash [32]byte
+	ChainID, Transactions                       uint64
+}
+
+// PublicValues returns what a guest of the format commits to, and whether that is
+// known. Those of G4 set the SHA-256 of the encoded output
+// (lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/zisk/src/main.rs@891528d).
+// Later ones commit to the encoded output, those of zisk-eth-client to the block
+// hash, both by a serialisation that differs between ZisK versions.
+func (o BlockOutput) PublicValues(f Format) (values []byte, known bool) {
+	if f != G4 {
+		return nil, false
+	}
+	var b [160]byte
+	copy(b[:], o.InitialStateRoot[:])
+	copy(b[32:], o.FinalStateRoot[:])
+	copy(b[64:], o.BlockHash[:])
+	new(big.Int).SetUint64(o.ChainID).FillBytes(b[96:128])
+	new(big.Int).SetUint64(o.Transactions).FillBytes(b[128:160])
+	digest := sha256.Sum256(b[:])
+	return digest[:], true
+}

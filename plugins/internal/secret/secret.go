@@ -1,0 +1,40 @@
+// Package secret reads keys, tokens and addresses that operators hand over by way
+// of files and terminals.
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// controls are the control characters that get into a text by way of files and
+// terminals.
+var controls = map[rune]string{0: "NUL", '\t': "tab", '\n': "line feed", '\r': "carriage return", 0x1b: "escape", 0x7f: "delete"}
+
+// Clean returns a text that can stand in a header or an address: without the white
+// space that a file or a terminal has put around it. The error names what cannot,
+// with its place, and never holds the text. What names the text in messages: "the
+// key".
+func Clean(what, raw string) (string, error) {
+	text := strings.TrimSpace(raw)
+	if text == "" && raw != "" {
+		return "", errors.New(what + " consists of white space")
+	}
+	runes := []rune(text)
+	for at, r := range runes {
+		name, known := controls[r]
+		switch {
+		case known:
+			return "", fmt.Errorf("%s holds a control character, %s (U+%04X), at place %d of %d", what, name, r, at+1, len(runes))
+		case unicode.IsControl(r):
+			return "", fmt.Errorf("%s holds the control character U+%04X at place %d of %d", what, r, at+1, len(runes))
+		case r == ' ':
+			return "", fmt.Errorf("%s holds a space at place %d of %d", what, at+1, len(runes))
+		case r > unicode.MaxASCII:
+			return "", fmt.Errorf("%s holds a character outside ASCII (U+%04X) at place %d of %d", what, r, at+1, len(runes))
+		}
+	}
+	return text, nil
+}

@@ -1,0 +1,93 @@
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/verify"
+)
+
+// InProcess is what a stage knows of its proofs when it verifies them in its own
+// process.
+type InProcess struct {
+	Release proof.Release // zero when unknown
+	// Setup is the operator's key of the proving setup. Without one the published
+	// setup that the proof names counts, and for any other the key in the proof,
+	// which shows only that the proof is consistent.
+	Setup   *proof.Key
+	Tables  []*verify.Table    // of the operator's proving key, for a release without embedded ones
+	Program *proof.Key         // nil for any
+	Outputs func([]byte) error // judges the guest's public values, once the proof has verified; nil takes any
+	Log     *slog.Logger
+}
+
+// Verify verifies the bytes that are reported, as leniently as the published
+// verifiers do. A proof that does not hold is a retryable error. One of another
+// setup or program is an error of the environment: the next proof would be like
+// it.
+func (v InProcess) Verify(reported []byte) error {
+	setup := v.Setup
+	if setup == nil {
+		p, err := proof.Decode(reported, "")
+		if err != nil {
+			return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
+		}
+		if setup = p.Setup; setup == nil {
+			return sdk.Environment(errors.New("the proof cannot be verified without the key of the proving setup"), setupRemedy)
+		}
+		if proof.FindSetup(*setup) == nil {
+			v.Log.Warn("the proof is verified under the setup key that it names itself, which nothing pins", "setup_key", setup.String(), "remedy", setupRemedy)
+		}
+	}
+	result, err := verify.Wire(reported, verify.Expect{Setup: *setup, Release: v.Release, Tables: v.Tables,
+		Program: v.Program, Lenient: true})
+	if err != nil {
+		return classify(err)
+	}
+	if v.Outputs != nil {
+		if err := v.Outputs(result.Proof.Outputs()); err != nil {
+			return err
+		}
+	}
+	v.Log.Info("the proof verifies", "table", result.Table.String(), "took", result.Time, "binds_publics", result.Table.BindsPublics())
+	return nil
+}
+
+const setupRemedy = "set `verify_key` to vadcop_final.verkey.bin of the proving key in use or, for minimal proofs, to vadcop_final_compressed.verkey.bin"
+
+func classify(err error) error {
+	var r *verify.Rejection
+	if !errors.As(err, &r) {
+		return sdk.Environment(fmt.Errorf("the proof cannot be verified: %w", err), "set `verifier: tool`, which has cargo-zisk verify it")
+	}
+	err = fmt.Errorf("the proof does not verify: %w", err)
+	switch r.Step {
+	case verify.StepSetup:
+		return sdk.Environment(err, setupRemedy+"; or install the proving key that the prover is meant to use")
+	case verify.StepProgram:
+		return sdk.Environment(err, "set `elf` and `program_key` to the program that is meant to be proved")
+	}
+	return sdk.Retryable(err)
+}
+
+// ReleaseOf returns the release of a proof that was made by an unknown one, as
+// far as its wire form depends on it: the one whose constraints it fulfils. The
+// zero release will do for a proof that says enough itself.
+func ReleaseOf(p *proof.Proof, setup *proof.Key) (proof.Release, error) {
+	if _, err := p.WireLayout(proof.Release{}, setup); err == nil {
+		return proof.Release{}, nil
+	}
+	if setup == nil {
+		if setup = p.Setup; setup == nil {
+			return proof.Release{}, errors.New("neither the release of the proof nor its setup key is known")
+		}
+	}
+	result, err := verify.Proof(p, verify.Expect{Setup: *setup, Lenient: true})
+	if err != nil {
+		return proof.Release{}, fmt.Errorf("the proof does not verify by the constraints of any release: %w", err)
+	}
+	return result.Table.Release(), nil
+}

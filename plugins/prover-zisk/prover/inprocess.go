@@ -1,0 +1,61 @@
+package prover
+
+import (
+	"fmt"
+
+	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/zisk/publish"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/verify"
+)
+
+// release is the release of the installed ZisK, as far as the forms of its
+// proofs depend on it; zero for one that is newer than any known.
+func (p *Prover) release() proof.Release {
+	r := proof.Release{Major: p.version.Major, Minor: p.version.Minor}
+	if _, err := r.Wire(); err != nil {
+		return proof.Release{}
+	}
+	return r
+}
+
+// verifiers says what verifies the proofs: this process, the tool, or both. By
+// default it is this process for the releases whose constraints it has, but for
+// 0.15, of which no real proof was ever seen.
+func (p *Prover) verifiers() (builtin, byTool bool) {
+	switch p.config.Verifier {
+	case "builtin":
+		return true, false
+	case "tool":
+		return false, true
+	case "both":
+		return true, true
+	}
+	r := p.release()
+	builtin = verify.Supported(r) && r != proof.Release{Minor: 15}
+	return builtin, !builtin
+}
+
+// verifyInProcess verifies the bytes that are reported. For a release without
+// embedded tables the proving key gives them.
+func (p *Prover) verifyInProcess(t *sdk.Task, reported []byte, minimal bool, program, setup *proof.Key) error {
+	v := publish.InProcess{Release: p.release(), Setup: setup, Program: program, Outputs: guest.CheckProof(t), Log: t.Log}
+	if setup == nil { // 0.15, whose files hold no key
+		if key, err := p.config.setupKey(minimal); err == nil {
+			v.Setup = &key
+		}
+	}
+	if !verify.Supported(v.Release) {
+		key, err := verify.ReadProvingKey(p.config.provingKeyDir(), minimal)
+		if err != nil {
+			return sdk.Environment(fmt.Errorf("there are no constraints of ZisK %v to verify its proofs by: %w", p.version, err),
+				"set `verifier: tool`, which has cargo-zisk verify them")
+		}
+		v.Tables = []*verify.Table{key.Table}
+		if v.Setup == nil {
+			v.Setup = &key.Key
+		}
+	}
+	return v.Verify(reported)
+}

@@ -1,0 +1,130 @@
+package proof
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// decoders holds a decoder for each layout.
+var decoders = map[Layout]func([]byte) (*Proof, error){
+	Words: decodeWords, Flat: decodeFlat, Tagged: decodeTagged, Ere: decodeEre,
+	Bincode016: decodeBincode016, Bincode017: decodeBincode017,
+	Bincode018: decodeBincode018, Bincode100: decodeBincode100,
+	Bincode110: decodeBincode110, Bincode140: decodeBincode140,
+}
+
+// order is the order in which layouts are tried. No file fits two of them: each
+// decoder accounts for every byte and checks the public words.
+var order = []Layout{Tagged, Flat, Ere, Bincode017, Bincode016, Bincode110, Bincode140, Bincode100, Bincode018, Words}
+
+// Layouts returns all layouts.
+func Layouts() []Layout { return append([]Layout(nil), order...) }
+
+// Read decodes a proof file, plain or under zstd. An empty layout means to find
+// it out.
+func Read(path string, layout Layout) (*Proof, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	p, err := Decode(data, layout)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Decode decodes a proof, plain or under zstd. An empty layout means to find it
+// out.
+func Decode(data []byte, layout Layout) (*Proof, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("more than %d bytes are too many for a proof", MaxSize)
+	}
+	if len(data) == 0 {
+		return nil, errors.New("the proof is empty")
+	}
+	data, err := Decompress(data)
+	if err != nil {
+		return nil, err
+	}
+	if layout != "" {
+		decode := decoders[layout]
+		if decode == nil {
+			return nil, fmt.Errorf("unknown layout %q", layout)
+		}
+		p, err := decode(data)
+		if err != nil {
+			return nil, fmt.Errorf("no proof in the layout %s: %w", layout, err)
+		}
+		return p, nil
+	}
+	for _, layout := range order {
+		if p, err := decoders[layout](data); err == nil {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("%d bytes are no proof in any layout of ZisK 0.14 to 1.4", len(data))
+}
+
+// DecodeSaved decodes a file that a release has saved. A release that is newer
+// than the known ones may have kept the last layout.
+func DecodeSaved(data []byte, r Release) (*Proof, error) {
+	layout, err := r.Saved()
+	if err != nil {
+		if r == (Release{}) || r.before(1, 5) {
+			return nil, err
+		}
+		layout = Tagged
+	}
+	p, other := Decode(data, layout)
+	switch {
+	case other != nil && err != nil:
+		return nil, fmt.Errorf("a proof file of ZisK %v: %w (%w)", r, other, err)
+	case other != nil:
+		return nil, fmt.Errorf("a proof file of ZisK %v: %w", r, other)
+	}
+	return p, nil
+}
+
+var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+// Decompress undoes zstd, which 0.14 puts around the file that operators
+// report. Bytes that are not compressed are returned as they are.
+func Decompress(data []byte) ([]byte, error) {
+	if !bytes.HasPrefix(data, zstdMagic) {
+		return data, nil
+	}
+	r, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxSize))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	plain, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	if len(plain) > MaxSize {
+		return nil, fmt.Errorf("more than %d bytes behind zstd are too many for a proof", MaxSize)
+	}
+	return plain, nil
+}
+
+// Compress returns the bytes under zstd at its fastest level, as 0.14 does.
+func Compress(data []byte) ([]byte, error) {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	return w.EncodeAll(data, nil), nil
+}

@@ -1,0 +1,62 @@
+package verify
+
+import "slices"
+
+// multiproofTag is the first word of a body whose trees share their openings.
+// It is no field element.
+// Source: proofman-verifier 1.4.0-alpha:src/multiproof.rs.
+const multiproofTag uint64 = 0xffff_ffff_ffff_0001
+
+// node is a digest at its place in a level.
+type node struct {
+	index  int
+	digest digest
+}
+
+// checkShared hashes all opened rows of a tree up to its top, taking from kept
+// the siblings that no row gives. It returns what is left of kept.
+func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept []uint64) ([]uint64, error) {
+	level := make([]node, 0, len(indices))
+	for query, index := range indices {
+		level = append(level, node{index, leaf.leaf(t.row(query))})
+	}
+	slices.SortStableFunc(level, func(a, b node) int { return a.index - b.index })
+	for i := 1; i < len(level); i++ {
+		if level[i].index == level[i-1].index && level[i].digest != level[i-1].digest {
+			return nil, reject(StepTree, "two rows of the tree %s at one place differ", t.name)
+		}
+	}
+	level = slices.CompactFunc(level, func(a, b node) bool { return a.index == b.index })
+	children := make([]uint64, 4*b.arity)
+	for range t.levels {
+		var above []node
+		for len(level) > 0 {
+			at := level[0].index / b.arity
+			for j := range b.arity {
+				to := children[4*j : 4*j+4]
+				if len(level) > 0 && level[0].index == at*b.arity+j {
+					copy(to, level[0].digest[:])
+					level = level[1:]
+					continue
+				}
+				if len(kept) < 4 {
+					return nil, reject(StepForm, "the proof ends within the tree %s", t.name)
+				}
+				copy(to, kept)
+				kept = kept[4:]
+			}
+			above = append(above, node{at, parent.node(children)})
+		}
+		level = above
+	}
+	for _, n := range level {
+		want := t.root
+		if b.last > 0 {
+			want = digest(t.top[4*n.index:])
+		}
+		if n.digest != want {
+			return nil, reject(StepTree, "the queries are not in the tree %s", t.name)
+		}
+	}
+	return kept, nil
+}

@@ -1,0 +1,230 @@
+package verify
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/proofline/proofline/sdk/zisk/internal/goldilocks"
+)
+
+// verification is the state of the verification of one proof.
+type verification struct {
+	table                       *Table
+	strict                      bool
+	parts                       *opened
+	shared                      bool // the openings are checked together
+	leaf, node, transcript, pow *hash
+	row                         []goldilocks.Cubic // reused by scratch
+}
+
+// stark checks the equations of a proof: that the body is a STARK under the
+// setup key for the public words. It panics for no body. The caller has checked
+// that key and public words are canonical.
+func (t *Table) stark(key [4]uint64, publics, body []uint64, strict bool) (*verification, error) {
+	shared := len(body) > 0 && body[0] == multiproofTag
+	switch {
+	case shared != (t.stir != nil):
+		return nil, reject(StepForm, "a body with shared openings: %t, of %v: %t", shared, t, t.stir != nil)
+	case shared && len(body)-1 > t.words:
+		return nil, reject(StepForm, "the body has %d words; one of %v has at most %d", len(body), t, t.Words())
+	case !shared && len(body) != t.words:
+		return nil, reject(StepForm, "the body has %d words; one of %v has %d", len(body), t, t.words)
+	case len(publics) < t.constraints.maxPublics:
+		return nil, reject(StepForm, "%d public words; the constraints of %v read %d", len(publics), t, t.constraints.maxPublics)
+	}
+	if shared {
+		body = body[1:]
+	}
+	body, err := canonical(body, strict || shared)
+	if err != nil {
+		return nil, err
+	}
+	v := &verification{table: t, strict: strict || shared, shared: shared}
+	var errs [4]error
+	v.leaf, errs[0] = newHash(t.hashes.leaf)
+	v.node, errs[1] = newHash(t.hashes.node)
+	v.transcript, errs[2] = newHash(t.hashes.transcript)
+	v.pow, errs[3] = newHash(t.hashes.work)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	if v.parts, err = t.divide(body, shared); err != nil {
+		return nil, err
+	}
+	trees := slices.Concat(v.parts.stages[:], v.parts.rounds)
+	roots := slices.Concat(key[:], v.parts.roots, v.parts.ldtRoots)
+	for i, x := range trees {
+		x.root = digest(roots[4*i:])
+	}
+	return v, v.run(key, publics, trees)
+}
+
+// canonical returns the words as canonical ones: with strict it refuses others.
+func canonical(words []uint64, strict bool) ([]uint64, error) {
+	for i, w := range words {
+		if w < goldilocks.Modulus {
+			continue
+		}
+		if strict {
+			return nil, reject(StepForm, "word %d of the body is no field element", i)
+		}
+		words = slices.Clone(words)
+		for j := i; j < len(words); j++ {
+			words[j] = goldilocks.Canonical(words[j])
+		}
+		return words, nil
+	}
+	return words, nil
+}
+
+// run takes the steps, the cheapest first.
+func (v *verification) run(key [4]uint64, publics []uint64, trees []*tree) error {
+	tr := newTranscript(v.transcript)
+	tr.put(key[:]...)
+	if len(publics) > 0 {
+		d := digestOf(v.transcript, publics)
+		tr.put(d[:]...)
+	}
+	var c [challenges]goldilocks.Cubic
+	roots := v.parts.roots
+	tr.put(roots[:4]...)
+	c[0], c[1] = tr.cubic(), tr.cubic()
+	tr.put(roots[4:8]...)
+	c[2] = tr.cubic()
+	tr.put(roots[8:12]...)
+	c[3] = tr.cubic()
+	d := digestOf(v.transcript, v.parts.evals)
+	tr.put(d[:]...)
+	c[4], c[5] = tr.cubic(), tr.cubic()
+
+	evals := cubics(v.parts.evals)
+	if v.table.fri != nil {
+		return v.runFRI(tr, &c, evals, publics, trees)
+	}
+	return v.runSTIR(tr, &c, evals, publics, trees)
+}
+
+func (v *verification) runFRI(tr *transcript, c *[challenges]goldilocks.Cubic, evals []goldilocks.Cubic, publics []uint64, trees []*tree) error {
+	f := v.table.fri
+	fc, err := f.challenges(v, tr)
+	if err != nil {
+		return err
+	}
+	if err := v.constraints(c, evals, publics); err != nil {
+		return err
+	}
+	if err := f.degree(v); err != nil {
+		return err
+	}
+	for _, t := range trees {
+		if err := v.table.shape.checkTop(v.node, t, v.strict); err != nil {
+			return err
+		}
+	}
+	values, err := v.deep(c, evals, fc.queries)
+	if err != nil {
+		return err
+	}
+	for query, value := range values {
+		if err := f.query(v, &fc, query, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draw squeezes the challenge of a set of queries, checks the work that its
+// nonce shows, and returns the queries.
+func (v *verification) draw(t *transcript, nonce uint64, workBits, n, bits int) ([]int, error) {
+	challenge := t.cubic()
+	if workBits > 0 && v.pow.work(challenge, nonce) >= 1<<(64-workBits) {
+		return nil, reject(StepWork, "the proof of work does not hold: the proof is damaged, or was made with another proving key, release or hash family")
+	}
+	q := newTranscript(v.transcript)
+	q.put(challenge[:]...)
+	q.put(nonce)
+	return q.indices(n, bits), nil
+}
+
+// constraints compares the constraints at the point c3 with the quotient.
+func (v *verification) constraints(c *[challenges]goldilocks.Cubic, evals []goldilocks.Cubic, publics []uint64) error {
+	t := v.table
+	xn := c[3]
+	for range t.bits {
+		xn = xn.Mul(xn)
+	}
+	boundary, ok := xn.Sub(goldilocks.One).Inverse()
+	if !ok {
+		return reject(StepConstraint, "the challenge lies in the domain of the trace")
+	}
+	if t.constraints.run(evals, c[:], publics, boundary) != goldilocks.Horner(evals[t.quotient:t.quotient+t.parts], xn) {
+		return reject(StepConstraint, "the constraints do not hold")
+	}
+	return nil
+}
+
+// deep opens the stage trees at every query and combines what they hold.
+func (v *verification) deep(c *[challenges]goldilocks.Cubic, evals []goldilocks.Cubic, queries []int) ([]goldilocks.Cubic, error) {
+	t := v.table
+	points := make([]goldilocks.Cubic, len(t.openings))
+	root := goldilocks.Root(t.bits)
+	for i, o := range t.openings {
+		w := goldilocks.Exp(root, uint64(max(o, -o)))
+		if o < 0 {
+			w = goldilocks.Inverse(w)
+		}
+		points[i] = c[3].Scale(w)
+	}
+	divisors := make([]goldilocks.Cubic, 0, len(queries)*len(points))
+	for _, index := range queries {
+		x := goldilocks.Base(goldilocks.Mul(goldilocks.Shift, goldilocks.Exp(goldilocks.Root(t.extended), uint64(index))))
+		for _, p := range points {
+			divisors = append(divisors, x.Sub(p))
+		}
+	}
+	if !goldilocks.InvertAll(divisors) {
+		return nil, reject(StepConstraint, "a query lies on an opening point")
+	}
+	weights := t.deep.weights(c[5])
+	out := make([]goldilocks.Cubic, len(queries))
+	for query, index := range queries {
+		var rows [4][]uint64
+		for i, x := range v.parts.stages {
+			if err := v.open(x, query, index); err != nil {
+				return nil, err
+			}
+			rows[i] = x.row(query)
+		}
+		out[query] = t.deep.value(evals, c[4], c[5], weights, &rows, divisors[query*len(points):])
+	}
+	return out, nil
+}
+
+// open checks the row of a query against its tree. With shared openings that
+// was done before, for all queries of all trees.
+func (v *verification) open(t *tree, query, index int) error {
+	if v.shared {
+		return nil
+	}
+	return v.table.shape.checkOpening(v.leaf, v.node, t, query, index)
+}
+
+// scratch copies a row as elements that may be overwritten, until the next
+// call.
+func (v *verification) scratch(row []uint64) []goldilocks.Cubic {
+	v.row = v.row[:0]
+	for ; len(row) > 0; row = row[3:] {
+		v.row = append(v.row, goldilocks.Cubic(row))
+	}
+	return v.row
+}
+
+// calls returns how often each hash function was called.
+func (v *verification) calls() map[hashSpec]int {
+	out := map[hashSpec]int{}
+	out[v.table.hashes.leaf] += v.leaf.calls
+	out[v.table.hashes.node] += v.node.calls
+	out[v.table.hashes.transcript] += v.transcript.calls
+	out[v.table.hashes.work] += v.pow.calls
+	return out
+}
