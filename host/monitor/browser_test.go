@@ -54,6 +54,14 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
+// long skips a test that takes over ten seconds, unless it is asked for.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PROOFLINE_BROWSER") == "" {
+		t.Skip("this test of the page takes long: make test-browser")
+	}
+}
+
 // tab is a page that is watched: what its console says, and what it asks for.
 type tab struct {
 	t      *testing.T
@@ -219,6 +227,7 @@ func serve(t *testing.T, s *scene, listen string) (origin string, stop func()) {
 // script shows, blocks that end appear without a reload, a failure with its reason,
 // and a host that starts anew.
 func TestPage(t *testing.T) {
+	long(t)
 	s := newScene(700, time.Now())
 	s.change(func(snap *statusSnapshot) {
 		snap.Stages[7].Paused, snap.Stages[7].PausedSince = "S3 says 403 AccessDenied", time.Now().Add(-96*time.Minute)
@@ -325,6 +334,7 @@ func TestPageRenderedByServer(t *testing.T) {
 // TestBlockPage looks at the pages of a proved, a failed, a running and an unknown
 // block, and at the page on a phone.
 func TestBlockPage(t *testing.T) {
+	long(t)
 	s := newScene(300, time.Now())
 	s.begin()
 	origin, _ := serve(t, s, "")
