@@ -34,6 +34,9 @@ lint: bin/tools/staticcheck ## gofmt, vet, staticcheck
 bin/tools/staticcheck: .ci/tools/go.mod
 	go -C .ci/tools build -o $(CURDIR)/bin/tools/ honnef.co/go/tools/cmd/staticcheck
 
+test-browser: ## the dashboard in a headless Chromium; SHOTS=DIR keeps pictures of it
+	PROOFLINE_BROWSER=1 PROOFLINE_SHOTS=$(SHOTS) go test -count=1 -v -timeout 15m ./host/monitor
+
 ROUNDS ?= 200
 chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an earlier campaign
 	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./cmd/proofline/e2e

@@ -17,6 +17,7 @@ import (
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/history"
 	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/monitor"
 	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/outbox"
@@ -71,6 +72,8 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if o.grace == (graces{}) {
 		o.grace = usualGraces
 	}
+	lines := &live.Log{}
+	o.Log = slog.New(lines.Handler(o.Log.Handler()))
 	h := &host{Options: o, started: time.Now()}
 	var release closers
 	defer func() { err = errors.Join(err, release.close()) }()
@@ -94,11 +97,16 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
-	server, err := monitor.Start(o.Pipeline.Monitor.Listen, h, o.Log)
+	model := h.model(lines)
+	server, err := monitor.Start(monitor.Config{
+		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
+		Pipeline: h, Model: model, Graph: h.graph(), Log: o.Log,
+	})
 	if err != nil {
 		return outcome, err
 	}
 	release.add(func() error { return closing(server.Close) })
+	release.add(following(ctx, model))
 
 	commands, err := control.Serve(h.socket(), h, o.Log)
 	if err != nil {

@@ -33,12 +33,21 @@ type Ledger struct {
 
 // Judge brings the ledger up to date and reports the standing at now.
 func (l *Ledger) Judge(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) (score.Report, error) {
+	standing, err := l.Record(store, p, now)
+	if err != nil {
+		return score.Report{}, err
+	}
+	return score.Judge(standing, now), nil
+}
+
+// Record brings the ledger up to date and returns what a score is made of.
+func (l *Ledger) Record(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) (score.Record, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	standing := score.Record{Pipeline: p.Name, Targets: p.Select.Targets, Unsent: map[string]int{}}
 	blocks, err := l.blocks(store, p, now)
 	if err != nil {
-		return score.Report{}, err
+		return standing, err
 	}
 	standing.Blocks = blocks
 	for _, s := range p.Stages { // of any kind: only a source has a cursor, only a reporter an outbox
@@ -46,17 +55,17 @@ func (l *Ledger) Judge(store *checkpoint.Store, p *pipeline.Pipeline, now time.T
 		case err == nil:
 			standing.Followed = cursor.Updated
 		case !errors.Is(err, record.ErrNotFound):
-			return score.Report{}, err
+			return standing, err
 		}
 		unsent, err := unsentProofs(store, s.Name)
 		if err != nil {
-			return score.Report{}, err
+			return standing, err
 		}
 		if unsent > 0 {
 			standing.Unsent[s.Name] = unsent
 		}
 	}
-	return score.Judge(standing, now), nil
+	return standing, nil
 }
 
 func unsentProofs(store *checkpoint.Store, reporter string) (n int, err error) {

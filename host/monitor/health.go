@@ -6,9 +6,10 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/metrics"
-	"sync"
+	"strings"
 	"time"
 
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -16,13 +17,9 @@ import (
 // The values of Health.Status.
 const (
 	Healthy   = "healthy"
-	Degraded  = "degraded"  // a prover is busy for longer than stuck_after
+	Degraded  = "degraded"  // a prover is busy for longer than stuck_after, blocks fail, or a reporter does not get its reports out
 	Unhealthy = "unhealthy" // a source, builder or prover is down, or nothing can be recorded
 )
-
-// downGrace is how long a stage may be down before the whole is unhealthy: a
-// restart of one plugin is no incident.
-const downGrace = 10 * time.Second
 
 // Health is the answer of /health.
 type Health struct {
@@ -31,6 +28,9 @@ type Health struct {
 	UptimeSeconds int64  `json:"uptime_seconds"`
 	// Reason says in words why the status is not healthy.
 	Reason string `json:"reason,omitempty"`
+	// Warnings say what else is not as it should be; with some the status is
+	// healthy.
+	Warnings []string `json:"warnings,omitempty"`
 	// Components holds every stage by its name, and three fixed names: prover
 	// (the stage that makes the proof, else the last prover), input_generator
 	// (the last builder) and task_supervisor. A fixed name hides a stage that is
@@ -55,7 +55,7 @@ type Component struct {
 	FailedCount            uint64            `json:"failed_count"`
 	ProvingSince           string            `json:"proving_since,omitempty"` // RFC 3339; of the oldest running attempt of a prover
 	ProvingDurationSeconds *int64            `json:"proving_duration_seconds,omitempty"`
-	Warning                string            `json:"warning,omitempty"` // potentially_stuck
+	Warning                string            `json:"warning,omitempty"` // potentially_stuck, blocks_fail, reports_refused, down
 }
 
 // Supervisor is the engine that hands out work.
@@ -72,14 +72,11 @@ type System struct {
 	GoVersion  string  `json:"go_version"`
 }
 
-// health answers the health paths. It remembers since when a stage is down,
-// because a plugin that crashes at every start changes its state all the time.
+// health answers the health paths.
 type health struct {
 	snapshot func() status.Snapshot
 	now      func() time.Time
-
-	mu   sync.Mutex
-	down map[string]time.Time
+	judged   live.Judge
 }
 
 func (h *health) all(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +95,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 		WaitingFor []string `json:"waiting_for,omitempty"`
 	}{Ready: len(snap.Stages) > 0 && !snap.Stopping && snap.Trouble == ""}
 	for _, s := range snap.Stages {
-		if !up(s) {
+		if !live.Up(s) {
 			answer.Ready = false
 			answer.WaitingFor = append(answer.WaitingFor, s.Name)
 		}
@@ -136,14 +133,19 @@ func (h *health) judge(snap status.Snapshot) Health {
 		System:        system(),
 	}
 	supervisor := Supervisor{Status: "up"}
-	worse := func(status, reason string) {
-		if answer.Status == Healthy || answer.Status == Degraded && status == Unhealthy {
-			answer.Status, answer.Reason = status, reason
+	complaints := h.judged.Complaints(snap, now)
+	for i, c := range complaints {
+		if i == 0 && c.Severity > 0 {
+			answer.Status, answer.Reason = Degraded, c.Text
+			if c.Severity == live.Ill {
+				answer.Status = Unhealthy
+			}
+			continue
 		}
+		answer.Warnings = append(answer.Warnings, c.Text)
 	}
 	if snap.Trouble != "" {
 		supervisor.Status = "down"
-		worse(Unhealthy, snap.Trouble)
 	}
 	var prover, builder *Component
 	var provesForReal bool
@@ -151,21 +153,15 @@ func (h *health) judge(snap status.Snapshot) Health {
 		c := component(s, now)
 		answer.Components[s.Name] = c
 		supervisor.ActiveTasks += len(s.Running)
-		downFor := h.downFor(s, now)
-		if s.Kind != contract.KindReporter && downFor > downGrace {
-			condition := string(s.State)
-			if processUp(s) {
-				condition = "paused"
+		for _, complaint := range complaints {
+			if complaint.Stage == s.Name && c.Warning == "" {
+				c.Warning = warnings[kindOf(complaint.ID)]
 			}
-			worse(Unhealthy, fmt.Sprintf("the %s %q is %s for %v", s.Kind, s.Name, condition, downFor.Round(time.Second)))
 		}
 		switch s.Kind {
 		case contract.KindBuilder:
 			builder = c
 		case contract.KindProver:
-			if c.Warning != "" {
-				worse(Degraded, fmt.Sprintf("the prover %q is busy for longer than stuck_after", s.Name))
-			}
 			if s.MakesProof || !provesForReal {
 				prover, provesForReal = c, s.MakesProof
 			}
@@ -181,39 +177,15 @@ func (h *health) judge(snap status.Snapshot) Health {
 	return answer
 }
 
-// downFor is how long the stage has been seen down without a break; 0 while it
-// is up.
-func (h *health) downFor(s status.Stage, now time.Time) time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if up(s) {
-		delete(h.down, s.Name)
-		return 0
-	}
-	since, known := h.down[s.Name]
-	if !known {
-		if h.down == nil {
-			h.down = map[string]time.Time{}
-		}
-		if since = s.Since; processUp(s) {
-			since = s.PausedSince
-		}
-		if since.IsZero() {
-			since = now
-		}
-		h.down[s.Name] = since
-	}
-	return now.Sub(since)
-}
+// warnings are the words for complaints of a stage, by their kinds.
+var warnings = map[string]string{"stuck": stuck, "failing": "blocks_fail", "refused": "reports_refused", "down": "down"}
 
-// up reports whether the stage can work: its process is there, and the engine
-// has no reason (GPU missing, disk full, node down) to hand it nothing.
-func up(s status.Stage) bool {
-	return processUp(s) && s.Paused == ""
-}
+const stuck = "potentially_stuck"
 
-func processUp(s status.Stage) bool {
-	return s.State == status.StageReady || s.State == status.StageDegraded
+// kindOf is the first part of a complaint's id.
+func kindOf(id string) string {
+	kind, _, _ := strings.Cut(id, "/")
+	return kind
 }
 
 // verbs are what operators already read in "state".
@@ -231,9 +203,9 @@ func component(s status.Stage, now time.Time) *Component {
 		c.QueuedBlocks = []uint64{}
 	}
 	switch {
-	case up(s):
+	case live.Up(s):
 		c.Status, c.Reason = "up", ""
-	case processUp(s):
+	case s.Paused != "":
 		c.Reason = s.Paused
 	}
 	if len(s.Running) == 0 {
@@ -245,7 +217,7 @@ func component(s status.Stage, now time.Time) *Component {
 			oldest = a
 		}
 		if a.Stuck {
-			c.Warning = "potentially_stuck"
+			c.Warning = stuck
 		}
 	}
 	c.State = fmt.Sprintf("%s_%d", verbs[s.Kind], oldest.Number)

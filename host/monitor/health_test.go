@@ -102,11 +102,28 @@ func TestHealthStatus(t *testing.T) {
 		{"builder down", func(s *status.Snapshot) { s.Stages[1].State = status.StageBackoff }, Unhealthy, 503, "backoff"},
 		{"gate down", func(s *status.Snapshot) { s.Stages[2].State = status.StageQuarantined }, Unhealthy, 503, "quarantined"},
 		{"reporter down", func(s *status.Snapshot) { s.Stages[4].State = status.StageQuarantined }, Healthy, 200, ""},
+		{"announcing reporter down", func(s *status.Snapshot) {
+			s.Stages[4].State = status.StageQuarantined
+			s.Recent = []status.Job{{Reports: []status.Report{{Reporter: "ethproofs", Kind: contract.EventQueued, State: "waiting"}}}}
+		}, Degraded, 503, `the reporter "ethproofs" is quarantined`},
 		{"degraded plugin works", func(s *status.Snapshot) { s.Stages[3].State = status.StageDegraded }, Healthy, 200, ""},
 		{"down beats stuck", func(s *status.Snapshot) {
 			s.Stages[3].Running[0].Stuck = true
 			s.Stages[0].State = status.StageStopped
 		}, Unhealthy, 503, "stopped"},
+		{"blocks fail", func(s *status.Snapshot) {
+			for range 3 {
+				s.Recent = append(s.Recent, status.Job{State: status.JobFailed, Stage: "prove", Reason: "no such guest"})
+			}
+		}, Degraded, 503, "3 of the last 3 blocks failed, the last one in prove: no such guest"},
+		{"one block has failed", func(s *status.Snapshot) {
+			s.Recent = []status.Job{{State: status.JobFailed}, {State: status.JobDone}, {State: status.JobFailed}}
+		}, Healthy, 200, ""},
+		{"reports are refused", func(s *status.Snapshot) {
+			for range 5 {
+				s.Recent = append(s.Recent, status.Job{State: status.JobDone, Reports: []status.Report{{Reporter: "ethproofs", Kind: contract.EventProved, State: "rejected"}}})
+			}
+		}, Degraded, 503, `the other side of the reporter "ethproofs" refused 5 of the last 5 reports`},
 		{"just paused", func(s *status.Snapshot) {
 			s.Stages[3].Paused, s.Stages[3].PausedSince = "no GPU", start.Add(30*time.Minute-10*time.Second)
 		}, Healthy, 200, ""},
@@ -208,7 +225,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestServer(t *testing.T) {
-	s, err := Start("127.0.0.1:0", shown{}, discard)
+	s, err := Start(showing(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +251,9 @@ func TestServer(t *testing.T) {
 		}
 	}
 
-	_, err = Start(s.Addr(), shown{}, discard)
+	taken := showing(nil)
+	taken.Listen = s.Addr()
+	_, err = Start(taken)
 	if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), s.Addr()) || !strings.Contains(err.Error(), "monitor.listen") {
 		t.Errorf("a second server on the same port: %v", err)
 	}

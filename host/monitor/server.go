@@ -12,10 +12,41 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/proofline/proofline/host/history"
+	"github.com/proofline/proofline/host/live"
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
+
+// Pipeline is what the monitor asks for what the Model does not hold. It is asked
+// once per request, from many goroutines.
+type Pipeline interface {
+	Snapshot(ctx context.Context) (status.Snapshot, error)
+	Score(ctx context.Context) (score.Report, error)
+	ShowBlock(ctx context.Context, number uint64) ([]status.Job, error)
+	Page(ctx context.Context, r history.Range) (history.Page, error)
+	// Owed lists what waits for a reporter, the oldest first.
+	Owed(ctx context.Context, reporter string) ([]record.Event, error)
+	// AttemptLog returns the end of the log that a failed attempt has left, or
+	// fs.ErrNotExist.
+	AttemptLog(ctx context.Context, job, stage string, attempt uint32) ([]byte, error)
+}
+
+// Config says what a Server shows, and to whom.
+type Config struct {
+	Listen   string   // host:port; port 0 takes a free one
+	Token    string   // that whoever asks must show; empty for none
+	Hosts    []string // names on the internet by which the server may be called
+	Pipeline Pipeline
+	Model    *live.Model
+	// Graph names the stages that each stage needs.
+	Graph map[string][]string
+	Log   *slog.Logger
+	// Beat is the time between two signs of life in a stream; 0 for 5 seconds.
+	Beat time.Duration
+}
 
 // Server is a running monitor.
 type Server struct {
@@ -24,38 +55,33 @@ type Server struct {
 	serving  sync.WaitGroup
 }
 
-// Pipeline is what the monitor shows. It is asked once per request, from many
-// goroutines.
-type Pipeline interface {
-	Snapshot(ctx context.Context) (status.Snapshot, error)
-	Score(ctx context.Context) (score.Report, error)
-}
-
-// Start listens on an address (host:port; port 0 takes a free one) and answers
-// from then on.
+// Start listens and answers from then on.
 //
 // An address that cannot be listened on is an Environment error that names it
 // and says what to do.
-func Start(address string, p Pipeline, log *slog.Logger) (*Server, error) {
-	listener, err := net.Listen("tcp", address)
+func Start(c Config) (*Server, error) {
+	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return nil, listenError(address, err)
+		return nil, listenError(c.Listen, err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		listener: listener,
 		http: &http.Server{
-			Handler:           Handler(p),
+			Handler:           Handler(c),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      30 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    16 << 10,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			BaseContext:       func(net.Listener) context.Context { return ctx },
+			ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 		},
 	}
+	s.http.RegisterOnShutdown(cancel) // streams end at once
 	s.serving.Go(func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the monitor has stopped answering", "address", s.Addr(), "error", err)
+			c.Log.Error("the monitor has stopped answering", "address", s.Addr(), "error", err)
 		}
 	})
 	return s, nil
@@ -91,36 +117,18 @@ func listenError(address string, err error) error {
 }
 
 // Handler serves the monitor's paths. It is safe for concurrent use.
-func Handler(p Pipeline) http.Handler {
-	h := &health{now: time.Now, snapshot: func() status.Snapshot {
-		snap, _ := p.Snapshot(context.Background()) // health needs nothing of what can fail
-		return snap
-	}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "proofline runs the pipeline %s\n\n/health\n/health/ready\n/health/live\n/api/v1/status\n/api/v1/score\n", h.snapshot().Pipeline)
-	})
-	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, r *http.Request) {
-		snap, err := p.Snapshot(r.Context())
-		answer(w, snap, err)
-	})
-	mux.HandleFunc("GET /api/v1/score", func(w http.ResponseWriter, r *http.Request) {
-		report, err := p.Score(r.Context())
-		answer(w, report, err)
-	})
-	for _, prefix := range []string{"", "/api"} {
-		mux.HandleFunc("GET "+prefix+"/health", h.all)
-		mux.HandleFunc("GET "+prefix+"/health/ready", h.ready)
-		mux.HandleFunc("GET "+prefix+"/health/live", h.live)
+func Handler(c Config) http.Handler {
+	if c.Beat <= 0 {
+		c.Beat = 5 * time.Second
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "the monitor is read-only", http.StatusMethodNotAllowed)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	a := &api{Config: c, health: &health{now: time.Now, snapshot: func() status.Snapshot {
+		snap, _ := c.Pipeline.Snapshot(context.Background()) // health needs nothing of what can fail
+		return snap
+	}}}
+	mux := http.NewServeMux()
+	for _, r := range a.routes() {
+		mux.HandleFunc("GET "+r.path, r.serve)
+	}
+	a.pages(mux)
+	return guard(c, mux)
 }

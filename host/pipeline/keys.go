@@ -18,6 +18,8 @@ const (
 	TypeBlock    Type = "block number"
 	TypeDuration Type = "duration"
 	TypeBoolean  Type = "boolean"
+	TypeText     Type = "text"
+	TypeDecimal  Type = "decimal number"
 	TypeWord     Type = "word"
 	TypeName     Type = "name"
 	TypeStage    Type = "stage name"
@@ -81,6 +83,15 @@ var reference = Key{
 				Meaning: "The address of the HTTP server. Port 0 takes a free one."},
 			{Name: "stuck_after", Type: TypeDuration, Default: "1h", Min: "1s", Max: longWork,
 				Meaning: "A prover that is busy with one block for longer makes the health \"degraded\" and raises an alert. It is not stopped; timeout does that."},
+			{Name: "token", Type: TypeText, Example: "token: \"${MONITOR_TOKEN:-}\"",
+				Meaning: "What whoever asks must show, for everything but the health paths: as a bearer token, or once as ?token=… in a browser. Take it from the environment. Empty for no token."},
+			{Name: "hosts", Type: TypeText, List: true, Max: "100", Example: "hosts: [proofline.example.org]",
+				Meaning: "The names on the internet by which the monitor is reached, behind a proxy for example. Addresses, names without a dot, the machine's own and those below .local, .internal and .localhost need not be named."},
+			{Name: "prices", Type: TypeSection, Example: "prices: {kwh: 0.14, gpu_hour: 0.38, currency: \"US$\"}", Meaning: "What the cost of a proof is worked out from.", Keys: []Key{
+				{Name: "kwh", Type: TypeDecimal, Default: "0", Min: "0", Max: "1000000", Meaning: "The price of a kilowatt hour."},
+				{Name: "gpu_hour", Type: TypeDecimal, Default: "0", Min: "0", Max: "1000000", Meaning: "The price of an hour of one GPU, without its energy."},
+				{Name: "currency", Type: TypeText, Default: "US$", Meaning: "What the prices are in."},
+			}},
 		}},
 		{Name: "select", Type: TypeSection, Example: "select: {every: 100, order: newest_first, drop_after: 24h}", Meaning: "Which blocks are worked on, and in which order.", Keys: []Key{
 			{Name: "every", Type: TypeNumber, Default: "1", Min: "1",

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -66,6 +67,11 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 	}
 	monitor, keep := o.below("monitor"), o.below("keep")
 	p.Monitor = Monitor{Listen: field(monitor, "listen", parseListen), StuckAfter: field(monitor, "stuck_after", parseDuration)}
+	p.Monitor.Token = strings.TrimSpace(field(monitor, "token", parseText))
+	p.Monitor.Hosts, _ = listed(monitor, "hosts", parseFilled)
+	prices := monitor.below("prices")
+	p.Monitor.KWhPrice, p.Monitor.GPUHourPrice = field(prices, "kwh", parseDecimal), field(prices, "gpu_hour", parseDecimal)
+	p.Monitor.Currency = field(prices, "currency", parseText)
 	p.Keep = Keep{
 		History: field(keep, "history", parseDuration),
 		Failed:  field(keep, "failed", parseDuration),

@@ -217,7 +217,7 @@ stages:
 	if (p.Keep != Keep{History: 48 * time.Hour, Failed: DefaultFailed}) {
 		t.Errorf("keep %v", p.Keep)
 	}
-	if p.Log.Level != slog.LevelWarn || p.Monitor != (Monitor{"127.0.0.1:0", 7 * time.Second}) {
+	if p.Log.Level != slog.LevelWarn || p.Monitor.Listen != "127.0.0.1:0" || p.Monitor.StuckAfter != 7*time.Second {
 		t.Errorf("log %v, monitor %v", p.Log, p.Monitor)
 	}
 	configs := []string{

@@ -20,6 +20,8 @@ var parsers = map[Type]func(scalar, Key) *problem{
 	TypeBoolean:  func(s scalar, k Key) *problem { _, bad := parseBool(s, k); return bad },
 	TypeWord:     func(s scalar, k Key) *problem { _, bad := parseWord(s, k); return bad },
 	TypeName:     func(s scalar, k Key) *problem { _, bad := parseName(s, k); return bad },
+	TypeText:     func(s scalar, k Key) *problem { _, bad := parseText(s, k); return bad },
+	TypeDecimal:  func(s scalar, k Key) *problem { _, bad := parseDecimal(s, k); return bad },
 	TypeFolder:   func(s scalar, k Key) *problem { _, bad := parseFilled(s, k); return bad },
 	TypeAddress:  func(s scalar, k Key) *problem { _, bad := parseListen(s, k); return bad },
 }

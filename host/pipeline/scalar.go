@@ -113,6 +113,22 @@ func parseNumber(s scalar, k Key) (uint64, *problem) {
 	return n.Uint64(), nil
 }
 
+// parseDecimal reads a decimal number within the key's bounds, which are whole.
+func parseDecimal(s scalar, k Key) (float64, *problem) {
+	if s.tag != "!!int" && s.tag != "!!float" && !s.fromVariable {
+		return 0, s.wrongType("a decimal number", "write it without quotes, such as 0.14")
+	}
+	v, err := strconv.ParseFloat(s.text, 64)
+	low, high := numberBounds(k)
+	switch {
+	case err != nil:
+		return 0, &problem{s.quoted() + " is no decimal number", "write it such as 0.14"}
+	case !(v >= float64(low) && v <= float64(high)):
+		return 0, &problem{fmt.Sprintf("%s is out of range", s.quoted()), rangeText(low, high)}
+	}
+	return v, nil
+}
+
 // numberBounds are the bounds of the key; those of a list are about its entries.
 func numberBounds(k Key) (low, high uint64) {
 	if k.List {

@@ -68,6 +68,16 @@ type Log struct {
 type Monitor struct {
 	Listen     string // host:port; port 0 takes a free one
 	StuckAfter time.Duration
+	// Token must be shown for everything but the health paths; empty for no token.
+	// It is a secret.
+	Token string
+	// Hosts are names, besides addresses and names that are nobody's on the
+	// internet, by which the monitor may be called.
+	Hosts []string
+	// Prices are what energy and machines cost, in Currency; 0 where nothing is
+	// said.
+	KWhPrice, GPUHourPrice float64
+	Currency               string
 }
 
 // Keep is the keep section: how long the past is remembered.

@@ -55,6 +55,12 @@ type Forecast struct {
 
 	Performance float64 `json:"performance_percent"`
 	Liveness    float64 `json:"liveness_percent"`
+	// PerformanceLow and PerformanceHigh bound Performance in 9 of 10 weeks, if
+	// blocks miss the threshold independently of each other.
+	PerformanceLow  float64 `json:"performance_low_percent"`
+	PerformanceHigh float64 `json:"performance_high_percent"`
+	Left            int     `json:"left"`    // blocks to come, open ones included
+	PaceMS          int64   `json:"pace_ms"` // mean time between target blocks
 	// SlowLeft and UnprovedLeft are how many of the blocks to come, open ones
 	// included, may miss the threshold or stay unproved, before the bar is out of
 	// reach. Negative: it is, by so many. An unproved block misses both. Where a
@@ -109,6 +115,9 @@ func (s standing) forecast(lately Tally, now time.Time) *Forecast {
 	expect := func(n int) int { return int(math.Round(float64(left) * float64(n) / float64(decided))) }
 	under, proved := f.Week.Under+expect(lately.Under), f.Week.Proved()+expect(lately.Proved())
 	f.Performance, f.Liveness = percent(under, f.Blocks), percent(proved, f.Blocks)
+	f.Left, f.PaceMS = left, pace.Milliseconds()
+	around := spread(float64(lately.Under)/float64(decided), left, f.Blocks)
+	f.PerformanceLow, f.PerformanceHigh = hundredths(max(0, f.Performance-around)), hundredths(min(100, f.Performance+around))
 	f.Verdict = judge(under, proved, f.Blocks, s.rules)
 	f.SlowLeft = sparable(f.Blocks, s.rules.PerformanceBar) - (past - f.Week.Under)
 	f.UnprovedLeft = sparable(f.Blocks, s.rules.LivenessBar) - (past - f.Week.Proved())

@@ -1,0 +1,224 @@
+package live
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Hardware is the machine that the host runs on.
+type Hardware struct {
+	CPUPercent  float64 `json:"cpu_percent"` // since the reading before
+	MemoryUsed  int64   `json:"memory_used_bytes"`
+	MemoryTotal int64   `json:"memory_total_bytes"`
+	DiskFree    int64   `json:"disk_free_bytes"` // of the data folder
+	DiskTotal   int64   `json:"disk_total_bytes"`
+	GPUs        []GPU   `json:"gpus"`
+	GPUNote     string  `json:"gpu_note,omitempty"` // why there are no readings
+	Watts       float64 `json:"watts"`              // of all GPUs
+}
+
+// GPU is one reading of nvidia-smi. A value that the card does not tell is
+// negative.
+type GPU struct {
+	Index       int     `json:"index"`
+	Name        string  `json:"name"`
+	Percent     float64 `json:"percent"`
+	MemoryUsed  int64   `json:"memory_used_bytes"`
+	MemoryTotal int64   `json:"memory_total_bytes"`
+	Celsius     float64 `json:"celsius"`
+	Watts       float64 `json:"watts"`
+	Slowed      bool    `json:"slowed"` // its clocks are reduced by heat
+	Lost        bool    `json:"lost"`   // it was there and does not answer
+}
+
+// Reading is the GPUs' power and heat at one instant.
+type Reading struct {
+	Time    time.Time `json:"t"`
+	Watts   float64   `json:"w"`
+	Celsius float64   `json:"c"` // of the hottest
+}
+
+// gpuFields are asked of nvidia-smi (nvidia-smi --help-query-gpu).
+const gpuFields = "index,name,utilization.gpu,memory.used,memory.total,temperature.gpu,power.draw,clocks_event_reasons.hw_thermal_slowdown,clocks_event_reasons.sw_thermal_slowdown"
+
+// queryGPUs asks nvidia-smi once. Without the program there are no GPUs and no
+// error.
+func queryGPUs(ctx context.Context) ([]GPU, error) {
+	path, err := exec.LookPath("nvidia-smi")
+	if err != nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--query-gpu="+gpuFields, "--format=csv,noheader,nounits")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("nvidia-smi: %w", err)
+	}
+	return parseGPUs(strings.NewReader(string(out)))
+}
+
+// parseGPUs reads the CSV of nvidia-smi --query-gpu=gpuFields. A value in brackets,
+// such as [N/A], is one that the card does not tell.
+func parseGPUs(text io.Reader) (gpus []GPU, err error) {
+	r := csv.NewReader(text)
+	r.TrimLeadingSpace, r.FieldsPerRecord = true, -1
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return gpus, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("nvidia-smi: %w", err)
+		}
+		index, bad := strconv.Atoi(row[0])
+		if bad != nil || index < 0 || len(row) != strings.Count(gpuFields, ",")+1 {
+			return nil, fmt.Errorf("nvidia-smi: a line that is no reading: %.80q", strings.Join(row, ", "))
+		}
+		gpus = append(gpus, GPU{
+			Index: index, Name: row[1], Percent: reading(row[2]), MemoryUsed: mebibytes(row[3]), MemoryTotal: mebibytes(row[4]),
+			Celsius: reading(row[5]), Watts: reading(row[6]), Slowed: row[7] == "Active" || row[8] == "Active",
+		})
+	}
+}
+
+// reading is a number between 0 and a million, else -1.
+func reading(text string) float64 {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v >= 0 && v <= 1e7) {
+		return -1
+	}
+	return v
+}
+
+func mebibytes(text string) int64 {
+	if v := reading(text); v >= 0 {
+		return int64(v * (1 << 20))
+	}
+	return -1
+}
+
+// machine reads what the kernel tells of this machine (proc(5)). It is used by one
+// goroutine.
+type machine struct {
+	proc       string // "/proc"
+	data       string
+	busy, idle uint64
+}
+
+// read fills in everything but the GPUs. What cannot be read stays as it is.
+func (m *machine) read(h *Hardware) {
+	if busy, idle, ok := m.cpu(); ok {
+		if all := busy - m.busy + idle - m.idle; m.busy > 0 && all > 0 {
+			h.CPUPercent = round(100*float64(busy-m.busy)/float64(all), 0.1)
+		}
+		m.busy, m.idle = busy, idle
+	}
+	if total, free := m.memory(); total > 0 {
+		h.MemoryTotal, h.MemoryUsed = total, total-free
+	}
+	var fs syscall.Statfs_t
+	if syscall.Statfs(m.data, &fs) == nil {
+		h.DiskTotal, h.DiskFree = int64(fs.Blocks)*fs.Bsize, int64(fs.Bavail)*fs.Bsize
+	}
+}
+
+func (m *machine) cpu() (busy, idle uint64, ok bool) {
+	text, err := os.ReadFile(filepath.Join(m.proc, "stat"))
+	if err != nil {
+		return 0, 0, false
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, 0, false
+	}
+	for i, f := range fields[1:9] { // user nice system idle iowait irq softirq steal
+		n, err := strconv.ParseUint(f, 10, 64)
+		if err != nil {
+			return 0, 0, false
+		}
+		if i == 3 || i == 4 {
+			idle += n
+		} else {
+			busy += n
+		}
+	}
+	return busy, idle, true
+}
+
+func (m *machine) memory() (total, available int64) {
+	f, err := os.Open(filepath.Join(m.proc, "meminfo"))
+	if err != nil {
+		return 0, 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 {
+			continue
+		}
+		kb, _ := strconv.ParseInt(fields[1], 10, 64)
+		switch fields[0] {
+		case "MemTotal:":
+			total = kb << 10
+		case "MemAvailable:":
+			available = kb << 10
+		}
+	}
+	return total, available
+}
+
+// trees returns the resident memory of each of the processes with all that it has
+// started, in bytes.
+func (m *machine) trees(pids []int) map[int]int64 {
+	parents, sizes := map[int]int{}, map[int]int64{}
+	entries, _ := os.ReadDir(m.proc)
+	page := int64(os.Getpagesize())
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(m.proc, e.Name(), "stat"))
+		if err != nil {
+			continue
+		}
+		end := strings.LastIndexByte(string(text), 41) // the name may hold anything
+		rest, ok := string(text[end+1:]), end > 0
+		fields := strings.Fields(rest)
+		if !ok || len(fields) < 22 {
+			continue
+		}
+		parents[pid], _ = strconv.Atoi(fields[1])
+		resident, _ := strconv.ParseInt(fields[21], 10, 64)
+		sizes[pid] = resident * page
+	}
+	total := map[int]int64{}
+	for _, root := range pids {
+		if root <= 0 {
+			continue
+		}
+		for pid, size := range sizes {
+			for at, steps := pid, 0; at > 0 && steps < 64; at, steps = parents[at], steps+1 {
+				if at == root {
+					total[root] += size
+					break
+				}
+			}
+		}
+	}
+	return total
+}

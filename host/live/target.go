@@ -1,0 +1,113 @@
+package live
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Describe sums a job up. limit is the score's limit in ms; 0 for none.
+func Describe(j status.Job, limit int64) Target {
+	t := Target{
+		Job: j.ID, Number: j.Block.Number, Hash: j.Block.Hash.String(), Time: j.Block.Time.UTC(), Gas: j.Block.GasUsed,
+		Txs: j.Block.TxCount, ProvingMS: j.ProvingMS, Orphaned: j.Orphaned, Ended: j.Finished.UTC(), Remark: j.Reason,
+	}
+	if j.Block.Time.IsZero() {
+		t.Time = j.Created.UTC()
+	}
+	for _, s := range j.Stages {
+		if s.Shadow {
+			continue
+		}
+		t.Attempts = max(t.Attempts, s.Attempt)
+		if s.Kind != contract.KindSource {
+			t.WorkMS += s.Duration().Milliseconds()
+		}
+	}
+	switch j.State {
+	case status.JobRunning:
+		t.Outcome = Working
+		return t
+	case status.JobWaiting:
+		t.Outcome = Waiting
+		return t
+	case status.JobFailed:
+		t.Outcome = Failed
+		return t
+	case status.JobDropped, status.JobCancelled:
+		t.Outcome = Skipped
+		return t
+	}
+	t.Outcome, t.TotalMS = Done, since(t.Time, j.Finished)
+	at, rejected, waiting := acceptance(j)
+	switch {
+	case !at.IsZero() && limit > 0 && j.ProvingMS >= limit:
+		t.Outcome, t.TotalMS = Late, since(t.Time, at)
+	case !at.IsZero():
+		t.Outcome, t.TotalMS = Accepted, since(t.Time, at)
+	case rejected != "":
+		t.Outcome, t.Remark, t.TotalMS = Rejected, rejected, 0
+	case waiting:
+		t.Outcome, t.TotalMS = Reporting, 0
+	}
+	return t
+}
+
+// acceptance looks through the reports of a job's proof: when the first other side
+// took it, else why one refused it, else whether one is still to hear of it.
+func acceptance(j status.Job) (at time.Time, rejected string, waiting bool) {
+	for _, r := range j.Reports {
+		if r.Kind != contract.EventProved {
+			continue
+		}
+		switch outcome := r.Facts[contract.FactOutcome]; {
+		case r.State == "sent" && (outcome == contract.OutcomeAccepted || outcome == contract.OutcomeAcceptedBefore):
+			if at.IsZero() || r.At.Before(at) {
+				at = r.At
+			}
+		case r.State == "rejected", r.State == "expired":
+			rejected = cmp.Or(r.Error, r.Reporter+" "+r.State)
+		case r.State == "waiting":
+			waiting = true
+		}
+	}
+	return at, rejected, waiting
+}
+
+func since(from, to time.Time) int64 {
+	if from.IsZero() || to.IsZero() {
+		return 0
+	}
+	return max(0, to.Sub(from).Milliseconds())
+}
+
+// FailureOf says what to do about a block that failed or whose proof was
+// refused; nil where nothing is to be done.
+func FailureOf(j status.Job, t Target) *Failure {
+	f := &Failure{Job: j.ID, Number: t.Number, At: t.Ended, Reason: t.Remark, Open: !j.Orphaned}
+	number := fmtNumber(t.Number)
+	switch t.Outcome {
+	case Failed:
+		i := slices.IndexFunc(j.Stages, func(s status.JobStage) bool { return s.State == "failed" && !s.Shadow })
+		if i < 0 {
+			f.Stage, f.Class = j.Stage, string(contract.ClassPermanent)
+		} else {
+			s := j.Stages[i]
+			f.Stage, f.Class, f.Reason, f.Remedy, f.At = s.Stage, string(s.Class), cmp.Or(s.Error, f.Reason), s.Remedy, s.Ended.UTC()
+		}
+		f.Command = "proofline blocks retry " + number
+	case Rejected:
+		f.Class, f.Remedy, f.Command = Rejected, "The proof is kept. When the cause is gone:", "proofline report "+number
+		for _, r := range j.Reports {
+			if r.Kind == contract.EventProved && (r.State == "rejected" || r.State == "expired") {
+				f.Stage, f.At = r.Reporter, r.At.UTC()
+			}
+		}
+	default:
+		return nil
+	}
+	return f
+}

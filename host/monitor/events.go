@@ -1,0 +1,90 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/proofline/proofline/host/live"
+)
+
+// writePatience is how long one write to a reader may take.
+const writePatience = 10 * time.Second
+
+// events streams the changes of the overview:
+//
+//	event: overview  the whole picture, first, where Last-Event-ID does not help
+//	event: change    the sections that are not as before; its id resumes
+//	event: beat      a sign of life, with the server's time
+//	event: end       the stream is over, and why
+//
+// in the form of server-sent events (WHATWG HTML, 9.2). A reader that does not keep
+// up is told and cut off; the pipeline never waits for it.
+func (a *api) events(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
+	after := r.Header.Get("Last-Event-ID")
+	if after == "" {
+		after = r.URL.Query().Get("after") // the id of the picture in a page
+	}
+	reader, missed, whole, err := a.Model.Join(after)
+	if err != nil {
+		w.Header().Set("Retry-After", "5")
+		answer(w, nil, err)
+		return
+	}
+	defer reader.Close()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	control := http.NewResponseController(w)
+	send := func(format string, args ...any) error {
+		if err := control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, format, args...); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
+	if send("retry: 2000\n\n") != nil {
+		return
+	}
+	if whole != nil && send("id: %s\nevent: overview\ndata: %s\n\n", whole.ID, whole.Data) != nil {
+		return
+	}
+	for _, e := range missed {
+		if send("id: %s\nevent: change\ndata: %s\n\n", e.ID, e.Data) != nil {
+			return
+		}
+	}
+	for next := time.Now(); ; {
+		if left := time.Until(next); left <= 0 {
+			if send("event: beat\ndata: {\"time\":%q}\n\n", time.Now().UTC().Format(time.RFC3339Nano)) != nil {
+				return
+			}
+			next = time.Now().Add(a.Beat)
+		}
+		ctx, cancel := context.WithDeadline(r.Context(), next)
+		e, err := reader.Next(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			err = send("id: %s\nevent: change\ndata: %s\n\n", e.ID, e.Data)
+			if err != nil {
+				return
+			}
+		case errors.Is(err, live.ErrSlow), errors.Is(err, live.ErrStopped):
+			_ = send("event: end\ndata: {\"reason\":%q,\"stops\":%t}\n\n", err.Error(), errors.Is(err, live.ErrStopped))
+			return
+		case r.Context().Err() != nil:
+			if context.Cause(r.Context()) != nil {
+				_ = send("event: end\ndata: {\"reason\":%q,\"stops\":true}\n\n", live.ErrStopped.Error())
+			}
+			return
+		}
+	}
+}

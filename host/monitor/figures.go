@@ -1,0 +1,524 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/proofline/proofline/host/live"
+)
+
+// figure is one text of the page with what goes with it. The page's script makes the
+// same figures of the same overview (assets/figures.js), so that it can take over
+// what the server has rendered; a browser test holds the two together.
+type figure struct {
+	Text  string
+	Class string
+	Icon  string
+	Href  string
+	Ago   int64 // unix ms: the text is how long ago that is
+	In    int64 // unix ms: the text is how long until then
+	Hide  bool
+}
+
+// Slots of the first screen. Every list there has a fixed number of them, so that
+// nothing moves when data arrives.
+const (
+	recentSlots    = 5
+	attentionSlots = 4
+	gpuSlots       = 16
+	markSlots      = 6
+)
+
+// icons and words of the outcomes, and their classes.
+var outcomes = map[string][3]string{
+	live.Accepted: {"done", "accepted", ""}, live.Late: {"late", "accepted late", "warn"}, live.Done: {"done", "done", ""},
+	live.Reporting: {"waiting", "proved, report waits", "m"}, live.Failed: {"error", "failed", "bad"},
+	live.Rejected: {"rejected", "report rejected", "bad"}, live.Skipped: {"skip", "skipped", "m"},
+	live.Working: {"running", "at work", "acc"}, live.Waiting: {"waiting", "waiting", "m"},
+}
+
+// outcomeOrder is that of the legend.
+var outcomeOrder = []string{live.Accepted, live.Done, live.Late, live.Failed, live.Rejected, live.Skipped, live.Reporting, live.Waiting, live.Working}
+
+var stageIcons = map[string][2]string{
+	"running": {"running", "acc"}, "idle": {"idle", "m"}, "waiting": {"waiting", "m"}, "paused": {"paused", "warn"},
+	"stuck": {"warning", "warn"}, "starting": {"starting", "m"}, "down": {"error", "bad"},
+}
+
+var stateIcons = map[string][2]string{
+	live.Starting: {"starting", "acc"}, live.Running: {"running", "ok"}, live.Degraded: {"warning", "warn"}, live.Stopping: {"starting", "warn"},
+}
+
+// maker makes the figures of an overview.
+type maker struct {
+	o   live.Overview
+	now time.Time
+	f   map[string]figure
+}
+
+// figures makes every figure of the first screen.
+func figures(o live.Overview, now time.Time) map[string]figure {
+	m := &maker{o: o, now: now, f: map[string]figure{}}
+	m.head()
+	m.summary()
+	m.graph()
+	m.proving()
+	m.strip()
+	for i := range recentSlots {
+		m.recent(i)
+	}
+	m.score()
+	m.gpus()
+	m.attention()
+	return m.f
+}
+
+func (m *maker) set(name, text string)        { m.f[name] = figure{Text: text} }
+func (m *maker) put(name string, f figure)    { m.f[name] = f }
+func (m *maker) ago(name string, t time.Time) { m.f[name] = agoFigure(m.now, t) }
+
+func agoFigure(now, t time.Time) figure {
+	if t.IsZero() {
+		return figure{}
+	}
+	return figure{Text: agoText(now.Sub(t).Milliseconds()), Ago: t.UnixMilli()}
+}
+
+// agoText is how long ago something was.
+func agoText(ms int64) string {
+	s := ms / 1000
+	switch {
+	case ms <= -1000:
+		return "in " + live.Long(-s)
+	case s < 1:
+		return "now"
+	case s >= 600 && s < 3600:
+		return fmt.Sprintf("%d min ago", s/60)
+	}
+	return live.Long(s) + " ago"
+}
+
+// inText is how long until something is expected.
+func inText(ms int64) string {
+	if ms <= 0 {
+		return "due now"
+	}
+	s := ms / 1000
+	if s >= 3600 {
+		return "in " + live.Long(s)
+	}
+	if s >= 60 {
+		return fmt.Sprintf("in %d min %02d s", s/60, s%60)
+	}
+	return fmt.Sprintf("in %d s", s)
+}
+
+func (m *maker) head() {
+	p := m.o.Pipeline
+	icon := stateIcons[p.State]
+	if p.Word == "Unhealthy" {
+		icon = [2]string{"error", "bad"}
+	}
+	m.put("word", figure{Text: p.Word, Icon: icon[0], Class: icon[1]})
+	m.set("reason", p.Reason)
+	m.set("where", p.Name+" · "+p.Host)
+	m.set("n-fail", fmt.Sprint(openFailures(m.o)))
+	m.set("n-alert", fmt.Sprint(openAlerts(m.o)))
+	m.set("foot", fmt.Sprintf("proofline %s · %s · checkpoint %s · read-only", p.Version, p.Select, mib(p.Recorded)))
+}
+
+func openFailures(o live.Overview) (n int) {
+	for _, f := range o.Failures {
+		if f.Open {
+			n++
+		}
+	}
+	return n
+}
+
+func openAlerts(o live.Overview) (n int) {
+	for _, a := range o.Alerts {
+		if a.Until.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// summary is the row of large figures.
+func (m *maker) summary() {
+	c, d := m.o.Chain, m.o.Day
+	if c.Head == 0 {
+		m.set("head", "–")
+		m.set("head-ago", "waits for the node")
+		m.set("head-pace", "")
+	} else {
+		m.set("head", live.Grouped(c.Head))
+		m.ago("head-ago", c.HeadTime)
+		m.set("head-pace", "")
+		if c.PaceMS > 0 {
+			m.set("head-pace", " · a block every "+live.Span(c.PaceMS))
+		}
+	}
+	m.set("next", "–")
+	m.set("next-in", "none follows")
+	m.set("next-at", "")
+	if c.Next > 0 {
+		m.put("next", figure{Text: live.Grouped(c.Next), Href: blockLink(c.Next)})
+		m.set("next-in", "no estimate yet")
+		if !c.NextTime.IsZero() {
+			m.put("next-in", figure{Text: inText(c.NextTime.Sub(m.now).Milliseconds()), In: c.NextTime.UnixMilli()})
+			m.set("next-at", " · about "+hms(c.NextTime)+" UTC")
+		}
+	}
+	m.set("latest-label", "Latest accepted")
+	if !m.o.Pipeline.Reports {
+		m.set("latest-label", "Latest done")
+	}
+	m.set("latest", "–")
+	m.set("latest-ago", "none yet")
+	m.set("latest-took", "")
+	for _, t := range m.o.Targets {
+		if t.Outcome == live.Accepted || t.Outcome == live.Late || t.Outcome == live.Done {
+			m.put("latest", figure{Text: live.Grouped(t.Number), Href: blockLink(t.Number)})
+			m.ago("latest-ago", t.Time.Add(time.Duration(t.TotalMS)*time.Millisecond))
+			m.set("latest-took", " · took "+live.Span(t.TotalMS))
+			break
+		}
+	}
+	word := "Accepted"
+	if !m.o.Pipeline.Reports {
+		word = "Done"
+	}
+	m.set("day-label", word+" in 24 h")
+	m.set("day", "–")
+	m.set("day-of", "")
+	m.set("day-sub", "none yet")
+	if d.Targets > 0 {
+		m.set("day", live.Grouped(d.Accepted))
+		m.set("day-of", " of "+live.Grouped(d.Targets)+" targets")
+		m.set("day-sub", "median "+live.Span(d.MedianMS)+" from block")
+	}
+	switch {
+	case d.Cost > 0:
+		m.set("cost-label", "Cost per proof")
+		m.set("cost", fixed(d.Cost, 4))
+		m.set("cost-unit", " "+d.Currency)
+		m.set("cost-sub", fixed(d.EnergyWh, 1)+" Wh, 24 h mean")
+	case d.EnergyWh > 0:
+		m.set("cost-label", "Energy per proof")
+		m.set("cost", fixed(d.EnergyWh, 1))
+		m.set("cost-unit", " Wh")
+		m.set("cost-sub", "24 h mean, GPUs")
+	default:
+		m.set("cost-label", "Failed in 24 h")
+		m.set("cost", live.Grouped(d.Failed))
+		m.set("cost-unit", "")
+		m.set("cost-sub", fmt.Sprintf("%d rejected · %d skipped", d.Rejected, d.Skipped))
+	}
+}
+
+func (m *maker) graph() {
+	paused, shadows := 0, 0
+	for _, s := range m.o.Stages {
+		key := "stage." + s.Name + "."
+		icon := stageIcons[s.State]
+		m.put(key+"icon", figure{Icon: icon[0], Class: icon[1]})
+		class := ""
+		if s.State == "paused" || s.State == "stuck" {
+			class = "warn"
+		} else if s.State == "down" {
+			class = "bad"
+		}
+		m.put(key+"doing", figure{Text: s.Doing, Class: class})
+		m.set(key+"queue", "queue "+live.Grouped(s.Queue))
+		m.set(key+"restarts", fmt.Sprintf("restarts %d", s.Restarts))
+		m.set(key+"memory", "")
+		if s.Memory > 0 {
+			m.set(key+"memory", mib(s.Memory))
+		}
+		if s.State == "paused" || s.State == "down" {
+			paused++
+		}
+		if s.Flag == "shadow" {
+			shadows++
+		}
+	}
+	text := fmt.Sprintf("%d stages", len(m.o.Stages))
+	if paused > 0 {
+		text += fmt.Sprintf(" · %d not working", paused)
+	}
+	if shadows > 0 {
+		text += fmt.Sprintf(" · %d shadow", shadows)
+	}
+	m.set("graph-sub", text)
+	h := m.o.Hardware
+	m.set("outbox", "empty")
+	if n := m.o.Outbox.Waiting; n > 0 {
+		m.set("outbox", live.Grouped(n)+" reports wait")
+	}
+	m.set("outbox-sub", m.o.Outbox.Words)
+	m.set("machine", fmt.Sprintf("CPU %s %% · memory %s of %s GiB", fixed(h.CPUPercent, 0), fixed(gib(h.MemoryUsed), 0), fixed(gib(h.MemoryTotal), 0)))
+	m.set("machine-sub", fmt.Sprintf("disk %s of %s TB free", fixed(float64(h.DiskFree)/1e12, 2), fixed(float64(h.DiskTotal)/1e12, 2)))
+	m.set("day-late", fmt.Sprintf("%d late · %d failed", m.o.Day.Late, m.o.Day.Failed))
+	m.set("day-skipped", fmt.Sprintf("%d rejected · %d skipped", m.o.Day.Rejected, m.o.Day.Skipped))
+}
+
+func (m *maker) proving() {
+	p := m.o.Proving
+	for i := range markSlots {
+		m.put(fmt.Sprintf("mark.%d.name", i), figure{Hide: true})
+		m.put(fmt.Sprintf("mark.%d.at", i), figure{Hide: true})
+	}
+	if p == nil {
+		m.set("now-title", "Next to work on")
+		m.put("now-number", m.f["next"])
+		m.set("now-sub", "")
+		m.set("now-predicted", "nothing at work now")
+		m.set("now-step", "Elapsed time will run here against the prediction from the block’s gas.")
+		return
+	}
+	m.set("now-title", map[bool]string{true: "Now proving", false: "Now at work"}[m.o.Pipeline.Proves])
+	m.put("now-number", figure{Text: live.Grouped(p.Number), Href: blockLink(p.Number)})
+	m.set("now-sub", fmt.Sprintf(" · %s · %s transactions · %s…", mgas(p.Gas), live.Grouped(p.Txs), p.Hash[:min(10, len(p.Hash))]))
+	m.set("now-predicted", "in "+p.Stage)
+	if p.PredictedMS > 0 {
+		m.set("now-predicted", live.Span(p.PredictedMS)+" predicted")
+	}
+	step := "step " + p.Step
+	if p.Fraction > 0 {
+		step += fmt.Sprintf(", %s %%", fixed(100*p.Fraction, 0))
+	}
+	m.set("now-step", step)
+	for i, mark := range p.Marks[:min(len(p.Marks), markSlots)] {
+		m.set(fmt.Sprintf("mark.%d.name", i), mark.Name+" ")
+		m.set(fmt.Sprintf("mark.%d.at", i), "+"+live.Span(mark.AtMS))
+	}
+}
+
+func (m *maker) strip() {
+	counts := map[string]int{}
+	reorgs := 0
+	for _, t := range m.o.Targets {
+		counts[t.Outcome]++
+		if t.AfterReorg {
+			reorgs++
+		}
+	}
+	for _, o := range outcomeOrder {
+		words := outcomes[o]
+		m.put("count."+o, figure{Text: fmt.Sprintf("%d %s", counts[o], words[1]), Icon: words[0], Class: words[2], Hide: counts[o] == 0})
+	}
+	m.put("count.reorg", figure{Text: fmt.Sprintf("%d after reorg", reorgs), Icon: "reorg", Hide: reorgs == 0})
+	m.put("strip-none", figure{Text: "none yet", Hide: len(m.o.Targets) > 0})
+}
+
+func (m *maker) recent(i int) {
+	key := fmt.Sprintf("recent.%d.", i)
+	names := []string{"number", "time", "ago", "gas", "outcome", "proving", "total", "attempts", "remark"}
+	for _, name := range names {
+		m.put(key+name, figure{})
+	}
+	m.put(key+"outcome", figure{Icon: "none", Class: "o"})
+	if i >= len(m.o.Targets) {
+		if i == 0 {
+			m.set(key+"time", "none yet")
+		}
+		return
+	}
+	t := m.o.Targets[i]
+	m.put(key+"number", figure{Text: live.Grouped(t.Number), Href: blockLink(t.Number)})
+	m.set(key+"time", clock(m.now, t.Time)+" UTC · ")
+	m.ago(key+"ago", t.Time)
+	m.set(key+"gas", mgas(t.Gas))
+	words := outcomes[t.Outcome]
+	m.put(key+"outcome", figure{Text: words[1], Icon: words[0], Class: "o " + words[2]})
+	m.set(key+"proving", dash(t.ProvingMS))
+	m.set(key+"total", dash(t.TotalMS))
+	m.set(key+"attempts", fmt.Sprint(t.Attempts))
+	m.set(key+"remark", t.Remark)
+	if t.AfterReorg && t.Remark == "" {
+		m.set(key+"remark", "after reorg")
+	}
+}
+
+func (m *maker) score() {
+	for i, name := range []string{"under", "forecast", "spare", "proved", "paralyzed"} {
+		m.set("score-"+name+"-n", "")
+		m.put("score-"+name, figure{Text: "–"})
+		_ = i
+	}
+	m.set("score", "–")
+	m.put("score-verdict", figure{Text: "no target of this week has ended", Icon: "waiting", Class: "m"})
+	m.set("score-sub", "")
+	m.set("score-under-label", "Proved in time")
+	m.set("score-forecast-label", "Forecast")
+	s := m.o.Score
+	if s == nil {
+		return
+	}
+	rules, week := s.Rules, s.Week
+	from := "last 7 days"
+	if s.Forecast != nil {
+		week = s.Forecast.Week
+		from = "since " + day(week.From)
+	}
+	m.set("score-sub", rules.Cohort+" · "+from)
+	m.set("score-under-label", "Proved in under "+live.Limit(rules.ThresholdMS))
+	if week.Blocks == 0 {
+		return
+	}
+	m.set("score", fixed(week.Performance, 2))
+	over := week.Performance - float64(rules.PerformanceBar)
+	icon, class, side := "done", "ok", "above"
+	if over < 2 {
+		icon, class = "warning", "warn"
+	}
+	if over < 0 {
+		icon, class, side = "error", "bad", "below"
+	}
+	m.put("score-verdict", figure{Text: fmt.Sprintf("%s points %s %d %%", fixed(math.Abs(over), 2), side, rules.PerformanceBar), Icon: icon, Class: class})
+	of := func(n int) string { return live.Grouped(n) + " of " + live.Grouped(week.Blocks) }
+	m.set("score-under-n", of(week.Under))
+	m.set("score-under", fixed(week.Performance, 2)+" %")
+	m.set("score-proved-n", of(week.Proved()))
+	if rules.LivenessBar > 0 {
+		m.set("score-proved-n", fmt.Sprintf("needs %d %%", rules.LivenessBar))
+	}
+	m.set("score-proved", fixed(week.Liveness, 2)+" %")
+	m.set("score-paralyzed-n", of(week.Paralyzers))
+	m.set("score-paralyzed", fixed(week.Paralyzed, 2)+" %")
+	if f := s.Forecast; f != nil {
+		m.set("score-forecast-label", "Forecast for "+f.Deadline.UTC().Weekday().String())
+		m.set("score-forecast-n", fixed(f.PerformanceLow, 1)+" to "+fixed(f.PerformanceHigh, 1)+" %")
+		m.set("score-forecast", fixed(f.Performance, 1)+" %")
+		m.set("score-spare-n", fmt.Sprintf("of %s, %s", live.Grouped(f.Left), live.Long(int64(max(0, f.SlowLeft))*f.PaceMS/1000)))
+		m.set("score-spare", live.Grouped(f.SlowLeft))
+	}
+}
+
+func (m *maker) gpus() {
+	h := m.o.Hardware
+	none := figure{Text: "No GPU is seen. Load, memory, heat and power of each will be here, from nvidia-smi every 5 s.", Hide: len(h.GPUs) > 0}
+	if h.GPUNote != "" {
+		none.Text = h.GPUNote
+	}
+	m.put("gpu-none", none)
+	m.set("gpu-sub", "")
+	if n := len(h.GPUs); n > 0 {
+		m.set("gpu-sub", fmt.Sprintf("%d × %s · %s W", n, strings.TrimPrefix(strings.TrimPrefix(h.GPUs[0].Name, "NVIDIA "), "GeForce "), live.Grouped(int64(h.Watts))))
+	}
+	for i := range gpuSlots {
+		key := fmt.Sprintf("gpu.%d.", i)
+		if i >= len(h.GPUs) {
+			for _, name := range []string{"row", "index", "load", "memory", "heat", "power"} {
+				m.put(key+name, figure{Hide: true})
+			}
+			m.put(key+"heat", figure{Hide: true, Icon: "none"})
+			continue
+		}
+		g := h.GPUs[i]
+		m.put(key+"row", figure{})
+		m.set(key+"index", fmt.Sprint(g.Index))
+		m.set(key+"load", unit(g.Percent, 0, " %"))
+		m.set(key+"memory", "–")
+		if g.MemoryUsed >= 0 {
+			m.set(key+"memory", fixed(gib(g.MemoryUsed), 1)+" GiB")
+		}
+		heat := figure{Text: unit(g.Celsius, 0, " °C"), Icon: "none"}
+		if g.Slowed {
+			heat.Icon, heat.Class = "warning", "warn"
+		}
+		if g.Lost {
+			heat = figure{Text: "does not answer", Icon: "error", Class: "bad"}
+		}
+		m.put(key+"heat", heat)
+		m.set(key+"power", unit(g.Watts, 0, " W"))
+	}
+}
+
+func (m *maker) attention() {
+	open := openAlerts(m.o)
+	m.put("attn-more", figure{Text: fmt.Sprintf("%d open", open), Href: "#alerts", Hide: open == 0})
+	m.put("attn-none", figure{Text: "Nothing. Alerts and failing blocks will be here, with what to do.", Hide: open > 0})
+	for i := range attentionSlots {
+		key := fmt.Sprintf("attn.%d.", i)
+		if i >= open {
+			for _, name := range []string{"row", "title", "ago", "text"} {
+				m.put(key+name, figure{Hide: true})
+			}
+			m.put(key+"title", figure{Hide: true, Icon: "none"})
+			continue
+		}
+		a := m.o.Alerts[i]
+		m.put(key+"row", figure{})
+		class := map[string]string{live.LevelError: "bad", live.LevelWarning: "warn"}[a.Level]
+		m.put(key+"title", figure{Text: a.Title, Icon: a.Level, Class: class})
+		m.ago(key+"ago", a.Since)
+		m.set(key+"text", a.Text)
+	}
+}
+
+func blockLink(n uint64) string { return fmt.Sprintf("/block/%d", n) }
+
+func dash(ms int64) string {
+	if ms == 0 {
+		return "–"
+	}
+	return live.Span(ms)
+}
+
+// fixed is a number with so many decimals, with its thousands set apart.
+func fixed(v float64, decimals int) string {
+	scale := math.Pow(10, float64(decimals))
+	v = math.Floor(v*scale+0.5) / scale
+	text := fmt.Sprintf("%.*f", decimals, math.Abs(v))
+	whole, rest, dot := strings.Cut(text, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if dot {
+		whole += "." + rest
+	}
+	if v < 0 {
+		whole = "-" + whole
+	}
+	return whole
+}
+
+func unit(v float64, decimals int, name string) string {
+	if v < 0 {
+		return "–"
+	}
+	return fixed(v, decimals) + name
+}
+
+func gib(b int64) float64 { return float64(b) / (1 << 30) }
+
+func mib(b int64) string {
+	if b < 1<<30 {
+		return fixed(float64(b)/(1<<20), 0) + " MiB"
+	}
+	return fixed(gib(b), 1) + " GiB"
+}
+
+func mgas(g uint64) string {
+	if g == 0 {
+		return "–"
+	}
+	return fixed(float64(g)/1e6, 2) + " Mgas"
+}
+
+func hms(t time.Time) string { return t.UTC().Format("15:04:05") }
+
+func day(t time.Time) string { return t.UTC().Format("Mon 2 Jan") }
+
+// clock is a time of day, with the day where it is not of the last 20 hours.
+func clock(now, t time.Time) string {
+	if now.Sub(t) > 20*time.Hour {
+		return day(t) + " " + hms(t)
+	}
+	return hms(t)
+}

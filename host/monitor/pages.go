@@ -1,0 +1,163 @@
+package monitor
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/proofline/proofline/host/live"
+)
+
+//go:embed assets
+var assets embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"span": live.Span, "num": func(n uint64) string { return live.Grouped(n) }, "mgas": mgas, "bytes": size, "hms": hms,
+	"slots": func(n int) []int { // 0 … n-1
+		list := make([]int, n)
+		for i := range list {
+			list[i] = i
+		}
+		return list
+	},
+	"key": func(parts ...any) string { return fmt.Sprint(parts...) },
+}).ParseFS(assets, "assets/*.html"))
+
+// pages serves the dashboard.
+func (a *api) pages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", a.overviewPage)
+	mux.HandleFunc("GET /block/{number}", a.blockPage)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	files, _ := fs.Glob(assets, "assets/*")
+	for _, name := range files {
+		if path.Ext(name) == ".html" {
+			continue
+		}
+		text, _ := assets.ReadFile(name)
+		sum := sha256.Sum256(text)
+		tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+		media := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}[path.Ext(name)]
+		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-cache")
+			w.Header().Set("Content-Type", media)
+			w.Header().Set("ETag", tag)
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		})
+	}
+}
+
+// page is what a template is given.
+type page struct {
+	O      live.Overview
+	F      map[string]figure
+	JSON   template.JS // of the overview, for a script of type application/json
+	Event  string      // id of the last event that O includes
+	Now    int64       // unix ms
+	Slots  slots
+	Tall   bool // the graph needs more rows than the first screen has room for
+	Block  *blockView
+	Number uint64
+}
+
+type slots struct{ Recent, Attention, GPU, Marks int }
+
+// Fig finds a figure.
+func (p page) Fig(parts ...any) figureView {
+	name := fmt.Sprint(parts...)
+	return figureView{Name: name, figure: p.F[name]}
+}
+
+type figureView struct {
+	Name string
+	figure
+}
+
+func (a *api) page() (page, error) {
+	id, o := a.Model.Present()
+	now := time.Now()
+	tall := false
+	for _, s := range o.Stages {
+		tall = tall || s.Row > 3 || s.Row > 2 && s.Column < 4
+	}
+	text, err := json.Marshal(o) // escapes < and >, so that it cannot end the script
+	return page{
+		O: o, F: figures(o, now), JSON: template.JS(text), Event: id, Now: now.UnixMilli(), Tall: tall,
+		Slots: slots{recentSlots, attentionSlots, gpuSlots, markSlots},
+	}, err
+}
+
+func (a *api) overviewPage(w http.ResponseWriter, r *http.Request) {
+	p, err := a.page()
+	render(w, "overview.html", p, err)
+}
+
+func (a *api) blockPage(w http.ResponseWriter, r *http.Request) {
+	number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
+	if err != nil {
+		http.Error(w, "a block has a number", http.StatusNotFound)
+		return
+	}
+	p, err := a.page()
+	if err == nil {
+		var jobs []jobAnswer
+		if jobs, err = a.block(r, number); err == nil {
+			p.Block, p.Number = viewOf(number, jobs, p.O, a.logged(r, jobs)), number
+		}
+	}
+	render(w, "block.html", p, err)
+}
+
+// logged looks which attempts have left a log.
+func (a *api) logged(r *http.Request, jobs []jobAnswer) map[string]string {
+	logs := map[string]string{}
+	for _, j := range jobs {
+		for _, s := range j.Stages {
+			for n := uint32(1); n <= min(s.Attempt, 10); n++ {
+				if text, err := a.Pipeline.AttemptLog(r.Context(), j.ID, s.Stage, n); err == nil {
+					logs[logKey(j.ID, s.Stage, n)] = string(text)
+				}
+			}
+		}
+	}
+	return logs
+}
+
+func logKey(job, stage string, attempt uint32) string {
+	return fmt.Sprintf("%s/%s/%d", job, stage, attempt)
+}
+
+func render(w http.ResponseWriter, name string, p page, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	var text bytes.Buffer
+	if err := templates.ExecuteTemplate(&text, name, p); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(text.Bytes())
+}
+
+// size is a number of bytes as people read it.
+func size(b int64) string {
+	switch {
+	case b < 1e3:
+		return fmt.Sprintf("%d B", b)
+	case b < 1e6:
+		return fixed(float64(b)/1e3, 1) + " kB"
+	case b < 1e9:
+		return fixed(float64(b)/1e6, 2) + " MB"
+	}
+	return fixed(float64(b)/1e9, 2) + " GB"
+}
