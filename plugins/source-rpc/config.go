@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/plugins/internal/secret"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
 )
 
@@ -188,4 +190,13 @@ func (c *Config) endpoints() []ethnode.Endpoint {
 				StallTimeout: c.StallTimeout.Std(), Compression: c.Gzip}}
 	}
 	return list
+}
+
+// Provides implements the SDK's optional interface: the chain, where it is
+// configured.
+func (c *Config) Provides() map[string]string {
+	if c.ChainID == 0 {
+		return nil
+	}
+	return map[string]string{contract.TraitChainID: strconv.FormatUint(c.ChainID, 10)}
 }

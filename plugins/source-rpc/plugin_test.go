@@ -65,6 +65,9 @@ func TestConfig(t *testing.T) {
 	if e.Options.Header.Get("A") != "1" || e.Options.Header.Get("B") != "2" || e.Options.Timeout.Seconds() != 3 || e.NoHead || e.NoWitness {
 		t.Errorf("endpoint %+v", e)
 	}
+	if cfg.Provides() != nil || fmt.Sprint((&Config{ChainID: 5}).Provides()) != "map[chain_id:5]" {
+		t.Errorf("provides %v", (&Config{ChainID: 5}).Provides())
+	}
 	if shown, _ := json.Marshal(cfg); strings.Contains(string(shown), "u:p@host") {
 		t.Errorf("the URL prints: %s", shown)
 	}
