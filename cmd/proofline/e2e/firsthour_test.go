@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts plays what an operator types, with the real binaries, and holds what is
+// printed against the scripts of testdata/script. PIPELINE is the folder of the
+// repository's pipeline.yaml; LISTEN is a free address, HEALTH_PORT its port.
+func TestScripts(t *testing.T) {
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			address := freeAddress(t)
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_RUNTIME_DIR", "") // the working directory's path is too long for sockets
+			env.Setenv("TMPDIR", os.TempDir())
+			env.Setenv("PIPELINE", root)
+			env.Setenv("LISTEN", address)
+			env.Setenv("HEALTH_PORT", address[len("127.0.0.1:"):])
+			return nil
+		},
+	})
+}
