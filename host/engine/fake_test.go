@@ -199,6 +199,7 @@ type worker struct {
 
 	mu       sync.Mutex
 	polls    []contract.PollResponse
+	newest   contract.PollResponse // the last of polls that was answered; its head stays
 	known    map[uint64]contract.Block
 	begun    []string
 	verified []string
@@ -226,16 +227,17 @@ func (w *worker) Poll(ctx context.Context, r contract.PollRequest) (contract.Pol
 	w.mu.Lock()
 	if len(w.polls) > 0 {
 		answer := w.polls[0]
-		w.polls = w.polls[1:]
+		w.polls, w.newest = w.polls[1:], answer
 		w.mu.Unlock()
 		return answer, nil
 	}
+	newest := w.newest
 	w.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return contract.PollResponse{}, ctx.Err()
 	case <-time.After(r.Wait):
-		return contract.PollResponse{NextCursor: r.Cursor}, nil
+		return contract.PollResponse{NextCursor: r.Cursor, Head: newest.Head, HeadTime: newest.HeadTime}, nil
 	}
 }
 

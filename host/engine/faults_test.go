@@ -625,6 +625,63 @@ func TestAgeDropsWhatNobodyAskedFor(t *testing.T) {
 	})
 }
 
+// TestAgeIsCountedFromTheHead: the blocks of a chain that stands still grow no older,
+// however old they are; when the chain goes on far away, those behind are left out in
+// the transaction that takes the new ones in, so that no stage begins one.
+func TestAgeIsCountedFromTheHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Hour })
+		start := time.Now().Add(-30 * 24 * time.Hour)
+		at := func(n uint64, after time.Duration) contract.Block {
+			b := testBlock(n, 0)
+			b.Time = start.Add(after)
+			return b
+		}
+		still, left, behind, head := at(1, 0), at(2, time.Second), at(3, 2*time.Second), at(900, 3*time.Hour)
+		answer := func(blocks ...contract.Block) contract.PollResponse {
+			p := poll("c", blocks[len(blocks)-1].Number, blocks...)
+			p.HeadTime = blocks[len(blocks)-1].Time
+			return p
+		}
+		r.source.polls = []contract.PollResponse{answer(still, left), answer(behind, head)}
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			time.Sleep(2 * time.Hour)
+			return proving(ctx, task, sink)
+		}
+		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			time.Sleep(time.Minute)
+			return contract.Result{}, nil
+		}
+		r.run(t, 12*time.Hour)
+		if j := r.state(t, head); j.State != status.JobDone {
+			t.Errorf("the block at the head is %s: %s", j.State, j.Reason)
+		}
+		if j := r.state(t, behind); j.State != status.JobDropped || len(j.Stages["source"].Outputs) > 0 || j.Stages["source"].Attempt > 0 {
+			t.Errorf("the block far behind the head is %s after %d attempts", j.State, j.Stages["source"].Attempt)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Hour })
+		b := testBlock(7, 0)
+		b.Time = time.Now().Add(-30 * 24 * time.Hour)
+		frozen := poll("c", 7, b)
+		frozen.HeadTime = b.Time
+		r.source.polls = []contract.PollResponse{frozen}
+		for range 10_000 {
+			r.source.polls = append(r.source.polls, contract.PollResponse{Head: 7, HeadTime: b.Time, NextCursor: []byte("c")})
+		}
+		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			time.Sleep(time.Hour)
+			return contract.Result{}, nil
+		}
+		r.proof.do = proving
+		r.run(t, 2*time.Hour)
+		if j := r.state(t, b); j.State != status.JobDone {
+			t.Errorf("the newest block of a chain that stands still is %s: %s", j.State, j.Reason)
+		}
+	})
+}
+
 // TestSourceThatDoesNotWaitIsPaced: an answer without blocks at once, again and
 // again, costs no core.
 func TestSourceThatDoesNotWaitIsPaced(t *testing.T) {

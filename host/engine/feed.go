@@ -144,8 +144,12 @@ func (e *Engine) pollOnce(ctx context.Context) (more, idle bool, err error) {
 			return true, false, err
 		}
 	}
+	headTime := headTime(answer, t.now)
+	e.dropOld(t, headTime)
 	t.done(func() {
-		e.seen(answer, t.now)
+		if answer.Head > e.head || e.headTime.IsZero() {
+			e.head, e.headTime = max(e.head, answer.Head), headTime
+		}
 		e.resume(source, &source.poll)
 	})
 	err = t.commit(ctx)
@@ -155,16 +159,18 @@ func (e *Engine) pollOnce(ctx context.Context) (more, idle bool, err error) {
 	return !answer.Done, len(answer.Blocks) == 0, err
 }
 
-// seen notes the head that an answer names. Engine.mu must be held.
-func (e *Engine) seen(answer contract.PollResponse, now time.Time) {
-	if answer.Head > e.head {
-		e.head, e.headTime = answer.Head, now
+// headTime returns the block time of the head that an answer names, or now for a
+// source that does not tell it.
+func headTime(answer contract.PollResponse, now time.Time) time.Time {
+	if !answer.HeadTime.IsZero() {
+		return answer.HeadTime
 	}
 	for _, block := range answer.Blocks {
-		if block.Number == e.head && !block.Time.IsZero() {
-			e.headTime = block.Time
+		if block.Number == answer.Head && !block.Time.IsZero() {
+			return block.Time
 		}
 	}
+	return now
 }
 
 // intake takes a block in as a job; one that is a job already is left alone. A

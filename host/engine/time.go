@@ -12,8 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// watchTime looks once a second for what only time brings about: provers that are
-// stuck, blocks that have become too old.
+// watchTime looks once a second for provers that are stuck.
 func (e *Engine) watchTime(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -23,10 +22,8 @@ func (e *Engine) watchTime(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, look := range []func(context.Context, time.Time) error{e.alertStuck, e.dropOld} {
-			if err := look(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				e.log.Error("what time has brought about could not be recorded", "error", err)
-			}
+		if err := e.alertStuck(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			e.log.Error("a stuck prover could not be recorded", "error", err)
 		}
 	}
 }
@@ -85,55 +82,48 @@ func (e *Engine) anyStuck(now time.Time) bool {
 }
 
 // dropBatch is how many jobs are dropped in one transaction at most.
-const dropBatch = 256
+const dropBatch = 1024
 
-// dropOld leaves out waiting blocks that nobody waits for any more, and has shadows
-// leave out what they have not begun in time. A block that was announced or asked
-// for by the operator is never dropped.
-func (e *Engine) dropOld(ctx context.Context, now time.Time) error {
+// dropOld leaves out waiting blocks that the chain has left too far behind, and has
+// shadows leave out what they have not begun in time. A block that was announced or
+// asked for by the operator is never dropped.
+func (e *Engine) dropOld(t *transition, head time.Time) {
 	if e.cfg.Selection.DropAfter <= 0 {
-		return nil
+		return
 	}
 	e.mu.Lock()
-	old := e.byAge.before(now.Add(-e.cfg.Selection.DropAfter), dropBatch)
+	old := e.byAge.before(head.Add(-e.cfg.Selection.DropAfter), dropBatch)
 	e.mu.Unlock()
-	if len(old) == 0 {
-		return nil
-	}
-	t, err := e.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer e.write.release()
 	dropped, reason := 0, ""
-	for _, a := range old {
-		if !droppable(a) {
-			continue
-		}
-		why, drop := e.cfg.Selection.Drop(a.rec.Block, now)
-		if !drop {
-			continue
-		}
-		rec := t.edit(a)
-		if !rec.State.Finished() {
-			rec.Stop(status.JobDropped, why, now)
+	drop := func(rec *record.Job) {
+		why, old := e.cfg.Selection.Drop(rec.Block, head)
+		switch {
+		case !old:
+		case !rec.State.Finished():
+			rec.Stop(status.JobDropped, why, t.now)
 			dropped, reason = dropped+1, why
-			continue
-		}
-		for name, r := range rec.Stages { // only its shadows are left
-			if r.State == record.StageWaiting {
-				r.State, r.Error = record.StageSkipped, why
-				rec.Stages[name] = r
+		default: // only its shadows are left
+			for name, r := range rec.Stages {
+				if r.State == record.StageWaiting {
+					r.State, r.Error = record.StageSkipped, why
+					rec.Stages[name] = r
+				}
 			}
 		}
 	}
-	if len(t.jobs) == 0 {
-		return nil
+	for _, rec := range t.jobs { // just taken in
+		if rec.State == status.JobWaiting && rec.Origin == record.Selected && !rec.Announced() {
+			drop(rec)
+		}
+	}
+	for _, a := range old {
+		if droppable(a) {
+			drop(t.edit(a))
+		}
 	}
 	if dropped > 0 {
 		e.log.Warn("blocks are left out, because nobody waits for them any more; blocks list --state dropped names them", "count", dropped, "reason", reason)
 	}
-	return t.commit(ctx)
 }
 
 // droppable reports whether age may end what is left of a job: nothing of it runs

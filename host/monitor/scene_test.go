@@ -54,7 +54,7 @@ func newScene(blocks int, now time.Time) *scene {
 			j.Reports[len(j.Reports)-1].State, j.Reports[len(j.Reports)-1].Error = "rejected", "400 proving_cycles must be a positive integer"
 			j.Reports[len(j.Reports)-1].Facts = nil
 		case i == blocks-60:
-			j.State, j.Reason, j.Reports = status.JobDropped, "older than drop_after: 1h > 30m", nil
+			j.State, j.Reason, j.Reports = status.JobDropped, "1h behind the head, more than drop_after (30m)", nil
 		}
 		s.past = append(s.past, j)
 	}

@@ -105,7 +105,7 @@ var reference = Key{
 			{Name: "order", Type: TypeWord, Default: "newest_first", Words: []string{"newest_first", "oldest_first"},
 				Meaning: "Which of the waiting blocks is worked on first. newest_first keeps up with the chain, oldest_first is for the past."},
 			{Name: "drop_after", Type: TypeDuration, Default: "168h", Min: "1m", Max: longest, Zero: "never",
-				Meaning: "A target that is older and was never announced is left out. By default never where from or to is given, or the source replays the past."},
+				Meaning: "A target that lies further behind the head, by block time, and was never announced is left out. By default never where from or to is given, or the source replays the past."},
 			{Name: "repair", Type: TypeNumber, Default: "128", Min: "0", Max: "100000",
 				Meaning: "The window behind the head, in blocks, in which nodes can make a witness: it is looked through for missed targets, and what is about to leave it is fetched first. 0 for neither."},
 		}},

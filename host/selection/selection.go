@@ -28,9 +28,9 @@ type Selection struct {
 	// never drops them.
 	Blocks []uint64
 	Order  Order
-	// DropAfter leaves out a block that is older than this before it was
-	// announced; 0 never does, which is the default where the targets lie in the
-	// past.
+	// DropAfter leaves out a block that lies further than this behind the head, by
+	// the times of the two blocks, before it was announced; 0 never does, which is
+	// the default where the targets lie in the past.
 	DropAfter time.Duration
 	// Repair is the window behind the head, in blocks, in which nodes can make a
 	// witness. While there is nothing else to do it is looked through for targets
@@ -59,17 +59,18 @@ func (s Selection) Compare(a, b uint64) int {
 }
 
 // Drop reports whether a selected, unannounced block is too old to be begun, and
-// why.
-func (s Selection) Drop(block contract.Block, now time.Time) (reason string, drop bool) {
+// why; head is the time of the chain's newest block. A clock decides nothing: the
+// blocks of a chain that stands still grow no older.
+func (s Selection) Drop(block contract.Block, head time.Time) (reason string, drop bool) {
 	if s.DropAfter <= 0 || block.Time.IsZero() {
 		return "", false
 	}
 	if _, listed := slices.BinarySearch(s.Blocks, block.Number); listed {
 		return "", false
 	}
-	age := now.Sub(block.Time)
+	age := head.Sub(block.Time)
 	if age <= s.DropAfter {
 		return "", false
 	}
-	return fmt.Sprintf("older than drop_after: %s > %s", age.Round(time.Second), s.DropAfter), true
+	return fmt.Sprintf("%s behind the head, more than drop_after (%s)", age.Round(time.Second), s.DropAfter), true
 }

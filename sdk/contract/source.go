@@ -76,8 +76,9 @@ type PollResponse struct {
 	// NextCursor is stored in one transaction with the blocks. It holds the last
 	// 64 hashes, so that a reorg is seen after a restart.
 	NextCursor []byte
-	Head       uint64 // the newest block that the source knows
-	Done       bool   // the selection's end is reached; no further poll needed
+	Head       uint64    // the newest block that the source knows
+	HeadTime   time.Time // the head's block time; zero where it is not known
+	Done       bool      // the selection's end is reached; no further poll needed
 }
 
 // Resolution is what a source knows of one requested number.

@@ -45,7 +45,7 @@ func PollRequestFromProto(r *pluginv1.PollRequest) (contract.PollRequest, error)
 
 // PollResponseToProto converts the answer to a poll.
 func PollResponseToProto(r contract.PollResponse) *pluginv1.PollResponse {
-	out := &pluginv1.PollResponse{NextCursor: slices.Clone(r.NextCursor), Head: r.Head, Done: r.Done}
+	out := &pluginv1.PollResponse{NextCursor: slices.Clone(r.NextCursor), Head: r.Head, HeadTime: timeToProto(r.HeadTime), Done: r.Done}
 	for _, b := range r.Blocks {
 		out.Blocks = append(out.Blocks, BlockToProto(&b))
 	}
@@ -59,6 +59,10 @@ func PollResponseToProto(r contract.PollResponse) *pluginv1.PollResponse {
 // must ascend.
 func PollResponseFromProto(r *pluginv1.PollResponse) (contract.PollResponse, error) {
 	out := contract.PollResponse{NextCursor: nilIfEmpty(r.GetNextCursor()), Head: r.GetHead(), Done: r.GetDone()}
+	var err error
+	if out.HeadTime, err = timeFromProto(r.GetHeadTime()); err != nil {
+		return contract.PollResponse{}, fmt.Errorf("poll: head_time: %w", err)
+	}
 	for i, p := range r.GetBlocks() {
 		b, err := BlockFromProto(p)
 		if err != nil {

@@ -105,7 +105,7 @@ func TestRoundTrips(t *testing.T) {
 	})
 	t.Run("poll response", func(t *testing.T) {
 		for _, want := range []contract.PollResponse{
-			{Blocks: []contract.Block{block}, Orphaned: []contract.Hash{{7}}, NextCursor: []byte("n"), Head: 9, Done: true},
+			{Blocks: []contract.Block{block}, Orphaned: []contract.Hash{{7}}, NextCursor: []byte("n"), Head: 9, HeadTime: time.Unix(1_700_000_000, 0).UTC(), Done: true},
 			{},
 		} {
 			got, err := wire.PollResponseFromProto(through(t, wire.PollResponseToProto(want), &pluginv1.PollResponse{}))

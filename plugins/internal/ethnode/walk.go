@@ -22,7 +22,7 @@ type walk struct {
 }
 
 func (w *walk) response() contract.PollResponse {
-	r := contract.PollResponse{Blocks: w.blocks, Orphaned: w.orphaned, Head: w.head.Number, Done: w.done()}
+	r := contract.PollResponse{Blocks: w.blocks, Orphaned: w.orphaned, Head: w.head.Number, HeadTime: w.head.Time, Done: w.done()}
 	if w.cur != nil {
 		r.NextCursor = w.cur.encode()
 	}

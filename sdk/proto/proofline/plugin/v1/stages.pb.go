@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -97,6 +98,7 @@ type PollResponse struct {
 	NextCursor    []byte                 `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
 	Head          uint64                 `protobuf:"varint,4,opt,name=head,proto3" json:"head,omitempty"`
 	Done          bool                   `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`
+	HeadTime      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=head_time,json=headTime,proto3" json:"head_time,omitempty"` // the block time of the head, where it is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -164,6 +166,13 @@ func (x *PollResponse) GetDone() bool {
 		return x.Done
 	}
 	return false
+}
+
+func (x *PollResponse) GetHeadTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeadTime
+	}
+	return nil
 }
 
 type ResolveRequest struct {
@@ -538,19 +547,20 @@ var File_proofline_plugin_v1_stages_proto protoreflect.FileDescriptor
 
 const file_proofline_plugin_v1_stages_proto_rawDesc = "" +
 	"\n" +
-	" proofline/plugin/v1/stages.proto\x12\x13proofline.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fproofline/plugin/v1/types.proto\"\xa4\x01\n" +
+	" proofline/plugin/v1/stages.proto\x12\x13proofline.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fproofline/plugin/v1/types.proto\"\xa4\x01\n" +
 	"\vPollRequest\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\fR\x06cursor\x12<\n" +
 	"\tselection\x18\x02 \x01(\v2\x1e.proofline.plugin.v1.SelectionR\tselection\x12\x10\n" +
 	"\x03max\x18\x03 \x01(\rR\x03max\x12-\n" +
-	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04wait\"\xa7\x01\n" +
+	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04wait\"\xe0\x01\n" +
 	"\fPollResponse\x122\n" +
 	"\x06blocks\x18\x01 \x03(\v2\x1a.proofline.plugin.v1.BlockR\x06blocks\x12\x1a\n" +
 	"\borphaned\x18\x02 \x03(\fR\borphaned\x12\x1f\n" +
 	"\vnext_cursor\x18\x03 \x01(\fR\n" +
 	"nextCursor\x12\x12\n" +
 	"\x04head\x18\x04 \x01(\x04R\x04head\x12\x12\n" +
-	"\x04done\x18\x05 \x01(\bR\x04done\"*\n" +
+	"\x04done\x18\x05 \x01(\bR\x04done\x127\n" +
+	"\thead_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bheadTime\"*\n" +
 	"\x0eResolveRequest\x12\x18\n" +
 	"\anumbers\x18\x01 \x03(\x04R\anumbers\"T\n" +
 	"\x0fResolveResponse\x12A\n" +
@@ -596,53 +606,55 @@ func file_proofline_plugin_v1_stages_proto_rawDescGZIP() []byte {
 
 var file_proofline_plugin_v1_stages_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_proofline_plugin_v1_stages_proto_goTypes = []any{
-	(*PollRequest)(nil),         // 0: proofline.plugin.v1.PollRequest
-	(*PollResponse)(nil),        // 1: proofline.plugin.v1.PollResponse
-	(*ResolveRequest)(nil),      // 2: proofline.plugin.v1.ResolveRequest
-	(*ResolveResponse)(nil),     // 3: proofline.plugin.v1.ResolveResponse
-	(*Resolution)(nil),          // 4: proofline.plugin.v1.Resolution
-	(*FetchRequest)(nil),        // 5: proofline.plugin.v1.FetchRequest
-	(*BuildRequest)(nil),        // 6: proofline.plugin.v1.BuildRequest
-	(*ProveRequest)(nil),        // 7: proofline.plugin.v1.ProveRequest
-	(*VerifyRequest)(nil),       // 8: proofline.plugin.v1.VerifyRequest
-	(*ReportRequest)(nil),       // 9: proofline.plugin.v1.ReportRequest
-	(*Selection)(nil),           // 10: proofline.plugin.v1.Selection
-	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
-	(*Block)(nil),               // 12: proofline.plugin.v1.Block
-	(*Task)(nil),                // 13: proofline.plugin.v1.Task
-	(*Event)(nil),               // 14: proofline.plugin.v1.Event
-	(*WorkEvent)(nil),           // 15: proofline.plugin.v1.WorkEvent
+	(*PollRequest)(nil),           // 0: proofline.plugin.v1.PollRequest
+	(*PollResponse)(nil),          // 1: proofline.plugin.v1.PollResponse
+	(*ResolveRequest)(nil),        // 2: proofline.plugin.v1.ResolveRequest
+	(*ResolveResponse)(nil),       // 3: proofline.plugin.v1.ResolveResponse
+	(*Resolution)(nil),            // 4: proofline.plugin.v1.Resolution
+	(*FetchRequest)(nil),          // 5: proofline.plugin.v1.FetchRequest
+	(*BuildRequest)(nil),          // 6: proofline.plugin.v1.BuildRequest
+	(*ProveRequest)(nil),          // 7: proofline.plugin.v1.ProveRequest
+	(*VerifyRequest)(nil),         // 8: proofline.plugin.v1.VerifyRequest
+	(*ReportRequest)(nil),         // 9: proofline.plugin.v1.ReportRequest
+	(*Selection)(nil),             // 10: proofline.plugin.v1.Selection
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
+	(*Block)(nil),                 // 12: proofline.plugin.v1.Block
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*Task)(nil),                  // 14: proofline.plugin.v1.Task
+	(*Event)(nil),                 // 15: proofline.plugin.v1.Event
+	(*WorkEvent)(nil),             // 16: proofline.plugin.v1.WorkEvent
 }
 var file_proofline_plugin_v1_stages_proto_depIdxs = []int32{
 	10, // 0: proofline.plugin.v1.PollRequest.selection:type_name -> proofline.plugin.v1.Selection
 	11, // 1: proofline.plugin.v1.PollRequest.wait:type_name -> google.protobuf.Duration
 	12, // 2: proofline.plugin.v1.PollResponse.blocks:type_name -> proofline.plugin.v1.Block
-	4,  // 3: proofline.plugin.v1.ResolveResponse.resolutions:type_name -> proofline.plugin.v1.Resolution
-	12, // 4: proofline.plugin.v1.Resolution.block:type_name -> proofline.plugin.v1.Block
-	13, // 5: proofline.plugin.v1.FetchRequest.task:type_name -> proofline.plugin.v1.Task
-	13, // 6: proofline.plugin.v1.BuildRequest.task:type_name -> proofline.plugin.v1.Task
-	13, // 7: proofline.plugin.v1.ProveRequest.task:type_name -> proofline.plugin.v1.Task
-	13, // 8: proofline.plugin.v1.VerifyRequest.task:type_name -> proofline.plugin.v1.Task
-	14, // 9: proofline.plugin.v1.ReportRequest.event:type_name -> proofline.plugin.v1.Event
-	0,  // 10: proofline.plugin.v1.SourceService.Poll:input_type -> proofline.plugin.v1.PollRequest
-	2,  // 11: proofline.plugin.v1.SourceService.Resolve:input_type -> proofline.plugin.v1.ResolveRequest
-	5,  // 12: proofline.plugin.v1.SourceService.Fetch:input_type -> proofline.plugin.v1.FetchRequest
-	6,  // 13: proofline.plugin.v1.BuilderService.Build:input_type -> proofline.plugin.v1.BuildRequest
-	7,  // 14: proofline.plugin.v1.ProverService.Prove:input_type -> proofline.plugin.v1.ProveRequest
-	8,  // 15: proofline.plugin.v1.ProverService.Verify:input_type -> proofline.plugin.v1.VerifyRequest
-	9,  // 16: proofline.plugin.v1.ReporterService.Report:input_type -> proofline.plugin.v1.ReportRequest
-	1,  // 17: proofline.plugin.v1.SourceService.Poll:output_type -> proofline.plugin.v1.PollResponse
-	3,  // 18: proofline.plugin.v1.SourceService.Resolve:output_type -> proofline.plugin.v1.ResolveResponse
-	15, // 19: proofline.plugin.v1.SourceService.Fetch:output_type -> proofline.plugin.v1.WorkEvent
-	15, // 20: proofline.plugin.v1.BuilderService.Build:output_type -> proofline.plugin.v1.WorkEvent
-	15, // 21: proofline.plugin.v1.ProverService.Prove:output_type -> proofline.plugin.v1.WorkEvent
-	15, // 22: proofline.plugin.v1.ProverService.Verify:output_type -> proofline.plugin.v1.WorkEvent
-	15, // 23: proofline.plugin.v1.ReporterService.Report:output_type -> proofline.plugin.v1.WorkEvent
-	17, // [17:24] is the sub-list for method output_type
-	10, // [10:17] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 3: proofline.plugin.v1.PollResponse.head_time:type_name -> google.protobuf.Timestamp
+	4,  // 4: proofline.plugin.v1.ResolveResponse.resolutions:type_name -> proofline.plugin.v1.Resolution
+	12, // 5: proofline.plugin.v1.Resolution.block:type_name -> proofline.plugin.v1.Block
+	14, // 6: proofline.plugin.v1.FetchRequest.task:type_name -> proofline.plugin.v1.Task
+	14, // 7: proofline.plugin.v1.BuildRequest.task:type_name -> proofline.plugin.v1.Task
+	14, // 8: proofline.plugin.v1.ProveRequest.task:type_name -> proofline.plugin.v1.Task
+	14, // 9: proofline.plugin.v1.VerifyRequest.task:type_name -> proofline.plugin.v1.Task
+	15, // 10: proofline.plugin.v1.ReportRequest.event:type_name -> proofline.plugin.v1.Event
+	0,  // 11: proofline.plugin.v1.SourceService.Poll:input_type -> proofline.plugin.v1.PollRequest
+	2,  // 12: proofline.plugin.v1.SourceService.Resolve:input_type -> proofline.plugin.v1.ResolveRequest
+	5,  // 13: proofline.plugin.v1.SourceService.Fetch:input_type -> proofline.plugin.v1.FetchRequest
+	6,  // 14: proofline.plugin.v1.BuilderService.Build:input_type -> proofline.plugin.v1.BuildRequest
+	7,  // 15: proofline.plugin.v1.ProverService.Prove:input_type -> proofline.plugin.v1.ProveRequest
+	8,  // 16: proofline.plugin.v1.ProverService.Verify:input_type -> proofline.plugin.v1.VerifyRequest
+	9,  // 17: proofline.plugin.v1.ReporterService.Report:input_type -> proofline.plugin.v1.ReportRequest
+	1,  // 18: proofline.plugin.v1.SourceService.Poll:output_type -> proofline.plugin.v1.PollResponse
+	3,  // 19: proofline.plugin.v1.SourceService.Resolve:output_type -> proofline.plugin.v1.ResolveResponse
+	16, // 20: proofline.plugin.v1.SourceService.Fetch:output_type -> proofline.plugin.v1.WorkEvent
+	16, // 21: proofline.plugin.v1.BuilderService.Build:output_type -> proofline.plugin.v1.WorkEvent
+	16, // 22: proofline.plugin.v1.ProverService.Prove:output_type -> proofline.plugin.v1.WorkEvent
+	16, // 23: proofline.plugin.v1.ProverService.Verify:output_type -> proofline.plugin.v1.WorkEvent
+	16, // 24: proofline.plugin.v1.ReporterService.Report:output_type -> proofline.plugin.v1.WorkEvent
+	18, // [18:25] is the sub-list for method output_type
+	11, // [11:18] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_proofline_plugin_v1_stages_proto_init() }
