@@ -210,6 +210,35 @@ func TestShadowIsRecordedAndNeverReported(t *testing.T) {
 	}
 }
 
+// TestStoredRetryOfABranch: a retry that was left for this run repeats the branch that
+// it names and no other.
+func TestStoredRetryOfABranch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuses := &worker{do: func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			return contract.Result{}, contract.Permanent(errBroken)
+		}}
+		b := testBlock(1, 0)
+		first := newRig(t, newMemory(t), branches(refuses, nil))
+		first.source.polls = []contract.PollResponse{poll("c", 1, b)}
+		first.proof.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			return contract.Result{}, contract.Permanent(errBroken)
+		}
+		first.run(t, time.Minute)
+
+		first.store.requests = []record.Request{{ID: 1, Verb: record.VerbRetry, Job: b.JobID(), Stage: "next"}}
+		mended := &worker{do: proving}
+		again := newRig(t, first.store, branches(mended, nil))
+		again.proof.do = proving
+		again.run(t, time.Minute)
+		if one, two := len(again.proof.starts()), len(mended.starts()); one != 0 || two != 1 {
+			t.Errorf("the branches were proved %d and %d times, want 0 and 1", one, two)
+		}
+		if got := again.state(t, b).Stages["next"].State; got != record.StageDone {
+			t.Errorf("the named branch is %s", got)
+		}
+	})
+}
+
 func TestShadowWaitsForTheMainPathAndDelaysNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {

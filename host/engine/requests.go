@@ -82,7 +82,7 @@ func (e *Engine) meet(ctx context.Context, r record.Request) (status.AddResult, 
 	case record.VerbProve:
 		return e.ProveBlock(ctx, Given{Number: r.Number, Hash: r.Hash, Input: r.Input, Stage: r.Stage})
 	case record.VerbRetry:
-		return met, e.Retry(ctx, Again{Job: r.Job, From: r.Stage})
+		return met, e.Retry(ctx, Again{Job: r.Job, From: r.From, Stage: r.Stage})
 	case record.VerbSkip:
 		met.Word = "skipped"
 		return met, e.Skip(ctx, r.Job)

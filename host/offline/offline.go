@@ -287,7 +287,7 @@ func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result st
 
 // Retry leaves a request for the next run.
 func (o *Pipeline) Retry(_ context.Context, again control.Again) error {
-	return o.request(again.Job, record.Request{Verb: record.VerbRetry, Job: again.Job, Stage: again.From, At: time.Now()},
+	return o.request(again.Job, record.Request{Verb: record.VerbRetry, Job: again.Job, From: again.From, Stage: again.Stage, At: time.Now()},
 		func(rec *record.Job) error {
 			if !rec.State.Finished() {
 				return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", rec.ID, rec.State))

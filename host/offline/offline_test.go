@@ -191,7 +191,7 @@ func TestRequestsForTheNextRun(t *testing.T) {
 	if _, err := o.ProveBlock(t.Context(), control.Given{Number: 8, Input: input + ".gone"}); err == nil || !strings.Contains(err.Error(), input+".gone") {
 		t.Errorf("an input that is not there: %v", err)
 	}
-	if err := o.Retry(t.Context(), control.Again{Job: ids[3], From: "prove"}); err != nil {
+	if err := o.Retry(t.Context(), control.Again{Job: ids[3], From: "input", Stage: "prove"}); err != nil {
 		t.Error(err)
 	}
 	if err := o.Skip(t.Context(), ids[1]); err != nil {
@@ -214,11 +214,11 @@ func TestRequestsForTheNextRun(t *testing.T) {
 	got := requests(t, p)
 	var words []string
 	for _, r := range got {
-		words = append(words, r.Verb+" "+r.Job+" "+r.Stage)
+		words = append(words, strings.TrimSpace(r.Verb+" "+r.Job+" "+r.Stage+" "+r.From))
 	}
 	want := []string{
-		record.VerbAdd + "  ", record.VerbAdd + "  ", record.VerbProve + "  prove",
-		record.VerbRetry + " " + ids[3] + " prove", record.VerbSkip + " " + ids[1] + " ",
+		record.VerbAdd, record.VerbAdd, record.VerbProve + "  prove",
+		record.VerbRetry + " " + ids[3] + " prove input", record.VerbSkip + " " + ids[1],
 	}
 	if !slices.Equal(words, want) {
 		t.Fatalf("requests %q, want %q", words, want)

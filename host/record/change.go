@@ -47,7 +47,8 @@ type Request struct {
 	Hash   *contract.Hash `json:"hash,omitempty"`
 	Input  string         `json:"input,omitempty"` // absolute path of the copy of a given guest input
 	Job    string         `json:"job,omitempty"`
-	Stage  string         `json:"stage,omitempty"` // empty for the default
+	Stage  string         `json:"stage,omitempty"` // the proof or the branch that is meant; empty for the default
+	From   string         `json:"from,omitempty"`  // the first stage that a retry does anew
 	At     time.Time      `json:"at"`
 }
 
