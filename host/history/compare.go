@@ -39,6 +39,8 @@ type Side struct {
 	Prover   string        `json:"prover"`
 	Proofs   int           `json:"proofs"`
 	Failures int           `json:"failures"`
+	// Proofless counts the blocks that the stage has done without making a proof.
+	Proofless int `json:"proofless,omitempty"`
 	Median   time.Duration `json:"median_ns"`
 	P95      time.Duration `json:"p95_ns"`
 	// Cycles and ProofBytes are medians; zero where the prover tells none.
@@ -98,6 +100,11 @@ func Compare(jobs []status.Job, a, b Prover) Comparison {
 
 // verdict says in a sentence what came out, and on what that rests.
 func (c Comparison) verdict() string {
+	for _, side := range []Side{c.A, c.B} {
+		if side.Proofs == 0 && side.Proofless > 0 {
+			return fmt.Sprintf("nothing to compare: %s makes no proof, it has done %d blocks without one", side.Prover, side.Proofless)
+		}
+	}
 	switch {
 	case c.A.Proofs == 0 || c.B.Proofs == 0:
 		return fmt.Sprintf("nothing to compare yet: %s has %d proofs, %s has %d", c.A.Prover, c.A.Proofs, c.B.Prover, c.B.Proofs)
@@ -127,6 +134,8 @@ type samples struct {
 	cycles   []float64
 	bytes    []float64
 	failures int
+	// proofless counts the blocks that were done without a proof.
+	proofless int
 }
 
 // take adds what the prover did with a job, and returns its proving time.
@@ -140,6 +149,7 @@ func (s *samples) take(j status.Job, p Prover) (took time.Duration, proved bool)
 			s.failures++
 		case string(record.StageDone):
 			if r.ProvingMS == 0 {
+				s.proofless++
 				return 0, false
 			}
 			took = time.Duration(r.ProvingMS) * time.Millisecond
@@ -161,7 +171,7 @@ func (s *samples) take(j status.Job, p Prover) (took time.Duration, proved bool)
 
 func (s *samples) side(p Prover) Side {
 	return Side{
-		Prover: p.String(), Proofs: len(s.times), Failures: s.failures, PerMgas: time.Duration(slope(s.gas, s.times)),
+		Prover: p.String(), Proofs: len(s.times), Failures: s.failures, Proofless: s.proofless, PerMgas: time.Duration(slope(s.gas, s.times)),
 		Median: time.Duration(quantile(s.times, 0.5)), P95: time.Duration(quantile(s.times, 0.95)),
 		Cycles: uint64(quantile(s.cycles, 0.5)), ProofBytes: int64(quantile(s.bytes, 0.5)),
 	}

@@ -69,6 +69,13 @@ func TestCompareWithoutPairs(t *testing.T) {
 	if c.MedianRatio != 0 || c.Verdict != "nothing to compare yet: prove has 50 proofs, gate has 0" {
 		t.Errorf("%+v", c)
 	}
+	for i := range jobs {
+		jobs[i].Stages = append(jobs[i].Stages, status.JobStage{Stage: "gate", State: string(record.StageDone)})
+	}
+	c = Compare(jobs, ParseProver("prove"), ParseProver("gate"))
+	if c.Verdict != "nothing to compare: gate makes no proof, it has done 50 blocks without one" {
+		t.Errorf("%+v", c)
+	}
 }
 
 // TestReportOfAProof: the best that any reporter has come to, and nothing that another
