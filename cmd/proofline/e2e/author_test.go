@@ -49,12 +49,14 @@ func (s *site) conforms(args ...string) (ran int) {
 // TestAuthorsPath: what an author has after one command builds, passes the
 // conformance suite and takes a block through a pipeline.
 func TestAuthorsPath(t *testing.T) {
+	t.Parallel()
 	slow := map[string]string{
 		"source": "delay: 1h\n", "builder": "delay: 1h\n", "reporter": "delay: 1h\n",
 		"prover": "tool: sh\nargs: [-c, 'echo working; sleep 1000']\n",
 	}
 	for _, kind := range []string{"source", "builder", "prover", "reporter"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t, "")
 			begin := time.Now()
 			name := kind + "-mine"
@@ -89,6 +91,7 @@ func python(t *testing.T) {
 
 // TestAuthorsPathInPython: the same in Python.
 func TestAuthorsPathInPython(t *testing.T) {
+	t.Parallel()
 	python(t)
 	s := newSite(t, "")
 	begin := time.Now()
@@ -108,6 +111,7 @@ func TestAuthorsPathInPython(t *testing.T) {
 // TestNewPluginRefuses: a wrong word is answered with the right ones, and nothing is
 // written.
 func TestNewPluginRefuses(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "")
 	for line, want := range map[string]string{
 		"new plugin":                                "for example: proofline new plugin prover prover-mine",

@@ -49,6 +49,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 // removed every second, beside those of 200 blocks that have ended. Then everything
 // is mended, the pipeline works off what is left, and the audit counts.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	bin, err := mortal()
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ func devchain(t *testing.T) string {
 }
 
 func TestFiveBlocksThenTheSameChainGoesOn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, devchain(t))
 	first := s.start("run", "--blocks", "5")
 	snap := s.until(first, "every stage has a process", func(snap status.Snapshot) bool {
@@ -94,6 +95,7 @@ func following(first, n int) (numbers []string) {
 }
 
 func TestInterruptEndsInGoodOrder(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, devchain(t))
 	p := s.start("run")
 	snap := s.until(p, "a block is done", func(snap status.Snapshot) bool { return snap.Counts.Done > 0 })
@@ -130,6 +132,7 @@ func listenAddress(t *testing.T, s *site) string {
 }
 
 func TestBlocksByHand(t *testing.T) {
+	t.Parallel()
 	yaml := strings.Replace(devchain(t), "select: {every: 1,", "select: {every: 1000000,", 1)
 	s := newSite(t, yaml)
 	if out := s.must("blocks", "add", "2"); !strings.Contains(out, "next run") {

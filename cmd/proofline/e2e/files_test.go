@@ -11,6 +11,7 @@ import (
 // the plugins of this repository say of themselves. A preset may name a plugin
 // that comes from elsewhere; then it must say so and nothing else.
 func TestFilesFitThePlugins(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, devchain(t))
 	if out := s.must("validate"); !strings.HasPrefix(out, "valid: ") {
 		t.Errorf("pipeline.yaml:\n%s", out)

@@ -12,6 +12,7 @@ import (
 // printed against the scripts of testdata/script. PIPELINE is the folder of the
 // repository's pipeline.yaml; LISTEN is a free address, HEALTH_PORT its port.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	bin, err := binaries()
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ stages:
 // A guest that takes the blocks of both sides of a fork is served by one stage,
 // whose input follows each block's fork.
 func TestForkDay(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, forkDay)
 	out := s.must("run", "--blocks", "9")
 	t.Log("\n" + out)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -28,7 +29,19 @@ import (
 // patience is how long anything may take on a busy machine.
 const patience = 3 * time.Minute
 
+// sideBySide is how many tests run at a time unless -parallel says otherwise: most of
+// their time they wait for a proof, a retry or the next block.
+const sideBySide = "4"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", sideBySide); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	zisktest.Cleanup()
 	if built != "" {
@@ -38,6 +51,9 @@ func TestMain(m *testing.M) {
 }
 
 var built string // directory of the binaries
+
+// unadorned leaves out what only a debugger reads: a quarter of a link's time.
+const unadorned = "-ldflags=-s -w"
 
 // binaries builds proofline and every plugin, once, and returns their directory.
 var binaries = sync.OnceValues(func() (string, error) {
@@ -53,13 +69,13 @@ var binaries = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("list the plugins: %w", err)
 	}
 	plugin := regexp.MustCompile(`/plugins/[a-z]+-[a-z-]+$`)
-	args := []string{"build", "-o", filepath.Join(dir, "plugins") + "/"}
+	args := []string{"build", unadorned, "-o", filepath.Join(dir, "plugins") + "/"}
 	for path := range strings.FieldsSeq(string(out)) {
 		if plugin.MatchString(path) {
 			args = append(args, path)
 		}
 	}
-	for _, args := range [][]string{{"build", "-o", dir + "/", "github.com/proofline/proofline/cmd/proofline"}, args} {
+	for _, args := range [][]string{{"build", unadorned, "-o", dir + "/", "github.com/proofline/proofline/cmd/proofline"}, args} {
 		cmd := exec.Command("go", args...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

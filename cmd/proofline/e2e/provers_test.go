@@ -38,6 +38,7 @@ type outcome struct {
 // line of the prover, with the same outcome. The proofs of the coordinator's double
 // are invented, so that the verifier would refuse them: that is left out there.
 func TestSwappedProvers(t *testing.T) {
+	t.Parallel()
 	origin := newSite(t, fmt.Sprintf(tenBlocks, "raw", "plugin: prover-stateless"))
 	origin.must("run", "--blocks", "10")
 	want := outcomes(origin)

@@ -31,6 +31,7 @@ stages:
 `
 
 func TestRealBlocks(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		network string
 		chain   uint64

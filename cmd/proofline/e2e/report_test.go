@@ -37,6 +37,7 @@ const (
 // answers, whose webhook fails at first and whose EthProofs loses a reply. None
 // of it holds up another, and no secret is left anywhere.
 func TestReportersInTrouble(t *testing.T) {
+	t.Parallel()
 	slack := hanging(t)
 	var posts atomic.Int64
 	var accepted sync.Map // by block number
@@ -144,6 +145,7 @@ log: {level: "${LOG_LEVEL:-info}"}
 // TestLastProofIsToldBeforeTheEnd: a run waits until the others have heard that
 // its last proof was accepted, whatever their place in the pipeline.
 func TestLastProofIsToldBeforeTheEnd(t *testing.T) {
+	t.Parallel()
 	s, _, server := operator(t, swap(t, proving(t), "  - name: ethproofs\n", `  - name: hook
     plugin: reporter-webhook
     config: {command: [sh, -c, "sleep 1; cat >> \"$0\"", "${EVENTS}"], events: [accepted]}

@@ -19,6 +19,7 @@ import (
 // becomes slow. Checkpoint, running host and monitor tell the same, and of the
 // same proving times as EthProofs got.
 func TestScoreCountsWhatWasReported(t *testing.T) {
+	t.Parallel()
 	s, tool, server := operator(t, "", zisktest.Scenario{Seconds: 4.5})
 	address := freeAddress(t)
 	s.write(swap(t, proving(t), "LISTEN", address))

@@ -16,6 +16,7 @@ import (
 // What is wrong with a pipeline file is said at once, with its place and the way
 // out, before anything starts.
 func TestBadPipelines(t *testing.T) {
+	t.Parallel()
 	good := devchain(t)
 	for name, c := range map[string]struct {
 		old, new string
@@ -58,6 +59,7 @@ func TestBadPipelines(t *testing.T) {
 // A node that fails costs time, not the block: the reason is shown, and the block
 // is finished when the node is mended.
 func TestNodeTroubles(t *testing.T) {
+	t.Parallel()
 	dir := shared(t, "data", "hoodi", "1265656")
 	only := func(method string, then func(w http.ResponseWriter)) func(string, http.ResponseWriter) bool {
 		return func(called string, w http.ResponseWriter) bool {
@@ -109,6 +111,7 @@ func TestNodeTroubles(t *testing.T) {
 // A block whose data is wrong goes to the failed list with the reason; the next
 // one is not held up.
 func TestWrongData(t *testing.T) {
+	t.Parallel()
 	dir, other := shared(t, "data", "hoodi", "1265656"), shared(t, "data", "hoodi", "974567")
 	for name, c := range map[string]struct {
 		spoil func(n *node)
@@ -140,6 +143,7 @@ func TestWrongData(t *testing.T) {
 
 // While the disk is full nothing is spent and nothing is lost.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, devchain(t))
 	if err := os.MkdirAll(s.path("data", "attempts"), 0o700); err != nil {
 		t.Fatal(err)
@@ -169,6 +173,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func TestMissingTool(t *testing.T) {
+	t.Parallel()
 	s, tool, server := operator(t, proving(t), zisktest.Scenario{})
 	for i, v := range s.env {
 		if strings.Contains(v, tool.Dir) {

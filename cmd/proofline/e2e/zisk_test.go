@@ -60,6 +60,7 @@ func freePort(t *testing.T) string {
 }
 
 func TestZiskPresetGoesTheWholeWay(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, 560048, shared(t, "data", "hoodi", "1265656"))
 	s, tool, server := operator(t, "", zisktest.Scenario{Seconds: 4.5, Steps: 123456789})
 	s.env = append(s.env, "ETH_RPC_URL="+n.URL)
@@ -176,6 +177,7 @@ stages:
 }
 
 func TestKilledHostLosesNothing(t *testing.T) {
+	t.Parallel()
 	s, tool, server := operator(t, proving(t), zisktest.Scenario{PhaseMS: 1000, Services: true})
 	first := s.start("run", "--blocks", "2")
 	snap := s.until(first, "a proof is being made", func(snap status.Snapshot) bool {
@@ -249,6 +251,7 @@ func monotonic(t *testing.T, server *ethproofstest.Server) {
 }
 
 func TestProveByHand(t *testing.T) {
+	t.Parallel()
 	s, _, server := operator(t, strings.Replace(proving(t), "every: 1,", "every: 1000000,", 1), zisktest.Scenario{})
 	input := s.path("input.bin")
 	if err := os.WriteFile(input, make([]byte, 4096), 0o600); err != nil {
@@ -277,6 +280,7 @@ func TestProveByHand(t *testing.T) {
 // Whatever is killed below the host while a proof is made, what it had started is
 // gone at once, and the block is proved all the same.
 func TestKilledBelowTheHost(t *testing.T) {
+	t.Parallel()
 	s, tool, server := operator(t, proving(t), zisktest.Scenario{PhaseMS: 700, Services: true})
 	host := s.start("run")
 	for _, victim := range []string{"keeper", "plugin", "tool"} {
@@ -332,6 +336,7 @@ func parent(pid int) int {
 // is flipped: its file is whole, and only the verification of the bytes that
 // would be sent finds it out.
 func TestUnsoundProofIsNotReported(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile(shared(t, "vectors", "zisk-verifier", "fixtures", "shapes", "saved-1.1-minimal.bin"))
 	if err != nil {
 		t.Fatal(err)
