@@ -164,9 +164,11 @@ func read(dir, name string) (Binary, error) {
 	if err != nil {
 		return Binary{}, err
 	}
-	if b.SHA256, err = hashFile(b.Path); err != nil {
+	f, err := learn(b.Path, false)
+	if err != nil {
 		return Binary{}, fmt.Errorf("plugin %q: %w", name, err)
 	}
+	b.SHA256 = f.sum
 	if entry, ok := locked[name]; ok {
 		if err := entry.admits(b); err != nil {
 			return Binary{}, err
@@ -174,7 +176,8 @@ func read(dir, name string) (Binary, error) {
 		b.Manifest, b.Locked = entry.manifest(), true
 		return b, nil
 	}
-	b.Manifest, err = describe(b.Path)
+	f, err = learn(b.Path, true)
+	b.Manifest = f.manifest
 	return b, err
 }
 

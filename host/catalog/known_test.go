@@ -1,0 +1,46 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestLearnSeesEveryChange: what is remembered of a file is dropped when it is written,
+// grows, or another one takes its place.
+func TestLearnSeesEveryChange(t *testing.T) {
+	before := settled
+	settled = -1
+	defer func() { settled = before }()
+	path := filepath.Join(t.TempDir(), "prover-x")
+	change := map[string]func(text string) error{
+		"written":  func(text string) error { return os.WriteFile(path, []byte(text), 0o700) },
+		"replaced": func(text string) error { return putInPlace(path, text) },
+	}
+	for _, step := range []struct{ how, text string }{
+		{"written", "one"}, {"written", "one more"}, {"replaced", "other one"}, {"replaced", "third one"},
+	} {
+		if err := change[step.how](step.text); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if f, err := learn(path, false); err != nil || f.sum != sha256.Sum256([]byte(step.text)) {
+				t.Errorf("%s with %q: %x, %v", step.how, step.text, f.sum, err)
+			}
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := learn(path, false); err == nil {
+		t.Error("a file that is gone is known")
+	}
+}
+
+func putInPlace(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
