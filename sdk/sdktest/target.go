@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -196,7 +198,7 @@ func (i *Instance) stop() {
 		_ = syscall.Kill(-i.cmd.Process.Pid, syscall.SIGKILL)
 		<-i.ended
 	}
-	killMarked(i.mark)
+	procfs.Variable(markName, i.mark).KillAll()
 }
 
 // shutdown asks as go-plugin's client does. It ends the connection, so that its
@@ -238,4 +240,9 @@ func (b *buffer) longestLine() (longest int) {
 			return longest
 		}
 	}
+}
+
+// leftovers lists the processes that the instance has started, but for one.
+func (i *Instance) leftovers(except int) []int {
+	return slices.DeleteFunc(procfs.Variable(markName, i.mark).Find(), func(pid int) bool { return pid == except })
 }
