@@ -146,18 +146,9 @@ func (s *Store) Discard(dir string) error {
 }
 
 // Jobs lists the jobs that have files, and when their directory last changed.
+// ForAlerts and ForRequests are among them.
 func (s *Store) Jobs() (map[string]time.Time, error) {
-	entries, err := os.ReadDir(filepath.Join(s.data, "attempts"))
-	if err != nil {
-		return nil, err
-	}
-	jobs := map[string]time.Time{}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			jobs[e.Name()] = info.ModTime()
-		}
-	}
-	return jobs, nil
+	return changed(filepath.Join(s.data, "attempts"))
 }
 
 // Import copies a file from outside into the store as the given artifact of a

@@ -24,6 +24,12 @@ type Store struct {
 	output string // absolute
 }
 
+// The names that stand in the place of a job for files that belong to none.
+const (
+	ForAlerts   = "alerts"   // of events about no block
+	ForRequests = "requests" // that operators have handed over while no host ran
+)
+
 // Open creates the directories where they are missing. Data is private to the
 // user (0700); output is for everybody (0755).
 func Open(data, output string) (*Store, error) {
@@ -55,7 +61,7 @@ func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Art
 // reach the accepted ones.
 func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
 	if job == "" {
-		job = "alerts"
+		job = ForAlerts
 	}
 	return s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs, duplicate)
 }

@@ -272,7 +272,7 @@ func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result st
 		if err != nil {
 			return err
 		}
-		kept, err := files.Import("requests", ulid.Make().String(), contract.ArtifactInput, given.Input)
+		kept, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, given.Input)
 		if err != nil {
 			return fmt.Errorf("take over %s: %w", given.Input, err)
 		}
