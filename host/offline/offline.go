@@ -112,7 +112,10 @@ func (o *Pipeline) Snapshot(context.Context) (status.Snapshot, error) {
 // lastRun fills in when the last run began and what came of its blocks.
 func lastRun(store *checkpoint.Store, snap *status.Snapshot) error {
 	run, err := store.LastRun()
-	if run == nil || err != nil {
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		return nil
+	case err != nil:
 		return err
 	}
 	snap.Started = run.Started
