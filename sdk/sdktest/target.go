@@ -1,13 +1,10 @@
 package sdktest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -78,7 +75,7 @@ func (b binary) start(ctx context.Context, place place) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{log: &buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
+	i := &Instance{log: &Buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = i.stdout, i.log
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -162,7 +159,7 @@ func (t inProcess) start(_ context.Context, place place) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{log: &buffer{}, place: place, ended: make(chan struct{})}
+	i := &Instance{log: &Buffer{}, place: place, ended: make(chan struct{})}
 	life, end := context.WithCancel(context.Background())
 	i.end = end
 	go func() {
@@ -210,36 +207,6 @@ func (i *Instance) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	return i.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
-}
-
-// buffer is a bytes.Buffer for concurrent use.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// longestLine is the length of the longest line, in bytes.
-func (b *buffer) longestLine() (longest int) {
-	r := bufio.NewReader(strings.NewReader(b.String()))
-	for {
-		line, err := r.ReadString('\n')
-		longest = max(longest, len(line))
-		if errors.Is(err, io.EOF) {
-			return longest
-		}
-	}
 }
 
 // leftovers lists the processes that the instance has started, but for one.
