@@ -152,6 +152,10 @@ func (h *host) begin() error {
 	if err != nil {
 		return fmt.Errorf("record the start: %w", err)
 	}
+	// No try of an event outlives its host, and what one has left nobody reads.
+	if err := h.files.Release(artifact.ForAlerts); err != nil {
+		h.Log.Warn("what alerts of an earlier run have left could not be removed", "error", err)
+	}
 	switch {
 	case previous == nil:
 		if ids, err := h.files.Jobs(); err == nil && len(ids) > 0 {

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/sdktest"
 )
 
 // limit is how long anything may take on a busy machine. A test that reaches it has
@@ -53,25 +53,7 @@ type rig struct {
 	dir     string // of the orders to the plugins, see settings
 	p       *pipeline.Pipeline
 	catalog *catalog.Catalog
-	log     buffer
-}
-
-// buffer is a log that is written to concurrently.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+	log     sdktest.Buffer
 }
 
 // newRig reads a pipeline file as the product does. The text begins with the stages,
@@ -266,7 +248,7 @@ func (r *rig) wantGone() {
 	if _, err := control.Find(r.p.Data); !errors.Is(err, control.ErrNotRunning) {
 		r.t.Errorf("the host's record is there: %v", err)
 	}
-	var log buffer
+	var log sdktest.Buffer
 	next, err := launch.OpenRun(r.t.Context(), r.p.Data, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		r.t.Fatal(err)

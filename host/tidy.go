@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/proofline/proofline/host/artifact"
 	"github.com/proofline/proofline/host/failpoint"
+	"github.com/proofline/proofline/host/record"
 )
 
 // Of the tidying.
@@ -39,7 +42,7 @@ func (h *host) tidy(ctx context.Context) {
 
 // tidyOnce removes what can be removed now.
 func (h *host) tidyOnce(now time.Time) error {
-	released := h.release(now, h.files.Release)
+	released := errors.Join(h.release(now, h.files.Release), h.releaseRequests(now), h.expire(now))
 	_, err := h.store.Prune(now.Add(-h.Pipeline.Keep.History), now.Add(-h.Pipeline.Keep.Failed), pruneBatch)
 	return errors.Join(released, err)
 }
@@ -54,7 +57,7 @@ func (h *host) release(now time.Time, remove func(job string) error) error {
 	var errs []error
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(found)), releaseBatch) {
 		ids = slices.DeleteFunc(ids, func(id string) bool {
-			return id == "alerts" || id == "requests" || now.Sub(found[id]) < orphanAge && h.unknown(id)
+			return id == artifact.ForAlerts || id == artifact.ForRequests || now.Sub(found[id]) < orphanAge && h.unknown(id)
 		})
 		// Decided on the records of this instant, and acted upon at once: a job that
 		// ends meanwhile was not among what may go.
@@ -69,6 +72,42 @@ func (h *host) release(now time.Time, remove func(job string) error) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// releaseRequests removes the files of requests that have been taken up or dropped.
+func (h *host) releaseRequests(now time.Time) error {
+	found, err := h.files.Requests()
+	if err != nil {
+		return err
+	}
+	requests, err := h.store.Requests()
+	if err != nil {
+		return err // one that cannot be read may need any of the files
+	}
+	for id, changed := range found {
+		needed := slices.ContainsFunc(requests, func(r record.Request) bool { return strings.Contains(r.Input, "/"+id+"/") })
+		if !needed && now.Sub(changed) >= orphanAge {
+			err = errors.Join(err, h.files.ReleaseRequest(id))
+		}
+	}
+	return err
+}
+
+// expire removes the published folders of blocks that are older than the file wants
+// to keep them and on which nobody works.
+func (h *host) expire(now time.Time) error {
+	if h.Pipeline.Keep.Output <= 0 {
+		return nil
+	}
+	folders, err := h.files.Expired(now.Add(-h.Pipeline.Keep.Output))
+	for folder, number := range folders {
+		jobs, bad := h.store.ByNumber(number)
+		if bad == nil && !slices.ContainsFunc(jobs, (*record.Job).Open) {
+			bad = h.files.Unpublish(folder)
+		}
+		err = errors.Join(err, bad)
+	}
+	return err
 }
 
 // unknown reports whether there is no record of the job (yet).

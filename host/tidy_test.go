@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/proofline/proofline/host/artifact"
 	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/record"
@@ -233,5 +235,109 @@ func TestTidyLeavesWhatMayStillCount(t *testing.T) {
 		if _, err := h.store.Job(done.Jobs[0].ID); (err == nil) != c.record {
 			t.Errorf("after %v the record: %v", c.after, err)
 		}
+	}
+}
+
+// TestPublishedFoldersExpire: only folders of blocks, only those in which nothing has
+// changed for keep.output, and none of a block that is at work.
+func TestPublishedFoldersExpire(t *testing.T) {
+	h := tidied(t)
+	output := t.TempDir()
+	var err error
+	if h.files, err = artifact.Open(h.Pipeline.Data, output); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	old := now.Add(-48 * time.Hour)
+	open := record.New(contract.Block{Number: 7}, record.Selected, now)
+	done := record.New(contract.Block{Number: 5}, record.Selected, old)
+	done.State, done.Finished = status.JobDone, old
+	if err := h.store.Commit(record.Change{Jobs: []*record.Job{open, done}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		folder string
+		young  bool
+	}{{"5", false}, {"5-00c0ffee", false}, {"6", true}, {"7", false}, {"8", false}, {"05", false}, {"5-notes", false}, {"notes", false}} {
+		below := filepath.Join(output, c.folder, "staging")
+		if err := os.MkdirAll(below, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(below, "result.json")
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		paths := []string{file, below, filepath.Dir(below)}
+		if c.young {
+			paths = paths[1:] // the file alone tells of it
+		}
+		for _, path := range paths {
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	left := func() (names []string) {
+		entries, err := os.ReadDir(output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	if err := h.tidyOnce(now); err != nil || len(left()) != 8 {
+		t.Errorf("by default published files stay for ever: %v, %v", left(), err)
+	}
+	h.Pipeline.Keep.Output = 24 * time.Hour
+	if err := h.tidyOnce(now); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := left(), []string{"05", "5-notes", "6", "7", "notes"}; !slices.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
+	}
+}
+
+// TestFilesOfRequestsGo: once no request names them; those of alerts go when a run
+// begins.
+func TestFilesOfRequestsGo(t *testing.T) {
+	h := tidied(t)
+	input := filepath.Join(t.TempDir(), "input.bin")
+	if err := os.WriteFile(input, []byte("input"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, id := range []string{"wanted", "over"} {
+		kept, err := h.files.Import(artifact.ForRequests, id, contract.ArtifactInput, input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, filepath.Join(h.Pipeline.Data, kept.Path))
+	}
+	if err := h.store.AddRequests([]record.Request{{Verb: record.VerbProve, Number: 1, Input: paths[0], At: time.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  []string
+	}{{0, []string{"over", "wanted"}}, {orphanAge + time.Minute, []string{"wanted"}}} {
+		if err := h.tidyOnce(time.Now().Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		left, err := h.files.Requests()
+		if got := slices.Sorted(maps.Keys(left)); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("after %v files of %v are left, want %v: %v", c.after, got, c.want, err)
+		}
+	}
+	if _, _, err := h.files.Event("", "slack", 1, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.run = &launch.Run{ID: "next"}
+	if err := h.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := h.files.Jobs(); err != nil || !slices.Equal(slices.Collect(maps.Keys(left)), []string{artifact.ForRequests}) {
+		t.Errorf("when a run begins there is %v, %v", left, err)
 	}
 }

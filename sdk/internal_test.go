@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,19 +85,6 @@ func TestCleanedErrorsKeepTheirClass(t *testing.T) {
 		if strings.Contains(clean.Error(), "s3cret-key") {
 			t.Error(clean)
 		}
-	}
-}
-
-func TestFaultsOfTheDisk(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.EIO} {
-		err := classify(fmt.Errorf("write: %w", errno), "/data")
-		classed, ok := errors.AsType[*Error](err)
-		if !ok || classed.Class != ClassEnvironment || classed.Remedy == "" || !errors.Is(err, errno) {
-			t.Errorf("%v: %v", errno, err)
-		}
-	}
-	if err := classify(syscall.ENOENT, "/data"); ClassOf(err) != ClassRetryable {
-		t.Errorf("ENOENT is %s", ClassOf(err))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -39,7 +40,7 @@ func (w *workspace) create(name string) (*Output, error) {
 	temp := filepath.Join(outDir, ".tmp-"+rand.Text())
 	f, err := w.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, classify(fmt.Errorf("create output %q: %w", name, err), w.dir)
+		return nil, files.Fault(fmt.Errorf("create output %q: %w", name, err), w.dir)
 	}
 	h := sha256.New()
 	return &Output{space: w, name: name, temp: temp, file: f, hash: h,
@@ -55,7 +56,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	n, err := o.buf.Write(p)
 	o.size += int64(n)
 	if err != nil {
-		err = classify(fmt.Errorf("write output %q: %w", o.name, err), o.space.dir)
+		err = files.Fault(fmt.Errorf("write output %q: %w", o.name, err), o.space.dir)
 	}
 	return n, err
 }
@@ -78,7 +79,7 @@ func (o *Output) Commit() (Artifact, error) {
 	}
 	if err != nil {
 		_ = o.space.root.Remove(o.temp)
-		return Artifact{}, classify(fmt.Errorf("commit output %q: %w", o.name, err), o.space.dir)
+		return Artifact{}, files.Fault(fmt.Errorf("commit output %q: %w", o.name, err), o.space.dir)
 	}
 	a := contract.Artifact{Name: o.name, Path: path.Join(outDir, o.name), Size: o.size}
 	o.hash.Sum(a.SHA256[:0])

@@ -2,7 +2,6 @@ package sdk_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,26 +22,9 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/sdktest"
 	"github.com/proofline/proofline/sdk/wire"
 )
-
-// buffer is a bytes.Buffer for concurrent use.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 type connect struct{ plugin.NetRPCUnsupportedPlugin }
 
@@ -56,8 +37,8 @@ func (connect) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.Cl
 type host struct {
 	client   *plugin.Client
 	cmd      *exec.Cmd
-	log      *buffer // standard error
-	stdout   *buffer // go-plugin's stdio stream
+	log      *sdktest.Buffer // standard error
+	stdout   *sdktest.Buffer // go-plugin's stdio stream
 	base     pluginv1.PluginServiceClient
 	prover   pluginv1.ProverServiceClient
 	stateDir string
@@ -65,7 +46,7 @@ type host struct {
 
 func start(t *testing.T) *host {
 	t.Helper()
-	h := &host{cmd: exec.Command(os.Args[0]), log: &buffer{}, stdout: &buffer{}, stateDir: filepath.Join(t.TempDir(), "state")}
+	h := &host{cmd: exec.Command(os.Args[0]), log: &sdktest.Buffer{}, stdout: &sdktest.Buffer{}, stateDir: filepath.Join(t.TempDir(), "state")}
 	h.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: wire.Handshake, VersionedPlugins: wire.PluginSets(connect{}), Cmd: h.cmd,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, AutoMTLS: true, GRPCDialOptions: wire.DialOptions(),

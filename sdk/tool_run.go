@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -280,7 +281,8 @@ func copyInput(from, to string) (a Artifact, err error) {
 		return a, err
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
-	return digest(io.TeeReader(src, dst))
+	a.Size, a.SHA256, err = files.DigestOf(io.TeeReader(src, dst))
+	return a, err
 }
 
 // printEvents shows on the log what the host would have received.

@@ -1,18 +1,16 @@
 package sdk
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -40,12 +38,12 @@ func openWorkspace(dir string, inputs []contract.Artifact) (*workspace, error) {
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, classify(fmt.Errorf("open attempt directory: %w", err), dir)
+		return nil, files.Fault(fmt.Errorf("open attempt directory: %w", err), dir)
 	}
 	for _, sub := range []string{outDir, tempDir} {
 		if err := root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			_ = root.Close()
-			return nil, classify(fmt.Errorf("prepare attempt directory %s: %w", dir, err), dir)
+			return nil, files.Fault(fmt.Errorf("prepare attempt directory %s: %w", dir, err), dir)
 		}
 	}
 	return &workspace{dir: dir, root: root, inputs: inputs, verified: map[string]bool{}}, nil
@@ -86,27 +84,19 @@ func (w *workspace) input(name string) (string, error) {
 func (w *workspace) verify(a contract.Artifact) error {
 	f, err := w.root.Open(filepath.FromSlash(a.Path))
 	if err != nil {
-		return classify(fmt.Errorf("open input %q: %w", a.Name, err), w.dir)
+		return files.Fault(fmt.Errorf("open input %q: %w", a.Name, err), w.dir)
 	}
 	defer f.Close()
-	found, err := digest(f)
+	size, sum, err := files.DigestOf(f)
 	switch {
 	case err != nil:
-		return classify(fmt.Errorf("read input %q: %w", a.Name, err), w.dir)
-	case found.Size != a.Size:
-		return Retryable(fmt.Errorf("input %q has %d bytes, recorded are %d", a.Name, found.Size, a.Size))
-	case found.SHA256 != a.SHA256:
-		return Retryable(fmt.Errorf("input %q has the SHA-256 %x, recorded is %x", a.Name, found.SHA256, a.SHA256))
+		return files.Fault(fmt.Errorf("read input %q: %w", a.Name, err), w.dir)
+	case size != a.Size:
+		return Retryable(fmt.Errorf("input %q has %d bytes, recorded are %d", a.Name, size, a.Size))
+	case sum != a.SHA256:
+		return Retryable(fmt.Errorf("input %q has the SHA-256 %x, recorded is %x", a.Name, sum, a.SHA256))
 	}
 	return nil
-}
-
-// digest returns size and hash of what is left to read.
-func digest(r io.Reader) (a contract.Artifact, err error) {
-	h := sha256.New()
-	a.Size, err = io.Copy(h, r)
-	h.Sum(a.SHA256[:0])
-	return a, err
 }
 
 // adopt publishes a file that lies below the directory: synced, hashed, moved to
@@ -126,7 +116,7 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 		return contract.Artifact{}, Permanent(fmt.Errorf("adopt %q: %s is outside the attempt's directory %s", name, file, w.dir))
 	}
 	fail := func(err error) (contract.Artifact, error) {
-		return contract.Artifact{}, classify(fmt.Errorf("adopt %s as %q: %w", rel, name, err), w.dir)
+		return contract.Artifact{}, files.Fault(fmt.Errorf("adopt %s as %q: %w", rel, name, err), w.dir)
 	}
 	if info, err := w.root.Lstat(rel); err != nil {
 		return fail(err)
@@ -138,7 +128,7 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 		return fail(err)
 	}
 	defer f.Close()
-	a, err := digest(f)
+	size, sum, err := files.DigestOf(f)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -148,8 +138,7 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	if err := w.publish(filepath.Clean(rel), name); err != nil {
 		return fail(err)
 	}
-	a.Name, a.Path = name, path.Join(outDir, name)
-	return a, nil
+	return contract.Artifact{Name: name, Path: path.Join(outDir, name), Size: size, SHA256: sum}, nil
 }
 
 // publish renames a synced file to out/name, which must be free, and syncs the
@@ -196,21 +185,4 @@ func (w *workspace) checkOutputs(outputs []contract.Artifact) error {
 		}
 	}
 	return nil
-}
-
-// classify marks faults of the disk as such; everything else keeps its class.
-func classify(err error, dir string) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		return Environment(err, "free disk space on the file system of "+dir)
-	case errors.Is(err, syscall.EDQUOT):
-		return Environment(err, "the disk quota is used up: free space below "+dir)
-	case errors.Is(err, syscall.EROFS):
-		return Environment(err, "the file system of "+dir+" is read-only: mount it writable")
-	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
-		return Environment(err, "raise the limit of open files (ulimit -n)")
-	case errors.Is(err, syscall.EIO):
-		return Environment(err, "the disk below "+dir+" reports faults: look at the kernel log")
-	}
-	return err
 }

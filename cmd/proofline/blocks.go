@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (c commands) blocksList(ctx *cli.Context) error {
 	}
 	for _, text := range ctx.StringSlice("state") {
 		state := status.JobState(text)
-		if !knownState(state) {
+		if !slices.Contains(jobStates, state) {
 			return usage("%q is no state of a block: %s", text, strings.Trim(fmt.Sprint(jobStates), "[]"))
 		}
 		query.States = append(query.States, state)
@@ -99,15 +100,6 @@ func (c commands) blocksList(ctx *cli.Context) error {
 		return c.printJSON(append([]status.Job{}, jobs...))
 	}
 	return jobsTable(jobs, time.Now()).write(c.Stdout)
-}
-
-func knownState(state status.JobState) bool {
-	for _, s := range jobStates {
-		if s == state {
-			return true
-		}
-	}
-	return false
 }
 
 func (c commands) blocksShow(ctx *cli.Context) error {
@@ -155,15 +147,7 @@ func canonical(jobs []status.Job) string {
 }
 
 func (c commands) blocksAdd(ctx *cli.Context) error {
-	args, file, err := splitFile(ctx)
-	if err != nil {
-		return err
-	}
-	numbers, err := blockNumbers(args)
-	if err != nil {
-		return err
-	}
-	p, err := c.reach(ctx.Context, file)
+	numbers, p, err := c.named(ctx)
 	if err != nil {
 		return err
 	}
@@ -185,15 +169,7 @@ func (c commands) blocksAdd(ctx *cli.Context) error {
 
 // blocksChange does something to every job of the named blocks that fits.
 func (c commands) blocksChange(ctx *cli.Context, done string, change func(control.Pipeline, context.Context, status.Job) error, fits func(status.Job) bool) error {
-	args, file, err := splitFile(ctx)
-	if err != nil {
-		return err
-	}
-	numbers, err := blockNumbers(args)
-	if err != nil {
-		return err
-	}
-	p, err := c.reach(ctx.Context, file)
+	numbers, p, err := c.named(ctx)
 	if err != nil {
 		return err
 	}
@@ -225,6 +201,18 @@ func (c commands) blocksChange(ctx *cli.Context, done string, change func(contro
 		fmt.Fprintf(c.Stdout, "%d: %s\n", n, strings.Join(words, "; "))
 	}
 	return failed
+}
+
+// named reads the arguments of a command about blocks, and finds their pipeline.
+func (c commands) named(ctx *cli.Context) (numbers []uint64, p control.Pipeline, err error) {
+	args, file, err := splitFile(ctx)
+	if err == nil {
+		numbers, err = blockNumbers(args)
+	}
+	if err == nil {
+		p, err = c.reach(ctx.Context, file)
+	}
+	return numbers, p, err
 }
 
 // oneBlock reads the arguments of a command about one block.

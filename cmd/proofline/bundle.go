@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +14,7 @@ import (
 	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 func (c commands) blocksBundle() *cli.Command {
@@ -104,14 +105,12 @@ func (c commands) writeBundle(to string, bundle offline.Bundle) (missing []strin
 	if _, err := os.Lstat(to); err == nil {
 		return nil, fmt.Errorf("%s is already there: name another file with --out", to)
 	}
-	part, err := os.CreateTemp(filepath.Dir(to), ".bundle-*")
+	err = files.Replace(to, 0o600, func(w io.Writer) error {
+		missing, err = bundle.Write(w)
+		return err
+	})
 	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(part.Name())
-	missing, err = bundle.Write(part)
-	if err = errors.Join(err, part.Close()); err != nil {
 		return nil, fmt.Errorf("write %s: %w", to, err)
 	}
-	return missing, os.Rename(part.Name(), to)
+	return missing, nil
 }

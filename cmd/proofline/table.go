@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // table prints rows under headings.
@@ -105,10 +107,4 @@ func grouped(text string) string {
 }
 
 // clip shortens a text to at most n characters on one line.
-func clip(text string, n int) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	return string([]rune(text)[:n-1]) + "…"
-}
+func clip(s string, n int) string { return text.Line(s, n) }

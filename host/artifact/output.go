@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // Publish copies artifacts (paths relative to the data directory) to a folder below
@@ -28,14 +28,14 @@ func (s *Store) Publish(folder string, artifacts []contract.Artifact) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return machine(err)
+		return files.Fault(err, "the output directory")
 	}
 	for _, a := range artifacts {
 		if !validName(a.Name) {
 			return fmt.Errorf("artifact name %q is no plain file name", a.Name)
 		}
 		if err := s.publish(dir, a); err != nil {
-			return machine(fmt.Errorf("publish %s in %s: %w", a.Name, dir, err))
+			return files.Fault(fmt.Errorf("publish %s in %s: %w", a.Name, dir, err), "the output directory")
 		}
 	}
 	return nil
@@ -47,16 +47,10 @@ func (s *Store) publish(dir string, a contract.Artifact) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(dir, "."+a.Name+".part-*")
-	if err != nil {
+	return files.Replace(filepath.Join(dir, a.Name), 0o644, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
 		return err
-	}
-	defer os.Remove(out.Name())
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), filepath.Join(dir, a.Name))
+	})
 }
 
 // folder is an absolute path below the output directory.
@@ -83,16 +77,16 @@ func (s *Store) SetAside(folder, to string) error {
 		return nil // set aside before, or never published
 	}
 	if err := os.RemoveAll(target); err != nil {
-		return machine(err)
+		return files.Fault(err, "the output directory")
 	}
-	return machine(os.Rename(from, target))
+	return files.Fault(files.Rename(from, target), "the output directory")
 }
 
 // Restore returns an artifact of a job if it is there as it was recorded, else a
 // copy of it that it takes from the published files of the given folders, the
 // first of which is the block's and the second, if any, below it.
 func (s *Store) Restore(job, stage string, a contract.Artifact, folders ...string) (contract.Artifact, error) {
-	if size, sum, err := digest(filepath.Join(s.data, filepath.FromSlash(a.Path))); err == nil && sum == a.SHA256 && size == a.Size {
+	if size, sum, err := files.Digest(filepath.Join(s.data, filepath.FromSlash(a.Path))); err == nil && sum == a.SHA256 && size == a.Size {
 		return a, nil
 	}
 	dir, err := s.folder(path.Join(folders...))
@@ -100,7 +94,7 @@ func (s *Store) Restore(job, stage string, a contract.Artifact, folders ...strin
 		return a, err
 	}
 	from := filepath.Join(dir, a.Name)
-	_, sum, err := digest(from)
+	_, sum, err := files.Digest(from)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return a, contract.Permanent(fmt.Errorf("its file %s is neither in the data directory nor at %s", a.Name, from))
@@ -152,18 +146,9 @@ func (s *Store) Discard(dir string) error {
 }
 
 // Jobs lists the jobs that have files, and when their directory last changed.
+// ForAlerts and ForRequests are among them.
 func (s *Store) Jobs() (map[string]time.Time, error) {
-	entries, err := os.ReadDir(filepath.Join(s.data, "attempts"))
-	if err != nil {
-		return nil, err
-	}
-	jobs := map[string]time.Time{}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			jobs[e.Name()] = info.ModTime()
-		}
-	}
-	return jobs, nil
+	return changed(filepath.Join(s.data, "attempts"))
 }
 
 // Import copies a file from outside into the store as the given artifact of a
@@ -180,7 +165,7 @@ func (s *Store) Import(job, stage, name, from string) (contract.Artifact, error)
 		return contract.Artifact{}, machine(err)
 	}
 	a := contract.Artifact{Name: name, Path: "out/" + name}
-	if a.Size, a.SHA256, err = digest(filepath.Join(dir, "out", name)); err != nil {
+	if a.Size, a.SHA256, err = files.Digest(filepath.Join(dir, "out", name)); err != nil {
 		return contract.Artifact{}, err
 	}
 	accepted, err := s.Accept(dir, []contract.Artifact{a})
@@ -188,17 +173,4 @@ func (s *Store) Import(job, stage, name, from string) (contract.Artifact, error)
 		return contract.Artifact{}, err
 	}
 	return accepted[0], nil
-}
-
-func digest(path string) (size int64, sum [32]byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, sum, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
-		return 0, sum, err
-	}
-	return size, [32]byte(h.Sum(nil)), nil
 }

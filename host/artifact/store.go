@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // Store is the artifact store of one pipeline. Methods for different attempts
@@ -23,6 +23,12 @@ type Store struct {
 	data   string // absolute
 	output string // absolute
 }
+
+// The names that stand in the place of a job for files that belong to none.
+const (
+	ForAlerts   = "alerts"   // of events about no block
+	ForRequests = "requests" // that operators have handed over while no host ran
+)
 
 // Open creates the directories where they are missing. Data is private to the
 // user (0700); output is for everybody (0755).
@@ -55,7 +61,7 @@ func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Art
 // reach the accepted ones.
 func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
 	if job == "" {
-		job = "alerts"
+		job = ForAlerts
 	}
 	return s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs, duplicate)
 }
@@ -188,7 +194,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Arti
 		a.Path = filepath.ToSlash(filepath.Join(rel, "out", a.Name))
 		accepted = append(accepted, a)
 	}
-	if err := syncDir(filepath.Join(dir, "out")); err != nil {
+	if err := files.SyncDir(filepath.Join(dir, "out")); err != nil {
 		return nil, machine(err)
 	}
 	return accepted, s.syncUp(dir)
@@ -198,7 +204,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Arti
 // that an accepted file can be found after a power failure.
 func (s *Store) syncUp(dir string) error {
 	for dir != s.data && len(dir) > len(s.data) {
-		if err := syncDir(dir); err != nil {
+		if err := files.SyncDir(dir); err != nil {
 			return machine(err)
 		}
 		dir = filepath.Dir(dir)
@@ -224,11 +230,11 @@ func verify(root *os.Root, a contract.Artifact) error {
 		return fmt.Errorf("output %s: %w", a.Name, err)
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	_, got, err := files.DigestOf(f)
+	if err != nil {
 		return machine(fmt.Errorf("output %s: %w", a.Name, err))
 	}
-	if got := [32]byte(h.Sum(nil)); got != a.SHA256 {
+	if got != a.SHA256 {
 		return fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
 	}
 	if err := errors.Join(f.Chmod(0o400), f.Sync()); err != nil {
@@ -237,23 +243,5 @@ func verify(root *os.Root, a contract.Artifact) error {
 	return nil
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // machine marks an error of the file system that is no fault of the block.
-func machine(err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return contract.Environment(err, "free space in the data directory")
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return contract.Environment(err, "make the data directory writable")
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return contract.Environment(err, "raise the limit of open files")
-	}
-	return err
-}
+func machine(err error) error { return files.Fault(err, "the data directory") }

@@ -14,11 +14,9 @@
 package catalog
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,6 +25,7 @@ import (
 	"sync"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -45,7 +44,7 @@ type Binary struct {
 // Verify reads the file again and fails when it is no longer the one that was
 // found. It closes the gap between finding a locked binary and starting it.
 func (b Binary) Verify() error {
-	sum, err := hashFile(b.Path)
+	_, sum, err := files.Digest(b.Path)
 	if err != nil {
 		return fmt.Errorf("plugin %q: %w", b.Name, err)
 	}
@@ -231,20 +230,6 @@ func executables(dir string) ([]string, error) {
 
 func executable(info fs.FileInfo) bool {
 	return info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
-}
-
-func hashFile(path string) (sum [32]byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return sum, err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return sum, fmt.Errorf("read %s: %w", path, err)
-	}
-	hash.Sum(sum[:0])
-	return sum, nil
 }
 
 // checkManifest fails unless the manifest can be that of the named plugin.

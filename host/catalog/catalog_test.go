@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -224,7 +225,7 @@ func TestBadLock(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	sum, err := hashFile(filepath.Join(dir, "prover-x"))
+	_, sum, err := files.Digest(filepath.Join(dir, "prover-x"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // identity tells the content of a file apart without reading it: every write, and
@@ -37,9 +38,9 @@ func identify(path string) (id identity, trusted bool) {
 // known holds what this process has learned of files, for all catalogs: a command
 // opens several, and each would read and run every plugin again.
 var known = struct {
-	mu    sync.Mutex
-	files map[identity]facts
-}{files: map[identity]facts{}}
+	mu sync.Mutex
+	of map[identity]facts
+}{of: map[identity]facts{}}
 
 // facts are what a file of an identity is.
 type facts struct {
@@ -52,13 +53,13 @@ type facts struct {
 func learn(path string, ask bool) (facts, error) {
 	id, trusted := identify(path)
 	known.mu.Lock()
-	f, have := known.files[id]
+	f, have := known.of[id]
 	known.mu.Unlock()
 	have = have && trusted
 	var err error
 	if !have {
 		f = facts{}
-		if f.sum, err = hashFile(path); err != nil {
+		if _, f.sum, err = files.Digest(path); err != nil {
 			return facts{}, err
 		}
 	}
@@ -69,7 +70,7 @@ func learn(path string, ask bool) (facts, error) {
 	}
 	if after, _ := identify(path); trusted && after == id {
 		known.mu.Lock()
-		known.files[id] = f
+		known.of[id] = f
 		known.mu.Unlock()
 	}
 	return f, nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // LockName is the file in a plugin directory that says what the plugins beside
@@ -133,7 +134,7 @@ func Lock(dir string) ([]Binary, error) {
 	var failed []error
 	for _, name := range names {
 		b := Binary{Name: name, Path: filepath.Join(dir, name), Locked: true}
-		if b.SHA256, err = hashFile(b.Path); err == nil {
+		if _, b.SHA256, err = files.Digest(b.Path); err == nil {
 			b.Manifest, err = describe(b.Path)
 		}
 		if err != nil {
@@ -150,44 +151,8 @@ func Lock(dir string) ([]Binary, error) {
 	if err := errors.Join(failed...); err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(file); err != nil {
-		return nil, fmt.Errorf("write the plugin lock: %w", err)
-	}
-	if err := replace(filepath.Join(dir, LockName), text.Bytes()); err != nil {
+	if err := files.WriteJSON(filepath.Join(dir, LockName), 0o644, file); err != nil {
 		return nil, fmt.Errorf("write the plugin lock: %w", err)
 	}
 	return locked, nil
-}
-
-// replace writes a file so that a reader, and a crash, sees the old or the new
-// content.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".plugins.lock-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }

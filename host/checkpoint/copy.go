@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,27 +13,23 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // Backup writes a copy to path, of one instant, while the store is in use. The
 // copy appears whole or not at all, and replaces what is there.
 func (s *Store) Backup(path string) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
-	if err != nil {
-		return environment(fmt.Errorf("back up checkpoint %s: %w", s.path, err))
-	}
-	defer os.Remove(temp.Name())
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		_, err := tx.WriteTo(temp)
-		return err
+	err := files.Replace(path, 0o600, func(w io.Writer) error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			_, err := tx.WriteTo(w)
+			return err
+		})
 	})
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
 	if err != nil {
 		return environment(fmt.Errorf("back up checkpoint %s: %w", s.path, err))
 	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 // CompactSuffix is what Compact appends to the name of the file that it has
@@ -154,12 +151,14 @@ func (s *Store) compactInto(path string) error {
 }
 
 // sweep removes what commands that were killed left beside the checkpoint: parts
-// of copies. What is younger than an hour may still be in work.
+// of copies, and the hidden files of package files. What is younger than an hour may
+// still be in work.
 func sweep(path string) {
 	stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	beside, _ := os.ReadDir(filepath.Dir(path)) // the next start tries again
 	for _, entry := range beside {
-		if !strings.HasPrefix(entry.Name(), stem) || !slices.ContainsFunc(partial, func(infix string) bool { return strings.Contains(entry.Name(), infix) }) {
+		name, hidden := strings.CutPrefix(entry.Name(), ".")
+		if !strings.HasPrefix(name, stem) || !hidden && !slices.ContainsFunc(partial, func(infix string) bool { return strings.Contains(name, infix) }) {
 			continue
 		}
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
@@ -180,8 +179,5 @@ func replace(path, with string) error {
 	if err := os.Link(path, old); err != nil {
 		return err
 	}
-	if err := os.Rename(with, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return files.Rename(with, path)
 }

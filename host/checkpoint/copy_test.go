@@ -148,7 +148,14 @@ func TestPartsOfKilledCommandsAreRemoved(t *testing.T) {
 			}
 		}
 	}
+	hidden := filepath.Join(filepath.Dir(path), ".checkpoint.db.bak4711") // of package files
+	if err := errors.Join(os.WriteFile(hidden, nil, 0o600), os.Chtimes(hidden, noon, time.Now().Add(-2*time.Hour))); err != nil {
+		t.Fatal(err)
+	}
 	open1(t, path)
+	if _, err := os.Stat(hidden); err == nil {
+		t.Errorf("%s is still there", hidden)
+	}
 	left, _ := filepath.Glob(path + "?*")
 	if len(left) != 4 {
 		t.Errorf("left: %v", left)

@@ -1,12 +1,10 @@
 package checkpoint
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"syscall"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // damaged says that a file cannot be believed, and what the ways out are.
@@ -21,25 +19,5 @@ func mendable(path string, err error) error {
 		"every record in it is whole: proofline db compact makes a sound file; or restore a backup of the file")
 }
 
-// remedies are what helps against faults of the machine.
-var remedies = []struct {
-	fault  error
-	remedy string
-}{
-	{syscall.ENOSPC, "make room on the disk"},
-	{syscall.EDQUOT, "make room within the quota"},
-	{syscall.EFBIG, "raise the limit on the size of files"},
-	{syscall.EROFS, "mount the file system writable"},
-	{syscall.EIO, "look at the disk: dmesg, smartctl"},
-	{fs.ErrPermission, "give the user that runs proofline the right to write there"},
-}
-
 // environment marks an error as the machine's where it is, with what helps.
-func environment(err error) error {
-	for _, r := range remedies {
-		if errors.Is(err, r.fault) && contract.ClassOf(err) != contract.ClassEnvironment {
-			return contract.Environment(err, r.remedy)
-		}
-	}
-	return err
-}
+func environment(err error) error { return files.Fault(err, "the checkpoint") }

@@ -134,10 +134,11 @@ func (m *model) try(reporter string, seq uint64, now time.Time) bool {
 			m.settle(reporter, seq, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number was announced before", At: now})
 			return false
 		}
-		m.reached[reporter][e.Block.Number] = record.Reached{Hash: e.Block.Hash, Rank: rank}
+		later := *e // settle moves the events of the outbox
+		m.reached[reporter][later.Block.Number] = record.Reached{Hash: later.Block.Hash, Rank: rank}
 		for _, o := range slices.Clone(m.outbox[reporter]) {
-			if r := record.Rank(o.Kind); r > 0 && r < rank && o.Seq < seq && o.Block != nil && o.Block.Number == e.Block.Number {
-				m.settle(reporter, o.Seq, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number is announced instead: " + string(e.Kind), At: now})
+			if r := record.Rank(o.Kind); r > 0 && r < rank && o.Seq < seq && o.Block != nil && o.Block.Number == later.Block.Number {
+				m.settle(reporter, o.Seq, record.Settlement{Outcome: record.Superseded, Reason: "a later phase of this number is announced instead: " + string(later.Kind), At: now})
 			}
 		}
 	}

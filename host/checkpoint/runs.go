@@ -18,7 +18,7 @@ const keptRuns = 50
 func (s *Store) Begin(run record.Run) (previous *record.Run, err error) {
 	err = s.update(func(t tx) error {
 		runs := top(t, bucketRuns)
-		if previous, err = lastRun(t); err != nil {
+		if previous, err = lastRun(t); err != nil && !errors.Is(err, record.ErrNotFound) {
 			return err
 		}
 		if run.Seq, err = nextNumber(t, runs); err != nil {
@@ -34,7 +34,7 @@ func (s *Store) Begin(run record.Run) (previous *record.Run, err error) {
 	return previous, err
 }
 
-// LastRun returns the newest run; nil before the first.
+// LastRun returns the newest run, or record.ErrNotFound before the first.
 func (s *Store) LastRun() (run *record.Run, err error) {
 	err = s.view(func(t tx) error {
 		run, err = lastRun(t)
@@ -43,12 +43,12 @@ func (s *Store) LastRun() (run *record.Run, err error) {
 	return run, err
 }
 
-// lastRun returns the newest run; nil where there is none.
+// lastRun returns the newest run, or record.ErrNotFound.
 func lastRun(t tx) (*record.Run, error) {
 	runs := top(t, bucketRuns)
 	key, _ := runs.b.Cursor().Last()
 	if key == nil {
-		return nil, nil
+		return nil, fmt.Errorf("a run before this one: %w", record.ErrNotFound)
 	}
 	run, _, err := read[record.Run](runs, key)
 	return &run, err

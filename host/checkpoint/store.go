@@ -13,6 +13,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // schemaVersion is the version that this program writes. A file with a higher
@@ -204,15 +206,7 @@ func create(path string) error {
 	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return files.SyncDir(filepath.Dir(path))
 }
 
 // errNothing ends a transaction that has nothing to write. It is no error for

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // Record is what a running host leaves in run/host.json of its data directory.
@@ -30,20 +31,8 @@ func Announce(data string, r Record) (withdraw func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".host-*.json") // 0600
-	if err != nil {
-		return nil, err
-	}
-	_, err = tmp.Write(append(text, '\n'))
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("announce the host in %s: %w", path, err), os.Remove(tmp.Name()))
+	if err := files.WriteJSON(path, 0o600, r); err != nil {
+		return nil, fmt.Errorf("announce the host in %s: %w", path, err)
 	}
 	return func() error {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {

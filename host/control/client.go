@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 var _ Pipeline = (*Client)(nil)
@@ -50,24 +50,10 @@ func (e *SilentError) Error() string {
 func (c *Client) silent(limit time.Duration) error {
 	e := &SilentError{PID: c.record.PID, Within: limit}
 	remedy := "ask again; where it stays so, end it with kill -9: its work goes on after the next start"
-	if state := processState(c.record.PID); state == 'T' || state == 't' {
+	if stat, err := procfs.ReadStat(c.record.PID); err == nil && (stat.State == 'T' || stat.State == 't') {
 		e.State, remedy = "stopped (Ctrl-Z, SIGSTOP or a debugger)", fmt.Sprintf("kill -CONT %d", c.record.PID)
 	}
 	return contract.Environment(e, remedy)
-}
-
-// processState is the letter of proc_pid_stat(5) for a process; 0 where it cannot be
-// read.
-func processState(pid int) byte {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := bytes.Cut(text[max(bytes.LastIndexByte(text, ')'), 0):], []byte(" "))
-	if len(rest) == 0 {
-		return 0
-	}
-	return rest[0]
 }
 
 // Client calls the host that runs a pipeline. It is safe for concurrent use.

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proofline/proofline/host/httpjson"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -223,12 +224,5 @@ func reply(w http.ResponseWriter, answer any, err error) {
 		}
 		answer, code = f, codes[f.Class]
 	}
-	text, err := json.Marshal(answer)
-	if err != nil { // plain data only
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	w.Write(append(text, '\n'))
+	httpjson.Write(w, code, answer)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // TestFrozenHost: a command does not wait for ever for a host that is stopped, and
@@ -27,7 +28,10 @@ func TestFrozenHost(t *testing.T) {
 	if err := sleeper.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for processState(sleeper.Process.Pid) != 'T' {
+	for {
+		if stat, err := procfs.ReadStat(sleeper.Process.Pid); err == nil && stat.State == 'T' {
+			break
+		}
 		time.Sleep(time.Millisecond)
 	}
 	data := t.TempDir()

@@ -3,10 +3,10 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"time"
 
+	"github.com/proofline/proofline/sdk/backoff"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -18,17 +18,10 @@ const (
 	maxOpen    = 15 * time.Minute // between two trials of a stage that fails every block
 )
 
-// backoff is the pause before the next attempt after so many failures: doubled
+// nextTry is the pause before the next attempt after so many failures: doubled
 // each time, up to half shorter by chance, and never less than the error asks.
-func backoff(base time.Duration, failures int, err error) time.Duration {
-	d := maxBackoff
-	if shift := failures - 1; shift < 20 && base<<shift < maxBackoff {
-		d = base << shift
-	}
-	if d > 0 {
-		d -= rand.N(d/2 + 1)
-	}
-	return max(d, after(err))
+func nextTry(base time.Duration, failures int, err error) time.Duration {
+	return max(backoff.Jitter(backoff.Doubled(base, maxBackoff, failures), 2), after(err))
 }
 
 // after is how long an error asks to wait, within bounds.
@@ -51,7 +44,7 @@ type pause struct {
 // paused begins or prolongs a pause: 1 s at first, doubled up to maxPause until
 // something succeeds. Engine.mu must be held.
 func (e *Engine) paused(s *stage, p *pause, err error, now time.Time) {
-	d := max(min(time.Second<<min(p.count, 10), maxPause), after(err))
+	d := max(backoff.Doubled(time.Second, maxPause, p.count+1), after(err))
 	if p.reason == "" {
 		p.since = now
 	}
@@ -120,7 +113,7 @@ func (e *Engine) judge(s *stage, job, reason string) (breaker, bool) {
 }
 
 func (b breaker) error() error {
-	wait := min(time.Minute<<min(b.trials-1, 10), maxOpen)
+	wait := backoff.Doubled(time.Minute, maxOpen, b.trials)
 	return &contract.Error{
 		Class: contract.ClassEnvironment, After: wait,
 		Err:    fmt.Errorf("the last %d blocks failed alike, so that no more are spent: %s", len(b.blocks), b.text),

@@ -61,6 +61,11 @@ const maxListed = 100_000
 // Show reads the jobs of a number, with what became of their events.
 func Show(store *checkpoint.Store, stages []engine.StageRef, number uint64) ([]status.Job, error) {
 	records, err := store.ByNumber(number)
+	return described(store, stages, records, err)
+}
+
+// described shows records that were read, with what became of their events.
+func described(store *checkpoint.Store, stages []engine.StageRef, records []*record.Job, err error) ([]status.Job, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -77,14 +82,7 @@ const shownRecent = 50
 // Recent reads the jobs that ended last, with what became of their events.
 func Recent(store *checkpoint.Store, stages []engine.StageRef) ([]status.Job, error) {
 	records, err := store.Recent(shownRecent)
-	if err != nil {
-		return nil, err
-	}
-	jobs := []status.Job{}
-	for _, rec := range records {
-		jobs = append(jobs, engine.Describe(rec, stages))
-	}
-	return jobs, WithReports(store, jobs)
+	return described(store, stages, records, err)
 }
 
 // WithReports fills in what became of the jobs' events.

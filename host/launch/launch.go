@@ -68,8 +68,12 @@ func vacate(ctx context.Context, run *Run, stage string, patience time.Duration)
 	}
 	limited, cancel := context.WithTimeout(ctx, last)
 	defer cancel()
-	if _, err := keeper.Sweep(limited, keeper.Mark{Instance: run.Instance, Stage: stage}, 0); err != nil {
-		return err
+	_, err = keeper.Sweep(limited, keeper.Mark{Instance: run.Instance, Stage: stage}, 0)
+	if err == nil {
+		err = free(last)
 	}
-	return free(last)
+	if err != nil && ctx.Err() == nil {
+		return contract.Environment(err, "end them by hand: proofline may not kill what runs as another user (sudo, setuid) and cannot kill what hangs in a driver")
+	}
+	return err
 }

@@ -3,6 +3,8 @@ package launch
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/proofline/proofline/sdk/backoff"
 )
 
 // The rules for starting a plugin again.
@@ -33,12 +35,8 @@ func (p *policy) settled() { p.row, p.crashes = 0, nil }
 // so that stages that fell together do not rise together. An end that counts as
 // a crash may lead to quarantine.
 func (p *policy) ended(at time.Time, crash bool) (pause time.Duration, quarantined bool) {
-	backoff := longestPause
-	if p.row < 16 {
-		backoff = min(firstPause<<p.row, longestPause)
-	}
 	p.row++
-	pause = time.Duration(p.random() * float64(backoff))
+	pause = time.Duration(p.random() * float64(backoff.Doubled(firstPause, longestPause, p.row)))
 	if !crash {
 		return pause, false
 	}

@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/history"
+	"github.com/proofline/proofline/host/httpjson"
 	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
@@ -169,14 +169,7 @@ func answer(w http.ResponseWriter, value any, err error) {
 			code = http.StatusNotFound
 		}
 	}
-	text, err := json.Marshal(value)
-	if err != nil { // plain data only
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	w.Write(append(text, '\n'))
+	httpjson.Write(w, code, value)
 }
 
 func show(value func() any) http.HandlerFunc {

@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proofline/proofline/host/httpjson"
 	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -85,7 +85,7 @@ func (h *health) all(w http.ResponseWriter, r *http.Request) {
 	if answer.Status != Healthy {
 		code = http.StatusServiceUnavailable
 	}
-	reply(w, code, answer)
+	httpjson.Write(w, code, answer)
 }
 
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
@@ -104,22 +104,11 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	if !answer.Ready {
 		code = http.StatusServiceUnavailable
 	}
-	reply(w, code, answer)
+	httpjson.Write(w, code, answer)
 }
 
 func (h *health) live(w http.ResponseWriter, r *http.Request) {
-	reply(w, http.StatusOK, map[string]bool{"live": true})
-}
-
-func reply(w http.ResponseWriter, code int, answer any) {
-	text, err := json.Marshal(answer)
-	if err != nil { // plain data only
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	w.Write(append(text, '\n'))
+	httpjson.Write(w, http.StatusOK, map[string]bool{"live": true})
 }
 
 // judge makes the answer of /health from a snapshot.

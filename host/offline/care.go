@@ -12,6 +12,7 @@ import (
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // CheckCheckpoint looks at everything in the checkpoint of a data directory.
@@ -71,7 +72,7 @@ func BackUpCheckpoint(ctx context.Context, data, to string, now time.Time) (repo
 	if len(report.Problems) > 0 {
 		return report, nil
 	}
-	return report, os.Rename(part, to)
+	return report, files.Rename(part, to)
 }
 
 // CompactCheckpoint rewrites the checkpoint of a data directory without unused

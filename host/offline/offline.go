@@ -112,7 +112,10 @@ func (o *Pipeline) Snapshot(context.Context) (status.Snapshot, error) {
 // lastRun fills in when the last run began and what came of its blocks.
 func lastRun(store *checkpoint.Store, snap *status.Snapshot) error {
 	run, err := store.LastRun()
-	if run == nil || err != nil {
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		return nil
+	case err != nil:
 		return err
 	}
 	snap.Started = run.Started
@@ -272,7 +275,7 @@ func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result st
 		if err != nil {
 			return err
 		}
-		kept, err := files.Import("requests", ulid.Make().String(), contract.ArtifactInput, given.Input)
+		kept, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, given.Input)
 		if err != nil {
 			return fmt.Errorf("take over %s: %w", given.Input, err)
 		}

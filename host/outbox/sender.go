@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/sdk/backoff"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -191,20 +191,16 @@ func (s *Sender) pause(err error, now time.Time) (first bool) {
 		return false
 	}
 	s.pauses++
-	wait, _ := backoff(uint32(s.pauses), err)
+	wait, _ := nextTry(uint32(s.pauses), err)
 	s.paused = now.Add(wait)
 	s.state.Paused = err.Error()
 	return s.pauses == 1
 }
 
-// backoff is the wait before the next try: doubled each time with jitter, and
+// nextTry is the wait before the next try: doubled each time with jitter, and
 // never less than the error asks for, up to a limit.
-func backoff(tries uint32, err error) (wait time.Duration, asked bool) {
-	wait = maxWait
-	if shift := tries - 1; tries > 0 && shift < 10 {
-		wait = min(minWait<<shift, maxWait)
-	}
-	wait -= rand.N(wait/4 + 1)
+func nextTry(tries uint32, err error) (wait time.Duration, asked bool) {
+	wait = backoff.Jitter(backoff.Doubled(minWait, maxWait, tries), 4)
 	if e, ok := errors.AsType[*contract.Error](err); ok && e.After > 0 {
 		return max(wait, min(e.After, maxAsked)), true
 	}

@@ -91,7 +91,7 @@ func (s *Sender) answered(log *slog.Logger, count *uint64) {
 
 // putOff records a failed try that will be followed by another.
 func (s *Sender) putOff(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, err error, now time.Time) {
-	wait, asked := backoff(e.Tries, err)
+	wait, asked := nextTry(e.Tries, err)
 	if contract.ClassOf(err) == contract.ClassEnvironment {
 		if s.pause(err, now) {
 			log.Warn("reporter is paused", "error", err)

@@ -30,11 +30,6 @@ func (d *document) errorAt(n *yaml.Node, path, summary, remedy string) {
 	})
 }
 
-func (d *document) warnAt(n *yaml.Node, path, summary, remedy string) {
-	d.errorAt(n, path, summary, remedy)
-	d.findings[len(d.findings)-1].Severity = contract.SeverityWarning
-}
-
 func positionOf(n *yaml.Node) Position { return Position{Line: n.Line, Column: n.Column} }
 
 // scalarOf reads a scalar node. It answers false, after recording why, when the

@@ -109,13 +109,15 @@ var reference = Key{
 			{Name: "repair", Type: TypeNumber, Default: "128", Min: "0", Max: "100000",
 				Meaning: "The window behind the head, in blocks, in which nodes can make a witness: it is looked through for missed targets, and what is about to leave it is fetched first. 0 for neither."},
 		}},
-		{Name: "keep", Type: TypeSection, Example: "keep: {history: 720h, failed: 2160h, files: 168h}", Meaning: "How long the past is remembered.", Keys: []Key{
+		{Name: "keep", Type: TypeSection, Example: "keep: {history: 720h, failed: 2160h, files: 168h, output: 8760h}", Meaning: "How long the past is remembered.", Keys: []Key{
 			{Name: "history", Type: TypeDuration, Default: short(DefaultHistory), Min: "1h", Max: longest,
 				Meaning: "Records of blocks that are done, dropped or cancelled. It covers the repair window, so that no block is taken twice."},
 			{Name: "failed", Type: TypeDuration, Default: short(DefaultFailed), Min: "1h", Max: longest,
 				Meaning: "Records of failed blocks."},
 			{Name: "files", Type: TypeDuration, Default: short(DefaultFiles), Min: "0s", Max: longest,
 				Meaning: "What failed blocks have left in the data folder: inputs, logs, files of their attempts."},
+			{Name: "output", Type: TypeDuration, Default: "0s", Min: "1h", Max: longest, Zero: "all time",
+				Meaning: "The folders of blocks in the output folder, from their last change on. Without its proof a block cannot be reported again."},
 		}},
 		{Name: "plugins", Type: TypeSection, Example: "plugins: {dirs: [/opt/plugins]}", Meaning: "Where plugins are found.", Keys: []Key{
 			{Name: "dirs", Type: TypeFolder, List: true, Max: "100",

@@ -76,6 +76,7 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 		History: field(keep, "history", parseDuration),
 		Failed:  field(keep, "failed", parseDuration),
 		Files:   field(keep, "files", parseDuration),
+		Output:  field(keep, "output", parseDuration),
 	}
 	p.Select = o.below("select").selection()
 	if n := o.value("stages"); n != nil {

@@ -85,6 +85,7 @@ type Keep struct {
 	History time.Duration // records of blocks done, dropped, cancelled
 	Failed  time.Duration // records of failed blocks
 	Files   time.Duration // what failed blocks have left in data/attempts
+	Output  time.Duration // the folders of blocks in Pipeline.Output; 0 for ever
 }
 
 // Plugins is the plugins section.

@@ -1,7 +1,6 @@
 package score
 
 import (
-	"slices"
 	"time"
 )
 
@@ -56,17 +55,4 @@ func (s standing) addUntaken() {
 			s.blocks[number] = Block{Number: number, Time: at}
 		}
 	}
-}
-
-// Missed lists the blocks of the last 7 days whose proof is not accepted, ascending:
-// those of which the site is worth asking whether it counts them.
-func Missed(r Record, now time.Time) []uint64 {
-	var numbers []uint64
-	for number, b := range byNumber(r.Blocks) {
-		if !b.isProved() && !b.Time.Before(now.Add(-week)) && b.Time.Before(now) {
-			numbers = append(numbers, number)
-		}
-	}
-	slices.Sort(numbers)
-	return numbers
 }

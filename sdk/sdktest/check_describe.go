@@ -68,7 +68,7 @@ func byHand(ctx context.Context, r *run, args ...string) (stdout, stderr string,
 	if err != nil {
 		return "", "", 0, err
 	}
-	var out, log buffer
+	var out, log Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Start(); err != nil {
 		return "", "", 0, err

@@ -157,7 +157,7 @@ func cancelDescendants(ctx context.Context, r *run) error {
 		return skip{"it needs a binary"}
 	}
 	return r.afterCancelled(ctx, func(i *Instance) error {
-		if left := marked(i.mark, i.cmd.Process.Pid); len(left) > 0 {
+		if left := i.leftovers(i.cmd.Process.Pid); len(left) > 0 {
 			return fmt.Errorf("these processes live: %v", left)
 		}
 		return nil
@@ -264,7 +264,7 @@ func signalTerm(ctx context.Context, r *run) error {
 func (i *Instance) awaitEnd(grace time.Duration) error {
 	select {
 	case <-i.ended:
-		if left := marked(i.mark, 0); len(left) > 0 {
+		if left := i.leftovers(0); len(left) > 0 {
 			return fmt.Errorf("it left the processes %v", left)
 		}
 		return nil

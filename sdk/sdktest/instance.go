@@ -22,7 +22,7 @@ import (
 // types.
 type Instance struct {
 	conn  *grpc.ClientConn
-	log   *buffer
+	log   *Buffer
 	place place
 	ended chan struct{} // closed when the process, or the server, has ended
 

@@ -1,17 +1,15 @@
 package sdktest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -76,7 +75,7 @@ func (b binary) start(ctx context.Context, place place) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{log: &buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
+	i := &Instance{log: &Buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = i.stdout, i.log
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -160,7 +159,7 @@ func (t inProcess) start(_ context.Context, place place) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{log: &buffer{}, place: place, ended: make(chan struct{})}
+	i := &Instance{log: &Buffer{}, place: place, ended: make(chan struct{})}
 	life, end := context.WithCancel(context.Background())
 	i.end = end
 	go func() {
@@ -196,7 +195,7 @@ func (i *Instance) stop() {
 		_ = syscall.Kill(-i.cmd.Process.Pid, syscall.SIGKILL)
 		<-i.ended
 	}
-	killMarked(i.mark)
+	procfs.Variable(markName, i.mark).KillAll()
 }
 
 // shutdown asks as go-plugin's client does. It ends the connection, so that its
@@ -210,32 +209,7 @@ func (i *Instance) shutdown() error {
 	return i.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
 }
 
-// buffer is a bytes.Buffer for concurrent use.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// longestLine is the length of the longest line, in bytes.
-func (b *buffer) longestLine() (longest int) {
-	r := bufio.NewReader(strings.NewReader(b.String()))
-	for {
-		line, err := r.ReadString('\n')
-		longest = max(longest, len(line))
-		if errors.Is(err, io.EOF) {
-			return longest
-		}
-	}
+// leftovers lists the processes that the instance has started, but for one.
+func (i *Instance) leftovers(except int) []int {
+	return slices.DeleteFunc(procfs.Variable(markName, i.mark).Find(), func(pid int) bool { return pid == except })
 }

@@ -46,3 +46,9 @@ func CutCharacters(s string, limit int) string {
 	}
 	return s
 }
+
+// Line puts a text on one line, with a blank in the place of all white space, and
+// shortens it as CutCharacters does.
+func Line(s string, limit int) string {
+	return CutCharacters(strings.Join(strings.Fields(s), " "), limit)
+}

@@ -36,6 +36,18 @@ func TestCutCharacters(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	for _, c := range []struct {
+		in    string
+		limit int
+		want  string
+	}{{" a\n\tb  c\n", 5, "a b c"}, {"a\nbcd", 4, "a b…"}, {"", 3, ""}, {"\n", 3, ""}} {
+		if got := Line(c.in, c.limit); got != c.want {
+			t.Errorf("%q on a line of %d: %q, want %q", c.in, c.limit, got, c.want)
+		}
+	}
+}
+
 func FuzzCut(f *testing.F) {
 	f.Add("日本語", 4)
 	f.Add("\xff\xfe\x80", 2)

@@ -184,6 +184,23 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+// TestPreflightOfProgramsOutOfReach: what they start is not ended with the stage.
+func TestPreflightOfProgramsOutOfReach(t *testing.T) {
+	dir := t.TempDir()
+	for name, word := range map[string]string{"docker": "daemon", "sudo": "another user", "prove": ""} {
+		program := filepath.Join(dir, name)
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		switch f := Look("/command", []string{program, "run"}); {
+		case word == "" && len(f) > 0:
+			t.Errorf("%s: %v", name, f)
+		case word != "" && (len(f) != 1 || f[0].Severity != sdk.SeverityWarning || !strings.Contains(f[0].Summary, word)):
+			t.Errorf("%s: %v, want a warning with %q", name, f, word)
+		}
+	}
+}
+
 // TestCancelled: the end of the context stops the program, and the error is the
 // context's.
 func TestCancelled(t *testing.T) {

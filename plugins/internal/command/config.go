@@ -201,8 +201,25 @@ func Look(pointer string, argv []string) []sdk.Finding {
 	case err != nil && !errors.Is(err, exec.ErrDot):
 		out.add(pointer+"/0", err.Error(), "")
 	}
+	switch name := filepath.Base(argv[0]); {
+	case slices.Contains(containerClients, name):
+		out = append(out, sdk.Finding{Severity: sdk.SeverityWarning, Pointer: pointer + "/0",
+			Summary: name + " starts the work below a daemon, out of reach of proofline: a kill ends the client and may leave the container at work",
+			Remedy:  "run the container in the foreground with --rm and --init, without -d, and have the program remove what an earlier run has left (docker rm -f NAME)"})
+	case slices.Contains(userChangers, name):
+		out = append(out, sdk.Finding{Severity: sdk.SeverityWarning, Pointer: pointer + "/0",
+			Summary: name + " runs the work as another user, whom proofline may not kill: what is left of it blocks the stage until it ends",
+			Remedy:  "run proofline as the user who may do the work"})
+	}
 	return out
 }
+
+// Programs whose work the keeper around a plugin cannot end: it starts them as a
+// daemon's child, or as another user.
+var (
+	containerClients = []string{"docker", "docker-compose", "nerdctl", "kubectl", "systemd-run"}
+	userChangers     = []string{"sudo", "doas", "su", "runuser", "pkexec"}
+)
 
 // Check implements the SDK's checker.
 func (c Config) Check(context.Context) []sdk.Finding { return Look("/command", c.Command) }

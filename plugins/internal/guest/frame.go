@@ -3,11 +3,10 @@ package guest
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // Source is an input that knows its size before it is written.
@@ -44,23 +43,8 @@ func WriteFramed(w io.Writer, input []byte, framing Framing) error {
 }
 
 // StreamFile writes an input to a file, framed. The file appears whole or not at all.
-func StreamFile(path string, input Source, framing Framing) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".input-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := StreamFramed(f, input, framing); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+func StreamFile(path string, input Source, framing Framing) error {
+	return files.Replace(path, 0o644, func(w io.Writer) error { return StreamFramed(w, input, framing) })
 }
 
 // WriteFile is StreamFile for an input in memory.

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/release"
@@ -114,7 +113,7 @@ func (p *Poster) do(ctx context.Context, method string, header http.Header, body
 }
 
 func (p *Poster) judge(response *http.Response, content []byte, try uint32) error {
-	said := text.CutCharacters(strings.Join(strings.Fields(p.redactor.Text(string(content))), " "), 200)
+	said := text.Line(p.redactor.Text(string(content)), 200)
 	status := response.StatusCode
 	err := fmt.Errorf("%s to %s: status %d: %s", response.Request.Method, p.host, status, strconv.Quote(said))
 	switch {

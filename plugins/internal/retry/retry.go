@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/proofline/proofline/sdk/backoff"
 )
 
 const (
@@ -14,12 +16,7 @@ const (
 
 // Backoff is the pause after the n-th try, from 1: 2 s doubled each time, 15
 // minutes at most.
-func Backoff(try uint32) time.Duration {
-	if try > 9 {
-		return longest
-	}
-	return min(first<<(max(try, 1)-1), longest)
-}
+func Backoff(try uint32) time.Duration { return backoff.Doubled(first, longest, try) }
 
 // After reads Retry-After in both of its forms (RFC 9110, 10.2.3), and returns
 // otherwise where it is absent or not readable. The result is between a second

@@ -14,6 +14,7 @@ import (
 
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -47,15 +48,7 @@ func (p *Prover) remember() error {
 	if p.program != nil {
 		r.Program = p.program.String()
 	}
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(p.stateDir, programFile)
-	if err := os.WriteFile(path+".new", append(data, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return files.WriteJSON(filepath.Join(p.stateDir, programFile), 0o600, r)
 }
 
 // ready makes sure that the program is registered and set up, and returns the

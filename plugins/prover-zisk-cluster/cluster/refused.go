@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // refused remembers the jobs whose proof did not hold: the coordinator keeps a
@@ -73,12 +74,5 @@ func (r *refused) settle(t *sdk.Task, holds bool) error {
 	if over := len(r.jobs) - refusedLimit; over > 0 {
 		r.jobs = slices.Delete(r.jobs, 0, over)
 	}
-	data, err := json.Marshal(r.jobs)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(r.path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(r.path+".new", r.path)
+	return files.WriteJSON(r.path, 0o600, r.jobs)
 }

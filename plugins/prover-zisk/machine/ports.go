@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // PortsPerRank is the number of consecutive ports that the assembly services of
@@ -29,7 +31,7 @@ func (l Listener) String() string {
 	if l.PID == 0 {
 		return fmt.Sprintf("port %d is in use by a process of another user", l.Port)
 	}
-	return fmt.Sprintf("port %d is in use by process %d (%s)", l.Port, l.PID, Name(l.PID))
+	return fmt.Sprintf("port %d is in use by process %d (%s)", l.Port, l.PID, procfs.Name(l.PID))
 }
 
 // Free reports whether nothing listens on the n ports from first on, on any

@@ -1,17 +1,15 @@
 package machine
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"syscall"
 	"time"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // ownerVariable is set in the environment of everything that a stage starts.
@@ -31,33 +29,12 @@ func OwnerOf(stateDir string) Owner {
 // Variable is the entry for the environment of a process that the owner starts.
 func (o Owner) Variable() string { return ownerVariable + "=" + string(o) }
 
+func (o Owner) mark() procfs.Mark { return procfs.Variable(ownerVariable, string(o)) }
+
 // Processes returns the processes that bear the owner's mark, except this one,
 // ascending. Processes of other users cannot be read and are not found.
 func (o Owner) Processes() []int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	mark := []byte(o.Variable())
-	var found []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		environ, err := os.ReadFile("/proc/" + e.Name() + "/environ")
-		if err != nil || len(environ) == 0 {
-			continue
-		}
-		for entry := range bytes.SplitSeq(environ, []byte{0}) {
-			if bytes.Equal(entry, mark) {
-				found = append(found, pid)
-				break
-			}
-		}
-	}
-	slices.Sort(found)
-	return found
+	return o.mark().Find()
 }
 
 // Kill ends every process of the owner and waits until none is left. It returns
@@ -69,7 +46,7 @@ func (o Owner) Kill(ctx context.Context) ([]int, error) {
 		now := o.Processes()
 		// A process that is ending has no environment any more, but for a moment
 		// still its ports.
-		if len(now) == 0 && !slices.ContainsFunc(all, Alive) {
+		if len(now) == 0 && !slices.ContainsFunc(all, procfs.Alive) {
 			return all, nil
 		}
 		for _, pid := range now {
@@ -78,7 +55,7 @@ func (o Owner) Kill(ctx context.Context) ([]int, error) {
 			}
 			// A process can start another between the look and the signal:
 			// the next round finds it.
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			o.mark().Kill(pid)
 		}
 		select {
 		case <-ctx.Done():
@@ -86,26 +63,4 @@ func (o Owner) Kill(ctx context.Context) ([]int, error) {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// Alive reports whether the process exists and is not merely waiting to be
-// reaped.
-func Alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	// pid (name) state …; the name may hold anything, so look behind the last
-	// parenthesis.
-	i := bytes.LastIndexByte(stat, ')')
-	return i >= 0 && i+2 < len(stat) && stat[i+2] != 'Z' && stat[i+2] != 'X'
-}
-
-// Name returns the name of a process, for messages.
-func Name(pid int) string {
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if err != nil {
-		return "unknown"
-	}
-	return string(bytes.TrimSpace(comm))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // Least sizes for a comfortable run.
@@ -224,7 +225,7 @@ func (c Config) checkServices(v zisk.Version, f *findings) {
 	}
 	for _, l := range machine.Listeners(first, machine.PortsPerRank) {
 		remedy := "wait until it has ended, or set another `port`"
-		if l.PID > 0 && !strings.Contains(machine.Name(l.PID), "cargo-zisk") {
+		if l.PID > 0 && !strings.Contains(procfs.Name(l.PID), "cargo-zisk") {
 			remedy = fmt.Sprintf("end it if it is left over (kill %d), or set another `port`", l.PID)
 		}
 		f.add(sdk.SeverityWarning, "/port", remedy, "%v", l)

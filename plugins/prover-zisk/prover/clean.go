@@ -10,6 +10,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // cleanTimeout bounds the wait for processes that were killed.
@@ -40,7 +41,7 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 	}
 	var numbers []int
 	for _, pid := range pids {
-		if !machine.Alive(pid) { // a number noted long ago may be somebody else's by now
+		if !procfs.Alive(pid) { // a number noted long ago may be somebody else's by now
 			numbers = append(numbers, pid)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/schema"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
@@ -261,7 +262,7 @@ func (b *bench) verification(of *task, result *sdk.Result) *sdk.Task {
 func (b *bench) assertClean() {
 	b.t.Helper()
 	if pids := machine.OwnerOf(b.state).Processes(); len(pids) > 0 {
-		b.t.Errorf("processes are left: %v (%s)", pids, machine.Name(pids[0]))
+		b.t.Errorf("processes are left: %v (%s)", pids, procfs.Name(pids[0]))
 	}
 	if l := machine.Listeners(b.port, 3); len(l) > 0 {
 		b.t.Errorf("%v", l)

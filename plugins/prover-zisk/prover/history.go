@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // observation is how long a finished run took.
@@ -67,7 +68,7 @@ func (h *history) learn(o observation) error {
 	if over := len(h.runs) - historyLimit; over > 0 {
 		h.runs = slices.Delete(h.runs, 0, over)
 	}
-	return writeJSON(h.path, h.runs)
+	return files.WriteJSON(h.path, 0o600, h.runs)
 }
 
 // last returns the last runs of a kind, at most fitLimit.

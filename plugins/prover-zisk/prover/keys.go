@@ -1,29 +1,23 @@
 package prover
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // fingerprint returns the SHA-256 of a file in hexadecimal.
 func fingerprint(path string) (string, error) {
-	file, err := os.Open(path)
+	_, sum, err := files.Digest(path)
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // provingKeyDir returns the directory of the proving key that the tool uses.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -59,7 +60,7 @@ func (p *Prover) pin(t *sdk.Task) {
 	key := decoded.Program()
 	p.setup.program = &key
 	p.log.Info("the program's key is taken from the first verified proof", "program_key", key.String())
-	if err := writeJSON(filepath.Join(p.stateDir, pinFile), pinRecord{p.version.String(), p.elfSum, key.String()}); err != nil {
+	if err := files.WriteJSON(filepath.Join(p.stateDir, pinFile), 0o600, pinRecord{p.version.String(), p.elfSum, key.String()}); err != nil {
 		p.log.Warn("remember the program's key", "error", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/process"
 )
 
@@ -204,7 +205,7 @@ func (f *footprint) note(pid string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pids = append(f.pids, number)
-	_ = writeJSON(f.path, f.pids)
+	_ = files.WriteJSON(f.path, 0o600, f.pids)
 }
 
 // take returns the noted runs and forgets them.

@@ -16,6 +16,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -198,18 +199,5 @@ func (p *Prover) runSetup(ctx context.Context) error {
 			p.log.Warn("the set-up gives another key of the program than proofs before it had", "program_key", program.String(), "before", known.String())
 		}
 	}
-	return writeJSON(filepath.Join(p.stateDir, setupFile), record)
-}
-
-// writeJSON replaces a file of the state directory.
-func writeJSON(path string, value any) error {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
-	}
-	temp := path + ".new"
-	if err := os.WriteFile(temp, append(data, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return files.WriteJSON(filepath.Join(p.stateDir, setupFile), 0o600, record)
 }

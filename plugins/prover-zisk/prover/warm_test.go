@@ -20,6 +20,7 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/schema"
 )
 
@@ -296,7 +297,7 @@ func TestWarmServerDies(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		for machine.Alive(pid) {
+		for procfs.Alive(pid) {
 			time.Sleep(time.Millisecond)
 		}
 	}

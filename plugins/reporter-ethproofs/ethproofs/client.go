@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // Client sends requests with one key to one server. It may be used
@@ -134,10 +136,4 @@ func (c *Client) excerpt(content []byte) string {
 }
 
 // oneLine puts a foreign text on one line of at most 300 characters.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
-	if runes := []rune(text); len(runes) > 300 {
-		text = string(runes[:300]) + "…"
-	}
-	return text
-}
+func oneLine(s string) string { return text.Line(s, 300) }

@@ -3,6 +3,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,11 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/process"
 )
 
@@ -33,10 +34,7 @@ func (f *File) Append(line []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.append(line); err != nil {
-		remedy := "see that the directory exists and can be written to by proofline"
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-			remedy = "make room on the disk of " + filepath.Dir(f.Path)
-		}
+		remedy := cmp.Or(files.Remedy(err, filepath.Dir(f.Path)), "see that the directory exists and can be written to by proofline")
 		return sdk.Environment(fmt.Errorf("append to %s: %w", f.Path, err), remedy)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // fork says when the chain passes to Amsterdam. It is fixed when the chain begins,
@@ -48,35 +50,11 @@ func openFork(config Config, now time.Time) (*fork, error) {
 }
 
 // write makes the file durable before the first block is.
-func (f *fork) write(path string) (err error) {
-	text, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
+func (f *fork) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+forkFile+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.Write(append(text, '\n'))
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return files.WriteJSON(path, 0o600, f)
 }
 
 // extra marks the genesis block, so that chains of different forks are different

@@ -33,6 +33,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // SegmentBlocks is the number of blocks in a full segment.
@@ -253,7 +255,7 @@ func (j *Journal) startSegment(first uint64) error {
 		err = file.Sync()
 	}
 	if err == nil {
-		err = syncDir(j.dir)
+		err = files.SyncDir(j.dir)
 	}
 	if err != nil {
 		return errors.Join(err, file.Close(), os.Remove(path))
@@ -266,14 +268,6 @@ func (j *Journal) startSegment(first uint64) error {
 	}
 	j.file, j.end = file, int64(headerSize)
 	return err
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // Close closes the journal. It may be called again.

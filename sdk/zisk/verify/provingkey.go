@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,10 +88,6 @@ func readJSON(path string, into any) error {
 	}
 	return nil
 }
-
-// IsMissing reports whether the error is that a proving key is not there, or
-// only its key for verifying.
-func IsMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // globalInfo is pilout.globalInfo.json.
 type globalInfo struct {

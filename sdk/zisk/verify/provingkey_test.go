@@ -3,6 +3,8 @@ package verify
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,7 +152,7 @@ func TestProvingKey(t *testing.T) {
 		if _, err := Wire(changed, Expect{Setup: got.Key, Release: unknown, Tables: []*Table{got.Table}}); step(err) == "" {
 			t.Errorf("%s: a changed proof: %v", s.name, err)
 		}
-		if _, err := ReadProvingKey(dir, !minimal); !IsMissing(err) {
+		if _, err := ReadProvingKey(dir, !minimal); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: the other kind of proof: %v", s.name, err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, "pilout.globalInfo.json"), []byte(`{}`), 0o644); err != nil {

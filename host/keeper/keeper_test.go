@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // Generous limits: the machine may be busy. What was seen is logged.
@@ -122,11 +124,11 @@ func TestKillEndsTheGrace(t *testing.T) {
 func TestStopWakesAStoppedPlugin(t *testing.T) {
 	r := run(t, Options{Grace: long}, nil, "frozen")
 	for {
-		status, err := readStat(r.pids[0])
+		status, err := procfs.ReadStat(r.pids[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status.state == "T" {
+		if status.State == 'T' {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -152,7 +154,7 @@ func TestWholeTreeEndsWithThePlugin(t *testing.T) {
 				r.wantExit(t, 3)
 			}
 			for _, pid := range r.pids {
-				if alive(pid) {
+				if procfs.Alive(pid) {
 					t.Errorf("process %d outlives the keeper", pid)
 				}
 			}
@@ -209,7 +211,7 @@ func TestByHand(t *testing.T) {
 func TestHostKilled(t *testing.T) {
 	host, pids := startHost(t, "family")
 	for _, pid := range pids {
-		if !alive(pid) {
+		if !procfs.Alive(pid) {
 			t.Fatalf("precondition: process %d is not alive", pid)
 		}
 	}
@@ -232,7 +234,7 @@ func TestKeeperKilledThenSweep(t *testing.T) {
 	}
 	wantGone(t, limit, plugin)
 	for _, pid := range rest {
-		if !alive(pid) {
+		if !procfs.Alive(pid) {
 			t.Fatalf("precondition: process %d is not alive, there is nothing to sweep", pid)
 		}
 	}
@@ -294,23 +296,6 @@ func startHost(t *testing.T, role string) (*exec.Cmd, []int) {
 	}
 	t.Cleanup(func() { _ = host.Process.Kill(); _ = host.Wait() })
 	return host, announced(out)[1:]
-}
-
-func TestChildrenByStat(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "role", "sleeper")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	for name, list := range map[string]func(int) []int{"children": childrenOf, "stat": childrenByStat} {
-		found := false
-		for _, pid := range list(os.Getpid()) {
-			found = found || pid == cmd.Process.Pid
-		}
-		if !found {
-			t.Errorf("%s: child %d is missing", name, cmd.Process.Pid)
-		}
-	}
 }
 
 func TestOptionsRoundTrip(t *testing.T) {

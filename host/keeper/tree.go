@@ -2,16 +2,14 @@ package keeper
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // tree is the plugin and everything below it. Direct children, adopted ones
@@ -93,7 +91,7 @@ func (t *tree) killAll() {
 		left := t.killChildren()
 		if !complained && time.Since(began) > complainAfter && len(left) > 0 {
 			complained = true
-			say("warn", "processes survive SIGKILL: "+describe(left))
+			say("warn", "processes survive SIGKILL: "+procfs.Describe(left))
 		}
 		select {
 		case <-t.empty:
@@ -107,48 +105,9 @@ func (t *tree) killAll() {
 func (t *tree) killChildren() []int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	children := childrenOf(os.Getpid())
+	children := procfs.Children(os.Getpid())
 	for _, pid := range children {
 		_ = unix.Kill(pid, syscall.SIGKILL)
 	}
 	return children
-}
-
-// childrenOf lists the direct children of a process.
-func childrenOf(pid int) []int {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if len(lists) == 0 {
-		return childrenByStat(pid) // a kernel without CONFIG_PROC_CHILDREN
-	}
-	var children []int
-	for _, list := range lists {
-		text, _ := os.ReadFile(list)
-		for field := range strings.FieldsSeq(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				children = append(children, child)
-			}
-		}
-	}
-	return children
-}
-
-// childrenByStat finds the children by looking at every process.
-func childrenByStat(parent int) []int {
-	var children []int
-	for _, pid := range processes() {
-		if status, err := readStat(pid); err == nil && status.parent == parent {
-			children = append(children, pid)
-		}
-	}
-	return children
-}
-
-// describe names processes for a message: "123 (cargo-zisk, state D)".
-func describe(pids []int) string {
-	names := make([]string, len(pids))
-	for i, pid := range pids {
-		status, _ := readStat(pid)
-		names[i] = fmt.Sprintf("%d (%s, state %s)", pid, status.command, status.state)
-	}
-	return strings.Join(names, ", ")
 }

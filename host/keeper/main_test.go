@@ -8,12 +8,13 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // The test binary plays every process of a tree. Which one, its first argument
@@ -146,25 +147,19 @@ func stderrCopy() *os.File {
 	return os.NewFile(uintptr(fd), "stderr")
 }
 
-// alive reports whether the process exists and is no zombie.
-func alive(pid int) bool {
-	status, err := readStat(pid)
-	return err == nil && !strings.Contains("ZX", status.state)
-}
-
 // wantGone fails the test unless all processes end within the limit; it
 // reports how long they took.
 func wantGone(t *testing.T, limit time.Duration, pids ...int) {
 	t.Helper()
 	began := time.Now()
 	for {
-		left := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !alive(pid) })
+		left := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !procfs.Alive(pid) })
 		if len(left) == 0 {
 			t.Logf("%d processes gone after %v", len(pids), time.Since(began).Round(time.Millisecond))
 			return
 		}
 		if time.Since(began) > limit {
-			t.Fatalf("alive after %v: %s", limit, describe(left))
+			t.Fatalf("alive after %v: %s", limit, procfs.Describe(left))
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -1,19 +1,15 @@
 package process
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // sweepTime bounds the search for descendants: only one that cannot be killed
@@ -89,64 +85,17 @@ func (p *child) kill() {
 		}
 	})
 	// A process that forks while it is searched for is found the next time.
-	for killMarked(p.mark) > 0 && time.Now().Before(end) {
+	for mark := procfs.Variable(markName, p.mark); mark.KillAll() > 0 && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
 // openTree returns pidfds of all processes below one.
 func openTree(pid int) (fds []int) {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, file := range files {
-		data, _ := os.ReadFile(file)
-		for _, text := range strings.Fields(string(data)) {
-			child, _ := strconv.Atoi(text)
-			if fd, err := unix.PidfdOpen(child, 0); err == nil {
-				fds = append(append(fds, fd), openTree(child)...)
-			}
+	for _, child := range procfs.Children(pid) {
+		if fd, err := unix.PidfdOpen(child, 0); err == nil {
+			fds = append(append(fds, fd), openTree(child)...)
 		}
 	}
 	return fds
-}
-
-// killMarked kills the processes whose environment has the mark and returns how
-// many there were. The pidfd is taken before the mark is looked for, so that a
-// recycled pid is never hit.
-func killMarked(mark string) (found int) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0
-	}
-	entry := []byte(markName + "=" + mark)
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		if !hasEntry(pid, entry) {
-			continue
-		}
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			continue
-		}
-		if hasEntry(pid, entry) && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {
-			found++
-		}
-		_ = unix.Close(fd)
-	}
-	return found
-}
-
-func hasEntry(pid int, entry []byte) bool {
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)) // empty for a zombie
-	if err != nil {
-		return false
-	}
-	for e := range bytes.SplitSeq(environ, []byte{0}) {
-		if bytes.Equal(e, entry) {
-			return true
-		}
-	}
-	return false
 }
