@@ -74,7 +74,7 @@ type Stage struct {
 	Confirm    []string      `json:"confirm,omitempty"` // the gates before whose verdict it announces nothing
 	Shadow     bool          `json:"shadow,omitempty"`  // recorded and compared, never reported
 	Note       string        `json:"note,omitempty"`
-	Error      string        `json:"error,omitempty"`  // why it is not ready, or the last crash
+	Error      string        `json:"error,omitempty"`  // why it is not ready, the last crash, or what a ready plugin remarks of its health
 	Paused     string        `json:"paused,omitempty"` // why the engine hands it no work for now
 	// PausedSince is when Paused began; zero while the stage is not paused.
 	PausedSince time.Time `json:"paused_since,omitzero"`
