@@ -170,3 +170,32 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// The memory that reading, converting and verifying a block takes, as a ratio to its
+// size on disk.
+func TestMemory(t *testing.T) {
+	blocks := witnesstest.LargeBlocks(t)
+	for name, text := range blocks {
+		path := filepath.Join(t.TempDir(), "block.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		size := len(text)
+		text, blocks[name] = nil, nil
+		var err error
+		peak := witnesstest.PeakHeap(func() {
+			var b *Block
+			if b, err = Read(path); err == nil {
+				_, err = b.Verify()
+			}
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		ratio := float64(peak) / float64(size)
+		t.Logf("%-25s %5.1f MB, %.2f times its size", name, float64(size)/1e6, ratio)
+		if ratio > 4 {
+			t.Errorf("%s: %d bytes take %d, %.2f times as much", name, size, peak, ratio)
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/trie"
 	"github.com/holiman/uint256"
 
 	"github.com/proofline/proofline/sdk/witness"
@@ -37,14 +36,13 @@ func (b *Block) verify() (*types.Block, error) {
 	for i, w := range b.Withdrawals {
 		withdrawals[i] = &types.Withdrawal{Index: w.Index, Validator: w.ValidatorIndex, Address: w.Address, Amount: w.Amount}
 	}
-	hasher := trie.NewStackTrie(nil)
-	if have := types.DeriveSha(transactions, hasher); have != b.Header.TransactionsRoot {
+	if have := witness.DeriveRoot(transactions); have != b.Header.TransactionsRoot {
 		return nil, fmt.Errorf("the transactions hash to %v, not to transactionsRoot %v", have, header.TxHash)
 	}
 	if b.Header.WithdrawalsRoot == nil {
 		return nil, errors.New("withdrawalsRoot is missing")
 	}
-	if have := types.DeriveSha(withdrawals, hasher); have != *b.Header.WithdrawalsRoot {
+	if have := witness.DeriveRoot(withdrawals); have != *b.Header.WithdrawalsRoot {
 		return nil, fmt.Errorf("the withdrawals hash to %v, not to withdrawalsRoot %v", have, *header.WithdrawalsHash)
 	}
 	return types.NewBlockWithHeader(header).WithBody(types.Body{Transactions: transactions, Withdrawals: withdrawals}), nil
