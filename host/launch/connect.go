@@ -51,7 +51,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		}
 		return nil, proc.startError(err, spec, time.Since(began) >= spec.StartTimeout)
 	}
-	conn := spec.dialects[client.NegotiatedVersion()](bare)
+	conn := redacting{spec.dialects[client.NegotiatedVersion()](bare), spec.redactor}
 	p := &Plugin{
 		spec: spec, proc: proc, conn: conn, base: pluginv1.NewPluginServiceClient(conn),
 		release:   sync.OnceFunc(client.Kill),
@@ -160,6 +160,7 @@ func (p *process) startError(err error, spec Spec, late bool) error {
 	case !exit.Started:
 		err = errors.New(exit.String())
 	case wrote && !isHandshake(greeting):
+		greeting = spec.redactor.Text(greeting)
 		err = fmt.Errorf("it wrote %q to stdout before the handshake, where nothing else may stand: "+
 			"what the plugin or a script around it prints belongs on stderr; or is it no proofline plugin?", greeting)
 	case wrote:

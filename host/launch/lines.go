@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/proofline/proofline/sdk/redact"
 )
 
 const (
@@ -84,12 +86,15 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
 	}
-	message = shorten([]byte(message))
+	var redactor *redact.Redactor // once more, for what escapes in JSON have hidden
+	if l.keep != nil {
+		redactor = l.keep.redactor
+	}
+	message = shorten([]byte(redactor.Text(message)))
 	size := len(message)
 	for i, a := range attrs {
-		if text, ok := a.Value.Any().(string); !ok || len(text) > maxPlain {
-			attrs[i].Value = slog.StringValue(shorten(fmt.Append(nil, a.Value)))
-		}
+		text := redactor.Text(fmt.Sprint(a.Value))
+		attrs[i].Value = slog.StringValue(shorten([]byte(text)))
 		size += len(a.Key) + len(attrs[i].Value.String())
 	}
 	ok, report := l.pace.admit(time.Now(), size, level)

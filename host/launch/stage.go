@@ -80,7 +80,7 @@ func startStage(ctx context.Context, spec Spec, changed func(StageState), launch
 	if changed == nil {
 		changed = func(StageState) {}
 	}
-	spec.tail = newTail(spec.Secrets)
+	spec.tail = &tail{redactor: spec.redactor}
 	s := &Stage{
 		spec: spec, log: spec.Log, launch: launch, changed: changed,
 		done: make(chan struct{}), restart: make(chan struct{}, 1), turned: make(chan struct{}),

@@ -186,7 +186,7 @@ func TestMemory(t *testing.T) {
 		peak := witnesstest.PeakHeap(func() {
 			var b *Block
 			if b, err = Read(path); err == nil {
-				_, err = b.Verify()
+				_, err = b.Check()
 			}
 		})
 		if err != nil {
