@@ -1,6 +1,7 @@
 package ethnode
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -272,4 +273,25 @@ func TestSlowestRate(t *testing.T) {
 			t.Errorf("silence of 31 s: %v after %v", err, took)
 		}
 	})
+}
+
+// A witness is read as far as a block of the gas limit can need, which is known
+// better once the block is there.
+func TestWitnessLimit(t *testing.T) {
+	limit := int64(20)
+	var got bytes.Buffer
+	w := &limited64{consume(func(r io.Reader) error { _, err := got.ReadFrom(r); return err }), func() int64 { return limit }, 0}
+	for i, c := range []struct {
+		limit int64
+		bad   bool
+	}{{20, false}, {20, false}, {15, true}} {
+		limit = c.limit
+		_, err := w.Write(make([]byte, 8))
+		if _, bad := errors.AsType[*badDataError](err); bad != c.bad || (err != nil) != c.bad {
+			t.Errorf("write %d: %v", i, err)
+		}
+	}
+	if err := w.finish(io.EOF); err != nil || got.Len() != 16 {
+		t.Errorf("%d bytes went on, %v", got.Len(), err)
+	}
 }
