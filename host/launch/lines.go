@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/proofline/proofline/sdk/redact"
 )
 
 const (
@@ -86,14 +84,10 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
 	}
-	var redactor *redact.Redactor // once more, for what escapes in JSON have hidden
-	if l.keep != nil {
-		redactor = l.keep.redactor
-	}
-	message = shorten([]byte(redactor.Text(message)))
+	message = shorten([]byte(l.keep.hidden(message))) // once more, for what escapes in JSON have hidden
 	size := len(message)
 	for i, a := range attrs {
-		text := redactor.Text(fmt.Sprint(a.Value))
+		text := l.keep.hidden(fmt.Sprint(a.Value))
 		attrs[i].Value = slog.StringValue(shorten([]byte(text)))
 		size += len(a.Key) + len(attrs[i].Value.String())
 	}

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
@@ -124,6 +125,22 @@ func (c redacting) message(m protoreflect.Message) {
 		}
 		return true
 	})
+}
+
+// hidden returns a text without the stage's secrets. A nil tail hides nothing.
+func (t *tail) hidden(text string) string {
+	if t == nil {
+		return text
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.redactor.Text(text)
+}
+
+// secrets are those of the configuration and of the variables that the stage asks for,
+// with the parts of them that are secrets by themselves.
+func (s Spec) secrets() []string {
+	return redact.Parts(append(secretVariables(os.Environ(), s.Env), s.Secrets...)...)
 }
 
 // secretWords mark the variables whose values are secrets.

@@ -4,12 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/proofline/proofline/host/catalog"
-	"github.com/proofline/proofline/sdk/redact"
 )
 
 // Defaults for the times in a Spec.
@@ -28,7 +26,7 @@ type Spec struct {
 	Stage    string // also names the instance lock: one path element
 	Binary   catalog.Binary
 	Config   json.RawMessage // with secrets; never logged
-	Secrets  []string        // values in Config that are hidden in what the plugin logs and answers
+	Secrets  []string        // values in Config that are hidden in what the plugin logs
 	StateDir string          // absolute; made by the plugin side
 	// Dir is the working directory: where relative paths in Config begin. Empty
 	// for the host's.
@@ -49,9 +47,8 @@ type Spec struct {
 
 	Log *slog.Logger // of the stage
 
-	tail     *tail            // of the stage; nil where no lines are kept
-	redactor *redact.Redactor // of Secrets, and of the secrets among the variables in Env
-	dialects map[int]dialect  // by version of the protocol; nil for all that there are
+	tail     *tail           // of the stage; nil where no lines are kept
+	dialects map[int]dialect // by version of the protocol; nil for all that there are
 }
 
 // filled returns the spec with defaults, or what is wrong with it.
@@ -75,9 +72,7 @@ func (s Spec) filled() (Spec, error) {
 	if len(s.Config) == 0 {
 		s.Config = json.RawMessage("{}")
 	}
-	if s.redactor == nil {
-		s.redactor = redact.New(redact.Parts(append(secretVariables(os.Environ(), s.Env), s.Secrets...)...)...)
-	}
+	s.Secrets = s.secrets()
 	if s.dialects == nil {
 		s.dialects = dialects
 	}

@@ -80,7 +80,7 @@ func startStage(ctx context.Context, spec Spec, changed func(StageState), launch
 	if changed == nil {
 		changed = func(StageState) {}
 	}
-	spec.tail = &tail{redactor: spec.redactor}
+	spec.tail = newTail(spec.Secrets)
 	s := &Stage{
 		spec: spec, log: spec.Log, launch: launch, changed: changed,
 		done: make(chan struct{}), restart: make(chan struct{}, 1), turned: make(chan struct{}),
@@ -214,7 +214,7 @@ func (s *Stage) judge(p instance, health contract.Health, err error) {
 	case err != nil:
 		reason = fmt.Sprintf("health: %v", err)
 	case health.State == contract.HealthReady:
-		condition = status.StageReady
+		condition, reason = status.StageReady, ""
 	case health.State == contract.HealthUnavailable:
 		condition = status.StageUnavailable
 	}

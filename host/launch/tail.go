@@ -18,7 +18,7 @@ const LogFile = "log"
 const keptLines = 100
 
 // tail keeps the last lines that the plugins of a stage have written, over their
-// restarts, and hides the stage's secrets in them. It is safe for
+// restarts, and hides the secrets of the configuration in them. It is safe for
 // concurrent use.
 type tail struct {
 	redactor *redact.Redactor
@@ -32,6 +32,9 @@ type keptLine struct {
 	at   time.Time
 	text []byte // the array is used again
 }
+
+// newTail hides the secrets in the forms that package redact knows.
+func newTail(secrets []string) *tail { return &tail{redactor: redact.New(secrets...)} }
 
 // add keeps a line, shortened, and returns it whole without the secrets.
 func (t *tail) add(at time.Time, line []byte) []byte {

@@ -8,12 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/proofline/proofline/sdk/redact"
 )
 
 func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
-	kept := &tail{redactor: redact.New(`pa"ss word`, "tiny", "")}
+	kept := newTail([]string{`pa"ss word`, "tiny", ""})
 	var seen strings.Builder
 	log := newLineLog(slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug})), slog.LevelError)
 	log.keep = kept
@@ -60,7 +58,7 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 
 func TestTailOfAQuietPlugin(t *testing.T) {
 	dir := t.TempDir()
-	if err := new(tail).write(dir); err != nil {
+	if err := newTail(nil).write(dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, LogFile)); err == nil {

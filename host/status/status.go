@@ -74,7 +74,7 @@ type Stage struct {
 	Confirm    []string      `json:"confirm,omitempty"` // the gates before whose verdict it announces nothing
 	Shadow     bool          `json:"shadow,omitempty"`  // recorded and compared, never reported
 	Note       string        `json:"note,omitempty"`
-	Error      string        `json:"error,omitempty"`  // why it is not ready, the last crash, or what a ready plugin remarks of its health
+	Error      string        `json:"error,omitempty"`  // why it is not ready, or the last crash
 	Paused     string        `json:"paused,omitempty"` // why the engine hands it no work for now
 	// PausedSince is when Paused began; zero while the stage is not paused.
 	PausedSince time.Time `json:"paused_since,omitzero"`
@@ -156,10 +156,9 @@ type JobStage struct {
 	Announced   string              `json:"announced,omitempty"`       // highest phase announced
 }
 
-// Duration is how long the last attempt ran; zero while it has not ended, and where
-// none has begun, as of a stage that waited in vain.
+// Duration is how long the last attempt ran; zero while it has not ended.
 func (s JobStage) Duration() time.Duration {
-	if s.Started.IsZero() || s.Ended.IsZero() {
+	if s.Ended.IsZero() {
 		return 0
 	}
 	return s.Ended.Sub(s.Started)
