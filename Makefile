@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs mutate bench-verify bench-engine cases clean
+.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs mutate bench-verify bench-engine clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -79,6 +79,7 @@ mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify
 mutate: ## changes of .ci/mutations/*.txt, each of which a test must notice
 	go -C .ci/tools run ./mutate $(CURDIR) $(abspath $(wildcard .ci/mutations/*.txt))
 
+.PHONY: cases
 cases: build ## the scenes of ../shared/cases, where they are; CASES="01 22" plays those that begin so
 	.ci/cases ../shared/cases $(CASES)
 
