@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos crash test-ethproofs mutate-proofs mutate bench-verify bench-engine clean
+.PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -70,7 +70,6 @@ COUNT ?= 10000
 fuzz-ethrex: ## COUNT random inputs from SEED on, compared with the reference writer
 	ETHREX_SEED=$(SEED) ETHREX_COUNT=$(COUNT) go test -count=1 -timeout 0 -v -run '^TestAgainstReference$$' ./plugins/builder-ethrex/input
 
-.PHONY: oracle
 oracle: ## guest inputs read and written by ethrex's published types; needs cargo
 	cargo build --locked --manifest-path .ci/tools/oracle/Cargo.toml --target-dir bin/oracle
 	ETHREX_ORACLE=$(CURDIR)/bin/oracle/debug/oracle go test -count=1 -v -run '^TestOracle' ./plugins/builder-ethrex/input ./plugins/builder-ethrex/strict
@@ -81,6 +80,9 @@ mutate-proofs: ## MUTATIONS changes of each ZisK proof, none of which may verify
 
 mutate: ## changes of .ci/mutations/*.txt, each of which a test must notice
 	go -C .ci/tools run ./mutate $(CURDIR) $(abspath $(wildcard .ci/mutations/*.txt))
+
+cases: build ## the scenes of ../shared/cases, where they are; CASES="01 22" plays those that begin so
+	.ci/cases ../shared/cases $(CASES)
 
 bench-engine: ## what a claim costs while 100, 10,000 and 100,000 jobs wait
 	go test -run '^$$' -bench '^BenchmarkClaims$$' -benchtime 1x -v ./host/engine

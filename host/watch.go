@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -100,10 +101,15 @@ func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now ti
 	}
 }
 
-// trouble says why a stage does no work; empty when it does.
+// trouble says why a stage does no work; empty when it does. A source that works is
+// in trouble as long as it says so itself: a node that is down, or a head that is
+// old, holds up blocks sooner or later.
 func trouble(s status.Stage) string {
 	switch s.State {
 	case status.StageReady, status.StageDegraded:
+		if s.Kind == contract.KindSource {
+			return cmp.Or(s.Paused, s.Error)
+		}
 		return s.Paused
 	}
 	if s.Error != "" {

@@ -22,6 +22,7 @@ func TestWatcher(t *testing.T) {
 	down := status.Stage{State: status.StageUnavailable, Error: "the node is away"}
 	crashed := status.Stage{State: status.StageBackoff}
 	paused := status.Stage{State: status.StageDegraded, Paused: "three blocks failed in a row"}
+	old := status.Stage{State: status.StageReady, Error: "the newest head is 172h old"}
 	type look struct {
 		after         time.Duration // since the look before
 		source, slack status.Stage
@@ -47,6 +48,10 @@ func TestWatcher(t *testing.T) {
 			{time.Second, up, up, true, []string{"slack node_recovered source: down for 1m2s", "pager node_recovered source: down for 1m2s"}},
 			{time.Second, up, up, false, []string{"slack node_recovered source: down for 1m3s", "pager node_recovered source: down for 1m3s"}},
 			{time.Second, up, up, false, nil}}},
+		{"what a source that works says of itself", []look{{0, old, old, false, nil},
+			{downAfter, old, old, false, []string{"slack node_down source: the newest head is 172h old", "pager node_down source: the newest head is 172h old"}},
+			{time.Hour, old, old, false, nil},
+			{time.Second, up, old, false, []string{"slack node_recovered source: down for 1h1m1s", "pager node_recovered source: down for 1h1m1s"}}}},
 		{"an alert about a reporter goes to the others", []look{{0, up, paused, false, nil},
 			{downAfter, up, paused, false, []string{"pager stage_down slack: three blocks failed in a row"}},
 			{time.Minute, up, up, false, []string{"pager stage_recovered slack: down for 2m0s"}}}},

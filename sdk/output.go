@@ -30,6 +30,9 @@ type Output struct {
 	size  int64
 }
 
+// syncFile makes a file or a directory durable. Tests put something in its place.
+var syncFile = (*os.File).Sync
+
 // outputBuffer makes small writes cheap, in bytes.
 const outputBuffer = 64 << 10
 
@@ -71,7 +74,7 @@ func (o *Output) Commit() (Artifact, error) {
 	o.file = nil
 	err := o.buf.Flush()
 	if err == nil {
-		err = file.Sync()
+		err = syncFile(file)
 	}
 	err = errors.Join(err, file.Close())
 	if err == nil {

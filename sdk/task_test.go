@@ -135,6 +135,9 @@ func TestAdopt(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(k.Temp(), "link")); err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(os.WriteFile(filepath.Join(k.Temp(), "kept"), nil, 0o600), os.Symlink("kept", filepath.Join(k.Temp(), "inner"))); err != nil {
+		t.Fatal(err)
+	}
 	for path, name := range map[string]string{
 		filepath.Join(k.Temp(), "made"): "one.bin", "tmp/made2": "two.bin", "out/placed.bin": "placed.bin",
 	} {
@@ -146,7 +149,7 @@ func TestAdopt(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, path := range []string{outside, "../outside", "tmp/link", "tmp/none", "tmp", "/etc/hostname"} {
+	for _, path := range []string{outside, "../outside", "tmp/link", "tmp/inner", "tmp/none", "tmp", "/etc/hostname"} {
 		if a, err := k.Adopt(path, "three.bin"); err == nil {
 			t.Errorf("%s was adopted: %+v", path, a)
 		}

@@ -130,7 +130,7 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	defer f.Close()
 	size, sum, err := files.DigestOf(f)
 	if err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	if err != nil {
 		return fail(err)
@@ -160,7 +160,7 @@ func (w *workspace) publish(from, name string) error {
 		return err
 	}
 	defer dir.Close()
-	return dir.Sync()
+	return syncFile(dir)
 }
 
 // checkOutputs reports what a result claims without having it.

@@ -159,6 +159,10 @@ func TestInit(t *testing.T) {
 			t.Errorf("init %s wrote %q, %v", preset, text, err)
 		}
 	}
+	// Commands without a file name take the first one.
+	if link, err := os.Readlink(defaultFile); err != nil || link != pipeline.Presets()[0]+".yaml" {
+		t.Errorf("%s leads to %q, %v", defaultFile, link, err)
+	}
 	if err := os.WriteFile("mine.yaml", []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ func (c commands) init() *cli.Command {
 		Name:      "init",
 		Usage:     "write a commented pipeline file, PRESET.yaml",
 		ArgsUsage: "PRESET",
-		Description: "Presets:\n" +
+		Description: "Where there is no pipeline.yaml, that becomes a link to the file, so that commands\n" +
+			"without a file name take it.\n\nPresets:\n" +
 			"  zisk          every 100th mainnet block, proved with ZisK on this machine\n" +
 			"  zisk-cluster  the same, proved by a ZisK coordinator and its workers\n" +
 			"  execute       re-execution on the CPU, no proof",
@@ -43,6 +44,9 @@ func (c commands) init() *cli.Command {
 			}
 			if err := writeNew(file, text, ctx.Bool("force")); err != nil {
 				return err
+			}
+			if !ctx.IsSet("file") && os.Symlink(file, defaultFile) == nil {
+				fmt.Fprintf(c.Stderr, "made %s a link to it, for commands that are given no file\n", defaultFile)
 			}
 			_, err = fmt.Fprintf(c.Stderr, "wrote %s\nIts first lines say what to export. Then: proofline doctor %[1]s, proofline run %[1]s\n", file)
 			return err

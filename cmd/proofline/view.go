@@ -174,7 +174,7 @@ func jobsTable(jobs []status.Job, now time.Time) *table {
 			grouped(blockFact(j, contract.FactGasUsed, j.Block.GasUsed)), artifactSize(j, contract.ArtifactWitness), artifactSize(j, contract.ArtifactInput)}
 		for _, name := range stages {
 			cell := dash
-			if i := slices.IndexFunc(j.Stages, func(s status.JobStage) bool { return s.Stage == name }); i >= 0 && !j.Stages[i].Ended.IsZero() {
+			if i := slices.IndexFunc(j.Stages, func(s status.JobStage) bool { return s.Stage == name }); i >= 0 && !j.Stages[i].Started.IsZero() && !j.Stages[i].Ended.IsZero() {
 				cell = span(j.Stages[i].Duration())
 			}
 			row = append(row, cell)

@@ -36,13 +36,13 @@ func (p Prover) String() string {
 // Side is what one prover has to show in a comparison. Times are proving times as
 // they are reported.
 type Side struct {
-	Prover   string        `json:"prover"`
-	Proofs   int           `json:"proofs"`
-	Failures int           `json:"failures"`
+	Prover   string `json:"prover"`
+	Proofs   int    `json:"proofs"`
+	Failures int    `json:"failures"`
 	// Proofless counts the blocks that the stage has done without making a proof.
-	Proofless int `json:"proofless,omitempty"`
-	Median   time.Duration `json:"median_ns"`
-	P95      time.Duration `json:"p95_ns"`
+	Proofless int           `json:"proofless,omitempty"`
+	Median    time.Duration `json:"median_ns"`
+	P95       time.Duration `json:"p95_ns"`
 	// Cycles and ProofBytes are medians; zero where the prover tells none.
 	Cycles     uint64 `json:"cycles,omitempty"`
 	ProofBytes int64  `json:"proof_bytes,omitempty"`

@@ -19,6 +19,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -51,7 +52,7 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		}
 		return nil, proc.startError(err, spec, time.Since(began) >= spec.StartTimeout)
 	}
-	conn := spec.dialects[client.NegotiatedVersion()](bare)
+	conn := redacting{spec.dialects[client.NegotiatedVersion()](bare), redact.New(spec.Secrets...)}
 	p := &Plugin{
 		spec: spec, proc: proc, conn: conn, base: pluginv1.NewPluginServiceClient(conn),
 		release:   sync.OnceFunc(client.Kill),
@@ -160,6 +161,7 @@ func (p *process) startError(err error, spec Spec, late bool) error {
 	case !exit.Started:
 		err = errors.New(exit.String())
 	case wrote && !isHandshake(greeting):
+		greeting = redact.New(spec.Secrets...).Text(greeting)
 		err = fmt.Errorf("it wrote %q to stdout before the handshake, where nothing else may stand: "+
 			"what the plugin or a script around it prints belongs on stderr; or is it no proofline plugin?", greeting)
 	case wrote:

@@ -84,12 +84,11 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
 	}
-	message = shorten([]byte(message))
+	message = shorten([]byte(l.keep.hidden(message))) // once more, for what escapes in JSON have hidden
 	size := len(message)
 	for i, a := range attrs {
-		if text, ok := a.Value.Any().(string); !ok || len(text) > maxPlain {
-			attrs[i].Value = slog.StringValue(shorten(fmt.Append(nil, a.Value)))
-		}
+		text := l.keep.hidden(fmt.Sprint(a.Value))
+		attrs[i].Value = slog.StringValue(shorten([]byte(text)))
 		size += len(a.Key) + len(attrs[i].Value.String())
 	}
 	ok, report := l.pace.admit(time.Now(), size, level)

@@ -72,6 +72,7 @@ func (s Spec) filled() (Spec, error) {
 	if len(s.Config) == 0 {
 		s.Config = json.RawMessage("{}")
 	}
+	s.Secrets = s.secrets()
 	if s.dialects == nil {
 		s.dialects = dialects
 	}

@@ -150,6 +150,12 @@ func TestStageHealth(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil || s.State().LastError != "" {
 			t.Errorf("%v %+v", err, s.State())
 		}
+		set(contract.Health{State: contract.HealthReady, Detail: "the head is old"}, nil)
+		time.Sleep(healthInterval)
+		synctest.Wait()
+		if got := s.State(); got.State != status.StageReady || got.LastError != "the head is old" {
+			t.Errorf("%+v", got)
+		}
 		set(contract.Health{}, errors.New("no answer"))
 		time.Sleep(healthInterval)
 		synctest.Wait()

@@ -18,7 +18,7 @@ type StageState struct {
 	State     status.StageState
 	Since     time.Time // of State
 	Restarts  int       // starts after the first
-	LastError string    // why the state is not ready; empty when it is
+	LastError string    // why the state is not ready, or what a ready plugin remarks
 	Note      string    // what the plugin says of its configuration
 	// MakesProof is the trait of the last plugin that was configured.
 	MakesProof bool

@@ -29,7 +29,7 @@ type Config struct {
 	StallTimeout   sdk.Duration          `json:"stall_timeout" doc:"Longest silence inside an answer." default:"30s" min:"1s"`
 	HedgeAfter     sdk.Duration          `json:"hedge_after" doc:"Wait for a witness before a second endpoint is asked, too; 0s learns each endpoint's 95th percentile." default:"0s"`
 	MaxLag         sdk.Duration          `json:"max_lag" doc:"An endpoint whose head is older than the newest by more is not used." default:"1m" min:"12s"`
-	MaxHeadAge     sdk.Duration          `json:"max_head_age" doc:"The stage counts as degraded while the newest head, by its own time, is older; 0s never." default:"5m"`
+	MaxHeadAge     sdk.Duration          `json:"max_head_age" doc:"While the newest head, by its own time, is older, the stage says so in its health, and an alert is raised; 0s never." default:"5m"`
 	ChainID        uint64                `json:"chain_id" doc:"Chain that the endpoints must serve; by default what most of them do."`
 	Strict         bool                  `json:"strict" doc:"Refuse a witness with entries that nothing refers to, instead of counting them." default:"false"`
 	Fetches        int                   `json:"fetches" doc:"Blocks fetched at the same time." default:"4" min:"1" max:"64"`

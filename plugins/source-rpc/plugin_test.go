@@ -149,7 +149,7 @@ func TestSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer aged.Close()
-	if h := aged.Health(t.Context()); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "is the consensus client running") {
+	if h := aged.Health(t.Context()); h.State != contract.HealthReady || !strings.Contains(h.Detail, "is the consensus client running") {
 		t.Errorf("health of an old head %+v", h)
 	}
 	dir := t.TempDir()

@@ -111,7 +111,9 @@ const (
 	HealthUnavailable HealthState = "unavailable"
 )
 
-// Health is the answer to a health call.
+// Health is the answer to a health call. Detail says why the state is not ready;
+// that of a ready plugin is a remark, which status shows. What a source says there
+// for a minute, ready or degraded, becomes the alert node_down.
 type Health struct {
 	State  HealthState `json:"state"`
 	Detail string      `json:"detail,omitempty"`

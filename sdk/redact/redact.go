@@ -128,6 +128,22 @@ func URL(raw string) string {
 	return shown
 }
 
+// Parts lists secrets, and with those that are an address, a pair as Basic
+// authentication has it, or the value of an Authorization header, the parts of them
+// that are secrets by themselves.
+func Parts(secrets ...string) (parts []string) {
+	for _, secret := range secrets {
+		parts = append(parts, secret)
+		if u, err := url.Parse(strings.TrimSpace(secret)); err == nil && u.Host != "" {
+			parts = append(parts, SecretsOfURL(secret)...)
+		}
+		if scheme, _, ok := strings.Cut(secret, " "); ok && slices.Contains([]string{"basic", "bearer"}, strings.ToLower(scheme)) {
+			parts = append(parts, SecretsOfHeader(http.Header{"Authorization": {secret}})...)
+		}
+	}
+	return parts
+}
+
 // SecretsOfURL lists the parts of an address that must not be shown: user and
 // password, alone and joined as Basic authentication has them, the path and its
 // segments, the values of the query, the fragment, and the whole. A segment of

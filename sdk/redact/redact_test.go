@@ -73,3 +73,19 @@ func TestURL(t *testing.T) {
 		}
 	}
 }
+
+// A redactor of whole values knows the parts of them, too.
+func TestParts(t *testing.T) {
+	r := New(Parts("https://oper:passw0rd@node.test/v3/k3y-of-a-path?token=t0ken-in-query", "Bearer b3arer-token", "plain-secret")...)
+	for _, said := range []string{
+		"k3y-of-a-path", "passw0rd", "oper:passw0rd", "b3BlcjpwYXNzdzByZA==", "t0ken-in-query", "b3arer-token", "plain-secret",
+		"https://oper:passw0rd@node.test/v3/k3y-of-a-path?token=t0ken-in-query",
+	} {
+		if text := r.Text("said " + said + "."); text != "said "+Hidden+"." {
+			t.Errorf("%q became %q", said, text)
+		}
+	}
+	if text := r.Text("node.test is down"); text != "node.test is down" {
+		t.Errorf("the host's name became %q", text)
+	}
+}

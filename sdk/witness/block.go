@@ -7,7 +7,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/trie"
 
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
@@ -104,8 +103,7 @@ func (b *Block) Verify() error {
 	if h.UncleHash != types.EmptyUncleHash {
 		return fail("sha3Uncles is not that of an empty list: blocks before the Merge are not supported")
 	}
-	hasher := trie.NewStackTrie(nil)
-	if have := types.DeriveSha(b.Transactions(), hasher); have != h.TxHash {
+	if have := DeriveRoot(b.Transactions()); have != h.TxHash {
 		return fail("the transactions hash to %v, not to transactionsRoot %v", have, h.TxHash)
 	}
 	switch {
@@ -116,7 +114,7 @@ func (b *Block) Verify() error {
 	case b.Withdrawals() == nil:
 		return fail("withdrawals is missing")
 	}
-	if have := types.DeriveSha(b.Withdrawals(), hasher); have != *h.WithdrawalsHash {
+	if have := DeriveRoot(b.Withdrawals()); have != *h.WithdrawalsHash {
 		return fail("the withdrawals hash to %v, not to withdrawalsRoot %v", have, *h.WithdrawalsHash)
 	}
 	return nil

@@ -270,7 +270,7 @@ func TestBlockLimit(t *testing.T) {
 	text := changed(t, gethBlock(t, 10), func(b object) { b["gasLimit"], b["gasUsed"] = "0x5208", "0x0" })
 	members := string(text[:len(text)-1])
 	endless := io.MultiReader(strings.NewReader(members), strings.NewReader(`,"extra":["`), &repeat{text: `0123456789abcdef`})
-	_, err := ScanBlock(endless)
+	_, err := ScanBlock(io.LimitReader(endless, 2*BlockLimit(0x5208)))
 	if err == nil || !strings.Contains(err.Error(), "more than a block of its gas limit can need") {
 		t.Errorf("have %v", err)
 	}

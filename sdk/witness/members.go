@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/holiman/uint256"
 
@@ -229,6 +230,9 @@ func array[E any](r *jsonhex.Reader, element func(*jsonhex.Reader, *E) error) ([
 		var item E
 		if err := element(r, &item); err != nil {
 			return &elementError{i, err}
+		}
+		if len(items) == cap(items) { // append grows long lists in small steps, and leaves each behind
+			items = slices.Grow(items, max(len(items), 1))
 		}
 		items = append(items, item)
 		return nil

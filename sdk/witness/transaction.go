@@ -3,6 +3,7 @@ package witness
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -23,6 +24,15 @@ type transaction struct {
 	access                           types.AccessList
 	blobs                            []common.Hash
 	authorizations                   []types.SetCodeAuthorization
+
+	// What types makes of it. The numbers keep their memory from one transaction to
+	// the next.
+	legacy     types.LegacyTx
+	accessList types.AccessListTx
+	dynamicFee types.DynamicFeeTx
+	blob       types.BlobTx
+	setCode    types.SetCodeTx
+	numbers    [7]*big.Int
 }
 
 // transactionMembers are the members that enter a transaction's hash, with the
@@ -159,7 +169,7 @@ func readTransaction(r *jsonhex.Reader, to *named) error {
 	}
 	t := scratch.Get().(*transaction)
 	const most = 64 << 10
-	*t = transaction{input: t.input[:0], data: t.data[:0]}
+	*t = transaction{input: t.input[:0], data: t.data[:0], numbers: t.numbers}
 	defer func() {
 		if cap(t.input) <= most && cap(t.data) <= most {
 			scratch.Put(t)
@@ -177,29 +187,27 @@ func readTransaction(r *jsonhex.Reader, to *named) error {
 	return nil
 }
 
-// types returns the transaction in go-ethereum's form, and fails where something is
-// missing that its type has.
+// transactionRequired are the members that a transaction must have, by its type. All
+// but the first type have yParity, too, and each has input, under one of two names.
+var transactionRequired = [...][]string{
+	types.LegacyTxType:     {"nonce", "gas", "value", "r", "s", "gasPrice", "v"},
+	types.AccessListTxType: {"nonce", "gas", "value", "r", "s", "chainId", "gasPrice"},
+	types.DynamicFeeTxType: {"nonce", "gas", "value", "r", "s", "chainId", "maxPriorityFeePerGas", "maxFeePerGas"},
+	types.BlobTxType:       {"nonce", "gas", "value", "r", "s", "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "maxFeePerBlobGas", "blobVersionedHashes"},
+	types.SetCodeTxType:    {"nonce", "gas", "value", "r", "s", "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "authorizationList"},
+}
+
+// types returns the transaction in go-ethereum's form, which is a part of the
+// scratch, and fails where something is missing that its type has.
 func (t *transaction) types(have given) (types.TxData, error) {
 	m := transactionMembers
 	if !m.has(have, "type") {
 		t.kind = t.guess(have)
 	}
-	need := []string{"nonce", "gas", "value", "r", "s"}
-	switch t.kind {
-	case types.LegacyTxType:
-		need = append(need, "gasPrice", "v")
-	case types.AccessListTxType:
-		need = append(need, "chainId", "gasPrice")
-	case types.DynamicFeeTxType:
-		need = append(need, "chainId", "maxPriorityFeePerGas", "maxFeePerGas")
-	case types.BlobTxType:
-		need = append(need, "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "maxFeePerBlobGas", "blobVersionedHashes")
-	case types.SetCodeTxType:
-		need = append(need, "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "authorizationList")
-	default:
+	if t.kind >= uint64(len(transactionRequired)) {
 		return nil, fmt.Errorf("type: 0x%x is no known transaction type", t.kind)
 	}
-	if err := m.require(have, need...); err != nil {
+	if err := m.require(have, transactionRequired[t.kind]...); err != nil {
 		return nil, err
 	}
 	input := t.input
@@ -219,20 +227,34 @@ func (t *transaction) types(have given) (types.TxData, error) {
 	}
 	switch t.kind {
 	case types.LegacyTxType:
-		return &types.LegacyTx{Nonce: t.nonce, GasPrice: t.price.ToBig(), Gas: t.gas, To: t.to, Value: t.value.ToBig(), Data: input,
-			V: t.v.ToBig(), R: t.r.ToBig(), S: t.s.ToBig()}, nil
+		t.legacy = types.LegacyTx{Nonce: t.nonce, GasPrice: t.number(0, &t.price), Gas: t.gas, To: t.to, Value: t.number(1, &t.value), Data: input,
+			V: t.number(2, &t.v), R: t.number(3, &t.r), S: t.number(4, &t.s)}
+		return &t.legacy, nil
 	case types.AccessListTxType:
-		return &types.AccessListTx{ChainID: t.chain.ToBig(), Nonce: t.nonce, GasPrice: t.price.ToBig(), Gas: t.gas, To: t.to, Value: t.value.ToBig(), Data: input,
-			AccessList: t.access, V: parity.ToBig(), R: t.r.ToBig(), S: t.s.ToBig()}, nil
+		t.accessList = types.AccessListTx{ChainID: t.number(5, &t.chain), Nonce: t.nonce, GasPrice: t.number(0, &t.price), Gas: t.gas, To: t.to, Value: t.number(1, &t.value), Data: input,
+			AccessList: t.access, V: t.number(2, &parity), R: t.number(3, &t.r), S: t.number(4, &t.s)}
+		return &t.accessList, nil
 	case types.DynamicFeeTxType:
-		return &types.DynamicFeeTx{ChainID: t.chain.ToBig(), Nonce: t.nonce, GasTipCap: t.tip.ToBig(), GasFeeCap: t.fee.ToBig(), Gas: t.gas, To: t.to, Value: t.value.ToBig(), Data: input,
-			AccessList: t.access, V: parity.ToBig(), R: t.r.ToBig(), S: t.s.ToBig()}, nil
+		t.dynamicFee = types.DynamicFeeTx{ChainID: t.number(5, &t.chain), Nonce: t.nonce, GasTipCap: t.number(6, &t.tip), GasFeeCap: t.number(0, &t.fee), Gas: t.gas, To: t.to, Value: t.number(1, &t.value), Data: input,
+			AccessList: t.access, V: t.number(2, &parity), R: t.number(3, &t.r), S: t.number(4, &t.s)}
+		return &t.dynamicFee, nil
 	case types.BlobTxType:
-		return &types.BlobTx{ChainID: &t.chain, Nonce: t.nonce, GasTipCap: &t.tip, GasFeeCap: &t.fee, Gas: t.gas, To: *t.to, Value: &t.value, Data: input,
-			AccessList: t.access, BlobFeeCap: &t.blobFee, BlobHashes: t.blobs, V: &parity, R: &t.r, S: &t.s}, nil
+		t.blob = types.BlobTx{ChainID: &t.chain, Nonce: t.nonce, GasTipCap: &t.tip, GasFeeCap: &t.fee, Gas: t.gas, To: *t.to, Value: &t.value, Data: input,
+			AccessList: t.access, BlobFeeCap: &t.blobFee, BlobHashes: t.blobs, V: &parity, R: &t.r, S: &t.s}
+		return &t.blob, nil
 	}
-	return &types.SetCodeTx{ChainID: &t.chain, Nonce: t.nonce, GasTipCap: &t.tip, GasFeeCap: &t.fee, Gas: t.gas, To: *t.to, Value: &t.value, Data: input,
-		AccessList: t.access, AuthList: t.authorizations, V: &parity, R: &t.r, S: &t.s}, nil
+	t.setCode = types.SetCodeTx{ChainID: &t.chain, Nonce: t.nonce, GasTipCap: &t.tip, GasFeeCap: &t.fee, Gas: t.gas, To: *t.to, Value: &t.value, Data: input,
+		AccessList: t.access, AuthList: t.authorizations, V: &parity, R: &t.r, S: &t.s}
+	return &t.setCode, nil
+}
+
+// number returns n in one of the scratch's own numbers.
+func (t *transaction) number(i int, n *uint256.Int) *big.Int {
+	if t.numbers[i] == nil {
+		t.numbers[i] = new(big.Int)
+	}
+	n.IntoBig(&t.numbers[i])
+	return t.numbers[i]
 }
 
 // guess is the type of a transaction that names none; the transactions' root tells

@@ -9,6 +9,7 @@
 //	# what the product does wrong then
 //	file host/engine/claim.go
 //	test ./host/engine
+//	run ^TestClaims$            only these tests; may be left out
 //	- the text of the line as it is, without its indentation
 //	+ what stands there instead; may be left out
 //
@@ -36,6 +37,7 @@ type mutation struct {
 	name     string
 	file     string
 	packages []string
+	only     string // which tests; empty for all
 	old, new []string
 }
 
@@ -102,13 +104,15 @@ func parse(text string) (all []mutation, err error) {
 				m.file = rest
 			case "test":
 				m.packages = strings.Fields(rest)
+			case "run":
+				m.only = rest
 			case "-":
 				m.old = append(m.old, rest)
 			case "+":
 				m.new = append(m.new, rest)
 			case "":
 			default:
-				return nil, fmt.Errorf("the line %q begins with none of # file test - +", line)
+				return nil, fmt.Errorf("the line %q begins with none of # file test run - +", line)
 			}
 		}
 		if m.file == "" && len(m.old) == 0 {
@@ -185,7 +189,7 @@ func (m mutation) test(root string) (noticed bool, err error) {
 	if out, err := run(root, append([]string{"vet", "-overlay", overlay}, m.packages...)...); err != nil {
 		return false, fmt.Errorf("the changed source does not compile:\n%s", out)
 	}
-	_, err = run(root, append([]string{"test", "-count=1", "-failfast", "-timeout=5m", "-overlay", overlay}, m.packages...)...)
+	_, err = run(root, append([]string{"test", "-count=1", "-failfast", "-timeout=5m", "-run", m.only, "-overlay", overlay}, m.packages...)...)
 	return err != nil, nil
 }
 

@@ -170,3 +170,34 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// The memory that reading, converting and checking a block takes, as a ratio to its
+// size on disk. An input's is measured in package main.
+func TestMemory(t *testing.T) {
+	blocks := witnesstest.LargeBlocks(t)
+	for name, text := range blocks {
+		path := filepath.Join(t.TempDir(), "block.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		size := len(text)
+		text, blocks[name] = nil, nil
+		var err error
+		peak := witnesstest.PeakHeap(func() {
+			var b *Block
+			if b, err = Read(path); err == nil {
+				_, err = b.Check()
+			}
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		ratio := float64(peak) / float64(size)
+		t.Logf("%-25s %5.1f MB, %.2f times its size", name, float64(size)/1e6, ratio)
+		// A transaction of the shortest JSON is larger in both types, go-ethereum's and
+		// ethrex's, which are in memory at the same time.
+		if ratio > 4 && name != "small transactions" || ratio > 6 {
+			t.Errorf("%s: %d bytes take %d, %.2f times as much", name, size, peak, ratio)
+		}
+	}
+}

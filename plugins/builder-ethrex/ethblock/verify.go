@@ -1,53 +1,77 @@
 package ethblock
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/trie"
 	"github.com/holiman/uint256"
 
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Verify makes sure that the block is what its hash says: the header hashes to
-// it, and transactions and withdrawals to the roots in the header. It returns
-// the block in go-ethereum's types. The error is one of witness.ErrMismatch.
-func (b *Block) Verify() (*types.Block, error) {
-	block, err := b.verify()
+// Check makes sure that the block is what its hash says: the header hashes to it,
+// and transactions and withdrawals, converted back one by one, to the roots in the
+// header. It returns the header in go-ethereum's type. The error is one of
+// witness.ErrMismatch.
+func (b *Block) Check() (*types.Header, error) {
+	header, err := b.check()
 	if err != nil {
 		return nil, witness.Mismatch(err)
 	}
-	return block, nil
+	return header, nil
 }
 
-func (b *Block) verify() (*types.Block, error) {
-	header := b.Header.types()
-	if have := header.Hash(); have != b.Hash {
-		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))
+// Verify is Check, and returns the block in go-ethereum's types.
+func (b *Block) Verify() (*types.Block, error) {
+	header, err := b.Check()
+	if err != nil {
+		return nil, err
 	}
 	transactions := make(types.Transactions, len(b.Transactions))
 	for i := range b.Transactions {
 		transactions[i] = types.NewTx(b.Transactions[i].types())
 	}
-	withdrawals := make(types.Withdrawals, len(b.Withdrawals))
-	for i, w := range b.Withdrawals {
-		withdrawals[i] = &types.Withdrawal{Index: w.Index, Validator: w.ValidatorIndex, Address: w.Address, Amount: w.Amount}
+	return types.NewBlockWithHeader(header).WithBody(types.Body{Transactions: transactions, Withdrawals: b.withdrawals()}), nil
+}
+
+func (b *Block) check() (*types.Header, error) {
+	header := b.Header.types()
+	if have := header.Hash(); have != b.Hash {
+		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))
 	}
-	hasher := trie.NewStackTrie(nil)
-	if have := types.DeriveSha(transactions, hasher); have != b.Header.TransactionsRoot {
+	if have := witness.DeriveRoot(converted(b.Transactions)); have != b.Header.TransactionsRoot {
 		return nil, fmt.Errorf("the transactions hash to %v, not to transactionsRoot %v", have, header.TxHash)
 	}
 	if b.Header.WithdrawalsRoot == nil {
 		return nil, errors.New("withdrawalsRoot is missing")
 	}
-	if have := types.DeriveSha(withdrawals, hasher); have != *b.Header.WithdrawalsRoot {
+	if have := witness.DeriveRoot(b.withdrawals()); have != *b.Header.WithdrawalsRoot {
 		return nil, fmt.Errorf("the withdrawals hash to %v, not to withdrawalsRoot %v", have, *header.WithdrawalsHash)
 	}
-	return types.NewBlockWithHeader(header).WithBody(types.Body{Transactions: transactions, Withdrawals: withdrawals}), nil
+	return header, nil
+}
+
+// converted are transactions that are converted when their encoding is asked for.
+type converted []Transaction
+
+// Len implements types.DerivableList.
+func (c converted) Len() int { return len(c) }
+
+// EncodeIndex implements types.DerivableList.
+func (c converted) EncodeIndex(i int, w *bytes.Buffer) {
+	types.Transactions{types.NewTx(c[i].types())}.EncodeIndex(0, w)
+}
+
+func (b *Block) withdrawals() types.Withdrawals {
+	withdrawals := make(types.Withdrawals, len(b.Withdrawals))
+	for i, w := range b.Withdrawals {
+		withdrawals[i] = &types.Withdrawal{Index: w.Index, Validator: w.ValidatorIndex, Address: w.Address, Amount: w.Amount}
+	}
+	return withdrawals
 }
 
 // ComputeHash returns the hash that the header has.

@@ -116,11 +116,10 @@ func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Op
 	}
 	// The checks run beside the hashing of the nodes.
 	verified := make(chan error, 1)
-	var block *types.Block
 	go func() {
 		var err error
 		if !o.Unverified {
-			block, err = verify(b, w, o.Config)
+			err = verify(b, w, o.Config)
 		}
 		verified <- err
 	}()
@@ -162,7 +161,7 @@ func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Op
 	}
 	if f.hashedKeys {
 		wit.storage = accounts
-	} else if err := findByKeys(ctx, wit, out, accounts, block, b, w, o); err != nil {
+	} else if err := findByKeys(ctx, wit, out, accounts, b, w, o); err != nil {
 		return nil, err
 	}
 	out.StorageTries = len(wit.storage)
@@ -176,13 +175,13 @@ func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Op
 
 // findByKeys sets the storage tries of a format that finds them by address. Where
 // the witness's keys do not cover all storage in the witness, it derives keys.
-func findByKeys(ctx context.Context, wit *witness, out *Result, accounts []storage, block *types.Block, b *ethblock.Block, w *ethwitness.Witness, o Options) (err error) {
+func findByKeys(ctx context.Context, wit *witness, out *Result, accounts []storage, b *ethblock.Block, w *ethwitness.Witness, o Options) (err error) {
 	if wit.storage, err = storageByKeys(wit); err != nil {
 		return err
 	}
 	missing := uncovered(accounts, wit.storage)
 	if len(missing) > 0 && !o.Strict {
-		derived, err := derive(ctx, block, b, w, o)
+		derived, err := derive(ctx, b, w, o)
 		if err != nil {
 			return err
 		}
@@ -285,15 +284,13 @@ func uncovered(accounts, byKeys []storage) []storage {
 
 // derive executes the block to find the addresses that the witness's keys lack,
 // ascending.
-func derive(ctx context.Context, block *types.Block, b *ethblock.Block, w *ethwitness.Witness, o Options) ([][]byte, error) {
+func derive(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) ([][]byte, error) {
 	if o.Touched == nil {
 		return nil, fmt.Errorf("the keys of the witness, which format %s needs, are missing or not complete", o.Format)
 	}
-	if block == nil {
-		var err error
-		if block, err = b.Verify(); err != nil {
-			return nil, fmt.Errorf("finding the keys that the witness lacks: %w", err)
-		}
+	block, err := b.Verify()
+	if err != nil {
+		return nil, fmt.Errorf("finding the keys that the witness lacks: %w", err)
 	}
 	addresses, err := o.Touched(ctx, block, w)
 	if err != nil {

@@ -44,20 +44,20 @@ func refuseForeign(w *ethwitness.Witness, f format) error {
 }
 
 // verify makes sure that block, witness and configuration belong together.
-func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) (*types.Block, error) {
+func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) error {
 	for i := range b.Transactions {
 		if t := &b.Transactions[i]; t.Type != ethblock.TypeLegacy && t.ChainID != c.ChainID {
-			return nil, fmt.Errorf("transactions[%d] is for chain %d, but the chain configuration is of chain %d: wrong network", i, t.ChainID, c.ChainID)
+			return fmt.Errorf("transactions[%d] is for chain %d, but the chain configuration is of chain %d: wrong network", i, t.ChainID, c.ChainID)
 		}
 	}
-	block, err := b.Verify()
+	header, err := b.Check()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err = w.Ancestors(block); err != nil {
-		return nil, &WitnessError{err}
+	if _, err = w.Ancestors(types.NewBlockWithHeader(header)); err != nil {
+		return &WitnessError{err}
 	}
-	return block, nil
+	return nil
 }
 
 // parentStateRoot returns the state root of the first header that has the

@@ -139,7 +139,7 @@ func (p *Pool) headAge(now time.Time) time.Duration {
 		return 0
 	}
 	if age := now.Sub(p.best.Time); age > p.maxAge {
-		return age.Round(time.Second)
+		return age.Truncate(time.Minute)
 	}
 	return 0
 }

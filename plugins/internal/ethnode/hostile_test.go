@@ -48,6 +48,28 @@ func edited(t *testing.T, change func(b *ethnodetest.Block, w map[string]any)) f
 	}
 }
 
+// headTime changes the time of the node's newest block, which then is another block.
+func headTime(honest *ethnodetest.Chain, at time.Time) func(*ethnodetest.Node) {
+	return func(n *ethnodetest.Node) {
+		n.Fault = func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
+			if call.Method != "eth_getBlockByNumber" || string(call.Params[0]) != `"latest"` {
+				return false
+			}
+			var head map[string]any
+			if json.Unmarshal(honest.Head().Brief(), &head) != nil {
+				return false
+			}
+			head["timestamp"], head["hash"] = fmt.Sprintf("0x%x", at.Unix()), "0x"+strings.Repeat("ab", 32)
+			head["number"] = fmt.Sprintf("0x%x", honest.Head().Number+3)
+			text, err := json.Marshal(head)
+			if err == nil {
+				w.Write(ethnodetest.Reply(call, text))
+			}
+			return err == nil
+		}
+	}
+}
+
 func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 	const wit, blk = "debug_executionWitness", "eth_getBlockByHash"
 	other := ethnodetest.NewChainOf(1, honest.Head().Number)
@@ -121,6 +143,54 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 				return true
 			}
 		}},
+		{"drips blocks", nil, func(n *ethnodetest.Node) {
+			n.Fault = func(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) bool {
+				if call.Method != blk {
+					return false
+				}
+				io.WriteString(w, `{"jsonrpc":"2.0","result":{"logsBloom":"0x`)
+				for r.Context().Err() == nil {
+					io.WriteString(w, "00")
+					http.NewResponseController(w).Flush()
+					time.Sleep(time.Millisecond)
+				}
+				return true
+			}
+		}},
+		{"a head in the future", nil, headTime(honest, time.Now().Add(time.Hour))},
+		{"a head in the year 10000", nil, headTime(honest, time.Unix(1<<37, 0))},
+		{"a head of its own that is a little newer", nil, headTime(honest, time.Now().Add(5*time.Second))},
+		{"no gzip in spite of its words", nil, func(n *ethnodetest.Node) {
+			n.Fault = func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
+				if call.Method != wit {
+					return false
+				}
+				w.Header().Set("Content-Encoding", "gzip")
+				io.WriteString(w, "{}")
+				return true
+			}
+		}},
+		{"rate limit of an hour", nil, func(n *ethnodetest.Node) {
+			n.Fault = func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
+				if call.Method == wit {
+					w.Header().Set("Retry-After", "3600")
+					http.Error(w, "", http.StatusTooManyRequests)
+				}
+				return call.Method == wit
+			}
+		}},
+		{"redirects elsewhere", nil, func(n *ethnodetest.Node) {
+			n.Fault = func(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) bool {
+				if call.Method == wit {
+					http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+				}
+				return call.Method == wit
+			}
+		}},
+		{"two results", nil, answer(wit, func(call ethnodetest.Call) []byte {
+			return bytes.Replace(ethnodetest.Reply(call, honest.At(1).Witness()), []byte(`"result"`), []byte(`"result":{},"result"`), 1)
+		})},
+		{"nests without end", nil, answer(wit, result(strings.Repeat("[", 100_000)))},
 		{"silent", nil, func(n *ethnodetest.Node) {
 			n.Fault = func(_ http.ResponseWriter, r *http.Request, call ethnodetest.Call) bool {
 				if strings.HasPrefix(call.Method, "debug") {

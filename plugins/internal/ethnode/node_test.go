@@ -1,6 +1,7 @@
 package ethnode
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -231,17 +232,17 @@ func TestChainIsElected(t *testing.T) {
 	}
 }
 
-// An old head degrades the health by its own time, and comes back.
+// An old head is told in the health, by its own time, until a young one comes.
 func TestHeadAge(t *testing.T) {
 	now := time.Now()
 	p := beliefs(t, 5*time.Minute, Header{Number: 10, Time: now.Add(-172 * time.Hour)})
 	p.judge(t.Context(), now)
-	if h := p.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "the newest head, block 10, is 172h0m0s old") {
+	if h := p.Health(); h.State != contract.HealthReady || !strings.Contains(h.Detail, "the newest head, block 10, is 172h0m0s old") {
 		t.Errorf("health %+v", h)
 	}
 	p.nodes[0].head = Header{Number: 11, Time: now.Add(-time.Minute)}
 	p.judge(t.Context(), now)
-	if h := p.Health(); h.State != contract.HealthReady {
+	if h := p.Health(); h != (contract.Health{State: contract.HealthReady}) {
 		t.Errorf("health %+v", h)
 	}
 }
@@ -272,4 +273,25 @@ func TestSlowestRate(t *testing.T) {
 			t.Errorf("silence of 31 s: %v after %v", err, took)
 		}
 	})
+}
+
+// A witness is read as far as a block of the gas limit can need, which is known
+// better once the block is there.
+func TestWitnessLimit(t *testing.T) {
+	limit := int64(20)
+	var got bytes.Buffer
+	w := &limited64{consume(func(r io.Reader) error { _, err := got.ReadFrom(r); return err }), func() int64 { return limit }, 0}
+	for i, c := range []struct {
+		limit int64
+		bad   bool
+	}{{20, false}, {20, false}, {15, true}} {
+		limit = c.limit
+		_, err := w.Write(make([]byte, 8))
+		if _, bad := errors.AsType[*badDataError](err); bad != c.bad || (err != nil) != c.bad {
+			t.Errorf("write %d: %v", i, err)
+		}
+	}
+	if err := w.finish(io.EOF); err != nil || got.Len() != 16 {
+		t.Errorf("%d bytes went on, %v", got.Len(), err)
+	}
 }

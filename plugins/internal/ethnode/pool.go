@@ -301,7 +301,8 @@ func firstOf[T any](p *Pool, filter func(*node) bool, ask func(*node) (T, error)
 	return answer, err
 }
 
-// Health tells how many of the nodes are of use, from memory.
+// Health tells how many of the nodes are of use, from memory. An old head is told
+// in the detail and leaves the state as it is.
 func (p *Pool) Health() contract.Health {
 	now := time.Now()
 	var reasons []error
@@ -327,14 +328,16 @@ func (p *Pool) Health() contract.Health {
 		}
 		witnesses++
 	}
-	p.mu.Lock()
-	if age := p.headAge(now); age > 0 && heads > 0 {
-		reasons = append(reasons, fmt.Errorf("the newest head, block %d, is %v old (%s)", p.best.Number, age, oldRemedy))
-	}
-	p.mu.Unlock()
 	h := contract.Health{State: contract.HealthReady}
 	if len(reasons) > 0 {
 		h.State = contract.HealthDegraded
+	}
+	p.mu.Lock()
+	if age := p.headAge(now); age > 0 && heads > 0 { // the blocks that are there can be worked on
+		reasons = append(reasons, fmt.Errorf("the newest head, block %d, is %v old (%s)", p.best.Number, age, oldRemedy))
+	}
+	p.mu.Unlock()
+	if len(reasons) > 0 {
 		h.Detail = errors.Join(reasons...).Error()
 	}
 	if heads == 0 || witnesses == 0 {

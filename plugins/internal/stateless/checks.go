@@ -6,7 +6,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
-	"github.com/ethereum/go-ethereum/trie"
+
+	"github.com/proofline/proofline/sdk/witness"
 )
 
 // checkBody compares the body with the header, the part of go-ethereum's
@@ -19,7 +20,7 @@ func checkBody(config *params.ChainConfig, block *types.Block) error {
 	if len(block.Uncles()) > 0 {
 		return fmt.Errorf("it has %d uncles, which the merge abolished", len(block.Uncles()))
 	}
-	if root := types.DeriveSha(block.Transactions(), trie.NewStackTrie(nil)); root != header.TxHash {
+	if root := witness.DeriveRoot(block.Transactions()); root != header.TxHash {
 		return fmt.Errorf("its transactions have the root %s, its header says %s", root, header.TxHash)
 	}
 	switch {
@@ -28,7 +29,7 @@ func checkBody(config *params.ChainConfig, block *types.Block) error {
 	case header.WithdrawalsHash != nil && block.Withdrawals() == nil:
 		return errors.New("its header has a withdrawals root, its body no withdrawals")
 	case header.WithdrawalsHash != nil:
-		if root := types.DeriveSha(block.Withdrawals(), trie.NewStackTrie(nil)); root != *header.WithdrawalsHash {
+		if root := witness.DeriveRoot(block.Withdrawals()); root != *header.WithdrawalsHash {
 			return fmt.Errorf("its withdrawals have the root %s, its header says %s", root, *header.WithdrawalsHash)
 		}
 	}

@@ -110,6 +110,42 @@ func TestDefaultLockDir(t *testing.T) {
 	}
 }
 
+// TestDefaultLockDirOfOthers: the directory that is to be this user's own was made by
+// somebody else, or in a way that lets others in.
+func TestDefaultLockDirOfOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(t *testing.T, dir string) error
+		want string
+	}{
+		"open to all":  {func(t *testing.T, dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)) }, "other users can write"},
+		"a link":       {func(t *testing.T, dir string) error { return os.Symlink(t.TempDir(), dir) }, "no directory"},
+		"a named pipe": {func(t *testing.T, dir string) error { return unix.Mkfifo(dir, 0o600) }, "no directory"},
+		"of another user": {func(t *testing.T, dir string) error {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give a directory away")
+			}
+			return errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 4711, 4711))
+		}, "belongs to user 4711"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "gpu")
+			if err := c.make(t, dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := machine.CheckPrivate(dir); !errors.Is(err, machine.ErrLockDir) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+	own := filepath.Join(t.TempDir(), "gpu")
+	if err := os.Mkdir(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.CheckPrivate(own); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheckLockDir(t *testing.T) {
 	dir := t.TempDir()
 	open := filepath.Join(dir, "open")

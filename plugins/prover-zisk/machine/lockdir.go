@@ -45,6 +45,11 @@ func makeLockDir(dir string) (string, error) {
 	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", fmt.Errorf("%w: %w", ErrLockDir, err)
 	}
+	if mode == 0o700 {
+		if err := checkPrivate(dir); err != nil {
+			return "", err
+		}
+	}
 	path, err := filepath.Abs(dir)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -53,6 +58,23 @@ func makeLockDir(dir string) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrLockDir, err)
 	}
 	return path, nil
+}
+
+// checkPrivate makes sure that nobody else has made the directory that is to be this
+// user's own, or can put something into it.
+func checkPrivate(dir string) error {
+	info, err := os.Lstat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrLockDir, err)
+	case !info.IsDir():
+		return fmt.Errorf("%w: %s is %v, no directory; remove it", ErrLockDir, dir, info.Mode().Type())
+	case ownerID(info) != os.Geteuid():
+		return fmt.Errorf("%w: %s belongs to user %d; remove it", ErrLockDir, dir, ownerID(info))
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%w: other users can write to %s; chmod 700 %[2]s", ErrLockDir, dir)
+	}
+	return nil
 }
 
 // CheckLockDir reports why provers of this user cannot keep their locks in the

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -47,8 +48,8 @@ func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[str
 	}
 	stored, err := s.storedProof(ctx, r)
 	switch {
-	case err != nil && !r.sentBefore && r.try < mostQuestions:
-		return nil, contract.RetryAfter(fmt.Errorf("whose proof EthProofs has of block %d: %w", r.block.Number, err), pauseOf(err, r.try))
+	case err != nil && !r.sentBefore && r.try < questions(err):
+		return nil, contract.RetryAfter(fmt.Errorf("EthProofs has a proof of block %d, a conflict unless this stage has sent it, and cannot be asked whose: %w", r.block.Number, err), pauseOf(err, r.try))
 	case err != nil && !r.sentBefore:
 		return nil, s.conflict(r, "EthProofs cannot be asked whose: "+err.Error(), cause)
 	case r.sentBefore || stored != nil && isOurs(*stored, r, entries):
@@ -68,6 +69,16 @@ func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[str
 		return nil, s.conflict(r, description, cause)
 	}
 	return s.provedElsewhere(r, stored, description)
+}
+
+// questions is how many tries the site is asked that answers so; fewer where it does
+// not offer the answer at all.
+func questions(err error) uint32 {
+	switch statusOf(err) {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return unlisted
+	}
+	return mostQuestions
 }
 
 // storedProof returns what the site lists of the number under the cluster's newest

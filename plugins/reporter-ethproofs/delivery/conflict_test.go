@@ -83,6 +83,34 @@ func TestSiteIsAskedBeforeAConflict(t *testing.T) {
 	})
 }
 
+// TestConflictWhereTheSiteDoesNotTell: the site has a proof and no route that says
+// whose. From the first answer on the word is there, and after a few tries it is
+// decided without.
+func TestConflictWhereTheSiteDoesNotTell(t *testing.T) {
+	onFake(t, func(t *testing.T, b *fixture) {
+		block := newBlock()
+		other := b.another(t)
+		other.must(other.event(contract.EventQueued, block), other.inTime(block, "7777"))
+		asked := 0
+		b.server.Inject(func(r ethproofstest.Request) *ethproofstest.Fault {
+			if r.Path == "/proofs" && r.Method == "GET" {
+				asked++
+				return &ethproofstest.Fault{Status: 404, Body: "not found"}
+			}
+			return nil
+		})
+		event := b.event(contract.EventProved, block)
+		event.Try = 1
+		if _, err := b.sender.Deliver(t.Context(), event); classOf(err) != contract.ClassRetryable || !strings.Contains(err.Error(), "a conflict unless") {
+			t.Errorf("the first answer: %q %v", classOf(err), err)
+		}
+		event.Try = unlisted
+		if _, err := b.sender.Deliver(t.Context(), event); classOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "conflict:") || asked != 2 {
+			t.Errorf("after %d questions: %q %v", asked, classOf(err), err)
+		}
+	})
+}
+
 // TestNewVersionWhileAReplyIsLost: the site's administrator changes the cluster's
 // zkVM after the announcement; the proof goes to a new row, and the reply is lost.
 func TestNewVersionWhileAReplyIsLost(t *testing.T) {

@@ -44,7 +44,10 @@ func (s *Sender) newRequest(phase ethproofs.Phase, event Event) (*request, error
 		if event.Facts["test_proof"] == "true" {
 			err = ethproofs.ErrTestProof
 		}
-		if err != nil {
+		switch {
+		case err != nil && s.IsDryRun():
+			s.options.Log.Warn("outside a dry run this proof would not be reported", "block", event.Block.Number, FactReason, err)
+		case err != nil:
 			return nil, contract.Permanent(fmt.Errorf("block %d is not reported: %w", event.Block.Number, err))
 		}
 	}

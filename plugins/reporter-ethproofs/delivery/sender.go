@@ -40,7 +40,7 @@ type Options struct {
 	MaxProofBytes int64
 	Confirm       bool // download each accepted proof once and compare
 	VerifyEvery   int  // have the site verify every so-many-th accepted proof; 0 for none
-	AcceptTest    bool // send proofs that a test double made
+	AcceptTest    bool // send proofs that a test double made; a dry run, which sends nothing, takes them
 	// ProveAnyway: a block whose number has a proof of somebody else's at the site
 	// is not called proved elsewhere when it is announced.
 	ProveAnyway bool

@@ -438,6 +438,13 @@ func TestDryRun(t *testing.T) {
 	if len(b.kept) != 3 {
 		t.Errorf("%d bodies kept, want 3", len(b.kept))
 	}
+	// What would be refused is shown all the same: a dry run is for trying things out.
+	event := b.event(contract.EventProved, newBlock())
+	event.Facts["test_proof"] = "true"
+	b.wantOutcomes(b.must(event), contract.OutcomeDryRun)
+	if len(b.kept) != 4 || !strings.Contains(string(b.logs.Bytes()), "outside a dry run this proof would not be reported") {
+		t.Errorf("%d bodies kept, want 4; log %s", len(b.kept), b.logs.Bytes())
+	}
 }
 
 func TestAnswersByClass(t *testing.T) {

@@ -34,7 +34,7 @@ func (c *Client) statusError(request string, response *http.Response) *StatusErr
 	content, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	e := &StatusError{Request: request, Status: response.StatusCode, Text: c.excerpt(content), Empty: len(content) == 0}
 	if location, err := response.Location(); err == nil {
-		e.Location = c.blot(printable(location))
+		e.Location = c.redactor.Text(printable(location))
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
 		e.RetryAfter = retry.After(response.Header, time.Now(), time.Minute) // the server's window is a minute

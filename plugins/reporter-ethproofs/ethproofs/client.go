@@ -10,21 +10,23 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/text"
 )
 
 // Client sends requests with one key to one server. It may be used
 // concurrently. The key appears in the Authorization header and nowhere else;
-// where a server echoes it, it is blotted out.
+// where a server echoes it, in whatever form, it is hidden.
 type Client struct {
 	base  string
 	key   string
 	agent string
 	store []string // further hosts of the store of proofs
-	http  *http.Client
+	// redactor hides the key in what a server says.
+	redactor *redact.Redactor
+	http     *http.Client
 }
 
 // NewClient returns a client for a base URL of ParseURL and a key of ParseKey. The
@@ -34,7 +36,7 @@ func NewClient(base, key, agent string, timeout time.Duration, transport http.Ro
 	if transport == nil {
 		transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
-	return &Client{base: base, key: key, agent: agent, http: &http.Client{
+	return &Client{base: base, key: key, agent: agent, redactor: redact.New(key), http: &http.Client{
 		Timeout:   timeout,
 		Transport: transport,
 		// A redirected write would become a GET, or carry the key elsewhere.
@@ -117,18 +119,10 @@ func (c *Client) request(ctx context.Context, method, address string, withKey bo
 	return response, err
 }
 
-// blot removes the key from a text of the server.
-func (c *Client) blot(text string) string {
-	if c.key == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, c.key, "[key]")
-}
-
 // excerpt makes a server's text fit for a log line: one line, at most 300
 // characters, without the key.
 func (c *Client) excerpt(content []byte) string {
-	text := oneLine(c.blot(string(content)))
+	text := oneLine(c.redactor.Text(string(content)))
 	if text == "" {
 		return "an empty body"
 	}

@@ -45,9 +45,9 @@ func (c *Client) Verify(ctx context.Context, proofID int64) (Verdict, error) {
 	}
 	verdict, err := readVerdict(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
-		return Verdict{}, fmt.Errorf("GET %s: %s", address, c.blot(err.Error()))
+		return Verdict{}, fmt.Errorf("GET %s: %s", address, c.redactor.Text(err.Error()))
 	}
-	verdict.Reason = c.blot(verdict.Reason)
+	verdict.Reason = c.redactor.Text(verdict.Reason)
 	return verdict, nil
 }
 

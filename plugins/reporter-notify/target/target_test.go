@@ -3,10 +3,12 @@ package target
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -111,5 +113,43 @@ func TestFeedFails(t *testing.T) {
 		if sdk.ClassOf(err) != c.class || !strings.Contains(fmt.Sprint(err), c.says) {
 			t.Errorf("%s: %v, want %s that says %q", c.name, err, c.class, c.says)
 		}
+	}
+}
+
+// A disk that is full in the middle of a line: nothing of it is left. The limit of
+// the size of files stands for the disk; the kernel writes as far as it goes.
+func TestAppendLeavesNoPart(t *testing.T) {
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	file := &File{Path: filepath.Join(t.TempDir(), "events")}
+	if err := file.Append([]byte(`{"n":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	small := limit
+	small.Cur = uint64(len(before) + 4)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
+		t.Fatal(err)
+	}
+	failed := file.Append([]byte(`{"n":2,"text":"longer than what is left"}`))
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(file.Path)
+	if err != nil || failed == nil || string(after) != string(before) {
+		t.Errorf("%v; the file holds %q, want %q; %v", failed, after, before, err)
+	}
+	if err := file.Append([]byte(`{"n":2}`)); err != nil {
+		t.Error(err)
+	}
+	if after, _ = os.ReadFile(file.Path); string(after) != string(before)+"{\"n\":2}\n" {
+		t.Errorf("afterwards %q", after)
 	}
 }

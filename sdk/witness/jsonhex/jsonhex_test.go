@@ -262,3 +262,40 @@ func isASCII(data []byte) bool {
 	}
 	return true
 }
+
+// endless delivers a beginning and then one character for ever.
+type endless struct {
+	begin string
+	seen  int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.begin)
+	e.begin = e.begin[n:]
+	for i := n; i < len(p); i++ {
+		p[i] = 'a'
+	}
+	e.seen += len(p)
+	return len(p), nil
+}
+
+// A value that never ends is given up, whatever it is read as, after a bounded part
+// of it.
+func TestEndlessValues(t *testing.T) {
+	for name, c := range map[string]struct {
+		begin string
+		read  func(r *Reader) error
+		most  int
+		want  string
+	}{
+		"text":          {`"`, func(r *Reader) error { _, err := r.Text(); return err }, 4 * maxText, "a value is over 1048576 bytes"},
+		"raw":           {`{"a":"`, func(r *Reader) error { _, err := r.Raw(); return err }, 4 * maxText, "a value is over 1048576 bytes"},
+		"a key":         {`{"`, func(r *Reader) error { return r.Object(func([]byte) error { return nil }) }, 4 * maxText, "a value is over 1048576 bytes"},
+		"a byte string": {`"0x`, func(r *Reader) error { _, err := r.Hex(); return err }, 2 * maxHex, "a string is over 67108864 characters"},
+	} {
+		src := &endless{begin: c.begin}
+		if err := c.read(NewStreamReader(src)); err == nil || !strings.Contains(err.Error(), c.want) || src.seen > c.most {
+			t.Errorf("%s: %v after %d bytes", name, err, src.seen)
+		}
+	}
+}

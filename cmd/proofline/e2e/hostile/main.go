@@ -38,7 +38,7 @@ import (
 
 var manifest = contract.Manifest{
 	Name: "prover-hostile", Version: "6.6.6", Kind: contract.KindProver, Summary: "Misbehaves on demand.",
-	Schema: json.RawMessage(`{"type":"object","properties":{"blocks":{"type":"object"},"always":{"type":"string"},"linger":{"type":"string"},"until":{"type":"string"},"password":{"type":"string","writeOnly":true}}}`),
+	Schema: json.RawMessage(`{"type":"object","properties":{"blocks":{"type":"object"},"always":{"type":"string"},"linger":{"type":"string"},"until":{"type":"string"},"gossip":{"type":"boolean"},"password":{"type":"string","writeOnly":true}}}`),
 }
 
 type config struct {
@@ -47,6 +47,7 @@ type config struct {
 	Linger   string            `json:"linger"` // as time.ParseDuration reads it
 	Until    string            `json:"until"`  // path of a file
 	Password string            `json:"password"`
+	Gossip   bool              `json:"gossip"` // in its note and in its health, too
 }
 
 func main() {
@@ -132,11 +133,19 @@ func (h *hostile) Configure(_ context.Context, r *pluginv1.ConfigureRequest) (*p
 	if err := json.Unmarshal(r.GetConfigJson(), &h.config); err != nil {
 		return nil, wire.StatusError(contract.Permanent(err))
 	}
-	return wire.TraitsToProto(contract.Traits{Note: "it will not behave"}, nil), nil
+	traits := contract.Traits{Note: "it will not behave"}
+	if h.config.Gossip {
+		traits.Note = "it will tell: " + h.gossip()
+	}
+	return wire.TraitsToProto(traits, nil), nil
 }
 
 func (h *hostile) Health(context.Context, *pluginv1.HealthRequest) (*pluginv1.HealthResponse, error) {
-	answer := wire.HealthToProto(contract.Health{State: contract.HealthReady})
+	health := contract.Health{State: contract.HealthReady}
+	if h.config.Gossip {
+		health = contract.Health{State: contract.HealthDegraded, Detail: h.gossip()}
+	}
+	answer := wire.HealthToProto(health)
 	answer.Running = uint32(h.running.Load())
 	return answer, nil
 }

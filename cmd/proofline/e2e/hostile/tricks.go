@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -85,6 +88,31 @@ var tricks = map[string]trick{
 		return wire.StatusError(contract.Permanent(fmt.Errorf("block %d is not what it says", task.Block.Number)))
 	},
 
+	// Talk: what must stay secret is said in every place that takes a text.
+	"tell": func(h *hostile, task contract.Task, out stream) error {
+		h.cry()
+		p := contract.Progress{Phase: "TELLING " + h.config.Password, Fraction: 0.5, Note: h.gossip()}
+		a, err := write(task)
+		if err == nil {
+			err = out.Send(wire.WorkEventToProto(contract.WorkEvent{Progress: &p}))
+		}
+		if err != nil {
+			return err
+		}
+		return result(out, contract.Result{Outputs: []contract.Artifact{a}, Facts: map[string]string{"said": h.gossip(), "key": h.config.Password}})
+	},
+	"tell and fail": func(h *hostile, _ contract.Task, _ stream) error {
+		return wire.StatusError(contract.Permanent(errors.New("no luck with " + h.gossip())))
+	},
+	"tell and pause": func(h *hostile, _ contract.Task, _ stream) error {
+		return wire.StatusError(contract.Environment(errors.New("not now: "+h.gossip()), "try "+h.gossip()))
+	},
+	"tell and panic": func(h *hostile, _ contract.Task, _ stream) error {
+		h.cry()
+		os.Stderr = h.stderr
+		panic(h.gossip())
+	},
+
 	// Ends and silence.
 	"exit": func(h *hostile, _ contract.Task, _ stream) error {
 		fmt.Fprintln(h.stderr, "fatal: out of cheese")
@@ -154,6 +182,25 @@ var tricks = map[string]trick{
 		}
 		return behave(h, task, out)
 	},
+}
+
+// gossip is every secret that the plugin knows, in every form.
+func (h *hostile) gossip() string {
+	var said []string
+	for _, secret := range []string{h.config.Password, os.Getenv("HOSTILE_TOKEN")} {
+		said = append(said, secret, url.QueryEscape(secret), url.PathEscape(secret), strconv.Quote(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+			base64.RawURLEncoding.EncodeToString([]byte(secret)))
+	}
+	return strings.Join(said, " or ")
+}
+
+// cry writes the secrets to the log: as lines of a program, and as entries whose JSON
+// escapes a letter.
+func (h *hostile) cry() {
+	escaped := fmt.Sprintf("\\u%04x%s", h.config.Password[0], h.config.Password[1:])
+	for _, f := range []*os.File{h.stdout, h.stderr} {
+		fmt.Fprintf(f, "%s\n{\"@level\":\"error\",\"@message\":\"entry %s\",\"why\":%q,\"deep\":{\"er\":\"%s\"}}\n", h.gossip(), escaped, h.gossip(), escaped)
+	}
 }
 
 // behave does what a gate should.

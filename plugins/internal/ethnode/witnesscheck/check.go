@@ -74,7 +74,7 @@ func (s Summary) Surplus() int { return s.Odd + s.StrayNodes + s.StrayCodes }
 func (c *Contents) Against(block *witness.Block, strict bool) (Summary, error) {
 	sum := Summary{Nodes: len(c.nodes.nodes), Codes: len(c.codes), Headers: len(c.headers), Odd: c.nodes.odd}
 	fail := func(kind error, format string, args ...any) (Summary, error) {
-		return sum, fmt.Errorf("block %d (%v): %w: %w", block.NumberU64(), block.Hash(), kind, fmt.Errorf(format, args...))
+		return sum, fmt.Errorf("block %d (%v%s): %w: %w", block.NumberU64(), block.Hash(), newFork(block.Header()), kind, fmt.Errorf(format, args...))
 	}
 	w := &witness.Witness{Headers: c.headers}
 	parent, err := w.Parent(block.Block)
@@ -97,6 +97,15 @@ func (c *Contents) Against(block *witness.Block, strict bool) (Summary, error) {
 			block.NumberU64(), block.Hash(), n, sum.StrayNodes, sum.StrayCodes, sum.Odd)
 	}
 	return sum, nil
+}
+
+// newFork names the fork of a block of which clients may not make complete witnesses
+// yet: those that are ready for a fork are not all ready for its witnesses.
+func newFork(h *types.Header) string {
+	if h.BlockAccessListHash == nil && h.SlotNumber == nil {
+		return ""
+	}
+	return ", of the fork Amsterdam"
 }
 
 // systemCall is a contract that every block of its fork calls, and slots that it

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/trie"
 	"github.com/ethereum/go-ethereum/triedb/database"
@@ -169,6 +170,27 @@ func (n *nodes) NodeReader(common.Hash) (database.NodeReader, error) { return n,
 func (n *nodes) Node(_ common.Hash, _ []byte, hash common.Hash) ([]byte, error) {
 	n.asked = append(n.asked, hash)
 	return n.byHash[hash], nil
+}
+
+// A witness that is incomplete may be so because its maker does not know the fork
+// yet: the reason names it, whichever of the fork's members the block has.
+func TestNewForkIsNamed(t *testing.T) {
+	block, text := recorded(t, witnesstest.Geth(t, 18))
+	text = edit(t, text, func(w map[string][]string) { w["state"] = nil })
+	for name, change := range map[string]func(h *types.Header){
+		"":                         func(*types.Header) {},
+		", of the fork Amsterdam":  func(h *types.Header) { h.SlotNumber = new(uint64) },
+		", of the fork Amsterdam)": func(h *types.Header) { h.BlockAccessListHash = new(common.Hash) },
+	} {
+		h := block.Header()
+		change(h)
+		changed := *block
+		changed.Block = types.NewBlockWithHeader(h).WithBody(*block.Body())
+		_, err := check(&changed, text)
+		if !errors.Is(err, witness.ErrIncomplete) || !strings.Contains(err.Error(), name) || name == "" && strings.Contains(err.Error(), "Amsterdam") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }
 
 // Entries that nothing refers to are counted, and refused only by strict.

@@ -1,0 +1,160 @@
+package launch
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/redact"
+)
+
+// redacting is a connection to a plugin whose secrets are hidden in every text that
+// the plugin answers: in errors, facts, notes, progress, health and findings. The
+// names and paths of artifacts and the plugin's own bytes, its cursor and its resume
+// token, stay as they are, because work depends on them.
+type redacting struct {
+	grpc.ClientConnInterface
+	redactor *redact.Redactor
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (c redacting) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	err := c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	if message, ok := reply.(proto.Message); ok && err == nil {
+		c.message(message.ProtoReflect())
+	}
+	return c.error(err)
+}
+
+// NewStream implements grpc.ClientConnInterface.
+func (c redacting) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+	if err != nil {
+		return nil, c.error(err)
+	}
+	return redactingStream{stream, c}, nil
+}
+
+type redactingStream struct {
+	grpc.ClientStream
+	of redacting
+}
+
+// RecvMsg implements grpc.ClientStream.
+func (s redactingStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if message, ok := m.(proto.Message); ok && err == nil {
+		s.of.message(message.ProtoReflect())
+	}
+	return s.of.error(err)
+}
+
+// error hides secrets in the message of a status and in the remedy that it carries.
+func (c redacting) error(err error) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	message := c.redactor.Text(s.Message())
+	changed := message != s.Message()
+	var details []protoadapt.MessageV1
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			for key, value := range info.GetMetadata() {
+				info.Metadata[key] = c.redactor.Text(value)
+				changed = changed || info.Metadata[key] != value
+			}
+		}
+		if detail, ok := detail.(protoadapt.MessageV1); ok {
+			details = append(details, detail)
+		}
+	}
+	if !changed {
+		return err
+	}
+	clean, err := status.New(s.Code(), message).WithDetails(details...)
+	if err != nil {
+		clean = status.New(s.Code(), message)
+	}
+	return clean.Err()
+}
+
+var artifact = (*pluginv1.Artifact)(nil).ProtoReflect().Descriptor().FullName()
+
+// message hides secrets in the texts of a message and of those inside.
+func (c redacting) message(m protoreflect.Message) {
+	if m.Descriptor().FullName() == artifact {
+		return
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsMap():
+			if field.MapValue().Kind() == protoreflect.StringKind {
+				value.Map().Range(func(key protoreflect.MapKey, v protoreflect.Value) bool {
+					value.Map().Set(key, protoreflect.ValueOfString(c.redactor.Text(v.String())))
+					return true
+				})
+			} else if field.MapValue().Message() != nil {
+				value.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+					c.message(v.Message())
+					return true
+				})
+			}
+		case field.IsList():
+			for i := range value.List().Len() {
+				switch {
+				case field.Kind() == protoreflect.StringKind:
+					value.List().Set(i, protoreflect.ValueOfString(c.redactor.Text(value.List().Get(i).String())))
+				case field.Message() != nil:
+					c.message(value.List().Get(i).Message())
+				}
+			}
+		case field.Kind() == protoreflect.StringKind:
+			m.Set(field, protoreflect.ValueOfString(c.redactor.Text(value.String())))
+		case field.Message() != nil:
+			c.message(value.Message())
+		}
+		return true
+	})
+}
+
+// hidden returns a text without the stage's secrets. A nil tail hides nothing.
+func (t *tail) hidden(text string) string {
+	if t == nil {
+		return text
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.redactor.Text(text)
+}
+
+// secrets are those of the configuration and of the variables that the stage asks for,
+// with the parts of them that are secrets by themselves.
+func (s Spec) secrets() []string {
+	return redact.Parts(append(secretVariables(os.Environ(), s.Env), s.Secrets...)...)
+}
+
+// secretWords mark the variables whose values are secrets.
+var secretWords = []string{"KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CREDENTIAL"}
+
+// secretVariables lists the values of those variables of an environment that a stage
+// asks for and whose names say that they are secrets.
+func secretVariables(host, asked []string) (values []string) {
+	for _, entry := range host {
+		name, value, _ := strings.Cut(entry, "=")
+		isSecret := slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(strings.ToUpper(name), word) })
+		if isSecret && slices.ContainsFunc(asked, func(pattern string) bool { return matches(pattern, name) }) {
+			values = append(values, value)
+		}
+	}
+	return values
+}

@@ -1,0 +1,107 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/proofline/proofline/sdk/contract"
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+const planted = "hunter2-of-the-plugin"
+
+// talker is a connection whose other side answers with what is given here.
+type talker struct {
+	answer proto.Message
+	err    error
+}
+
+func (c talker) Invoke(_ context.Context, _ string, _, reply any, _ ...grpc.CallOption) error {
+	if c.err == nil {
+		proto.Merge(reply.(proto.Message), c.answer)
+	}
+	return c.err
+}
+
+func (c talker) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return talking{of: c}, nil
+}
+
+type talking struct {
+	grpc.ClientStream
+	of talker
+}
+
+func (s talking) RecvMsg(m any) error { return s.of.Invoke(context.Background(), "", nil, m) }
+
+// TestAnswersWithoutSecrets: every text of every message that the protocol has, and
+// nothing that work depends on.
+func TestAnswersWithoutSecrets(t *testing.T) {
+	said := "it is " + planted + "!"
+	artifact := &pluginv1.Artifact{Name: planted, Path: "out/" + planted, Role: planted}
+	facts := map[string]string{"where": said}
+	for _, c := range []struct {
+		name    string
+		answer  proto.Message
+		into    proto.Message
+		allowed int // how often the secret stays
+	}{
+		{"health", &pluginv1.HealthResponse{Detail: said}, new(pluginv1.HealthResponse), 0},
+		{"configured", &pluginv1.ConfigureResponse{Note: said, Provides: facts, Requires: map[string]*pluginv1.Alternatives{"a": {Values: []string{"b", said}}}}, new(pluginv1.ConfigureResponse), 0},
+		{"findings", &pluginv1.CheckResponse{Findings: []*pluginv1.Finding{{Summary: said, Remedy: said}}, Provides: facts}, new(pluginv1.CheckResponse), 0},
+		{"resolved", &pluginv1.ResolveResponse{Resolutions: []*pluginv1.Resolution{{Reason: said}}}, new(pluginv1.ResolveResponse), 0},
+		{"progress", &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Progress{Progress: &pluginv1.Progress{Phase: said, Note: said}}}, new(pluginv1.WorkEvent), 0},
+		{"result", &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Result{Result: &pluginv1.Result{Facts: facts, Outputs: []*pluginv1.Artifact{artifact}}}}, new(pluginv1.WorkEvent), 3},
+	} {
+		conn := redacting{talker{answer: c.answer}, redact.New(planted)}
+		if err := conn.Invoke(t.Context(), c.name, nil, c.into); err != nil {
+			t.Fatal(err)
+		}
+		text := protojson.Format(c.into)
+		if n := strings.Count(text, planted); n != c.allowed || !strings.Contains(text, redact.Hidden) {
+			t.Errorf("%s: the secret is there %d times, want %d: %s", c.name, n, c.allowed, text)
+		}
+		proto.Reset(c.into)
+		stream, err := conn.NewStream(t.Context(), nil, c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.RecvMsg(c.into); err != nil || protojson.Format(c.into) != text {
+			t.Errorf("%s: as a stream %v, %s", c.name, err, protojson.Format(c.into))
+		}
+	}
+}
+
+// TestErrorsWithoutSecrets: what an error means stays.
+func TestErrorsWithoutSecrets(t *testing.T) {
+	sent := wire.StatusError(&contract.Error{Class: contract.ClassEnvironment, Err: errors.New("no access with " + planted), Remedy: "not " + planted, After: 7e9, Stale: []string{"witness.json"}})
+	conn := redacting{talker{err: sent}, redact.New(planted)}
+	err := wire.FromStatusError(conn.Invoke(t.Context(), "m", nil, nil))
+	classed, ok := errors.AsType[*contract.Error](err)
+	if !ok || classed.Class != contract.ClassEnvironment || classed.After != 7e9 || !slices.Equal(classed.Stale, []string{"witness.json"}) ||
+		classed.Err.Error() != "no access with [redacted]" || classed.Remedy != "not [redacted]" {
+		t.Errorf("%+v", classed)
+	}
+	if err := (redacting{talker{err: io.EOF}, redact.New(planted)}).Invoke(t.Context(), "m", nil, nil); err != io.EOF {
+		t.Errorf("the end of a stream became %v", err)
+	}
+}
+
+// TestSecretVariables: a variable that a stage asks for is a secret by its name, and
+// none that every plugin sees.
+func TestSecretVariables(t *testing.T) {
+	host := []string{"MY_TOKEN=one", "MY_PLACE=two", "db_password=three", "OTHER_KEY=four", "HF_AUTH=five=six"}
+	if have := secretVariables(host, []string{"MY_*", "db_password", "HF_AUTH"}); !slices.Equal(have, []string{"one", "three", "five=six"}) {
+		t.Errorf("have %q", have)
+	}
+}
