@@ -63,6 +63,9 @@ var ErrBusy = errors.New("processes of an earlier start are still alive")
 // Mark names the processes that Sweep ends, by their environment.
 type Mark struct{ Instance, Stage, Spare string }
 
+// Supported is the zero Support.
+func Supported() Support { return Support{} }
+
 // Main prints ErrUnsupported.
 func Main([]string) int {
 	fmt.Fprintln(os.Stderr, "proofline keeper:", ErrUnsupported)

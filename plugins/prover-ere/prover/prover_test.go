@@ -156,7 +156,7 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
 		config, _ := s.decode()
-		if found := text(config.Check(t.Context())); !strings.Contains(found, test.want) {
+		if found := findingsText(config.Check(t.Context())); !strings.Contains(found, test.want) {
 			t.Errorf("%s: doctor says %s", test.name, found)
 		}
 	}
@@ -175,7 +175,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func text(findings []sdk.Finding) string {
+func findingsText(findings []sdk.Finding) string {
 	var out []string
 	for _, f := range findings {
 		out = append(out, f.String())
@@ -212,7 +212,7 @@ func TestValidate(t *testing.T) {
 			s.config[k] = v
 		}
 		_, findings := s.decode()
-		if got := text(findings); !strings.Contains(got, test.want) || test.want == "" && got != "" {
+		if got := findingsText(findings); !strings.Contains(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%v: %q, want %q", test.config, got, test.want)
 		}
 	}
