@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/proofline/proofline/host/keeper"
@@ -125,7 +126,7 @@ func TestRefusedAtWork(t *testing.T) {
 					t.Error("the plugin has found the key")
 				}
 			}
-			p.signal(os.Interrupt)
+			p.signal(syscall.SIGINT)
 			p.wait()
 		})
 	}
@@ -160,6 +161,6 @@ func TestRunsFromCopies(t *testing.T) {
 	if err != nil || string(copied) != string(binary) {
 		t.Errorf("the copy has %d bytes, %v", len(copied), err)
 	}
-	p.signal(os.Interrupt)
+	p.signal(syscall.SIGINT)
 	p.wait()
 }

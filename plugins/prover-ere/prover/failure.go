@@ -111,6 +111,9 @@ func failureOf(err error) *zisk.Failure {
 		}
 		return f
 	}
+	if answer, ok := errors.AsType[*server.AnswerError](err); ok {
+		return &zisk.Failure{Kind: zisk.Configuration, Code: codeRequest, Summary: "ere-server: " + answer.Error(), Remedy: "install ere-server 0.9 to 0.16"}
+	}
 	if server.Broken(err) {
 		return &zisk.Failure{Kind: zisk.Transient, Code: codeDied, Summary: "the server ended the connection without an answer: its process has died",
 			Remedy: "look at the server's log and at the kernel's for an out-of-memory kill, and have the server restarted by its supervisor"}

@@ -3,6 +3,11 @@ package prover_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -232,5 +237,39 @@ func TestTwoServers(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestAnswerOfAnotherVersion: an answer that cannot be read pauses the stage, and the
+// slot is free: the server has answered.
+func TestAnswerOfAnotherVersion(t *testing.T) {
+	model := eretest.Start(t, behaviour{})
+	to, err := url.Parse(model.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.Transport = &http.Transport{DisableKeepAlives: true}
+	for name, answer := range map[string]string{
+		"no protobuf": "\xff", "nothing": "", "a longer report": "\x0a\x19\x0a\x01x\x12\x01p\x1a\x11" + strings.Repeat("\x00", 17),
+	} {
+		front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/Prove") {
+				proxy.ServeHTTP(w, r)
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = io.WriteString(w, answer)
+		}))
+		s := newStage(t, map[string]any{"endpoints": []string{front.URL}})
+		_, err := s.open().Prove(t.Context(), s.attempt("1-100-aa", framed("hello"), nil).Task)
+		if e, ok := errors.AsType[*sdk.Error](err); !ok || e.Class != sdk.ClassEnvironment || !strings.Contains(e.Remedy, "install ere-server 0.9 to 0.16") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(s.state, "slot-*")); len(left) > 0 {
+			t.Errorf("%s: the slot counts as lost: %v", name, left)
+		}
+		front.CloseClientConnections()
+		front.Close()
 	}
 }

@@ -89,7 +89,7 @@ func (s *Server) Prove(ctx context.Context, input []byte, sent func()) (Proof, e
 	case *api.ProveResponse_Ok:
 		report, err := parseProveReport(r.Ok.GetReport())
 		p.PublicValues, p.Container, p.Report = r.Ok.GetPublicValues(), r.Ok.GetProof(), report
-		return p, err
+		return p, unknown(err)
 	case *api.ProveResponse_Err:
 		return p, &Refusal{Method: "Prove", Text: r.Err}
 	}
@@ -118,7 +118,7 @@ func (s *Server) Execute(ctx context.Context, input []byte) (Execution, error) {
 	switch r := answer.Result.(type) {
 	case *api.ExecuteResponse_Ok:
 		report, err := parseExecuteReport(r.Ok.GetReport())
-		return Execution{r.Ok.GetPublicValues(), report}, err
+		return Execution{r.Ok.GetPublicValues(), report}, unknown(err)
 	case *api.ExecuteResponse_Err:
 		return Execution{}, &Refusal{Method: "Execute", Text: r.Err}
 	}
@@ -162,7 +162,7 @@ func (s *Server) programVK(ctx context.Context) ([]byte, error) {
 }
 
 // errNoResult: neither ok nor err is set. A server of these versions never sends it.
-var errNoResult = errors.New("the answer holds neither a result nor an error: another version of ere-server")
+var errNoResult = &AnswerError{errors.New("the answer holds neither a result nor an error")}
 
 // call sends one request and decodes its answer.
 func (s *Server) call(ctx context.Context, method string, request, answer proto.Message) error {
@@ -180,7 +180,7 @@ func (s *Server) call(ctx context.Context, method string, request, answer proto.
 		return err
 	}
 	if err := proto.Unmarshal(data, answer); err != nil {
-		return fmt.Errorf("%s: the answer is none of ere-server: %w", method, err)
+		return &AnswerError{fmt.Errorf("%s: the answer is none of ere-server: %w", method, err)}
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func do(client *http.Client, r *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("the answer has more than %d MiB", limit>>20)
+		return nil, &AnswerError{fmt.Errorf("the answer has more than %d MiB", limit>>20)}
 	}
 	return data, nil
 }

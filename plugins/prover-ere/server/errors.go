@@ -40,6 +40,19 @@ func (e *HTTPError) Error() string {
 	return text
 }
 
+// AnswerError is about an answer that no known version of ere-server gives.
+type AnswerError struct{ Err error }
+
+func (e *AnswerError) Error() string { return e.Err.Error() }
+func (e *AnswerError) Unwrap() error { return e.Err }
+
+func unknown(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &AnswerError{err}
+}
+
 // Refused reports whether nobody listens at the address: the server is not started,
 // generates its keys still, shuts down, or has died.
 func Refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
