@@ -50,6 +50,7 @@ test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _
 proto: ## the Go code of sdk/proto
 	go -C .ci/tools run ./genproto $(CURDIR)/sdk/proto
 	go -C .ci/tools run ./genproto $(CURDIR)/plugins/prover-zisk-cluster/proto
+	go -C .ci/tools run ./genproto $(CURDIR)/plugins/prover-ere/proto
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' cmd host plugins sdk | while IFS=: read -r file name; do \

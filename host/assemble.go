@@ -48,6 +48,7 @@ func (h *host) startStages(ctx context.Context) error {
 	starting, started := context.WithCancel(ctx)
 	defer started()
 	go h.tellStarting(starting)
+	h.tellUnconfined()
 	failed := make(chan error, len(h.Pipeline.Stages))
 	var configured sync.WaitGroup
 	for _, config := range h.Pipeline.Stages {
@@ -62,7 +63,7 @@ func (h *host) startStages(ctx context.Context) error {
 			Run: h.run, Pipeline: h.Pipeline.Name, Stage: config.Name, Binary: binary,
 			Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
 			StateDir: filepath.Join(h.Pipeline.Data, "state", config.Name), LogLevel: logLevel(h.Pipeline),
-			Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
+			Env: config.Env, Confine: Confinement(h.Pipeline, &config), HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
 		}, func(state launch.StageState) {
 			switch state.State {
 			case status.StageStarting:

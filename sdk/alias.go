@@ -81,6 +81,7 @@ const (
 const (
 	CapabilityVerify      = contract.CapabilityVerify
 	CapabilityResumeToken = contract.CapabilityResumeToken
+	CapabilitySandbox     = contract.CapabilitySandbox
 )
 
 // Outcomes of a report, as FactOutcome, see package contract.

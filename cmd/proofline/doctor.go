@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/keeper"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -116,6 +117,9 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityWarning,
 			"the plugin is not pinned, its file may change unnoticed", "pin it with proofline plugins lock "+filepath.Dir(binary.Path)))
 	}
+	if s.Sandbox.Confined {
+		r.Findings = append(r.Findings, sandboxFinding(s, keeper.Supported()))
+	}
 	answer, err := askPlugin(ctx, binary.Path, askCheck, s)
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
@@ -124,6 +128,22 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 		r.Findings = append(r.Findings, s.Locate(f))
 	}
 	return r, answer
+}
+
+// sandboxFinding says what of a stage's sandbox is in force.
+func sandboxFinding(s *pipeline.Stage, kernel keeper.Support) pipeline.Finding {
+	network := ", and no network"
+	switch {
+	case !kernel.FilesEnforced():
+		return s.LocatePlugin(contract.SeverityWarning, fmt.Sprintf("the plugin is not confined: %v", kernel),
+			"use a kernel with Landlock (5.13 or later, lsm=landlock,…); until then the plugin may do what its user may")
+	case s.Sandbox.Network:
+		network = ", and the network"
+	case !kernel.NetworkEnforced():
+		return s.LocatePlugin(contract.SeverityWarning, fmt.Sprintf("the plugin reaches its own files alone, but its network is not taken away as a whole: %v", kernel),
+			"allow this user to make user and network namespaces (kernel.unprivileged_userns_clone, AppArmor)")
+	}
+	return s.LocatePlugin(contract.SeverityInfo, fmt.Sprintf("the plugin is confined: it reaches its own files and those that the stage names%s (%v)", network, kernel), "")
 }
 
 func (c commands) writeExamination(reports []examination) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -22,11 +23,12 @@ func (c commands) plugins() *cli.Command {
 		Usage: "the plugins of this machine",
 		Subcommands: []*cli.Command{
 			{
-				Name:        "list",
-				Usage:       "what is installed, and where",
-				Description: "Searches --dir, $" + catalog.EnvPath + ", plugins/ beside this program, and ./bin/plugins.",
-				Flags:       []cli.Flag{dirs(), jsonFlag()},
-				Action:      c.pluginsList,
+				Name:  "list",
+				Usage: "what is installed, and where",
+				Description: "Searches --dir, $" + catalog.EnvPath + ", plugins/ beside this program, and ./bin/plugins.\n" +
+					"What a plugin is comes from the " + catalog.LockName + " beside it; nothing is run.",
+				Flags:  []cli.Flag{dirs(), jsonFlag()},
+				Action: c.pluginsList,
 			},
 			{
 				Name:      "lock",
@@ -71,7 +73,8 @@ func (c commands) pluginsList(ctx *cli.Context) error {
 			e := entry{Name: l.Name, Kind: l.Manifest.Kind, Version: l.Manifest.Version, Protocol: l.Manifest.Protocol, Summary: l.Manifest.Summary, Path: l.Path, Locked: l.Locked}
 			if l.Err != nil {
 				e.Error = l.Err.Error()
-			} else {
+			}
+			if l.SHA256 != [32]byte{} {
 				e.SHA256 = hex.EncodeToString(l.SHA256[:])
 			}
 			entries = append(entries, e)
@@ -81,7 +84,11 @@ func (c commands) pluginsList(ctx *cli.Context) error {
 	t := newTable("PLUGIN", "KIND", "VERSION", "PROTOCOL", "LOCKED", "SUMMARY")
 	for _, l := range listings {
 		if l.Err != nil {
-			t.add(l.Name, "?", "", "", "", l.Err.Error())
+			locked := ""
+			if errors.Is(l.Err, catalog.ErrUnlocked) {
+				locked = yesNo(false)
+			}
+			t.add(l.Name, "?", "", "", locked, l.Err.Error())
 			continue
 		}
 		t.add(l.Name, string(l.Manifest.Kind), l.Manifest.Version, strconv.Itoa(l.Manifest.Protocol), yesNo(l.Locked), l.Manifest.Summary)

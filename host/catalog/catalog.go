@@ -111,10 +111,12 @@ var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 func (c *Catalog) Find(name string) (Binary, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.find(name)
+	return c.find(name, true)
 }
 
-func (c *Catalog) find(name string) (Binary, error) {
+// find looks a plugin up. Without run, nothing is executed: the error for a plugin that
+// no lock describes is ErrUnlocked then.
+func (c *Catalog) find(name string, run bool) (Binary, error) {
 	if b, ok := c.found[name]; ok {
 		return b, nil
 	}
@@ -141,23 +143,27 @@ func (c *Catalog) find(name string) (Binary, error) {
 					"pin it with \"proofline plugins lock %s\", or name the folder under plugins: {dirs: […]} or in $%s", name, path, LockName, dir, EnvPath)
 			}
 		}
-		b, err := read(dir, name)
+		b, err := read(dir, name, run)
 		if err != nil {
-			return Binary{}, err
+			return b, err
 		}
 		c.found[name] = b
 		return b, nil
 	}
 	if now, ok := Current(name); ok {
-		if b, err := c.find(now.Name); err == nil {
+		if b, err := c.find(now.Name, run); err == nil {
 			return b, nil
 		}
 	}
 	return Binary{}, &NotFoundError{Name: name, Searched: c.Dirs(), Nearest: nearest(name, c.names())}
 }
 
-// read learns what the file dir/name is, from the lock or from itself.
-func read(dir, name string) (Binary, error) {
+// ErrUnlocked is in the chain of the error about a plugin that only the plugin itself
+// could describe.
+var ErrUnlocked = errors.New("nothing describes it but itself, and nothing is run to be listed")
+
+// read learns what the file dir/name is, from the lock or, with run, from itself.
+func read(dir, name string, run bool) (Binary, error) {
 	b := Binary{Name: name, Path: filepath.Join(dir, name)}
 	locked, err := readLock(dir)
 	if err != nil {
@@ -175,9 +181,14 @@ func read(dir, name string) (Binary, error) {
 		b.Manifest, b.Locked = entry.manifest(), true
 		return b, nil
 	}
-	f, err = learn(b.Path, true)
+	if !run {
+		return b, fmt.Errorf("%w: pin it with \"proofline plugins lock %s\"", ErrUnlocked, dir)
+	}
+	if f, err = learn(b.Path, true); err != nil {
+		return Binary{}, err
+	}
 	b.Manifest = f.manifest
-	return b, err
+	return b, nil
 }
 
 // Listing is one line of List: a plugin, or why the file is none.
@@ -186,13 +197,15 @@ type Listing struct {
 	Err error
 }
 
-// List describes every plugin that Find would find, sorted by name.
+// List describes every plugin that Find would find, sorted by name, by the locks alone:
+// nothing is run. A plugin that no lock describes has ErrUnlocked, with its path and
+// its hash.
 func (c *Catalog) List() []Listing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []Listing
 	for _, name := range c.names() {
-		b, err := c.find(name)
+		b, err := c.find(name, false)
 		if err != nil {
 			b.Name = name
 		}

@@ -18,6 +18,10 @@ import (
 // Options.Args makes it. It takes over signals and children of the whole
 // process and is called from main only.
 func Main(args []string) int {
+	if len(args) > 0 && args[0] == confined {
+		say("error", become(args).Error())
+		return ExitNoStart
+	}
 	opts, argv, err := parse(args)
 	if err != nil {
 		return broken(err)
@@ -47,7 +51,7 @@ func Main(args []string) int {
 			return ExitLockBusy
 		}
 	}
-	pid, err := start(argv, lock)
+	pid, err := start(argv, lock, opts.Confine)
 	if err != nil {
 		say("error", fmt.Sprintf("start the plugin: %v", err))
 		return ExitNoStart
@@ -83,7 +87,7 @@ func watch(t *tree, grace time.Duration, stop, now <-chan struct{}) int {
 
 // start runs the plugin in its own process group, with the lock as an inherited
 // file. The plugin dies when the keeper does.
-func start(argv []string, lock *os.File) (int, error) {
+func start(argv []string, lock *os.File, limits *Confinement) (int, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err
@@ -101,10 +105,14 @@ func start(argv []string, lock *os.File) (int, error) {
 		// The parent death signal belongs to the thread that forks: it must live
 		// as long as the keeper, so this goroutine keeps it for good.
 		runtime.LockOSThread()
-		process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
-			Files: files,
-			Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
-		})
+		attr := &os.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
+		var process *os.Process
+		var err error
+		if limits != nil {
+			process, err = confine(*limits, argv, attr)
+		} else {
+			process, err = os.StartProcess(argv[0], argv, attr)
+		}
 		result <- started{process, err}
 		select {}
 	}()

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 var roles = map[string]func(args []string){
+	// reach tries what a confinement forbids.
+	"reach": tryAll,
 	// sleeper lives until it is ended.
 	"sleeper": func([]string) { forever() },
 	// stubborn does not end on SIGTERM.

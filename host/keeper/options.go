@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,13 +33,21 @@ type Options struct {
 	Lock     string        // the instance lock's file, created when missing; empty for no lock
 	LockWait time.Duration // how long to wait while the lock is busy
 	Grace    time.Duration // from SIGTERM to SIGKILL
+	Confine  *Confinement  // nil for a plugin that may do what its user may
 }
 
 // Args returns the keeper's arguments: the options, then the plugin's command
 // line, whose first element is the path of the executable.
 func (o Options) Args(plugin ...string) []string {
-	args := []string{"-lock", o.Lock, "-lock-wait", o.LockWait.String(), "-grace", o.Grace.String(), "--"}
-	return append(args, plugin...)
+	args := []string{"-lock", o.Lock, "-lock-wait", o.LockWait.String(), "-grace", o.Grace.String()}
+	if o.Confine != nil {
+		text, err := json.Marshal(o.Confine)
+		if err != nil { // lists of texts and a boolean
+			panic(err)
+		}
+		args = append(args, "-confine", string(text))
+	}
+	return append(append(args, "--"), plugin...)
 }
 
 // parse is the inverse of Args.
@@ -49,6 +58,7 @@ func parse(args []string) (Options, []string, error) {
 	flags.StringVar(&o.Lock, "lock", "", "")
 	flags.DurationVar(&o.LockWait, "lock-wait", 10*time.Second, "")
 	flags.DurationVar(&o.Grace, "grace", 5*time.Second, "")
+	flags.Func("confine", "", func(text string) error { return json.Unmarshal([]byte(text), &o.Confine) })
 	if err := flags.Parse(args); err != nil {
 		return o, nil, fmt.Errorf("read the arguments: %w", err)
 	}

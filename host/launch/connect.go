@@ -29,9 +29,18 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
+	program, err := spec.Run.program(spec.Binary, spec.Log)
+	if err != nil {
+		return nil, replaced(err, spec.Binary)
+	}
+	if spec.Confine != nil { // it could not make its state directory itself
+		if err := os.MkdirAll(spec.StateDir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the state directory: %w", err)
+		}
+	}
 	lines := newLineLog(spec.Log, slog.LevelError)
 	lines.keep = spec.tail
-	proc := newProcess(spec, lines)
+	proc := newProcess(spec, program, sockets, lines)
 	config := clientConfig(spec, proc, sockets)
 	client := plugin.NewClient(config)
 	began := time.Now()

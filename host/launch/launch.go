@@ -23,11 +23,6 @@ func Launch(ctx context.Context, spec Spec) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	if spec.Binary.Locked {
-		if err := spec.Binary.Verify(); err != nil {
-			return nil, replaced(err, spec.Binary)
-		}
-	}
 	if err := vacate(ctx, spec.Run, spec.Stage, spec.Grace+2*time.Second); err != nil {
 		return nil, err
 	}
@@ -43,7 +38,7 @@ func Launch(ctx context.Context, spec Spec) (*Plugin, error) {
 
 // replaced classes the error of a plugin's file that is not the one in the catalog.
 // That is no crash: nothing is wrong with the plugin, and a new start of the host
-// takes the file as it is.
+// takes the file as it is. Another error stays what it is.
 func replaced(err error, binary catalog.Binary) error {
 	remedy := "restart proofline to use the new file"
 	if binary.Locked {

@@ -222,3 +222,20 @@ func TestEnvironmentIsScrubbed(t *testing.T) {
 		}
 	}
 }
+
+// TestConfinedPlugin: a plugin in a sandbox works like any other.
+func TestConfinedPlugin(t *testing.T) {
+	if kernel := keeper.Supported(); !kernel.FilesEnforced() {
+		t.Skipf("needs Landlock: %v", kernel)
+	}
+	spec := chaosSpec(t, "")
+	spec.Confine = &keeper.Confinement{}
+	p := launch(t, spec)
+	if _, err := p.Do(t.Context(), task(t, "count"), ignore); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(spec.StateDir); err != nil {
+		t.Error(err)
+	}
+	stop(t, p)
+}

@@ -175,7 +175,7 @@ func (p *Plugin) explain(ctx context.Context, err error) error {
 		}
 		return wire.FromStatusError(err)
 	default:
-		return wire.FromStatusError(err)
+		return p.spec.outside(wire.FromStatusError(err))
 	}
 	classed := wire.FromStatusError(err)
 	if ctx.Err() == nil && len(status.Convert(err).Details()) == 0 {

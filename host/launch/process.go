@@ -37,14 +37,14 @@ type process struct {
 	ended chan struct{} // closed when the tree is gone and its output read
 }
 
-func newProcess(spec Spec, lines *lineLog) *process {
+func newProcess(spec Spec, program, sockets string, lines *lineLog) *process {
 	r, w := io.Pipe()
 	return &process{
 		stage: spec.Stage,
 		command: keeper.Command{
-			Options: keeper.Options{Lock: spec.Run.lock(spec.Stage), LockWait: lockWait, Grace: min(spec.Grace, terminateGrace)},
+			Options: keeper.Options{Lock: spec.Run.lock(spec.Stage), LockWait: lockWait, Grace: min(spec.Grace, terminateGrace), Confine: spec.confinement(program, sockets)},
 			Keeper:  spec.Run.Keeper,
-			Argv:    []string{spec.Binary.Path},
+			Argv:    []string{program},
 			Dir:     spec.Dir,
 		},
 		lines: lines, handshake: r, first: w, ended: make(chan struct{}),

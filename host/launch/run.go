@@ -33,7 +33,8 @@ type Run struct {
 	Keeper []string
 
 	mu         sync.Mutex
-	substitute string // of Sockets, when that is gone for good
+	substitute string          // of Sockets, when that is gone for good
+	programs   map[string]bool // digests of the plugins that were started
 }
 
 // socketNote is the file beside the locks that names the socket directory.
@@ -84,11 +85,12 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 
 const sweepLimit = 30 * time.Second
 
-// Close removes the socket directory.
+// Close removes the socket directory, and copies of plugins that no stage uses any
+// more.
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)))
+	return errors.Join(r.prunePrograms(), os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)))
 }
 
 // SocketDir is where a socket is made that is needed now: by a plugin that starts, or

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/keeper"
 )
 
 // Defaults for the times in a Spec.
@@ -35,6 +36,10 @@ type Spec struct {
 	// Env names further variables of the host's environment that the plugin
 	// sees; a trailing * stands for any ending.
 	Env []string
+	// Confine limits what the plugin's processes may reach; nil for whatever the
+	// host's user may. Launch adds what every plugin needs: its own file, its state
+	// directory, the directory of sockets, the system's programs and libraries.
+	Confine *keeper.Confinement
 
 	StartTimeout     time.Duration // from the start of the process to its handshake
 	ConfigureTimeout time.Duration

@@ -40,6 +40,7 @@ func Bind(p *Pipeline, find Find) Findings {
 		}
 		s.Kind = m.Kind
 		s.fillDefaults()
+		s.Sandbox.Confined = s.Sandbox.Use == "always" || s.Sandbox.Use == "auto" && m.Has(contract.CapabilitySandbox)
 		findings = append(findings, s.checkConfig(m, p.paths)...)
 		if _, given := p.at["select.drop_after"]; !given && m.Has(contract.CapabilityReplay) {
 			p.Select.DropAfter = 0

@@ -100,6 +100,7 @@ func (w *pathWalker) path(schema *jsonschema.Schema, location []string, text str
 		return text
 	}
 	w.changed = w.changed || path != text
+	w.stage.Files = append(w.stage.Files, path)
 	return path
 }
 

@@ -174,6 +174,16 @@ var stageKeys = []Key{
 		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending. " +
 			"The usual ones: PATH, HOME, TMPDIR, LANG, LC_*, TZ, SSL_CERT_*, proxies (http_proxy, HTTPS_PROXY, …), CUDA_*, NVIDIA_*, XDG_*, " +
 			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, RUST_LOG, RUST_BACKTRACE."},
+	{Name: "sandbox", Type: TypeSection, Example: "sandbox: {use: always, read: [/opt/guests]}", Meaning: "What the plugin's processes may reach. proofline doctor says what the kernel enforces.", Keys: []Key{
+		{Name: "use", Type: TypeWord, Default: "auto", Words: []string{"auto", "always", "never"},
+			Meaning: "Whether the plugin is confined to its own file, those that its config names, the system's programs and libraries, and its own folders below data. auto confines the plugins that say that they need no network and no devices."},
+		{Name: "read", Type: TypeFolder, List: true, Max: "100",
+			Meaning: "Further files and folders that it may read, and execute."},
+		{Name: "write", Type: TypeFolder, List: true, Max: "100",
+			Meaning: "Further folders in which it may do everything."},
+		{Name: "network", Type: TypeBoolean, Default: "false",
+			Meaning: "Whether a confined plugin has the machine's network."},
+	}},
 }
 
 // key returns one of a section's keys by name.

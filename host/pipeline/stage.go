@@ -67,6 +67,8 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	s.Concurrency = int(field(o, "concurrency", parseNumber))
 	s.Verify = optional(o, "verify", parseBool)
 	s.Env, _ = listed(o, "env", parseVariableName)
+	sandbox := o.below("sandbox")
+	s.Sandbox = Sandbox{Use: field(sandbox, "use", parseWord), Read: sandbox.folders("read"), Write: sandbox.folders("write"), Network: field(sandbox, "network", parseBool)}
 
 	s.Config = json.RawMessage("{}")
 	if n := o.value("config"); n != nil {

@@ -145,10 +145,23 @@ type Stage struct {
 	// Env names variables that the plugin sees besides the usual ones; a trailing
 	// * stands for any ending.
 	Env []string
+	// Sandbox limits what the plugin's processes may reach.
+	Sandbox Sandbox
+	// Files are the paths that the config names, absolute. Bind fills them.
+	Files []string
 
 	file   string
 	path   string // "stages[2]"
 	places places // of the whole entry; the config block lies under /config
+}
+
+// Sandbox is the sandbox section of a stage.
+type Sandbox struct {
+	Use         string   // auto, always or never
+	Read, Write []string // further paths, absolute
+	Network     bool
+	// Confined is what Use comes to for the plugin. Bind fills it.
+	Confined bool
 }
 
 // Working reports whether blocks go through the stage: it is no reporter. A stage

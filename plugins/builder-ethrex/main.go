@@ -11,6 +11,7 @@ import (
 func main() {
 	sdk.Serve(sdk.NewBuilder("builder-ethrex", release.Version, open,
 		sdk.Summary("Builds the input of ethrex guest programs for ZisK from a block and its execution witness."),
+		sdk.Capabilities(sdk.CapabilitySandbox),
 		sdk.Commands(buildCommand(), inspectCommand(), diffCommand(), guestsCommand()),
 	))
 }

@@ -17,5 +17,6 @@ func main() { sdk.Serve(plugin()) }
 func plugin() sdk.Plugin {
 	return sdk.NewBuilder(name, release.Version, open,
 		sdk.Summary("Builds the SSZ input of stateless guest programs, for Amsterdam blocks and earlier ones, from a block and its execution witness."),
+		sdk.Capabilities(sdk.CapabilitySandbox),
 		sdk.Commands(buildCommand(), inspectCommand(), diffCommand(), guestsCommand()))
 }

@@ -15,5 +15,6 @@ func main() { sdk.Serve(plugin()) }
 func plugin() sdk.Plugin {
 	return sdk.NewProver(name, release.Version, open,
 		sdk.Summary("Executes each block from its witness with go-ethereum and compares every root; checks, proves nothing."),
+		sdk.Capabilities(sdk.CapabilitySandbox),
 		sdk.Commands(executeCommand()))
 }

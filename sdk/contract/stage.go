@@ -45,7 +45,11 @@ type Manifest struct {
 const (
 	CapabilityVerify      = "prover.verify"       // answers Verify
 	CapabilityResumeToken = "prover.resume_token" // sends resume tokens and accepts them
-	CapabilityReplay      = "source.replay"       // hands out blocks of the past, which age does not make useless
+	// CapabilitySandbox: the plugin needs no network, no device, and of the file system
+	// its attempts, its state directory and what its config names as file, dir or
+	// program. The host keeps it to that.
+	CapabilitySandbox = "sandbox"
+	CapabilityReplay  = "source.replay" // hands out blocks of the past, which age does not make useless
 )
 
 // Has reports whether the manifest names the capability.

@@ -367,7 +367,8 @@ func health(t *testing.T, s *site) (h monitor.Health) {
 func running(path string) (pids []int) {
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == path {
+		target, err := os.Readlink(link)
+		if err == nil && filepath.Base(target) == filepath.Base(path) && strings.HasPrefix(target, filepath.Dir(filepath.Dir(path))+"/") {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
 			pids = append(pids, pid)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-ere/eretest"
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk/contract"
@@ -47,12 +48,14 @@ func TestSwappedProvers(t *testing.T) {
 	}
 	tool := zisktest.New(t, zisktest.Scenario{PhaseMS: 5})
 	coordinator := coordinatortest.Start(t, coordinatortest.Behaviour{})
+	server := eretest.Start(t, eretest.Behaviour{PublicValues: []byte("the double's own")})
 	for _, test := range []struct {
 		name, framing, prover string
 		python                bool
 	}{
 		{"prover-zisk", "raw", fmt.Sprintf(`plugin: prover-zisk, config: {elf: "guest.elf", %s}`, locks(t)), false},
 		{"prover-zisk-cluster", "framed", fmt.Sprintf(`plugin: prover-zisk-cluster, verify: false, config: {elf: "guest.elf", coordinator: %q}`, coordinator.URL()), false},
+		{"prover-ere", "framed", fmt.Sprintf(`plugin: prover-ere, config: {endpoints: [%q], proof: ere}`, server.URL), false},
 		{"prover-exec", "raw", `plugin: prover-exec, config: {command: [sh, -c, 'sha256sum < "$1" > "$2"', prove, "{input}", "{proof}"], proof: proof.txt, verify: [sh, -c, 'sha256sum < "$1" | cmp - "$2"', verify, "{input}", "{proof}"]}`, false},
 		{"prover-python", "raw", `plugin: prover-python`, true},
 	} {

@@ -1,0 +1,124 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+)
+
+// Supported finds out what the kernel enforces. It starts a short process once, to see
+// whether a namespace can be made.
+var Supported = sync.OnceValue(func() Support {
+	var s Support
+	if version, err := ll.LandlockGetABIVersion(); err == nil {
+		s.Landlock = version
+	}
+	if program, err := exec.LookPath("true"); err == nil {
+		cmd := exec.Command(program)
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+		isolate(cmd.SysProcAttr)
+		s.Namespace = cmd.Run() == nil
+	}
+	return s
+})
+
+// isolate asks for a network namespace, and, unless the user is root, for the user
+// namespace that gives the right to make one. Ids stay what they are.
+func isolate(attr *syscall.SysProcAttr) {
+	attr.Cloneflags |= syscall.CLONE_NEWNET
+	if uid := os.Geteuid(); uid != 0 {
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+	}
+}
+
+// become confines the process and turns it into the plugin. It returns only when that
+// fails. args is the command line behind "keeper".
+func become(args []string) error {
+	if len(args) < 4 || args[0] != confined || args[2] != "--" {
+		return errors.New("no plugin to confine")
+	}
+	var c Confinement
+	if err := json.Unmarshal([]byte(args[1]), &c); err != nil {
+		return fmt.Errorf("read the confinement: %w", err)
+	}
+	if err := c.enforce(); err != nil {
+		return fmt.Errorf("confine the plugin: %w", err)
+	}
+	argv := args[3:]
+	if err := syscall.Exec(argv[0], argv, os.Environ()); err != nil {
+		return fmt.Errorf("start the plugin: exec %s: %w", argv[0], err)
+	}
+	return nil
+}
+
+// enforce applies what the kernel knows of Landlock to this process and all that it
+// becomes or starts.
+func (c Confinement) enforce() error {
+	var rules []landlock.Rule
+	for _, path := range c.Read {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
+		case err != nil:
+			return err
+		case info.IsDir():
+			rules = append(rules, landlock.RODirs(path))
+		default:
+			rules = append(rules, landlock.ROFiles(path))
+		}
+	}
+	for _, path := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"} {
+		rules = append(rules, landlock.RWFiles(path).IgnoreIfMissing())
+	}
+	for _, path := range c.Write {
+		// Outputs are moved from one folder of an attempt to another.
+		rules = append(rules, landlock.RWDirs(path).WithRefer().IgnoreIfMissing())
+	}
+	config := landlock.V8.BestEffort()
+	if c.Network {
+		return errors.Join(config.RestrictPaths(rules...), config.RestrictScoped())
+	}
+	return config.Restrict(rules...)
+}
+
+// confine starts the plugin by way of a process that confines itself. Without
+// namespaces it goes on with what Landlock can do.
+func confine(c Confinement, argv []string, attr *os.ProcAttr) (*os.Process, error) {
+	args, err := c.args(argv)
+	if err != nil {
+		return nil, err
+	}
+	args = append([]string{"proofline", "keeper"}, args...)
+	if c.Network {
+		return os.StartProcess("/proc/self/exe", args, attr)
+	}
+	with := *attr.Sys
+	isolate(&with)
+	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{Files: attr.Files, Sys: &with})
+	if err != nil && impossible(err) {
+		say("warn", "the plugin's network cannot be taken away by a namespace: "+strings.TrimPrefix(err.Error(), "fork/exec /proc/self/exe: "))
+		return os.StartProcess("/proc/self/exe", args, attr)
+	}
+	return process, err
+}
+
+// impossible reports whether an error means that no namespace can be made.
+func impossible(err error) bool {
+	for _, e := range []syscall.Errno{syscall.EPERM, syscall.EINVAL, syscall.ENOSPC, syscall.ENOSYS, syscall.EACCES, syscall.EUSERS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

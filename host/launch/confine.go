@@ -1,0 +1,60 @@
+package launch
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/proofline/proofline/host/keeper"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// system are the paths that every confined plugin may read and execute: programs,
+// libraries, what the C library and the runtimes of languages look up. /proc shows a
+// confined process nothing of those outside of its confinement but that they exist.
+var system = []string{
+	"/bin", "/sbin", "/lib", "/lib64", "/usr", "/proc", "/sys",
+	"/etc/alternatives", "/etc/group", "/etc/hosts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
+	"/etc/nsswitch.conf", "/etc/passwd", "/etc/protocols", "/etc/resolv.conf", "/etc/services", "/etc/ssl", "/etc/ca-certificates",
+	"/nix/store", "/run/current-system/sw",
+}
+
+// confinement is that of a plugin's processes; nil for none.
+func (s Spec) confinement(program, sockets string) *keeper.Confinement {
+	if s.Confine == nil {
+		return nil
+	}
+	own := []string{program}
+	if script, err := isScript(program); err == nil && script {
+		own = append(own, filepath.Dir(program)) // its modules
+	}
+	return &keeper.Confinement{
+		Read:    slices.Concat(s.Confine.Read, own, system),
+		Write:   append(slices.Clone(s.Confine.Write), s.StateDir, sockets),
+		Network: s.Confine.Network,
+	}
+}
+
+// outside explains an error of a confined plugin that says that something is not
+// permitted. Another one stays as it is.
+func (s Spec) outside(err error) error {
+	if s.Confine == nil || err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
+		return err
+	}
+	text := strings.ToLower(err.Error())
+	denied := strings.Contains(text, "permission denied") || strings.Contains(text, "operation not permitted")
+	unreachable := !s.Confine.Network && (strings.Contains(text, "network is unreachable") || strings.Contains(text, "temporary failure in name resolution"))
+	switch {
+	case denied:
+		return contract.Environment(&sandboxError{err}, "if the plugin needs that, name it in the stage: sandbox: {read: […]}, or {write: […]}; sandbox: {use: never} ends the confinement")
+	case unreachable:
+		return contract.Environment(&sandboxError{err}, "if the plugin needs the network, set sandbox: {network: true} in the stage")
+	}
+	return err
+}
+
+// sandboxError is an error that the sandbox of the stage has caused.
+type sandboxError struct{ err error }
+
+func (e *sandboxError) Error() string { return "outside of the stage's sandbox: " + e.err.Error() }
+func (e *sandboxError) Unwrap() error { return e.err }

@@ -1,0 +1,141 @@
+package prover
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/proofline/proofline/plugins/internal/zisk/tool"
+	"github.com/proofline/proofline/plugins/prover-ere/server"
+	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
+)
+
+// Prover is a stage's prover. Its methods may be called concurrently; as many proofs
+// run at a time as there are servers, whatever the stage's concurrency.
+type Prover struct {
+	config Config
+	log    *slog.Logger
+	setup  *proof.Key // pinned; nil for a published one
+
+	slots []*slot
+	free  chan *slot // those that no call uses
+
+	mu    sync.Mutex
+	guest []byte // pinned, or that of the first server that told one
+
+	streak tool.Streak
+
+	stop     context.CancelFunc
+	watchers sync.WaitGroup
+}
+
+// Open makes the prover of a stage. It does not wait for the servers.
+func Open(_ context.Context, config Config, env sdk.Env) (*Prover, error) {
+	guest, err := config.guestVK()
+	if err != nil {
+		return nil, sdk.Environment(fmt.Errorf("key of the guest: %w", err), "correct `guest_vk`")
+	}
+	setup, err := config.setupKey()
+	if err != nil {
+		return nil, sdk.Environment(fmt.Errorf("key of the proving setup: %w", err), "correct `setup_vk`")
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Prover{config: config, log: env.Log, setup: setup, guest: guest, stop: stop, free: make(chan *slot, len(config.Endpoints))}
+	for _, endpoint := range config.Endpoints {
+		s := newSlot(server.New(endpoint, config.ConnectTimeout.Std()), env.StateDir)
+		p.slots = append(p.slots, s)
+		p.free <- s
+		p.watchers.Go(func() { s.watch(ctx, config.HealthInterval.Std(), env.Log) })
+	}
+	return p, nil
+}
+
+// Close ends the connections. A proof that runs goes on, for nobody.
+func (p *Prover) Close() error {
+	p.stop()
+	p.watchers.Wait()
+	for _, s := range p.slots {
+		s.server.Close()
+	}
+	return nil
+}
+
+// Note tells the operator where the proofs are made.
+func (p *Prover) Note() string {
+	verb := "proofs are made by"
+	if !p.config.MakesProof() {
+		verb = "a gate: blocks are executed by"
+	}
+	note := fmt.Sprintf("%s ere-server at %s", verb, strings.Join(p.config.Endpoints, ", "))
+	if len(p.config.OnTimeout) == 0 && p.config.MakesProof() {
+		note += "; a proof that is given up holds its server until it ends, because on_timeout is not set"
+	}
+	return note
+}
+
+// Health is unavailable while no server answers, unless one is at work: a server that
+// shuts down answers its last request although nobody can connect any more.
+func (p *Prover) Health(context.Context) sdk.Health {
+	var wrong []string
+	for _, s := range p.slots {
+		if state := s.condition(); state != "" {
+			wrong = append(wrong, s.server.Endpoint()+": "+state)
+		}
+	}
+	switch {
+	case len(wrong) == 0:
+		return sdk.Health{State: sdk.HealthReady}
+	case len(wrong) < len(p.slots):
+		return sdk.Health{State: sdk.HealthDegraded, Detail: strings.Join(wrong, "; ")}
+	}
+	return sdk.Health{State: sdk.HealthUnavailable, Detail: strings.Join(wrong, "; ")}
+}
+
+// acquire waits for a server that no other call uses.
+func (p *Prover) acquire(ctx context.Context) (*slot, error) {
+	select {
+	case s := <-p.free:
+		return s, nil
+	case <-ctx.Done():
+		return nil, sdk.Interrupted(fmt.Errorf("waiting for a server: %w", context.Cause(ctx)))
+	}
+}
+
+// identify asks a server what it is and refuses one that is not meant.
+func (p *Prover) identify(ctx context.Context, s *slot) (server.Identity, error) {
+	id, err := s.server.Identify(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return id, sdk.Interrupted(context.Cause(ctx))
+		}
+		return id, unreachable(s.server.Endpoint(), err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.config.accepts(id, p.guest); err != nil {
+		if e, ok := errors.AsType[*sdk.Error](err); ok && p.config.GuestVK == "" && !bytes.Equal(p.guest, id.ProgramVK) {
+			e.Remedy += "; the guest that counts is the first one that this stage saw: restart the stage to take the new one"
+		}
+		return id, unreachable(s.server.Endpoint(), err)
+	}
+	if p.guest == nil && id.ProgramVK != nil {
+		p.guest = id.ProgramVK
+		p.log.Info("the guest of the first server counts from now on", "program_vk", hex.EncodeToString(id.ProgramVK), "server", s.server.Endpoint())
+	}
+	return id, nil
+}
+
+// interrupted is the error of a call whose context has ended.
+func interrupted(ctx context.Context, what string) error {
+	return sdk.Interrupted(fmt.Errorf("%s: %w", what, context.Cause(ctx)))
+}
+
+// verifyTimeout bounds a verification and an execution beside a proof.
+const verifyTimeout = 10 * time.Minute
