@@ -214,7 +214,7 @@ func (s *Stage) judge(p instance, health contract.Health, err error) {
 	case err != nil:
 		reason = fmt.Sprintf("health: %v", err)
 	case health.State == contract.HealthReady:
-		condition, reason = status.StageReady, ""
+		condition = status.StageReady
 	case health.State == contract.HealthUnavailable:
 		condition = status.StageUnavailable
 	}

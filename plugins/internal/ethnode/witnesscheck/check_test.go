@@ -176,7 +176,7 @@ func (n *nodes) Node(_ common.Hash, _ []byte, hash common.Hash) ([]byte, error) 
 // yet: the reason names it, whichever of the fork's members the block has.
 func TestNewForkIsNamed(t *testing.T) {
 	block, text := recorded(t, witnesstest.Geth(t, 18))
-	text = edit(t, text, func(w map[string][]string) { w["state"] = nil })
+	text = edit(t, text, func(w map[string][]string) { w["state"] = []string{} })
 	for name, change := range map[string]func(h *types.Header){
 		"":                         func(*types.Header) {},
 		", of the fork Amsterdam":  func(h *types.Header) { h.SlotNumber = new(uint64) },
