@@ -35,6 +35,10 @@ func TestReplaceShowsOldOrNewContent(t *testing.T) {
 	if got, _ := os.ReadFile(path); string(got) != "old" {
 		t.Errorf("after a failed write the file holds %q", got)
 	}
+	missing := filepath.Join(dir, "none", "state")
+	if err := Write(missing, 0o600, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+		t.Errorf("in a directory that is not there: %v", err)
+	}
 	if err := WriteJSON(path, 0o644, map[string]string{"a": "<b>"}); err != nil {
 		t.Fatal(err)
 	}
