@@ -332,6 +332,20 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
+// A key whose last word looks like a tag has no wire form that could be read again.
+func TestKeyLikeATag(t *testing.T) {
+	for _, last := range []uint64{0, 1, 2, 0x44454553_4b53495a} {
+		key := proof.Key{1, 2, 3, last}
+		p, err := proof.Decode(prooftest.Encode(prooftest.New(proof.Bincode017, true, key, []uint32{5, 6}, 260, 5)), proof.Bincode017)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Wire(proof.Release{}, nil); err == nil || !strings.Contains(err.Error(), "would take for the tag") {
+			t.Errorf("a setup key that ends in %#x: %v", last, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, layout := range layouts {
 		for _, minimal := range []bool{false, true} {
