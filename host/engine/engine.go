@@ -229,10 +229,15 @@ var (
 	errOrphaned = errors.New("orphaned by a reorg")
 	errSkipped  = errors.New("skipped by the operator")
 	errRefused  = errors.New("a stage that it depends on has failed")
-	errNotTaken = errors.New("the stage takes other blocks")
 	errRedone   = errors.New("what it works on is made again")
 	errTimeout  = errors.New("stopped after its timeout")
 	errNotOwned = errors.New("the attempt is over")
+)
+
+// Why a stage is skipped.
+var (
+	errNotTaken  = errors.New("the stage takes other blocks")
+	errAddedLate = errors.New("the stage was added when the block was finished")
 )
 
 // broadcast wakes everybody who waits for a change. Engine.mu must be held.

@@ -105,7 +105,7 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 			r = record.Stage{State: record.StageWaiting, Attempt: r.Attempt, Announced: r.Announced}
 			switch {
 			case ended:
-				r.State, r.Error = record.StageSkipped, "the stage was added when the block was finished"
+				r.State, r.Error = record.StageSkipped, errAddedLate.Error()
 			case !s.takes(rec):
 				r.State, r.Error = record.StageSkipped, errNotTaken.Error()
 			case s.Shadow && s.Sample > 1 && rec.Block.Number/max(e.cfg.Selection.Targets.Every, 1)%s.Sample != 0:

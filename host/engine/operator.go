@@ -276,8 +276,12 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 			r.Unpublished = len(r.Outputs) > 0
 			rec.Stages[s.Name] = r
 		}
-		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled {
+		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled ||
+			known.State == status.JobFailed && r.State == record.StageSkipped && r.Error == errAddedLate.Error() {
 			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
+			if r.Attempt == 0 {
+				r.Error = ""
+			}
 			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
 			rec.Stages[s.Name] = r
 		}

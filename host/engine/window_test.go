@@ -81,9 +81,15 @@ func TestStagesTakeTheBlocksOfTheirWindows(t *testing.T) {
 func TestWindowsOfOpenAndFailedJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
+		// A shadow that hangs keeps the failed job open over the restart.
+		shadow := StageConfig{Name: "shadow", Kind: contract.KindBuilder, Shadow: true, Needs: []string{"source"}, Fingerprint: "sh", Worker: &worker{
+			do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+				<-ctx.Done()
+				return contract.Result{}, ctx.Err()
+			}}}
 		r := newRig(t, store, func(c *Config) {
 			fork(&worker{}, &worker{})(c)
-			c.Stages = c.Stages[:4]
+			c.Stages = append(c.Stages[:4:4], shadow)
 			c.Stages[1].Blocks, c.Stages[3].Blocks = selection.Window{}, selection.Window{}
 		})
 		old, failed := testBlock(2, 0), testBlock(3, 0)
@@ -100,7 +106,10 @@ func TestWindowsOfOpenAndFailedJobs(t *testing.T) {
 			t.Fatalf("block 3: %s", j.State)
 		}
 
-		again := newRig(t, store, fork(&worker{}, &worker{do: proving}))
+		again := newRig(t, store, func(c *Config) {
+			fork(&worker{}, &worker{do: proving})(c)
+			c.Stages = append(c.Stages, shadow)
+		})
 		stop := again.start(t)
 		if err := again.Retry(t.Context(), Again{Job: failed.JobID()}); err != nil {
 			t.Fatal(err)

@@ -124,8 +124,14 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 		return nil
 	})
 	if len(s.Needs) == 0 {
-		for i := index - 1; i >= 0; i-- {
-			if other := &p.Stages[i]; other.Working() && other.Name != "" && (s.Shadow || !other.Shadow) {
+		candidates := p.Stages[:index]
+		if len(more) > 0 {
+			// What the stage was meant to need is not known. The source is before every
+			// stage, so that nothing else is said because of it.
+			candidates = candidates[:min(1, index)]
+		}
+		for _, other := range slices.Backward(candidates) {
+			if other.Working() && other.Name != "" && (s.Shadow || !other.Shadow) {
 				s.Needs = []string{other.Name}
 				break
 			}
