@@ -85,7 +85,8 @@ func TestForkDay(t *testing.T) {
 			}
 		}
 		for _, name := range rests {
-			if st, ok := of(job, name); ok && st.State != string(record.StageSkipped) {
+			// Blocks that were done before the file had a stage have no record of it.
+			if st, ok := of(job, name); ok && st.State != string(record.StageSkipped) && (st.State != string(record.StageWaiting) || number >= at) {
 				t.Errorf("block %d: %s is %s", number, name, st.State)
 			}
 		}

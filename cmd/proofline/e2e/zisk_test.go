@@ -360,7 +360,7 @@ func proofToPost(t *testing.T, job status.Job, tool *zisktest.Tool, server *ethp
 		t.Fatalf("tool ended %v, posted %v, stage ended %v, verified %v", ended, posted, prove.Ended, match)
 	}
 	verified, err := time.Parse(time.RFC3339Nano, match[1])
-	took, err2 := time.ParseDuration(match[2])
+	took, err2 := time.ParseDuration(match[2] + "ns") // plugins log durations in nanoseconds
 	if err != nil || err2 != nil {
 		t.Fatal(err, err2)
 	}
