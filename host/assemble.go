@@ -147,7 +147,7 @@ func (h *host) assemble(chain uint64) error {
 		makesProof := s.State().MakesProof
 		config.Stages = append(config.Stages, engine.StageConfig{
 			Name: s.config.Name, Kind: s.config.Kind, MakesProof: makesProof, Verify: verify && makesProof,
-			Needs: s.config.Needs, Confirm: s.config.Confirm, Shadow: s.config.Shadow, Sample: s.config.Sample,
+			Needs: s.config.Needs, Confirm: s.config.Confirm, Shadow: s.config.Shadow, Sample: s.config.Sample, Blocks: s.config.Blocks,
 			Fingerprint: fingerprint(s.binary.Manifest, s.config.Config),
 			Concurrency: s.config.Concurrency, Retries: s.config.Retry.Max, Backoff: s.config.Retry.Backoff,
 			Timeout: s.config.Timeout, StuckAfter: s.config.StuckAfter, Worker: worker,

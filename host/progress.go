@@ -124,7 +124,10 @@ func (p *progress) idle(snap status.Snapshot) {
 		return
 	}
 	if snap.Head != p.head {
-		p.head, p.headTime = snap.Head, snap.Time
+		p.head, p.headTime = snap.Head, snap.HeadTime
+		if p.headTime.IsZero() {
+			p.headTime = snap.Time
+		}
 		if p.firstHead == 0 {
 			p.firstHead, p.firstHeadTime = p.head, p.headTime
 		}
@@ -154,8 +157,8 @@ func (p *progress) idle(snap status.Snapshot) {
 	p.log.Info("next target", "block", next, "head", snap.Head, "in_about", p.until(next, snap.Time).String())
 }
 
-// until estimates when a block is made: by the pace of the heads seen, or by the
-// slots of Ethereum.
+// until estimates when a block is made: by the pace of the heads seen, as their
+// timestamps tell it, or by the slots of Ethereum where there were too few.
 func (p *progress) until(next uint64, now time.Time) time.Duration {
 	pace := slot
 	if seen := p.head - p.firstHead; p.head > p.firstHead && seen >= 2 {

@@ -36,6 +36,20 @@ func TestNextTarget(t *testing.T) {
 	}
 }
 
+// TestProgressGoesByTimestamps: heads of the past that are read in a hurry are no pace
+// of the chain, and a block that arrives late in its slot does not move the next one.
+func TestProgressGoesByTimestamps(t *testing.T) {
+	began := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	p := progress{log: slog.New(slog.DiscardHandler), nextTarget: func(uint64) (uint64, bool) { return 200, true }}
+	for i := range uint64(10) { // a head each 100 ms, whose timestamps are 12 s apart
+		p.idle(status.Snapshot{Time: began.Add(time.Duration(i) * 100 * time.Millisecond), Head: 101 + i,
+			HeadTime: began.Add(-time.Duration(9-i) * 12 * time.Second)})
+	}
+	if got := p.until(200, began.Add(time.Second)); got != 90*12*time.Second-time.Second {
+		t.Errorf("in %s, want 90 slots behind the head's timestamp", got)
+	}
+}
+
 // TestProgress: one line per block that ends, none for those from before the start,
 // and what is waited for once until something has changed.
 func TestProgress(t *testing.T) {

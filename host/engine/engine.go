@@ -45,7 +45,10 @@ type StageConfig struct {
 	// not depend on it, and nothing of it is reported.
 	Shadow bool
 	// Sample lets a shadow take one of so many blocks; 0 and 1 mean every one.
-	Sample      uint64
+	Sample uint64
+	// Blocks are the blocks that the stage takes. It is skipped for all others, as
+	// if it had nothing to do: what needs it begins without it.
+	Blocks      selection.Window
 	Verify      bool // Worker is a Verifier and its proofs are verified
 	Fingerprint string
 	Concurrency int // slots, at least 1
@@ -229,6 +232,12 @@ var (
 	errRedone   = errors.New("what it works on is made again")
 	errTimeout  = errors.New("stopped after its timeout")
 	errNotOwned = errors.New("the attempt is over")
+)
+
+// Why a stage is skipped.
+var (
+	errNotTaken  = errors.New("the stage takes other blocks")
+	errAddedLate = errors.New("the stage was added when the block was finished")
 )
 
 // broadcast wakes everybody who waits for a change. Engine.mu must be held.

@@ -105,10 +105,15 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 			r = record.Stage{State: record.StageWaiting, Attempt: r.Attempt, Announced: r.Announced}
 			switch {
 			case ended:
-				r.State, r.Error = record.StageSkipped, "the stage was added when the block was finished"
+				r.State, r.Error = record.StageSkipped, errAddedLate.Error()
+			case !s.takes(rec):
+				r.State, r.Error = record.StageSkipped, errNotTaken.Error()
 			case s.Shadow && s.Sample > 1 && rec.Block.Number/max(e.cfg.Selection.Targets.Every, 1)%s.Sample != 0:
 				r.State, r.Error = record.StageSkipped, "not in the sample"
 			}
+		}
+		if known && !ended && s.windowed(rec, &r) {
+			changes = append(changes, "stage "+s.Name+" takes other blocks than before")
 		}
 		if shadow := s.Shadow || ended && r.Shadow; shadow != r.Shadow {
 			r.Shadow = shadow
@@ -138,6 +143,27 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 	}
 	slices.Sort(changes)
 	return slices.Compact(changes)
+}
+
+// takes reports whether the block is one of the stage's. An operator who hands in a
+// guest input names the stage, whatever blocks it takes.
+func (s *stage) takes(rec *record.Job) bool {
+	return rec.Origin == record.Given || s.Blocks.Has(rec.Block)
+}
+
+// windowed brings the record of a stage in line with the blocks that it takes today,
+// and reports whether that changed it. Work that is done stays.
+func (s *stage) windowed(rec *record.Job, r *record.Stage) bool {
+	takes := s.takes(rec)
+	switch {
+	case !takes && (r.State == record.StageWaiting || r.State == record.StageFailed || r.State == record.StageBlocked):
+		r.State, r.Error, r.Resume = record.StageSkipped, errNotTaken.Error(), nil
+	case takes && r.State == record.StageSkipped && r.Error == errNotTaken.Error():
+		r.State, r.Error = record.StageWaiting, ""
+	default:
+		return false
+	}
+	return true
 }
 
 // announce returns the events that are due for a job, and notes them in the

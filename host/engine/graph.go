@@ -120,16 +120,17 @@ func closure(of []*stage, all []*stage) (closed []*stage) {
 }
 
 // assignFolders says where each stage's files are published: the first gate and
-// the first proof stage in the block's own folder, every other stage in a folder
-// of its name below that.
+// the first proof stage of a block in the block's own folder, every other stage in a
+// folder of its name below that.
 func assignFolders(stages []*stage) {
-	taken := map[bool]bool{} // by whether it makes a proof
+	first := map[bool][]*stage{} // by whether it makes a proof
 	for _, s := range stages {
-		if s.Shadow || taken[s.MakesProof] || s.Kind != contract.KindProver {
+		taken := slices.ContainsFunc(first[s.MakesProof], func(other *stage) bool { return !s.Blocks.Disjoint(other.Blocks) })
+		if s.Shadow || taken || s.Kind != contract.KindProver {
 			s.folder = s.Name
 			continue
 		}
-		taken[s.MakesProof] = true
+		first[s.MakesProof] = append(first[s.MakesProof], s)
 	}
 }
 

@@ -103,15 +103,14 @@ type Given struct {
 	Number uint64
 	Hash   *contract.Hash // nil to ask the source
 	Input  string         // path of the guest input
-	Stage  string         // the proof stage that proves it; empty for the first
+	Stage  string         // the proof stage that proves it; empty for the first that takes the block
 }
 
 // ProveBlock makes a job of a block whose guest input exists already. It begins at
 // the proof stage; what that needs is not done, and no other stage works on it.
 func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult, error) {
 	result := status.AddResult{Number: given.Number}
-	proof, err := e.proofStage(given.Stage)
-	if err != nil {
+	if _, err := e.proofStage(given.Stage, nil); err != nil {
 		return result, err
 	}
 	block, reason, err := e.named(ctx, given.Number, given.Hash)
@@ -121,6 +120,10 @@ func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult,
 	if block == nil {
 		result.Word = reason
 		return result, nil
+	}
+	proof, err := e.proofStage(given.Stage, block)
+	if err != nil {
+		return result, err
 	}
 	result.Job = block.JobID()
 	t, err := e.begin(ctx)
@@ -162,9 +165,9 @@ func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult,
 	return result, t.commitOnce()
 }
 
-// proofStage finds a stage that makes a proof: the named one, or the first that is
-// no shadow.
-func (e *Engine) proofStage(name string) (*stage, error) {
+// proofStage finds a stage that makes a proof: the named one, whatever blocks it
+// takes, or the first that is no shadow and takes the block; nil stands for any.
+func (e *Engine) proofStage(name string, block *contract.Block) (*stage, error) {
 	if name != "" {
 		s, err := e.stageNamed(name)
 		if err == nil && !s.MakesProof {
@@ -173,9 +176,12 @@ func (e *Engine) proofStage(name string) (*stage, error) {
 		return s, err
 	}
 	for _, s := range e.stages {
-		if s.MakesProof && !s.Shadow {
+		if s.MakesProof && !s.Shadow && (block == nil || s.Blocks.Has(*block)) {
 			return s, nil
 		}
+	}
+	if e.makesProof() {
+		return nil, contract.Permanent(fmt.Errorf("no stage that makes a proof takes block %d: name one with --stage", block.Number))
 	}
 	return nil, contract.Permanent(errors.New("the pipeline has no stage that makes a proof"))
 }
@@ -270,8 +276,12 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 			r.Unpublished = len(r.Outputs) > 0
 			rec.Stages[s.Name] = r
 		}
-		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled {
+		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled ||
+			known.State == status.JobFailed && r.State == record.StageSkipped && r.Error == errAddedLate.Error() {
 			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
+			if r.Attempt == 0 {
+				r.Error = ""
+			}
 			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
 			rec.Stages[s.Name] = r
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -29,6 +30,7 @@ func (p *Pipeline) join() (findings Findings) {
 	for i := range p.Stages { // gates may stand anywhere, so all needs are joined first
 		findings = append(findings, p.joinGates(&p.Stages[i])...)
 	}
+	findings = append(findings, p.joinBlocks()...)
 	return append(findings, p.checkInputs()...)
 }
 
@@ -43,6 +45,7 @@ func (s *Stage) checkKeysOfKind() (findings Findings) {
 	}{
 		{"needs", "only builders and provers need other stages; a reporter takes proofs: [stage]", working, func() { s.Needs = nil }},
 		{"confirm", "only a prover begins beside a gate; this stage waits for all that it needs", []contract.Kind{contract.KindProver}, func() { s.Confirm = nil }},
+		{"blocks", "only builders and provers take some of the blocks; select: says which blocks are worked on", working, func() { s.Blocks = selection.Window{} }},
 		{"shadow", "only builders and provers can be shadows", working, func() { s.Shadow = false }},
 		{"sample", "only builders and provers that are shadows take a sample", working, func() { s.Sample = 0 }},
 		{"proofs", "only reporters are handed proofs; a builder or prover takes needs: [stage]", []contract.Kind{contract.KindReporter}, func() { s.Proofs = nil }},
@@ -121,8 +124,14 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 		return nil
 	})
 	if len(s.Needs) == 0 {
-		for i := index - 1; i >= 0; i-- {
-			if other := &p.Stages[i]; other.Working() && other.Name != "" && (s.Shadow || !other.Shadow) {
+		candidates := p.Stages[:index]
+		if len(more) > 0 {
+			// What the stage was meant to need is not known. The source is before every
+			// stage, so that nothing else is said because of it.
+			candidates = candidates[:min(1, index)]
+		}
+		for _, other := range slices.Backward(candidates) {
+			if other.Working() && other.Name != "" && (s.Shadow || !other.Shadow) {
 				s.Needs = []string{other.Name}
 				break
 			}
@@ -280,13 +289,16 @@ func (p *Pipeline) checkInputs() (findings Findings) {
 		}
 		for j := range builders[min(1, len(builders)):] {
 			a, b := builders[j], builders[j+1]
-			if told[[2]string{a.Name, b.Name}] {
+			if told[[2]string{a.Name, b.Name}] || a.Blocks.Disjoint(b.Blocks) {
 				continue
 			}
 			told[[2]string{a.Name, b.Name}] = true
+			remedy := fmt.Sprintf("let it need one of them, and let %q need what %q needs", b.Name, a.Name)
+			if b.Blocks != (selection.Window{}) || a.Blocks != (selection.Window{}) {
+				remedy = "give them blocks that do not overlap, as blocks: {until: X} and blocks: {from: X}"
+			}
 			findings = append(findings, s.errorAt("/needs",
-				fmt.Sprintf("%s reaches %q from two builders: %q (line %d) and %q (line %d)", contract.ArtifactInput, s.Path(), a.Name, a.line(), b.Name, b.line()),
-				fmt.Sprintf("let it need one of them, and let %q need what %q needs", b.Name, a.Name)))
+				fmt.Sprintf("%s reaches %q from two builders: %q (line %d) and %q (line %d)", contract.ArtifactInput, s.Path(), a.Name, a.line(), b.Name, b.line()), remedy))
 		}
 	}
 	return findings

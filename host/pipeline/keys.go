@@ -27,6 +27,7 @@ const (
 	TypeAddress  Type = "host:port"
 	TypeShard    Type = "part of a whole, such as 1/4"
 	TypeSample   Type = "one of so many, such as 1/10"
+	TypeEdge     Type = "block number or time"
 	TypeVariable Type = "variable name"
 )
 
@@ -140,6 +141,11 @@ var stageKeys = []Key{
 		Meaning: "Builders and provers: the stages before this one in the file that must be done with a block first. The stage gets what they have made, and what those got. By default the builder, prover or source before it; shadows are passed over unless the stage is one."},
 	{Name: "confirm", Type: TypeStage, List: true, Max: "100", Example: "confirm: [check]",
 		Meaning: "Provers: gates beside which this stage begins. Nothing of it is announced before they have agreed, and a refusal cancels it."},
+	{Name: "blocks", Type: TypeSection, Example: "blocks: {from: \"2026-10-06T13:53:36Z\"}",
+		Meaning: "Builders and provers: which of the targets the stage takes; it is passed over for all others. By default those for which the builders that it needs make an input. So a fork changes builder and prover: the old ones take blocks until it, the new ones from it on.", Keys: []Key{
+			{Name: "from", Type: TypeEdge, Meaning: "The first block: its number, or the time of the fork, with which timestamps of blocks are compared."},
+			{Name: "until", Type: TypeEdge, Meaning: "The first block that is not taken any more: its number, or a time."},
+		}},
 	{Name: "shadow", Type: TypeBoolean, Default: "false", Example: "shadow: true",
 		Meaning: "Builders and provers: works on live blocks, is verified, recorded and compared, and never reported. It takes a block only when the other stages have theirs; its failure fails no block."},
 	{Name: "sample", Type: TypeSample, Max: "1000000", Example: "sample: 1/10",

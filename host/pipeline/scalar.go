@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/proofline/proofline/host/selection"
 )
 
 // scalar is a YAML scalar after its variables were replaced.
@@ -295,6 +297,34 @@ func parseSample(s scalar, k Key) (uint64, *problem) {
 }
 
 const maxSample = 1_000_000
+
+// maxEdgeNumber bounds the number of a block that a window begins or ends at. A
+// larger number is the time of a fork in seconds, as genesis files have it.
+const maxEdgeNumber = 1_000_000_000
+
+// parseEdge reads a block number, or a time such as "2026-10-06T13:53:36Z".
+func parseEdge(s scalar, _ Key) (selection.Edge, *problem) {
+	const how = `write a block number, or a time such as "2026-10-06T13:53:36Z"`
+	if n, ok := integer(s.text); ok && (s.tag == "!!int" || s.fromVariable) {
+		switch {
+		case n.Sign() <= 0:
+			return selection.Edge{}, &problem{s.quoted() + " is out of range", "leave the key out for no bound, or " + how}
+		case !n.IsInt64() || n.Int64() > 1<<38:
+			return selection.Edge{}, &problem{s.quoted() + " is out of range", how}
+		case n.Uint64() > maxEdgeNumber:
+			return selection.Edge{}, &problem{s.quoted() + " is too large for a block number", fmt.Sprintf("if it is a time in seconds, write %q", time.Unix(n.Int64(), 0).UTC().Format(time.RFC3339))}
+		}
+		return selection.Edge{Number: n.Uint64()}, nil
+	}
+	if s.tag != "!!str" && s.tag != "!!timestamp" {
+		return selection.Edge{}, s.wrongType("a block number or a time", how)
+	}
+	at, err := time.Parse(time.RFC3339, s.text)
+	if err != nil || at.Unix() <= 0 {
+		return selection.Edge{}, &problem{s.quoted() + " is neither a block number nor a time", how}
+	}
+	return selection.Edge{Time: at.UTC()}, nil
+}
 
 // parseVariableName reads the name of an environment variable; a trailing *
 // stands for any ending.

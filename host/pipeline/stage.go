@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/proofline/proofline/host/selection"
 )
 
 // stages reads the list of stages. An entry that is no mapping is recorded and
@@ -56,6 +58,9 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 		}
 	}
 	s.Shadow, s.Sample = field(o, "shadow", parseBool), field(o, "sample", parseSample)
+
+	blocks := o.below("blocks")
+	s.Blocks = selection.Window{From: field(blocks, "from", parseEdge), Until: field(blocks, "until", parseEdge)}
 
 	retry := o.below("retry")
 	s.Retry = Retry{Max: int(field(retry, "max", parseNumber)), Backoff: field(retry, "backoff", parseDuration)}

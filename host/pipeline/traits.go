@@ -157,10 +157,22 @@ func (c *traitCheck) reporter(s *Stage) {
 		}
 	}
 	named := slices.DeleteFunc(slices.Clone(s.Proofs), func(name string) bool { return !slices.Contains(made, name) })
-	if len(named) > 1 && takesOneProver(s, c.traits[s.Name]) {
+	if len(named) > 1 && takesOneProver(s, c.traits[s.Name]) && !c.takeTurns(named) {
 		c.add(s.errorAt(s.nearestKey("/proofs", "/plugin"), fmt.Sprintf("%q reports one prover, and %s make proofs", s.Path(), quoteAll(named)),
 			fmt.Sprintf("write proofs: [%s], and a stage of its own for each other one that is to be reported", named[0])))
 	}
+}
+
+// takeTurns reports whether no block is taken by two of the stages.
+func (c *traitCheck) takeTurns(names []string) bool {
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			if !c.Stage(a).Blocks.Disjoint(c.Stage(b).Blocks) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // idleGates warns of gates for which no proof waits.

@@ -121,6 +121,9 @@ type Stage struct {
 	// announced before they have agreed, and a refusal cancels it. None of them
 	// needs the stage.
 	Confirm []string
+	// Blocks are the blocks that a builder or prover takes. Bind fills the default:
+	// those for which the builders that it needs make an input.
+	Blocks selection.Window
 	// Shadow marks a builder or prover that works beside the others and is never
 	// reported. No other stage needs it or waits for it.
 	Shadow bool

@@ -156,9 +156,10 @@ type JobStage struct {
 	Announced   string              `json:"announced,omitempty"`       // highest phase announced
 }
 
-// Duration is how long the last attempt ran; zero while it has not ended.
+// Duration is how long the last attempt ran; zero while it has not ended, and where
+// there was none: a stage that is blocked ends without a beginning.
 func (s JobStage) Duration() time.Duration {
-	if s.Ended.IsZero() {
+	if s.Ended.IsZero() || s.Started.IsZero() {
 		return 0
 	}
 	return s.Ended.Sub(s.Started)

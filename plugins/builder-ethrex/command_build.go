@@ -2,69 +2,40 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime/debug"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/builder-ethrex/strict"
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/sdk"
 )
 
 func buildCommand() *cli.Command {
-	return &cli.Command{
-		Name: "build", Usage: "build one input from files",
-		UsageText: "builder-ethrex build --format g4 --network hoodi --block block.json --witness witness.json --out input.bin",
-		Description: "Block and witness are the answers to eth_getBlockByNumber(n, true) and debug_executionWitness(n),\n" +
-			"with or without the JSON-RPC envelope; names that end in .gz are read as gzip.\n" +
-			"Network auto reads chain.json beside the block or the witness, or else takes the chain id of the transactions\n" +
+	config := func(c *cli.Context) Config {
+		return Config{Format: c.String("format"), Guest: c.String("guest"), ZisK: c.String("zisk"), Framing: c.String("framing"),
+			Network: c.String("network"), Genesis: c.String("genesis"), Strict: c.Bool("strict")}
+	}
+	return inputbuilder.Build{
+		Plugin: name, Example: name + " build --format g4 --network hoodi --block block.json --witness witness.json --out input.bin",
+		Description: "Network auto reads chain.json beside the block or the witness, or else takes the chain id of the transactions\n" +
 			"or, of a block without any, the public network that can have its number at its time.",
+		Formats: "layout: g4, g7, g8, g9, zec7 or zec, in place of a guest",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "block", Usage: "the block, a JSON `FILE`", TakesFile: true},
-			&cli.StringFlag{Name: "witness", Usage: "the execution witness, a JSON `FILE`", TakesFile: true},
-			&cli.StringFlag{Name: "out", Usage: "the input, a `FILE` to write; - for standard output", TakesFile: true},
-			&cli.StringFlag{Name: "format", Usage: "layout: g4, g7, g8, g9, zec7 or zec"},
-			&cli.StringFlag{Name: "guest", Usage: "guest program `NAME`, in place of a format"},
-			&cli.StringFlag{Name: "zisk", Usage: "ZisK `VERSION`, for the framing"},
-			&cli.StringFlag{Name: "framing", Usage: "raw or framed"},
-			&cli.StringFlag{Name: "network", Usage: "auto, mainnet, sepolia, holesky or hoodi", Value: "auto"},
-			&cli.StringFlag{Name: "genesis", Usage: "genesis `FILE` of any other chain", TakesFile: true},
 			&cli.BoolFlag{Name: "strict", Usage: "refuse what ethrex's own converter refuses"},
 			&cli.BoolFlag{Name: "unverified", Usage: "do not check that block, witness and network belong together"},
-			&cli.BoolFlag{Name: "json", Usage: "print facts of the input as JSON on standard output"},
 		},
-		Action: func(c *cli.Context) error {
-			for _, flag := range []string{"block", "witness", "out"} {
-				if c.String(flag) == "" {
-					return cli.Exit(fmt.Sprintf("--%s FILE is missing; see builder-ethrex build --help", flag), 2)
-				}
-			}
-			if c.String("out") == "-" && c.Bool("json") {
-				return cli.Exit("--json and --out - cannot both write to standard output", 2)
-			}
-			config := Config{Format: c.String("format"), Guest: c.String("guest"), ZisK: c.String("zisk"), Framing: c.String("framing"),
-				Network: c.String("network"), Genesis: c.String("genesis"), Strict: c.Bool("strict")}
-			for _, f := range config.Validate() {
-				if f.Severity == sdk.SeverityError {
-					return cli.Exit(f.Summary, 2)
-				}
-			}
+		Config: func(c *cli.Context) interface{ Validate() []sdk.Finding } { return config(c) },
+		Run: func(ctx context.Context, c *cli.Context, files inputbuilder.Files, stdout, stderr io.Writer) (map[string]string, error) {
 			rarelyCollect()
-			job := buildJob{config: config, block: c.String("block"), witness: c.String("witness"), out: c.String("out"), unverified: c.Bool("unverified")}
-			facts, err := job.run(c.Context, c.App.Writer, c.App.ErrWriter)
-			if err == nil && c.Bool("json") {
-				encoder := json.NewEncoder(c.App.Writer)
-				encoder.SetIndent("", "  ")
-				err = encoder.Encode(facts)
-			}
-			return err
+			job := buildJob{config: config(c), block: files.Block, witness: files.Witness, out: files.Out, unverified: c.Bool("unverified")}
+			return job.run(ctx, stdout, stderr)
 		},
-	}
+	}.Command()
 }
 
 // rarelyCollect turns the garbage collector off up to a heap that only an
@@ -111,10 +82,10 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 		return nil, err
 	}
 	for _, text := range warnings(built.Result) {
-		fmt.Fprintln(stderr, "builder-ethrex: warning:", text)
+		fmt.Fprintln(stderr, name+": warning:", text)
 	}
 	if built.KeysDerived > 0 {
-		fmt.Fprintf(stderr, "builder-ethrex: %d addresses that the keys of the witness lack were found by executing the block\n", built.KeysDerived)
+		fmt.Fprintf(stderr, "%s: %d addresses that the keys of the witness lack were found by executing the block\n", name, built.KeysDerived)
 	}
 	if j.out == "-" {
 		err = guest.StreamFramed(stdout, built, t.Framing)
@@ -125,29 +96,10 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 }
 
 func guestsCommand() *cli.Command {
-	return &cli.Command{
-		Name: "guests", Usage: "list the guest programs with their formats", UsageText: "builder-ethrex guests [--json]",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the list as JSON"}},
-		Action: func(c *cli.Context) error {
-			if c.Bool("json") {
-				encoder := json.NewEncoder(c.App.Writer)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(guest.Programs())
-			}
-			return printGuests(c.App.Writer)
+	return inputbuilder.Guests(name, "GUEST\tFORMAT\tZISK\tFRAMING\tNOTE",
+		func(p guest.Program) bool { return !p.Format.SSZ() },
+		func(p guest.Program) []string {
+			return []string{p.Name, string(p.Format), p.ZisK, string(p.Framing), p.Note}
 		},
-	}
-}
-
-func printGuests(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "GUEST\tFORMAT\tZISK\tFRAMING\tNOTE")
-	for _, p := range guest.Programs() {
-		if _, err := guest.Lookup(p.Name); err != nil {
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Format, p.ZisK, p.Framing, p.Note)
-	}
-	fmt.Fprintln(table, "\nGuests of the SSZ StatelessInput, for Amsterdam blocks: builder-stateless-input guests")
-	return table.Flush()
+		"Guests of the SSZ StatelessInput, for Amsterdam blocks: builder-stateless-input guests")
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/input"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/sdk"
 )
 
@@ -20,24 +21,24 @@ type Config struct {
 	Strict  bool   `json:"strict" doc:"Refuse what ethrex's own converter refuses: block and witness whose JSON its types do not read (difficulty null, a number 0x without digits, size or yParity missing, headers as objects, keys null or, in g4, g7 and zec7, missing), stray entries among the state nodes, and whatever else nothing in the witness refers to." default:"false"`
 }
 
-// target resolves guest, format, ZisK version and framing.
-func (c Config) target() (guest.Target, string, error) {
-	return guest.Choice{Format: c.Format, Guest: c.Guest, ZisK: c.ZisK, Framing: c.Framing}.Target()
+func (c Config) choice() inputbuilder.Choice {
+	return inputbuilder.Choice{
+		Guest: guest.Choice{Format: c.Format, Guest: c.Guest, ZisK: c.ZisK, Framing: c.Framing},
+		Chain: chainspec.Choice{Network: c.Network, Genesis: c.Genesis},
+	}
 }
+
+// target resolves guest, format, ZisK version and framing.
+func (c Config) target() (guest.Target, string, error) { return c.choice().Guest.Target() }
 
 // Validate implements the SDK's optional interface.
-func (c Config) Validate() []sdk.Finding {
-	var findings []sdk.Finding
-	if _, pointer, err := c.target(); err != nil {
-		remedy := "builder-ethrex guests prints which guest reads which format and framing"
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: pointer, Summary: err.Error(), Remedy: remedy})
-	}
-	return append(findings, c.choice().Validate()...)
-}
+func (c Config) Validate() []sdk.Finding { return c.choice().Validate(name) }
 
-func (c Config) choice() chainspec.Choice {
-	return chainspec.Choice{Network: c.Network, Genesis: c.Genesis}
-}
+// Provides implements the SDK's optional interface.
+func (c Config) Provides() map[string]string { return c.choice().Provides() }
+
+// Requires implements the SDK's optional interface.
+func (c Config) Requires() map[string][]string { return c.choice().Chain.Requires() }
 
 // Check implements the SDK's optional interface.
 func (c Config) Check(context.Context) []sdk.Finding {
@@ -46,9 +47,5 @@ func (c Config) Check(context.Context) []sdk.Finding {
 		// A block whose witness lacks keys is executed to find them.
 		forms = append(forms, chainspec.NeedsRules)
 	}
-	findings := c.choice().Check(forms...)
-	if t, _, err := c.target(); err == nil && t.Note != "" {
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.Note})
-	}
-	return findings
+	return c.choice().Check(forms...)
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
+const name = "builder-ethrex"
+
 func main() {
-	sdk.Serve(sdk.NewBuilder("builder-ethrex", release.Version, open,
+	sdk.Serve(sdk.NewBuilder(name, release.Version, open,
 		sdk.Summary("Builds the input of ethrex guest programs for ZisK from a block and its execution witness."),
 		sdk.Capabilities(sdk.CapabilitySandbox),
 		sdk.Commands(buildCommand(), inspectCommand(), diffCommand(), guestsCommand()),

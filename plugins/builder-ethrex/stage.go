@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/strict"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -44,7 +43,7 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := c.choice().Spec()
+	spec, err := c.choice().Chain.Spec()
 	if err != nil {
 		return nil, sdk.Environment(err, "correct network or genesis in the stage's config")
 	}
@@ -63,24 +62,13 @@ func (b *builder) Note() string {
 // read to the last byte written.
 func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := b.build(ctx, task)
-	// The same files give the same error again, except where the machine is at
-	// fault; a witness that lacks something is fetched again.
-	if _, machine := errors.AsType[*fs.PathError](err); err != nil && !machine && ctx.Err() == nil {
-		_, incomplete := errors.AsType[*stateless.IncompleteError](err)
-		_, foreign := errors.AsType[*stateless.WitnessError](err)
-		_, bad := errors.AsType[*input.WitnessError](err)
-		_, classed := errors.AsType[*contract.Error](err)
-		switch {
-		case classed:
-		case errors.Is(err, witness.ErrMismatch):
-			err = sdk.Stale(err, sdk.ArtifactBlock)
-		case incomplete, foreign, bad:
-			err = sdk.Stale(err, sdk.ArtifactWitness)
-		default:
-			err = sdk.Permanent(err)
-		}
+	if _, bad := errors.AsType[*input.WitnessError](err); bad {
+		err = sdk.Stale(err, sdk.ArtifactWitness)
 	}
-	return result, err
+	if err != nil {
+		return nil, inputbuilder.Classify(ctx, err)
+	}
+	return result, nil
 }
 
 func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
@@ -140,31 +128,15 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built.Result)}, nil
 }
 
-// readBoth reads two files at the same time. What is wrong with the content of one
-// is an error that calls it stale: it is to be made anew, from another node if there
-// is one. That a block does not fit the guest is none of these.
+// readBoth reads block and witness. That a block does not fit the guest is no fault of
+// its file.
 func readBoth(blockFile, witnessFile string) (*ethblock.Block, *witness.Witness, error) {
-	var read *witness.Block
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		read, err = witness.ReadUnverifiedBlock(blockFile)
-		done <- stale(err, sdk.ArtifactBlock)
-	}()
-	w, err := witness.Read(witnessFile)
-	if err := cmp.Or(<-done, stale(err, sdk.ArtifactWitness)); err != nil {
+	read, w, err := inputbuilder.Read(blockFile, witnessFile)
+	if err != nil {
 		return nil, nil, err
 	}
 	block, err := ethblock.From(read)
 	return block, w, err
-}
-
-// stale marks an error as a fault of an artifact, unless the machine is at fault.
-func stale(err error, artifact string) error {
-	if _, machine := errors.AsType[*fs.PathError](err); err == nil || machine {
-		return err
-	}
-	return sdk.Stale(err, artifact)
 }
 
 // refuseSurplus is what strict adds to the checks of an input.

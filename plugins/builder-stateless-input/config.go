@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/sdk"
 )
 
@@ -20,53 +20,23 @@ type Config struct {
 	Genesis string `json:"genesis" doc:"Genesis file with the configuration of a custom chain, or of a public one whose fork this version does not know yet." format:"file"`
 }
 
-func (c Config) target() (guest.Target, string, error) {
-	return guest.Choice{SSZ: true, Format: c.Format, Guest: c.Guest, ZKVM: c.ZKVM, ZisK: c.ZisK, Framing: c.Framing}.Target()
+func (c Config) choice() inputbuilder.Choice {
+	return inputbuilder.Choice{
+		Guest: guest.Choice{SSZ: true, Format: c.Format, Guest: c.Guest, ZKVM: c.ZKVM, ZisK: c.ZisK, Framing: c.Framing},
+		Chain: chainspec.Choice{Network: c.Network, Genesis: c.Genesis},
+	}
 }
 
-func (c Config) choice() chainspec.Choice {
-	return chainspec.Choice{Network: c.Network, Genesis: c.Genesis}
-}
+func (c Config) target() (guest.Target, string, error) { return c.choice().Guest.Target() }
 
 // Validate implements the SDK's validator.
-func (c Config) Validate() []sdk.Finding {
-	var findings []sdk.Finding
-	if _, pointer, err := c.target(); err != nil {
-		findings = append(findings, sdk.Finding{
-			Severity: sdk.SeverityError, Pointer: pointer, Summary: err.Error(),
-			Remedy: "builder-stateless-input guests prints which guest reads which dialect",
-		})
-	}
-	return append(findings, c.choice().Validate()...)
-}
+func (c Config) Validate() []sdk.Finding { return c.choice().Validate(name) }
 
 // Check implements the SDK's checker.
-func (c Config) Check(context.Context) []sdk.Finding {
-	findings := c.choice().Check(chainspec.NeedsRules)
-	if t, _, err := c.target(); err == nil && t.Note != "" {
-		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.Note})
-	}
-	return findings
-}
+func (c Config) Check(context.Context) []sdk.Finding { return c.choice().Check(chainspec.NeedsRules) }
 
-// Provides tells what the stage hands on, as far as the config says it.
-func (c Config) Provides() map[string]string {
-	t, _, err := c.target()
-	if err != nil {
-		return nil
-	}
-	facts := map[string]string{"input.format": string(t.Format), "input.framing": string(t.Framing)}
-	if c.Guest != "" {
-		facts["guest"] = c.Guest
-	}
-	if c.ZisK != "" {
-		facts["zisk.version"] = c.ZisK
-	}
-	// The file is read when the stage starts, and by doctor.
-	if c.Genesis == "" {
-		if spec, err := c.choice().Spec(); err == nil && spec != nil {
-			facts["chain_id"], facts["network"] = strconv.FormatUint(spec.ChainID, 10), spec.Name
-		}
-	}
-	return facts
-}
+// Provides implements the SDK's provider.
+func (c Config) Provides() map[string]string { return c.choice().Provides() }
+
+// Requires implements the SDK's requirer.
+func (c Config) Requires() map[string][]string { return c.choice().Chain.Requires() }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/proofline/proofline/plugins/builder-stateless-input/input"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -43,7 +43,7 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := c.choice().Spec()
+	spec, err := c.choice().Chain.Spec()
 	if err == nil && spec != nil {
 		_, err = spec.Rules()
 	}
@@ -69,27 +69,13 @@ func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return result, nil
 }
 
-// classify says what the host shall do about an error. The same files give the same
-// error again, except where the machine is at fault; a witness that is at fault is
-// fetched again.
+// classify says what the host shall do about an error. What the chain's configuration
+// does not know is a fault of the file.
 func classify(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return sdk.Interrupted(err)
+	if _, config := errors.AsType[*input.ConfigError](err); config {
+		err = sdk.Environment(err, "correct network or genesis in the stage's config")
 	}
-	_, classed := errors.AsType[*contract.Error](err)
-	_, machine := errors.AsType[*fs.PathError](err)
-	_, incomplete := errors.AsType[*stateless.IncompleteError](err)
-	_, foreign := errors.AsType[*stateless.WitnessError](err)
-	_, config := errors.AsType[*input.ConfigError](err)
-	switch {
-	case classed || machine:
-		return err
-	case incomplete || foreign:
-		return sdk.Stale(err, sdk.ArtifactWitness)
-	case config:
-		return sdk.Environment(err, "correct network or genesis in the stage's config")
-	}
-	return sdk.Permanent(err)
+	return inputbuilder.Classify(ctx, err)
 }
 
 func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
@@ -158,22 +144,14 @@ func gateOutcome(task *sdk.Task, chainID uint64, block *types.Block) *stateless.
 	return outcome
 }
 
-// readBoth reads two files at the same time. A witness that cannot be read is
-// fetched again.
+// readBoth reads and verifies a block, and reads its witness.
 func readBoth(blockFile, witnessFile string) (*types.Block, *witness.Witness, error) {
-	var block *witness.Block
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		block, err = witness.ReadBlock(blockFile)
-		done <- err
-	}()
-	w, err := witness.Read(witnessFile)
-	if err := <-done; err != nil {
-		return nil, nil, err
+	block, w, err := inputbuilder.Read(blockFile, witnessFile)
+	if err == nil {
+		err = block.Verify()
 	}
 	if err != nil {
-		return nil, nil, sdk.Stale(err, sdk.ArtifactWitness)
+		return nil, nil, err
 	}
 	return block.Block, w, nil
 }

@@ -21,6 +21,12 @@ func (c Config) Validate() []sdk.Finding {
 // MakesProof says that the stage is a gate.
 func (Config) MakesProof() bool { return false }
 
+// Provides implements the SDK's provider.
+func (c Config) Provides() map[string]string { return c.choice().Provides() }
+
+// Requires implements the SDK's requirer.
+func (c Config) Requires() map[string][]string { return c.choice().Requires() }
+
 // Check implements the SDK's checker.
 func (c Config) Check(context.Context) []sdk.Finding {
 	return c.choice().Check(chainspec.NeedsRules)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/plugins/internal/ethnode/archive"
@@ -32,6 +33,14 @@ type Config struct {
 	Follow  bool         `json:"follow" doc:"Go on looking for new blocks at the end, instead of ending." default:"false"`
 	Poll    sdk.Duration `json:"poll" doc:"With follow: time between two looks at the directory." default:"2s" min:"50ms"`
 	ChainID uint64       `json:"chain_id" doc:"The blocks' chain; by default that of chain.json, or of the first typed transaction found."`
+}
+
+// Provides implements the SDK's optional interface: the chain, where it is configured.
+func (c *Config) Provides() map[string]string {
+	if c.ChainID == 0 {
+		return nil
+	}
+	return map[string]string{contract.TraitChainID: strconv.FormatUint(c.ChainID, 10)}
 }
 
 // Check reads the headers of the first and the last block.

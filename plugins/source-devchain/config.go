@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/proofline/proofline/plugins/source-devchain/chain"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // forkAmsterdam is the value of fork by which the chain passes to Amsterdam.
@@ -29,6 +32,11 @@ func (c Config) Validate() []sdk.Finding {
 		}}
 	}
 	return nil
+}
+
+// Provides implements the SDK's optional interface.
+func (c Config) Provides() map[string]string {
+	return map[string]string{contract.TraitChainID: strconv.FormatUint(chain.ID, 10)}
 }
 
 // forkBlock is the first block of Amsterdam, 0 for never.

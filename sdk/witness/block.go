@@ -12,9 +12,9 @@ import (
 )
 
 // Block is a block with full transactions as a node serves it. What ReadBlock,
-// DecodeBlock and ScanBlock return has been verified: the header hashes to the
-// hash in the JSON, where it names one, and transactions and withdrawals to the
-// roots in the header.
+// DecodeBlock and ScanBlock return has been verified: the header has all members of
+// its fork and hashes to the hash in the JSON, where it names one, and transactions
+// and withdrawals hash to the roots in the header.
 type Block struct {
 	*types.Block
 	// Named is the hash that the block calls itself; that of its header where it
@@ -96,6 +96,9 @@ func (b *Block) Verify() error {
 	h := b.Header()
 	fail := func(format string, args ...any) error {
 		return Mismatch(fmt.Errorf("block %v: %w", h.Number, fmt.Errorf(format, args...)))
+	}
+	if err := CheckForks(h); err != nil {
+		return fail("%w", err)
 	}
 	if have := h.Hash(); have != b.Named {
 		return fail("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, b.Named)

@@ -184,7 +184,12 @@ func TestBlockRefuses(t *testing.T) {
 		{10, "miner is missing", set("miner", nil)},
 		{10, "withdrawals is missing", without("withdrawals")},
 		{10, "withdrawals is missing", set("withdrawals", nil)},
-		{10, "withdrawals without withdrawalsRoot", func(b object) { delete(b, "withdrawalsRoot"); delete(b, "hash") }},
+		{10, "withdrawals without withdrawalsRoot", func(b object) {
+			for _, name := range []string{"hash", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash"} {
+				delete(b, name)
+			}
+		}},
+		{10, "withdrawalsRoot is missing", func(b object) { delete(b, "withdrawalsRoot"); delete(b, "hash") }},
 		{10, "parentHash: want 32 bytes, have 2 hexadecimal digits", set("parentHash", "0x12")},
 		{10, "gasUsed: 0x10000000000000000 has more than 64 bits", set("gasUsed", big)},
 		{10, "number: 0x10000000000000000 has more than 64 bits", set("number", big)},

@@ -96,8 +96,12 @@ func (h *header) check(have given) error {
 	return nil
 }
 
-// verify compares the hash that the header names, if it does, with its own.
+// verify makes sure that the header is complete, and compares the hash that it
+// names, if it does, with its own.
 func (h *header) verify() error {
+	if err := CheckForks(&h.Header); err != nil {
+		return err
+	}
 	if have := h.Hash(); h.named != (common.Hash{}) && have != h.named {
 		return fmt.Errorf("the header hashes to %v, but calls itself %v; a field is wrong, or of a newer fork than this program knows", have, h.named)
 	}

@@ -151,6 +151,10 @@ func TestTimeToProverStart(t *testing.T) {
 	const number = 24647140
 	n := ethnodetest.Start(t, chain)
 	f := newForked(t, nil, map[string]zisktest.Scenario{"in-line": {}, "beside": {}, "confirming": {}})
+	guest := zisktest.Scenario{Publics: f.committed(shared(t, "data", "mainnet", "24647140"), "--format", "g4", "--network", "mainnet")}
+	for _, tool := range f.tools {
+		tool.Set(t, guest)
+	}
 	builder := func(name, needs string) string {
 		return fmt.Sprintf("  - {name: %s, plugin: builder-ethrex, needs: [%s], config: {format: g4, network: mainnet, framing: raw}}\n", name, needs)
 	}

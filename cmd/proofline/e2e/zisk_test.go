@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -37,6 +39,22 @@ func operator(t *testing.T, yaml string, s zisktest.Scenario) (*site, *zisktest.
 	return site, tool, server
 }
 
+// committed is what a guest commits to for a recorded block, as the builder says, in
+// hexadecimal. The tests of the builder hold that against the guests' sources.
+func (s *site) committed(recorded string, flags ...string) string {
+	s.t.Helper()
+	args := append([]string{"build", "--json", "--block", filepath.Join(recorded, "block.json.gz"), "--witness", filepath.Join(recorded, "witness.json.gz"), "--out", os.DevNull}, flags...)
+	out, err := exec.CommandContext(s.t.Context(), filepath.Join(s.bin, "plugins", "builder-ethrex"), args...).Output()
+	var facts map[string]string
+	if err == nil {
+		err = json.Unmarshal(out, &facts)
+	}
+	if err != nil || facts["public_values"] == "" {
+		s.t.Fatalf("builder-ethrex %v: %s, %v", args, out, err)
+	}
+	return facts["public_values"]
+}
+
 // swap replaces parts of a text that must be there.
 func swap(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
@@ -61,8 +79,10 @@ func freePort(t *testing.T) string {
 
 func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 560048, shared(t, "data", "hoodi", "1265656"))
+	recorded := shared(t, "data", "hoodi", "1265656")
+	n := newNode(t, 560048, recorded)
 	s, tool, server := operator(t, "", zisktest.Scenario{Seconds: 4.5, Steps: 123456789})
+	tool.Set(t, zisktest.Scenario{Seconds: 4.5, Steps: 123456789, Publics: s.committed(recorded, "--format", "g4", "--network", "hoodi")})
 	s.env = append(s.env, "ETH_RPC_URL="+n.URL)
 	if err := os.Remove(s.path("pipeline.yaml")); err != nil {
 		t.Fatal(err)
@@ -323,6 +343,36 @@ func TestKilledBelowTheHost(t *testing.T) {
 	}
 }
 
+// proofToPost prints the time between the end of the tool and the request that carries
+// the proof, with its parts. It judges none of them: the machine may be busy.
+func proofToPost(t *testing.T, job status.Job, tool *zisktest.Tool, server *ethproofstest.Server, log string) {
+	t.Helper()
+	var ended, posted time.Time
+	for _, c := range tool.Calls() {
+		if c.Args[0] == "prove" {
+			ended = c.End
+		}
+	}
+	for _, r := range server.Requests() {
+		if strings.HasSuffix(r.Path, "/proved") {
+			posted = r.Time
+		}
+	}
+	match := regexp.MustCompile(`time=(\S+) .*"the proof verifies".* took=(\S+)`).FindStringSubmatch(log)
+	prove, _ := of(job, "prove")
+	if match == nil || ended.IsZero() || posted.IsZero() || prove.Ended.IsZero() {
+		t.Fatalf("tool ended %v, posted %v, stage ended %v, verified %v", ended, posted, prove.Ended, match)
+	}
+	verified, err := time.Parse(time.RFC3339Nano, match[1])
+	took, err2 := time.ParseDuration(match[2] + "ns") // plugins log durations in nanoseconds
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	t.Logf("from the end of the tool to the request: %v; of it %v until the proof was read, checked, written as it is sent, hashed and published, %v its verification, %v until it was recorded, %v until EthProofs had the request",
+		posted.Sub(ended).Round(100*time.Microsecond), verified.Add(-took).Sub(ended).Round(100*time.Microsecond), took.Round(100*time.Microsecond),
+		prove.Ended.Sub(verified).Round(100*time.Microsecond), posted.Sub(prove.Ended).Round(100*time.Microsecond))
+}
+
 // parent returns the parent of a process; 0 when it is gone.
 func parent(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -364,6 +414,9 @@ func TestUnsoundProofIsNotReported(t *testing.T) {
 			proved := slices.ContainsFunc(server.Writes(), func(w string) bool { return strings.HasPrefix(w, "proved") })
 			if proved != sound || (code == 0) != sound {
 				t.Fatalf("exit %d, EthProofs saw %v\n%s", code, server.Writes(), log)
+			}
+			if sound {
+				proofToPost(t, s.jobs(1)[0], tool, server, log)
 			}
 			shown := s.must("blocks", "show", "1")
 			if says := strings.Contains(shown, "the proof does not verify: "); says == sound {

@@ -13,8 +13,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Check makes sure that the block is what its hash says: the header hashes to it,
-// and transactions and withdrawals, converted back one by one, to the roots in the
+// Check makes sure that the block is what its hash says: the header has all members
+// of its fork and hashes to it, and transactions and withdrawals, converted back one by one, to the roots in the
 // header. It returns the header in go-ethereum's type. The error is one of
 // witness.ErrMismatch.
 func (b *Block) Check() (*types.Header, error) {
@@ -40,6 +40,9 @@ func (b *Block) Verify() (*types.Block, error) {
 
 func (b *Block) check() (*types.Header, error) {
 	header := b.Header.types()
+	if err := witness.CheckForks(header); err != nil {
+		return nil, err
+	}
 	if have := header.Hash(); have != b.Hash {
 		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))
 	}

@@ -66,6 +66,9 @@ type Chain struct {
 	Forks           map[string]uint64 `json:"forks"`
 }
 
+// Faults counts the findings.
+func (s *Summary) Faults() int { return len(s.Findings) }
+
 // Summarize counts, and checks that the parts belong together: transactions and
 // withdrawals hash to the roots in the header, the headers are a chain that ends
 // at the parent, the state trie hashes to the parent's state root, and each

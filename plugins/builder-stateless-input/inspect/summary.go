@@ -55,6 +55,9 @@ func bulk(list [][]byte) (b Bulk) {
 	return b
 }
 
+// Faults counts the findings.
+func (s *Summary) Faults() int { return len(s.Findings) }
+
 // Summarize counts, and checks what Findings says: that the parts hash to the
 // block's hash, that the headers lead to the parent, whose state root is a node, and
 // that each public key is that of its transaction.

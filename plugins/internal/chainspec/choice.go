@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // Values of a stage's network entry beside the names of the public networks.
@@ -74,6 +76,28 @@ func (c Choice) Spec() (*Spec, error) {
 		return nil, nil
 	}
 	return Network(c.Network)
+}
+
+// Provides are the facts of the chain that the entries tell. A genesis file is read
+// when the stage starts, and by doctor: of it nothing is told.
+func (c Choice) Provides() map[string]string {
+	if c.Genesis != "" {
+		return nil
+	}
+	spec, err := c.Spec()
+	if err != nil || spec == nil {
+		return nil
+	}
+	return map[string]string{contract.TraitChainID: strconv.FormatUint(spec.ChainID, 10), contract.TraitNetwork: spec.Name}
+}
+
+// Requires names the chain whose blocks the stage takes, as far as the entries tell.
+func (c Choice) Requires() map[string][]string {
+	id := c.Provides()[contract.TraitChainID]
+	if id == "" {
+		return nil
+	}
+	return map[string][]string{contract.TraitChainID: {id}}
 }
 
 // ForTask returns the chain of the task's block: the chosen one, or where that is

@@ -36,8 +36,9 @@ const (
 	Validation Commitment = "validation"
 )
 
-// commitments are those of the programs whose source is known, by the beginning
-// of their names.
+// commitments are those of the programs of rkyv formats whose source is known, by
+// the beginning of their names. Every guest of an SSZ StatelessInput commits to the
+// Validation.
 var commitments = []struct {
 	prefix     string
 	commitment Commitment
@@ -46,12 +47,14 @@ var commitments = []struct {
 	{"ethrex-v8.", OutputDigest}, {"ethrex-v9.", OutputDigest},
 	{"ethrex-52e4b646", Output},
 	{"zisk-eth-client-", HashText},
-	{"ethrex-v23.", Validation}, {"ethrex-v24.", Validation}, {"ethrex-v26.", Validation}, {"ethrex-v29.", Validation},
 }
 
 // CommitmentOf returns what the program with this name commits to; empty when
 // that is not known.
 func CommitmentOf(program string) Commitment {
+	if p, known := find(program); known && p.Format.SSZ() {
+		return Validation
+	}
 	for _, c := range commitments {
 		if strings.HasPrefix(program, c.prefix) {
 			return c.commitment
@@ -128,6 +131,9 @@ func (b Block) Compare(publics []byte) (Verdict, string) {
 		}
 		return Differs, fmt.Sprintf("the public values are %s, the builder expects %s", short(written), short(b.Exact))
 	}
+	if b.Guest == Validation {
+		return judgeValidation(publics)
+	}
 	if hash, form, ok := hashIn(publics); ok {
 		return b.judgeHash(hash, form)
 	}
@@ -157,6 +163,19 @@ func (b Block) unwritten() (Verdict, string) {
 		return Differs, "the guest wrote no public values"
 	}
 	return NotCompared, "the guest wrote no public values"
+}
+
+// judgeValidation judges what a guest of an SSZ StatelessInput commits to where the
+// root of the request is not known: only whether the guest took the block.
+func judgeValidation(publics []byte) (Verdict, string) {
+	switch result, err := DecodeValidationResult(publics); {
+	case err != nil:
+		return Differs, err.Error()
+	case !result.Success:
+		return Differs, errRefused.Error()
+	default:
+		return NotCompared, fmt.Sprintf("the guest took a block of chain %d with the request root %x, of which it is not known which block it is", result.ChainID, result.RequestRoot)
+	}
 }
 
 func (b Block) judgeHash(hash contract.Hash, form string) (Verdict, string) {

@@ -47,6 +47,9 @@ func (o ValidationResult) Hex() string {
 	return hex.EncodeToString(b[:])
 }
 
+// errRefused is what a result without success means.
+var errRefused = errors.New("the guest refused the block: the proof says success = 0")
+
 // errUndecodable is what 43 zero bytes mean.
 var errUndecodable = errors.New("the guest could not decode its input: it reads another dialect, or a limit is exceeded")
 
@@ -87,7 +90,7 @@ func (o ValidationResult) Check(committed []byte) error {
 	case have.SchemaID != o.SchemaID:
 		return fmt.Errorf("the proof is about schema %#04x, want %#04x", have.SchemaID, o.SchemaID)
 	case have.Success != o.Success:
-		return errors.New("the guest refused the block: the proof says success = 0")
+		return errRefused
 	}
 	return nil
 }

@@ -71,7 +71,10 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 			return sdk.Environment(err, "set `proof: ere`")
 		}
 		program := decoded.Program()
-		return publish.InProcess{Release: release, Setup: p.setup, Program: &program, Outputs: guest.CheckProof(t), Log: t.Log}.Verify(reported)
+		if err := (publish.InProcess{Release: release, Setup: p.setup, Program: &program, Log: t.Log}).Verify(reported); err != nil {
+			return err
+		}
+		return guest.CheckProof(t)(decoded.Outputs())
 	}
 	return nil
 }

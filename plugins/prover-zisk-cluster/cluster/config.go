@@ -12,6 +12,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -35,6 +36,12 @@ type Config struct {
 	ReconnectTimeout sdk.Duration `json:"reconnect_timeout" doc:"How long to go on without an answer of the coordinator while a job runs." default:"5m" min:"0s"`
 	JobTimeout       sdk.Duration `json:"job_timeout" doc:"How long a job may take from its submission on; then it is cancelled. A coordinator can lose the end of a job. 0 never does." default:"1h" min:"0s"`
 	SetupTimeout     sdk.Duration `json:"setup_timeout" doc:"Limit of the program's set-up on the workers." default:"30m" min:"1s"`
+}
+
+// Requires names the framing of the input: every release that has a coordinator reads
+// framed input.
+func (c Config) Requires() map[string][]string {
+	return map[string][]string{contract.TraitInputFraming: {string(zisk.Framed)}}
 }
 
 // Validate judges what the values say by themselves.

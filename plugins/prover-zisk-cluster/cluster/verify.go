@@ -14,7 +14,8 @@ import (
 )
 
 // Verify verifies a proof in this process, on the bytes that are reported, and,
-// where verify_bin is set, by that tool. The job of a proof that does not hold is
+// where verify_bin is set, by that tool. Its public values are compared with the
+// block, whatever verifies. The job of a proof that does not hold is
 // not taken up again.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	err := p.verify(ctx, t)
@@ -57,7 +58,7 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 		p.mu.Lock()
 		program := p.program
 		p.mu.Unlock()
-		v := publish.InProcess{Release: release, Setup: p.setupKey, Program: program, Outputs: guest.CheckProof(t), Log: t.Log}
+		v := publish.InProcess{Release: release, Setup: p.setupKey, Program: program, Log: t.Log}
 		if err := v.Verify(reported); err != nil {
 			return err
 		}
@@ -66,6 +67,9 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 		if err := tool.Verify(ctx, p.verifyBin, p.verifyVersion, path, "", t.Temp(), t.Log); err != nil {
 			return err
 		}
+	}
+	if err := guest.CheckProof(t)(decoded.Outputs()); err != nil {
+		return err
 	}
 	p.pin(decoded.Program())
 	return nil

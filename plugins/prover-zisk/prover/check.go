@@ -13,6 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
@@ -31,9 +32,12 @@ func (f *findings) add(severity sdk.Severity, pointer, remedy, format string, ar
 
 // Check looks whether the machine has what the config needs, and says how to
 // come by what is missing.
-func (c Config) Check(ctx context.Context) []sdk.Finding {
+func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	var f findings
 	version, known := c.checkTool(ctx, &f)
+	if known {
+		c.installed = &version
+	}
 	c.checkELF(&f)
 	if c.action() == zisk.Emulate {
 		return f
@@ -55,6 +59,15 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 		}
 	}
 	return f
+}
+
+// Requires names the framing of the input that the installed version reads. It is
+// known once Check has found the tool.
+func (c *Config) Requires() map[string][]string {
+	if c.installed == nil {
+		return nil
+	}
+	return map[string][]string{contract.TraitInputFraming: {string(c.installed.Framing())}}
 }
 
 func (c Config) checkTool(ctx context.Context, f *findings) (zisk.Version, bool) {

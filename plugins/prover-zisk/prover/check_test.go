@@ -1,7 +1,6 @@
 package prover_test
 
 import (
-	"context"
 	"encoding/binary"
 	"net"
 	"os"
@@ -89,7 +88,7 @@ func TestCheck(t *testing.T) {
 			if len(tc.scenario.GPUs) == 0 {
 				t.Setenv("PATH", b.tool.Dir) // no nvidia-smi of the machine's own
 			}
-			findings := b.config().Check(t.Context())
+			findings := b.check(t)
 			f := find(findings, tc.text)
 			if f == nil {
 				t.Fatalf("no finding with %q in %v", tc.text, findings)
@@ -109,7 +108,7 @@ func TestCheckPorts(t *testing.T) {
 	}
 	defer l.Close()
 	b.conf["port"] = l.Addr().(*net.TCPAddr).Port
-	f := find(b.config().Check(t.Context()), "is in use by process")
+	f := find(b.check(t), "is in use by process")
 	if f == nil || f.Pointer != "/port" || f.Remedy == "" {
 		t.Errorf("got %+v", f)
 	}
@@ -122,7 +121,7 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(b.home, ".zisk")); err != nil {
 		t.Fatal(err)
 	}
-	findings := b.config().Check(t.Context())
+	findings := b.check(t)
 	for _, text := range []string{"neither in PATH", "nvidia-smi is not installed", "no proving key"} {
 		if f := find(findings, text); f == nil || f.Severity != sdk.SeverityError || f.Remedy == "" {
 			t.Errorf("%q: %+v", text, f)
@@ -137,7 +136,7 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 func TestCheckIsQuietWhenAllIsWell(t *testing.T) {
 	b := newBench(t, zisktest.Scenario{Version: "0.18.0", Build: "gpu", GPUs: []string{"0, G, X, 8.9, 24564, 24000, 570"}},
 		map[string]any{"elf": guestELF(t, riscv)})
-	for _, f := range b.config().Check(context.Background()) {
+	for _, f := range b.check(t) {
 		if f.Severity == sdk.SeverityError {
 			t.Errorf("%v", f)
 		}

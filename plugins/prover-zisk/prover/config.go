@@ -46,6 +46,8 @@ type Config struct {
 	DeadlineFactor float64      `json:"deadline_factor" doc:"Stop a run after so many times the longest of the last proofs of the same kind, or what a block of its gas is expected to take, once there are 20; 0 never does." default:"5" min:"0" max:"100"`
 	SetupTimeout   sdk.Duration `json:"setup_timeout" doc:"Limit of the one-time set-up." default:"1h" min:"1m"`
 	VRAMTimeout    sdk.Duration `json:"vram_timeout" doc:"How long the next proof waits for the memory of the cards after a run." default:"60s" min:"0s"`
+
+	installed *zisk.Version // of the tool that Check has found
 }
 
 // MakesProof reports whether the stage is more than a gate.

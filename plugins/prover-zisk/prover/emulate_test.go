@@ -129,14 +129,14 @@ func TestEmulateExpectations(t *testing.T) {
 func TestEmulateNeedsNothing(t *testing.T) {
 	b, _ := emulation(t, zisktest.Scenario{Version: "0.18.0"})
 	b.conf["elf"] = guestELF(t, riscv)
-	for _, f := range b.config().Check(t.Context()) {
+	for _, f := range b.check(t) {
 		if f.Severity != sdk.SeverityInfo {
 			t.Errorf("%v", f)
 		}
 	}
 	b.conf["bin"] = ""
 	t.Setenv("PATH", t.TempDir())
-	if f := find(b.config().Check(t.Context()), "ziskemu is neither in PATH"); f == nil || f.Severity != sdk.SeverityError {
+	if f := find(b.check(t), "ziskemu is neither in PATH"); f == nil || f.Severity != sdk.SeverityError {
 		t.Errorf("without the emulator: %v", f)
 	}
 }

@@ -127,6 +127,12 @@ func freePorts(t testing.TB) int {
 	return 0
 }
 
+// check runs the preflight.
+func (b *bench) check(t *testing.T) []sdk.Finding {
+	c := b.config()
+	return c.Check(t.Context())
+}
+
 func (b *bench) config() prover.Config {
 	b.t.Helper()
 	s, err := schema.For[prover.Config]()

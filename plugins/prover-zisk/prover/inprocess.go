@@ -3,7 +3,6 @@ package prover
 import (
 	"fmt"
 
-	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/zisk/proof"
@@ -40,7 +39,7 @@ func (p *Prover) verifiers() (builtin, byTool bool) {
 // verifyInProcess verifies the bytes that are reported. For a release without
 // embedded tables the proving key gives them.
 func (p *Prover) verifyInProcess(t *sdk.Task, reported []byte, minimal bool, program, setup *proof.Key) error {
-	v := publish.InProcess{Release: p.release(), Setup: setup, Program: program, Outputs: guest.CheckProof(t), Log: t.Log}
+	v := publish.InProcess{Release: p.release(), Setup: setup, Program: program, Log: t.Log}
 	if setup == nil { // 0.15, whose files hold no key
 		if key, err := p.config.setupKey(minimal); err == nil {
 			v.Setup = &key

@@ -110,7 +110,7 @@ func TestRealProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range b.config().Check(t.Context()) {
+	for _, f := range b.check(t) {
 		t.Log(f)
 	}
 	p, task := b.open(), b.attemptWith(data)

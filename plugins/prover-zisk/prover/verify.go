@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
@@ -14,7 +15,8 @@ import (
 )
 
 // Verify checks a proof in this process, with the tool, or both, as the stage
-// says, and compares the keys in it with the known ones. The tool runs in a
+// says, and compares the keys in it with the known ones and, whatever verifies, its
+// public values with the block. The tool runs in a
 // process of its own because a malformed proof can crash it. A proof that does
 // not hold is retryable: it is never reported, and the block is proved again, by
 // a new server where one is kept.
@@ -66,10 +68,12 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 			return err
 		}
 	}
-	if !byTool {
-		return nil
+	if byTool {
+		if err := tool.Verify(ctx, p.bin, p.version, path, key, t.Temp(), t.Log); err != nil {
+			return err
+		}
 	}
-	return tool.Verify(ctx, p.bin, p.version, path, key, t.Temp(), t.Log)
+	return guest.CheckProof(t)(decoded.Outputs())
 }
 
 // pinnedKey returns what `verify` takes to pin the proving setup, and compares

@@ -405,7 +405,7 @@ func TestWarmConfig(t *testing.T) {
 		if class(err) != sdk.ClassEnvironment || !strings.Contains(err.Error(), "has no server") || !strings.Contains(remedy(err), "server: off") {
 			t.Errorf("%s: got %v", version, err)
 		}
-		found := slices.ContainsFunc(b.config().Check(t.Context()), func(f sdk.Finding) bool {
+		found := slices.ContainsFunc(b.check(t), func(f sdk.Finding) bool {
 			return f.Pointer == "/server" && f.Severity == sdk.SeverityError && f.Remedy != ""
 		})
 		if !found {

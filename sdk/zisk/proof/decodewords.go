@@ -44,16 +44,17 @@ func decodeFlat(data []byte) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(words) > 0 {
-		if last := words[len(words)-1]; last < uint64(len(families)) || last == seedTag {
-			return nil, fmt.Errorf("the last word, %#x, is none of a key", last)
-		}
+	if len(words) > 0 && likeTag(words[len(words)-1]) {
+		return nil, fmt.Errorf("the last word, %#x, is none of a key", words[len(words)-1])
 	}
 	p := &Proof{Layout: Flat}
 	return p.parts(words, func(n uint64) bool {
 		return n == KeyWords+OutputWords || !p.Minimal && n == 1+KeyWords+OutputWords
 	})
 }
+
+// likeTag reports whether the last word of a file would be taken for a tag.
+func likeTag(word uint64) bool { return word < uint64(len(families)) || word == seedTag }
 
 // seedTag closes a file of 1.4 that goes on with the seed of the execution: four
 // words and this one, the bytes "ZISKSEED".

@@ -332,6 +332,22 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
+// A key whose last word looks like a tag has no wire form that could be read again.
+func TestKeyLikeATag(t *testing.T) {
+	for _, last := range []uint64{0, 1, 2, 0x44454553_4b53495a} /* "ZISKSEED" */ {
+		key := proof.Key{1, 2, 3, last}
+		made := prooftest.New(proof.Bincode017, true, proof.Key{5}, []uint32{5, 6}, 260, 5)
+		made.Setup = &key
+		p, err := proof.Decode(prooftest.Encode(made), proof.Bincode017)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Wire(proof.Release{}, nil); err == nil || !strings.Contains(err.Error(), "would take for the tag") {
+			t.Errorf("a setup key that ends in %#x: %v", last, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, layout := range layouts {
 		for _, minimal := range []bool{false, true} {

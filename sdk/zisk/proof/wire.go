@@ -82,6 +82,9 @@ func (p *Proof) Wire(r Release, setup *Key) ([]byte, error) {
 		if p.Minimal {
 			words[0] = 1
 		}
+		if last := setup[KeyWords-1]; layout == Flat && likeTag(last) {
+			return nil, fmt.Errorf("the setup key %v ends in the word %#x, which a verifier would take for the tag of a later release", setup, last)
+		}
 	}
 	words = append(words, uint64(len(p.Publics)))
 	words = append(append(words, p.Publics...), p.Body...)

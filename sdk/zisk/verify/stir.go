@@ -208,14 +208,22 @@ func (s *stir) folded(v *verification, round, query, raw int, before *quotient, 
 type quotient struct {
 	combine goldilocks.Cubic
 	points  []goldilocks.Cubic
+	inBase  []uint64           // those of the points that are base elements, as all queries are
+	outside []goldilocks.Cubic // the others
 	values  []goldilocks.Cubic
 	answers []goldilocks.Cubic // coefficients of the interpolation
 }
 
 // add takes up a point, once.
 func (q *quotient) add(point, value goldilocks.Cubic) {
-	if !slices.Contains(q.points, point) {
-		q.points, q.values = append(q.points, point), append(q.values, value)
+	if slices.Contains(q.points, point) {
+		return
+	}
+	q.points, q.values = append(q.points, point), append(q.values, value)
+	if point[1] == 0 && point[2] == 0 {
+		q.inBase = append(q.inBase, point[0])
+	} else {
+		q.outside = append(q.outside, point)
 	}
 }
 
@@ -268,7 +276,12 @@ func (q *quotient) apply(values []goldilocks.Cubic, start, step uint64) bool {
 		} else {
 			correction = y.Exp(n).Sub(goldilocks.One)
 		}
-		for _, p := range q.points {
+		product := uint64(1)
+		for _, p := range q.inBase {
+			product = goldilocks.Mul(product, goldilocks.Sub(x, p))
+		}
+		den = den.Scale(product)
+		for _, p := range q.outside {
 			den = den.Mul(at.Sub(p))
 		}
 		denominators[i] = den

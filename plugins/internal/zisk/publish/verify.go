@@ -18,9 +18,8 @@ type InProcess struct {
 	// setup that the proof names counts, and for any other the key in the proof,
 	// which shows only that the proof is consistent.
 	Setup   *proof.Key
-	Tables  []*verify.Table    // of the operator's proving key, for a release without embedded ones
-	Program *proof.Key         // nil for any
-	Outputs func([]byte) error // judges the guest's public values, once the proof has verified; nil takes any
+	Tables  []*verify.Table // of the operator's proving key, for a release without embedded ones
+	Program *proof.Key      // nil for any
 	Log     *slog.Logger
 }
 
@@ -46,11 +45,6 @@ func (v InProcess) Verify(reported []byte) error {
 		Program: v.Program, Lenient: true})
 	if err != nil {
 		return classify(err)
-	}
-	if v.Outputs != nil {
-		if err := v.Outputs(result.Proof.Outputs()); err != nil {
-			return err
-		}
 	}
 	v.Log.Info("the proof verifies", "table", result.Table.String(), "took", result.Time, "binds_publics", result.Table.BindsPublics())
 	return nil

@@ -356,9 +356,10 @@ func (s *Scenario) newProof(elf string, input []byte, minimal bool) *proof.Proof
 		program[0] ^= 1
 	}
 	digest := sha256.Sum256(input)
-	outputs := make([]uint32, 8)
+	committed := s.publics(input)
+	outputs := make([]uint32, (len(committed)+3)/4)
 	for i := range outputs {
-		outputs[i] = binary.LittleEndian.Uint32(digest[4*i:])
+		outputs[i] = binary.LittleEndian.Uint32(append(committed[4*i:len(committed):len(committed)], 0, 0, 0))
 	}
 	p := prooftest.New(s.layout(), minimal, program, outputs, s.BodyWords, binary.LittleEndian.Uint64(digest[:]))
 	Seal(p)

@@ -87,8 +87,11 @@ type Scenario struct {
 	ProofFile string `json:"proof_file,omitempty"`
 	// BodyWords is the size of the proof.
 	BodyWords int `json:"body_words,omitempty"`
-	// Publics are the public values of the guest in ziskemu, hexadecimal.
+	// Publics are the public values of the guest, hexadecimal. In their place a proof
+	// has those of Guest and, without one, the digest of the input.
 	Publics string `json:"publics,omitempty"`
+	// Guest is the kind of guest program that is proved.
+	Guest Guest `json:"guest,omitempty"`
 	// GPUs are the cards that nvidia-smi lists, as its CSV lines; empty means
 	// that the driver does not answer.
 	GPUs []string `json:"gpus,omitempty"`
