@@ -15,10 +15,6 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Facts of builders by which the public values are judged, beside
-// guest.FactPublicValues.
-const factFormat = "format"
-
 // emulate runs the guest in ziskemu and compares what it commits to with the
 // block. It needs neither cards nor keys, so that several runs go side by side.
 func (p *Prover) emulate(ctx context.Context, t *sdk.Task, input string) (*sdk.Result, error) {
