@@ -98,6 +98,7 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
 	model := h.model(lines)
+	h.store.Committed = model.Committed
 	server, err := monitor.Start(monitor.Config{
 		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
 		Pipeline: h, Model: model, Graph: h.graph(), Log: o.Log,

@@ -122,10 +122,11 @@ func (m *model) find(reporter string, seq uint64) *record.Event {
 }
 
 func (m *model) try(reporter string, seq uint64, now time.Time) bool {
-	e := m.find(reporter, seq)
-	if e == nil {
+	found := m.find(reporter, seq)
+	if found == nil {
 		return false
 	}
+	e := *found // settling another event moves those of the outbox
 	if rank := record.Rank(e.Kind); rank > 0 && e.Block != nil {
 		if m.reached[reporter] == nil {
 			m.reached[reporter] = map[uint64]record.Reached{}

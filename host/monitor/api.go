@@ -23,7 +23,8 @@ import (
 // api answers the paths below /api/v1 and the health paths.
 type api struct {
 	Config
-	health *health
+	health  *health
+	metrics http.Handler
 }
 
 // route is one path with what its description needs.
@@ -104,6 +105,7 @@ func (a *api) routes() []route {
 	list = append(list, route{path: "/api/v1/openapi.json", summary: "This description, as OpenAPI 3.1.", answer: map[string]any{}, serve: func(w http.ResponseWriter, r *http.Request) {
 		answer(w, describe(a.routes()), nil)
 	}})
+	list = append(list, route{path: "/metrics", summary: "The same for Prometheus.", kind: "text/plain", serve: a.metrics.ServeHTTP})
 	for _, prefix := range []string{"", "/api"} {
 		list = append(list,
 			route{path: prefix + "/health", summary: "The whole picture, and 200 or 503.", answer: Health{}, serve: a.health.all},
