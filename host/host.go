@@ -52,6 +52,8 @@ type Options struct {
 	// Keeper is the command line that starts a keeper; nil for this executable.
 	Keeper []string
 	Log    *slog.Logger
+	// Level is that of Log, which commands may change; nil where they may not.
+	Level *slog.LevelVar
 	// Up is called once when everything runs, with the monitor's address.
 	Up func(monitor string)
 
@@ -98,7 +100,8 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
 	model := h.model(lines)
-	h.store.Committed = model.Committed
+	h.live, h.store.Committed = model, model.Committed
+	model.Observe(&roots{pipeline: o.Pipeline.Name, exported: map[string]time.Time{}})
 	server, err := monitor.Start(monitor.Config{
 		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
 		Pipeline: h, Model: model, Graph: h.graph(), Log: o.Log,
@@ -224,6 +227,7 @@ type host struct {
 	store   *checkpoint.Store
 	files   *artifact.Store
 	run     *launch.Run
+	live    *live.Model
 
 	ledger history.Ledger
 

@@ -11,11 +11,16 @@ import (
 	"unicode"
 )
 
-// newLog writes the log for who reads it: a person at a terminal gets short
-// lines, a file or a service manager gets slog's text format.
-func (c commands) newLog(level slog.Level) *slog.Logger {
-	if !isTerminal(c.Stderr) {
-		return slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
+// newLog writes the log in the form that the file names. Where it names none, a
+// person at a terminal gets short lines, a file or a service manager slog's text
+// format.
+func (c commands) newLog(level *slog.LevelVar, format string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	switch {
+	case format == "json":
+		return slog.New(slog.NewJSONHandler(c.Stderr, options))
+	case format == "text", !isTerminal(c.Stderr):
+		return slog.New(slog.NewTextHandler(c.Stderr, options))
 	}
 	return slog.New(&console{mu: &sync.Mutex{}, out: c.Stderr, level: level, paint: c.paint(c.Stderr)})
 }
@@ -29,14 +34,14 @@ func (c commands) newLog(level slog.Level) *slog.Logger {
 type console struct {
 	mu    *sync.Mutex // held while a line is written
 	out   io.Writer
-	level slog.Level
+	level slog.Leveler
 	paint painter
 	stage string
 	attrs string // formatted
 	group string // "outer.inner."
 }
 
-func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level.Level() }
 
 func (h *console) Handle(_ context.Context, r slog.Record) error {
 	var attrs strings.Builder

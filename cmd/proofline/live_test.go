@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
+	model "github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -72,6 +73,12 @@ func (h *fakeHost) Backup(_ context.Context, to string) error {
 	return errors.Join(h.called("backup %s", to), h.store.Backup(to))
 }
 
+func (h *fakeHost) Overview(context.Context) (model.Overview, error) { return model.Overview{}, h.err }
+
+func (h *fakeHost) SetLogLevel(_ context.Context, level slog.Level) error {
+	return h.called("level %s", level)
+}
+
 // live makes a working directory whose pipeline a fake host runs.
 func live(t *testing.T) *fakeHost {
 	t.Helper()
@@ -120,6 +127,11 @@ func TestCommandsReachTheHost(t *testing.T) {
 		{"blocks retry 24647240", "retry job-24647240", "24647240: queued again\n", 0},
 		{"blocks retry 24647140", "", "24647140: left alone: done\n", exitRuntime},
 		{"blocks skip 24647440 24647340", "skip job-24647440|skip job-24647340", "24647440: skipped\n24647340: skipped\n", 0},
+		{"log level debug", "level DEBUG", "host and plugins log from debug on", 0},
+		{"log level warning pipeline.yaml", "level WARN", "from warning on", 0},
+		{"log level loud", "", "", exitConfig},
+		{"log level", "", "", exitConfig},
+		{"top", "", "", exitConfig}, // no terminal
 		{"blocks skip 9", "", "9: not known to this pipeline\n", exitRuntime},
 	} {
 		h.calls = nil

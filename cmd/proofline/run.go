@@ -20,6 +20,7 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/private"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 func (c commands) run() *cli.Command {
@@ -63,7 +64,9 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	if err := findings.Write(c.Stderr); err != nil {
 		return err
 	}
-	log := c.newLog(p.Log.Level)
+	level := &slog.LevelVar{}
+	level.Set(p.Log.Level)
+	log := c.newLog(level, p.Log.Format)
 	if c.Signals { // the process is the host's own
 		if err := private.Seal(); err != nil {
 			log.Warn("other processes of this user can read the host's memory", "error", err)
@@ -80,6 +83,16 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		soft, hard, release = stopSignals(ctx, log)
 		defer release()
 	}
+	stopTracing, err := tracing.Start(ctx, "proofline", version)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_ = stopTracing(flush) // a collector that is down is no matter of the pipeline
+	}()
+	log = slog.New(tracing.LogHandler(p.Name, log.Handler()))
 	began := time.Now()
 	outcome, err := host.Run(soft, host.Options{
 		Pipeline: p,
@@ -88,6 +101,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		Hard:     hard,
 		Version:  version,
 		Log:      log,
+		Level:    level,
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
 		},

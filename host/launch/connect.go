@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/tracing"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -94,7 +96,7 @@ func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),
 		}),
-		GRPCDialOptions: wire.DialOptions(),
+		GRPCDialOptions: slices.Concat(wire.DialOptions(), wire.SendLogLevel(spec.Run.logLevel), tracing.DialOptions()),
 	}
 }
 

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,6 +51,8 @@ type Config struct {
 	Log                    *Log // nil for none
 	Errors                 *slog.Logger
 	Now                    func() time.Time // nil for time.Now
+	// Pause is the time between two looks while somebody reads; 0 for 400 ms.
+	Pause time.Duration
 }
 
 // Model holds the picture. Run keeps it up to date; its other methods may be called
@@ -148,13 +151,14 @@ func (m *Model) Run(ctx context.Context) {
 		m.complain(m.look(ctx, now, hardware, standing))
 		pause := pauseAlone
 		if m.stream.watched() {
-			pause = pauseWatched
+			pause = cmp.Or(m.cfg.Pause, pauseWatched)
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
 	}
+	m.complain(m.look(context.WithoutCancel(ctx), m.cfg.Now(), hardware, standing)) // what has ended last
 	if asked {
 		<-gpus
 	}

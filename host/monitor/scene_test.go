@@ -276,8 +276,12 @@ func (s *scene) AttemptLog(_ context.Context, job, stage string, attempt uint32)
 }
 
 // config shows the scene by a model that is not running yet.
-func (s *scene) config(lines *live.Log) Config {
-	model := live.New(s, live.Config{Selection: selection.Selection{Targets: contract.Selection{Every: every}}, Data: "/", Log: lines})
+func (s *scene) config(lines *live.Log, change ...func(*live.Config)) Config {
+	shown := live.Config{Selection: selection.Selection{Targets: contract.Selection{Every: every}}, Data: "/", Log: lines}
+	for _, f := range change {
+		f(&shown)
+	}
+	model := live.New(s, shown)
 	return Config{Listen: "127.0.0.1:0", Pipeline: s, Model: model, Log: discard, Graph: map[string][]string{
 		"input": {"source"}, "check": {"source"}, "prove": {"input"}, "next": {"input"},
 	}}

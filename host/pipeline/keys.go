@@ -76,7 +76,9 @@ var reference = Key{
 			Meaning: "The folder for people and scripts: <block>/ with results, proofs and request bodies. It lies neither inside data nor around it."},
 		{Name: "log", Type: TypeSection, Example: "log: {level: debug}", Meaning: "What is logged.", Keys: []Key{
 			{Name: "level", Type: TypeWord, Default: "info", Words: []string{"debug", "info", "warning", "warn", "error"},
-				Meaning: "The least severe lines that are printed. warn is another way to write warning."},
+				Meaning: "The least severe lines that are printed. warn is another way to write warning. proofline log level changes it while the host runs."},
+			{Name: "format", Type: TypeWord, Default: "auto", Words: []string{"auto", "text", "json"},
+				Meaning: "The form of the lines: text is key=value, json an object a line, auto short lines on a terminal and text elsewhere."},
 		}},
 		{Name: "monitor", Type: TypeSection, Example: "monitor: {listen: \"127.0.0.1:4000\", stuck_after: 30m}", Meaning: "Health, metrics, API and dashboard.", Keys: []Key{
 			{Name: "listen", Type: TypeAddress, Default: "0.0.0.0:4000",
@@ -171,7 +173,7 @@ var stageKeys = []Key{
 	{Name: "env", Type: TypeVariable, List: true, Max: "1000", Example: "env: [ZISK_HOME, \"ROCM_*\"]",
 		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending. " +
 			"The usual ones: PATH, HOME, TMPDIR, LANG, LC_*, TZ, SSL_CERT_*, proxies (http_proxy, HTTPS_PROXY, …), CUDA_*, NVIDIA_*, XDG_*, " +
-			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, RUST_LOG, RUST_BACKTRACE."},
+			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, OTEL_*, RUST_LOG, RUST_BACKTRACE."},
 }
 
 // key returns one of a section's keys by name.

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 // Client sends requests with one key to one server. It may be used
@@ -34,7 +36,7 @@ func NewClient(base, key, agent string, timeout time.Duration, transport http.Ro
 	}
 	return &Client{base: base, key: key, agent: agent, http: &http.Client{
 		Timeout:   timeout,
-		Transport: transport,
+		Transport: tracing.Transport(transport),
 		// A redirected write would become a GET, or carry the key elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
