@@ -54,6 +54,9 @@ type Options struct {
 	Log    *slog.Logger
 	// Level is that of Log, which commands may change; nil where they may not.
 	Level *slog.LevelVar
+	// Show is called once at the start, with what asks for the present picture; nil
+	// for nobody who looks.
+	Show func(overview func() live.Overview)
 	// Up is called once when everything runs, with the monitor's address.
 	Up func(monitor string)
 
@@ -111,6 +114,9 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	}
 	release.add(func() error { return closing(server.Close) })
 	release.add(following(ctx, model))
+	if o.Show != nil {
+		o.Show(model.Overview)
+	}
 
 	commands, err := control.Serve(h.socket(), h, o.Log)
 	if err != nil {

@@ -22,7 +22,7 @@ func (c commands) newLog(level *slog.LevelVar, format string) *slog.Logger {
 	case format == "text", !isTerminal(c.Stderr):
 		return slog.New(slog.NewTextHandler(c.Stderr, options))
 	}
-	return slog.New(&console{mu: &sync.Mutex{}, out: c.Stderr, level: level, paint: c.paint(c.Stderr)})
+	return slog.New(&console{mu: &sync.Mutex{}, line: &progressLine{}, out: c.Stderr, level: level, paint: c.paint(c.Stderr)})
 }
 
 // console is a slog.Handler that prints one line per record:
@@ -32,7 +32,8 @@ func (c commands) newLog(level *slog.LevelVar, format string) *slog.Logger {
 // What plugins say may come from anywhere; nothing of it reaches the terminal
 // as a control character.
 type console struct {
-	mu    *sync.Mutex // held while a line is written
+	mu    *sync.Mutex   // held while a line is written
+	line  *progressLine // below the log
 	out   io.Writer
 	level slog.Leveler
 	paint painter
@@ -73,7 +74,11 @@ func (h *console) Handle(_ context.Context, r slog.Record) error {
 	b.WriteByte('\n')
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := io.WriteString(h.out, b.String())
+	text := b.String()
+	if h.line != nil && h.line.text != "" {
+		text = eraseLine + text + h.line.text
+	}
+	_, err := io.WriteString(h.out, text)
 	return err
 }
 

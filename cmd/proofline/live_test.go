@@ -12,7 +12,7 @@ import (
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
-	model "github.com/proofline/proofline/host/live"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -73,14 +73,14 @@ func (h *fakeHost) Backup(_ context.Context, to string) error {
 	return errors.Join(h.called("backup %s", to), h.store.Backup(to))
 }
 
-func (h *fakeHost) Overview(context.Context) (model.Overview, error) { return model.Overview{}, h.err }
+func (h *fakeHost) Overview(context.Context) (live.Overview, error) { return live.Overview{}, h.err }
 
 func (h *fakeHost) SetLogLevel(_ context.Context, level slog.Level) error {
 	return h.called("level %s", level)
 }
 
-// live makes a working directory whose pipeline a fake host runs.
-func live(t *testing.T) *fakeHost {
+// hosted makes a working directory whose pipeline a fake host runs.
+func hosted(t *testing.T) *fakeHost {
 	t.Helper()
 	h := &fakeHost{}
 	socket := filepath.Join(t.TempDir(), "s")
@@ -100,7 +100,7 @@ func live(t *testing.T) *fakeHost {
 }
 
 func TestCommandsReachTheHost(t *testing.T) {
-	h := live(t)
+	h := hosted(t)
 	if err := os.WriteFile("input.bin", []byte("input"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestCommandsReachTheHost(t *testing.T) {
 }
 
 func TestErrorOfTheHost(t *testing.T) {
-	h := live(t)
+	h := hosted(t)
 	h.err = contract.Environment(errors.New("the source does not answer"), "start the node")
 	code, stdout, stderr := execute(t, "blocks", "add", "5")
 	if code != exitEnvironment || stdout != "" || stderr != "proofline: the source does not answer (start the node)\n" {
@@ -152,7 +152,7 @@ func TestErrorOfTheHost(t *testing.T) {
 }
 
 func TestWatchEndsWithTheContext(t *testing.T) {
-	live(t)
+	hosted(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	out, errs := &cancelling{cancel: cancel}, &strings.Builder{}
 	code := Run(ctx, Options{Stdout: out, Stderr: errs, LookupEnv: os.LookupEnv}, []string{"status", "--watch", "--json"})

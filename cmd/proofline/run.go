@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/private"
 	"github.com/proofline/proofline/host/status"
@@ -92,20 +94,27 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		defer cancel()
 		_ = stopTracing(flush) // a collector that is down is no matter of the pipeline
 	}()
-	log = slog.New(tracing.LogHandler(p.Name, log.Handler()))
 	began := time.Now()
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	var follower sync.WaitGroup
+	defer func() { stopFollowing(); follower.Wait() }()
 	outcome, err := host.Run(soft, host.Options{
 		Pipeline: p,
 		Catalog:  catalog.Open(p.Plugins.Dirs),
 		Limit:    limit,
 		Hard:     hard,
 		Version:  version,
-		Log:      log,
+		Log:      slog.New(tracing.LogHandler(p.Name, log.Handler())),
 		Level:    level,
+		Show: func(overview func() live.Overview) {
+			follower.Go(func() { c.follow(following, log, overview) })
+		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
 		},
 	})
+	stopFollowing()
+	follower.Wait()
 	if limit == 0 {
 		return err
 	}
