@@ -200,6 +200,9 @@ func (m *Model) look(ctx context.Context, now time.Time, hardware Hardware, stan
 			break
 		}
 	}
+	if m.reported == "" { // what is never proved has no standing
+		standing = nil
+	}
 	changed := m.take(ctx, snap)
 	m.tracker.observe(snap.Head, snap.HeadTime)
 	m.sum(now)

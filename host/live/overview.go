@@ -18,7 +18,7 @@ type Overview struct {
 	Proving  *Proving  `json:"proving"` // nil while nothing is worked on
 	Fit      *Fit      `json:"fit"`     // nil until enough blocks were proved
 	Day      Day       `json:"day"`
-	Score    *Score    `json:"score"` // nil until it was judged once
+	Score    *Score    `json:"score"` // nil until it was judged once, and where no stage makes a proof
 	Hardware Hardware  `json:"hardware"`
 	Alerts   []Alert   `json:"alerts"`   // open ones first, then the newest
 	Failures []Failure `json:"failures"` // the newest first

@@ -14,7 +14,11 @@ func (m *maker) score() {
 		m.put("score-"+name, figure{Text: "–"})
 	}
 	m.set("score", "–")
-	m.put("score-verdict", figure{Text: "no target of this week has ended", Icon: "waiting", Class: "m"})
+	nothing := figure{Text: "no target of this week has ended", Icon: "waiting", Class: "m"}
+	if p := m.o.Pipeline; !p.Proves && p.State != live.Starting {
+		nothing.Text = "no stage makes a proof"
+	}
+	m.put("score-verdict", nothing)
 	m.set("score-sub", "")
 	m.set("score-under-label", "Proved in time")
 	m.set("score-forecast-label", "Forecast")
