@@ -20,6 +20,7 @@ import (
 // does, at the machine, and at the score.
 const (
 	pauseWatched = 400 * time.Millisecond
+	pauseReader  = 5 * time.Millisecond // at least so long for each reader, so that many cost no more than some
 	pauseAlone   = time.Second
 	pauseMachine = 5 * time.Second
 	pauseScore   = 30 * time.Second
@@ -150,8 +151,8 @@ func (m *Model) Run(ctx context.Context) {
 		}
 		m.complain(m.look(ctx, now, hardware, standing))
 		pause := pauseAlone
-		if m.stream.watched() {
-			pause = cmp.Or(m.cfg.Pause, pauseWatched)
+		if n := m.stream.watching(); n > 0 {
+			pause = cmp.Or(m.cfg.Pause, max(pauseWatched, time.Duration(n)*pauseReader))
 		}
 		select {
 		case <-ctx.Done():

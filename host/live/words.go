@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/proofline/proofline/host/selection"
 )
@@ -76,5 +75,3 @@ func selected(s selection.Selection) string {
 	}
 	return words
 }
-
-func ago(now, at time.Time) string { return Long(max(0, int64(now.Sub(at)/time.Second))) }

@@ -21,6 +21,7 @@ type api struct {
 	Config
 	health  *health
 	metrics http.Handler
+	changes frames
 }
 
 // route is one path with what its description needs.

@@ -3,10 +3,13 @@ package monitor
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -14,15 +17,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 
 	"github.com/proofline/proofline/host/live"
 )
 
 // TestLongHistory opens the page over 10,000 blocks of history and changes something
-// sixty times a second: the first paint comes within 100 ms, no frame takes longer,
-// and the memory of the page stays what it is. What the machine does beside it takes
-// time, too, so that the best of three counts.
+// sixty times a second. The CPU time of the page's thread and its memory are judged
+// anywhere: a change takes less of it than a frame lasts, and the memory stays what
+// it is. The first paint (100 ms) and the longest frame (100 ms) are judged where the
+// machine has nothing else to do, and are told elsewhere.
 func TestLongHistory(t *testing.T) {
 	long(t)
 	s := newScene(10_000, time.Now())
@@ -30,42 +36,46 @@ func TestLongHistory(t *testing.T) {
 	origin, _ := serve(t, s, "", func(c *live.Config) { c.Pause = time.Second / 60 })
 	b := newTab(t, browser(t), origin)
 	b.view(1440, 900, false)
-	var paint, frame, task float64
-	for try := range 3 {
-		b.open("/")
-		b.until(`document.querySelector('#conn').textContent.trim() === 'live' && measured.paint > 0`)
-		paint = eval[float64](b, `measured.paint`)
-		churn := func(n int) {
-			for range n {
-				s.change(func(snap *statusSnapshot) {
-					for i := range snap.Stages[3].Running {
-						snap.Stages[3].Running[i].Fraction += 0.0001
-					}
-					snap.Stages[7].QueueLength++
-				})
-				time.Sleep(time.Second / 60)
-			}
+	b.open("/")
+	b.until(`document.querySelector('#conn').textContent.trim() === 'live' && measured.paint > 0`)
+	calm := load() < float64(runtime.NumCPU())
+	paint := eval[float64](b, `measured.paint`)
+	churn := func(n int) {
+		for range n {
+			s.change(func(snap *statusSnapshot) {
+				for i := range snap.Stages[3].Running {
+					snap.Stages[3].Running[i].Fraction += 0.0001
+				}
+				snap.Stages[7].QueueLength++
+			})
+			time.Sleep(time.Second / 60)
 		}
-		churn(60)
-		eval[chromedp.Void](b, `measured.frame = measured.long = 0; gc()`)
-		before := eval[float64](b, `performance.memory.usedJSHeapSize`)
-		churn(600)
-		frame, task = eval[float64](b, `measured.frame`), eval[float64](b, `measured.long`)
-		for range 20 { // blocks come and go
-			s.end("")
-			s.begin()
-			churn(10)
-		}
-		eval[chromedp.Void](b, `gc()`)
-		after := eval[float64](b, `performance.memory.usedJSHeapSize`)
-		events := eval[int](b, `performance.getEntriesByType('resource').length`)
-		t.Logf("first paint %.0f ms; longest frame %.0f ms, longest task %.0f ms; heap %.2f MB, then %.2f MB; %d requests", paint, frame, task, before/1e6, after/1e6, events)
-		if after > before*1.2+1e6 {
-			t.Errorf("the page's heap grows from %.2f to %.2f MB", before/1e6, after/1e6)
-		}
-		if paint < 100 && frame <= 100 || try == 2 {
-			break
-		}
+	}
+	churn(60)
+	eval[chromedp.Void](b, `measured.frame = measured.long = 0; gc()`)
+	before, used := eval[float64](b, `performance.memory.usedJSHeapSize`), b.threadTime()
+	const changes = 600
+	churn(changes)
+	each := (b.threadTime() - used) / changes
+	frame, task := eval[float64](b, `measured.frame`), eval[float64](b, `measured.long`)
+	for range 20 { // blocks come and go
+		s.end("")
+		s.begin()
+		churn(10)
+	}
+	eval[chromedp.Void](b, `gc()`)
+	after := eval[float64](b, `performance.memory.usedJSHeapSize`)
+	t.Logf("first paint %.0f ms; %v of CPU a change; longest frame %.0f ms, longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
+		paint, each.Round(time.Microsecond), frame, task, before/1e6, after/1e6, load(), runtime.NumCPU())
+	if each > time.Second/60 {
+		t.Errorf("a change takes %v of the page's thread", each)
+	}
+	if after > before*1.2+1e6 {
+		t.Errorf("the page's heap grows from %.2f to %.2f MB", before/1e6, after/1e6)
+	}
+	if !calm || load() >= float64(runtime.NumCPU()) {
+		t.Log("the machine is busy: first paint and longest frame are not judged")
+		return
 	}
 	if paint >= 100 {
 		t.Errorf("the first paint comes after %.0f ms", paint)
@@ -73,6 +83,43 @@ func TestLongHistory(t *testing.T) {
 	if frame > 100 {
 		t.Errorf("a frame takes %.0f ms", frame)
 	}
+}
+
+// load is the machine's load average of the last minute (proc_loadavg(5)).
+func load() float64 {
+	var one float64
+	text, err := os.ReadFile("/proc/loadavg")
+	if err == nil {
+		_, err = fmt.Sscan(string(text), &one)
+	}
+	if err != nil {
+		return math.Inf(1)
+	}
+	return one
+}
+
+// threadTime is the CPU time that the main thread of the page has used.
+func (b *tab) threadTime() (used time.Duration) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, to *chromedp.Target) error {
+		if _, err := cdp.Call(ctx, to, performance.Enable, performance.EnableParams{TimeDomain: "threadTicks"}); err != nil {
+			return err
+		}
+		got, err := cdp.Call(ctx, to, performance.GetMetrics, cdp.Empty{})
+		if err != nil {
+			return err
+		}
+		for _, m := range got.Metrics {
+			if m.Name == "TaskDuration" {
+				used = time.Duration(m.Value * float64(time.Second))
+			}
+		}
+		return nil
+	}))
+	if used == 0 {
+		b.t.Fatal("the browser does not tell how much CPU time the page uses")
+	}
+	return used
 }
 
 // BenchmarkScrape scrapes a pipeline with a day of blocks behind it.
