@@ -11,6 +11,7 @@
 //	outbox      what reporters have still to be told
 //	history     what is shown of the past; offline: commands without a host
 //	live        the state as a stream of changes; monitor: what the world may see
+//	top         the same in a terminal
 //	control     what the operator may change
 //	score       how EthProofs would judge the record
 //	failpoint   the moments at which crash tests end the process

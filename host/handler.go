@@ -73,7 +73,7 @@ func (h *host) describeReporter(s *stage, out *status.Stage) {
 	sending := h.reporters[i].sender.State()
 	out.Processed, out.Failed, out.Paused = sending.Sent, sending.Rejected, sending.Paused
 	out.Queue = append(out.Queue, sending.Waiting...)
-	out.QueueLength = len(out.Queue)
+	out.QueueLength, out.QueuedSince = len(out.Queue), sending.Oldest
 	for _, r := range sending.Running {
 		out.Running = append(out.Running, status.Attempt{
 			Job: r.Job, Number: r.Number, Attempt: r.Try, Since: r.Since, Phase: string(r.Kind), Fraction: -1,

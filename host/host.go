@@ -52,6 +52,11 @@ type Options struct {
 	// Keeper is the command line that starts a keeper; nil for this executable.
 	Keeper []string
 	Log    *slog.Logger
+	// Level is that of Log, which commands may change; nil where they may not.
+	Level *slog.LevelVar
+	// Show is called once at the start, with what asks for the present picture; nil
+	// for nobody who looks.
+	Show func(overview func() live.Overview)
 	// Up is called once when everything runs, with the monitor's address.
 	Up func(monitor string)
 
@@ -98,6 +103,8 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
 	model := h.model(lines)
+	h.live, h.store.Committed = model, model.Committed
+	model.Observe(&roots{pipeline: o.Pipeline.Name, exported: map[string]time.Time{}})
 	server, err := monitor.Start(monitor.Config{
 		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
 		Pipeline: h, Model: model, Graph: h.graph(), Log: o.Log,
@@ -107,6 +114,9 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	}
 	release.add(func() error { return closing(server.Close) })
 	release.add(following(ctx, model))
+	if o.Show != nil {
+		o.Show(model.Overview)
+	}
 
 	commands, err := control.Serve(h.socket(), h, o.Log)
 	if err != nil {
@@ -227,6 +237,7 @@ type host struct {
 	store   *checkpoint.Store
 	files   *artifact.Store
 	run     *launch.Run
+	live    *live.Model
 
 	ledger history.Ledger
 

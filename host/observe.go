@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/history"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/live"
@@ -26,6 +29,7 @@ import (
 
 var (
 	_ live.Source      = (*host)(nil)
+	_ control.Live     = (*host)(nil)
 	_ monitor.Pipeline = (*host)(nil)
 )
 
@@ -55,6 +59,20 @@ func following(ctx context.Context, model *live.Model) (stop func() error) {
 		running.Wait()
 		return nil
 	}
+}
+
+// Overview is the present picture.
+func (h *host) Overview(context.Context) (live.Overview, error) { return h.live.Overview(), nil }
+
+// SetLogLevel lets host and plugins log from this level on.
+func (h *host) SetLogLevel(_ context.Context, level slog.Level) error {
+	if h.Level == nil {
+		return contract.Permanent(errors.New("the log of this host is not its own: its level cannot be changed"))
+	}
+	h.Level.Set(level)
+	h.run.SetLogLevel(level)
+	h.Log.Log(context.Background(), max(level, slog.LevelInfo), "the log level was changed", "level", strings.ToLower(level.String()))
+	return nil
 }
 
 // graph names what each stage needs.

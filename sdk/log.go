@@ -58,6 +58,13 @@ func (o *output) Write(line []byte) (int, error) {
 
 func (o *output) setLevel(name string) { o.level.Set(levelOf(name)) }
 
+// follow takes the level that a host names in a call, if it does.
+func (o *output) follow(name string) {
+	if name != "" {
+		o.setLevel(name)
+	}
+}
+
 // redact adds secrets that must not leave from now on.
 func (o *output) redact(secrets []string) {
 	o.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tracing"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -53,6 +55,16 @@ func Serve(p Plugin) {
 	s.panicked = sync.OnceFunc(func() {
 		time.AfterFunc(answerTime, func() { os.Exit(exitPanic) })
 	})
+	stopTracing, err := tracing.Start(context.Background(), p.def.manifest.Name, p.def.manifest.Version)
+	if err != nil {
+		log.logger.Warn("no traces are exported", "error", err)
+		stopTracing = func(context.Context) error { return nil }
+	}
+	s.flush = func() {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+		defer cancel()
+		_ = stopTracing(ctx) // a collector that is down is no matter of the pipeline
+	}
 	watchEnd(s)
 
 	plugin.Serve(&plugin.ServeConfig{
@@ -60,12 +72,13 @@ func Serve(p Plugin) {
 		VersionedPlugins: wire.PluginSets(&registration{register: s.register}),
 		Logger:           hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Warn}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(append(options, wire.ServerOptions()...), settle(stderr)...)...)
+			return grpc.NewServer(slices.Concat(options, wire.ServerOptions(), tracing.ServerOptions(), settle(stderr), followLevel(log))...)
 		},
 	})
 	// The host has said Shutdown: running calls are cancelled already.
 	s.kill(errors.New("the host ended the plugin"))
 	s.drain(context.Background())
+	s.flush()
 }
 
 // watchEnd ends the process in an orderly way on SIGTERM and when the parent has
@@ -94,9 +107,13 @@ func watchEnd(s *server) {
 		}
 		s.kill(cause)
 		s.drain(context.Background())
+		s.flush()
 		os.Exit(exitTerminated)
 	}()
 }
+
+// flushTime bounds the export of the last spans.
+const flushTime = 2 * time.Second
 
 // handshakeVariables are what a host sets for go-plugin. They are no business of
 // the tools that the plugin runs.
@@ -129,6 +146,20 @@ func settle(stderr *os.File) []grpc.ServerOption {
 	}
 }
 
+// followLevel lets each call bring another log level.
+func followLevel(log *output) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			log.follow(wire.LogLevel(ctx))
+			return next(ctx, r)
+		}),
+		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			log.follow(wire.LogLevel(stream.Context()))
+			return next(server, stream)
+		}),
+	}
+}
+
 // registration is go-plugin's view of the plugin.
 type registration struct {
 	plugin.NetRPCUnsupportedPlugin
@@ -148,8 +179,9 @@ func (r *registration) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.Cli
 // without go-plugin's handshake, until the context ends; then running calls are
 // cancelled and awaited. It is meant for tests. Log lines go to the writer.
 func (p Plugin) ServeListener(ctx context.Context, listener net.Listener, log io.Writer) error {
-	s := newServer(p.def, newOutput(log))
-	g := grpc.NewServer(wire.ServerOptions()...)
+	out := newOutput(log)
+	s := newServer(p.def, out)
+	g := grpc.NewServer(append(wire.ServerOptions(), followLevel(out)...)...)
 	s.register(g)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -33,6 +33,8 @@ type server struct {
 	log *output
 	// panicked is called once, after a handler has panicked.
 	panicked func()
+	// flush is called when the process is about to end, after drain.
+	flush func()
 
 	life context.Context // ends when the process is to end; cancels every call
 	kill context.CancelCauseFunc
@@ -52,7 +54,7 @@ type server struct {
 }
 
 func newServer(def *definition, log *output) *server {
-	s := &server{def: def, log: log, panicked: func() {}, idle: make(chan struct{})}
+	s := &server{def: def, log: log, panicked: func() {}, flush: func() {}, idle: make(chan struct{})}
 	s.life, s.kill = context.WithCancelCause(context.Background())
 	s.drained, s.refuse = context.WithCancel(s.life)
 	return s

@@ -48,8 +48,8 @@ func App(o Options) *cli.App {
 		ExitErrHandler:       func(*cli.Context, error) {},
 		OnUsageError:         usageError,
 		Commands: []*cli.Command{
-			c.run(), c.validate(), c.init(), c.doctor(), c.status(), c.blocks(), c.prove(), c.verify(), c.report(), c.compare(), c.score(),
-			c.plugins(), c.newProject(), c.db(), c.explain(), c.schema(), c.help(), c.version(),
+			c.run(), c.validate(), c.init(), c.doctor(), c.status(), c.top(), c.blocks(), c.prove(), c.verify(), c.report(), c.compare(), c.score(),
+			c.plugins(), c.newProject(), c.db(), c.log(), c.explain(), c.schema(), c.help(), c.version(),
 			{Name: "keeper", Hidden: true, SkipFlagParsing: true, Action: func(*cli.Context) error {
 				return errors.New("proofline keeper is started by the host, as a process of its own")
 			}},

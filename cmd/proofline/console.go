@@ -11,13 +11,18 @@ import (
 	"unicode"
 )
 
-// newLog writes the log for who reads it: a person at a terminal gets short
-// lines, a file or a service manager gets slog's text format.
-func (c commands) newLog(level slog.Level) *slog.Logger {
-	if !isTerminal(c.Stderr) {
-		return slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
+// newLog writes the log in the form that the file names. Where it names none, a
+// person at a terminal gets short lines, a file or a service manager slog's text
+// format.
+func (c commands) newLog(level *slog.LevelVar, format string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	switch {
+	case format == "json":
+		return slog.New(slog.NewJSONHandler(c.Stderr, options))
+	case format == "text", !isTerminal(c.Stderr):
+		return slog.New(slog.NewTextHandler(c.Stderr, options))
 	}
-	return slog.New(&console{mu: &sync.Mutex{}, out: c.Stderr, level: level, paint: c.paint(c.Stderr)})
+	return slog.New(&console{mu: &sync.Mutex{}, line: &progressLine{}, out: c.Stderr, level: level, paint: c.paint(c.Stderr)})
 }
 
 // console is a slog.Handler that prints one line per record:
@@ -27,16 +32,17 @@ func (c commands) newLog(level slog.Level) *slog.Logger {
 // What plugins say may come from anywhere; nothing of it reaches the terminal
 // as a control character.
 type console struct {
-	mu    *sync.Mutex // held while a line is written
+	mu    *sync.Mutex   // held while a line is written
+	line  *progressLine // below the log
 	out   io.Writer
-	level slog.Level
+	level slog.Leveler
 	paint painter
 	stage string
 	attrs string // formatted
 	group string // "outer.inner."
 }
 
-func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level.Level() }
 
 func (h *console) Handle(_ context.Context, r slog.Record) error {
 	var attrs strings.Builder
@@ -68,7 +74,11 @@ func (h *console) Handle(_ context.Context, r slog.Record) error {
 	b.WriteByte('\n')
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := io.WriteString(h.out, b.String())
+	text := b.String()
+	if h.line != nil && h.line.text != "" {
+		text = eraseLine + text + h.line.text
+	}
+	_, err := io.WriteString(h.out, text)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,5 +38,23 @@ func TestConsole(t *testing.T) {
 		if got != c.want {
 			t.Errorf("got\n%q, want\n%q", got, c.want)
 		}
+	}
+}
+
+// TestConsoleKeepsTheLineBelow: a record goes above the line that shows progress.
+func TestConsoleKeepsTheLineBelow(t *testing.T) {
+	var b bytes.Buffer
+	h := &console{mu: &sync.Mutex{}, line: &progressLine{}, out: &b, level: slog.LevelInfo}
+	h.show("prove 7")
+	b.Reset()
+	slog.New(h).With("stage", "prove").Info("x")
+	if got := b.String(); !strings.HasPrefix(got, "\r\x1b[K") || !strings.HasSuffix(got, "prove      x\nprove 7") {
+		t.Errorf("%q", got)
+	}
+	h.show("")
+	b.Reset()
+	slog.New(h).Info("y")
+	if got := b.String(); strings.Contains(got, "\x1b") || !strings.HasSuffix(got, "y\n") {
+		t.Errorf("%q", got)
 	}
 }

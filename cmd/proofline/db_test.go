@@ -118,7 +118,7 @@ func TestDBWithoutACheckpoint(t *testing.T) {
 // TestDBWhileAHostRuns: the host has the file open; it is asked for copies, and
 // only compact must wait.
 func TestDBWhileAHostRuns(t *testing.T) {
-	h := live(t)
+	h := hosted(t)
 	s, err := checkpoint.Open("data/checkpoint.db")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -72,8 +73,14 @@ func (h *fakeHost) Backup(_ context.Context, to string) error {
 	return errors.Join(h.called("backup %s", to), h.store.Backup(to))
 }
 
-// live makes a working directory whose pipeline a fake host runs.
-func live(t *testing.T) *fakeHost {
+func (h *fakeHost) Overview(context.Context) (live.Overview, error) { return live.Overview{}, h.err }
+
+func (h *fakeHost) SetLogLevel(_ context.Context, level slog.Level) error {
+	return h.called("level %s", level)
+}
+
+// hosted makes a working directory whose pipeline a fake host runs.
+func hosted(t *testing.T) *fakeHost {
 	t.Helper()
 	h := &fakeHost{}
 	socket := filepath.Join(t.TempDir(), "s")
@@ -93,7 +100,7 @@ func live(t *testing.T) *fakeHost {
 }
 
 func TestCommandsReachTheHost(t *testing.T) {
-	h := live(t)
+	h := hosted(t)
 	if err := os.WriteFile("input.bin", []byte("input"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -120,6 +127,11 @@ func TestCommandsReachTheHost(t *testing.T) {
 		{"blocks retry 24647240", "retry job-24647240", "24647240: queued again\n", 0},
 		{"blocks retry 24647140", "", "24647140: left alone: done\n", exitRuntime},
 		{"blocks skip 24647440 24647340", "skip job-24647440|skip job-24647340", "24647440: skipped\n24647340: skipped\n", 0},
+		{"log level debug", "level DEBUG", "host and plugins log from debug on", 0},
+		{"log level warning pipeline.yaml", "level WARN", "from warning on", 0},
+		{"log level loud", "", "", exitConfig},
+		{"log level", "", "", exitConfig},
+		{"top", "", "", exitConfig}, // no terminal
 		{"blocks skip 9", "", "9: not known to this pipeline\n", exitRuntime},
 	} {
 		h.calls = nil
@@ -131,7 +143,7 @@ func TestCommandsReachTheHost(t *testing.T) {
 }
 
 func TestErrorOfTheHost(t *testing.T) {
-	h := live(t)
+	h := hosted(t)
 	h.err = contract.Environment(errors.New("the source does not answer"), "start the node")
 	code, stdout, stderr := execute(t, "blocks", "add", "5")
 	if code != exitEnvironment || stdout != "" || stderr != "proofline: the source does not answer (start the node)\n" {
@@ -140,7 +152,7 @@ func TestErrorOfTheHost(t *testing.T) {
 }
 
 func TestWatchEndsWithTheContext(t *testing.T) {
-	live(t)
+	hosted(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	out, errs := &cancelling{cancel: cancel}, &strings.Builder{}
 	code := Run(ctx, Options{Stdout: out, Stderr: errs, LookupEnv: os.LookupEnv}, []string{"status", "--watch", "--json"})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,9 +18,11 @@ import (
 	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/private"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 func (c commands) run() *cli.Command {
@@ -63,7 +66,9 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	if err := findings.Write(c.Stderr); err != nil {
 		return err
 	}
-	log := c.newLog(p.Log.Level)
+	level := &slog.LevelVar{}
+	level.Set(p.Log.Level)
+	log := c.newLog(level, p.Log.Format)
 	if c.Signals { // the process is the host's own
 		if err := private.Seal(); err != nil {
 			log.Warn("other processes of this user can read the host's memory", "error", err)
@@ -80,18 +85,36 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		soft, hard, release = stopSignals(ctx, log)
 		defer release()
 	}
+	stopTracing, err := tracing.Start(ctx, "proofline", version)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_ = stopTracing(flush) // a collector that is down is no matter of the pipeline
+	}()
 	began := time.Now()
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	var follower sync.WaitGroup
+	defer func() { stopFollowing(); follower.Wait() }()
 	outcome, err := host.Run(soft, host.Options{
 		Pipeline: p,
 		Catalog:  catalog.Open(p.Plugins.Dirs),
 		Limit:    limit,
 		Hard:     hard,
 		Version:  version,
-		Log:      log,
+		Log:      slog.New(tracing.LogHandler(p.Name, log.Handler())),
+		Level:    level,
+		Show: func(overview func() live.Overview) {
+			follower.Go(func() { c.follow(following, log, overview) })
+		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
 		},
 	})
+	stopFollowing()
+	follower.Wait()
 	if limit == 0 {
 		return err
 	}

@@ -51,6 +51,10 @@ var ErrInUse = errors.New("the checkpoint is in use by another process")
 
 // Store is an open checkpoint.
 type Store struct {
+	// Committed, if set before the store is shared, is told how long each
+	// transaction that has written took.
+	Committed func(took time.Duration)
+
 	db   *bbolt.DB
 	file *os.File // db's
 	path string
@@ -215,6 +219,7 @@ var errNothing = errors.New("nothing to write")
 
 // update runs a transaction that writes.
 func (s *Store) update(change func(tx) error) error {
+	began := time.Now()
 	err := s.db.Update(func(b *bbolt.Tx) error {
 		before, err := readSum(tx{Tx: b})
 		if err != nil {
@@ -228,6 +233,9 @@ func (s *Store) update(change func(tx) error) error {
 	})
 	if errors.Is(err, errNothing) {
 		return nil
+	}
+	if err == nil && s.Committed != nil {
+		s.Committed(time.Since(began))
 	}
 	return environment(err)
 }

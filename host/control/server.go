@@ -158,6 +158,9 @@ func routes(h Pipeline) http.Handler {
 		}
 		reply(w, struct{}{}, h.Backup(r.Context(), body.To))
 	})
+	if l, ok := h.(Live); ok {
+		liveRoutes(mux, l)
+	}
 	return mux
 }
 

@@ -83,6 +83,9 @@ func (e *Engine) stageStatus(st *stage) status.Stage {
 			out.Paused, out.PausedSince = p.reason, p.since
 		}
 	}
+	if oldest, some := st.queue.byNumber.Min(); some {
+		out.QueuedSince = oldest.job.rec.Created
+	}
 	for _, waiting := range st.queue.first(shownQueue) {
 		out.Queue = append(out.Queue, waiting.number)
 	}

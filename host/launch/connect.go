@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/tracing"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -104,7 +106,7 @@ func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),
 		}),
-		GRPCDialOptions: wire.DialOptions(),
+		GRPCDialOptions: slices.Concat(wire.DialOptions(), wire.SendLogLevel(spec.Run.logLevel), tracing.DialOptions()),
 	}
 }
 

@@ -13,6 +13,7 @@ var passed = []string{
 	"PATH", "HOME", "TMPDIR", "LANG", "LC_*", "TZ", "SSL_CERT_*",
 	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 	"CUDA_*", "NVIDIA_*", "XDG_*",
+	"OTEL_*", // where traces go, see package tracing
 	// What proving tools read: libraries, threads, MPI, their own directories and
 	// logs.
 	"LD_LIBRARY_PATH", "OMP_*", "RAYON_*", "OMPI_*", "ZISK_*", "RUST_LOG", "RUST_BACKTRACE",

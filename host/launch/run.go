@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -32,9 +33,25 @@ type Run struct {
 	// nil for the running executable.
 	Keeper []string
 
+	level atomic.Pointer[string] // that plugins are told; nil until it is changed
+
 	mu         sync.Mutex
 	substitute string          // of Sockets, when that is gone for good
 	programs   map[string]bool // digests of the plugins that were started
+}
+
+// SetLogLevel names another log level to every plugin at its next call, Health
+// included. It may be called concurrently.
+func (r *Run) SetLogLevel(level slog.Level) {
+	word := strings.ToLower(level.String())
+	r.level.Store(&word)
+}
+
+func (r *Run) logLevel() string {
+	if word := r.level.Load(); word != nil {
+		return *word
+	}
+	return ""
 }
 
 // socketNote is the file beside the locks that names the socket directory.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 // Acquire waits until the stage's plugin takes work and returns it. It fails
@@ -43,19 +46,35 @@ func (s *Stage) Ready(ctx context.Context) error {
 
 // Do runs one attempt: Fetch, Build or Prove, by the kind of the stage.
 func (s *Stage) Do(ctx context.Context, task contract.Task, sink Sink) (contract.Result, error) {
+	ctx, end := s.traced(ctx, task.Pipeline, &task.Block, "attempt", int(task.Attempt))
 	result, err := with(ctx, s, func(p *Plugin) (contract.Result, error) { return p.Do(ctx, task, sink) })
+	end(err)
 	return result, s.noted(err)
+}
+
+// traced begins the span of what the stage does for a block. There is none for what
+// is about no block.
+func (s *Stage) traced(ctx context.Context, pipeline string, block *contract.Block, what string, try int) (context.Context, func(error)) {
+	if block == nil {
+		return ctx, func(error) {}
+	}
+	return tracing.Span(tracing.OfJob(ctx, pipeline, block.JobID()), s.spec.Stage+": "+what,
+		attribute.String("proofline.stage", s.spec.Stage), attribute.Int("proofline.attempt", try), attribute.Int64("proofline.block", int64(block.Number)))
 }
 
 // Verify has a prover check its own proof.
 func (s *Stage) Verify(ctx context.Context, task contract.Task, sink Sink) error {
+	ctx, end := s.traced(ctx, task.Pipeline, &task.Block, "verify", int(task.Attempt))
 	_, err := with(ctx, s, func(p *Plugin) (struct{}, error) { return struct{}{}, p.Verify(ctx, task, sink) })
+	end(err)
 	return err
 }
 
 // Report has a reporter tell of an event.
 func (s *Stage) Report(ctx context.Context, event contract.Event, sink Sink) (contract.Result, error) {
+	ctx, end := s.traced(ctx, event.Pipeline, event.Block, "report "+string(event.Kind), int(event.Try))
 	result, err := with(ctx, s, func(p *Plugin) (contract.Result, error) { return p.Report(ctx, event, sink) })
+	end(err)
 	return result, s.noted(err)
 }
 

@@ -21,6 +21,7 @@ func (m *Model) describe(o *Overview, snap status.Snapshot, now time.Time) {
 	for i, s := range snap.Stages {
 		card := &o.Stages[i]
 		card.Queue, card.Restarts, card.Memory, card.Done, card.Failed = s.QueueLength, s.Restarts, m.memory[s.PID], s.Processed, s.Failed
+		card.QueuedSince, card.Running = s.QueuedSince.UTC(), len(s.Running)
 		card.State, card.Doing = m.doing(s, snap)
 		if card.State == "paused" {
 			card.Since = s.PausedSince.UTC()
@@ -180,7 +181,7 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 	host := m.Overview().Pipeline.Host
 	*p = Pipeline{
 		Name: snap.Pipeline, Host: host, Version: snap.Version, Started: snap.Started.UTC(), Select: selected(m.cfg.Selection),
-		File: snap.File, Recorded: m.source.Recorded(),
+		File: snap.File, Recorded: m.source.Recorded(), Active: snap.Counts.Active,
 	}
 	if len(o.Targets) > 0 {
 		for _, j := range append(slices.Clip(snap.Recent), snap.Jobs...) {

@@ -26,6 +26,7 @@ type Hardware struct {
 	GPUs        []GPU   `json:"gpus"`
 	GPUNote     string  `json:"gpu_note,omitempty"` // why there are no readings
 	Watts       float64 `json:"watts"`              // of all GPUs
+	Joules      float64 `json:"joules"`             // of all GPUs since the host started
 }
 
 // GPU is one reading of nvidia-smi. A value that the card does not tell is

@@ -1,13 +1,12 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +20,7 @@ import (
 // does, at the machine, and at the score.
 const (
 	pauseWatched = 400 * time.Millisecond
+	pauseReader  = 5 * time.Millisecond // at least so long for each reader, so that many cost no more than some
 	pauseAlone   = time.Second
 	pauseMachine = 5 * time.Second
 	pauseScore   = 30 * time.Second
@@ -52,6 +52,8 @@ type Config struct {
 	Log                    *Log // nil for none
 	Errors                 *slog.Logger
 	Now                    func() time.Time // nil for time.Now
+	// Pause is the time between two looks while somebody reads; 0 for 400 ms.
+	Pause time.Duration
 }
 
 // Model holds the picture. Run keeps it up to date; its other methods may be called
@@ -71,13 +73,16 @@ type Model struct {
 	memory   map[int]int64
 	energy   map[string]float64 // Wh by job, of those proved while somebody measured
 	measured time.Time
+	metered  time.Time // the last reading of the GPUs
 	counts   status.Counts
 	lines    uint64
 	reported string // the first proof stage that is no shadow
 	troubled string
 	summed   sums
+	seen     observed
 
 	mu       sync.Mutex
+	watchers []Observer
 	now      Overview
 	pid      map[string]int
 	readings []Reading
@@ -97,7 +102,7 @@ func New(source Source, cfg Config) *Model {
 	}
 	limit := score.RulesFor(cfg.Selection.Targets.Every).ThresholdMS
 	m := &Model{
-		cfg: cfg, source: source, limit: limit, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
+		cfg: cfg, source: source, limit: limit, seen: observed{}, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
 		stream: stream{run: fmt.Sprintf("%x", cfg.Now().UnixNano()), readers: map[*Reader]bool{}},
 	}
 	host, _ := os.Hostname()
@@ -146,22 +151,18 @@ func (m *Model) Run(ctx context.Context) {
 		}
 		m.complain(m.look(ctx, now, hardware, standing))
 		pause := pauseAlone
-		if m.stream.watched() {
-			pause = pauseWatched
+		if n := m.stream.watching(); n > 0 {
+			pause = cmp.Or(m.cfg.Pause, max(pauseWatched, time.Duration(n)*pauseReader))
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
 	}
+	m.complain(m.look(context.WithoutCancel(ctx), m.cfg.Now(), hardware, standing)) // what has ended last
 	if asked {
 		<-gpus
 	}
-}
-
-type gpuReading struct {
-	cards []GPU
-	err   error
 }
 
 // complain logs an error once while it lasts.
@@ -179,6 +180,7 @@ func (m *Model) begin(ctx context.Context) error {
 	for _, j := range jobs {
 		m.window.put(j)
 		m.observe(j)
+		m.seen.take(j, m.limit)
 	}
 	return err
 }
@@ -199,6 +201,9 @@ func (m *Model) look(ctx context.Context, now time.Time, hardware Hardware, stan
 			break
 		}
 	}
+	if m.reported == "" { // what is never proved has no standing
+		standing = nil
+	}
 	changed := m.take(ctx, snap)
 	m.tracker.observe(snap.Head, snap.HeadTime)
 	m.sum(now)
@@ -216,33 +221,6 @@ func (m *Model) look(ctx context.Context, now time.Time, hardware Hardware, stan
 	m.cost(&next)
 	m.summarize(&next, snap, complaints)
 	return errorsFirst(err, m.publish(next, changed))
-}
-
-// sums is what is worked out of the whole window.
-type sums struct {
-	version uint64
-	at      time.Time // when charts and window were looked through
-	fit     *Fit
-	day     Day
-	charts  Charts
-}
-
-// sum works out the sums anew where the window has changed, and every
-// pauseMachine, because the day moves on.
-func (m *Model) sum(now time.Time) {
-	s := &m.summed
-	due := now.Sub(s.at) >= pauseMachine
-	if !due && s.version == m.window.version {
-		return
-	}
-	if due {
-		m.window.forget(now)
-		s.at = now
-		s.charts.Stages, s.charts.Shadow = m.window.spans(now), m.window.pairs(m.reported)
-	}
-	s.version = m.window.version
-	s.charts.Time, s.charts.Dots = now.UTC(), m.window.dots(now)
-	s.fit, s.day = fit(s.charts.Dots), m.window.day(now)
 }
 
 func errorsFirst(errs ...error) error {
@@ -265,6 +243,7 @@ func (m *Model) take(ctx context.Context, snap status.Snapshot) map[string]bool 
 		if m.window.put(j) {
 			changed[j.ID] = true
 		}
+		m.notify(j)
 	}
 	c := snap.Counts
 	ended := c.Done + c.Failed + c.Dropped + c.Cancelled - (m.counts.Done + m.counts.Failed + m.counts.Dropped + m.counts.Cancelled)
@@ -282,88 +261,6 @@ func (m *Model) take(ctx context.Context, snap status.Snapshot) map[string]bool 
 		put(j)
 	}
 	return changed
-}
-
-// follow measures the memory of the stages and the energy of what is proved.
-func (m *Model) follow(snap status.Snapshot, now time.Time, h Hardware) {
-	pids := map[string]int{}
-	list := []int{}
-	for _, s := range snap.Stages {
-		pids[s.Name] = s.PID
-		list = append(list, s.PID)
-	}
-	if m.measured.IsZero() || now.Sub(m.measured) >= pauseMachine || !maps.Equal(pids, m.pid) {
-		m.memory = m.machine.trees(list)
-		m.pid = pids
-	}
-	if h.Watts > 0 && !m.measured.IsZero() {
-		for _, s := range snap.Stages {
-			for _, a := range s.Running {
-				if s.MakesProof && !s.Shadow {
-					m.energy[a.Job] += h.Watts * now.Sub(m.measured).Hours() / float64(len(s.Running))
-				}
-			}
-		}
-	}
-	for id := range m.energy {
-		if _, known := m.window.targets[id]; !known {
-			delete(m.energy, id)
-		}
-	}
-	m.measured = now
-}
-
-// cost works out what a proof takes, as the mean of the day.
-func (m *Model) cost(o *Overview) {
-	n, ms := 0, int64(0)
-	for _, t := range m.window.targets {
-		if wh := m.energy[t.Job]; t.ProvingMS > 0 && wh > 0 {
-			o.Day.EnergyWh += wh
-			ms += t.ProvingMS
-			n++
-		}
-	}
-	if n == 0 {
-		return
-	}
-	o.Day.EnergyWh = round(o.Day.EnergyWh/float64(n), 0.01)
-	if m.cfg.KWhPrice+m.cfg.GPUHourPrice > 0 {
-		hours := float64(ms) / float64(n) / 3.6e6
-		o.Day.Cost = round(o.Day.EnergyWh/1000*m.cfg.KWhPrice+hours*float64(len(o.Hardware.GPUs))*m.cfg.GPUHourPrice, 0.000001)
-		o.Day.Currency = m.cfg.Currency
-	}
-}
-
-// read takes a reading of the GPUs. A card that was there and is not listed is
-// lost.
-func (m *Model) read(h *Hardware, r gpuReading, now time.Time) {
-	h.GPUNote = ""
-	if r.err != nil {
-		h.GPUNote = r.err.Error()
-	}
-	for _, old := range h.GPUs {
-		if !slices.ContainsFunc(r.cards, func(g GPU) bool { return g.Index == old.Index }) {
-			r.cards = append(r.cards, GPU{Index: old.Index, Name: old.Name, Lost: true, Percent: -1, Celsius: -1, Watts: -1, MemoryUsed: -1, MemoryTotal: old.MemoryTotal})
-		}
-	}
-	slices.SortFunc(r.cards, func(a, b GPU) int { return a.Index - b.Index })
-	h.GPUs, h.Watts = r.cards, 0
-	if h.GPUs == nil {
-		h.GPUs = []GPU{}
-	}
-	hottest := -1.0
-	for _, g := range h.GPUs {
-		h.Watts += max(0, g.Watts)
-		hottest = max(hottest, g.Celsius)
-	}
-	if len(h.GPUs) > 0 {
-		m.mu.Lock()
-		m.readings = append(m.readings, Reading{now.UTC(), h.Watts, hottest})
-		if len(m.readings) > 3*keptReadings { // every 5 s, an hour
-			m.readings = slices.Clone(m.readings[len(m.readings)-3*keptReadings:])
-		}
-		m.mu.Unlock()
-	}
 }
 
 // publish makes the picture the present one and hands the difference to readers.
@@ -387,78 +284,6 @@ func (m *Model) publish(next Overview, changed map[string]bool) error {
 		return nil
 	}
 	return m.stream.publish(change)
-}
-
-// Change holds the sections of an Overview that are not as before.
-type Change struct {
-	Time     time.Time  `json:"time"`
-	Pipeline *Pipeline  `json:"pipeline,omitempty"`
-	Chain    *Chain     `json:"chain,omitempty"`
-	Stages   []Stage    `json:"stages,omitempty"`
-	Outbox   *Outbox    `json:"outbox,omitempty"`
-	Proving  **Proving  `json:"proving,omitempty"` // null: nothing is worked on now
-	Fit      *Fit       `json:"fit,omitempty"`
-	Day      *Day       `json:"day,omitempty"`
-	Score    *Score     `json:"score,omitempty"`
-	Hardware *Hardware  `json:"hardware,omitempty"`
-	Alerts   *[]Alert   `json:"alerts,omitempty"`
-	Failures *[]Failure `json:"failures,omitempty"`
-	Targets  []Target   `json:"targets,omitempty"` // new and changed ones
-	Log      []Line     `json:"log,omitempty"`     // new ones, the newest first
-}
-
-func (c Change) any() bool {
-	c.Time = time.Time{}
-	return !reflect.DeepEqual(c, Change{})
-}
-
-// difference compares two pictures. changed are the jobs whose targets are known
-// not to be as before.
-func difference(old, next Overview, changed map[string]bool) Change {
-	c := Change{Time: next.Time}
-	if old.Pipeline != next.Pipeline {
-		c.Pipeline = &next.Pipeline
-	}
-	if old.Chain != next.Chain {
-		c.Chain = &next.Chain
-	}
-	if !reflect.DeepEqual(old.Stages, next.Stages) {
-		c.Stages = next.Stages
-	}
-	if old.Outbox != next.Outbox {
-		c.Outbox = &next.Outbox
-	}
-	if !reflect.DeepEqual(old.Proving, next.Proving) {
-		c.Proving = &next.Proving
-	}
-	if !reflect.DeepEqual(old.Fit, next.Fit) {
-		c.Fit = next.Fit
-	}
-	if old.Day != next.Day {
-		c.Day = &next.Day
-	}
-	if old.Score != next.Score {
-		c.Score = next.Score
-	}
-	if !reflect.DeepEqual(old.Hardware, next.Hardware) {
-		c.Hardware = &next.Hardware
-	}
-	if !slices.Equal(old.Alerts, next.Alerts) {
-		c.Alerts = &next.Alerts
-	}
-	if !slices.Equal(old.Failures, next.Failures) {
-		c.Failures = &next.Failures
-	}
-	before := map[string]Target{}
-	for _, t := range old.Targets {
-		before[t.Job] = t
-	}
-	for _, t := range next.Targets {
-		if was, known := before[t.Job]; !known || changed[t.Job] || was != t {
-			c.Targets = append(c.Targets, t)
-		}
-	}
-	return c
 }
 
 // Overview is the present picture.

@@ -18,7 +18,7 @@ type Overview struct {
 	Proving  *Proving  `json:"proving"` // nil while nothing is worked on
 	Fit      *Fit      `json:"fit"`     // nil until enough blocks were proved
 	Day      Day       `json:"day"`
-	Score    *Score    `json:"score"` // nil until it was judged once
+	Score    *Score    `json:"score"` // nil until it was judged once, and where no stage makes a proof
 	Hardware Hardware  `json:"hardware"`
 	Alerts   []Alert   `json:"alerts"`   // open ones first, then the newest
 	Failures []Failure `json:"failures"` // the newest first
@@ -50,6 +50,7 @@ type Pipeline struct {
 	Reports  bool      `json:"reports"` // a reporter's other side has taken a proof, or is to
 	File     string    `json:"file"`
 	Recorded int64     `json:"checkpoint_bytes"`
+	Active   int       `json:"active"` // jobs that are not finished
 }
 
 // Chain is where the chain stands.
@@ -70,22 +71,26 @@ type Chain struct {
 
 // Stage is one card of the graph.
 type Stage struct {
-	Name     string        `json:"name"`
-	Kind     contract.Kind `json:"kind"`
-	Flag     string        `json:"flag,omitempty"` // gate or shadow
-	Plugin   string        `json:"plugin"`
-	Version  string        `json:"version"`
-	After    []string      `json:"after"` // the stages from which an edge leads here
-	Column   int           `json:"column"`
-	Row      int           `json:"row"`
-	State    string        `json:"state"` // running, idle, waiting, paused, stuck, starting, down
-	Doing    string        `json:"doing"` // in words
-	Queue    int           `json:"queue"`
-	Restarts int           `json:"restarts"`
-	Memory   int64         `json:"memory_bytes"` // resident, of the plugin and all that it started; 0 unknown
-	Done     uint64        `json:"processed"`
-	Failed   uint64        `json:"failed"`
-	Since    time.Time     `json:"since,omitzero"` // of State, where it is paused, down or starting
+	Name    string        `json:"name"`
+	Kind    contract.Kind `json:"kind"`
+	Flag    string        `json:"flag,omitempty"` // gate or shadow
+	Plugin  string        `json:"plugin"`
+	Version string        `json:"version"`
+	After   []string      `json:"after"` // the stages from which an edge leads here
+	Column  int           `json:"column"`
+	Row     int           `json:"row"`
+	State   string        `json:"state"` // running, idle, waiting, paused, stuck, starting, down
+	Doing   string        `json:"doing"` // in words
+	Queue   int           `json:"queue"`
+	// QueuedSince is when the oldest of what waits was taken up, of a reporter when
+	// its oldest unsent event was written.
+	QueuedSince time.Time `json:"queued_since,omitzero"`
+	Running     int       `json:"running"` // attempts
+	Restarts    int       `json:"restarts"`
+	Memory      int64     `json:"memory_bytes"` // resident, of the plugin and all that it started; 0 unknown
+	Done        uint64    `json:"processed"`
+	Failed      uint64    `json:"failed"`
+	Since       time.Time `json:"since,omitzero"` // of State, where it is paused, down or starting
 }
 
 // Outbox is what reporters owe.

@@ -116,10 +116,11 @@ func (s *stream) id() string {
 	return fmt.Sprintf("%s-%d", s.run, s.last)
 }
 
-func (s *stream) watched() bool {
+// watching is how many readers follow.
+func (s *stream) watching() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.readers) > 0
+	return len(s.readers)
 }
 
 func (s *stream) close() {

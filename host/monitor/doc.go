@@ -4,6 +4,7 @@
 //	GET /health              the whole picture, and 200 or 503
 //	GET /health/ready        200 once every stage is ready, else 503
 //	GET /health/live         200 while the server answers
+//	GET /metrics             what package metrics counts, for Prometheus
 //	GET /api/v1/…            what openapi.json there describes
 //	GET /api/v1/events       changes as server-sent events, resumable
 //

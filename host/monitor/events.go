@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/proofline/proofline/host/live"
@@ -12,6 +13,22 @@ import (
 
 // writePatience is how long one write to a reader may take.
 const writePatience = 10 * time.Second
+
+// frames keeps the last change as it is sent, which is the same for every reader.
+type frames struct {
+	mu   sync.Mutex
+	id   string
+	text []byte
+}
+
+func (f *frames) of(e live.Event) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.id != e.ID {
+		f.id, f.text = e.ID, fmt.Appendf(nil, "id: %s\nevent: change\ndata: %s\n\n", e.ID, e.Data)
+	}
+	return f.text
+}
 
 // events streams the changes of the overview:
 //
@@ -41,15 +58,16 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	control := http.NewResponseController(w)
-	send := func(format string, args ...any) error {
+	write := func(text []byte) error {
 		if err := control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		if _, err := w.Write(text); err != nil {
 			return err
 		}
 		return control.Flush()
 	}
+	send := func(format string, args ...any) error { return write(fmt.Appendf(nil, format, args...)) }
 	if send("retry: 2000\n\n") != nil {
 		return
 	}
@@ -73,8 +91,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		switch {
 		case err == nil:
-			err = send("id: %s\nevent: change\ndata: %s\n\n", e.ID, e.Data)
-			if err != nil {
+			if write(a.changes.of(e)) != nil {
 				return
 			}
 		case errors.Is(err, live.ErrSlow), errors.Is(err, live.ErrStopped):

@@ -37,7 +37,7 @@ func followed(t *testing.T, s *scene) Config {
 
 // paths are the paths of the API with their parameters filled in.
 func paths(c Config) (list []string) {
-	a := &api{Config: c, health: &health{}}
+	a := &api{Config: c, health: &health{}, metrics: http.NotFoundHandler()}
 	for _, r := range a.routes() {
 		if r.kind == "text/event-stream" {
 			continue
@@ -66,7 +66,7 @@ func TestAnswersFitTheDescription(t *testing.T) {
 		t.Fatal(err)
 	}
 	described := document.(map[string]any)["paths"].(map[string]any)
-	a := &api{Config: c, health: &health{}}
+	a := &api{Config: c, health: &health{}, metrics: http.NotFoundHandler()}
 	for _, r := range a.routes() {
 		if _, known := described[r.path]; !known {
 			t.Errorf("%s is not described", r.path)

@@ -97,7 +97,12 @@ func (s *scene) job(number uint64, at time.Time) status.Job {
 	}
 	b := contract.Block{ChainID: 1, Number: number, Hash: hash, Time: at, GasUsed: uint64(4e6 + s.random.Float64()*40e6), TxCount: 100 + uint32(s.random.IntN(200))}
 	return status.Job{ID: b.JobID(), Block: b, Origin: "selected", State: status.JobWaiting, Created: at.Add(580 * time.Millisecond), Stages: []status.JobStage{
-		{Stage: "source", Kind: contract.KindSource, State: "waiting"}, {Stage: "input", Kind: contract.KindBuilder, State: "waiting"},
+		{
+			Stage: "source", Kind: contract.KindSource, State: "waiting",
+			Outputs: []contract.Artifact{{Name: contract.ArtifactBlock, Size: 412_000}, {Name: contract.ArtifactWitness, Size: 6_100_000}},
+			Facts:   map[string]string{"block_endpoint": "10.0.0.4:8545", "witness_endpoint": "10.0.0.4:8545"},
+		},
+		{Stage: "input", Kind: contract.KindBuilder, State: "waiting"},
 		{Stage: "check", Kind: contract.KindProver, State: "waiting"}, {Stage: "prove", Kind: contract.KindProver, State: "waiting"},
 		{Stage: "next", Kind: contract.KindProver, State: "skipped", Shadow: true},
 	}}
@@ -115,6 +120,7 @@ func (s *scene) finish(j *status.Job, at time.Time, failure string) {
 	set(1, 1000, 2440, 1400)
 	set(2, 1000, 1800, 0)
 	set(3, 2460, 2460+proving+440, proving)
+	j.Stages[3].Outputs = []contract.Artifact{{Name: "vadcop_final_proof.compressed.bin", Size: 245_000, Role: contract.RoleProof}}
 	j.Stages[1].Outputs = []contract.Artifact{{Name: "input.bin", Size: 3_580_000, SHA256: [32]byte{0x3e, 0x29}}}
 	end := 2460 + proving + 440
 	j.Finished = ms(end)
@@ -269,8 +275,12 @@ func (s *scene) AttemptLog(_ context.Context, job, stage string, attempt uint32)
 }
 
 // config shows the scene by a model that is not running yet.
-func (s *scene) config(lines *live.Log) Config {
-	model := live.New(s, live.Config{Selection: selection.Selection{Targets: contract.Selection{Every: every}}, Data: "/", Log: lines})
+func (s *scene) config(lines *live.Log, change ...func(*live.Config)) Config {
+	shown := live.Config{Selection: selection.Selection{Targets: contract.Selection{Every: every}}, Data: "/", Log: lines}
+	for _, f := range change {
+		f(&shown)
+	}
+	model := live.New(s, shown)
 	return Config{Listen: "127.0.0.1:0", Pipeline: s, Model: model, Log: discard, Graph: map[string][]string{
 		"input": {"source"}, "check": {"source"}, "prove": {"input"}, "next": {"input"},
 	}}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/proofline/proofline/host/history"
 	"github.com/proofline/proofline/host/live"
+	"github.com/proofline/proofline/host/monitor/metrics"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
@@ -121,7 +122,7 @@ func Handler(c Config) http.Handler {
 	if c.Beat <= 0 {
 		c.Beat = 5 * time.Second
 	}
-	a := &api{Config: c, health: &health{now: time.Now, snapshot: func() status.Snapshot {
+	a := &api{Config: c, metrics: metrics.Handler(c.Model), health: &health{now: time.Now, snapshot: func() status.Snapshot {
 		snap, _ := c.Pipeline.Snapshot(context.Background()) // health needs nothing of what can fail
 		return snap
 	}}}

@@ -30,6 +30,7 @@ func laneOf(e record.Event) lane {
 // head is what a Sender remembers of an event that waits.
 type head struct {
 	seq      uint64
+	at       time.Time // of its writing
 	rank     int
 	tried    bool
 	due      time.Time // the next try
@@ -75,7 +76,7 @@ func (s *Sender) refresh() error {
 	defer s.mu.Unlock()
 	for _, e := range events {
 		s.read = max(s.read, e.Seq)
-		h := &head{seq: e.Seq, rank: record.Rank(e.Kind), tried: e.Tries > 0}
+		h := &head{seq: e.Seq, at: e.At, rank: record.Rank(e.Kind), tried: e.Tries > 0}
 		if wait := min(e.NotUntil.Sub(now), maxAsked); wait > 0 { // the clock may have been set back since
 			h.due = now.Add(wait)
 		}
@@ -255,7 +256,8 @@ type Running struct {
 
 // State is what a Sender shows of itself.
 type State struct {
-	Waiting  []uint64 // block numbers with unsent events, the oldest event first
+	Waiting  []uint64  // block numbers with unsent events, the oldest event first
+	Oldest   time.Time // when the oldest unsent event was written; zero without one
 	Running  []Running
 	Sent     uint64
 	Rejected uint64
@@ -272,6 +274,9 @@ func (s *Sender) State() State {
 	type waiting struct{ seq, number uint64 }
 	var all []waiting
 	for l, q := range s.lanes {
+		if len(q.heads) > 0 && (state.Oldest.IsZero() || q.heads[0].at.Before(state.Oldest)) {
+			state.Oldest = q.heads[0].at
+		}
 		if l.block && len(q.heads) > 0 {
 			all = append(all, waiting{q.heads[0].seq, l.number})
 		}

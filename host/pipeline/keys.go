@@ -77,7 +77,9 @@ var reference = Key{
 			Meaning: "The folder for people and scripts: <block>/ with results, proofs and request bodies. It lies neither inside data nor around it."},
 		{Name: "log", Type: TypeSection, Example: "log: {level: debug}", Meaning: "What is logged.", Keys: []Key{
 			{Name: "level", Type: TypeWord, Default: "info", Words: []string{"debug", "info", "warning", "warn", "error"},
-				Meaning: "The least severe lines that are printed. warn is another way to write warning."},
+				Meaning: "The least severe lines that are printed. warn is another way to write warning. proofline log level changes it while the host runs."},
+			{Name: "format", Type: TypeWord, Default: "auto", Words: []string{"auto", "text", "json"},
+				Meaning: "The form of the lines: text is key=value, json an object a line, auto short lines on a terminal and text elsewhere."},
 		}},
 		{Name: "monitor", Type: TypeSection, Example: "monitor: {listen: \"127.0.0.1:4000\", stuck_after: 30m}", Meaning: "Health, metrics, API and dashboard.", Keys: []Key{
 			{Name: "listen", Type: TypeAddress, Default: "0.0.0.0:4000",
@@ -179,7 +181,7 @@ var stageKeys = []Key{
 	{Name: "env", Type: TypeVariable, List: true, Max: "1000", Example: "env: [ZISK_HOME, \"ROCM_*\"]",
 		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending. " +
 			"The usual ones: PATH, HOME, TMPDIR, LANG, LC_*, TZ, SSL_CERT_*, proxies (http_proxy, HTTPS_PROXY, …), CUDA_*, NVIDIA_*, XDG_*, " +
-			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, RUST_LOG, RUST_BACKTRACE."},
+			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, OTEL_*, RUST_LOG, RUST_BACKTRACE."},
 	{Name: "sandbox", Type: TypeSection, Example: "sandbox: {use: always, read: [/opt/guests]}", Meaning: "What the plugin's processes may reach. proofline doctor says what the kernel enforces.", Keys: []Key{
 		{Name: "use", Type: TypeWord, Default: "auto", Words: []string{"auto", "always", "never"},
 			Meaning: "Whether the plugin is confined to its own file, those that its config names, the system's programs and libraries, and its own folders below data. auto confines the plugins that say that they need no network and no devices."},

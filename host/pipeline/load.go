@@ -61,7 +61,7 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 	p := &Pipeline{
 		File: d.file, Name: field(o, "name", parseName),
 		Data: o.folder("data"), Output: o.folder("output"),
-		Log:     Log{Level: field(o.below("log"), "level", parseLevel)},
+		Log:     Log{Level: field(o.below("log"), "level", parseLevel), Format: field(o.below("log"), "format", parseWord)},
 		Plugins: Plugins{Dirs: o.below("plugins").folders("dirs")},
 		at:      d.at, paths: d.paths,
 	}

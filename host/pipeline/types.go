@@ -61,7 +61,8 @@ func (p *Pipeline) Locate(severity contract.Severity, path, summary, remedy stri
 
 // Log is the log section.
 type Log struct {
-	Level slog.Level
+	Level  slog.Level
+	Format string // auto, text or json
 }
 
 // Monitor is the monitor section.

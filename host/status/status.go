@@ -81,8 +81,11 @@ type Stage struct {
 	Running     []Attempt `json:"running"`
 	Queue       []uint64  `json:"queue"`        // block numbers that wait for it, next first, at most 100; a reporter's: unsent events' blocks
 	QueueLength int       `json:"queue_length"` // all that wait
-	Processed   uint64    `json:"processed"`    // attempts that succeeded (a reporter: events accepted) since the host started
-	Failed      uint64    `json:"failed"`       // attempts that failed since the host started
+	// QueuedSince is when a reporter's oldest unsent event was written; of another
+	// stage, when the waiting block of the lowest number was taken up.
+	QueuedSince time.Time `json:"queued_since,omitzero"`
+	Processed   uint64    `json:"processed"` // attempts that succeeded (a reporter: events accepted) since the host started
+	Failed      uint64    `json:"failed"`    // attempts that failed since the host started
 }
 
 // Attempt is a running attempt.

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 const (
@@ -96,11 +97,13 @@ func (e *ExitError) Error() string {
 // the tool was stopped because the context ended, the error wraps the context's
 // cause, whatever the exit code. A tool that cannot be started is an environment
 // error. The Exit is nil only if the tool was not started.
-func (c *Command) Run(ctx context.Context) (*Exit, error) {
+func (c *Command) Run(ctx context.Context) (_ *Exit, err error) {
 	name := filepath.Base(c.Path)
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	ctx, end := tracing.Span(ctx, "run "+name)
+	defer func() { end(err) }()
 	mark := rand.Text()
 	output := &output{}
 	cmd := exec.Command(c.Path, c.Args...)

@@ -83,7 +83,8 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 	n := newNode(t, 560048, recorded)
 	s, tool, server := operator(t, "", zisktest.Scenario{Seconds: 4.5, Steps: 123456789})
 	tool.Set(t, zisktest.Scenario{Seconds: 4.5, Steps: 123456789, Publics: s.committed(recorded, "--format", "g4", "--network", "hoodi")})
-	s.env = append(s.env, "ETH_RPC_URL="+n.URL)
+	traces := newCollector(t)
+	s.env = append(s.env, "ETH_RPC_URL="+n.URL, "OTEL_EXPORTER_OTLP_ENDPOINT="+traces.URL)
 	if err := os.Remove(s.path("pipeline.yaml")); err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +103,9 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 	))
 	out := s.must("run", "--blocks", "1")
 	t.Log("\n" + out)
+	traces.check(t, "proofline source: attempt", "proofline input: attempt", "proofline check: attempt", "proofline prove: attempt", "proofline ethproofs: report proved",
+		"source-rpc proofline.plugin.v1.SourceService/Fetch", "source-rpc POST 127.0.0.1", "builder-ethrex proofline.plugin.v1.BuilderService/Build",
+		"prover-zisk proofline.plugin.v1.ProverService/Prove", "prover-zisk run cargo-zisk", "reporter-ethproofs POST 127.0.0.1")
 
 	// The prover begins beside its gate: by the verdict it may be past "queued".
 	want := []string{"queued 1265656 200", "proving 1265656 200", "proved 1265656 200"}

@@ -140,7 +140,7 @@ function recent(f, t, k, i, now, since) {
 function score(f, o) {
   for (const k of ['under', 'forecast', 'spare', 'proved', 'paralyzed']) { f[`score-${k}-n`] = ''; f['score-' + k] = '–' }
   f.score = '–'
-  f['score-verdict'] = { text: 'no target of this week has ended', icon: 'waiting', cls: 'm' }
+  f['score-verdict'] = { text: o.pipeline.proves || o.pipeline.state === 'starting' ? 'no target of this week has ended' : 'no stage makes a proof', icon: 'waiting', cls: 'm' }
   f['score-sub'] = ''
   f['score-under-label'] = 'Proved in time'
   f['score-forecast-label'] = 'Forecast'

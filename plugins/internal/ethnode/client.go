@@ -21,6 +21,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 // Options tune a Client. The zero value of a field stands for its default.
@@ -78,7 +79,7 @@ func NewClient(rawURL string, opt Options) (*Client, error) {
 		c.gzip = *opt.Compression
 	}
 	c.http = &http.Client{
-		Transport: &http.Transport{
+		Transport: tracing.Transport(&http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: min(opt.Timeout, 5*time.Second), KeepAlive: 15 * time.Second}).DialContext,
 			ForceAttemptHTTP2:     true,
@@ -88,7 +89,7 @@ func NewClient(rawURL string, opt Options) (*Client, error) {
 			ReadBufferSize:        64 << 10,
 			DisableCompression:    true, // unpacked here, with a bound
 			ExpectContinueTimeout: time.Second,
-		},
+		}),
 		// A redirect would carry the credentials to another host.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/text"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 // Poster posts to one URL. It may be used concurrently.
@@ -56,7 +57,7 @@ func New(target sdk.Secret, header http.Header, timeout time.Duration, remedy st
 	secrets := append(redact.SecretsOfURL(cleaned), redact.SecretsOfHeader(header)...)
 	return &Poster{url: cleaned, host: u.Host, remedy: remedy, header: header, redactor: redact.New(append(secrets, hidden...)...), http: &http.Client{
 		Timeout:       timeout,
-		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+		Transport:     tracing.Transport(http.DefaultTransport.(*http.Transport).Clone()),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }

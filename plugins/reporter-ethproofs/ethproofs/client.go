@@ -14,6 +14,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/text"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 // Client sends requests with one key to one server. It may be used
@@ -38,7 +39,7 @@ func NewClient(base, key, agent string, timeout time.Duration, transport http.Ro
 	}
 	return &Client{base: base, key: key, agent: agent, redactor: redact.New(key), http: &http.Client{
 		Timeout:   timeout,
-		Transport: transport,
+		Transport: tracing.Transport(transport),
 		// A redirected write would become a GET, or carry the key elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

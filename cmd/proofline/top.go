@@ -1,0 +1,35 @@
+package main
+
+import (
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/top"
+)
+
+func (c commands) top() *cli.Command {
+	return &cli.Command{
+		Name:        "top",
+		Usage:       "watch the pipeline in a terminal",
+		ArgsUsage:   "[FILE]",
+		Description: "Shows what the dashboard shows first; keys 1 to 5 open stages, blocks, failures and log, q ends it.",
+		Flags:       []cli.Flag{fileFlag()},
+		Action: func(ctx *cli.Context) error {
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			if term, _ := c.LookupEnv("TERM"); !isTerminal(c.Stdout) || term == "dumb" || term == "" {
+				return usage("top draws on a terminal, and this is none that it can draw on; proofline status --watch prints lines")
+			}
+			p, err := c.load(file)
+			if err != nil {
+				return err
+			}
+			return top.Run(ctx.Context, top.Options{
+				Overview: top.OfHost(p.Data), Input: c.Stdin, Output: c.Stdout, Environ: os.Environ(),
+			})
+		},
+	}
+}

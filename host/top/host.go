@@ -1,0 +1,25 @@
+package top
+
+import (
+	"context"
+	"errors"
+
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/live"
+)
+
+// OfHost asks the host that uses a data folder, which may be another one at each
+// call: it may have been started anew.
+func OfHost(data string) func(context.Context) (live.Overview, error) {
+	return func(ctx context.Context) (live.Overview, error) {
+		host, err := control.Dial(ctx, data)
+		if errors.Is(err, control.ErrNotRunning) {
+			return live.Overview{}, errors.New("no host runs this pipeline")
+		}
+		if err != nil {
+			return live.Overview{}, err
+		}
+		defer host.Close()
+		return host.Overview(ctx)
+	}
+}
