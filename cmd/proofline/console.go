@@ -14,7 +14,7 @@ import (
 // newLog writes the log in the form that the file names. Where it names none, a
 // person at a terminal gets short lines, a file or a service manager slog's text
 // format.
-func (c commands) newLog(level *slog.LevelVar, format string) *slog.Logger {
+func (c commands) newLog(level slog.Leveler, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	switch {
 	case format == "json":

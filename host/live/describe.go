@@ -137,7 +137,7 @@ func (m *Model) proving(snap status.Snapshot, jobs map[string]status.Job, f *Fit
 		return nil
 	}
 	p := &Proving{
-		Target: Describe(j, m.limit), CountedSince: run.Since.UTC(), LimitMS: m.limit, Stage: at.Name, Step: cmp.Or(run.Note, words(run.Phase), "at work"),
+		Target: Describe(j, m.limit.Load()), CountedSince: run.Since.UTC(), LimitMS: m.limit.Load(), Stage: at.Name, Step: cmp.Or(run.Note, words(run.Phase), "at work"),
 		Fraction: run.Fraction, Marks: []Mark{},
 	}
 	if run.Phase != "" && run.Note != "" {
@@ -218,6 +218,8 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 		if n := len(serious) - 1; n > 0 {
 			p.Reason += fmt.Sprintf(" %d more need attention.", n)
 		}
+	case snap.Draining:
+		p.State, p.Word, p.Reason = Stopping, "Draining", "No new blocks are taken in; the pipeline ends when those that it has are finished."
 	case len(starting) > 0 || len(snap.Stages) == 0:
 		p.State, p.Word, p.Reason = Starting, "Starting", "Waits for "+strings.Join(starting, ", ")+"."
 		if len(starting) == 0 {

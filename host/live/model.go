@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/proofline/proofline/host/score"
@@ -62,7 +63,7 @@ type Model struct {
 	cfg    Config
 	source Source
 	stream stream
-	limit  int64
+	limit  atomic.Int64 // of the score, in ms
 
 	// Of Run's goroutine.
 	window   *window
@@ -87,6 +88,7 @@ type Model struct {
 	pid      map[string]int
 	readings []Reading
 	charts   Charts
+	changed  *changeable // nil for nothing new
 }
 
 // New returns a model of a pipeline. It knows nothing until Run.
@@ -102,9 +104,10 @@ func New(source Source, cfg Config) *Model {
 	}
 	limit := score.RulesFor(cfg.Selection.Targets.Every).ThresholdMS
 	m := &Model{
-		cfg: cfg, source: source, limit: limit, seen: observed{}, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
+		cfg: cfg, source: source, seen: observed{}, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
 		stream: stream{run: fmt.Sprintf("%x", cfg.Now().UnixNano()), readers: map[*Reader]bool{}},
 	}
+	m.limit.Store(limit)
 	host, _ := os.Hostname()
 	m.now = Overview{
 		Pipeline: Pipeline{Host: host, Select: selected(cfg.Selection), State: Starting, Word: "Starting", Reason: "The stages are being started."},
@@ -123,6 +126,7 @@ func (m *Model) Run(ctx context.Context) {
 	gpus := make(chan gpuReading, 1)
 	asked := false
 	for ctx.Err() == nil {
+		m.takeChanges(ctx)
 		now := m.cfg.Now()
 		if !asked && now.Sub(machine) >= pauseMachine {
 			asked, machine = true, now
@@ -180,7 +184,7 @@ func (m *Model) begin(ctx context.Context) error {
 	for _, j := range jobs {
 		m.window.put(j)
 		m.observe(j)
-		m.seen.take(j, m.limit)
+		m.seen.take(j, m.limit.Load())
 	}
 	return err
 }
@@ -307,7 +311,7 @@ func (m *Model) Charts() Charts {
 }
 
 // LimitMS is the score's limit of a proving time.
-func (m *Model) LimitMS() int64 { return m.limit }
+func (m *Model) LimitMS() int64 { return m.limit.Load() }
 
 // Log is the log that the model shows.
 func (m *Model) Log() *Log { return m.cfg.Log }

@@ -79,7 +79,7 @@ func (w observed) take(j status.Job, limit int64) (done []status.JobStage, t Tar
 
 // notify tells the observers what is new about a job.
 func (m *Model) notify(j status.Job) {
-	done, target, settled := m.seen.take(j, m.limit)
+	done, target, settled := m.seen.take(j, m.limit.Load())
 	if len(done) == 0 && !settled {
 		return
 	}
