@@ -29,7 +29,6 @@ type scene struct {
 	past     []status.Job // finished, the oldest first
 	now      func() time.Time
 	logs     map[string]string
-	secret   string
 	scoreErr error
 }
 
