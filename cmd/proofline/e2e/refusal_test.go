@@ -18,7 +18,7 @@ import (
 // of the past, is refused in one sentence that says what to do, and not run.
 func TestRefusedBinaries(t *testing.T) {
 	t.Parallel()
-	s, own := hostileSite(t, 1, nil)
+	s, own := hostileSite(t, 1, map[string]any{})
 	// Another file than the one in the folder: the binary is linked into it.
 	binary, err := os.ReadFile(own)
 	if err != nil {
