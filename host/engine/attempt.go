@@ -80,12 +80,12 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 		Block: rec.Block, Dir: dir, Inputs: linked, Facts: facts,
 	}
 	digest := inputsDigest(rec, s)
-	if resume := r.Resume; resume != nil && resume.Fingerprint == s.Fingerprint && resume.Inputs == digest {
+	if resume := r.Resume; resume != nil && resume.Fingerprint == run.made && resume.Inputs == digest {
 		task.ResumeToken = resume.Token
 	}
-	if s.Timeout > 0 {
-		task.Deadline = time.Now().Add(s.Timeout)
-		timed, cancel := context.WithDeadlineCause(ctx, task.Deadline, fmt.Errorf("%w of %s", errTimeout, s.Timeout))
+	if timeout := s.tuning().Timeout; timeout > 0 {
+		task.Deadline = time.Now().Add(timeout)
+		timed, cancel := context.WithDeadlineCause(ctx, task.Deadline, fmt.Errorf("%w of %s", errTimeout, timeout))
 		defer cancel()
 		ctx = timed
 	}
@@ -184,7 +184,7 @@ func (e *Engine) saveResume(ctx context.Context, run *attempt, digest string, to
 	return e.change(ctx, run, failpoint.Resumable, func(r *record.Stage) {
 		r.Resume = nil
 		if len(token) > 0 {
-			r.Resume = &record.Resume{Token: token, Fingerprint: run.stage.Fingerprint, Inputs: digest}
+			r.Resume = &record.Resume{Token: token, Fingerprint: run.made, Inputs: digest}
 		}
 	})
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// serve is one slot of a stage: it claims and runs attempts until intake ends.
-func (e *Engine) serve(intake, work context.Context, s *stage) {
-	for intake.Err() == nil {
+// serve is one slot of a stage: it claims and runs attempts until intake ends, or the
+// stage has fewer slots.
+func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
+	for intake.Err() == nil && !e.dismissed(s, slot) {
 		if s.Worker.Ready(intake) != nil {
 			return
 		}
@@ -55,7 +56,7 @@ func (e *Engine) claim(ctx context.Context, s *stage) (*attempt, time.Duration, 
 		r.Phase = higher(r.Phase, contract.EventQueued)
 	}
 	rec.Stages[s.Name] = r
-	run := &attempt{stage: s, job: a, number: r.Attempt, since: t.now, progress: contract.Progress{Fraction: -1}}
+	run := &attempt{stage: s, job: a, number: r.Attempt, made: s.tuning().Fingerprint, since: t.now, progress: contract.Progress{Fraction: -1}}
 	run.ctx, run.cancel = context.WithCancelCause(ctx)
 	t.done(func() {
 		if e.cfg.Limit > 0 {
@@ -121,8 +122,11 @@ func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
 	return best.job, wait
 }
 
-// permitted reports whether a limited run may work on the job.
+// permitted reports whether a limited or draining run may work on the job.
 func (e *Engine) permitted(id string) bool {
+	if !e.drains(id) {
+		return false
+	}
 	return e.cfg.Limit == 0 || e.permits[id] || len(e.permits) < e.cfg.Limit
 }
 
@@ -131,13 +135,13 @@ func (e *Engine) permitted(id string) bool {
 // source, the most urgent block still overtakes, and a branch that is slow or stands
 // still delays no other, until it is maxAhead blocks behind.
 func (e *Engine) crowded(s *stage, job entry) bool {
-	holds := func(behind *stage, most int) bool { return behind.queue.urgent(e.cfg.Selection, job, most) >= most }
+	holds := func(behind *stage, most int) bool { return behind.queue.urgent(e.selection(), job, most) >= most }
 	open := len(s.ways) == 0
 	for _, way := range s.ways {
 		if slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, maxAhead) }) {
 			return true
 		}
-		open = open || !slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, 2*behind.Concurrency) })
+		open = open || !slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, 2*behind.tuning().Concurrency) })
 	}
 	return !open
 }
@@ -155,7 +159,7 @@ const leavingMargin = 16
 // that may be begun. Such a block is fetched first, however busy the stages behind
 // are. Engine.mu must be held.
 func (e *Engine) leaving() (leaving *active) {
-	source, window := e.stages[0], e.cfg.Selection.Repair
+	source, window := e.stages[0], e.selection().Repair
 	if window <= leavingMargin || e.head < window {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/proofline/proofline/host/record"
@@ -76,12 +77,15 @@ const keptRecent = 100
 
 // Engine runs the stages of one pipeline.
 type Engine struct {
-	cfg    Config
+	cfg    Config // what can change of it counts in settings
 	store  Store
 	files  Files
 	log    *slog.Logger
 	source Source
 	stages []*stage
+
+	// settings are replaced with Engine.write and Engine.mu held.
+	settings atomic.Pointer[Settings]
 
 	// write serialises transitions: it is held while a change is computed from the
 	// memory image, committed and applied.
@@ -99,9 +103,14 @@ type Engine struct {
 	unshown    string // why nothing can be published
 	stopping   bool
 	changed    chan struct{} // closed and replaced at every change
+	renewed    chan struct{} // closed and replaced when the settings are
+	reselected chan struct{} // closed and replaced when the selection is
+	closing    chan struct{} // closed when no more blocks are taken in
+	endOnce    sync.Once     // closes limit
+	drain      *drain        // nil unless the engine is to end by itself
 	permits    map[string]bool
 	finished   []*record.Job // of a limited run: done or failed
-	limit      chan struct{} // closed when the limit is reached
+	limit      chan struct{} // closed when the limit is reached, or nothing is left to drain
 }
 
 // active is a job that is open, see record.Job.Open.
@@ -117,6 +126,7 @@ type attempt struct {
 	stage    *stage
 	job      *active
 	number   uint32
+	made     string // the stage's fingerprint when the attempt began
 	since    time.Time
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -153,19 +163,21 @@ func New(cfg Config, store Store, files Files) (*Engine, error) {
 	if !ok {
 		return nil, fmt.Errorf("stage %s: its worker is no source", stages[0].Name)
 	}
-	for _, s := range stages {
-		s.queue = newQueue(cfg.Selection)
-	}
 	e := &Engine{
 		cfg: cfg, store: store, files: files, log: cfg.Log, source: source, stages: stages,
 		write: make(lock, 1), byAge: newAgeQueue(),
 		jobs: map[string]*active{}, publishing: map[string]bool{}, permits: map[string]bool{},
-		changed: make(chan struct{}), limit: make(chan struct{}),
+		changed: make(chan struct{}), renewed: make(chan struct{}), reselected: make(chan struct{}),
+		closing: make(chan struct{}), limit: make(chan struct{}),
+	}
+	e.settings.Store(settingsOf(cfg, stages))
+	for _, s := range stages {
+		s.queue = newQueue(e.selection())
 	}
 	return e, e.recover()
 }
 
-// Run works until ctx ends or the limit is reached, then lets running attempts
+// Run works until ctx ends, the limit is reached or nothing is left to drain, then lets running attempts
 // finish for the grace period and queues the rest again. Hard cuts the grace
 // short. It returns nil after both; an error means that the checkpoint could not
 // be written in the end.
@@ -176,22 +188,30 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	defer stopWork(nil)
 
 	var feeders, workers, publisher sync.WaitGroup
-	feeders.Go(func() { e.feed(intake) })
-	feeders.Go(func() { e.feedRequests(intake) })
+	feeding, stopFeeding := e.feedUntilDrain(intake)
+	defer stopFeeding()
+	feeders.Go(func() { e.feed(feeding) })
+	feeders.Go(func() { e.feedRequests(feeding) })
 	feeders.Go(func() { e.watchTime(intake) })
-	feeders.Go(func() { e.repair(intake) })
+	feeders.Go(func() { e.repair(feeding) })
 	published, stopPublisher := context.WithCancel(work)
 	defer stopPublisher()
 	publisher.Go(func() { e.publish(published) })
-	for _, s := range e.stages {
-		for range s.Concurrency {
-			workers.Go(func() { e.serve(intake, work, s) })
+	// Slots are begun here alone, so that none is begun once they are waited for.
+	for over := false; !over; {
+		e.mu.Lock()
+		renewed := e.renewed
+		e.mu.Unlock()
+		e.staff(func(s *stage, slot int) {
+			workers.Go(func() { e.serve(intake, work, s, slot) })
+		})
+		select {
+		case <-renewed:
+			continue
+		case <-ctx.Done():
+		case <-e.limit:
 		}
-	}
-
-	select {
-	case <-ctx.Done():
-	case <-e.limit:
+		over = true
 	}
 	e.mu.Lock()
 	e.stopping = true
@@ -242,6 +262,7 @@ var (
 
 // broadcast wakes everybody who waits for a change. Engine.mu must be held.
 func (e *Engine) broadcast() {
+	e.settleDrain()
 	close(e.changed)
 	e.changed = make(chan struct{})
 }

@@ -33,11 +33,14 @@ const (
 // resolveMax is how many numbers a source is asked for in one call.
 const resolveMax = 64
 
-// feed brings in new jobs: the listed blocks, and the targets along the chain.
-func (e *Engine) feed(ctx context.Context) {
+// feed brings in new jobs: the listed blocks, and the targets along the chain, of the
+// selection of this instant.
+func (e *Engine) feed(ctx context.Context) { e.whileSelected(ctx, e.feedSelected) }
+
+func (e *Engine) feedSelected(ctx context.Context) {
 	source := e.stages[0]
-	pending := slices.Clone(e.cfg.Selection.Blocks)
-	follow := e.cfg.Selection.Targets.Every > 0
+	pending := slices.Clone(e.selection().Blocks)
+	follow := e.selection().Targets.Every > 0
 	paced := false
 	for ctx.Err() == nil && (follow || len(pending) > 0) {
 		if e.source.Ready(ctx) != nil {
@@ -104,7 +107,7 @@ func (e *Engine) awaitRoom(ctx context.Context) {
 // cursor and the orphaned jobs. It reports whether to go on, and whether the
 // source had nothing new.
 func (e *Engine) pollOnce(ctx context.Context) (more, idle bool, err error) {
-	targets := e.cfg.Selection.Targets
+	targets := e.selection().Targets
 	bounds, err := json.Marshal(struct{ From, To *uint64 }{targets.From, targets.To})
 	if err != nil {
 		return true, false, err
@@ -179,7 +182,7 @@ func (e *Engine) intake(t *transition, block contract.Block, origin string) erro
 	known, err := e.store.Job(block.JobID())
 	if errors.Is(err, record.ErrNotFound) {
 		rec := record.New(block, origin, t.now)
-		rec.Every = e.cfg.Selection.Targets.Every
+		rec.Every = e.selection().Targets.Every
 		e.fit(rec)
 		t.add(rec)
 		return nil

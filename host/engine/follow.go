@@ -52,7 +52,7 @@ func lost(rec *record.Job, stages []*stage) bool {
 // takesOver reports whether the result that a waiting stage still has is what it
 // would make again.
 func takesOver(rec *record.Job, s *stage, r record.Stage) bool {
-	return len(r.Outputs)+len(r.Facts) > 0 && r.Stale == "" && r.Fingerprint == s.Fingerprint && r.Inputs == inputsDigest(rec, s)
+	return len(r.Outputs)+len(r.Facts) > 0 && r.Stale == "" && r.Fingerprint == s.tuning().Fingerprint && r.Inputs == inputsDigest(rec, s)
 }
 
 // reset makes a stage run anew and lets everything behind it look again whether
@@ -108,7 +108,7 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 				r.State, r.Error = record.StageSkipped, errAddedLate.Error()
 			case !s.takes(rec):
 				r.State, r.Error = record.StageSkipped, errNotTaken.Error()
-			case s.Shadow && s.Sample > 1 && rec.Block.Number/max(e.cfg.Selection.Targets.Every, 1)%s.Sample != 0:
+			case s.Shadow && s.Sample > 1 && rec.Block.Number/max(e.selection().Targets.Every, 1)%s.Sample != 0:
 				r.State, r.Error = record.StageSkipped, "not in the sample"
 			}
 		}
@@ -125,7 +125,7 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 			r.Announced, r.Phase, rec.Phase = rec.Phase, rec.Phase, ""
 		}
 		rec.Stages[s.Name] = r
-		if r.State == record.StageDone && r.Announced != contract.EventProved && r.Fingerprint != s.Fingerprint {
+		if r.State == record.StageDone && r.Announced != contract.EventProved && r.Fingerprint != s.tuning().Fingerprint {
 			e.reset(rec, s)
 			changes = append(changes, "stage "+s.Name+" has another plugin or configuration")
 		}
@@ -257,7 +257,7 @@ func (e *Engine) phases(rec *record.Job, s *stage, kind contract.EventKind, outp
 	all[contract.FactGasUsed] = strconv.FormatUint(rec.Block.GasUsed, 10)
 	all[contract.FactTxCount] = strconv.FormatUint(uint64(rec.Block.TxCount), 10)
 	maps.Copy(all, facts)
-	for _, r := range e.cfg.Reporters {
+	for _, r := range e.reporters() {
 		if !slices.Contains(r.Wants, kind) {
 			continue
 		}

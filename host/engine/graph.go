@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// stage is a working stage at run time. Configuration and graph never change; the
-// other fields are guarded by Engine.mu.
+// stage is a working stage at run time. Configuration and graph never change, but for
+// what tuning returns; the other fields are guarded by Engine.mu.
 type stage struct {
 	StageConfig
 	index   int        // in the file's order, which is an order of the graph
@@ -22,6 +23,8 @@ type stage struct {
 	ways    [][]*stage // for each proof that it leads to, which of those lie on the way there
 	folder  string     // below a block's output folder; empty for that folder itself
 
+	tuned     atomic.Pointer[Tuning]
+	slots     []int // that are served
 	queue     queue
 	running   map[string]*attempt // by job
 	processed uint64
@@ -55,6 +58,10 @@ func link(configs []StageConfig) ([]*stage, error) {
 		}
 		c.Concurrency = max(c.Concurrency, 1)
 		s := &stage{StageConfig: c, index: i, running: map[string]*attempt{}}
+		s.tuned.Store(&Tuning{
+			Fingerprint: c.Fingerprint, Concurrency: c.Concurrency, Retries: c.Retries, Backoff: c.Backoff,
+			Timeout: c.Timeout, StuckAfter: c.StuckAfter,
+		})
 		var err error
 		if s.needs, err = find(c.Name, "needs", c.Needs); err != nil {
 			return nil, err

@@ -27,7 +27,7 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 	rec := t.edit(run.job)
 	old := rec.Stages[s.Name]
 	r := record.Stage{
-		State: record.StageDone, Shadow: old.Shadow, Fingerprint: s.Fingerprint, Inputs: inputsDigest(rec, s),
+		State: record.StageDone, Shadow: old.Shadow, Fingerprint: run.made, Inputs: inputsDigest(rec, s),
 		Attempt: old.Attempt, Started: old.Started, Ended: t.now,
 		WorkTime: result.WorkTime, Outputs: result.Outputs, Facts: record.BoundFacts(result.Facts),
 		Unpublished: s.Kind == contract.KindProver && len(result.Outputs) > 0,
@@ -74,7 +74,7 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 		r.Error, r.Class, r.Remedy = "", "", "" // nobody's fault
 		level = e.log.Info
 	case isMissing:
-		if r.Failures++; r.Failures > max(s.Retries, minRemakes) {
+		if r.Failures++; r.Failures > max(s.tuning().Retries, minRemakes) {
 			r = e.giveUp(t, rec, s, r, err, attempts(s, r.Failures, r.Error))
 			break
 		}
@@ -90,14 +90,14 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 		t.done(func() { s.failed++ })
 		stale := staleInputs(err)
 		switch {
-		case r.Failures > s.Retries:
+		case r.Failures > s.tuning().Retries:
 			r = e.giveUp(t, rec, s, r, err, attempts(s, r.Failures, r.Error))
 		case len(stale) > 0:
 			for _, name := range stale {
 				r = e.again(t, rec, s, r, name, err, r.Error)
 			}
 		default:
-			r.NotBefore = t.now.Add(nextTry(s.Backoff, r.Failures, err))
+			r.NotBefore = t.now.Add(nextTry(s.tuning().Backoff, r.Failures, err))
 		}
 	}
 	rec.Stages[s.Name] = r
@@ -113,7 +113,7 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 
 // attempts words that a stage has tried often enough.
 func attempts(s *stage, failures int, reason string) string {
-	if s.Retries == 0 {
+	if s.tuning().Retries == 0 {
 		return reason
 	}
 	return fmt.Sprintf("%s, %d attempts: %s", s.Name, failures, reason)
@@ -149,7 +149,7 @@ func (e *Engine) died(t *transition, rec *record.Job, run *attempt, r record.Sta
 		reason := fmt.Sprintf("its plugin died %d times at this block: %s", r.Deaths, r.Error)
 		return e.giveUp(t, rec, s, r, errors.New(reason), reason)
 	}
-	r.NotBefore = t.now.Add(nextTry(s.Backoff, max(r.Deaths, 1), nil))
+	r.NotBefore = t.now.Add(nextTry(s.tuning().Backoff, max(r.Deaths, 1), nil))
 	return r
 }
 
@@ -186,7 +186,7 @@ func (e *Engine) again(t *transition, rec *record.Job, s *stage, r record.Stage,
 		return r // somebody has asked for it before
 	}
 	next := m.Again()
-	next.NotBefore = t.now.Add(nextTry(s.Backoff, r.Failures, err))
+	next.NotBefore = t.now.Add(nextTry(s.tuning().Backoff, r.Failures, err))
 	if complaint != "" {
 		next.Stale, next.Facts = record.BoundText(complaint, record.MaxFactValue), m.Facts
 	}

@@ -89,7 +89,7 @@ func (e *Engine) trust(recent []*record.Job) {
 	for _, rec := range recent {
 		for _, s := range e.stages {
 			r := rec.Stages[s.Name]
-			s.trusted = s.trusted || r.State == record.StageDone && r.Fingerprint == s.Fingerprint
+			s.trusted = s.trusted || r.State == record.StageDone && r.Fingerprint == s.tuning().Fingerprint
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (e *Engine) grantBegun() {
 			begun = append(begun, entryOf(a, record.Stage{}, a.rec.Created))
 		}
 	}
-	slices.SortFunc(begun, func(a, b entry) int { return compare(e.cfg.Selection, a, b) })
+	slices.SortFunc(begun, func(a, b entry) int { return compare(e.selection(), a, b) })
 	for _, b := range begun[:min(len(begun), e.cfg.Limit)] {
 		e.permits[b.id] = true
 	}

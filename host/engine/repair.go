@@ -25,8 +25,10 @@ const (
 // the reorg was deeper than the cursor remembers, or the block came by another way
 // than a poll. It takes a few at a time, the newest first, so that the tip never
 // waits for the past. A limited run repairs nothing.
-func (e *Engine) repair(ctx context.Context) {
-	if e.cfg.Selection.Repair == 0 || e.cfg.Selection.Targets.Every == 0 || e.cfg.Limit > 0 {
+func (e *Engine) repair(ctx context.Context) { e.whileSelected(ctx, e.repairSelected) }
+
+func (e *Engine) repairSelected(ctx context.Context) {
+	if e.selection().Repair == 0 || e.selection().Targets.Every == 0 || e.cfg.Limit > 0 {
 		return
 	}
 	settled := map[uint64]bool{} // numbers that need no further look
@@ -52,7 +54,7 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 		return nil
 	}
 	var numbers []uint64
-	for _, n := range e.cfg.Selection.Missed(head) {
+	for _, n := range e.selection().Missed(head) {
 		if settled[n] || len(numbers) == repairBatch {
 			continue
 		}
@@ -69,7 +71,7 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 		numbers = append(numbers, n)
 	}
 	for n := range settled {
-		if n+e.cfg.Selection.Repair < head {
+		if n+e.selection().Repair < head {
 			delete(settled, n)
 		}
 	}

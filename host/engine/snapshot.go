@@ -23,7 +23,7 @@ const (
 func (e *Engine) Snapshot() status.Snapshot {
 	e.mu.Lock()
 	s := status.Snapshot{
-		Time: time.Now(), Pipeline: e.cfg.Pipeline, Stopping: e.stopping,
+		Time: time.Now(), Pipeline: e.cfg.Pipeline, Stopping: e.stopping, Draining: e.drain != nil,
 		Head: e.head, HeadTime: e.headTime, Trouble: e.trouble, Unpublished: e.unshown, Counts: e.counts,
 	}
 	s.Counts.Active = len(e.jobs)
@@ -61,7 +61,7 @@ func (e *Engine) urgentJobs(most int) []*record.Job {
 			shown[waiting.id] = waiting
 		}
 	}
-	entries := slices.SortedFunc(maps.Values(shown), func(a, b entry) int { return compare(e.cfg.Selection, a, b) })
+	entries := slices.SortedFunc(maps.Values(shown), func(a, b entry) int { return compare(e.selection(), a, b) })
 	records := make([]*record.Job, 0, min(len(entries), most))
 	for _, shown := range entries[:min(len(entries), most)] {
 		if !shown.job.rec.State.Finished() {

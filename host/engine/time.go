@@ -49,7 +49,7 @@ func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
 			stuck = append(stuck, run)
 			block := run.job.rec.Block
 			e.log.Warn("prover is busy for longer than stuck_after", "stage", s.Name, "block", block.Number, "since", run.since)
-			t.change.Events = append(t.change.Events, Alerts(e.cfg.Reporters, contract.EventProverStuck, s.Name, &block, map[string]string{
+			t.change.Events = append(t.change.Events, Alerts(e.reporters(), contract.EventProverStuck, s.Name, &block, map[string]string{
 				contract.FactReason: "busy for " + now.Sub(run.since).Round(time.Second).String(),
 			}, now)...)
 		}
@@ -65,7 +65,7 @@ func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
 
 // stuck reports whether an attempt has just become stuck.
 func (s *stage) stuck(run *attempt, now time.Time) bool {
-	return s.Kind == contract.KindProver && s.StuckAfter > 0 && !run.stuck && now.Sub(run.since) >= s.StuckAfter
+	return s.Kind == contract.KindProver && s.tuning().StuckAfter > 0 && !run.stuck && now.Sub(run.since) >= s.tuning().StuckAfter
 }
 
 func (e *Engine) anyStuck(now time.Time) bool {
@@ -88,15 +88,15 @@ const dropBatch = 1024
 // shadows leave out what they have not begun in time. A block that was announced or
 // asked for by the operator is never dropped.
 func (e *Engine) dropOld(t *transition, head time.Time) {
-	if e.cfg.Selection.DropAfter <= 0 {
+	if e.selection().DropAfter <= 0 {
 		return
 	}
 	e.mu.Lock()
-	old := e.byAge.before(head.Add(-e.cfg.Selection.DropAfter), dropBatch)
+	old := e.byAge.before(head.Add(-e.selection().DropAfter), dropBatch)
 	e.mu.Unlock()
 	dropped, reason := 0, ""
 	drop := func(rec *record.Job) {
-		why, old := e.cfg.Selection.Drop(rec.Block, head)
+		why, old := e.selection().Drop(rec.Block, head)
 		switch {
 		case !old:
 		case !rec.State.Finished():

@@ -248,7 +248,7 @@ func (e *Engine) settlePermit(rec *record.Job) {
 		delete(e.permits, rec.ID)
 	case len(e.finished) < e.cfg.Limit:
 		if e.finished = append(e.finished, rec); len(e.finished) == e.cfg.Limit {
-			close(e.limit)
+			e.endOnce.Do(func() { close(e.limit) })
 		}
 	}
 }

@@ -39,8 +39,9 @@ type instance interface {
 // Stage keeps the plugin of one stage running until Stop. Its work methods wait
 // for a usable plugin and may be called concurrently.
 type Stage struct {
-	spec    Spec
+	spec    Spec // of the next start; guarded by mu
 	log     *slog.Logger
+	tail    *tail
 	launch  func(context.Context, Spec) (instance, error)
 	changed func(StageState)
 
@@ -49,6 +50,7 @@ type Stage struct {
 	rush    context.CancelFunc
 	done    chan struct{} // closed when the supervisor has ended
 	restart chan struct{} // holds one order to start at once
+	replace chan struct{} // holds one order to stop the plugin and start it with the present spec
 	worked  atomic.Bool   // a task was done since the last look
 
 	mu      sync.Mutex
@@ -57,6 +59,11 @@ type Stage struct {
 	turned  chan struct{} // closed and replaced at every change
 	stopErr error
 	traits  contract.Traits // of the last plugin that was configured
+	// Of Renew.
+	generation int      // of spec
+	calls      int      // under way
+	held       bool     // no call begins
+	renewal    *renewal // that waits for its start
 }
 
 // StartStage starts to supervise. changed is called at every change of the
@@ -82,8 +89,8 @@ func startStage(ctx context.Context, spec Spec, changed func(StageState), launch
 	}
 	spec.tail = newTail(spec.Secrets)
 	s := &Stage{
-		spec: spec, log: spec.Log, launch: launch, changed: changed,
-		done: make(chan struct{}), restart: make(chan struct{}, 1), turned: make(chan struct{}),
+		spec: spec, log: spec.Log, tail: spec.tail, launch: launch, changed: changed,
+		done: make(chan struct{}), restart: make(chan struct{}, 1), replace: make(chan struct{}, 1), turned: make(chan struct{}),
 		state: StageState{
 			Name: spec.Stage, Kind: spec.Binary.Manifest.Kind, Plugin: spec.Binary.Name, Version: spec.Binary.Manifest.Version,
 			State: status.StageStarting, Since: time.Now(),
@@ -102,16 +109,22 @@ func (s *Stage) supervise(ctx context.Context) {
 	rules := newPolicy()
 	replaced := false // the plugin's file was, so that it was not started
 	for first := true; ctx.Err() == nil; first = false {
+		spec, generation := s.takeSpec()
 		s.turn(func(state *StageState) {
 			state.State = status.StageStarting
 			if !first && !replaced {
 				state.Restarts++
 			}
 		})
-		up, err := s.live(ctx)
+		up, err := s.live(ctx, spec, generation)
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errReplaced) {
+			replaced = true // which is no restart either
+			continue
+		}
+		s.settle(generation, err)
 		if s.worked.Swap(false) || up >= settledAfter {
 			rules.settled()
 		}
@@ -142,14 +155,14 @@ func (s *Stage) supervise(ctx context.Context) {
 
 // live runs one plugin from its start to its end. It says for how long the
 // plugin was up and why it ended.
-func (s *Stage) live(ctx context.Context) (up time.Duration, err error) {
-	p, err := s.launch(ctx, s.spec)
+func (s *Stage) live(ctx context.Context, spec Spec, generation int) (up time.Duration, err error) {
+	p, err := s.launch(ctx, spec)
 	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
 	pid, keeperPID, traits := p.facts()
-	s.log.Debug("the plugin is up", "plugin", s.spec.Binary.Name, "version", s.spec.Binary.Manifest.Version, "pid", pid)
+	s.log.Debug("the plugin is up", "plugin", spec.Binary.Name, "version", spec.Binary.Manifest.Version, "pid", pid)
 	s.mu.Lock()
 	if traits.Note != "" && traits.Note != s.state.Note {
 		s.log.Info(traits.Note)
@@ -160,7 +173,8 @@ func (s *Stage) live(ctx context.Context) (up time.Duration, err error) {
 		state.PID, state.KeeperPID, state.Note, state.MakesProof = pid, keeperPID, traits.Note, traits.MakesProof
 	})
 
-	s.watch(ctx, p)
+	s.settle(generation, nil)
+	ended := s.watch(ctx, p, spec)
 
 	s.mu.Lock()
 	s.current = nil
@@ -173,21 +187,25 @@ func (s *Stage) live(ctx context.Context) (up time.Duration, err error) {
 	s.stopErr = stopErr
 	s.mu.Unlock()
 	s.turn(func(state *StageState) { state.PID, state.KeeperPID = 0, 0 })
+	if ended != nil {
+		return time.Since(began), ended
+	}
 	return time.Since(began), p.Err()
 }
 
-// watch looks at the plugin's health until it ends or ctx does.
-func (s *Stage) watch(ctx context.Context, p instance) {
+// watch looks at the plugin's health until it ends or ctx does, or until it is to be
+// replaced, which is the error.
+func (s *Stage) watch(ctx context.Context, p instance, spec Spec) error {
 	for {
 		health, err := p.Health(ctx)
 		select {
 		case <-p.Done():
-			return
+			return nil
 		case <-ctx.Done():
-			return
+			return nil
 		default:
 		}
-		s.judge(p, health, err)
+		s.judge(p, spec, health, err)
 		pause := healthInterval
 		if s.State().State == status.StageUnavailable {
 			pause = recoveryInterval
@@ -196,6 +214,9 @@ func (s *Stage) watch(ctx context.Context, p instance) {
 		select {
 		case <-p.Done():
 		case <-ctx.Done():
+		case <-s.replace:
+			timer.Stop()
+			return errReplaced
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -204,12 +225,12 @@ func (s *Stage) watch(ctx context.Context, p instance) {
 
 // judge turns an answer about health, or the lack of one, into the state. A
 // plugin that is slow to answer but shows other signs of life goes on.
-func (s *Stage) judge(p instance, health contract.Health, err error) {
+func (s *Stage) judge(p instance, spec Spec, health contract.Health, err error) {
 	condition, reason := status.StageDegraded, health.Detail
 	switch {
-	case err != nil && p.silence() > s.spec.HeartbeatTimeout:
+	case err != nil && p.silence() > spec.HeartbeatTimeout:
 		p.condemn(fmt.Errorf("plugin %s of stage %q hangs: no sign of life for %v",
-			s.spec.Binary.Name, s.spec.Stage, s.spec.HeartbeatTimeout))
+			spec.Binary.Name, spec.Stage, spec.HeartbeatTimeout))
 		return
 	case err != nil:
 		reason = fmt.Sprintf("health: %v", err)
@@ -234,8 +255,7 @@ func (s *Stage) turn(change func(*StageState)) {
 		next.Since = time.Now()
 	}
 	s.state = next
-	close(s.turned)
-	s.turned = make(chan struct{})
+	s.wake()
 	s.mu.Unlock()
 	s.changed(next)
 }

@@ -7,23 +7,21 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Acquire waits until the stage's plugin takes work and returns it. It fails
-// when ctx ends, or with ErrStopped.
-func (s *Stage) Acquire(ctx context.Context) (*Plugin, error) {
-	p, err := s.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return p.(*Plugin), nil
-}
-
+// acquire waits until the stage's plugin takes work and returns it; the caller calls
+// leave when it has done with it. It fails when ctx ends, or with ErrStopped.
 func (s *Stage) acquire(ctx context.Context) (instance, error) {
 	for {
 		s.mu.Lock()
-		current, usable, turned := s.current, s.state.usable(), s.turned
+		current, usable, turned := s.current, s.state.usable() && !s.held, s.turned
+		if usable && current != nil {
+			s.calls++
+		}
 		s.mu.Unlock()
-		if current != nil && usable && current.serves() { // else the supervisor sees its end in a moment
-			return current, nil
+		if usable && current != nil {
+			if current.serves() {
+				return current, nil
+			}
+			s.leave() // the supervisor sees its end in a moment
 		}
 		select {
 		case <-turned:
@@ -38,6 +36,9 @@ func (s *Stage) acquire(ctx context.Context) (instance, error) {
 // Ready waits until the plugin takes work.
 func (s *Stage) Ready(ctx context.Context) error {
 	_, err := s.acquire(ctx)
+	if err == nil {
+		s.leave()
+	}
 	return err
 }
 
@@ -82,16 +83,17 @@ func (s *Stage) Health(ctx context.Context) (contract.Health, error) {
 
 // KeepLog writes the last lines that the stage's plugins have logged, with the
 // times at which they came, to the file LogFile in the directory of an attempt.
-func (s *Stage) KeepLog(dir string) error { return s.spec.tail.write(dir) }
+func (s *Stage) KeepLog(dir string) error { return s.tail.write(dir) }
 
 // with runs a call on the stage's plugin.
 func with[R any](ctx context.Context, s *Stage, do func(*Plugin) (R, error)) (R, error) {
-	p, err := s.Acquire(ctx)
+	p, err := s.acquire(ctx)
 	if err != nil {
 		var none R
 		return none, err
 	}
-	return do(p)
+	defer s.leave()
+	return do(p.(*Plugin))
 }
 
 // noted lets the supervisor know that the plugin has done a piece of work.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +22,11 @@ const keptLines = 100
 // restarts, and hides the secrets of the configuration in them. It is safe for
 // concurrent use.
 type tail struct {
+	mu       sync.Mutex
+	secrets  []string
 	redactor *redact.Redactor
-
-	mu    sync.Mutex
-	lines [keptLines]keptLine
-	next  int // where the next line goes
+	lines    [keptLines]keptLine
+	next     int // where the next line goes
 }
 
 type keptLine struct {
@@ -34,13 +35,29 @@ type keptLine struct {
 }
 
 // newTail hides the secrets in the forms that package redact knows.
-func newTail(secrets []string) *tail { return &tail{redactor: redact.New(secrets...)} }
+func newTail(secrets []string) *tail {
+	t := &tail{}
+	t.hide(secrets)
+	return t
+}
+
+// hide hides more secrets, besides those from before.
+func (t *tail) hide(secrets []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, secret := range secrets {
+		if !slices.Contains(t.secrets, secret) {
+			t.secrets = append(t.secrets, secret)
+		}
+	}
+	t.redactor = redact.New(t.secrets...)
+}
 
 // add keeps a line, shortened, and returns it whole without the secrets.
 func (t *tail) add(at time.Time, line []byte) []byte {
-	line = []byte(t.redactor.Text(string(line)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	line = []byte(t.redactor.Text(string(line)))
 	kept := &t.lines[t.next]
 	kept.at, kept.text = at, append(kept.text[:0], line[:min(len(line), maxPlain)]...)
 	t.next = (t.next + 1) % keptLines

@@ -217,6 +217,8 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 		if n := len(serious) - 1; n > 0 {
 			p.Reason += fmt.Sprintf(" %d more need attention.", n)
 		}
+	case snap.Draining:
+		p.State, p.Word, p.Reason = Stopping, "Draining", "No new blocks are taken in; the pipeline ends when those that it has are finished."
 	case len(starting) > 0 || len(snap.Stages) == 0:
 		p.State, p.Word, p.Reason = Starting, "Starting", "Waits for "+strings.Join(starting, ", ")+"."
 		if len(starting) == 0 {

@@ -19,6 +19,7 @@ type Snapshot struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
 	Stopping bool      `json:"stopping"` // no new work is begun
+	Draining bool      `json:"draining"` // no new blocks are taken in, and it ends by itself
 	Head     uint64    `json:"head"`     // the newest block that the source has seen; 0 before the first poll
 	// HeadTime is the head's block time where the source has told it, else when it
 	// was seen first.
