@@ -91,5 +91,20 @@ bench-engine: ## what a claim costs while 100, 10,000 and 100,000 jobs wait
 bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
 	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 
+.PHONY: docs test-docs dist test-deploy
+docs: ## host/docs/reference.md anew, from the schemas
+	PROOFLINE_DOCS=1 go test -count=1 -run '^TestReference$$' ./cmd/proofline/e2e
+
+test-docs: ## what the documentation says, done in a fresh clone
+	.ci/test-docs
+
+dist: ## archives, .deb, OCI image layout, bill of materials, checksums: dist/
+	go -C .ci/dist build -o $(CURDIR)/bin/tools/dist .
+	bin/tools/dist
+
+test-deploy: ## the files of host/deploy against the types and programs that read them
+	go -C .ci/dist test ./manifests
+	go test -count=1 ./host/deploy
+
 clean: ## removes bin; data and output stay
 	rm -rf bin coverage.out

@@ -39,6 +39,34 @@ type stage struct {
 type reporter struct {
 	stage  *stage
 	sender *outbox.Sender
+	stop   func() // of the sender, once it works
+}
+
+// reports describes a reporter stage to the engine.
+func (s *stage) reports() engine.Reporter {
+	return engine.Reporter{Name: s.config.Name, Wants: s.binary.Manifest.Events, Proofs: s.config.Proofs}
+}
+
+// file is the pipeline file that counts at this instant.
+func (h *host) file() *pipeline.Pipeline {
+	if current := h.current.Load(); current != nil {
+		return current
+	}
+	return h.Pipeline
+}
+
+// staged lists the stages of this instant, in the order of the file.
+func (h *host) staged() []*stage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stages
+}
+
+// reporting lists the reporters of this instant.
+func (h *host) reporting() []*reporter {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reporters
 }
 
 // startStages starts every plugin and waits until each was configured once. A
@@ -49,68 +77,66 @@ func (h *host) startStages(ctx context.Context) error {
 	defer started()
 	go h.tellStarting(starting)
 	h.tellUnconfined()
-	failed := make(chan error, len(h.Pipeline.Stages))
+	failed := make([]error, len(h.file().Stages))
 	var configured sync.WaitGroup
-	for _, config := range h.Pipeline.Stages {
-		binary, err := h.Catalog.Find(config.Plugin)
-		if err != nil {
-			return err
-		}
-		up := make(chan struct{})
-		var once sync.Once
-		s := &stage{config: config, binary: binary}
-		s.Stage, err = launch.StartStage(context.WithoutCancel(ctx), launch.Spec{
-			Run: h.run, Pipeline: h.Pipeline.Name, Stage: config.Name, Binary: binary,
-			Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
-			StateDir: filepath.Join(h.Pipeline.Data, "state", config.Name), LogLevel: logLevel(h.Pipeline),
-			Env: config.Env, Confine: Confinement(h.Pipeline, &config), HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
-		}, func(state launch.StageState) {
-			switch state.State {
-			case status.StageStarting:
-				if state.PID > 0 {
-					once.Do(func() { close(up) })
-				}
-			case status.StageReady, status.StageDegraded, status.StageUnavailable:
-				once.Do(func() { close(up) })
-			case status.StageBackoff, status.StageQuarantined:
-				once.Do(func() {
-					failed <- fmt.Errorf("stage %s (%s) does not start: %s", config.Name, config.Plugin, state.LastError)
-					close(up)
-				})
-			}
-		})
+	for i, config := range h.file().Stages {
+		s, up, err := h.startStage(ctx, config)
 		if err != nil {
 			return err
 		}
 		h.mu.Lock()
-		h.stages = append(h.stages, s)
+		h.stages = append(slices.Clip(h.stages), s)
 		h.mu.Unlock()
 		configured.Go(func() {
 			select {
-			case <-up:
+			case failed[i] = <-up:
 			case <-ctx.Done():
 			}
 		})
 	}
 	configured.Wait()
-	close(failed)
-	var errs []error
-	for err := range failed {
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(failed...); err != nil {
 		return err
 	}
 	return ctx.Err()
+}
+
+// startStage starts one stage's plugin and supervises it from then on, also when ctx
+// ends. What is sent to up, once, says whether it was configured.
+func (h *host) startStage(ctx context.Context, config pipeline.Stage) (s *stage, up <-chan error, err error) {
+	binary, err := h.Catalog.Find(config.Plugin)
+	if err != nil {
+		return nil, nil, err
+	}
+	first := make(chan error, 1)
+	var once sync.Once
+	tell := func(err error) { once.Do(func() { first <- err }) }
+	s = &stage{config: config, binary: binary}
+	s.Stage, err = launch.StartStage(context.WithoutCancel(ctx), launch.Spec{
+		Run: h.run, Pipeline: h.file().Name, Stage: config.Name, Binary: binary,
+		Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
+		StateDir: filepath.Join(h.file().Data, "state", config.Name), LogLevel: logLevel(h.file()),
+		Env: config.Env, Confine: Confinement(h.file(), &config), HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
+	}, func(state launch.StageState) {
+		switch state.State {
+		case status.StageStarting:
+			if state.PID > 0 {
+				tell(nil)
+			}
+		case status.StageReady, status.StageDegraded, status.StageUnavailable:
+			tell(nil)
+		case status.StageBackoff, status.StageQuarantined:
+			tell(fmt.Errorf("stage %s (%s) does not start: %s", config.Name, config.Plugin, state.LastError))
+		}
+	})
+	return s, first, err
 }
 
 // stopStages ends every plugin, all at the same time.
 func (h *host) stopStages() error {
 	ctx, cancel := context.WithTimeout(h.Hard, h.grace.stop)
 	defer cancel()
-	h.mu.Lock()
-	stages := h.stages
-	h.mu.Unlock()
+	stages := h.staged()
 	errs := make([]error, len(stages))
 	var stopping sync.WaitGroup
 	for i, s := range stages {
@@ -126,19 +152,17 @@ func logLevel(p *pipeline.Pipeline) string { return strings.ToLower(p.Log.Level.
 // reporter. The chain is that of the blocks in the checkpoint, or 0.
 func (h *host) assemble(chain uint64) error {
 	config := engine.Config{
-		Pipeline: h.Pipeline.Name, Selection: h.selection(),
+		Pipeline: h.file().Name, Selection: h.selection(h.file()),
 		Limit: h.Limit, Grace: h.grace.attempt, Log: h.Log, Announced: h.announced,
 	}
-	for _, s := range h.stages {
+	for _, s := range h.staged() {
 		if s.config.Kind == contract.KindReporter {
-			config.Reporters = append(config.Reporters, engine.Reporter{
-				Name: s.config.Name, Wants: s.binary.Manifest.Events, Proofs: s.config.Proofs,
-			})
+			config.Reporters = append(config.Reporters, s.reports())
 			continue
 		}
 		var worker engine.Worker = s.Stage
 		if s.config.Kind == contract.KindSource {
-			worker = &chainGuard{source: s.Stage, data: h.Pipeline.Data, chain: chain}
+			worker = &chainGuard{source: s.Stage, data: h.file().Data, chain: chain}
 		}
 		verify, err := verifies(s)
 		if err != nil {
@@ -157,9 +181,9 @@ func (h *host) assemble(chain uint64) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range h.stages {
+	for _, s := range h.staged() {
 		if s.config.Kind == contract.KindReporter {
-			h.reporters = append(h.reporters, h.reporter(s, config.Reporters))
+			h.reporters = append(h.reporters, h.reporter(s))
 		}
 	}
 	h.engine.Store(e)
@@ -168,9 +192,9 @@ func (h *host) assemble(chain uint64) error {
 
 // selection is that of the file, without an age where the source replays the past:
 // there it is what is wanted.
-func (h *host) selection() selection.Selection {
-	selected := h.Pipeline.Select
-	for _, s := range h.stages {
+func (h *host) selection(p *pipeline.Pipeline) selection.Selection {
+	selected := p.Select
+	for _, s := range h.staged() {
 		if s.binary.Manifest.Has(contract.CapabilityReplay) {
 			selected.DropAfter = 0
 		}
@@ -180,23 +204,17 @@ func (h *host) selection() selection.Selection {
 
 // reporter makes the sender of a reporter stage. What a reporter rejects, and
 // which proofs its other side has taken, is told to the others.
-func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
-	var others []engine.Reporter
-	for _, r := range all {
-		if r.Name != s.config.Name {
-			others = append(others, r)
-		}
-	}
+func (h *host) reporter(s *stage) *reporter {
 	return &reporter{stage: s, sender: outbox.New(outbox.Config{
-		Pipeline: h.Pipeline.Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
+		Pipeline: h.file().Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
 		Accepted: func(e record.Event, facts map[string]string, now time.Time) []record.Event {
 			if e.Kind == contract.EventQueued && facts[contract.FactOutcome] == contract.OutcomeProvedElsewhere {
 				h.withdraw(e, s.config.Name)
 			}
-			return engine.Accepted(others, s.config.Name, e, facts, now)
+			return engine.Accepted(h.others(s.config.Name), s.config.Name, e, facts, now)
 		},
 		Alerts: func(e record.Event, reason string, now time.Time) []record.Event {
-			return engine.Alerts(others, contract.EventReporterRejected, s.config.Name, e.Block, map[string]string{
+			return engine.Alerts(h.others(s.config.Name), contract.EventReporterRejected, s.config.Name, e.Block, map[string]string{
 				contract.FactReason: fmt.Sprintf("%s rejected: %s", e.Kind, reason),
 			}, now)
 		},
@@ -206,10 +224,20 @@ func (h *host) reporter(s *stage, all []engine.Reporter) *reporter {
 	}, h.store, h.files, s.Stage)}
 }
 
+// others are the reporters of this instant but one.
+func (h *host) others(name string) (others []engine.Reporter) {
+	for _, r := range h.reporting() {
+		if r.stage.config.Name != name {
+			others = append(others, r.stage.reports())
+		}
+	}
+	return others
+}
+
 // withdraw stops the work on a block of which a reporter's other side has a proof
 // that it did not send, unless another reporter still waits for it.
 func (h *host) withdraw(e record.Event, reporter string) {
-	for _, r := range h.reporters {
+	for _, r := range h.reporting() {
 		if r.stage.config.Name != reporter && r.stage.binary.Manifest.Name == h.plugin(reporter) && slices.Contains(r.stage.config.Proofs, e.Stage) {
 			return
 		}
@@ -222,7 +250,7 @@ func (h *host) withdraw(e record.Event, reporter string) {
 
 // plugin is the plugin of a reporter stage.
 func (h *host) plugin(reporter string) string {
-	for _, r := range h.reporters {
+	for _, r := range h.reporting() {
 		if r.stage.config.Name == reporter {
 			return r.stage.binary.Manifest.Name
 		}
@@ -234,8 +262,8 @@ func (h *host) plugin(reporter string) string {
 // out are kept: none for the first stage of a plugin, so that no two stages write
 // the same file.
 func (h *host) bodies(s *stage) string {
-	for _, other := range h.stages {
-		if other == s {
+	for _, other := range h.staged() {
+		if other.config.Name == s.config.Name {
 			break
 		}
 		if other.config.Plugin == s.config.Plugin {
@@ -247,7 +275,7 @@ func (h *host) bodies(s *stage) string {
 
 // reporterNames lists the reporter stages of the file.
 func (h *host) reporterNames() (names []string) {
-	for _, r := range h.reporters {
+	for _, r := range h.reporting() {
 		names = append(names, r.stage.config.Name)
 	}
 	return names
@@ -255,7 +283,7 @@ func (h *host) reporterNames() (names []string) {
 
 // announced wakes the senders after events were recorded.
 func (h *host) announced() {
-	for _, r := range h.reporters {
+	for _, r := range h.reporting() {
 		r.sender.Wake()
 	}
 }

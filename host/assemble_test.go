@@ -26,7 +26,7 @@ func TestSelectionOfAReplay(t *testing.T) {
 			{binary: catalog.Binary{Manifest: contract.Manifest{Kind: contract.KindSource, Capabilities: c.capabilities}}},
 			{binary: catalog.Binary{Manifest: contract.Manifest{Kind: contract.KindBuilder}}},
 		}}
-		if got := h.selection(); got.DropAfter != c.want || got.Targets.Every != 5 || got.Repair != 7 {
+		if got := h.selection(h.Pipeline); got.DropAfter != c.want || got.Targets.Every != 5 || got.Repair != 7 {
 			t.Errorf("with %v: %+v", c.capabilities, got)
 		}
 		if file.Select.DropAfter != time.Hour {

@@ -72,11 +72,11 @@ func (g *chainGuard) admit(chain uint64) error {
 // checkChain compares the chain that the stages were configured for, as far as they
 // tell, with that of the checkpoint, which is 0 while it holds no block.
 func (h *host) checkChain(known uint64) error {
-	for _, s := range h.stages {
+	for _, s := range h.staged() {
 		text := s.Traits().Provides[contract.TraitChainID]
 		chain, err := strconv.ParseUint(text, 10, 64)
 		if text != "" && err == nil && known != 0 && chain != known {
-			return fmt.Errorf("stage %s: %w", s.config.Name, offline.OtherChain(h.Pipeline.Data, known, chain))
+			return fmt.Errorf("stage %s: %w", s.config.Name, offline.OtherChain(h.file().Data, known, chain))
 		}
 	}
 	return nil

@@ -51,6 +51,6 @@ func (h *host) moveCommands(server *control.Server) (socket string, err error) {
 	if err := server.Listen(socket); err != nil {
 		return "", err
 	}
-	_, err = control.Announce(h.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: socket, Started: h.started})
+	_, err = control.Announce(h.file().Data, control.Record{PID: os.Getpid(), Socket: socket, Started: h.started})
 	return socket, err
 }

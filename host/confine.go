@@ -24,8 +24,8 @@ func Confinement(p *pipeline.Pipeline, s *pipeline.Stage) *keeper.Confinement {
 // tellUnconfined says which stages run without the sandbox that they are to have.
 func (h *host) tellUnconfined() {
 	var stages []string
-	for i := range h.Pipeline.Stages {
-		if s := &h.Pipeline.Stages[i]; s.Sandbox.Confined {
+	for i := range h.file().Stages {
+		if s := &h.file().Stages[i]; s.Sandbox.Confined {
 			stages = append(stages, s.Name)
 		}
 	}

@@ -42,13 +42,10 @@ func (h *host) snapshot() status.Snapshot {
 			working[s.Name] = s
 		}
 	}
-	snap.Pipeline, snap.File, snap.Version = h.Pipeline.Name, h.Pipeline.File, h.Version
+	snap.Pipeline, snap.File, snap.Version = h.file().Name, h.file().File, h.Version
 	snap.PID, snap.Started = os.Getpid(), h.started
 	snap.Stages = []status.Stage{}
-	h.mu.Lock()
-	stages := h.stages
-	h.mu.Unlock()
-	for _, s := range stages {
+	for _, s := range h.staged() {
 		out, known := working[s.config.Name]
 		if !known {
 			out = status.Stage{Running: []status.Attempt{}, Queue: []uint64{}}
@@ -66,11 +63,12 @@ func (h *host) snapshot() status.Snapshot {
 }
 
 func (h *host) describeReporter(s *stage, out *status.Stage) {
-	i := slices.IndexFunc(h.reporters, func(r *reporter) bool { return r.stage == s })
+	reporters := h.reporting()
+	i := slices.IndexFunc(reporters, func(r *reporter) bool { return r.stage.config.Name == s.config.Name })
 	if i < 0 {
 		return
 	}
-	sending := h.reporters[i].sender.State()
+	sending := reporters[i].sender.State()
 	out.Processed, out.Failed, out.Paused = sending.Sent, sending.Rejected, sending.Paused
 	out.Queue = append(out.Queue, sending.Waiting...)
 	out.QueueLength = len(out.Queue)
@@ -83,12 +81,12 @@ func (h *host) describeReporter(s *stage, out *status.Stage) {
 
 // Blocks lists jobs, the newest block first.
 func (h *host) Blocks(_ context.Context, query control.Query) ([]status.Job, error) {
-	return history.List(h.store, history.Stages(h.Pipeline), query)
+	return history.List(h.store, history.Stages(h.file()), query)
 }
 
 // ShowBlock returns every job of a block number.
 func (h *host) ShowBlock(_ context.Context, number uint64) ([]status.Job, error) {
-	return history.Show(h.store, history.Stages(h.Pipeline), number)
+	return history.Show(h.store, history.Stages(h.file()), number)
 }
 
 // working returns the engine. Until every plugin was configured there is none.
@@ -102,7 +100,7 @@ func (h *host) working() (*engine.Engine, error) {
 
 // Score is the standing by EthProofs' rules.
 func (h *host) Score(context.Context) (score.Report, error) {
-	return h.ledger.Judge(h.store, h.Pipeline, time.Now())
+	return h.ledger.Judge(h.store, h.file(), time.Now())
 }
 
 // AddBlocks queues blocks for the whole pipeline.
@@ -147,6 +145,19 @@ func (h *host) Backup(_ context.Context, to string) error {
 		return contract.Permanent(fmt.Errorf("a backup is written to an absolute path where nothing is, not to %q", to))
 	}
 	return h.store.Backup(to)
+}
+
+// Drain has the pipeline end by itself.
+func (h *host) Drain(ctx context.Context, afterCurrent bool) (int, error) {
+	e, err := h.working()
+	if err != nil {
+		return 0, err
+	}
+	left, err := e.Drain(ctx, afterCurrent)
+	if err == nil {
+		h.Log.Info("draining: no more blocks are taken in, and the pipeline ends when those at work are finished", "blocks", left, "after_current", afterCurrent)
+	}
+	return left, err
 }
 
 // Skip gives an unfinished job up.

@@ -31,7 +31,7 @@ type graces struct {
 	attempt time.Duration // running attempts may finish
 	handler time.Duration // what was cut off may let go of its work
 	flush   time.Duration // due events may be sent
-	limited time.Duration // the same, at the end of a limited run
+	limited time.Duration // the same, at the end of a limited run or a drain
 	stop    time.Duration // plugins may end in good order
 }
 
@@ -52,6 +52,13 @@ type Options struct {
 	// Keeper is the command line that starts a keeper; nil for this executable.
 	Keeper []string
 	Log    *slog.Logger
+	// Level is that of Log, where it can be changed; nil where it cannot.
+	Level *slog.LevelVar
+	// Reload reads the pipeline file again: loaded and bound, without errors. Nil where
+	// that is not possible.
+	Reload func(context.Context) (*pipeline.Pipeline, error)
+	// Again has the pipeline file read again whenever something comes; nil for never.
+	Again <-chan os.Signal
 	// Up is called once when everything runs, with the monitor's address.
 	Up func(monitor string)
 
@@ -97,16 +104,16 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 
 	// Monitor and commands answer from the first moment: while plugins start they
 	// say so.
-	model := h.model(lines)
+	h.model = h.newModel(lines)
 	server, err := monitor.Start(monitor.Config{
 		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
-		Pipeline: h, Model: model, Graph: h.graph(), Log: o.Log,
+		Pipeline: h, Model: h.model, Graph: h.graph(), Log: o.Log,
 	})
 	if err != nil {
 		return outcome, err
 	}
 	release.add(func() error { return closing(server.Close) })
-	release.add(following(ctx, model))
+	release.add(following(ctx, h.model))
 
 	commands, err := control.Serve(h.socket(), h, o.Log)
 	if err != nil {
@@ -137,6 +144,9 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if err := h.assemble(chain); err != nil {
 		return outcome, err
 	}
+	if err := h.keepOutline(); err != nil {
+		return outcome, fmt.Errorf("note the pipeline that runs: %w", err)
+	}
 	if o.Up != nil {
 		o.Up(server.Addr())
 	}
@@ -159,7 +169,7 @@ func (h *host) begin() error {
 	switch {
 	case previous == nil:
 		if ids, err := h.files.Jobs(); err == nil && len(ids) > 0 {
-			h.Log.Warn("the data directory holds work of earlier runs, but their checkpoint is gone: the pipeline starts anew", "data", h.Pipeline.Data)
+			h.Log.Warn("the data directory holds work of earlier runs, but their checkpoint is gone: the pipeline starts anew", "data", h.file().Data)
 		}
 	case previous.Stopped.IsZero():
 		h.Log.Warn("the run before did not end in good order; its work goes on", "pid", previous.PID, "started", previous.Started)
@@ -174,33 +184,47 @@ func (h *host) socket() string { return filepath.Join(h.run.Sockets, "control.so
 func (h *host) work(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
+	h.mu.Lock()
+	h.sending = background
 	for _, r := range h.reporters {
-		helpers.Go(func() { r.sender.Run(background) })
+		h.sendWith(r)
 	}
+	h.mu.Unlock()
 	helpers.Go(func() { h.watch(background) })
 	helpers.Go(func() { h.tellProgress(background) })
 	helpers.Go(func() { h.tidy(background) })
-	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames(), h.Log).Run(background) })
+	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames, h.Log).Run(background) })
 
 	// What does not let go of its work is not waited for then.
 	cut := context.AfterFunc(h.Hard, func() { _ = h.stopStages() }) // Run stops them again, and hears of errors
 	defer cut()
 
+	ending, end := context.WithCancel(background)
+	defer end()
+	h.mu.Lock()
+	h.ending = ending
+	h.mu.Unlock()
+	helpers.Go(func() { h.reloadWhenTold(background) })
+	helpers.Go(func() { h.notifyServiceManager(ending) })
 	err := h.engine.Load().Run(ctx, h.Hard)
+	end()
 
 	patience := h.grace.flush
-	if h.Limit > 0 && ctx.Err() == nil {
+	if ctx.Err() == nil { // it has ended by itself, and nobody is in a hurry
 		patience = h.grace.limited
 	}
 	flush, cancel := context.WithTimeout(h.Hard, patience)
 	defer cancel()
 	for range 2 { // what one has delivered or rejected is told to the others
-		for _, r := range h.reporters {
+		for _, r := range h.reporting() {
 			r.sender.Flush(flush)
 		}
 	}
+	h.reloading.Lock() // one that is under way ends first, and no other begins
+	defer h.reloading.Unlock()
 	stopBackground()
 	helpers.Wait()
+	h.senders.Wait()
 	if h.Hard.Err() != nil {
 		return err
 	}
@@ -231,7 +255,14 @@ type host struct {
 	ledger history.Ledger
 
 	mu        sync.Mutex
-	stages    []*stage    // every stage, in pipeline order
-	reporters []*reporter // complete before the engine is set
+	stages    []*stage    // every stage, in pipeline order; replaced, never changed
+	reporters []*reporter // complete before the engine is set; replaced, never changed
 	engine    pointer[engine.Engine]
+
+	current   pointer[pipeline.Pipeline] // the file since it was read again; nil before
+	model     *live.Model
+	reloading sync.Mutex     // held while the file is read again and applied
+	senders   sync.WaitGroup // running, see sendWith
+	sending   context.Context
+	ending    context.Context // ends when the engine has
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/monitor"
+	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
@@ -29,19 +30,25 @@ var (
 	_ monitor.Pipeline = (*host)(nil)
 )
 
-// model makes the picture of this pipeline that the monitor shows.
-func (h *host) model(lines *live.Log) *live.Model {
-	p := h.Pipeline
+// newModel makes the picture of this pipeline that the monitor shows.
+func (h *host) newModel(lines *live.Log) *live.Model {
+	p := h.file()
+	proofs := proofsOf(p)
+	return live.New(h, live.Config{
+		Selection: p.Select, Proofs: proofs, Data: p.Data, Log: lines, Errors: h.Log,
+		KWhPrice: p.Monitor.KWhPrice, GPUHourPrice: p.Monitor.GPUHourPrice, Currency: p.Monitor.Currency,
+	})
+}
+
+// proofsOf lists the proofs that each reporter tells of.
+func proofsOf(p *pipeline.Pipeline) map[string][]string {
 	proofs := map[string][]string{}
 	for _, s := range p.Stages {
 		if s.Kind == contract.KindReporter {
 			proofs[s.Name] = s.Proofs
 		}
 	}
-	return live.New(h, live.Config{
-		Selection: p.Select, Proofs: proofs, Data: p.Data, Log: lines, Errors: h.Log,
-		KWhPrice: p.Monitor.KWhPrice, GPUHourPrice: p.Monitor.GPUHourPrice, Currency: p.Monitor.Currency,
-	})
+	return proofs
 }
 
 // following lets the model follow until the function that is returned is called.
@@ -60,7 +67,7 @@ func following(ctx context.Context, model *live.Model) (stop func() error) {
 // graph names what each stage needs.
 func (h *host) graph() map[string][]string {
 	after := map[string][]string{}
-	for _, s := range h.Pipeline.Stages {
+	for _, s := range h.file().Stages {
 		after[s.Name] = s.Needs
 	}
 	return after
@@ -68,13 +75,13 @@ func (h *host) graph() map[string][]string {
 
 // FinishedSince reads the jobs that ended at that time or later.
 func (h *host) FinishedSince(_ context.Context, since time.Time) ([]status.Job, error) {
-	return history.FinishedSince(h.store, history.Stages(h.Pipeline), since)
+	return history.FinishedSince(h.store, history.Stages(h.file()), since)
 }
 
 // Course is the way of the score through the running week.
 func (h *host) Course(context.Context) ([]score.Point, error) {
 	now := time.Now()
-	standing, err := h.ledger.Record(h.store, h.Pipeline, now)
+	standing, err := h.ledger.Record(h.store, h.file(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +99,7 @@ func (h *host) Recorded() int64 {
 
 // Page reads a page of the jobs.
 func (h *host) Page(_ context.Context, r history.Range) (history.Page, error) {
-	return history.ReadPage(h.store, history.Stages(h.Pipeline), r)
+	return history.ReadPage(h.store, history.Stages(h.file()), r)
 }
 
 // Owed lists what waits for a reporter, the oldest first.
@@ -112,7 +119,7 @@ func (h *host) AttemptLog(_ context.Context, job, stage string, attempt uint32) 
 	if !plainName.MatchString(job) || !plainName.MatchString(stage) {
 		return nil, fmt.Errorf("log of %q: %w", job+"/"+stage, fs.ErrNotExist)
 	}
-	root, err := os.OpenRoot(filepath.Join(h.Pipeline.Data, "attempts"))
+	root, err := os.OpenRoot(filepath.Join(h.file().Data, "attempts"))
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (h *host) tellProgress(ctx context.Context) {
 
 // nextTarget is the first target behind a head, if the selection has one.
 func (h *host) nextTarget(head uint64) (uint64, bool) {
-	t := h.Pipeline.Select.Targets
+	t := h.file().Select.Targets
 	if t.Every == 0 {
 		return 0, false
 	}

@@ -50,6 +50,7 @@ var testCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 // rig is a pipeline of the tests' plugins in directories of its own.
 type rig struct {
 	t       *testing.T
+	root    string // of the pipeline file
 	dir     string // of the orders to the plugins, see settings
 	p       *pipeline.Pipeline
 	catalog *catalog.Catalog
@@ -69,16 +70,9 @@ func newRig(t *testing.T, text string) *rig {
 	if err := os.Mkdir(r.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	text = "version: 1\nname: test\ndata: data\noutput: output\nmonitor: {listen: \"127.0.0.1:0\"}\n" +
-		strings.ReplaceAll(text, "CONFIG", fmt.Sprintf("dir: %q", r.dir))
-	p, findings := pipeline.Parse(filepath.Join(root, "pipeline.yaml"), []byte(text), func(string) (string, bool) { return "", false })
-	if err := findings.Error(); err != nil {
-		t.Fatal(err)
-	}
-	if err := pipeline.Bind(p, func(name string) (contract.Manifest, error) {
-		b, err := c.Find(name)
-		return b.Manifest, err
-	}).Error(); err != nil {
+	r.root = root
+	p, err := r.parse(text)
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.p = p
@@ -88,6 +82,20 @@ func newRig(t *testing.T, text string) *rig {
 		}
 	})
 	return r
+}
+
+// parse reads a pipeline file as the product does, see newRig.
+func (r *rig) parse(text string) (*pipeline.Pipeline, error) {
+	text = "version: 1\nname: test\ndata: data\noutput: output\nmonitor: {listen: \"127.0.0.1:0\"}\n" +
+		strings.ReplaceAll(text, "CONFIG", fmt.Sprintf("dir: %q", r.dir))
+	p, findings := pipeline.Parse(filepath.Join(r.root, "pipeline.yaml"), []byte(text), func(string) (string, bool) { return "", false })
+	if err := findings.Error(); err != nil {
+		return nil, err
+	}
+	return p, pipeline.Bind(p, func(name string) (contract.Manifest, error) {
+		b, err := r.catalog.Find(name)
+		return b.Manifest, err
+	}).Error()
 }
 
 // order has a stage do something instead of its work, see plugin.act.

@@ -43,7 +43,7 @@ func (h *host) tidy(ctx context.Context) {
 // tidyOnce removes what can be removed now.
 func (h *host) tidyOnce(now time.Time) error {
 	released := errors.Join(h.release(now, h.files.Release), h.releaseRequests(now), h.expire(now))
-	_, err := h.store.Prune(now.Add(-h.Pipeline.Keep.History), now.Add(-h.Pipeline.Keep.Failed), pruneBatch)
+	_, err := h.store.Prune(now.Add(-h.file().Keep.History), now.Add(-h.file().Keep.Failed), pruneBatch)
 	return errors.Join(released, err)
 }
 
@@ -61,7 +61,7 @@ func (h *host) release(now time.Time, remove func(job string) error) error {
 		})
 		// Decided on the records of this instant, and acted upon at once: a job that
 		// ends meanwhile was not among what may go.
-		free, err := h.store.Releasable(ids, now.Add(-h.Pipeline.Keep.Files))
+		free, err := h.store.Releasable(ids, now.Add(-h.file().Keep.Files))
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -96,10 +96,10 @@ func (h *host) releaseRequests(now time.Time) error {
 // expire removes the published folders of blocks that are older than the file wants
 // to keep them and on which nobody works.
 func (h *host) expire(now time.Time) error {
-	if h.Pipeline.Keep.Output <= 0 {
+	if h.file().Keep.Output <= 0 {
 		return nil
 	}
-	folders, err := h.files.Expired(now.Add(-h.Pipeline.Keep.Output))
+	folders, err := h.files.Expired(now.Add(-h.file().Keep.Output))
 	for folder, number := range folders {
 		jobs, bad := h.store.ByNumber(number)
 		if bad == nil && !slices.ContainsFunc(jobs, (*record.Job).Open) {

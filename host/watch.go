@@ -26,7 +26,7 @@ func (h *host) watch(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			var wanting []engine.Reporter
-			for _, r := range h.reporters {
+			for _, r := range h.reporting() {
 				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})
 			}
 			h.raise(w, h.snapshot().Stages, wanting, now)

@@ -49,6 +49,7 @@ func App(o Options) *cli.App {
 		OnUsageError:         usageError,
 		Commands: []*cli.Command{
 			c.run(), c.validate(), c.init(), c.doctor(), c.status(), c.blocks(), c.prove(), c.verify(), c.report(), c.compare(), c.score(),
+			c.drain(), c.reload(), c.upgradeCheck(), c.docs(), c.bench(), c.completion(), c.manual(),
 			c.plugins(), c.newProject(), c.db(), c.explain(), c.schema(), c.help(), c.version(),
 			{Name: "keeper", Hidden: true, SkipFlagParsing: true, Action: func(*cli.Context) error {
 				return errors.New("proofline keeper is started by the host, as a process of its own")
@@ -74,6 +75,7 @@ func prepare(list []*cli.Command, parent string) {
 		name := parent + " " + c.Name
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
+		c.Description = withExample(strings.TrimPrefix(name, "proofline "), c.Description)
 		if len(c.Subcommands) > 0 {
 			c.Action = func(ctx *cli.Context) error {
 				if ctx.Args().Present() {

@@ -13,7 +13,7 @@ import (
 
 // newLog writes the log for who reads it: a person at a terminal gets short
 // lines, a file or a service manager gets slog's text format.
-func (c commands) newLog(level slog.Level) *slog.Logger {
+func (c commands) newLog(level slog.Leveler) *slog.Logger {
 	if !isTerminal(c.Stderr) {
 		return slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
 	}
@@ -29,14 +29,14 @@ func (c commands) newLog(level slog.Level) *slog.Logger {
 type console struct {
 	mu    *sync.Mutex // held while a line is written
 	out   io.Writer
-	level slog.Level
+	level slog.Leveler
 	paint painter
 	stage string
 	attrs string // formatted
 	group string // "outer.inner."
 }
 
-func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level.Level() }
 
 func (h *console) Handle(_ context.Context, r slog.Record) error {
 	var attrs strings.Builder

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proofline/proofline/host/change"
 	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/score"
@@ -66,6 +67,12 @@ func (h *fakeHost) Score(context.Context) (score.Report, error) { return standin
 
 func (h *fakeHost) Retry(_ context.Context, a control.Again) error {
 	return h.called("retry %s", a.Job)
+}
+func (h *fakeHost) Drain(_ context.Context, afterCurrent bool) (int, error) {
+	return 2, h.called("drain %v", afterCurrent)
+}
+func (h *fakeHost) Reload(context.Context) (control.Reloaded, error) {
+	return control.Reloaded{File: "pipeline.yaml", Applied: []change.Difference{{Path: "select.every", Was: "100", Is: "10", Takes: change.Nothing}}}, h.called("reload")
 }
 func (h *fakeHost) Skip(_ context.Context, job string) error { return h.called("skip %s", job) }
 func (h *fakeHost) Backup(_ context.Context, to string) error {

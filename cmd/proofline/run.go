@@ -28,7 +28,9 @@ func (c commands) run() *cli.Command {
 		Usage:     "run a pipeline until it is told to stop",
 		ArgsUsage: "[FILE]",
 		Description: "SIGINT or SIGTERM ends it in good order: no new work is begun, and what runs is\n" +
-			"finished or queued again. A second signal ends it at once. Nothing is lost either way.",
+			"finished or queued again. A second signal ends it at once. Nothing is lost either way.\n" +
+			"SIGHUP has it read the file again, as proofline reload does; where it was started in a\n" +
+			"terminal, it is the end of that and stops it.",
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print what became of them"},
@@ -49,21 +51,17 @@ func (c commands) run() *cli.Command {
 
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
 	var read []string // variables that the file names
-	p, findings := pipeline.Load(file, func(name string) (string, bool) {
+	environment := remembered{lookup: c.LookupEnv, known: map[string]*string{}}
+	p, err := load(ctx, file, func(name string) (string, bool) {
 		read = append(read, name)
-		return c.LookupEnv(name)
-	})
-	findings, traits := judge(ctx, p, findings)
-	if !findings.Failed() {
-		findings = append(findings, chainFindings(p, traits)...)
-	}
-	if err := findings.Error(); err != nil {
+		return environment.get(name)
+	}, c.Stderr)
+	if err != nil {
 		return err
 	}
-	if err := findings.Write(c.Stderr); err != nil {
-		return err
-	}
-	log := c.newLog(p.Log.Level)
+	level := &slog.LevelVar{}
+	level.Set(p.Log.Level)
+	log := c.newLog(level)
 	if c.Signals { // the process is the host's own
 		if err := private.Seal(); err != nil {
 			log.Warn("other processes of this user can read the host's memory", "error", err)
@@ -75,9 +73,10 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		private.Forget(read, keep)
 	}
 	soft, hard := ctx, context.Background()
+	var again chan os.Signal
 	if c.Signals {
 		var release func()
-		soft, hard, release = stopSignals(ctx, log)
+		soft, hard, again, release = stopSignals(ctx, log)
 		defer release()
 	}
 	began := time.Now()
@@ -88,6 +87,11 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		Hard:     hard,
 		Version:  version,
 		Log:      log,
+		Level:    level,
+		Again:    again,
+		Reload: func(ctx context.Context) (*pipeline.Pipeline, error) {
+			return load(ctx, file, environment.get, c.Stderr)
+		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
 		},
@@ -139,9 +143,9 @@ func (c commands) writeOutcome(finished []status.Job, limit int, took time.Durat
 }
 
 // stopSignals returns a context that ends with the first signal to stop, and
-// one that ends with the second. A third has its usual effect. Call release
-// when nothing is left to stop.
-func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Context, release func()) {
+// one that ends with the second. A third has its usual effect. Again has the signals
+// that ask for the file to be read again. Call release when nothing is left to stop.
+func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Context, again chan os.Signal, release func()) {
 	soft, endSoft := context.WithCancel(ctx)
 	hard, endHard := context.WithCancel(context.WithoutCancel(ctx))
 	// A log that nobody reads any more ("| tee" killed) must not end the proving:
@@ -150,8 +154,13 @@ func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Cont
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
+	again = make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) { // by nohup, or by a shell in the background: it stays so
+		switch {
+		case signal.Ignored(s): // by nohup, or by a shell in the background: it stays so
+		case s == syscall.SIGHUP && !hasTerminal():
+			signal.Notify(again, s)
+		default:
 			signal.Notify(signals, s)
 		}
 	}
@@ -173,7 +182,8 @@ func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Cont
 		case <-over:
 		}
 	}()
-	return soft, hard, func() {
+	return soft, hard, again, func() {
+		signal.Stop(again)
 		signal.Stop(pipe)
 		signal.Stop(signals)
 		close(over)

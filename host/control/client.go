@@ -150,6 +150,16 @@ func (c *Client) Backup(ctx context.Context, to string) error {
 	return c.call(ctx, changeLimit, http.MethodPost, "/v1/backup", backupRequest{To: to}, &struct{}{})
 }
 
+// Drain has the host end by itself.
+func (c *Client) Drain(ctx context.Context, afterCurrent bool) (left int, err error) {
+	return left, c.call(ctx, changeLimit, http.MethodPost, "/v1/drain", drainRequest{AfterCurrent: afterCurrent}, &left)
+}
+
+// Reload has the host read its file again.
+func (c *Client) Reload(ctx context.Context) (r Reloaded, err error) {
+	return r, c.call(ctx, changeLimit, http.MethodPost, "/v1/reload", struct{}{}, &r)
+}
+
 // call makes one request, which has to be answered within the limit.
 func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, body, into any) error {
 	var reader io.Reader

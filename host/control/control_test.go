@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/proofline/proofline/host/change"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -67,6 +69,16 @@ func (h *host) Retry(_ context.Context, again Again) error {
 func (h *host) Report(_ context.Context, job, to string) (int, error) {
 	h.job = "report " + job + to
 	return 2, h.err
+}
+
+func (h *host) Drain(_ context.Context, afterCurrent bool) (int, error) {
+	h.job = fmt.Sprint("drain ", afterCurrent)
+	return 3, h.err
+}
+
+func (h *host) Reload(context.Context) (Reloaded, error) {
+	h.job = "reload"
+	return Reloaded{File: "p.yaml", Failed: []Unapplied{{Difference: change.Difference{Path: "select.every"}, Error: "busy"}}}, h.err
 }
 
 func (h *host) Skip(_ context.Context, job string) error { h.job = "skip " + job; return h.err }

@@ -16,6 +16,8 @@
 //	POST /v1/report            {"job":…,"to":…} -> number of reports
 //	POST /v1/jobs/{job}/skip   {} -> {}
 //	POST /v1/backup            {"to":…} -> {}
+//	POST /v1/drain             {"after_current":…} -> number of blocks left
+//	POST /v1/reload            {} -> Reloaded
 //
 // An error answers with {"error":…,"class":…,"remedy":…}; the client makes the
 // same contract.Error of it again.

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 
+	"github.com/proofline/proofline/host/change"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
@@ -37,8 +38,30 @@ type Pipeline interface {
 	// Backup writes a copy of the checkpoint, of one instant, to an absolute path
 	// where nothing is. It is durable when the call returns.
 	Backup(ctx context.Context, to string) error
+	// Drain has the host take in no more blocks and end by itself: when all that it has
+	// are finished, or with afterCurrent when those are that are being built or proved or
+	// were announced. It returns how many those are.
+	Drain(ctx context.Context, afterCurrent bool) (int, error)
+	// Reload reads the pipeline file again and applies what can be applied while the
+	// pipeline runs.
+	Reload(ctx context.Context) (Reloaded, error)
 	// Close gives back what the answers needed.
 	Close() error
+}
+
+// Reloaded says what came of reading the pipeline file again. All three are empty where
+// nothing has changed.
+type Reloaded struct {
+	File    string              `json:"file"`
+	Applied []change.Difference `json:"applied"`
+	Restart []change.Difference `json:"restart"` // only a restart of the host applies them
+	Failed  []Unapplied         `json:"failed"`  // as it was before
+}
+
+// Unapplied is a difference that could not be applied.
+type Unapplied struct {
+	change.Difference
+	Error string `json:"error"`
 }
 
 // Query narrows a list of jobs. The zero value asks for every job.

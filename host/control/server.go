@@ -158,6 +158,19 @@ func routes(h Pipeline) http.Handler {
 		}
 		reply(w, struct{}{}, h.Backup(r.Context(), body.To))
 	})
+	mux.HandleFunc("POST /v1/drain", func(w http.ResponseWriter, r *http.Request) {
+		var body drainRequest
+		if err := decode(w, r, &body); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		left, err := h.Drain(r.Context(), body.AfterCurrent)
+		reply(w, left, err)
+	})
+	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		reloaded, err := h.Reload(r.Context())
+		reply(w, reloaded, err)
+	})
 	return mux
 }
 
@@ -168,6 +181,10 @@ type addRequest struct {
 type reportRequest struct {
 	Job string `json:"job"`
 	To  string `json:"to,omitempty"`
+}
+
+type drainRequest struct {
+	AfterCurrent bool `json:"after_current"`
 }
 
 type backupRequest struct {

@@ -90,4 +90,3 @@ func (e *Engine) feedUntilDrain(ctx context.Context) (context.Context, context.C
 	}()
 	return feeding, stop
 }
-

@@ -134,3 +134,10 @@ func (s *Stage) leave() {
 		s.wake()
 	}
 }
+
+// Adjust changes the spec for the next start of the plugin; one that runs is left alone.
+func (s *Stage) Adjust(edit func(*Spec)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	edit(&s.spec)
+}

@@ -136,7 +136,7 @@ func (m *Model) proving(snap status.Snapshot, jobs map[string]status.Job, f *Fit
 		return nil
 	}
 	p := &Proving{
-		Target: Describe(j, m.limit), CountedSince: run.Since.UTC(), LimitMS: m.limit, Stage: at.Name, Step: cmp.Or(run.Note, words(run.Phase), "at work"),
+		Target: Describe(j, m.limit.Load()), CountedSince: run.Since.UTC(), LimitMS: m.limit.Load(), Stage: at.Name, Step: cmp.Or(run.Note, words(run.Phase), "at work"),
 		Fraction: run.Fraction, Marks: []Mark{},
 	}
 	if run.Phase != "" && run.Note != "" {

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/proofline/proofline/host/score"
@@ -60,7 +61,7 @@ type Model struct {
 	cfg    Config
 	source Source
 	stream stream
-	limit  int64
+	limit  atomic.Int64 // of the score, in ms
 
 	// Of Run's goroutine.
 	window   *window
@@ -82,6 +83,7 @@ type Model struct {
 	pid      map[string]int
 	readings []Reading
 	charts   Charts
+	changed  *changeable // nil for nothing new
 }
 
 // New returns a model of a pipeline. It knows nothing until Run.
@@ -97,9 +99,10 @@ func New(source Source, cfg Config) *Model {
 	}
 	limit := score.RulesFor(cfg.Selection.Targets.Every).ThresholdMS
 	m := &Model{
-		cfg: cfg, source: source, limit: limit, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
+		cfg: cfg, source: source, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
 		stream: stream{run: fmt.Sprintf("%x", cfg.Now().UnixNano()), readers: map[*Reader]bool{}},
 	}
+	m.limit.Store(limit)
 	host, _ := os.Hostname()
 	m.now = Overview{
 		Pipeline: Pipeline{Host: host, Select: selected(cfg.Selection), State: Starting, Word: "Starting", Reason: "The stages are being started."},
@@ -118,6 +121,7 @@ func (m *Model) Run(ctx context.Context) {
 	gpus := make(chan gpuReading, 1)
 	asked := false
 	for ctx.Err() == nil {
+		m.takeChanges(ctx)
 		now := m.cfg.Now()
 		if !asked && now.Sub(machine) >= pauseMachine {
 			asked, machine = true, now
@@ -482,7 +486,7 @@ func (m *Model) Charts() Charts {
 }
 
 // LimitMS is the score's limit of a proving time.
-func (m *Model) LimitMS() int64 { return m.limit }
+func (m *Model) LimitMS() int64 { return m.limit.Load() }
 
 // Log is the log that the model shows.
 func (m *Model) Log() *Log { return m.cfg.Log }

@@ -330,6 +330,14 @@ func (o *Pipeline) request(job string, r record.Request, fits func(*record.Job) 
 // Report needs the reporters of a running pipeline.
 func (o *Pipeline) Report(context.Context, string, string) (int, error) { return 0, errNotRunning }
 
+// Drain needs a running pipeline.
+func (o *Pipeline) Drain(context.Context, bool) (int, error) { return 0, control.ErrNotRunning }
+
+// Reload needs a running pipeline.
+func (o *Pipeline) Reload(context.Context) (control.Reloaded, error) {
+	return control.Reloaded{}, control.ErrNotRunning
+}
+
 // Backup copies the checkpoint. That there is none yet is an error.
 func (o *Pipeline) Backup(_ context.Context, to string) error {
 	path := File(o.pipeline.Data)

@@ -32,7 +32,7 @@ type OverdueStore interface {
 // have any more.
 type Housekeeping struct {
 	store     OverdueStore
-	reporters []string // of the pipeline
+	reporters func() []string // of the pipeline, at this instant
 	log       *slog.Logger
 	overdue   map[event]time.Time // since when
 }
@@ -42,9 +42,9 @@ type event struct {
 	seq      uint64
 }
 
-// NewHousekeeping returns a Housekeeping; Run makes it work. reporters are the names
-// of the pipeline's.
-func NewHousekeeping(store OverdueStore, reporters []string, log *slog.Logger) *Housekeeping {
+// NewHousekeeping returns a Housekeeping; Run makes it work. reporters returns the
+// names of the pipeline's; it is called from one goroutine.
+func NewHousekeeping(store OverdueStore, reporters func() []string, log *slog.Logger) *Housekeeping {
 	return &Housekeeping{store: store, reporters: reporters, log: log, overdue: map[event]time.Time{}}
 }
 
@@ -56,7 +56,7 @@ func (k *Housekeeping) Run(ctx context.Context) {
 		k.log.Error("outboxes cannot be read", "error", err)
 	}
 	for _, reporter := range slices.Sorted(maps.Keys(waiting)) {
-		if !slices.Contains(k.reporters, reporter) {
+		if !slices.Contains(k.reporters(), reporter) {
 			k.log.Warn("events wait for a reporter that the pipeline does not have; put it back, or they end after their lifetime",
 				"reporter", reporter, "events", waiting[reporter])
 		}
@@ -105,7 +105,7 @@ func (k *Housekeeping) look(now time.Time) {
 }
 
 func (k *Housekeeping) end(e record.Event, now time.Time) record.Settlement {
-	if !slices.Contains(k.reporters, e.Reporter) {
+	if !slices.Contains(k.reporters(), e.Reporter) {
 		return record.Settlement{Outcome: record.Unclaimed, Reason: "the pipeline has no reporter " + e.Reporter + " any more", At: now}
 	}
 	reason := "not delivered in time"

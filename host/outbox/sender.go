@@ -108,6 +108,22 @@ func New(cfg Config, store Store, files Files, worker Worker) *Sender {
 	}
 }
 
+// Tune changes how many tries are made at a time, and how long one may take; those that
+// run go on as they are.
+func (s *Sender) Tune(concurrency int, timeout time.Duration) {
+	s.mu.Lock()
+	s.cfg.Concurrency, s.cfg.Timeout = max(concurrency, 1), timeout
+	s.mu.Unlock()
+	s.Wake()
+}
+
+// timeout is how long a try may take that begins now.
+func (s *Sender) timeout() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Timeout
+}
+
 // Wake tells the sender that events were added.
 func (s *Sender) Wake() {
 	s.mu.Lock()

@@ -393,7 +393,7 @@ func TestHousekeeping(t *testing.T) {
 		log, logger := newLines()
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { NewHousekeeping(store, []string{"r", "slack"}, logger).Run(ctx) })
+		run.Go(func() { NewHousekeeping(store, func() []string { return []string{"r", "slack"} }, logger).Run(ctx) })
 		time.Sleep(59 * time.Minute)
 		if n := left(); n != 3 {
 			t.Errorf("%d of 3 events are left before they were overdue for an hour of this run", n)

@@ -145,7 +145,7 @@ func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() erro
 
 // send gives an event to the plugin.
 func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (contract.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
 	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs)
 	if err != nil {

@@ -81,8 +81,8 @@ func (k Key) Write(w io.Writer, path string) error {
 	var b strings.Builder
 	if path != "" {
 		fmt.Fprintf(&b, "KEY:      %s\n", path)
-		fmt.Fprintf(&b, "TYPE:     %s\n", k.typeText())
-		if text := k.defaultText(); text != "" {
+		fmt.Fprintf(&b, "TYPE:     %s\n", k.TypeText())
+		if text := k.DefaultText(); text != "" {
 			fmt.Fprintf(&b, "DEFAULT:  %s\n", text)
 		}
 		b.WriteByte('\n')
@@ -104,8 +104,8 @@ func (k Key) Write(w io.Writer, path string) error {
 
 func (k Key) writeKeys(b *strings.Builder, indent string) {
 	for _, below := range k.Keys {
-		fmt.Fprintf(b, "%s%s  <%s>", indent, below.Name, below.typeText())
-		if text := below.defaultText(); text != "" && below.Required == "" {
+		fmt.Fprintf(b, "%s%s  <%s>", indent, below.Name, below.TypeText())
+		if text := below.DefaultText(); text != "" && below.Required == "" {
 			fmt.Fprintf(b, "  default %s", text)
 		}
 		if below.Required != "" {
@@ -121,8 +121,8 @@ func (k Key) writeKeys(b *strings.Builder, indent string) {
 	}
 }
 
-// typeText is the type with its bounds in words.
-func (k Key) typeText() string {
+// TypeText is the type with its bounds in words.
+func (k Key) TypeText() string {
 	text := string(k.Type)
 	if len(k.Words) > 0 {
 		text = "one of " + strings.Join(k.Words, ", ")
@@ -145,7 +145,8 @@ func (k Key) typeText() string {
 	return text
 }
 
-func (k Key) defaultText() string {
+// DefaultText is the default in words; empty where there is none.
+func (k Key) DefaultText() string {
 	switch {
 	case k.DefaultOf != "":
 		return "that of " + k.DefaultOf

@@ -1,8 +1,12 @@
 package e2e
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,6 +27,24 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// exits CODE PROGRAM ARGS… runs a program that has to end with that exit code.
+			"exits": func(ts *testscript.TestScript, not bool, args []string) {
+				if not || len(args) < 2 {
+					ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+				}
+				code := 0
+				err := ts.Exec(args[1], args[2:]...)
+				if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+					code = exit.ExitCode()
+				} else if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if args[0] != strconv.Itoa(code) {
+					ts.Fatalf("%s: exit code %d, want %s\n%s%s", strings.Join(args[1:], " "), code, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+				}
+			},
+		},
 		Setup: func(env *testscript.Env) error {
 			address := freeAddress(t)
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host"
+	"github.com/proofline/proofline/host/bench"
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/selection"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) bench() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure the stages of a pipeline over kept blocks",
+		ArgsUsage: "[FILE]",
+		Description: "Runs the builders and provers of a file over an archive of blocks (what source-rpc keeps\n" +
+			"under archive.dir), in a data directory of its own: the file's own is not touched, and\n" +
+			"nothing is reported. Says for each stage how long blocks waited and were worked on, what\n" +
+			"of that was the plugin's work and what the host's, and how much memory it took.\n\n" +
+			"  proofline bench --archive kept --stages input,check --html report.html mainnet.yaml\n" +
+			"  proofline bench --archive kept --json mainnet.yaml > before.json\n" +
+			"  proofline bench --compare before.json after.json",
+		Flags: []cli.Flag{
+			fileFlag(), jsonFlag(),
+			&cli.StringFlag{Name: "archive", Usage: "`DIRECTORY` of <number>/{block,witness}.json[.gz]"},
+			&cli.StringFlag{Name: "stages", Usage: "only these `STAGES`, separated by commas, and what they need"},
+			&cli.IntFlag{Name: "blocks", Usage: "only the first `N` blocks"},
+			&cli.BoolFlag{Name: "csv", Usage: "print one line for each stage of each block"},
+			&cli.StringFlag{Name: "html", Usage: "also write a page with plots to `FILE`"},
+			&cli.BoolFlag{Name: "compare", Usage: "compare two reports of --json, paired by block"},
+		},
+		Action: func(ctx *cli.Context) error {
+			if ctx.Bool("compare") {
+				return c.compareBenches(ctx)
+			}
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			if ctx.String("archive") == "" {
+				return usage("name the archive: --archive DIRECTORY; source-rpc makes one with archive: {dir: …}")
+			}
+			if ctx.Bool("csv") && ctx.Bool("json") {
+				return usage("--csv or --json, not both")
+			}
+			report, err := c.measure(ctx.Context, file, ctx.String("archive"), ctx.String("stages"), ctx.Int("blocks"))
+			if err != nil {
+				return err
+			}
+			if page := ctx.String("html"); page != "" {
+				f, err := os.Create(page)
+				if err != nil {
+					return err
+				}
+				if err := errors.Join(report.HTML(f), f.Close()); err != nil {
+					return err
+				}
+			}
+			switch {
+			case ctx.Bool("json"):
+				return c.printJSON(report)
+			case ctx.Bool("csv"):
+				return report.CSV(c.Stdout)
+			}
+			return writeBench(c.Stdout, report)
+		},
+	}
+}
+
+// measure runs a pipeline over an archive.
+func (c commands) measure(ctx context.Context, file, archive, stages string, most int) (r bench.Report, err error) {
+	archive, err = filepath.Abs(archive)
+	if err != nil {
+		return r, err
+	}
+	count, err := archived(archive)
+	if err != nil {
+		return r, err
+	}
+	if most > 0 {
+		count = min(count, most)
+	}
+	scratch, err := os.MkdirTemp("", "proofline-bench-")
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	p, err := c.benchPipeline(ctx, file, archive, stages, scratch)
+	if err != nil {
+		return r, err
+	}
+	log := c.newLog(slog.LevelWarn)
+	memory := map[string]int64{}
+	sampling, stop := context.WithCancel(ctx)
+	var samples sync.WaitGroup
+	defer samples.Wait()
+	defer stop()
+	outcome, err := host.Run(ctx, host.Options{
+		Pipeline: p, Catalog: catalog.Open(p.Plugins.Dirs), Limit: count, Version: version, Log: log,
+		Up: func(string) { samples.Go(func() { sampleMemory(sampling, p.Data, memory) }) },
+	})
+	stop()
+	samples.Wait()
+	if err != nil {
+		return r, err
+	}
+	needs := map[string][]string{}
+	for _, s := range p.Stages {
+		needs[s.Name] = s.Needs
+	}
+	r = bench.Of(outcome.Finished, needs)
+	r.Pipeline, r.Version, r.Archive, r.Memory = p.Name, versionText(), archive, memory
+	r.Machine = fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	return r, nil
+}
+
+// archived counts the blocks of an archive.
+func archived(dir string) (count int, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), "keep blocks with archive: {dir: …} in the config of source-rpc")
+	}
+	for _, e := range entries {
+		if _, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && e.IsDir() {
+			count++
+		}
+	}
+	if count == 0 {
+		return 0, contract.Environment(fmt.Errorf("%s holds no block", dir), "it needs folders named by block number, each with block.json and witness.json")
+	}
+	return count, nil
+}
+
+// benchPipeline is the pipeline of a file with the archive as its source, the chosen
+// stages, and no reporter, in a scratch directory.
+func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scratch string) (*pipeline.Pipeline, error) {
+	config, err := json.Marshal(map[string]string{"dir": archive})
+	if err != nil {
+		return nil, err
+	}
+	// What a stage needs by default depends on the stages around it: it is taken from the
+	// whole file.
+	read := func() (*pipeline.Pipeline, error) {
+		p, findings := pipeline.Load(file, c.LookupEnv)
+		if p != nil && len(p.Stages) > 0 {
+			findings = slices.DeleteFunc(findings, func(f pipeline.Finding) bool { return strings.HasPrefix(f.Path, "stages[0].config") })
+			p.Stages[0].Plugin, p.Stages[0].Config = "source-archive", config
+		}
+		return p, findings.Error()
+	}
+	whole, err := read()
+	if err != nil {
+		return nil, err
+	}
+	if err := bind(whole).Error(); err != nil {
+		return nil, err
+	}
+	chosen, err := chosenStages(whole, stages)
+	if err != nil {
+		return nil, err
+	}
+	p, err := read()
+	if err != nil {
+		return nil, err
+	}
+	p.Stages = slices.DeleteFunc(p.Stages, func(s pipeline.Stage) bool { return !chosen[s.Name] })
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		s.Needs, s.Confirm = whole.Stage(s.Name).Needs, slices.DeleteFunc(slices.Clone(whole.Stage(s.Name).Confirm), func(name string) bool { return !chosen[name] })
+	}
+	p.Data, p.Output, p.Monitor.Listen = filepath.Join(scratch, "data"), filepath.Join(scratch, "output"), "127.0.0.1:0"
+	p.Select = selection.Selection{Targets: contract.Selection{Every: 1}, Order: selection.OldestFirst}
+	findings, _ := judge(ctx, p, nil)
+	return p, findings.Error()
+}
+
+// chosenStages are the stages of a list and what they need; of an empty list, all but the
+// reporters.
+func chosenStages(p *pipeline.Pipeline, list string) (map[string]bool, error) {
+	chosen := map[string]bool{}
+	var choose func(name string) error
+	choose = func(name string) error {
+		s := p.Stage(name)
+		if s == nil || s.Kind == contract.KindReporter {
+			return usage("the pipeline has no working stage %q", name)
+		}
+		chosen[name] = true
+		for _, n := range s.Needs {
+			if err := choose(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	names := strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+	if len(names) == 0 {
+		for _, s := range p.Stages {
+			if s.Kind != contract.KindReporter {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		if err := choose(strings.TrimSpace(name)); err != nil {
+			return nil, err
+		}
+	}
+	return chosen, nil
+}
+
+// sampleEvery is the pause between two looks at the memory of the processes.
+const sampleEvery = 250 * time.Millisecond
+
+// sampleMemory notes the highest memory of each stage's processes until ctx ends.
+func sampleMemory(ctx context.Context, data string, highest map[string]int64) {
+	client, err := control.Dial(ctx, data)
+	if err != nil {
+		return // the run is over
+	}
+	defer client.Close()
+	for {
+		snap, err := client.Snapshot(ctx)
+		if err == nil {
+			note(highest, snap)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sampleEvery):
+		}
+	}
+}
+
+func note(highest map[string]int64, snap status.Snapshot) {
+	for _, s := range snap.Stages {
+		if s.PID > 0 {
+			highest[s.Name] = max(highest[s.Name], bench.Resident(s.PID))
+		}
+	}
+}
+
+func writeBench(w io.Writer, r bench.Report) error {
+	figure := func(v float64) string { return span(time.Duration(v * float64(time.Millisecond))) }
+	t := newTable("STAGE", "BLOCKS", "WAIT", "RUN", "RUN 95%", "RUN MAX", "WORK", "HOST", "MEMORY")
+	for _, s := range r.Stages {
+		t.add(s.Name, strconv.Itoa(s.Run.Count), figure(s.Wait.Median), figure(s.Run.Median), figure(s.Run.P95), figure(s.Run.Max),
+			figure(s.Work.Median), figure(s.Host.Median), size(r.Memory[s.Name]))
+	}
+	t.add("a block", strconv.Itoa(r.Total.Count), "", figure(r.Total.Median), figure(r.Total.P95), figure(r.Total.Max), "", "", "")
+	if err := t.write(w); err != nil {
+		return err
+	}
+	failed := 0
+	for _, b := range r.Blocks {
+		if b.State != string(status.JobDone) {
+			failed++
+		}
+	}
+	text := fmt.Sprintf("%s in %s; wait, run, work and host are medians", plural(r.Total.Count, "block"), figure(r.TookMS))
+	if failed > 0 {
+		text += fmt.Sprintf("; %d failed and do not count", failed)
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
+
+// compareBenches prints how two reports differ.
+func (c commands) compareBenches(ctx *cli.Context) error {
+	if ctx.NArg() != 2 {
+		return usage("name two reports of proofline bench --json, got %d", ctx.NArg())
+	}
+	var reports [2]bench.Report
+	for i, file := range ctx.Args().Slice() {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return usage("%v", err)
+		}
+		if err := json.Unmarshal(text, &reports[i]); err != nil || reports[i].Blocks == nil {
+			return usage("%s is no report of proofline bench --json", file)
+		}
+	}
+	comparison := bench.Compare(reports[0], reports[1])
+	if ctx.Bool("json") {
+		return c.printJSON(comparison)
+	}
+	t := newTable("STAGE", "A", "B", "RATIO")
+	row := func(name string, change bench.Change) {
+		t.add(name, span(time.Duration(change.A*float64(time.Millisecond))), span(time.Duration(change.B*float64(time.Millisecond))), fmt.Sprintf("%.2f", change.Ratio))
+	}
+	for _, s := range comparison.Stages {
+		row(s.Name, s.Run)
+	}
+	row("a block", comparison.Total)
+	if err := t.write(c.Stdout); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.Stdout, "medians of %s that both have; a ratio above 1: B is slower\n", plural(comparison.Paired, "block"))
+	return err
+}

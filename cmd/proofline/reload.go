@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host/change"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/pipeline"
+)
+
+func (c commands) reload() *cli.Command {
+	return &cli.Command{
+		Name:      "reload",
+		Usage:     "have the running pipeline read its file again",
+		ArgsUsage: "[FILE]",
+		Description: "Applies what can change while blocks are being proved, and lists what needs a restart.\n" +
+			"At once: select, keep, log, retry, timeout, stuck_after and concurrency of every stage,\n" +
+			"reporters that were added or removed. Once it is idle, the plugin of a source or a\n" +
+			"reporter is started anew with its new configuration. What a builder or a prover does\n" +
+			"needs a restart: proofline drain, then proofline run. A file with errors changes nothing.\n" +
+			"Variables of the environment have the values that they had when the host started.\n" +
+			"SIGHUP does the same. Exit code 0 also where something needs a restart, 1 where\n" +
+			"something could not be applied.\n\n" +
+			"  proofline reload mainnet.yaml",
+		Flags: []cli.Flag{fileFlag(), jsonFlag()},
+		Action: func(ctx *cli.Context) error {
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			p, err := c.reach(ctx.Context, file)
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			reloaded, err := p.Reload(ctx.Context)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("json") {
+				err = c.printJSON(reloaded)
+			} else {
+				err = writeReloaded(c.Stdout, reloaded)
+			}
+			if err == nil && len(reloaded.Failed) > 0 {
+				return told{fmt.Errorf("%s could not be applied", plural(len(reloaded.Failed), "change"))}
+			}
+			return err
+		},
+	}
+}
+
+func writeReloaded(w io.Writer, r control.Reloaded) error {
+	if len(r.Applied)+len(r.Restart)+len(r.Failed) == 0 {
+		_, err := fmt.Fprintf(w, "%s: nothing has changed\n", r.File)
+		return err
+	}
+	t := newTable("CHANGE", "WAS", "IS", "")
+	row := func(d change.Difference, outcome string) {
+		if d.Note != "" {
+			outcome += "; " + d.Note
+		}
+		t.add(d.Name(), d.Was, d.Is, outcome)
+	}
+	for _, d := range r.Applied {
+		row(d, "applied")
+	}
+	for _, d := range r.Failed {
+		row(d.Difference, "failed: "+d.Error)
+	}
+	for _, d := range r.Restart {
+		row(d, "needs a restart")
+	}
+	return t.write(w)
+}
+
+// load reads a pipeline file that is to run. Findings that are no errors are written to
+// w.
+func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (*pipeline.Pipeline, error) {
+	p, findings := pipeline.Load(file, lookup)
+	findings, traits := judge(ctx, p, findings)
+	if !findings.Failed() {
+		findings = append(findings, chainFindings(p, traits)...)
+	}
+	if err := findings.Error(); err != nil {
+		return nil, err
+	}
+	return p, findings.Write(w)
+}
+
+// remembered is an environment of which every variable keeps the value that it had when
+// it was first asked for: the host takes those that it has read out of its environment.
+type remembered struct {
+	lookup pipeline.Lookup
+	mu     sync.Mutex
+	known  map[string]*string
+}
+
+func (r *remembered) get(name string) (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	value, asked := r.known[name]
+	if !asked {
+		if text, set := r.lookup(name); set {
+			value = &text
+		}
+		r.known[name] = value
+	}
+	if value == nil {
+		return "", false
+	}
+	return *value, true
+}
+
+// hasTerminal reports whether the process was started in a terminal, the end of which
+// is then what SIGHUP means.
+func hasTerminal() bool {
+	f, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}

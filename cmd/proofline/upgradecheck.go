@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/proofline/proofline/host"
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/change"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+func (c commands) upgradeCheck() *cli.Command {
+	return &cli.Command{
+		Name:      "upgrade-check",
+		Usage:     "compare the pipeline that runs with this program, its plugins and the file",
+		ArgsUsage: "[FILE]",
+		Description: "Run it with the new binaries and the new file, before the upgrade. It lists what would\n" +
+			"change and what each change takes, which work of unfinished blocks would be done once\n" +
+			"more, and what would be lost. It changes nothing. Where no host runs, the pipeline that\n" +
+			"ran last is compared. Exit code 0 where the upgrade loses nothing, 1 where it would.\n\n" +
+			"  /opt/proofline-next/proofline upgrade-check mainnet.yaml",
+		Flags: []cli.Flag{fileFlag(), jsonFlag()},
+		Action: func(ctx *cli.Context) error {
+			file, err := pipelineFile(ctx, ctx.Args().Slice())
+			if err != nil {
+				return err
+			}
+			u, err := c.upgrade(ctx.Context, file)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("json") {
+				err = c.printJSON(u)
+			} else {
+				err = u.write(c.Stdout)
+			}
+			if err == nil && len(u.Lost) > 0 {
+				return told{errors.New("something would be lost")}
+			}
+			return err
+		},
+	}
+}
+
+// upgrade is what another program and file would do to a pipeline.
+type upgrade struct {
+	File    string              `json:"file"`
+	Running bool                `json:"running"`
+	Changes []change.Difference `json:"changes"`
+	Redone  []redone            `json:"redone"`
+	Lost    []string            `json:"lost"`
+}
+
+// redone is work on unfinished blocks that would be done once more.
+type redone struct {
+	Stage       string   `json:"stage"`
+	Blocks      []uint64 `json:"blocks"`      // for which the stage is done
+	Interrupted []uint64 `json:"interrupted"` // on which it works at this moment
+}
+
+func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
+	u := upgrade{File: file, Changes: []change.Difference{}, Redone: []redone{}, Lost: []string{}}
+	p, err := load(ctx, file, c.LookupEnv, c.Stderr)
+	if err != nil {
+		return u, err
+	}
+	was, err := change.Kept(p.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return u, contract.Environment(fmt.Errorf("no pipeline has run with the data directory %s", p.Data), "there is nothing to compare: proofline run "+file)
+	}
+	if err != nil {
+		return u, err
+	}
+	plugins := catalog.Open(p.Plugins.Dirs)
+	is, err := change.Of(p, version, func(s pipeline.Stage) (change.Named, error) {
+		binary, err := plugins.Find(s.Plugin)
+		return host.About(binary, s), err
+	})
+	if err != nil {
+		return u, err
+	}
+	u.Changes = append(u.Changes, change.Compare(was, is.Shown())...)
+	running, err := c.reach(ctx, file)
+	if err != nil {
+		return u, err
+	}
+	defer running.Close()
+	_, u.Running = running.(*control.Client)
+	snap, err := running.Snapshot(ctx)
+	if err != nil {
+		return u, err
+	}
+	for _, d := range u.Changes {
+		if d.Redone && !slices.ContainsFunc(u.Redone, func(r redone) bool { return r.Stage == d.Stage }) {
+			u.Redone = append(u.Redone, again(d.Stage, snap.Jobs))
+		}
+		if gone := d.Path == "" && d.Is == ""; gone {
+			u.Lost = append(u.Lost, u.loss(d, snap)...)
+		}
+	}
+	return u, nil
+}
+
+// again lists the unfinished blocks for which a stage's work would count no more. A
+// proof that was announced as made counts on.
+func again(stage string, jobs []status.Job) redone {
+	r := redone{Stage: stage, Blocks: []uint64{}, Interrupted: []uint64{}}
+	for _, j := range jobs {
+		for _, s := range j.Stages {
+			switch {
+			case s.Stage != stage || s.Announced == string(contract.EventProved):
+			case s.State == "done":
+				r.Blocks = append(r.Blocks, j.Block.Number)
+			case s.State == "running":
+				r.Interrupted = append(r.Interrupted, j.Block.Number)
+			}
+		}
+	}
+	return r
+}
+
+// loss says what goes with a stage that is not in the new file.
+func (u upgrade) loss(d change.Difference, snap status.Snapshot) (lost []string) {
+	for _, s := range snap.Stages {
+		switch {
+		case s.Name != d.Stage:
+		case s.Kind == contract.KindSource:
+			lost = append(lost, fmt.Sprintf("the place of the source %s in the chain: another one begins at the head, or at select.from", s.Name))
+		case s.Kind == contract.KindReporter && s.QueueLength > 0:
+			lost = append(lost, fmt.Sprintf("what %s has not delivered, of %s", s.Name, plural(s.QueueLength, "block")))
+		}
+	}
+	return lost
+}
+
+func (u upgrade) write(w io.Writer) error {
+	if len(u.Changes) == 0 {
+		_, err := fmt.Fprintf(w, "%s: nothing would change\n", u.File)
+		return err
+	}
+	t := newTable("CHANGE", "WAS", "IS", "TAKES")
+	for _, d := range u.Changes {
+		takes := map[change.Takes]string{change.Nothing: "reload", change.Plugin: "reload, which restarts the plugin", change.Restart: "restart"}[d.Takes]
+		if d.Note != "" {
+			takes += "; " + d.Note
+		}
+		t.add(d.Name(), d.Was, d.Is, takes)
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	for _, r := range u.Redone {
+		fmt.Fprintf(w, "done once more: %s, for %s", r.Stage, plural(len(r.Blocks), "unfinished block"))
+		if len(r.Interrupted) > 0 {
+			fmt.Fprintf(w, "; it works on %v: proofline drain --after-current lets it finish", r.Interrupted)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, text := range u.Lost {
+		fmt.Fprintln(w, "lost: "+text)
+	}
+	if len(u.Lost) == 0 {
+		fmt.Fprintln(w, "nothing would be lost")
+	}
+	return nil
+}

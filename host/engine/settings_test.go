@@ -1,0 +1,208 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/proofline/proofline/host/selection"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// running is an engine that works in the background.
+func (r *rig) background(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx, t.Context()) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestApplySelection turns the order round, and brings in blocks by a list and by a
+// new rhythm, while an attempt runs that nothing of it may touch.
+func TestApplySelection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Stages = c.Stages[:2]; c.Selection.Order = selection.NewestFirst })
+		var blocks []contract.Block
+		for n := uint64(1); n <= 4; n++ {
+			blocks = append(blocks, testBlock(n, 0))
+		}
+		listed := testBlock(50, 0)
+		r.source.known = map[uint64]contract.Block{50: listed}
+		r.source.polls = []contract.PollResponse{poll("c1", 4, blocks...)}
+		var built []uint64
+		free := make(chan struct{})
+		r.builder.do = func(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			select {
+			case <-free:
+			case <-ctx.Done():
+				return contract.Result{}, ctx.Err()
+			}
+			built = append(built, task.Block.Number)
+			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+		}
+		stop := r.background(t)
+		defer stop()
+		synctest.Wait()
+		next := r.Settings()
+		next.Selection.Order, next.Selection.Blocks = selection.OldestFirst, []uint64{50}
+		if err := r.Apply(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		close(free)
+		time.Sleep(time.Minute)
+		if want := []uint64{4, 1, 2, 3, 50}; !slices.Equal(built, want) {
+			t.Errorf("built in the order %v, want %v: the running block, then the oldest first", built, want)
+		}
+		if j := r.state(t, listed); j.State != status.JobDone || j.Stages["input"].Attempt != 1 {
+			t.Errorf("%+v", j)
+		}
+	})
+}
+
+// TestApplyTuning gives a stage more slots, then fewer, and a shorter timeout that
+// counts for the next attempt alone.
+func TestApplyTuning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Stages = c.Stages[:2]; c.Stages[1].Timeout = time.Hour })
+		var blocks []contract.Block
+		for n := uint64(1); n <= 40; n++ {
+			blocks = append(blocks, testBlock(n, 0))
+		}
+		r.source.polls = []contract.PollResponse{poll("c1", 40, blocks...)}
+		running, most := 0, 0
+		r.builder.do = func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			running++
+			most = max(most, running)
+			defer func() { running-- }()
+			select {
+			case <-time.After(10 * time.Minute):
+				return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+			case <-ctx.Done():
+				return contract.Result{}, ctx.Err()
+			}
+		}
+		stop := r.background(t)
+		defer stop()
+		tune := func(change func(*Tuning)) {
+			next := r.Settings()
+			stages := map[string]Tuning{}
+			for name, tuning := range next.Stages {
+				if name == "input" {
+					change(&tuning)
+				}
+				stages[name] = tuning
+			}
+			next.Stages = stages
+			if err := r.Apply(t.Context(), next); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if most != 1 {
+			t.Fatalf("%d at once, want 1", most)
+		}
+		tune(func(s *Tuning) { s.Concurrency = 3 })
+		time.Sleep(time.Minute)
+		if running != 3 {
+			t.Errorf("%d at once with three slots", running)
+		}
+		tune(func(s *Tuning) { s.Concurrency = 2; s.Timeout = time.Second })
+		time.Sleep(9 * time.Minute)
+		for _, b := range blocks {
+			if j := r.state(t, b); j.Stages["input"].Error != "" && j.Stages["input"].Started.Before(time.Now().Add(-9*time.Minute)) {
+				t.Errorf("block %d: an attempt that ran at the change was ended by it: %s", b.Number, j.Stages["input"].Error)
+			}
+		}
+		most = 0
+		time.Sleep(5 * time.Second)
+		if most > 2 {
+			t.Errorf("%d at once with two slots", most)
+		}
+		if err := r.Apply(t.Context(), Settings{}); err == nil {
+			t.Error("settings without the stages were taken")
+		}
+	})
+}
+
+// TestDrain ends an engine when its blocks are done, and takes in none meanwhile.
+func TestDrain(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		afterCurrent bool
+		left         int
+		done         []uint64
+	}{
+		{"all", false, 5, []uint64{1, 2, 3, 4, 5}},
+		{"after current", true, 1, []uint64{1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, newMemory(t), func(c *Config) { c.Selection.Order = selection.OldestFirst })
+				var blocks []contract.Block
+				for n := uint64(1); n <= 5; n++ {
+					blocks = append(blocks, testBlock(n, 0))
+				}
+				r.source.polls = []contract.PollResponse{poll("c1", 5, blocks...)}
+				r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+					time.Sleep(time.Minute)
+					return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+				}
+				r.proof.do = proving
+				ended := make(chan error, 1)
+				go func() { ended <- r.Run(t.Context(), t.Context()) }()
+				time.Sleep(time.Second)
+				left, err := r.Drain(t.Context(), c.afterCurrent)
+				if err != nil || left != c.left {
+					t.Errorf("%d are left, want %d: %v", left, c.left, err)
+				}
+				r.source.mu.Lock()
+				r.source.polls = append(r.source.polls, poll("c2", 6, testBlock(6, 0)))
+				r.source.mu.Unlock()
+				if !r.Snapshot().Draining {
+					t.Error("the snapshot does not tell of it")
+				}
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+				var done []uint64
+				for _, b := range blocks {
+					if r.state(t, b).State == status.JobDone {
+						done = append(done, b.Number)
+					}
+				}
+				if !slices.Equal(done, c.done) {
+					t.Errorf("done are %v, want %v", done, c.done)
+				}
+				if _, err := r.store.Job(testBlock(6, 0).JobID()); err == nil {
+					t.Error("a block was taken in while the engine drained")
+				}
+			})
+		})
+	}
+}
+
+// TestDrainIdle ends an engine that has nothing to do at once.
+func TestDrainIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), nil)
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(t.Context(), t.Context()) }()
+		synctest.Wait()
+		if left, err := r.Drain(t.Context(), false); left != 0 || err != nil {
+			t.Errorf("%d, %v", left, err)
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	})
+}

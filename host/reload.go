@@ -1,0 +1,302 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/catalog"
+	"github.com/proofline/proofline/host/change"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/launch"
+	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// renewLimit is how long a reload waits for the plugin of one stage: until it is idle
+// and was started anew.
+const renewLimit = time.Minute
+
+// Reload reads the pipeline file again and applies what can be applied while the
+// pipeline runs: a running attempt goes on, and no block is lost or begun anew. A file
+// with errors changes nothing.
+func (h *host) Reload(ctx context.Context) (control.Reloaded, error) {
+	h.mu.Lock()
+	ending := h.ending
+	h.mu.Unlock()
+	switch {
+	case h.Options.Reload == nil:
+		return control.Reloaded{}, contract.Permanent(errors.New("this host does not know the file that it runs"))
+	case ending == nil:
+		_, err := h.working()
+		return control.Reloaded{}, errors.Join(err, contract.Environment(errors.New("the pipeline is starting"), "ask again in a moment"))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ending, cancel)()
+	h.reloading.Lock()
+	defer h.reloading.Unlock()
+	if ending.Err() != nil {
+		return control.Reloaded{}, contract.Environment(errors.New("the pipeline is ending"), "the next run takes the file as it is then")
+	}
+	next, err := h.Options.Reload(ctx)
+	if err != nil {
+		return control.Reloaded{}, contract.Permanent(fmt.Errorf("the file is not applied: %w", err))
+	}
+	was, err := h.outline(h.file())
+	if err != nil {
+		return control.Reloaded{}, err
+	}
+	is, err := h.outline(next)
+	if err != nil {
+		return control.Reloaded{}, err
+	}
+	out := control.Reloaded{File: next.File, Applied: []change.Difference{}, Restart: []change.Difference{}, Failed: []control.Unapplied{}}
+	differences := change.Compare(was, is)
+	if len(differences) == 0 {
+		return out, nil
+	}
+	r := reload{host: h, next: next, refused: map[string]error{}, touched: map[string]bool{}}
+	for _, d := range differences {
+		r.touched[d.Stage] = r.touched[d.Stage] || d.Takes == change.Plugin
+	}
+	if err := r.apply(ctx); err != nil {
+		return out, err
+	}
+	for _, d := range differences {
+		switch err := r.refused[d.Stage]; {
+		case d.Takes == change.Restart:
+			out.Restart = append(out.Restart, d)
+		case err != nil:
+			out.Failed = append(out.Failed, control.Unapplied{Difference: d, Error: err.Error()})
+		default:
+			out.Applied = append(out.Applied, d)
+		}
+	}
+	h.Log.Info("the pipeline file was read again", "file", next.File, "applied", len(out.Applied), "need_a_restart", len(out.Restart), "failed", len(out.Failed))
+	for _, d := range out.Applied {
+		h.Log.Info("applied", "change", d.String())
+	}
+	for _, d := range out.Restart {
+		h.Log.Warn("needs a restart", "change", d.String())
+	}
+	for _, d := range out.Failed {
+		h.Log.Error("not applied", "change", d.String(), "error", d.Error)
+	}
+	return out, h.keepOutline()
+}
+
+// reloadWhenTold reads the file again at every signal, until ctx ends.
+func (h *host) reloadWhenTold(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-h.Again:
+			if !open {
+				return
+			}
+			if _, err := h.Reload(ctx); err != nil {
+				h.Log.Error("the pipeline file was not read again", "error", err)
+			}
+		}
+	}
+}
+
+// outline describes a pipeline with the plugins that are installed now.
+func (h *host) outline(p *pipeline.Pipeline) (change.Outline, error) {
+	running := map[string]*stage{}
+	for _, s := range h.staged() {
+		running[s.config.Name] = s
+	}
+	return change.Of(p, h.Version, func(s pipeline.Stage) (change.Named, error) {
+		if p == h.file() && running[s.Name] != nil { // what runs, not what lies there now
+			return About(running[s.Name].binary, s), nil
+		}
+		binary, err := h.Catalog.Find(s.Plugin)
+		return About(binary, s), err
+	})
+}
+
+// keepOutline notes the pipeline that runs for commands that compare it.
+func (h *host) keepOutline() error {
+	outline, err := h.outline(h.file())
+	if err != nil {
+		return err
+	}
+	return change.Keep(h.file().Data, outline)
+}
+
+// reload is one application of a file.
+type reload struct {
+	*host
+	next    *pipeline.Pipeline
+	refused map[string]error // why a stage is left as it is
+	touched map[string]bool  // stages whose plugins are restarted
+}
+
+// apply brings the running pipeline as near to the file as it can get.
+func (r *reload) apply(ctx context.Context) error {
+	effective := *r.file() // what needs a restart stays as it is
+	effective.Select, effective.Keep, effective.Log = r.next.Select, r.next.Keep, r.next.Log
+	effective.Monitor.StuckAfter = r.next.Monitor.StuckAfter
+	effective.Stages = nil
+
+	var stages []*stage
+	var gone, fresh []*stage
+	for _, s := range r.staged() {
+		entry := r.next.Stage(s.config.Name)
+		if entry == nil && s.config.Kind == contract.KindReporter {
+			gone = append(gone, s)
+			continue
+		}
+		stages = append(stages, r.changed(ctx, s, entry))
+	}
+	for _, entry := range r.next.Stages {
+		if entry.Kind != contract.KindReporter || slices.ContainsFunc(r.staged(), func(s *stage) bool { return s.config.Name == entry.Name }) {
+			continue
+		}
+		if s := r.begun(ctx, entry); s != nil {
+			stages, fresh = append(stages, s), append(fresh, s)
+		}
+	}
+	for _, s := range stages {
+		effective.Stages = append(effective.Stages, s.config)
+	}
+
+	settings := engine.Settings{Selection: r.selection(&effective), Stages: map[string]engine.Tuning{}}
+	for _, s := range stages {
+		if s.config.Kind == contract.KindReporter {
+			settings.Reporters = append(settings.Reporters, s.reports())
+			continue
+		}
+		settings.Stages[s.config.Name] = engine.Tuning{
+			Fingerprint: fingerprint(s.binary.Manifest, s.config.Config), Concurrency: s.config.Concurrency, Retries: s.config.Retry.Max,
+			Backoff: s.config.Retry.Backoff, Timeout: s.config.Timeout, StuckAfter: s.config.StuckAfter,
+		}
+	}
+	removed := r.replace(&effective, stages, fresh, gone)
+	if err := r.engine.Load().Apply(ctx, settings); err != nil {
+		return err // only where the host is ending
+	}
+	for _, sender := range removed {
+		sender.stop()
+	}
+	for _, s := range gone {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.grace.stop)
+		if err := s.Stop(stopping); err != nil {
+			r.Log.Error("stop the plugin of a removed reporter", "stage", s.config.Name, "error", err)
+		}
+		cancel()
+	}
+	if r.Level != nil {
+		r.Level.Set(effective.Log.Level)
+	}
+	r.model.Reconfigure(effective.Select, proofsOf(&effective))
+	return nil
+}
+
+// changed returns a stage with what can be applied of its entry in the file.
+func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *stage {
+	level := logLevel(r.next)
+	s.Adjust(func(spec *launch.Spec) { spec.LogLevel = level })
+	if entry == nil || entry.Plugin != s.config.Plugin || entry.Kind != s.config.Kind {
+		return s
+	}
+	out := &stage{config: s.config, binary: s.binary, Stage: s.Stage}
+	if r.touched[s.config.Name] {
+		binary, err := r.Catalog.Find(entry.Plugin)
+		if err == nil {
+			limited, cancel := context.WithTimeout(ctx, renewLimit)
+			err = s.Renew(limited, func(spec *launch.Spec) {
+				spec.Binary, spec.Config, spec.Secrets = binary, entry.Config, secrets(binary.Manifest.Schema, entry.Config)
+				spec.Env, spec.HeartbeatTimeout = entry.Env, entry.HeartbeatTimeout
+			})
+			cancel()
+		}
+		if err != nil {
+			r.refused[s.config.Name] = err
+			return s
+		}
+		out.binary = binary
+		out.config.Config, out.config.Env, out.config.HeartbeatTimeout = entry.Config, entry.Env, entry.HeartbeatTimeout
+	}
+	out.config.Retry, out.config.Timeout, out.config.StuckAfter = entry.Retry, entry.Timeout, entry.StuckAfter
+	out.config.Concurrency, out.config.Proofs = entry.Concurrency, entry.Proofs
+	return out
+}
+
+// begun starts the plugin of a reporter that is new in the file; nil where it does not
+// start.
+func (r *reload) begun(ctx context.Context, entry pipeline.Stage) *stage {
+	limited, cancel := context.WithTimeout(ctx, renewLimit)
+	defer cancel()
+	s, up, err := r.startStage(ctx, entry)
+	if err != nil {
+		r.refused[entry.Name] = err
+		return nil
+	}
+	select {
+	case err = <-up:
+	case <-limited.Done():
+		err = fmt.Errorf("stage %s (%s) has not started within %v", entry.Name, entry.Plugin, renewLimit)
+	}
+	if err == nil {
+		return s
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.grace.stop)
+	defer cancel()
+	r.refused[entry.Name] = errors.Join(err, s.Stop(stopping))
+	return nil
+}
+
+// replace makes the host use the stages. The senders of those that are fresh begin;
+// those of the ones that are gone are returned.
+func (r *reload) replace(effective *pipeline.Pipeline, stages, fresh, gone []*stage) (removed []*reporter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current.Store(effective)
+	r.stages = stages
+	var reporters []*reporter
+	for _, old := range r.reporters {
+		i := slices.IndexFunc(stages, func(s *stage) bool { return s.config.Name == old.stage.config.Name })
+		if i < 0 {
+			removed = append(removed, old)
+			continue
+		}
+		old.sender.Tune(stages[i].config.Concurrency, stages[i].config.Timeout)
+		reporters = append(reporters, &reporter{stage: stages[i], sender: old.sender, stop: old.stop})
+	}
+	for _, s := range fresh {
+		added := r.reporter(s)
+		r.sendWith(added)
+		reporters = append(reporters, added)
+	}
+	r.reporters = reporters
+	return removed
+}
+
+// sendWith lets a reporter's sender work until the background of the host ends, or its
+// own stop is called, which waits for it. h.mu must be held.
+func (h *host) sendWith(r *reporter) {
+	ctx, cancel := context.WithCancel(h.sending)
+	ended := make(chan struct{})
+	h.senders.Go(func() {
+		defer close(ended)
+		r.sender.Run(ctx)
+	})
+	r.stop = func() {
+		cancel()
+		<-ended
+	}
+}
+
+// About is what a comparison needs to know of a stage.
+func About(binary catalog.Binary, s pipeline.Stage) change.Named {
+	return change.Named{
+		Binary: binary, Fingerprint: fingerprint(binary.Manifest, s.Config), Secrets: secrets(binary.Manifest.Schema, s.Config),
+	}
+}
