@@ -29,6 +29,7 @@ var examples = map[string]string{
 	"plugins list":     "proofline plugins list",
 	"plugins lock":     "proofline plugins lock bin/plugins",
 	"plugins describe": "proofline plugins describe prover-zisk",
+	"plugins install":  "proofline plugins install mainnet.yaml",
 	"plugins test":     "proofline plugins test bin/plugins/prover-mine",
 	"new plugin":       "proofline new plugin prover prover-mine",
 	"db check":         "proofline db check",

@@ -45,6 +45,7 @@ func (c commands) plugins() *cli.Command {
 				Flags:     []cli.Flag{dirs()},
 				Action:    c.pluginsDescribe,
 			},
+			c.pluginsInstall(),
 			c.pluginsTest(),
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -103,6 +104,12 @@ func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 			}
 		}
 	}
+	if existing, err := writable(p.Data); err == nil {
+		if took, err := syncTime(existing); err == nil {
+			severity, remedy := syncVerdict(took)
+			add(severity, "data", fmt.Sprintf("a record takes %v to reach the disk of %s", took.Round(10*time.Microsecond), existing), remedy)
+		}
+	}
 	if running {
 		add(contract.SeverityInfo, "", "a proofline runs this pipeline", "")
 		return findings
@@ -114,6 +121,41 @@ func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 	}
 	listener.Close()
 	return findings
+}
+
+// slowSync is the time for a record above which many blocks at once wait for the disk:
+// each takes about twenty records.
+const slowSync = 200 * time.Millisecond
+
+func syncVerdict(took time.Duration) (severity contract.Severity, remedy string) {
+	if took > slowSync {
+		return contract.SeverityWarning, "name a data folder on a local SSD: network and rotating disks hold up every step"
+	}
+	return contract.SeverityInfo, ""
+}
+
+// syncTime is the median time in which 4 KiB reach the disk of a directory, of five
+// tries, as the checkpoint writes them.
+func syncTime(dir string) (time.Duration, error) {
+	f, err := os.CreateTemp(dir, ".proofline-*")
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	var times []time.Duration
+	for range 5 {
+		began := time.Now()
+		if _, err := f.WriteAt(make([]byte, 4096), 0); err != nil {
+			return 0, err
+		}
+		if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			return 0, err
+		}
+		times = append(times, time.Since(began))
+	}
+	slices.Sort(times)
+	return times[len(times)/2], nil
 }
 
 // writable reports whether files can be made in a directory, or in the nearest

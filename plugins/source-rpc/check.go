@@ -102,6 +102,10 @@ func (r *report) failed(what string, err error) {
 	r.fault(fmt.Sprintf("%s: %v", what, err), remedy)
 }
 
+// maxClockOff is how far ahead of this machine's clock the time of a block may be: nodes
+// refuse blocks of the future, so that it is the clock which is off.
+const maxClockOff = 2 * time.Second
+
 func examine(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r report) {
 	client, err := ethnode.NewClient(e.URL, e.Options)
 	if err != nil {
@@ -131,6 +135,9 @@ func examine(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r r
 	r.head = true
 	if age := time.Since(head.Time).Round(time.Second); maxAge > 0 && age > maxAge {
 		r.add(sdk.SeverityWarning, fmt.Sprintf("its head %d is %v old", head.Number, age), "is the consensus client running, and the clock right?")
+	}
+	if ahead := time.Until(head.Time).Round(time.Second); ahead > maxClockOff {
+		r.add(sdk.SeverityWarning, fmt.Sprintf("its head %d is made in %v by the clock of this machine", head.Number, ahead), "the clock is slow: timedatectl set-ntp true")
 	}
 	version, err := client.ClientVersion(ctx)
 	if err != nil {
