@@ -103,7 +103,7 @@ dist: ## archives, .deb, OCI image layout, bill of materials, checksums: dist/
 	bin/tools/dist
 
 test-deploy: ## the files of host/deploy against the types and programs that read them
-	go -C .ci/dist test ./manifests
+	go -C .ci/dist test ./...
 	go test -count=1 ./host/deploy
 
 clean: ## removes bin; data and output stay

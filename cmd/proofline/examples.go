@@ -33,7 +33,7 @@ var examples = map[string]string{
 	"plugins test":     "proofline plugins test bin/plugins/prover-mine",
 	"new plugin":       "proofline new plugin prover prover-mine",
 	"db check":         "proofline db check",
-	"db backup":        "proofline db backup checkpoint.backup",
+	"db backup":        "proofline db backup --to checkpoint.backup",
 	"db compact":       "proofline db compact",
 	"explain":          "proofline explain stages.retry.max",
 	"schema":           "proofline schema > pipeline.schema.json",

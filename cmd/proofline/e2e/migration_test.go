@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/proofline/proofline/host/docs"
@@ -124,8 +125,24 @@ func TestMigrationTable(t *testing.T) {
 	if asked < 8 {
 		t.Errorf("only %d of the table's endpoints were asked", asked)
 	}
-	// SIGHUP is no way to stop a service any more, and drain is.
-	s.must("reload")
+	// SIGHUP has the file read again, unless it is the end of a terminal.
+	text, err := os.ReadFile(s.path("pipeline.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.path("pipeline.yaml"), []byte(swap(t, string(text), "oldest_first", "newest_first")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if tty, err := os.Open("/dev/tty"); err == nil {
+		tty.Close()
+		s.must("reload")
+	} else {
+		p.signal(syscall.SIGHUP)
+	}
+	eventually(t, "the new order is applied", func() bool { return strings.Contains(p.log.String(), "select.order: oldest_first → newest_first") })
+	if out := s.must("reload"); !strings.Contains(out, "nothing has changed") {
+		t.Error(out)
+	}
 	s.must("drain")
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d after a drain", code)
