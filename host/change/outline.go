@@ -9,10 +9,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/pipeline"
@@ -52,16 +53,15 @@ type Named struct {
 // Of outlines a pipeline that was bound to its plugins.
 func Of(p *pipeline.Pipeline, host string, about func(pipeline.Stage) (Named, error)) (Outline, error) {
 	o := Outline{Host: host, Settings: map[string]string{
-		"name": p.Name, "data": p.Data, "output": p.Output, "log.level": strings.ToLower(p.Log.Level.String()),
-		"monitor.listen": p.Monitor.Listen, "monitor.hosts": strings.Join(p.Monitor.Hosts, ", "), "monitor.token": mark(p.Monitor.Token),
-		"monitor.prices": fmt.Sprintf("%v per kWh, %v per GPU hour, %s", p.Monitor.KWhPrice, p.Monitor.GPUHourPrice, p.Monitor.Currency),
-		"select.every":   strconv.FormatUint(p.Select.Targets.Every, 10), "select.from": number(p.Select.Targets.From), "select.to": number(p.Select.Targets.To),
+		"name": p.Name, "data": p.Data, "output": p.Output,
+		"select.every": strconv.FormatUint(p.Select.Targets.Every, 10), "select.from": number(p.Select.Targets.From), "select.to": number(p.Select.Targets.To),
 		"select.shard":  fmt.Sprintf("%d/%d", p.Select.Targets.ShardIndex, p.Select.Targets.ShardCount),
 		"select.blocks": strings.Trim(fmt.Sprint(p.Select.Blocks), "[]"), "select.order": string(p.Select.Order),
-		"select.drop_after": span(p.Select.DropAfter), "select.repair": strconv.FormatUint(p.Select.Repair, 10),
-		"keep.history": span(p.Keep.History), "keep.failed": span(p.Keep.Failed), "keep.files": span(p.Keep.Files),
-		"plugins.dirs": strings.Join(p.Plugins.Dirs, ", "),
+		"select.drop_after": p.Select.DropAfter.String(), "select.repair": strconv.FormatUint(p.Select.Repair, 10),
 	}}
+	list(reflect.ValueOf(*p), "", o.Settings, "File", "Name", "Data", "Output", "Select", "Stages")
+	delete(o.Settings, "monitor.stuck_after") // it counts in the stages, which have it as their default
+	o.Settings["monitor.token"] = mark(p.Monitor.Token)
 	for _, s := range p.Stages {
 		known, err := about(s)
 		if err != nil {
@@ -73,21 +73,12 @@ func Of(p *pipeline.Pipeline, host string, about func(pipeline.Stage) (Named, er
 }
 
 func stageOf(s pipeline.Stage, known Named) Stage {
-	verify := "where the plugin can"
-	if s.Verify != nil {
-		verify = strconv.FormatBool(*s.Verify)
-	}
 	out := Stage{
 		Name: s.Name, Kind: string(s.Kind), Plugin: s.Plugin, Version: known.Binary.Manifest.Version,
-		SHA256: hex.EncodeToString(known.Binary.SHA256[:]), Fingerprint: known.Fingerprint, Config: map[string]string{},
-		Settings: map[string]string{
-			"needs": strings.Join(s.Needs, ", "), "confirm": strings.Join(s.Confirm, ", "), "shadow": strconv.FormatBool(s.Shadow),
-			"sample": strconv.FormatUint(max(s.Sample, 1), 10), "proofs": strings.Join(s.Proofs, ", "),
-			"retry.max": strconv.Itoa(s.Retry.Max), "retry.backoff": span(s.Retry.Backoff), "timeout": span(s.Timeout),
-			"stuck_after": span(s.StuckAfter), "heartbeat_timeout": span(s.HeartbeatTimeout),
-			"concurrency": strconv.Itoa(s.Concurrency), "verify": verify, "env": strings.Join(s.Env, ", "),
-		},
+		SHA256: hex.EncodeToString(known.Binary.SHA256[:]), Fingerprint: known.Fingerprint, Config: map[string]string{}, Settings: map[string]string{},
 	}
+	s.Sample = max(s.Sample, 1)
+	list(reflect.ValueOf(s), "", out.Settings, "Name", "Kind", "Plugin", "Config")
 	var config any
 	if json.Unmarshal(s.Config, &config) == nil {
 		flatten(config, "", known.Secrets, out.Config)
@@ -136,7 +127,40 @@ func number(n *uint64) string {
 	return strconv.FormatUint(*n, 10)
 }
 
-func span(d time.Duration) string { return cmp.Or(d.String(), "0s") }
+// spellings are the keys of fields whose names are spelled otherwise.
+var spellings = map[string]string{"KWhPrice": "prices.kwh", "GPUHourPrice": "prices.gpu_hour", "Currency": "prices.currency"}
+
+var capital = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// list notes the exported fields of a struct, and of those in it, as the values of keys,
+// but for those that are left out: so no key can be forgotten.
+func list(v reflect.Value, path string, into map[string]string, without ...string) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() || slices.Contains(without, field.Name) {
+			continue
+		}
+		key := cmp.Or(spellings[field.Name], strings.ToLower(capital.ReplaceAllString(field.Name, "${1}_${2}")))
+		key = strings.TrimPrefix(path+"."+key, ".")
+		switch value := v.Field(i); value.Kind() {
+		case reflect.Struct:
+			list(value, key, into)
+		case reflect.Pointer:
+			into[key] = ""
+			if !value.IsNil() {
+				into[key] = fmt.Sprint(value.Elem().Interface())
+			}
+		case reflect.Slice:
+			var parts []string
+			for j := range value.Len() {
+				parts = append(parts, fmt.Sprint(value.Index(j).Interface()))
+			}
+			into[key] = strings.Join(parts, ", ")
+		default:
+			into[key] = fmt.Sprint(value.Interface())
+		}
+	}
+}
 
 // Keep writes the outline of a running pipeline into its data directory, readable by
 // its user only, so that it can be compared with another one also when no host runs. In
