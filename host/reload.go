@@ -213,7 +213,7 @@ func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *
 			limited, cancel := context.WithTimeout(ctx, renewLimit)
 			err = s.Renew(limited, func(spec *launch.Spec) {
 				spec.Binary, spec.Config, spec.Secrets = binary, entry.Config, secrets(binary.Manifest.Schema, entry.Config)
-				spec.Env, spec.HeartbeatTimeout = entry.Env, entry.HeartbeatTimeout
+				spec.Env, spec.HeartbeatTimeout, spec.Confine = entry.Env, entry.HeartbeatTimeout, Confinement(r.file(), entry)
 			})
 			cancel()
 		}
@@ -223,6 +223,7 @@ func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *
 		}
 		out.binary = binary
 		out.config.Config, out.config.Env, out.config.HeartbeatTimeout = entry.Config, entry.Env, entry.HeartbeatTimeout
+		out.config.Sandbox, out.config.Files = entry.Sandbox, entry.Files
 	}
 	out.config.Retry, out.config.Timeout, out.config.StuckAfter = entry.Retry, entry.Timeout, entry.StuckAfter
 	out.config.Concurrency, out.config.Proofs = entry.Concurrency, entry.Proofs

@@ -136,7 +136,7 @@ func compareStage(was, is Stage) (differences []Difference) {
 		switch {
 		case slices.Contains(stageAtOnce, key):
 			takes = Nothing
-		case key == "env" || key == "heartbeat_timeout":
+		case key == "env" || key == "heartbeat_timeout" || strings.HasPrefix(key, "sandbox."):
 			takes = whole
 		}
 		differences = add(differences, Difference{Stage: is.Name, Path: key, Was: was.Settings[key], Is: is.Settings[key], Takes: takes})

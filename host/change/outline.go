@@ -78,7 +78,7 @@ func stageOf(s pipeline.Stage, known Named) Stage {
 		SHA256: hex.EncodeToString(known.Binary.SHA256[:]), Fingerprint: known.Fingerprint, Config: map[string]string{}, Settings: map[string]string{},
 	}
 	s.Sample = max(s.Sample, 1)
-	list(reflect.ValueOf(s), "", out.Settings, "Name", "Kind", "Plugin", "Config")
+	list(reflect.ValueOf(s), "", out.Settings, "Name", "Kind", "Plugin", "Config", "Files", "Confined") // the last two follow from others
 	var config any
 	if json.Unmarshal(s.Config, &config) == nil {
 		flatten(config, "", known.Secrets, out.Config)
@@ -144,7 +144,7 @@ func list(v reflect.Value, path string, into map[string]string, without ...strin
 		key = strings.TrimPrefix(path+"."+key, ".")
 		switch value := v.Field(i); value.Kind() {
 		case reflect.Struct:
-			list(value, key, into)
+			list(value, key, into, without...)
 		case reflect.Pointer:
 			into[key] = ""
 			if !value.IsNil() {
