@@ -46,10 +46,6 @@ func TestExamples(t *testing.T) {
 				continue
 			}
 			var stdout, stderr bytes.Buffer
-			if name == "help" { // its own help is that of the program
-				continue
-			}
-			var stdout, stderr bytes.Buffer
 			code := Run(context.Background(), Options{Stdout: &stdout, Stderr: &stderr, LookupEnv: func(string) (string, bool) { return "", false }},
 				append(strings.Fields(name), "--help"))
 			if code != exitOK || !strings.Contains(stdout.String(), example) || stderr.Len() > 0 {

@@ -19,15 +19,22 @@ func TestReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	built := filepath.Join(bin, "plugins")
+	files, err := os.ReadDir(built)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var manifests []contract.Manifest
-	for _, l := range catalog.Open([]string{filepath.Join(bin, "plugins")}).List() {
-		if filepath.Dir(l.Path) != filepath.Join(bin, "plugins") {
+	plugins := catalog.Open([]string{built})
+	for _, f := range files {
+		if f.Name() == catalog.LockName {
 			continue
 		}
-		if l.Err != nil {
-			t.Fatal(l.Err)
+		binary, err := plugins.Find(f.Name())
+		if err != nil {
+			t.Fatal(err)
 		}
-		manifests = append(manifests, l.Manifest)
+		manifests = append(manifests, binary.Manifest)
 	}
 	want, err := docs.Reference(manifests)
 	if err != nil {
