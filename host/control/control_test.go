@@ -129,7 +129,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("Score: %+v, %v", report, err)
 	}
 	hash := contract.Hash{1}
-	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin"}
+	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin", BuildTime: 850 * time.Millisecond}
 	if result, err := c.ProveBlock(ctx, given); err != nil || result.Number != 5 || !cmp.Equal(h.given, given) {
 		t.Errorf("ProveBlock: %+v, %v; the host was given %+v", result, err, h.given)
 	}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"time"
 
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
@@ -53,6 +54,9 @@ type Given struct {
 	Hash   *contract.Hash `json:"hash,omitempty"`  // nil: the source resolves it
 	Input  string         `json:"input"`           // absolute path of the guest input; it is copied before the call returns
 	Stage  string         `json:"stage,omitempty"` // the proof stage that proves it; empty for the first
+	// BuildTime is how long it took to make the input, which counts as proving time. 0
+	// where that is not known: then the proving time is that of the prover alone.
+	BuildTime time.Duration `json:"build_time_ns,omitempty"`
 }
 
 // Again says which part of a job is done once more.

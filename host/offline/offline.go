@@ -279,7 +279,7 @@ func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result st
 		result.Added, result.Word = true, "queued for the next run"
 		return store.AddRequests([]record.Request{{
 			Verb: record.VerbProve, Number: given.Number, Hash: given.Hash, Stage: given.Stage,
-			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), At: time.Now(),
+			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), BuildTime: given.BuildTime, At: time.Now(),
 		}})
 	})
 	return result, err

@@ -49,6 +49,8 @@ type Request struct {
 	Job    string         `json:"job,omitempty"`
 	Stage  string         `json:"stage,omitempty"` // empty for the default
 	At     time.Time      `json:"at"`
+	// BuildTime is how long it took to make a given input; 0 for not known.
+	BuildTime time.Duration `json:"build_time_ns,omitempty"`
 }
 
 // Run is one life of the host.
