@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -71,6 +72,42 @@ func TestConfig(t *testing.T) {
 		if config.isDryRun() != c.dry {
 			t.Errorf("%s: dry run %t, want %t", c.name, config.isDryRun(), c.dry)
 		}
+	}
+}
+
+// TestProvides: what the host compares. The same cluster of one key is one place,
+// however the URL is written; nothing tells the key.
+func TestProvides(t *testing.T) {
+	full := Config{URL: "https://ethproofs.org", APIKey: sdk.NewSecret(ethproofstest.AlphaKey), Cluster: 1, Pace: 50}
+	facts := full.Provides()
+	if facts[contract.TraitOneProver] != "true" || facts[contract.TraitSite] != ethproofs.Production || facts[contract.TraitLimit] != "60" ||
+		facts[contract.TraitVerifyStored] != "verify-stored" || strings.Contains(fmt.Sprint(facts), ethproofstest.AlphaKey) {
+		t.Errorf("%v", facts)
+	}
+	for name, change := range map[string]struct {
+		change                 func(*Config)
+		sameAccount, samePlace bool
+	}{
+		"written otherwise": {func(c *Config) {
+			c.URL, c.APIKey = ethproofs.Production+"/", sdk.NewSecret(ethproofstest.AlphaKey+"\n")
+		}, true, true},
+		"another cluster": {func(c *Config) { c.Cluster = 2 }, true, false},
+		"another key":     {func(c *Config) { c.APIKey = sdk.NewSecret(ethproofstest.BetaKey) }, false, false},
+		"another server":  {func(c *Config) { c.URL = "https://staging--ethproofs.netlify.app" }, false, false},
+		"dry run":         {func(c *Config) { c.DryRun = true }, false, false},
+		"nothing":         {func(c *Config) { *c = Config{} }, false, false},
+	} {
+		other := full
+		change.change(&other)
+		got := other.Provides()
+		if got[contract.TraitOneProver] != "true" || (got[contract.TraitAccount] == facts[contract.TraitAccount]) != change.sameAccount ||
+			(got[contract.TraitDestination] == facts[contract.TraitDestination]) != change.samePlace {
+			t.Errorf("%s: %v beside %v", name, got, facts)
+		}
+	}
+	full.Pace = 600 // an exempted key
+	if limit, has := full.Provides()[contract.TraitLimit]; has {
+		t.Errorf("a key without a limit has one of %s", limit)
 	}
 }
 

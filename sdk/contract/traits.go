@@ -36,6 +36,32 @@ const (
 	TraitZiskVersion  = "zisk.version"  // the release, without "v": "0.16.1"
 )
 
+// Names of facts that reporters state of the place they send to.
+const (
+	// TraitOneProver is "true" for a reporter whose other side takes the proofs of
+	// one prover only.
+	TraitOneProver = "reporter.one_prover"
+	// TraitDestination names the place that a reporter sends to, and TraitAccount the
+	// account that it does so with, without saying which: the same text for the same
+	// place or account, such as a hash of server and key.
+	TraitDestination = "reporter.destination"
+	TraitAccount     = "reporter.account"
+	// TraitPace is how many requests a minute the reporter may send whatever others
+	// send with the same account, and TraitLimit how many of all reporters together
+	// its account takes; decimal. A reporter that goes by the account's own count of
+	// requests has no such pace.
+	TraitPace  = "reporter.pace"
+	TraitLimit = "reporter.limit"
+	// TraitSite is the base URL of the API, without a key, of the site that judges
+	// the prover by what the reporter sends.
+	TraitSite = "reporter.site"
+	// TraitVerifyStored is a command of the plugin that has the other side verify what
+	// it has stored of a block: PLUGIN <command> --config - BLOCK, with the config block
+	// as JSON on standard input. It prints for people, and its exit code is not 0 unless
+	// everything verifies.
+	TraitVerifyStored = "reporter.verify_stored"
+)
+
 // Assessment is a plugin's answer to Check. Its JSON form is what a plugin prints
 // that is run by hand with "validate --json" or "check --json".
 type Assessment struct {
