@@ -106,9 +106,9 @@ func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, bo
 // announcements of a block whose proof is done before they were sent, so that a
 // number without an acknowledged one is announced first.
 //
-// "Block unknown" is the same 500 as a passing fault. A number that the server has
-// acknowledged and does not know any more, after a restored backup of the site, is
-// therefore announced again and its proof sent once more at some of the tries.
+// "Block unknown" is the same 500 as a passing fault. At some of the tries the site is
+// therefore asked whether it still has the row of the block, which costs nothing of the
+// key's budget: after a restored backup it may not, and the number is announced again.
 func (s *Sender) sendInOrder(ctx context.Context, r *request) (int64, error) {
 	if r.phase != ethproofs.Proved {
 		return s.send(ctx, r, r.phase, r.body)
@@ -127,7 +127,10 @@ func (s *Sender) sendInOrder(ctx context.Context, r *request) (int64, error) {
 	if !isDatabaseError(err) || !isPowerOfTwo(r.try) {
 		return proofID, err
 	}
-	s.options.Log.Warn("EthProofs may not know the block; announcing it again", "block", r.block.Number, "answer", err)
+	if row, unasked := s.client.Block(ctx, r.block.Number); unasked != nil || row != nil {
+		return 0, err
+	}
+	s.options.Log.Warn("EthProofs does not know the block any more; announcing it again", "block", r.block.Number, "answer", err)
 	if err := s.announce(ctx, r); err != nil {
 		return 0, err
 	}
