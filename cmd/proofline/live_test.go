@@ -62,6 +62,8 @@ func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddRes
 	return status.AddResult{Number: g.Number, Word: "queued"}, h.called("prove %d %v %s %s", g.Number, g.Hash, g.Input, g.BuildTime)
 }
 
+func (h *fakeHost) ScoreRecord(context.Context) (score.Record, error) { return missing(), h.err }
+
 func (h *fakeHost) Score(context.Context) (score.Report, error) { return standing(), h.err }
 
 func (h *fakeHost) Retry(_ context.Context, a control.Again) error {

@@ -23,6 +23,9 @@ type Pipeline interface {
 	ShowBlock(ctx context.Context, number uint64) ([]status.Job, error)
 	// Score is the standing by EthProofs' rules.
 	Score(ctx context.Context) (score.Report, error)
+	// ScoreRecord is what the standing is made of, for who knows more of what the site
+	// counts.
+	ScoreRecord(ctx context.Context) (score.Record, error)
 	// AddBlocks queues blocks for the whole pipeline, one result per number in
 	// the same order. A number that is already there is no error.
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)

@@ -185,6 +185,17 @@ func (o *Pipeline) Score(context.Context) (report score.Report, err error) {
 	return report, err
 }
 
+// ScoreRecord is what the standing is made of, by what the checkpoint holds.
+func (o *Pipeline) ScoreRecord(context.Context) (known score.Record, err error) {
+	known = score.Record{Pipeline: o.pipeline.Name, Targets: o.pipeline.Select.Targets}
+	err = o.read(func(store *checkpoint.Store) error {
+		var l history.Ledger
+		known, err = l.Record(store, o.pipeline, time.Now())
+		return err
+	})
+	return known, err
+}
+
 // AddBlocks leaves a request for each number that is not known yet.
 func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
 	err = o.write(func(store *checkpoint.Store) error {

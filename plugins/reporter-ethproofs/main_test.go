@@ -405,6 +405,15 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
+	stage, dry := filepath.Join(t.TempDir(), "stage.json"), filepath.Join(t.TempDir(), "dry.json")
+	for path, content := range map[string]string{
+		stage: fmt.Sprintf(`{"url": %q, "api_key": %q, "cluster_id": "1", "pace": 20}`, server.URL, ethproofstest.AlphaKey),
+		dry:   `{"url": "", "api_key": "", "cluster_id": ""}`,
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	command := func(key string, args ...string) (string, bool) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 		cmd.Env = append(os.Environ(), asPlugin+"=1", "ETHPROOFS_RPC_URL="+server.URL, "ETHPROOFS_API_KEY="+key)
@@ -436,11 +445,17 @@ func TestCommands(t *testing.T) {
 		{[]string{"verify-stored", "100"}, true, "EthProofs' own verifier takes proof"},
 		{[]string{"verify-stored", "200"}, false, "EthProofs' own verifier refuses proof"},
 		{[]string{"verify-stored", "300"}, false, "EthProofs has no proof of block 300"},
+		{[]string{"verify-stored", "--json", "200"}, true, `"valid":false`},
+		{[]string{"verify-stored", "--config", stage, "--json", "100"}, true, `"valid":true`},
+		{[]string{"verify-stored", "--config", dry, "100"}, false, "a dry run"},
 	} {
 		out, ok := command(ethproofstest.AlphaKey, c.args...)
 		if ok != c.ok || !strings.Contains(out, c.says) {
 			t.Errorf("%v: success %t, %q; want %t, %q", c.args, ok, out, c.ok, c.says)
 		}
+	}
+	if out, ok := command("", "verify-stored", "--config", stage, "100"); !ok {
+		t.Errorf("the key of the configuration alone: %q", out)
 	}
 	if out, ok := command("nope", "clusters"); ok || !strings.Contains(out, "ETHPROOFS_API_KEY") {
 		t.Errorf("wrong key: %q", out)

@@ -55,12 +55,20 @@ const (
 	// TraitSite is the base URL of the API, without a key, of the site that judges
 	// the prover by what the reporter sends.
 	TraitSite = "reporter.site"
-	// TraitVerifyStored is a command of the plugin that has the other side verify what
-	// it has stored of a block: PLUGIN <command> --config - BLOCK, with the config block
-	// as JSON on standard input. It prints for people, and its exit code is not 0 unless
-	// everything verifies.
+	// TraitVerifyStored is a command of the plugin that has the other side verify the
+	// proofs that it has stored of a block: PLUGIN <command> --config - --json BLOCK,
+	// with the config block as JSON on standard input. It prints a list of StoredVerdict;
+	// without one the exit code is not 0, and the reason is on standard error.
 	TraitVerifyStored = "reporter.verify_stored"
 )
+
+// StoredVerdict is what a reporter's other side says of a proof that it has stored.
+type StoredVerdict struct {
+	Proof  string  `json:"proof"`            // how the other side calls it
+	Valid  *bool   `json:"valid"`            // nil: it cannot verify the proof
+	Reason string  `json:"reason,omitempty"` // why it is not valid, or cannot be verified
+	TookMS float64 `json:"took_ms,omitempty"`
+}
 
 // Assessment is a plugin's answer to Check. Its JSON form is what a plugin prints
 // that is run by hand with "validate --json" or "check --json".
