@@ -4,7 +4,7 @@ GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
-.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos test-ethproofs mutate-proofs mutate bench-verify bench-engine clean
+.PHONY: help build run test long race lint proto fuzz bench bench-input bench-source fuzz-ethrex chaos campaign-reports test-ethproofs mutate-proofs mutate bench-verify bench-engine clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -40,6 +40,10 @@ test-browser: ## the dashboard in a headless Chromium; SHOTS=DIR keeps pictures 
 ROUNDS ?= 200
 chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an earlier campaign
 	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestChaos$$' ./cmd/proofline/e2e
+
+BLOCKS ?= 500
+campaign-reports: ## BLOCKS=500 reported to two clusters, 40 % faulty replies, host and reporters killed; at most 20 minutes; SEED=… as above
+	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_REPORTS_BLOCKS=$(BLOCKS) go test -count=1 -v -timeout 20m -run '^TestReporting$$' ./cmd/proofline/e2e
 
 test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER; reads every row and proof back
 	go test -count=1 -short -v -timeout 60m ./plugins/reporter-ethproofs/delivery
