@@ -141,7 +141,8 @@ type reload struct {
 // apply brings the running pipeline as near to the file as it can get.
 func (r *reload) apply(ctx context.Context) error {
 	effective := *r.file() // what needs a restart stays as it is
-	effective.Select, effective.Keep, effective.Log = r.next.Select, r.next.Keep, r.next.Log
+	level := effective.Log.Level
+	effective.Select, effective.Keep, effective.Log.Level = r.next.Select, r.next.Keep, r.next.Log.Level
 	effective.Monitor.StuckAfter = r.next.Monitor.StuckAfter
 	effective.Stages = nil
 
@@ -192,8 +193,10 @@ func (r *reload) apply(ctx context.Context) error {
 		}
 		cancel()
 	}
-	if r.Level != nil {
-		r.Level.Set(effective.Log.Level)
+	if r.Level != nil && level != effective.Log.Level { // else one that was set by a command stays
+		if err := r.SetLogLevel(ctx, effective.Log.Level); err != nil {
+			return err
+		}
 	}
 	r.model.Reconfigure(effective.Select, proofsOf(&effective))
 	return nil

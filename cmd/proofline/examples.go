@@ -21,6 +21,7 @@ var examples = map[string]string{
 	"report":           "proofline report 24000100",
 	"compare":          "proofline compare prove next",
 	"score":            "proofline score mainnet.yaml",
+	"log level":        "proofline log level debug mainnet.yaml",
 	"drain":            "proofline drain --after-current mainnet.yaml",
 	"reload":           "proofline reload mainnet.yaml",
 	"upgrade-check":    "/opt/proofline-next/proofline upgrade-check mainnet.yaml",

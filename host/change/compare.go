@@ -65,8 +65,8 @@ func orNothing(text string) string {
 	return text
 }
 
-// atOnce are the keys of the file that a running host can change.
-var atOnce = []string{"log.", "select.", "keep."}
+// atOnce are the beginnings of keys of the file that a running host can change.
+var atOnce = []string{"log.level", "select.", "keep."}
 
 // stageAtOnce are the keys of a stage that a running host can change.
 var stageAtOnce = []string{"retry.max", "retry.backoff", "timeout", "stuck_after", "concurrency", "proofs"}
