@@ -42,7 +42,8 @@ var rules = []rule{
 	{why: "reporters link no EVM",
 		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-notify/..."}, never: evm},
 	{why: "ZisK provers link no EVM",
-		from: []string{module + "/plugins/prover-zisk/...", module + "/plugins/prover-zisk-cluster/..."}, never: evm},
+		from:   []string{module + "/plugins/prover-zisk/...", module + "/plugins/prover-zisk-cluster/..."},
+		except: []string{module + "/plugins/prover-zisk/zisktest/...", module + "/plugins/prover-zisk-cluster/coordinatortest"}, never: evm},
 	{why: "the SDK's witness reader links no EVM", from: []string{module + "/sdk/..."}, never: evm},
 }
 

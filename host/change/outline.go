@@ -132,8 +132,8 @@ var spellings = map[string]string{"KWhPrice": "prices.kwh", "GPUHourPrice": "pri
 
 var capital = regexp.MustCompile(`([a-z])([A-Z])`)
 
-// list notes the exported fields of a struct, and of those in it, as the values of keys,
-// but for those that are left out: so no key can be forgotten.
+// list notes the exported fields of a struct, but for those that are left out, and all
+// of those in it as the values of keys: so no key can be forgotten.
 func list(v reflect.Value, path string, into map[string]string, without ...string) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
@@ -144,7 +144,7 @@ func list(v reflect.Value, path string, into map[string]string, without ...strin
 		key = strings.TrimPrefix(path+"."+key, ".")
 		switch value := v.Field(i); value.Kind() {
 		case reflect.Struct:
-			list(value, key, into, without...)
+			list(value, key, into)
 		case reflect.Pointer:
 			into[key] = ""
 			if !value.IsNil() {
