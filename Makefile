@@ -44,6 +44,10 @@ chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an
 crash: ## the whole crash matrix: the host is killed at every named moment, at its first and at a later occurrence
 	PROOFLINE_CRASH_MATRIX=whole go test -count=1 -timeout 30m -run '^TestCrash' ./cmd/proofline/e2e
 
+BLOCKS ?= 500
+campaign-reports: ## BLOCKS=500 reported to two clusters, 40 % faulty replies, host and reporters killed; at most 20 minutes; SEED=… as above
+	PROOFLINE_CHAOS_SEED=$(or $(SEED),1) PROOFLINE_REPORTS_BLOCKS=$(BLOCKS) go test -count=1 -v -timeout 20m -run '^TestReporting$$' ./cmd/proofline/e2e
+
 test-ethproofs: ## the reporter against the server of PROOFLINE_ETHPROOFS_URL, _KEY and _CLUSTER; reads every row and proof back
 	go test -count=1 -short -v -timeout 60m ./plugins/reporter-ethproofs/delivery
 

@@ -103,6 +103,11 @@ func (h *host) Score(context.Context) (score.Report, error) {
 	return h.ledger.Judge(h.store, h.file(), time.Now())
 }
 
+// ScoreRecord is what the standing is made of.
+func (h *host) ScoreRecord(context.Context) (score.Record, error) {
+	return h.ledger.Record(h.store, h.Pipeline, time.Now())
+}
+
 // AddBlocks queues blocks for the whole pipeline.
 func (h *host) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error) {
 	e, err := h.working()

@@ -193,7 +193,7 @@ func TestFileInEveryCommand(t *testing.T) {
 	for _, line := range []string{
 		"run", "validate", "doctor", "status", "score", "db check", "db backup", "db compact", "prove 5 --input input.bin",
 		"blocks list", "blocks show 5", "blocks add 5 7-9", "blocks retry 5", "blocks skip 5", "blocks bundle 5",
-		"blocks retry --failed", "report 5", "report --all-rejected", "compare prove next",
+		"blocks retry --failed", "report 5", "report --all-rejected", "compare prove next", "verify 5", "verify --site 5", "score --site",
 	} {
 		args := strings.Fields(line)
 		if code, stdout, stderr := execute(t, args...); code == 0 || !strings.Contains(stdout+stderr, "pipeline.yaml: error: no such file") {

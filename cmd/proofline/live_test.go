@@ -61,8 +61,10 @@ func (h *fakeHost) AddBlocks(_ context.Context, numbers []uint64) (results []sta
 }
 
 func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddResult, error) {
-	return status.AddResult{Number: g.Number, Word: "queued"}, h.called("prove %d %v %s", g.Number, g.Hash, g.Input)
+	return status.AddResult{Number: g.Number, Word: "queued"}, h.called("prove %d %v %s %s", g.Number, g.Hash, g.Input, g.BuildTime)
 }
+
+func (h *fakeHost) ScoreRecord(context.Context) (score.Record, error) { return missing(), h.err }
 
 func (h *fakeHost) Score(context.Context) (score.Report, error) { return standing(), h.err }
 
@@ -129,8 +131,10 @@ func TestCommandsReachTheHost(t *testing.T) {
 		{"blocks show 0x17815e4 --json", "", `"job-24647140"`, 0},
 		{"blocks show 5", "", "", exitRuntime},
 		{"blocks add 7 5-6 7 -f pipeline.yaml", "add [7 5 6]", "7: queued\n5: queued\n6: queued\n", 0},
-		{"prove 5 --input input.bin", "prove 5 <nil> " + filepath.Join(here, "input.bin"), "5: queued", 0},
-		{"prove --input input.bin --hash " + hash.String() + " 5 pipeline.yaml", "prove 5 " + hash.String() + " " + filepath.Join(here, "input.bin"), "5: queued", 0},
+		{"prove 5 --input input.bin", "prove 5 <nil> " + filepath.Join(here, "input.bin") + " 0s", "5: queued", 0},
+		{"prove --input input.bin --hash " + hash.String() + " 5 pipeline.yaml", "prove 5 " + hash.String() + " " + filepath.Join(here, "input.bin") + " 0s", "5: queued", 0},
+		{"prove 5 --input input.bin --build-time 850ms", "prove 5 <nil> " + filepath.Join(here, "input.bin") + " 850ms", "5: queued", 0},
+		{"prove 5 --input input.bin --build-time -1s", "", "", exitConfig},
 		{"blocks retry 24647240", "retry job-24647240", "24647240: queued again\n", 0},
 		{"blocks retry 24647140", "", "24647140: left alone: done\n", exitRuntime},
 		{"blocks skip 24647440 24647340", "skip job-24647440|skip job-24647340", "24647440: skipped\n24647340: skipped\n", 0},

@@ -161,11 +161,15 @@ func TestDoctor(t *testing.T) {
 func TestPlugins(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
 	code, stdout, _ := execute(t, "plugins", "list", "--dir", "plugins")
-	if code != 0 || !strings.Contains(stdout, "prover-test    prover    0.1.0    1         no      a test\n") {
-		t.Errorf("list: %d\n%s", code, stdout)
+	if code != 0 || strings.Count(stdout, "nothing is run to be listed: pin it with \"proofline plugins lock ") != 3 {
+		t.Errorf("list before the lock: %d\n%s", code, stdout)
 	}
 	if code, _, stderr := execute(t, "plugins", "lock", "plugins"); code != 0 {
 		t.Errorf("lock: %d %s", code, stderr)
+	}
+	code, stdout, _ = execute(t, "plugins", "list", "--dir", "plugins")
+	if code != 0 || !strings.Contains(stdout, "prover-test    prover    0.1.0    1         yes     a test\n") {
+		t.Errorf("list: %d\n%s", code, stdout)
 	}
 	code, stdout, _ = execute(t, "plugins", "list", "--json", "--dir", "plugins")
 	if code != 0 || strings.Count(stdout, `"locked": true`) != 3 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,13 +17,15 @@ func (c commands) prove() *cli.Command {
 		Name:      "prove",
 		Usage:     "prove a block whose guest input already exists",
 		ArgsUsage: "BLOCK [FILE]",
-		Description: "The file is copied; the stages before the provers are skipped. The proving time that is\n" +
-			"reported lacks the time in which the input was made.\n" +
+		Description: "The file is copied; the stages before the provers are skipped. By EthProofs' rules the time\n" +
+			"in which the input was made is a part of the proving time: say it with --build-time, or what\n" +
+			"is reported is the time of the prover alone.\n" +
 			"When no host runs the pipeline, the next run takes the block up.",
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "input", Usage: "the guest `INPUT` (required), as the pipeline's builder would make it"},
 			&cli.StringFlag{Name: "stage", Usage: "the proof `STAGE` that proves it; without it the first of the file"},
+			&cli.DurationFlag{Name: "build-time", Usage: "`TIME` in which the input was made, such as 850ms; it is added to the prover's"},
 			&cli.StringFlag{Name: "hash", Usage: "the block's `HASH`; without it the source is asked"},
 			jsonFlag(),
 		},
@@ -38,7 +41,10 @@ func (c commands) prove() *cli.Command {
 			if err != nil {
 				return err
 			}
-			given := control.Given{Number: number, Stage: ctx.String("stage")}
+			given := control.Given{Number: number, Stage: ctx.String("stage"), BuildTime: ctx.Duration("build-time")}
+			if given.BuildTime < 0 || ctx.IsSet("build-time") && given.BuildTime < time.Millisecond {
+				return usage("--build-time %s: want at least 1ms, such as --build-time 850ms", given.BuildTime)
+			}
 			if text := ctx.String("hash"); text != "" {
 				hash, err := contract.ParseHash(text)
 				if err != nil {
@@ -62,8 +68,11 @@ func (c commands) prove() *cli.Command {
 				return c.printJSON(result)
 			}
 			note := ""
-			if result.Added {
-				note = "; its proving time will be that of the prover alone, for who has made the input is not known here"
+			switch {
+			case result.Added && given.BuildTime > 0:
+				note = fmt.Sprintf("; its proving time will be that of the prover and the %s of its input", given.BuildTime)
+			case result.Added:
+				note = "; its proving time will be that of the prover alone: how long it took to make the input is not known (--build-time)"
 			}
 			_, err = fmt.Fprintf(c.Stdout, "%d: %s%s\n", result.Number, result.Word, note)
 			return err

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/host/catalog"
@@ -12,7 +15,7 @@ func (c commands) schema() *cli.Command {
 	return &cli.Command{
 		Name:  "schema",
 		Usage: "the JSON Schema of a pipeline file, for editors",
-		Description: "With the config blocks of all installed plugins. An editor with a YAML language server\n" +
+		Description: "With the config blocks of all installed plugins that a plugins.lock describes. An editor with a YAML language server\n" +
 			"completes and checks a file whose first line names the schema:\n\n" +
 			"   proofline schema > pipeline.schema.json\n" +
 			"   # yaml-language-server: $schema=pipeline.schema.json",
@@ -23,9 +26,12 @@ func (c commands) schema() *cli.Command {
 			}
 			var manifests []contract.Manifest
 			for _, l := range catalog.Open(ctx.StringSlice("dir")).List() {
-				if l.Err == nil { // plugins list says what is wrong with the others
+				switch {
+				case l.Err == nil:
 					manifests = append(manifests, l.Manifest)
-				}
+				case errors.Is(l.Err, catalog.ErrUnlocked):
+					fmt.Fprintf(c.Stderr, "%s is left out: %v\n", l.Name, l.Err)
+				} // plugins list says what is wrong with the others
 			}
 			text, err := pipeline.JSONSchema(manifests)
 			if err != nil {

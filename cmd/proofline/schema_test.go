@@ -2,12 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
 // TestSchema: the schema has the config blocks of what is installed.
 func TestSchema(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
+	if _, _, stderr := execute(t, "schema", "--dir", "plugins"); !strings.Contains(stderr, "source-test is left out: ") {
+		t.Errorf("plugins that nothing describes: %s", stderr)
+	}
+	if code, _, stderr := execute(t, "plugins", "lock", "plugins"); code != 0 {
+		t.Fatal(stderr)
+	}
 	code, stdout, stderr := execute(t, "schema", "--dir", "plugins")
 	var schema struct {
 		Defs map[string]struct {

@@ -19,8 +19,15 @@ func (c commands) score() *cli.Command {
 		Description: "Judges the target blocks of the last 7 days by the pipeline's own record, and projects\n" +
 			"the week, which ends on Monday at 00:00 UTC, by the last 24 hours. Asks the host that runs\n" +
 			"the pipeline, or reads its checkpoint. With select.every: 10 the rules are those of the\n" +
-			"1:10 cohort, else those of the real-time cohort.",
-		Flags: []cli.Flag{fileFlag(), jsonFlag()},
+			"1:10 cohort, else those of the real-time cohort.\n\n" +
+			"EthProofs divides by the blocks that somebody has proved. With --site it is asked which of\n" +
+			"the pipeline's unproved blocks these are, half a second for each; no key is sent.",
+		Flags: []cli.Flag{
+			fileFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "site", Usage: "ask the site that the pipeline reports to which blocks it counts"},
+			&cli.StringFlag{Name: "site-url", Usage: "ask the site whose API is at `URL`, such as https://ethproofs.org/api/v0"},
+			&cli.IntFlag{Name: "most", Usage: "ask the site of `N` blocks at most, the newest", Value: mostAsked},
+		},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
 			if err != nil {
@@ -31,7 +38,17 @@ func (c commands) score() *cli.Command {
 				return err
 			}
 			defer p.Close()
-			report, err := p.Score(ctx.Context)
+			var report score.Report
+			if url := ctx.String("site-url"); url != "" || ctx.Bool("site") {
+				if url == "" {
+					if url, err = c.scoringSite(ctx.Context, file); err != nil {
+						return err
+					}
+				}
+				report, err = c.scoreBySite(ctx.Context, p, url, max(ctx.Int("most"), 0))
+			} else {
+				report, err = p.Score(ctx.Context)
+			}
 			if err != nil {
 				return err
 			}

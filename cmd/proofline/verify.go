@@ -26,10 +26,13 @@ func (c commands) verify() *cli.Command {
 			"ZisK is needed. FILE may be a proof file of ZisK 0.15 to 1.4, the bytes that EthProofs hands\n" +
 			"out, or the body of a request to it. A number is a block: its proof is looked for in the\n" +
 			"output folder of the pipeline.\n\n" +
+			"With --site the verifiers of the sites that the pipeline reports to look at what is stored\n" +
+			"there of the block, whatever the proof system.\n\n" +
 			"The key of the proving setup must be a published one, or be given with --vk or --proving-key.\n" +
 			"Exit code 0: the proof verifies; 1: it does not; 2: wrong command line; 3: that could not be found out.",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "site", Usage: "have the site verify the proofs of the block that it has stored, EthProofs by its own verifier"},
 			&cli.StringFlag{Name: "vk", Usage: "`KEY` of the proving setup: a file of 32 bytes (vadcop_final.verkey.bin), or 64 hexadecimal digits"},
 			&cli.StringFlag{Name: "program", Usage: "`KEY` that the program must have: a file of 32 bytes, or 64 hexadecimal digits"},
 			&cli.StringFlag{Name: "version", Usage: "`VERSION` of ZisK that made the proof, for example 1.1.0-alpha"},
@@ -37,10 +40,21 @@ func (c commands) verify() *cli.Command {
 			&cli.BoolFlag{Name: "lenient", Usage: "accept what the published verifiers accept: words above the field's order, and any padding"},
 		},
 		Action: func(ctx *cli.Context) error {
-			if ctx.NArg() != 1 {
+			args, file, err := splitFile(ctx)
+			if err != nil {
+				return err
+			}
+			if len(args) != 1 {
 				return usage("name one proof file, or one block")
 			}
-			data, from, err := c.proofBytes(ctx.Args().First(), ctx.String("file"))
+			if ctx.Bool("site") {
+				number, err := blockNumber(args[0])
+				if err != nil {
+					return err
+				}
+				return c.verifySite(ctx.Context, number, file, ctx.Bool("json"))
+			}
+			data, from, err := c.proofBytes(args[0], file)
 			if err != nil {
 				return err
 			}

@@ -11,8 +11,10 @@ import (
 )
 
 // identity tells the content of a file apart without reading it: every write, and
-// every rename over it, changes one of the fields.
+// every rename over it, changes one of the fields. The path belongs to it, because one
+// file may be several plugins by several names.
 type identity struct {
+	path              string
 	device, inode     uint64
 	size              int64
 	modified, changed syscall.Timespec
@@ -31,7 +33,7 @@ func identify(path string) (id identity, trusted bool) {
 	if !ok {
 		return id, false
 	}
-	id = identity{device: uint64(stat.Dev), inode: stat.Ino, size: stat.Size, modified: stat.Mtim, changed: stat.Ctim}
+	id = identity{path: path, device: uint64(stat.Dev), inode: stat.Ino, size: stat.Size, modified: stat.Mtim, changed: stat.Ctim}
 	return id, time.Since(time.Unix(stat.Ctim.Unix())) > settled
 }
 

@@ -119,6 +119,11 @@ func (c *Client) Score(ctx context.Context) (report score.Report, err error) {
 	return report, c.call(ctx, listLimit, http.MethodGet, "/v1/score", nil, &report)
 }
 
+// ScoreRecord asks for what the standing is made of.
+func (c *Client) ScoreRecord(ctx context.Context) (record score.Record, err error) {
+	return record, c.call(ctx, listLimit, http.MethodGet, "/v1/score/record", nil, &record)
+}
+
 // AddBlocks queues blocks for the whole pipeline.
 func (c *Client) AddBlocks(ctx context.Context, numbers []uint64) (results []status.AddResult, err error) {
 	return results, c.call(ctx, changeLimit, http.MethodPost, "/v1/blocks", addRequest{Numbers: numbers}, &results)

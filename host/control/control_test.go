@@ -59,6 +59,10 @@ func (h *host) Score(context.Context) (score.Report, error) {
 	return score.Report{Pipeline: "mainnet", Week: score.Tally{Blocks: 20, Under: 15}}, h.err
 }
 
+func (h *host) ScoreRecord(context.Context) (score.Record, error) {
+	return score.Record{Pipeline: "mainnet", Targets: contract.Selection{Every: 10}, Blocks: []score.Block{{Number: 20, Time: time.Unix(1_700_000_000, 0).UTC(), Report: score.Rejected}}}, h.err
+}
+
 func (h *host) Close() error { return nil }
 
 func (h *host) Retry(_ context.Context, again Again) error {
@@ -140,8 +144,13 @@ func TestCalls(t *testing.T) {
 	if report, err := c.Score(ctx); err != nil || report.Week.Under != 15 || report.Pipeline != "mainnet" {
 		t.Errorf("Score: %+v, %v", report, err)
 	}
+	if got, err := c.ScoreRecord(ctx); err != nil {
+		t.Error(err)
+	} else if want, _ := h.ScoreRecord(ctx); !cmp.Equal(got, want) {
+		t.Errorf("ScoreRecord: %s", cmp.Diff(want, got))
+	}
 	hash := contract.Hash{1}
-	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin"}
+	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin", BuildTime: 850 * time.Millisecond}
 	if result, err := c.ProveBlock(ctx, given); err != nil || result.Number != 5 || !cmp.Equal(h.given, given) {
 		t.Errorf("ProveBlock: %+v, %v; the host was given %+v", result, err, h.given)
 	}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"time"
 
 	"github.com/proofline/proofline/host/change"
 	"github.com/proofline/proofline/host/score"
@@ -23,6 +24,9 @@ type Pipeline interface {
 	ShowBlock(ctx context.Context, number uint64) ([]status.Job, error)
 	// Score is the standing by EthProofs' rules.
 	Score(ctx context.Context) (score.Report, error)
+	// ScoreRecord is what the standing is made of, for who knows more of what the site
+	// counts.
+	ScoreRecord(ctx context.Context) (score.Record, error)
 	// AddBlocks queues blocks for the whole pipeline, one result per number in
 	// the same order. A number that is already there is no error.
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)
@@ -76,6 +80,9 @@ type Given struct {
 	Hash   *contract.Hash `json:"hash,omitempty"`  // nil: the source resolves it
 	Input  string         `json:"input"`           // absolute path of the guest input; it is copied before the call returns
 	Stage  string         `json:"stage,omitempty"` // the proof stage that proves it; empty for the first
+	// BuildTime is how long it took to make the input, which counts as proving time. 0
+	// where that is not known: then the proving time is that of the prover alone.
+	BuildTime time.Duration `json:"build_time_ns,omitempty"`
 }
 
 // Again says which part of a job is done once more.

@@ -112,6 +112,10 @@ func routes(h Pipeline) http.Handler {
 		report, err := h.Score(r.Context())
 		reply(w, report, err)
 	})
+	mux.HandleFunc("GET /v1/score/record", func(w http.ResponseWriter, r *http.Request) {
+		record, err := h.ScoreRecord(r.Context())
+		reply(w, record, err)
+	})
 	mux.HandleFunc("POST /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
 		var body addRequest
 		if err := decode(w, r, &body); err != nil {

@@ -585,7 +585,7 @@ func TestAddAndProveByHand(t *testing.T) {
 		if !results[0].Added || results[1].Added || results[2].Added || results[2].Word != "no such block" {
 			t.Errorf("results %+v", results)
 		}
-		result, err := r.ProveBlock(ctx, Given{Number: 78, Input: "/input.bin"})
+		result, err := r.ProveBlock(ctx, Given{Number: 78, Input: "/input.bin", BuildTime: 850 * time.Millisecond})
 		if err != nil || !result.Added {
 			t.Fatalf("%+v, %v", result, err)
 		}
@@ -604,6 +604,9 @@ func TestAddAndProveByHand(t *testing.T) {
 		}
 		if len(r.source.starts()) != 1 || len(r.gate.starts()) != 1 {
 			t.Error("a block with a given input was fetched or checked")
+		}
+		if ms := r.state(t, given).Stages["prove"].ProvingMS; ms != 850 { // the prover's own is 0
+			t.Errorf("the proving time is %d ms, want the 850 of the input", ms)
 		}
 	})
 }

@@ -104,10 +104,14 @@ type Given struct {
 	Hash   *contract.Hash // nil to ask the source
 	Input  string         // path of the guest input
 	Stage  string         // the proof stage that proves it; empty for the first that takes the block
+	// BuildTime is how long it took to make the input; 0 for not known.
+	BuildTime time.Duration
 }
 
 // ProveBlock makes a job of a block whose guest input exists already. It begins at
-// the proof stage; what that needs is not done, and no other stage works on it.
+// the proof stage; what that needs is not done, and no other stage works on it. The
+// time in which the input was made is the builder's, and so a part of the proving
+// time.
 func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult, error) {
 	result := status.AddResult{Number: given.Number}
 	if _, err := e.proofStage(given.Stage, nil); err != nil {
@@ -145,6 +149,9 @@ func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult,
 			giver = s
 		}
 	}
+	if given.BuildTime > 0 && giver.Kind != contract.KindBuilder {
+		return result, contract.Permanent(fmt.Errorf("there is no builder before the stage %s, so that no time to build an input counts", proof.Name))
+	}
 	input, err := e.files.Import(result.Job, giver.Name, contract.ArtifactInput, given.Input)
 	if err != nil {
 		return result, fmt.Errorf("take over %s: %w", given.Input, err)
@@ -156,7 +163,7 @@ func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult,
 		case proof:
 			r = record.Stage{State: record.StageWaiting, Shadow: s.Shadow}
 		case giver:
-			r.Outputs = []contract.Artifact{input}
+			r.Outputs, r.WorkTime = []contract.Artifact{input}, given.BuildTime
 		}
 		rec.Stages[s.Name] = r
 	}

@@ -80,7 +80,7 @@ func (e *Engine) meet(ctx context.Context, r record.Request) (status.AddResult, 
 	met := status.AddResult{Number: r.Number, Job: r.Job, Word: "queued again"}
 	switch r.Verb {
 	case record.VerbProve:
-		return e.ProveBlock(ctx, Given{Number: r.Number, Hash: r.Hash, Input: r.Input, Stage: r.Stage})
+		return e.ProveBlock(ctx, Given{Number: r.Number, Hash: r.Hash, Input: r.Input, Stage: r.Stage, BuildTime: r.BuildTime})
 	case record.VerbRetry:
 		return met, e.Retry(ctx, Again{Job: r.Job, From: r.From, Stage: r.Stage})
 	case record.VerbSkip:

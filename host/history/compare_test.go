@@ -81,6 +81,10 @@ func TestCompareWithoutPairs(t *testing.T) {
 // TestReportOfAProof: the best that any reporter has come to, and nothing that another
 // phase has come to.
 func TestReportOfAProof(t *testing.T) {
+	by := func(reporter string, r status.Report) status.Report {
+		r.Reporter = reporter
+		return r
+	}
 	report := func(kind contract.EventKind, state record.Outcome, outcome string) status.Report {
 		return status.Report{Kind: kind, State: string(state), Facts: map[string]string{contract.FactOutcome: outcome}}
 	}
@@ -96,9 +100,13 @@ func TestReportOfAProof(t *testing.T) {
 		{"", []status.Report{waiting}},
 		{"accepted", []status.Report{waiting, rejected, report(proved, record.Sent, contract.OutcomeAccepted)}},
 		{"accepted", []status.Report{report(proved, record.Sent, contract.OutcomeAcceptedBefore), rejected}},
-		{"dry run", []status.Report{report(proved, record.Sent, contract.OutcomeDryRun), rejected}},
+		{"rejected", []status.Report{report(proved, record.Sent, contract.OutcomeDryRun), rejected}}, // later
 		{"dry run", []status.Report{rejected, report(proved, record.Sent, "")}},
-		{"rejected", []status.Report{rejected, waiting}},
+		{"rejected", []status.Report{by("ethproofs", rejected), by("slack", report(proved, record.Sent, ""))}},
+		{"rejected", []status.Report{by("slack", report(proved, record.Sent, "")), by("ethproofs", rejected)}},
+		{"", []status.Report{by("slack", report(proved, record.Sent, "")), by("ethproofs", waiting)}},
+		{"dry run", []status.Report{by("slack", rejected), by("ethproofs", report(proved, record.Sent, contract.OutcomeDryRun))}},
+		{"", []status.Report{rejected, waiting}},
 		{"", []status.Report{report(proved, record.Sent, contract.OutcomeProvedElsewhere)}},
 		{"", []status.Report{report(proved, record.Sent, contract.OutcomeSkipped)}},
 	} {

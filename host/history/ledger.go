@@ -178,29 +178,18 @@ func judgedBlock(store *checkpoint.Store, rec *record.Job) (score.Block, error) 
 	return b, err
 }
 
-// reported is the best that the reports of a proof have come to. A proof that no
-// reporter tells of counts as in a dry run.
+// reported is what the reports of a proof have come to by the rules of a score. A proof
+// that no reporter sends anywhere counts as in a dry run.
 func reported(reports []status.Report) score.Outcome {
-	best, owed := score.Unsent, false
-	for _, r := range reports {
-		if r.Kind != contract.EventProved {
-			continue
-		}
-		owed = true
-		outcome := r.Facts[contract.FactOutcome]
-		switch {
-		case r.State == string(record.Sent) && contract.HasProof(outcome):
-			return score.Accepted
-		case r.State == string(record.Sent) && (outcome == contract.OutcomeDryRun || outcome == ""):
-			best = score.DryRun
-		case r.State == string(record.Rejected) && best == score.Unsent:
-			best = score.Rejected
-		}
-	}
-	if !owed {
+	switch status.Proof(reports).State {
+	case status.ProofAccepted:
+		return score.Accepted
+	case status.ProofDryRun, status.ProofTold, status.ProofOwed:
 		return score.DryRun
+	case status.ProofRefused:
+		return score.Rejected
 	}
-	return best
+	return score.Unsent
 }
 
 // NoRecord is the standing of a pipeline that has no checkpoint yet.

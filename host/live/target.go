@@ -42,39 +42,18 @@ func Describe(j status.Job, limit int64) Target {
 		return t
 	}
 	t.Outcome, t.TotalMS = Done, since(t.Time, j.Finished)
-	at, rejected, waiting := acceptance(j)
-	switch {
-	case !at.IsZero() && limit > 0 && j.ProvingMS >= limit:
-		t.Outcome, t.TotalMS = Late, since(t.Time, at)
-	case !at.IsZero():
-		t.Outcome, t.TotalMS = Accepted, since(t.Time, at)
-	case rejected != "":
-		t.Outcome, t.Remark, t.TotalMS = Rejected, rejected, 0
-	case waiting:
+	switch proof := status.Proof(j.Reports); proof.State {
+	case status.ProofAccepted:
+		t.Outcome, t.TotalMS = Accepted, since(t.Time, proof.At)
+		if limit > 0 && j.ProvingMS >= limit {
+			t.Outcome = Late
+		}
+	case status.ProofRefused:
+		t.Outcome, t.Remark, t.TotalMS = Rejected, proof.Reason, 0
+	case status.ProofWaiting:
 		t.Outcome, t.TotalMS = Reporting, 0
 	}
 	return t
-}
-
-// acceptance looks through the reports of a job's proof: when the first other side
-// took it, else why one refused it, else whether one is still to hear of it.
-func acceptance(j status.Job) (at time.Time, rejected string, waiting bool) {
-	for _, r := range j.Reports {
-		if r.Kind != contract.EventProved {
-			continue
-		}
-		switch outcome := r.Facts[contract.FactOutcome]; {
-		case r.State == "sent" && (outcome == contract.OutcomeAccepted || outcome == contract.OutcomeAcceptedBefore):
-			if at.IsZero() || r.At.Before(at) {
-				at = r.At
-			}
-		case r.State == "rejected", r.State == "expired":
-			rejected = cmp.Or(r.Error, r.Reporter+" "+r.State)
-		case r.State == "waiting":
-			waiting = true
-		}
-	}
-	return at, rejected, waiting
 }
 
 func since(from, to time.Time) int64 {
@@ -101,11 +80,8 @@ func FailureOf(j status.Job, t Target) *Failure {
 		f.Command = "proofline blocks retry " + number
 	case Rejected:
 		f.Class, f.Remedy, f.Command = Rejected, "The proof is kept. When the cause is gone:", "proofline report "+number
-		for _, r := range j.Reports {
-			if r.Kind == contract.EventProved && (r.State == "rejected" || r.State == "expired") {
-				f.Stage, f.At = r.Reporter, r.At.UTC()
-			}
-		}
+		proof := status.Proof(j.Reports)
+		f.Stage, f.At = proof.Reporter, proof.At.UTC()
 	default:
 		return nil
 	}

@@ -145,12 +145,8 @@ func (w *walk) attempt(s status.JobStage) {
 
 // report adds the time until a reporter's other side took the proof.
 func (w *walk) report(j status.Job, path []string) {
-	at, _, _ := acceptance(j)
-	for _, r := range j.Reports {
-		if r.Kind == contract.EventProved && r.At.Equal(at) && !at.IsZero() {
-			w.step(r.Reporter, "report “proved”", "", Uncounted, at)
-			return
-		}
+	if proof := status.Proof(j.Reports); proof.State == status.ProofAccepted {
+		w.step(proof.Reporter, "report “proved”", "", Uncounted, proof.At)
 	}
 }
 

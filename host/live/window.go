@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/sdk/contract"
 )
 
 const (
@@ -65,12 +64,8 @@ func (w *window) put(j status.Job) bool {
 			note(w.shadows, s.Stage, j.ID, shadowing{s.ProvingMS})
 		}
 	}
-	if at, _, _ := acceptance(j); !at.IsZero() {
-		for _, r := range j.Reports {
-			if r.Kind == contract.EventProved && r.At.Equal(at) && !j.Finished.IsZero() {
-				note(w.stages, r.Reporter, j.ID, work{at, max(0, at.Sub(j.Finished))})
-			}
-		}
+	if proof := status.Proof(j.Reports); proof.State == status.ProofAccepted && !j.Finished.IsZero() {
+		note(w.stages, proof.Reporter, j.ID, work{proof.At, max(0, proof.At.Sub(j.Finished))})
 	}
 	if w.targets[j.ID] == t {
 		return false

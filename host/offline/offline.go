@@ -188,6 +188,17 @@ func (o *Pipeline) Score(context.Context) (report score.Report, err error) {
 	return report, err
 }
 
+// ScoreRecord is what the standing is made of, by what the checkpoint holds.
+func (o *Pipeline) ScoreRecord(context.Context) (known score.Record, err error) {
+	known = score.Record{Pipeline: o.pipeline.Name, Targets: o.pipeline.Select.Targets}
+	err = o.read(func(store *checkpoint.Store) error {
+		var l history.Ledger
+		known, err = l.Record(store, o.pipeline, time.Now())
+		return err
+	})
+	return known, err
+}
+
 // AddBlocks leaves a request for each number that is not known yet.
 func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
 	err = o.write(func(store *checkpoint.Store) error {
@@ -282,7 +293,7 @@ func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result st
 		result.Added, result.Word = true, "queued for the next run"
 		return store.AddRequests([]record.Request{{
 			Verb: record.VerbProve, Number: given.Number, Hash: given.Hash, Stage: given.Stage,
-			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), At: time.Now(),
+			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), BuildTime: given.BuildTime, At: time.Now(),
 		}})
 	})
 	return result, err

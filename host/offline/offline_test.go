@@ -182,7 +182,7 @@ func TestRequestsForTheNextRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash := contract.Hash{7}
-	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Hash: &hash, Input: input, Stage: "prove"}); err != nil || !r.Added {
+	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Hash: &hash, Input: input, Stage: "prove", BuildTime: time.Second}); err != nil || !r.Added {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Input: input}); err != nil || r.Added || !strings.Contains(r.Word, "already queued") {
@@ -223,7 +223,7 @@ func TestRequestsForTheNextRun(t *testing.T) {
 	if !slices.Equal(words, want) {
 		t.Fatalf("requests %q, want %q", words, want)
 	}
-	if got[0].Number != 9 || got[1].Number != 4 || got[3].Number != 3 || got[2].Hash == nil || *got[2].Hash != hash {
+	if got[0].Number != 9 || got[1].Number != 4 || got[3].Number != 3 || got[2].Hash == nil || *got[2].Hash != hash || got[2].BuildTime != time.Second {
 		t.Errorf("requests %+v", got)
 	}
 	if kept, err := os.ReadFile(got[2].Input); err != nil || string(kept) != "guest input" || got[2].Input == input {

@@ -132,7 +132,7 @@ func check(file string, text []byte) Findings {
 func traitsOf(p *Pipeline) map[string]contract.Traits {
 	traits := map[string]contract.Traits{}
 	for _, s := range p.Stages {
-		var c struct{ Action, Network, Format, Guest, Account, Pace string }
+		var c struct{ Action, Network, Format, Guest, Account, Pace, Place string }
 		if json.Unmarshal(s.Config, &c) != nil {
 			continue
 		}
@@ -153,12 +153,12 @@ func traitsOf(p *Pipeline) map[string]contract.Traits {
 		case "prover-untold":
 			continue
 		case "reporter-slack":
-			t.Provides = map[string]string{TraitAccount: c.Account, TraitPace: c.Pace, TraitLimit: "60"}
+			t.Provides = map[string]string{contract.TraitAccount: c.Account, contract.TraitPace: c.Pace, contract.TraitLimit: "60", contract.TraitDestination: c.Place}
 			if c.Guest != "" {
 				t.Requires[contract.TraitGuest] = []string{c.Guest}
 			}
-		case "reporter-single":
-			t.Provides[TraitOneProver] = "true"
+		case "reporter-single", "reporter-ethproofs":
+			t.Provides[contract.TraitOneProver] = "true"
 		}
 		traits[s.Name] = t
 	}

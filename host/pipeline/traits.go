@@ -10,27 +10,6 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Facts in the Provides of reporters, by which they tell what they have in common
-// with others.
-const (
-	// TraitOneProver is "true" for a reporter whose other side takes the proofs of
-	// one prover only.
-	TraitOneProver = "reporter.one_prover"
-	// TraitAccount names the account that a reporter sends to, without saying which
-	// it is: the same text for the same account, such as a hash of server and key.
-	TraitAccount = "reporter.account"
-	// TraitPace is how many requests a minute the reporter may send, and TraitLimit
-	// how many of all reporters together its account takes; decimal.
-	TraitPace  = "reporter.pace"
-	TraitLimit = "reporter.limit"
-)
-
-// takesOneProver reports whether a reporter must be handed the proofs of one
-// prover.
-func takesOneProver(s *Stage, t contract.Traits) bool {
-	return t.Provides[TraitOneProver] == "true" || s.Plugin == "reporter-ethproofs"
-}
-
 // CheckTraits checks a bound pipeline without errors against what its plugins say
 // of their configuration: which provers make proofs, and the facts that stages
 // hand on and need. Traits are by the stage's name; where those of a stage are
@@ -47,6 +26,7 @@ func (p *Pipeline) CheckTraits(traits map[string]contract.Traits) []Finding {
 		c.facts(&p.Stages[i])
 	}
 	c.idleGates()
+	c.sharedDestinations()
 	c.sharedAccounts()
 	c.findings.Sort()
 	return c.findings
@@ -157,7 +137,7 @@ func (c *traitCheck) reporter(s *Stage) {
 		}
 	}
 	named := slices.DeleteFunc(slices.Clone(s.Proofs), func(name string) bool { return !slices.Contains(made, name) })
-	if len(named) > 1 && takesOneProver(s, c.traits[s.Name]) && !c.takeTurns(named) {
+	if len(named) > 1 && c.traits[s.Name].Provides[contract.TraitOneProver] == "true" && !c.takeTurns(named) {
 		c.add(s.errorAt(s.nearestKey("/proofs", "/plugin"), fmt.Sprintf("%q reports one prover, and %s make proofs", s.Path(), quoteAll(named)),
 			fmt.Sprintf("write proofs: [%s], and a stage of its own for each other one that is to be reported", named[0])))
 	}
@@ -242,6 +222,27 @@ func (c *traitCheck) providers(s *Stage, fact string) (names []string) {
 	return names
 }
 
+// sharedDestinations finds reporters that send to the same place: each block is
+// announced and proved there twice.
+func (c *traitCheck) sharedDestinations() {
+	first := map[string]*Stage{}
+	for i := range c.Stages {
+		s := &c.Stages[i]
+		place := c.traits[s.Name].Provides[contract.TraitDestination]
+		if s.Kind != contract.KindReporter || place == "" {
+			continue
+		}
+		other, taken := first[place]
+		if !taken {
+			first[place] = s
+			continue
+		}
+		c.add(s.errorAt(s.nearestKey("/config"),
+			fmt.Sprintf("%q sends to the same place as %q (line %d)", s.Path(), other.Path(), other.line()),
+			"give each reporter a place of its own, or remove one of the two"))
+	}
+}
+
 // sharedAccounts warns of reporters that send to the same account and together
 // may be faster than it allows: each keeps its own pace and knows nothing of the
 // others.
@@ -255,9 +256,9 @@ func (c *traitCheck) sharedAccounts() {
 	for i := range c.Stages {
 		s := &c.Stages[i]
 		provides := c.traits[s.Name].Provides
-		account := provides[TraitAccount]
-		pace, errPace := strconv.Atoi(provides[TraitPace])
-		limit, errLimit := strconv.Atoi(provides[TraitLimit])
+		account := provides[contract.TraitAccount]
+		pace, errPace := strconv.Atoi(provides[contract.TraitPace])
+		limit, errLimit := strconv.Atoi(provides[contract.TraitLimit])
 		if s.Kind != contract.KindReporter || account == "" || errPace != nil || errLimit != nil {
 			continue
 		}

@@ -43,7 +43,8 @@ func TestBlocksOfStages(t *testing.T) {
 	}
 
 	proves := contract.Traits{MakesProof: true}
-	findings := p.CheckTraits(map[string]contract.Traits{"old": proves, "new": proves, "both": proves, "few": proves})
+	one := contract.Traits{Provides: map[string]string{contract.TraitOneProver: "true"}}
+	findings := p.CheckTraits(map[string]contract.Traits{"old": proves, "new": proves, "both": proves, "few": proves, "ethproofs": one, "again": one})
 	if len(findings) != 1 || findings[0].Summary != `"again" reports one prover, and "old", "both" make proofs` {
 		t.Errorf("%v, want that a reporter takes two provers that take turns, and no others", findings)
 	}

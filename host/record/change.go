@@ -50,6 +50,8 @@ type Request struct {
 	Stage  string         `json:"stage,omitempty"` // the proof or the branch that is meant; empty for the default
 	From   string         `json:"from,omitempty"`  // the first stage that a retry does anew
 	At     time.Time      `json:"at"`
+	// BuildTime is how long it took to make a given input; 0 for not known.
+	BuildTime time.Duration `json:"build_time_ns,omitempty"`
 }
 
 // Run is one life of the host.

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"slices"
 	"time"
 )
 
@@ -55,4 +56,37 @@ func (s standing) addUntaken() {
 			s.blocks[number] = Block{Number: number, Time: at}
 		}
 	}
+}
+
+// mostBetween is how many targets between two neighbours of a record were missed at
+// most, a week of every block: more than that are other numbers, such as one that was
+// added by hand.
+const mostBetween = 50_400
+
+// Missed lists the blocks of the last 7 days whose proof is not accepted, and the
+// targets between them that the pipeline has never had, ascending: those of which the
+// site is worth asking whether it counts them.
+func Missed(r Record, now time.Time) []uint64 {
+	var numbers, known []uint64
+	blocks := byNumber(r.Blocks)
+	for number, b := range blocks {
+		if b.Time.Before(now.Add(-week)) || !b.Time.Before(now) {
+			continue
+		}
+		known = append(known, number)
+		if !b.isProved() {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(known)
+	for i := range max(len(known)-1, 0) {
+		if (known[i+1]-known[i])/max(r.Targets.Every, 1) > mostBetween {
+			continue
+		}
+		for number, ok := r.Targets.Next(known[i]); ok && number < known[i+1]; number, ok = r.Targets.Next(number) {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,5 +132,15 @@ func TestSiteIsAskedOfTheMissedAlone(t *testing.T) {
 	want := Tally{Blocks: 10, Under: 8, Offline: 2, Performance: 80, Liveness: 80, OfflineRate: 20}
 	if diff := cmp.Diff(want, got.Week, counts); diff != "" {
 		t.Error(diff)
+	}
+	gaps := Record{Targets: contract.Selection{Every: 2}, Blocks: each(11, time.Minute, func(i int, b *Block) {
+		proved(b, 1)
+		b.Number = []uint64{1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 9_000_000}[i]
+	})}
+	if missed := Missed(gaps, wednesday); !slices.Equal(missed, []uint64{1004, 1006}) {
+		t.Errorf("never had: %v", missed)
+	}
+	if missed := Missed(Record{Targets: contract.Selection{Every: 1}, Blocks: blocks}, wednesday); len(missed) != 2 || missed[0] != 1008 || missed[1] != 1009 {
+		t.Errorf("to ask of: %v", missed)
 	}
 }

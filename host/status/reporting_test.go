@@ -2,6 +2,7 @@ package status
 
 import (
 	"testing"
+	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -44,6 +45,38 @@ func TestDebts(t *testing.T) {
 	} {
 		if got := (Job{State: JobDone, Reports: c.reports}).DebtText(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestProof: what was accepted once stays so, from the first acceptance; else the last
+// report of each reporter counts, and messages to people for nothing.
+func TestProof(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 11, 25, 12, minute, 0, 0, time.UTC) }
+	report := func(reporter, state, outcome string, minute int) Report {
+		return Report{Reporter: reporter, Stage: "prove", Kind: contract.EventProved, State: state, At: at(minute), Facts: map[string]string{contract.FactOutcome: outcome}}
+	}
+	slack := report("slack", ReportSent, "", 1)
+	refused := report("ethproofs", ReportRejected, "", 2)
+	refused.Error = "401"
+	for name, c := range map[string]struct {
+		reports []Report
+		want    ReportedProof
+	}{
+		"owed to nobody":           {nil, ReportedProof{}},
+		"told to people":           {[]Report{slack}, ReportedProof{ProofTold, at(1), "slack", ""}},
+		"refused":                  {[]Report{slack, refused}, ReportedProof{ProofRefused, at(2), "ethproofs", "401"}},
+		"and to be sent again":     {[]Report{refused, {Reporter: "ethproofs", Stage: "prove", Kind: contract.EventProved, State: ReportWaiting}}, ReportedProof{ProofWaiting, time.Time{}, "ethproofs", ""}},
+		"accepted by the second":   {[]Report{refused, report("second", ReportSent, contract.OutcomeAccepted, 3)}, ReportedProof{ProofAccepted, at(3), "second", ""}},
+		"the first acceptance":     {[]Report{report("second", ReportSent, contract.OutcomeAccepted, 5), report("ethproofs", ReportSent, contract.OutcomeAcceptedBefore, 4)}, ReportedProof{ProofAccepted, at(4), "ethproofs", ""}},
+		"accepted, then refused":   {[]Report{report("ethproofs", ReportSent, contract.OutcomeAccepted, 1), refused}, ReportedProof{ProofAccepted, at(1), "ethproofs", ""}},
+		"somebody else's is there": {[]Report{slack, report("ethproofs", ReportSent, contract.OutcomeProvedElsewhere, 2)}, ReportedProof{ProofElsewhere, at(2), "ethproofs", ""}},
+		"a dry run":                {[]Report{report("slack", ReportExpired, "", 1), report("ethproofs", ReportSent, contract.OutcomeDryRun, 2)}, ReportedProof{ProofDryRun, at(2), "ethproofs", ""}},
+		"void":                     {[]Report{{Reporter: "ethproofs", Kind: contract.EventProved, State: "superseded"}}, ReportedProof{}},
+		"of another phase":         {[]Report{{Reporter: "ethproofs", Kind: contract.EventQueued, State: ReportSent, Facts: map[string]string{contract.FactOutcome: contract.OutcomeAccepted}}}, ReportedProof{}},
+	} {
+		if got := Proof(c.reports); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
 }

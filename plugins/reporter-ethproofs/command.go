@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/operator"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // commands are what an operator does by hand. The key comes from the environment
@@ -85,17 +88,30 @@ func commands() []*cli.Command {
 			}),
 		},
 		{
-			Name: "verify-stored", Usage: "have EthProofs' own verifier look at the team's stored proof of a block, or with --proof at one by its id",
-			ArgsUsage: "BLOCK", Flags: append(connection(), &cli.BoolFlag{Name: "proof", Usage: "the argument is a proof_id"}),
+			Name: verifyStored, Usage: "have EthProofs' own verifier look at the team's stored proofs of a block, or with --proof at one by its id",
+			ArgsUsage: "BLOCK", Flags: append(connection(), &cli.BoolFlag{Name: "proof", Usage: "the argument is a proof_id"},
+				&cli.StringFlag{Name: "config", Usage: "take URL and key from the stage's configuration, a JSON `FILE`; - for standard input"},
+				&cli.BoolFlag{Name: "json", Usage: "print the verdicts as JSON, whatever they are"}),
 			Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
 				n, err := number(c, "a block number, or a proof_id with --proof")
 				if err != nil {
 					return err
 				}
+				var verdicts []contract.StoredVerdict
 				if c.Bool("proof") {
-					return operator.VerifyProof(c.Context, c.App.Writer, client, int64(n))
+					var verdict contract.StoredVerdict
+					verdict, err = operator.VerifyProof(c.Context, client, int64(n))
+					verdicts = append(verdicts, verdict)
+				} else {
+					verdicts, err = operator.VerifyBlock(c.Context, client, n)
 				}
-				return operator.VerifyBlock(c.Context, c.App.Writer, client, n)
+				if err != nil {
+					return err
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(c.App.Writer).Encode(verdicts)
+				}
+				return operator.WriteVerdicts(c.App.Writer, verdicts)
 			}),
 		},
 	}
@@ -127,8 +143,40 @@ func asking(run func(*cli.Context, *ethproofs.Client) error) cli.ActionFunc {
 			return fmt.Errorf("unknown command %q (try --help)", c.Args().First())
 		}
 		config := Config{URL: c.String("url"), APIKey: sdk.NewSecret(os.Getenv("ETHPROOFS_API_KEY")), Timeout: sdk.Duration(c.Duration("timeout"))}
+		if file := c.String("config"); file != "" {
+			if err := config.read(c, file); err != nil {
+				return err
+			}
+		}
 		return config.ask(c.Context, func(_ context.Context, client *ethproofs.Client) error { return run(c, client) })
 	}
+}
+
+// read takes URL and key from a stage's configuration. Its other fields do not matter
+// to a question.
+func (c *Config) read(ctx *cli.Context, file string) error {
+	var content []byte
+	var err error
+	if file == "-" {
+		content, err = io.ReadAll(ctx.App.Reader)
+	} else {
+		content, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	var given struct {
+		URL    string `json:"url"`
+		APIKey string `json:"api_key"`
+	}
+	if json.Unmarshal(content, &given) != nil { // its error might show a part of the key
+		return errors.New("the configuration is no JSON object with url and api_key as text")
+	}
+	if given.URL == "" || given.APIKey == "" {
+		return errors.New("the configuration has no url and api_key: the stage is a dry run, of which EthProofs has nothing")
+	}
+	c.URL, c.APIKey = given.URL, sdk.NewSecret(given.APIKey)
+	return nil
 }
 
 func (c Config) ask(ctx context.Context, run func(context.Context, *ethproofs.Client) error) error {

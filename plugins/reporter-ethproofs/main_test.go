@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -71,6 +72,42 @@ func TestConfig(t *testing.T) {
 		if config.isDryRun() != c.dry {
 			t.Errorf("%s: dry run %t, want %t", c.name, config.isDryRun(), c.dry)
 		}
+	}
+}
+
+// TestProvides: what the host compares. The same cluster of one key is one place,
+// however the URL is written; nothing tells the key.
+func TestProvides(t *testing.T) {
+	full := Config{URL: "https://ethproofs.org", APIKey: sdk.NewSecret(ethproofstest.AlphaKey), Cluster: 1, Pace: 50}
+	facts := full.Provides()
+	if facts[contract.TraitOneProver] != "true" || facts[contract.TraitSite] != ethproofs.Production || facts[contract.TraitLimit] != "60" ||
+		facts[contract.TraitVerifyStored] != "verify-stored" || strings.Contains(fmt.Sprint(facts), ethproofstest.AlphaKey) {
+		t.Errorf("%v", facts)
+	}
+	for name, change := range map[string]struct {
+		change                 func(*Config)
+		sameAccount, samePlace bool
+	}{
+		"written otherwise": {func(c *Config) {
+			c.URL, c.APIKey = ethproofs.Production+"/", sdk.NewSecret(ethproofstest.AlphaKey+"\n")
+		}, true, true},
+		"another cluster": {func(c *Config) { c.Cluster = 2 }, true, false},
+		"another key":     {func(c *Config) { c.APIKey = sdk.NewSecret(ethproofstest.BetaKey) }, false, false},
+		"another server":  {func(c *Config) { c.URL = "https://staging--ethproofs.netlify.app" }, false, false},
+		"dry run":         {func(c *Config) { c.DryRun = true }, false, false},
+		"nothing":         {func(c *Config) { *c = Config{} }, false, false},
+	} {
+		other := full
+		change.change(&other)
+		got := other.Provides()
+		if got[contract.TraitOneProver] != "true" || (got[contract.TraitAccount] == facts[contract.TraitAccount]) != change.sameAccount ||
+			(got[contract.TraitDestination] == facts[contract.TraitDestination]) != change.samePlace {
+			t.Errorf("%s: %v beside %v", name, got, facts)
+		}
+	}
+	full.Pace = 600 // an exempted key
+	if limit, has := full.Provides()[contract.TraitLimit]; has {
+		t.Errorf("a key without a limit has one of %s", limit)
 	}
 }
 
@@ -368,6 +405,15 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
+	stage, dry := filepath.Join(t.TempDir(), "stage.json"), filepath.Join(t.TempDir(), "dry.json")
+	for path, content := range map[string]string{
+		stage: fmt.Sprintf(`{"url": %q, "api_key": %q, "cluster_id": "1", "pace": 20}`, server.URL, ethproofstest.AlphaKey),
+		dry:   `{"url": "", "api_key": "", "cluster_id": ""}`,
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	command := func(key string, args ...string) (string, bool) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 		cmd.Env = append(os.Environ(), asPlugin+"=1", "ETHPROOFS_RPC_URL="+server.URL, "ETHPROOFS_API_KEY="+key)
@@ -399,11 +445,17 @@ func TestCommands(t *testing.T) {
 		{[]string{"verify-stored", "100"}, true, "EthProofs' own verifier takes proof"},
 		{[]string{"verify-stored", "200"}, false, "EthProofs' own verifier refuses proof"},
 		{[]string{"verify-stored", "300"}, false, "EthProofs has no proof of block 300"},
+		{[]string{"verify-stored", "--json", "200"}, true, `"valid":false`},
+		{[]string{"verify-stored", "--config", stage, "--json", "100"}, true, `"valid":true`},
+		{[]string{"verify-stored", "--config", dry, "100"}, false, "a dry run"},
 	} {
 		out, ok := command(ethproofstest.AlphaKey, c.args...)
 		if ok != c.ok || !strings.Contains(out, c.says) {
 			t.Errorf("%v: success %t, %q; want %t, %q", c.args, ok, out, c.ok, c.says)
 		}
+	}
+	if out, ok := command("", "verify-stored", "--config", stage, "100"); !ok {
+		t.Errorf("the key of the configuration alone: %q", out)
 	}
 	if out, ok := command("nope", "clusters"); ok || !strings.Contains(out, "ETHPROOFS_API_KEY") {
 		t.Errorf("wrong key: %q", out)

@@ -36,6 +36,40 @@ const (
 	TraitZiskVersion  = "zisk.version"  // the release, without "v": "0.16.1"
 )
 
+// Names of facts that reporters state of the place they send to.
+const (
+	// TraitOneProver is "true" for a reporter whose other side takes the proofs of
+	// one prover only.
+	TraitOneProver = "reporter.one_prover"
+	// TraitDestination names the place that a reporter sends to, and TraitAccount the
+	// account that it does so with, without saying which: the same text for the same
+	// place or account, such as a hash of server and key.
+	TraitDestination = "reporter.destination"
+	TraitAccount     = "reporter.account"
+	// TraitPace is how many requests a minute the reporter may send whatever others
+	// send with the same account, and TraitLimit how many of all reporters together
+	// its account takes; decimal. A reporter that goes by the account's own count of
+	// requests has no such pace.
+	TraitPace  = "reporter.pace"
+	TraitLimit = "reporter.limit"
+	// TraitSite is the base URL of the API, without a key, of the site that judges
+	// the prover by what the reporter sends.
+	TraitSite = "reporter.site"
+	// TraitVerifyStored is a command of the plugin that has the other side verify the
+	// proofs that it has stored of a block: PLUGIN <command> --config - --json BLOCK,
+	// with the config block as JSON on standard input. It prints a list of StoredVerdict;
+	// without one the exit code is not 0, and the reason is on standard error.
+	TraitVerifyStored = "reporter.verify_stored"
+)
+
+// StoredVerdict is what a reporter's other side says of a proof that it has stored.
+type StoredVerdict struct {
+	Proof  string  `json:"proof"`            // how the other side calls it
+	Valid  *bool   `json:"valid"`            // nil: it cannot verify the proof
+	Reason string  `json:"reason,omitempty"` // why it is not valid, or cannot be verified
+	TookMS float64 `json:"took_ms,omitempty"`
+}
+
 // Assessment is a plugin's answer to Check. Its JSON form is what a plugin prints
 // that is run by hand with "validate --json" or "check --json".
 type Assessment struct {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,7 +64,7 @@ func TestRefusedBinaries(t *testing.T) {
 	if err := os.Remove(s.path("plugins", "plugins.lock")); err != nil {
 		t.Fatal(err)
 	}
-	unlocked := `nothing describes it but itself, and nothing is run to be listed: pin it with "proofline plugins lock `
+	unlocked := `nothing describes it but itself, and nothing is run to be listed: pin it with "proofline plugins lock ` + s.path("plugins")
 	refused(unlocked, "plugins", "list", "--dir", "plugins")
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("a plugin was run to be listed")
@@ -143,7 +144,9 @@ func TestRunsFromCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.start("run")
-	s.until(p, "the block is at the plugin", func(snap status.Snapshot) bool { return len(stage(t, snap, "hostile").Running) == 1 })
+	s.until(p, "the block is at the plugin", func(snap status.Snapshot) bool {
+		return slices.ContainsFunc(snap.Stages, func(st status.Stage) bool { return st.Name == "hostile" && len(st.Running) == 1 })
+	})
 	if err := os.Remove(own); err != nil {
 		t.Fatal(err)
 	}

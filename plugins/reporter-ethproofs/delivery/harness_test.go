@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -48,6 +47,9 @@ type fixture struct {
 	kept    map[string][]byte // number/name -> body
 
 	restartBefore bool // restart the sender before every event
+
+	mu    sync.Mutex
+	taken map[uint64]Event // by number: the proofs that the server has taken
 }
 
 // onServer runs the test against the server that the environment names, and
@@ -55,7 +57,7 @@ type fixture struct {
 func onServer(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
 	if os.Getenv(envURL) == "" {
-		onFake(t, test)
+		onFake(t, func(_ *testing.T, b *fixture) { b.run(test) })
 		return
 	}
 	base, err := ethproofs.ParseURL(os.Getenv(envURL))
@@ -70,7 +72,7 @@ func onServer(t *testing.T, test func(*testing.T, *fixture)) {
 	b.options.GiveUp = 3 * time.Minute // a server that is away must not hang the suite
 	b.restart()
 	t.Cleanup(b.close)
-	test(t, b)
+	b.run(test)
 }
 
 // onFake runs the test against a fake server, in virtual time.
@@ -85,8 +87,19 @@ func onFake(t *testing.T, test func(*testing.T, *fixture)) {
 	})
 }
 
+// run runs the test and then reads back whatever the server has taken in it.
+func (b *fixture) run(test func(*testing.T, *fixture)) {
+	b.t.Helper()
+	test(b.t, b)
+	count, err := b.readBack()
+	if err != nil {
+		b.t.Error(err)
+	}
+	b.t.Logf("%d stored rows and proofs read back", count)
+}
+
 func newFixture(t *testing.T, base string, cluster int, key string, transport http.RoundTripper) *fixture {
-	b := &fixture{t: t, key: key, dir: memory(t), calls: &recorder{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte)}
+	b := &fixture{t: t, key: key, dir: memory(t), calls: &recorder{next: transport}, logs: new(lockedBuffer), kept: make(map[string][]byte), taken: make(map[uint64]Event)}
 	b.options = Options{URL: base, Cluster: cluster, GiveUp: 168 * time.Hour, MaxProofBytes: ethproofs.MaxProofBytes,
 		Log: slog.New(slog.NewTextHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	b.start()
@@ -147,71 +160,16 @@ func (b *fixture) report(event Event) (facts map[string]string, err error) {
 			b.t.Fatal("the key is in the error")
 		}
 		classed, _ := errors.AsType[*contract.Error](err)
+		if err == nil && event.Kind == contract.EventProved && contract.HasProof(facts[FactOutcome]) {
+			b.mu.Lock()
+			b.taken[event.Block.Number] = event
+			b.mu.Unlock()
+		}
 		if classed == nil || classed.Class != contract.ClassRetryable {
 			return facts, err
 		}
 		time.Sleep(classed.After)
 	}
-}
-
-// reader asks the server apart from the sender, whose calls are counted.
-func (b *fixture) reader() *ethproofs.Client {
-	return ethproofs.NewClient(b.options.URL, b.key, "proofline-test-reader", 30*time.Second, b.calls.next)
-}
-
-// patiently asks again while the key's budget is used up.
-func patiently[T any](ask func() (T, error)) (answer T, err error) {
-	for range 10 {
-		answer, err = ask()
-		status, ok := errors.AsType[*ethproofs.StatusError](err)
-		if !ok || status.Status != 429 {
-			return answer, err
-		}
-		time.Sleep(status.RetryAfter + 30*time.Second) // the download route answers only while half of it is left
-	}
-	return answer, err
-}
-
-// storedRow returns what the server lists of a block under the newest version of
-// the fixture's cluster.
-func (b *fixture) storedRow(block contract.Block) (ethproofs.StoredProof, error) {
-	client := b.reader()
-	clusters, err := client.Clusters(b.t.Context())
-	if err != nil {
-		return ethproofs.StoredProof{}, err
-	}
-	version := int64(0)
-	for _, c := range clusters {
-		if c.Index == b.options.Cluster {
-			version = c.Version()
-		}
-	}
-	list, err := patiently(func() ([]ethproofs.StoredProof, error) {
-		list, _, err := client.Proofs(b.t.Context(), block.Number)
-		return list, err
-	})
-	if err != nil {
-		return ethproofs.StoredProof{}, err
-	}
-	for _, p := range list {
-		if p.Version == version {
-			return p, nil
-		}
-	}
-	return ethproofs.StoredProof{}, fmt.Errorf("the server lists no proof of the cluster's version %d among %d", version, len(list))
-}
-
-// storedFile downloads a proof. The server uploads it after its answer.
-func (b *fixture) storedFile(row ethproofs.StoredProof) (content []byte, err error) {
-	client := b.reader()
-	for range 5 {
-		content, err = patiently(func() ([]byte, error) { return client.Download(b.t.Context(), row.ID, ethproofs.MaxProofBytes) })
-		if !errors.Is(err, ethproofs.ErrNoDownload) {
-			return content, err
-		}
-		time.Sleep(3 * time.Second)
-	}
-	return content, err
 }
 
 // must reports events that have to succeed and returns the outcomes.

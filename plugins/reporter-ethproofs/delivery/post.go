@@ -35,13 +35,10 @@ func (s *Sender) post(ctx context.Context, r *request) (map[string]string, error
 	if r.sentBefore, err = s.wasSent(r); err != nil {
 		return nil, err
 	}
-	proofID, err := s.send(ctx, r, r.phase, r.body)
-	if r.phase == ethproofs.Proved && isDatabaseError(err) && isPowerOfTwo(r.try) {
-		proofID, err = s.announceAndSend(ctx, r, entry, err)
-	}
+	proofID, err := s.sendInOrder(ctx, r)
 	switch {
 	case err == nil:
-		if entry, err = s.acknowledge(ctx, r, entry, proofID); err != nil {
+		if entry, err = s.acknowledge(ctx, r, r.phase, proofID); err != nil {
 			return nil, err
 		}
 		return s.accepted(r, entry, contract.OutcomeAccepted), nil
@@ -104,36 +101,87 @@ func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, bo
 	return proofID, err
 }
 
-// announceAndSend cures "block unknown", which the server answers with the same
-// 500 as a passing fault: it sends the phase that the number has reached, queued
-// if none, and the proof again.
-func (s *Sender) announceAndSend(ctx context.Context, r *request, entry ledger.Entry, cause error) (int64, error) {
-	phase := ethproofs.Queued
-	if entry.Announced == ethproofs.Proving || entry.Acknowledged == ethproofs.Proving {
-		phase = ethproofs.Proving
+// sendInOrder sends a request, and before a proof what the server needs to take it:
+// it answers 500 for a number that it has never heard of. The host leaves out the
+// announcements of a block whose proof is done before they were sent, so that a
+// number without an acknowledged one is announced first.
+//
+// "Block unknown" is the same 500 as a passing fault. At some of the tries the site is
+// therefore asked whether it still has the row of the block, which costs nothing of the
+// key's budget: after a restored backup it may not, and the number is announced again.
+func (s *Sender) sendInOrder(ctx context.Context, r *request) (int64, error) {
+	if r.phase != ethproofs.Proved {
+		return s.send(ctx, r, r.phase, r.body)
 	}
-	s.options.Log.Warn("EthProofs may not know the block; announcing it again", "block", r.block.Number, "phase", phase.String(), "answer", cause)
-	body, err := ethproofs.StatusBody(r.block.Number, s.options.Cluster)
+	known, err := s.isKnown(r)
 	if err != nil {
-		return 0, contract.Permanent(err)
+		return 0, err
 	}
-	if _, err := s.send(ctx, r, phase, body); err != nil {
+	if !known {
+		if err := s.announce(ctx, r); err != nil {
+			return 0, err
+		}
+		return s.send(ctx, r, ethproofs.Proved, r.body)
+	}
+	proofID, err := s.send(ctx, r, ethproofs.Proved, r.body)
+	if !isDatabaseError(err) || !isPowerOfTwo(r.try) {
+		return proofID, err
+	}
+	if row, unasked := s.client.Block(ctx, r.block.Number); unasked != nil || row != nil {
+		return 0, err
+	}
+	s.options.Log.Warn("EthProofs does not know the block any more; announcing it again", "block", r.block.Number, "answer", err)
+	if err := s.announce(ctx, r); err != nil {
 		return 0, err
 	}
 	return s.send(ctx, r, ethproofs.Proved, r.body)
 }
 
+// isKnown reports whether the server has heard of the number from this stage, under
+// any version of the cluster: the row of the block is common to all of them.
+func (s *Sender) isKnown(r *request) (bool, error) {
+	entries, err := s.ledger.Versions(s.options.URL, s.options.Cluster, r.block.Number)
+	if err != nil {
+		return false, ledgerFault(err)
+	}
+	for _, entry := range entries {
+		if entry.Acknowledged != 0 || entry.Reached == ethproofs.Proved {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// announce makes the number known for a proof that is about to be sent. It sends
+// proving, the only announcement that never takes back the status of a row.
+func (s *Sender) announce(ctx context.Context, r *request) error {
+	body, err := ethproofs.StatusBody(r.block.Number, s.options.Cluster)
+	if err != nil {
+		return contract.Permanent(err)
+	}
+	proofID, err := s.send(ctx, r, ethproofs.Proving, body)
+	if err != nil {
+		return err
+	}
+	_, err = s.acknowledge(ctx, r, ethproofs.Proving, proofID)
+	return err
+}
+
 // acknowledge records an answer of 200. A proof_id other than the number had so far
 // means that the server has put the phase under a new version of the cluster.
-func (s *Sender) acknowledge(ctx context.Context, r *request, entry ledger.Entry, proofID int64) (ledger.Entry, error) {
+func (s *Sender) acknowledge(ctx context.Context, r *request, phase ethproofs.Phase, proofID int64) (ledger.Entry, error) {
+	entry, err := s.ledger.Entry(r.target, r.block.Number)
+	if err != nil {
+		return entry, ledgerFault(err)
+	}
 	if entry.ProofID != 0 && entry.ProofID != proofID && !r.again {
 		if err := s.moveToNewVersion(ctx, r, entry.ProofID, proofID); err != nil {
 			return entry, err
 		}
 	}
-	entry, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) {
-		e.MarkSent(r.phase, r.block.Hash)
-		e.MarkAcknowledged(r.phase, r.block.Hash, proofID, time.Now().UTC())
+	entry, err = s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) {
+		e.MarkSent(phase, r.block.Hash)
+		e.MarkAcknowledged(phase, r.block.Hash, proofID, time.Now().UTC())
 	})
 	if err != nil {
 		return entry, ledgerFault(err)

@@ -92,7 +92,7 @@ func (s *Sender) sendLate(ctx context.Context, r *request) {
 	}
 	proofID, err := s.send(ctx, r, r.phase, r.body)
 	if err == nil {
-		_, err = s.acknowledge(ctx, r, entry, proofID)
+		_, err = s.acknowledge(ctx, r, r.phase, proofID)
 	}
 	if err != nil && ctx.Err() == nil {
 		s.options.Log.Debug("a proving that was left out at first could not be sent", "block", r.block.Number, "error", err)

@@ -8,8 +8,8 @@
 //     has before anything is called a conflict.
 //   - 429 holds every request of the key for as long as the server says; below
 //     that the server's own count sets the pace.
-//   - 500 on a proof is what the server answers for a number that it has never
-//     heard of: the phase is announced again and the proof sent once more.
+//   - A proof whose number the server has not acknowledged is announced first, and
+//     once more where the server answers 500 and does not know the block any more.
 //   - Other 5xx and broken connections are tried again, later and later, until
 //     the event is GiveUp old. 400 ends the event. 401 and 404 are faults of the
 //     account: nothing more is sent until the server takes the account again.

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,21 +27,11 @@ func (b *fixture) wantOutcomes(got []string, want ...string) {
 	}
 }
 
-// wantStored reads the row of a proved block and its file back from the server, by
-// the routes that anybody uses.
+// wantStored is checkStored for a test that knows what must be there.
 func (b *fixture) wantStored(block contract.Block, proof []byte) {
 	b.t.Helper()
-	row, err := b.storedRow(block)
-	if err != nil {
-		b.t.Errorf("block %d: %v", block.Number, err)
-		return
-	}
-	if row.Size != int64(len(proof)) || row.Proved.IsZero() {
-		b.t.Errorf("the server's row of block %d: %+v, want proved with %d bytes", block.Number, row, len(proof))
-	}
-	stored, err := b.storedFile(row)
-	if err != nil || !bytes.Equal(stored, proof) {
-		b.t.Errorf("block %d: %d bytes are served, %v; want the %d that were sent", block.Number, len(stored), err, len(proof))
+	if _, err := b.checkStored(block, proof); err != nil {
+		b.t.Error(err)
 	}
 }
 
@@ -203,22 +192,77 @@ func TestReorgedBlock(t *testing.T) {
 	})
 }
 
-func TestUnknownBlockIsAnnouncedAgain(t *testing.T) {
+// TestProofWithoutAnAnnouncement: the proof was done before anything was announced,
+// so that the host has left out both phases. The server takes no proof of a number
+// that it has never heard of: it hears of it once, and gets the proof once.
+func TestProofWithoutAnAnnouncement(t *testing.T) {
 	onServer(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
-		b.wantSequence("proved 500, queued 200, proved 200")
+		b.wantSequence("proving 200, proved 200")
+		b.wantStored(block, testProof)
+		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeSkipped, contract.OutcomeSkipped, contract.OutcomeAcceptedBefore)
+		b.wantSequence("proving 200, proved 200")
+	})
+}
+
+// TestAnnouncementThatGotLost: the server has not acknowledged the announcement,
+// whether or not it has heard it. That a later try, or one after a restart, comes
+// with the proof changes nothing; what was acknowledged is not sent again.
+func TestAnnouncementThatGotLost(t *testing.T) {
+	for name, tc := range map[string]struct {
+		faults []string // of the requests, in their order
+		want   string
+	}{
+		"unheard":                  {[]string{"lose request"}, "queued lost, proving 200, proved 200"},
+		"heard":                    {[]string{"lose reply"}, "queued lost, proving 200, proved 200"},
+		"the second one too":       {[]string{"lose request", "lose reply"}, "queued lost, proving lost, proving 200, proved 200"},
+		"and the proof afterwards": {[]string{"lose request", "", "lose request"}, "queued lost, proving 200, proved lost, proved 200"},
+		"and the answer to it":     {[]string{"lose request", "", "lose reply"}, "queued lost, proving 200, proved lost, proved 409"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onServer(t, func(t *testing.T, b *fixture) {
+				b.restartBefore = true
+				b.calls.fault = func(_ string, n int) string {
+					if n < len(tc.faults) {
+						return tc.faults[n]
+					}
+					return ""
+				}
+				block := newBlock()
+				if _, err := b.sender.Deliver(t.Context(), b.event(contract.EventQueued, block)); classOf(err) != contract.ClassRetryable {
+					t.Fatalf("queued: %q %v", classOf(err), err)
+				}
+				b.must(b.event(contract.EventProved, block))
+				b.wantSequence(tc.want)
+				b.wantStored(block, testProof)
+			})
+		})
+	}
+}
+
+// TestSiteForgetsTheBlock: the server has acknowledged the announcement and was put
+// back to an earlier state since.
+func TestSiteForgetsTheBlock(t *testing.T) {
+	onFake(t, func(t *testing.T, b *fixture) {
+		block := newBlock()
+		b.must(b.phases(block)[:1]...)
+		b.server.ForgetBlock(block.Number)
+		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
+		b.wantSequence("queued 200, proved 500, proving 200, proved 200")
 		b.wantStored(block, testProof)
 	})
 }
 
-func TestAnnouncedAgainInThePhaseReached(t *testing.T) {
+// TestPassingFault: the 500 of a server that knows the block is followed by another
+// try of the proof, and by no announcement.
+func TestPassingFault(t *testing.T) {
 	onFake(t, func(t *testing.T, b *fixture) {
 		block := newBlock()
 		b.must(b.phases(block)[:2]...)
 		b.server.Inject(ethproofstest.Once("/proved", ethproofstest.Fault{Status: 500, Body: "Internal server error"}))
 		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
-		b.wantSequence("queued 200, proving 200, proved 500, proving 200, proved 200")
+		b.wantSequence("queued 200, proving 200, proved 500, proved 200")
 	})
 }
 

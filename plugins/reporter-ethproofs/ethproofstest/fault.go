@@ -23,6 +23,9 @@ type Request struct {
 	Body   []byte
 	Block  uint64 // block_number of the body, 0 where there is none
 	Status int    // what was answered; 0 where the connection was cut
+	// Handled is what the handler answered, whether or not that got through; 0 where
+	// it was not reached.
+	Handled int
 }
 
 // String is the last element of the path, the block and the status: "queued
@@ -146,6 +149,9 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.Handl
 		answer.Body.WriteString(fault.Body)
 	default:
 		next(answer, r)
+		s.mu.Lock()
+		s.requests[at].Handled = answer.Code
+		s.mu.Unlock()
 	}
 	if fault.LoseReply {
 		panic(http.ErrAbortHandler)

@@ -195,6 +195,20 @@ func (s *Server) Forget(team string, index int, block uint64) {
 	}
 }
 
+// ForgetBlock removes the row of a block and every proof of it, as a backup of the
+// site that is older than the block would.
+func (s *Server) ForgetBlock(block uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.blocks, int64(block))
+	for key, row := range s.proofs {
+		if key.block == int64(block) {
+			delete(s.stored, row.object)
+			delete(s.proofs, key)
+		}
+	}
+}
+
 // SetRPCDown keeps the site from describing blocks from now on: their rows stay
 // without a timestamp, which puts them outside every scoring window.
 func (s *Server) SetRPCDown(down bool) {

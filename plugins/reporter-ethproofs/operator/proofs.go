@@ -2,31 +2,16 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
+	"github.com/proofline/proofline/sdk/contract"
 )
-
-// ErrRefused is returned after the site's verifier has refused a proof, or could
-// not verify it.
-type ErrRefused struct {
-	ProofID int64
-	Verdict ethproofs.Verdict
-}
-
-func (e *ErrRefused) Error() string {
-	reason := e.Verdict.Reason
-	if reason != "" {
-		reason = ": " + reason
-	}
-	if e.Verdict.Valid == nil {
-		return fmt.Sprintf("EthProofs cannot verify proof %d%s", e.ProofID, reason)
-	}
-	return fmt.Sprintf("EthProofs' own verifier refuses proof %d%s", e.ProofID, reason)
-}
 
 // ListProofs prints what the site has of a block, from all teams.
 func ListProofs(ctx context.Context, out io.Writer, client *ethproofs.Client, block uint64) error {
@@ -48,24 +33,20 @@ func ListProofs(ctx context.Context, out io.Writer, client *ethproofs.Client, bl
 }
 
 // VerifyProof has the site's own verifier look at a stored proof.
-func VerifyProof(ctx context.Context, out io.Writer, client *ethproofs.Client, proofID int64) error {
+func VerifyProof(ctx context.Context, client *ethproofs.Client, proofID int64) (contract.StoredVerdict, error) {
 	verdict, err := client.Verify(ctx, proofID)
 	if err != nil {
-		return err
+		return contract.StoredVerdict{}, err
 	}
-	if verdict.Valid == nil || !*verdict.Valid {
-		return &ErrRefused{proofID, verdict}
-	}
-	_, err = fmt.Fprintf(out, "EthProofs' own verifier takes proof %d (%.0f ms)\n", proofID, verdict.Millis)
-	return err
+	return contract.StoredVerdict{Proof: strconv.FormatInt(proofID, 10), Valid: verdict.Valid, Reason: verdict.Reason, TookMS: verdict.Millis}, nil
 }
 
 // VerifyBlock has the site verify the stored proofs of a block that were made by
 // the team's clusters.
-func VerifyBlock(ctx context.Context, out io.Writer, client *ethproofs.Client, block uint64) error {
+func VerifyBlock(ctx context.Context, client *ethproofs.Client, block uint64) ([]contract.StoredVerdict, error) {
 	clusters, err := client.Clusters(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	own := map[int64]bool{}
 	for _, cluster := range clusters {
@@ -75,20 +56,44 @@ func VerifyBlock(ctx context.Context, out io.Writer, client *ethproofs.Client, b
 	}
 	list, _, err := client.Proofs(ctx, block)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	verified := 0
+	var verdicts []contract.StoredVerdict
 	for _, p := range list {
 		if !own[p.Version] {
 			continue
 		}
-		if err := VerifyProof(ctx, out, client, p.ID); err != nil {
-			return err
+		verdict, err := VerifyProof(ctx, client, p.ID)
+		if err != nil {
+			return nil, err
 		}
-		verified++
+		verdicts = append(verdicts, verdict)
 	}
-	if verified == 0 {
-		return fmt.Errorf("EthProofs has no proof of block %d by this team (%d by others)", block, len(list))
+	if len(verdicts) == 0 {
+		return nil, fmt.Errorf("EthProofs has no proof of block %d by this team (%d by others)", block, len(list))
 	}
-	return nil
+	return verdicts, nil
+}
+
+// WriteVerdicts prints what the site's verifier says. The error says what it does not
+// take.
+func WriteVerdicts(out io.Writer, verdicts []contract.StoredVerdict) error {
+	var refused error
+	for _, v := range verdicts {
+		reason := v.Reason
+		if reason != "" {
+			reason = ": " + reason
+		}
+		switch {
+		case v.Valid == nil:
+			refused = errors.Join(refused, fmt.Errorf("EthProofs cannot verify proof %s%s", v.Proof, reason))
+		case !*v.Valid:
+			refused = errors.Join(refused, fmt.Errorf("EthProofs' own verifier refuses proof %s%s", v.Proof, reason))
+		default:
+			if _, err := fmt.Fprintf(out, "EthProofs' own verifier takes proof %s (%.0f ms)\n", v.Proof, v.TookMS); err != nil {
+				return err
+			}
+		}
+	}
+	return refused
 }
