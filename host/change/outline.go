@@ -59,7 +59,7 @@ func Of(p *pipeline.Pipeline, host string, about func(pipeline.Stage) (Named, er
 		"select.blocks": strings.Trim(fmt.Sprint(p.Select.Blocks), "[]"), "select.order": string(p.Select.Order),
 		"select.drop_after": p.Select.DropAfter.String(), "select.repair": strconv.FormatUint(p.Select.Repair, 10),
 	}}
-	list(reflect.ValueOf(*p), "", o.Settings, "File", "Name", "Data", "Output", "Select", "Stages")
+	list(reflect.ValueOf(*p), "", o.Settings, "file", "name", "data", "output", "select", "stages")
 	delete(o.Settings, "monitor.stuck_after") // it counts in the stages, which have it as their default
 	o.Settings["monitor.token"] = mark(p.Monitor.Token)
 	for _, s := range p.Stages {
@@ -78,7 +78,7 @@ func stageOf(s pipeline.Stage, known Named) Stage {
 		SHA256: hex.EncodeToString(known.Binary.SHA256[:]), Fingerprint: known.Fingerprint, Config: map[string]string{}, Settings: map[string]string{},
 	}
 	s.Sample = max(s.Sample, 1)
-	list(reflect.ValueOf(s), "", out.Settings, "Name", "Kind", "Plugin", "Config", "Files", "Confined") // the last two follow from others
+	list(reflect.ValueOf(s), "", out.Settings, "name", "kind", "plugin", "config", "files", "sandbox.confined") // the last two follow from others
 	var config any
 	if json.Unmarshal(s.Config, &config) == nil {
 		flatten(config, "", known.Secrets, out.Config)
@@ -132,19 +132,19 @@ var spellings = map[string]string{"KWhPrice": "prices.kwh", "GPUHourPrice": "pri
 
 var capital = regexp.MustCompile(`([a-z])([A-Z])`)
 
-// list notes the exported fields of a struct, but for those that are left out, and all
-// of those in it as the values of keys: so no key can be forgotten.
+// list notes the exported fields of a struct, and of those in it, as the values of keys,
+// but for the keys that are left out: so none can be forgotten.
 func list(v reflect.Value, path string, into map[string]string, without ...string) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if !field.IsExported() || slices.Contains(without, field.Name) {
-			continue
-		}
 		key := cmp.Or(spellings[field.Name], strings.ToLower(capital.ReplaceAllString(field.Name, "${1}_${2}")))
 		key = strings.TrimPrefix(path+"."+key, ".")
+		if !field.IsExported() || slices.Contains(without, key) {
+			continue
+		}
 		switch value := v.Field(i); value.Kind() {
 		case reflect.Struct:
-			list(value, key, into)
+			list(value, key, into, without...)
 		case reflect.Pointer:
 			into[key] = ""
 			if !value.IsNil() {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// running is an engine that works in the background.
+// background lets the engine work until stop is called.
 func (r *rig) background(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -38,6 +39,7 @@ func TestApplySelection(t *testing.T) {
 		listed := testBlock(50, 0)
 		r.source.known = map[uint64]contract.Block{50: listed}
 		r.source.polls = []contract.PollResponse{poll("c1", 4, blocks...)}
+		var mu sync.Mutex
 		var built []uint64
 		free := make(chan struct{})
 		r.builder.do = func(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
@@ -46,7 +48,9 @@ func TestApplySelection(t *testing.T) {
 			case <-ctx.Done():
 				return contract.Result{}, ctx.Err()
 			}
+			mu.Lock()
 			built = append(built, task.Block.Number)
+			mu.Unlock()
 			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
 		}
 		stop := r.background(t)
@@ -60,6 +64,8 @@ func TestApplySelection(t *testing.T) {
 		time.Sleep(time.Second)
 		close(free)
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if want := []uint64{4, 1, 2, 3, 50}; !slices.Equal(built, want) {
 			t.Errorf("built in the order %v, want %v: the running block, then the oldest first", built, want)
 		}
@@ -79,11 +85,24 @@ func TestApplyTuning(t *testing.T) {
 			blocks = append(blocks, testBlock(n, 0))
 		}
 		r.source.polls = []contract.PollResponse{poll("c1", 40, blocks...)}
+		var mu sync.Mutex
 		running, most := 0, 0
-		r.builder.do = func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-			running++
+		count := func(change int) {
+			mu.Lock()
+			defer mu.Unlock()
+			running += change
 			most = max(most, running)
-			defer func() { running-- }()
+		}
+		// counted returns how many run, and the most that have since the last look.
+		counted := func() (now, highest int) {
+			mu.Lock()
+			defer mu.Unlock()
+			highest, most = most, 0
+			return running, highest
+		}
+		r.builder.do = func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			count(1)
+			defer count(-1)
 			select {
 			case <-time.After(10 * time.Minute):
 				return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
@@ -108,12 +127,12 @@ func TestApplyTuning(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if most != 1 {
+		if _, most := counted(); most != 1 {
 			t.Fatalf("%d at once, want 1", most)
 		}
 		tune(func(s *Tuning) { s.Concurrency = 3 })
 		time.Sleep(time.Minute)
-		if running != 3 {
+		if running, _ := counted(); running != 3 {
 			t.Errorf("%d at once with three slots", running)
 		}
 		tune(func(s *Tuning) { s.Concurrency = 2; s.Timeout = time.Second })
@@ -123,9 +142,9 @@ func TestApplyTuning(t *testing.T) {
 				t.Errorf("block %d: an attempt that ran at the change was ended by it: %s", b.Number, j.Stages["input"].Error)
 			}
 		}
-		most = 0
+		counted()
 		time.Sleep(5 * time.Second)
-		if most > 2 {
+		if _, most := counted(); most > 2 {
 			t.Errorf("%d at once with two slots", most)
 		}
 		if err := r.Apply(t.Context(), Settings{}); err == nil {
