@@ -7,12 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
 )
 
 // Supported finds out what the kernel enforces. It starts a short process once, to see
@@ -52,7 +55,8 @@ func become(args []string) error {
 	if err := json.Unmarshal([]byte(args[1]), &c); err != nil {
 		return fmt.Errorf("read the confinement: %w", err)
 	}
-	if err := c.enforce(); err != nil {
+	runtime.LockOSThread() // what becomes the plugin is this thread
+	if err := errors.Join(c.enforce(), dropCapabilities()); err != nil {
 		return fmt.Errorf("confine the plugin: %w", err)
 	}
 	argv := args[3:]
@@ -90,6 +94,32 @@ func (c Confinement) enforce() error {
 		return errors.Join(config.RestrictPaths(rules...), config.RestrictScoped())
 	}
 	return config.Restrict(rules...)
+}
+
+// keptCapabilities are those that a plugin of root keeps: the rights on files, which
+// Landlock limits.
+var keptCapabilities = []uintptr{unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER}
+
+// dropCapabilities takes from what this thread becomes all other rights of root. With
+// CAP_PERFMON or CAP_SYS_PTRACE it could read the memory and the environment of the
+// host, whatever Landlock says. It does nothing for another user.
+func dropCapabilities() error {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("drop ambient capabilities: %w", err)
+	}
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	for capability := uintptr(0); capability <= unix.CAP_LAST_CAP; capability++ {
+		if slices.Contains(keptCapabilities, capability) {
+			continue
+		}
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
+		if err != nil && !errors.Is(err, unix.EINVAL) { // an older kernel does not know the capability
+			return fmt.Errorf("drop capability %d: %w", capability, err)
+		}
+	}
+	return nil
 }
 
 // confine starts the plugin by way of a process that confines itself. Without

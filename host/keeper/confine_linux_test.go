@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +17,12 @@ import (
 type reach struct {
 	Read, Write, Listed, Stayed, Null string // error; empty for success
 	TCP, UDP                          string
+	Environ                           string // of the process that runs the test
 }
 
 // tryAll is a role: it tries what its arguments name and prints the outcome.
 // Arguments: a file to read, a file to write, a folder to list, an address, a folder
-// that is its own.
+// that is its own, the id of another process.
 func tryAll(args []string) {
 	text := func(err error) string {
 		if err == nil {
@@ -45,6 +47,8 @@ func tryAll(args []string) {
 		}
 		*network.into = text(err)
 	}
+	_, err = os.ReadFile(filepath.Join("/proc", args[5], "environ"))
+	r.Environ = text(err)
 	// What its own folder is for: files, folders, and moving from one to the other.
 	own := args[4]
 	for _, dir := range []string{"a", "b"} {
@@ -86,7 +90,7 @@ func TestConfinement(t *testing.T) {
 		p, err := Start(Command{
 			Options: Options{Grace: time.Second, Confine: c},
 			Keeper:  []string{os.Args[0], "keeper"},
-			Argv:    []string{os.Args[0], "role", "reach", secret, filepath.Join(filepath.Dir(secret), "new"), "/", listener.Addr().String(), own},
+			Argv:    []string{os.Args[0], "role", "reach", secret, filepath.Join(filepath.Dir(secret), "new"), "/", listener.Addr().String(), own, strconv.Itoa(os.Getpid())},
 			Env:     os.Environ(), Stdout: outWrite, Stderr: errWrite,
 		})
 		if err != nil {
@@ -107,7 +111,7 @@ func TestConfinement(t *testing.T) {
 	}
 	base := []string{os.Args[0], "/proc", "/sys", "/lib", "/lib64", "/usr"}
 	r := try(&Confinement{Read: base, Write: []string{own}})
-	for what, err := range map[string]string{"read": r.Read, "write": r.Write, "list /": r.Listed} {
+	for what, err := range map[string]string{"read": r.Read, "write": r.Write, "list /": r.Listed, "environment of the host": r.Environ} {
 		if !strings.Contains(err, "permission denied") {
 			t.Errorf("%s outside: %q", what, err)
 		}
@@ -119,7 +123,7 @@ func TestConfinement(t *testing.T) {
 		t.Errorf("network: TCP %q, UDP %q", r.TCP, r.UDP)
 	}
 	r = try(&Confinement{Read: append(base, secret), Write: []string{own, "/nowhere"}, Network: true})
-	if r.Read != "" || r.TCP != "" || r.UDP != "" || r.Write == "" {
+	if r.Read != "" || r.TCP != "" || r.UDP != "" || r.Write == "" || r.Environ == "" {
 		t.Errorf("with a file and the network allowed: %+v", r)
 	}
 }

@@ -49,12 +49,11 @@ type Server struct {
 	URL  string
 	addr string
 
-	mu       sync.Mutex
-	how      Behaviour
-	http     *http.Server
-	place    chan struct{} // of size 1: the only place for a proof
-	proving  time.Time     // since when it is taken
-	inFlight sync.WaitGroup
+	mu      sync.Mutex
+	how     Behaviour
+	http    *http.Server
+	place   chan struct{} // of size 1: the only place for a proof
+	proving time.Time     // since when it is taken
 
 	Proofs     atomic.Int64 // that were begun
 	Executions atomic.Int64
