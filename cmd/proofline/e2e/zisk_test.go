@@ -244,8 +244,8 @@ func TestKilledHostLosesNothing(t *testing.T) {
 
 // monotonic checks that no phase of a block came after a later one that EthProofs
 // had taken, and that each block was proved at most once; for each cluster by
-// itself. A proof that was not taken does not count: EthProofs answers 500 where it
-// does not know the block, and the reporter then announces it.
+// itself. A proof that was not taken does not count: the reporter announces a block
+// again that EthProofs does not know any more.
 func monotonic(t *testing.T, server *ethproofstest.Server) {
 	t.Helper()
 	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
