@@ -6,10 +6,12 @@ import (
 
 	"github.com/proofline/proofline/host/keeper"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/tracing"
 )
 
 // Confinement is what a stage's plugin may reach besides what every plugin needs; nil
-// for a stage that is not confined. The stage is one that pipeline.Bind has seen.
+// for a stage that is not confined. The stage is one that pipeline.Bind has seen. While
+// traces are exported it has the network: a plugin sends its part of them itself.
 func Confinement(p *pipeline.Pipeline, s *pipeline.Stage) *keeper.Confinement {
 	if !s.Sandbox.Confined {
 		return nil
@@ -17,7 +19,7 @@ func Confinement(p *pipeline.Pipeline, s *pipeline.Stage) *keeper.Confinement {
 	return &keeper.Confinement{
 		Read:    slices.Concat(s.Files, s.Sandbox.Read),
 		Write:   append(slices.Clone(s.Sandbox.Write), filepath.Join(p.Data, "attempts")),
-		Network: s.Sandbox.Network,
+		Network: s.Sandbox.Network || tracing.On(),
 	}
 }
 

@@ -94,7 +94,7 @@ func flatten(value any, path string, secrets []string, into map[string]string) {
 			flatten(below, strings.TrimPrefix(path+"."+key, "."), secrets, into)
 		}
 	case string:
-		if slices.Contains(secrets, v) {
+		if slices.Contains(secrets, v) || strings.Contains(v, "://") { // a key may be in any part of a URL
 			into[path] = mark(v)
 			return
 		}

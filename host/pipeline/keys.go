@@ -190,7 +190,7 @@ var stageKeys = []Key{
 		{Name: "write", Type: TypeFolder, List: true, Max: "100",
 			Meaning: "Further folders in which it may do everything."},
 		{Name: "network", Type: TypeBoolean, Default: "false",
-			Meaning: "Whether a confined plugin has the machine's network."},
+			Meaning: "Whether a confined plugin has the machine's network. While traces are exported (OTEL_EXPORTER_OTLP_ENDPOINT) it has."},
 	}},
 }
 

@@ -278,7 +278,9 @@ func TestCrashWhileMigrating(t *testing.T) {
 	p := s.start("run")
 	s.until(p, "it runs", func(snap status.Snapshot) bool { return len(snap.Stages) == 4 && snap.Stages[0].PID > 0 })
 	p.signal(syscall.SIGINT)
-	if code := p.wait(); code != 0 {
+	// The blocks of the old file are of another chain: a run that learns its chain before
+	// the signal refuses them.
+	if code := p.wait(); code != 0 && !strings.Contains(p.log.String(), "holds blocks of chain 1") {
 		t.Errorf("exit %d", code)
 	}
 	if out := s.must("db", "check"); !strings.Contains(out, "sound") {

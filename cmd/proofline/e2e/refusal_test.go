@@ -143,6 +143,7 @@ func TestRunsFromCopies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.must("plugins", "lock", filepath.Dir(own)) // what nothing pins runs where it lies
 	p := s.start("run")
 	s.until(p, "the block is at the plugin", func(snap status.Snapshot) bool {
 		return slices.ContainsFunc(snap.Stages, func(st status.Stage) bool { return st.Name == "hostile" && len(st.Running) == 1 })
