@@ -49,6 +49,7 @@ func TestReporting(t *testing.T) {
 	f := newForked(t, []branch{{"prove", "ethproofs", 1}, {"prove", "second", 2}}, map[string]zisktest.Scenario{"prove": {Version: "0.14.0"}})
 	f.server.SetUnlimited(false)
 	f.server.SetBudget(budget)
+	f.server.ForgetProofs()
 	f.pipeline(n.URL, 1, gate(t, "check", nil), f.prover("prove", "confirm: [check],"), reporter("ethproofs", "prove", 1), reporter("second", "prove", 2))
 	f.server.Inject(faults(random.Uint64()))
 

@@ -119,6 +119,9 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.Handl
 	at := len(s.requests)
 	s.requests = append(s.requests, entry)
 	inject := s.inject
+	if s.withoutProofs {
+		s.requests[at].Body = withoutProof(body)
+	}
 	s.mu.Unlock()
 
 	var fault Fault
@@ -162,6 +165,29 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.Handl
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
+}
+
+// ForgetProofs leaves the texts of proofs out of the bodies of Requests from now on, so
+// that a record of thousands of requests has room in memory.
+func (s *Server) ForgetProofs() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.withoutProofs = true
+}
+
+// withoutProof is a request's body without its proof; one that is no JSON object is
+// returned as it is.
+func withoutProof(body []byte) []byte {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return body
+	}
+	delete(fields, "proof")
+	short, err := json.Marshal(fields)
+	if err != nil {
+		return body
+	}
+	return short
 }
 
 // Transport is a way to the server without a socket. It serves on the caller's

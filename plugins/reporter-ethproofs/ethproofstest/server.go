@@ -55,10 +55,12 @@ type Server struct {
 	limiter     limiter
 	requests    []Request
 	inject      func(Request) *Fault
-	storageDown bool
-	rpcDown     bool
-	verifier    func(proof, key []byte) (bool, string)
-	keyFiles    map[string][]byte // verification keys by path
+	// withoutProofs: requests are recorded without the proofs in them.
+	withoutProofs bool
+	storageDown   bool
+	rpcDown       bool
+	verifier      func(proof, key []byte) (bool, string)
+	keyFiles      map[string][]byte // verification keys by path
 }
 
 // New returns a server with the teams alpha and beta, their keys, and no
