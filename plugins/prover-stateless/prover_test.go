@@ -359,7 +359,7 @@ func TestIsAGate(t *testing.T) {
 	if (Config{}).MakesProof() || !strings.Contains(g.Note(), "560048") || !strings.Contains(g.Note(), "proves nothing") {
 		t.Errorf("note %q", g.Note())
 	}
-	if m := plugin().Manifest(); m.Name != name || m.Kind != contract.KindProver || len(m.Capabilities) != 0 {
+	if m := plugin().Manifest(); m.Name != name || m.Kind != contract.KindProver || !slices.Equal(m.Capabilities, []string{contract.CapabilitySandbox}) {
 		t.Errorf("%+v", m)
 	}
 }
