@@ -101,7 +101,7 @@ func flatten(value any, path string, secrets []string, into map[string]string) {
 		into[path] = strconv.Quote(v)
 	default:
 		text, _ := json.Marshal(v)
-		if slices.ContainsFunc(secrets, func(s string) bool { return s != "" && strings.Contains(string(text), s) }) {
+		if strings.Contains(string(text), "://") || slices.ContainsFunc(secrets, func(s string) bool { return s != "" && strings.Contains(string(text), s) }) {
 			into[path] = mark(string(text))
 			return
 		}

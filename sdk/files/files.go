@@ -22,8 +22,12 @@ import (
 // Replace has write make the content of a file under a temporary name beside path,
 // and puts it in the place of what is there. When it returns nil, content and name
 // are on disk. After an error the file at path is as it was. The mode is set
-// whatever the umask is.
+// whatever the umask is. A device or a pipe is no file that could be replaced: what is
+// written goes into it.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
+	if info, err := os.Stat(path); err == nil && info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0 {
+		return into(path, write)
+	}
 	dir := filepath.Dir(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(mode))
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
@@ -41,6 +45,15 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
 		return err
 	}
 	return SyncDir(dir)
+}
+
+// into writes to a device or a pipe.
+func into(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 // Write is Replace with content in memory.
