@@ -239,6 +239,45 @@ func TestStoredRetryOfABranch(t *testing.T) {
 	})
 }
 
+// TestRetryBesideAShadowCounts: a failed block that is tried again while its shadow still
+// works counts for a limited run once it is done.
+func TestRetryBesideAShadowCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := testBlock(1, 0)
+		slow := func() *worker {
+			return &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+				select {
+				case <-time.After(time.Hour):
+				case <-ctx.Done():
+				}
+				return contract.Result{}, ctx.Err()
+			}}
+		}
+		shadow := func(_, next *StageConfig) { next.Shadow = true }
+		first := newRig(t, newMemory(t), branches(slow(), shadow))
+		first.source.polls = []contract.PollResponse{poll("c", 1, b)}
+		first.proof.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			return contract.Result{}, contract.Permanent(errBroken)
+		}
+		first.run(t, time.Minute)
+
+		again := newRig(t, first.store, func(c *Config) { branches(slow(), shadow)(c); c.Limit = 1 })
+		again.proof.do = proving
+		stop := again.start(t)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if err := again.Retry(t.Context(), Again{Job: b.JobID()}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if n := len(again.Finished()); n != 1 {
+			t.Errorf("%d blocks count for the limit, want 1; the block is %s", n, again.state(t, b).State)
+		}
+		stop()
+	})
+}
+
 func TestShadowWaitsForTheMainPathAndDelaysNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {

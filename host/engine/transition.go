@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/host/record"
@@ -201,13 +202,11 @@ func (e *Engine) begins(rec *record.Job, s *stage) bool {
 // remember takes a finished job into the recent ones and counts its end, once.
 // Engine.mu must be held.
 func (e *Engine) remember(rec *record.Job, before status.JobState) {
-	for i, old := range e.recent {
-		if old.ID == rec.ID {
-			e.recent[i] = rec
-			return
-		}
+	if i := slices.IndexFunc(e.recent, func(old *record.Job) bool { return old.ID == rec.ID }); i >= 0 {
+		e.recent[i] = rec // it goes on for its shadows, or was tried again while they worked
+	} else {
+		e.recent = append(e.recent, rec)
 	}
-	e.recent = append(e.recent, rec)
 	if len(e.recent) > keptRecent {
 		e.recent = append([]*record.Job(nil), e.recent[len(e.recent)-keptRecent:]...)
 	}

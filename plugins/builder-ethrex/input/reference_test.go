@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -30,14 +29,14 @@ import (
 
 // TestAgainstReference compares random cases, and damaged copies of them, with the
 // reference writer, which is a Python program. ETHREX_SEED and ETHREX_COUNT choose
-// other cases than 300 from a seed of the clock.
+// other cases than 120 from seed 1: make fuzz-ethrex takes a seed of the clock.
 func TestAgainstReference(t *testing.T) {
 	tools := witnesstest.Shared(t, "tools")
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("no python3: the reference writer cannot run")
 	}
-	seed, count := number(t, "ETHREX_SEED", time.Now().Unix()), number(t, "ETHREX_COUNT", 300)
+	seed, count := number(t, "ETHREX_SEED", 1), number(t, "ETHREX_COUNT", 120)
 	configs, err := filepath.Abs("testdata/config")
 	if err != nil {
 		t.Fatal(err)
