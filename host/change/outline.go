@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/pipeline"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 // Outline is all that matters of a pipeline when it is compared with another one.
@@ -174,18 +174,7 @@ func Keep(data string, o Outline) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".pipeline-*.json") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(append(text, '\n'))
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	return files.Write(path, 0o600, append(text, '\n'))
 }
 
 // Kept reads the outline of the pipeline that ran last with a data directory. Where
