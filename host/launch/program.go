@@ -18,15 +18,16 @@ import (
 // programs is the directory of copies below that of the instance locks.
 const programs = "plugins"
 
-// program returns the file to execute for a plugin: a copy below the run directory,
-// whose bytes were hashed after they were copied and whose directory has their digest
+// program returns the file to execute for a plugin that a lock pins: a copy below the
+// run directory, whose bytes were hashed after they were copied and whose directory has their digest
 // as its name. What happens to the plugin's own file meanwhile, and later in the run,
 // does not matter. The error is a *catalog.ChangedError if the plugin's file is no
 // longer the one that the catalog has found, and no copy of that one exists.
 //
 // Two kinds of plugin run where they lie, compared right before: a script, which finds
 // its modules beside itself, and every plugin if files on the data directory's file
-// system cannot be executed.
+// system cannot be executed. One that no lock pins runs where it lies, too, and is
+// compared with nothing.
 func (r *Run) program(b catalog.Binary, log *slog.Logger) (string, error) {
 	if !b.Locked {
 		return b.Path, nil // nothing says which bytes it should have
