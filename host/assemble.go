@@ -116,7 +116,8 @@ func (h *host) startStage(ctx context.Context, config pipeline.Stage) (s *stage,
 		Run: h.run, Pipeline: h.file().Name, Stage: config.Name, Binary: binary,
 		Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
 		StateDir: filepath.Join(h.file().Data, "state", config.Name), LogLevel: logLevel(h.file()),
-		Env: config.Env, Confine: Confinement(h.file(), &config), HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
+		Confine: Confinement(h.file(), &config), ScriptReads: config.Sandbox.ScriptReads(),
+		Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
 	}, func(state launch.StageState) {
 		switch state.State {
 		case status.StageStarting:

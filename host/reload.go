@@ -216,7 +216,8 @@ func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *
 			limited, cancel := context.WithTimeout(ctx, renewLimit)
 			err = s.Renew(limited, func(spec *launch.Spec) {
 				spec.Binary, spec.Config, spec.Secrets = binary, entry.Config, secrets(binary.Manifest.Schema, entry.Config)
-				spec.Env, spec.HeartbeatTimeout, spec.Confine = entry.Env, entry.HeartbeatTimeout, Confinement(r.file(), entry)
+				spec.Env, spec.HeartbeatTimeout = entry.Env, entry.HeartbeatTimeout
+				spec.Confine, spec.ScriptReads = Confinement(r.file(), entry), entry.Sandbox.ScriptReads()
 			})
 			cancel()
 		}

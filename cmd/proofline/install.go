@@ -17,6 +17,7 @@ import (
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // pluginModule is where the plugins of this repository are.
@@ -81,7 +82,7 @@ func (c commands) install(ctx context.Context, file, dir, version string) error 
 	}
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return contract.Environment(errors.New("Go is not installed, which builds plugins"), "install Go from https://go.dev/dl, or a release of proofline, which holds its plugins")
+		return contract.Environment(errors.New("the go command, which builds plugins, is not installed"), "install Go from https://go.dev/dl, or a release of proofline, which holds its plugins")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (c commands) install(ctx context.Context, file, dir, version string) error 
 		cmd.Env = append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0", "GOFLAGS=")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			fmt.Fprintf(c.Stderr, "%s: %s\n", name, clip(strings.TrimSpace(string(out)+" "+err.Error()), 500))
+			fmt.Fprintf(c.Stderr, "%s: %s\n", name, text.Line(strings.TrimSpace(string(out)+" "+err.Error()), 500))
 			failed = append(failed, name)
 			continue
 		}

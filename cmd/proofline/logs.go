@@ -8,6 +8,7 @@ import (
 
 	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 func (c commands) blocksLogs() *cli.Command {
@@ -83,7 +84,7 @@ func (c commands) writeKept(j status.Job, k offline.Kept) {
 	fmt.Fprintf(c.Stdout, "%s %s, attempt %d: %s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), k.Stage, k.Attempt, k.Dir)
 	for _, s := range j.Stages {
 		if s.Stage == k.Stage && s.Attempt == k.Attempt && s.Error != "" {
-			fmt.Fprintf(c.Stdout, "  %s\n", paint.bad(clip(s.Error, 1000)))
+			fmt.Fprintf(c.Stdout, "  %s\n", paint.bad(text.Line(s.Error, 1000)))
 		}
 	}
 	for line := range strings.Lines(k.Log) {

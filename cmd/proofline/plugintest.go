@@ -18,6 +18,7 @@ import (
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/sdktest"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 func (c commands) pluginsTest() *cli.Command {
@@ -85,6 +86,9 @@ type checked struct {
 	MS       int64  `json:"ms"`
 }
 
+// maxSeen is how many characters are shown of what a check has seen.
+const maxSeen = 2000
+
 // runSuite prints each outcome as it comes, or all as JSON at the end.
 func (c commands) runSuite(ctx context.Context, path string, suite sdktest.Suite, asJSON bool) error {
 	outcomes := []checked{}
@@ -95,7 +99,7 @@ func (c commands) runSuite(ctx context.Context, path string, suite sdktest.Suite
 		line := checked{Check: o.Check, Outcome: "passed", Expected: sdktest.Demands(o.Check), MS: o.Took.Milliseconds()}
 		switch {
 		case o.Err != nil:
-			line.Outcome, line.Seen = "failed", oneLine(o.Err.Error())
+			line.Outcome, line.Seen = "failed", text.Line(o.Err.Error(), maxSeen)
 		case o.Skipped != "":
 			line.Outcome, line.Seen = "skipped", o.Skipped
 		}
@@ -128,8 +132,6 @@ func (c commands) runSuite(ctx context.Context, path string, suite sdktest.Suite
 	}
 	return nil
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // pluginFile is the executable of an argument: a file, or an installed plugin.
 func pluginFile(argument string) (string, error) {

@@ -21,6 +21,7 @@ import (
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // askLimit is how long one plugin may take to judge its configuration.
@@ -57,11 +58,11 @@ func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (c
 	if json.Unmarshal(stdout.Bytes(), &answer.Findings) == nil {
 		return answer, nil // a plugin that knows no traits prints the findings alone
 	}
-	text := strings.TrimSpace(stderr.String())
-	if text == "" && err != nil {
-		text = err.Error()
+	words := strings.TrimSpace(stderr.String())
+	if words == "" && err != nil {
+		words = err.Error()
 	}
-	return contract.Assessment{}, fmt.Errorf("the plugin's %s failed: %s", question, clip(text, 500))
+	return contract.Assessment{}, fmt.Errorf("the plugin's %s failed: %s", question, text.Line(words, 500))
 }
 
 // Free disk space. A mainnet block takes some tens of megabytes while it is at work,

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/proofline/proofline/sdk/text"
 )
 
 // table prints rows under headings.
@@ -105,6 +103,3 @@ func grouped(text string) string {
 	}
 	return text
 }
-
-// clip shortens a text to at most n characters on one line.
-func clip(s string, n int) string { return text.Line(s, n) }

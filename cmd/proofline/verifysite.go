@@ -17,6 +17,7 @@ import (
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // storedReport is what the other side of a reporter says of a proof.
@@ -139,8 +140,8 @@ func askStored(ctx context.Context, path, command string, s *pipeline.Stage, num
 	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("there is no answer within %v", storedLimit)
-	} else if text := strings.TrimSpace(stderr.String()); text != "" {
-		err = errors.New(clip(text, 500))
+	} else if words := strings.TrimSpace(stderr.String()); words != "" {
+		err = errors.New(text.Line(words, 500))
 	}
 	return nil, contract.Environment(err, "")
 }

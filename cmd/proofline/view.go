@@ -10,6 +10,7 @@ import (
 
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // writeSnapshot prints the live state for people.
@@ -109,7 +110,7 @@ func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painte
 	}
 	for _, s := range stages {
 		for _, line := range []struct{ text, painted string }{
-			{s.Note, clip(s.Note, 200)}, {s.Paused, paint.bad("paused: " + clip(s.Paused, 400))}, {s.Error, paint.bad(clip(s.Error, 400))},
+			{s.Note, text.Line(s.Note, 200)}, {s.Paused, paint.bad("paused: " + text.Line(s.Paused, 400))}, {s.Error, paint.bad(text.Line(s.Error, 400))},
 		} {
 			if line.text != "" {
 				fmt.Fprintf(w, "  %s: %s\n", s.Name, line.painted)
@@ -212,20 +213,20 @@ func artifactSize(j status.Job, name string) string {
 }
 
 func outcome(j status.Job) string {
-	text := string(j.State)
+	state := string(j.State)
 	switch {
 	case j.Unreported != "":
-		return clip(j.Unreported, 140)
+		return text.Line(j.Unreported, 140)
 	case j.Reason != "":
-		text += ": " + clip(j.Reason, 100)
+		state += ": " + text.Line(j.Reason, 100)
 	case !j.State.Finished() && j.Stage != "":
-		text += " at " + j.Stage
+		state += " at " + j.Stage
 	}
 	if failed := slices.IndexFunc(j.Reports, func(r status.Report) bool { return r.State == status.ReportRejected || r.State == status.ReportExpired }); failed >= 0 {
 		r := j.Reports[failed]
-		text += fmt.Sprintf("; %s of %s %s", r.Kind, r.Reporter, r.State)
+		state += fmt.Sprintf("; %s of %s %s", r.Kind, r.Reporter, r.State)
 	}
-	return text
+	return state
 }
 
 // writeJob prints one job's waterfall.
@@ -249,14 +250,14 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	}
 	fmt.Fprintln(w)
 	if j.Reason != "" {
-		fmt.Fprintf(w, "  %s\n", paint.bad(clip(j.Reason, 1000)))
+		fmt.Fprintf(w, "  %s\n", paint.bad(text.Line(j.Reason, 1000)))
 	}
 	if j.Unreported != "" {
 		remedy := ""
 		if slices.ContainsFunc(j.Debts(), func(d status.Debt) bool { return d.State != status.ReportWaiting }) {
 			remedy = fmt.Sprintf("; proofline report %d sends it once more", j.Block.Number)
 		}
-		fmt.Fprintf(w, "  %s%s\n", paint.bad(clip(j.Unreported, 1000)), remedy)
+		fmt.Fprintf(w, "  %s%s\n", paint.bad(text.Line(j.Unreported, 1000)), remedy)
 	}
 	t := newTable("  STAGE", "STATE", ">TRIES", ">BEGAN", ">TOOK", ">WORK", "OUTPUT")
 	for _, s := range j.Stages {
@@ -281,7 +282,7 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	}
 	for _, s := range j.Stages {
 		if s.Error != "" {
-			fmt.Fprintf(w, "  %s: %s\n", s.Stage, paint.bad(clip(s.Error, 1000)))
+			fmt.Fprintf(w, "  %s: %s\n", s.Stage, paint.bad(text.Line(s.Error, 1000)))
 		}
 	}
 	if len(j.Reports) == 0 {
@@ -293,7 +294,7 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 		if !r.At.IsZero() {
 			at = r.At.Local().Format(time.DateTime)
 		}
-		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, clip(remark(r), 200))
+		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, text.Line(remark(r), 200))
 	}
 	return t.write(w)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// system are the paths that every confined plugin may read and execute: programs,
+// system are the paths that every confined plugin may read: programs,
 // libraries, what the C library and the runtimes of languages look up. /proc shows a
 // confined process nothing of those outside of its confinement but that they exist.
 var system = []string{
@@ -26,7 +26,11 @@ func (s Spec) confinement(program, sockets string) *keeper.Confinement {
 	}
 	own := []string{program}
 	if script, err := isScript(program); err == nil && script {
-		own = append(own, filepath.Dir(program)) // its modules
+		if s.ScriptReads {
+			own = append(own, "/")
+		} else {
+			own = append(own, filepath.Dir(program)) // its modules
+		}
 	}
 	return &keeper.Confinement{
 		Read:    slices.Concat(s.Confine.Read, own, system),

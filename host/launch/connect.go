@@ -182,7 +182,7 @@ func (p *process) startError(err error, spec Spec, late bool) error {
 	default:
 		err = fmt.Errorf("it ended before the handshake: %v", exit)
 	}
-	return withWords(err, words)
+	return spec.outside(withWords(err, words))
 }
 
 // withWords adds what the plugin wrote last.

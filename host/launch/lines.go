@@ -13,7 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 const (
@@ -67,9 +68,9 @@ func (l *lineLog) line(line []byte) {
 	}
 	e, ok := parseEntry(line)
 	if !ok {
-		text := shorten(line)
-		l.remember(text)
-		l.write(slog.LevelDebug, text, nil)
+		plain := shorten(string(line))
+		l.remember(plain)
+		l.write(slog.LevelDebug, plain, nil)
 		return
 	}
 	l.survived()
@@ -84,11 +85,11 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
 	}
-	message = shorten([]byte(l.keep.hidden(message))) // once more, for what escapes in JSON have hidden
+	message = shorten(l.keep.hidden(message)) // once more, for what escapes in JSON have hidden
 	size := len(message)
 	for i, a := range attrs {
-		text := l.keep.hidden(fmt.Sprint(a.Value))
-		attrs[i].Value = slog.StringValue(shorten([]byte(text)))
+		value := l.keep.hidden(fmt.Sprint(a.Value))
+		attrs[i].Value = slog.StringValue(shorten(value))
 		size += len(a.Key) + len(attrs[i].Value.String())
 	}
 	ok, report := l.pace.admit(time.Now(), size, level)
@@ -169,7 +170,7 @@ func (e entry) text() string {
 	for _, a := range e.attrs {
 		fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
 	}
-	return shorten([]byte(b.String()))
+	return shorten(b.String())
 }
 
 // parseEntry reads a line in hclog's JSON format. A line in another shape, such
@@ -215,16 +216,13 @@ func levelOf(name string) slog.Level {
 	return slog.LevelDebug
 }
 
-// shorten makes a plain line fit for a log.
-func shorten(line []byte) string {
-	if len(line) <= maxPlain {
-		return strings.ToValidUTF8(string(line), "�")
+// shorten makes a text fit for a log line.
+func shorten(s string) string {
+	out := text.Cut(s, maxPlain)
+	if len(s) > maxPlain {
+		out += fmt.Sprintf(" (%d bytes)", len(s))
 	}
-	cut := line[:maxPlain]
-	for len(cut) > 0 && !utf8.Valid(cut[max(0, len(cut)-utf8.UTFMax):]) && len(cut) > maxPlain-utf8.UTFMax {
-		cut = cut[:len(cut)-1]
-	}
-	return strings.ToValidUTF8(string(cut), "�") + fmt.Sprintf(" … (%d bytes)", len(line))
+	return out
 }
 
 // drainTime is what is left in the pipes gets to be read after the keeper has

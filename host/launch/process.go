@@ -114,7 +114,7 @@ func (p *process) readStdout(stdout io.Reader) {
 		}
 		seen = true
 		p.mu.Lock()
-		p.wrote, p.greeted = true, shorten(line)
+		p.wrote, p.greeted = true, shorten(string(line))
 		p.mu.Unlock()
 		// go-plugin's scanner gives up on lines of 64 KiB and then reads no more.
 		_, _ = fmt.Fprintf(p.first, "%s\n", line[:min(len(line), maxHandshake)])

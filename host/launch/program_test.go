@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/proofline/proofline/host/catalog"
@@ -80,6 +81,23 @@ func TestProgramScript(t *testing.T) {
 	}
 	if path, err := run.program(b, quiet); err == nil {
 		t.Errorf("%s", path)
+	}
+}
+
+// TestScriptReads: a script in front of a plugin may start what lies elsewhere, unless
+// the stage's file asks for a sandbox; it may write nothing more.
+func TestScriptReads(t *testing.T) {
+	script, binary := pluginFile(t, "#!/bin/sh\n").Path, pluginFile(t, "\x7fELF").Path
+	for _, test := range []struct {
+		program string
+		reads   bool
+		want    bool
+	}{{script, true, true}, {script, false, false}, {binary, true, false}} {
+		spec := Spec{Confine: &keeper.Confinement{}, ScriptReads: test.reads, StateDir: "/state"}
+		c := spec.confinement(test.program, "/sockets")
+		if slices.Contains(c.Read, "/") != test.want || !slices.Equal(c.Write, []string{"/state", "/sockets"}) {
+			t.Errorf("%+v: %+v", test, c)
+		}
 	}
 }
 

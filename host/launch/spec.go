@@ -40,6 +40,9 @@ type Spec struct {
 	// host's user may. Launch adds what every plugin needs: its own file, its state
 	// directory, the directory of sockets, the system's programs and libraries.
 	Confine *keeper.Confinement
+	// ScriptReads lets a confined plugin whose file is a script read and start all that
+	// the host's user may: where the programs and modules lie that it starts is not known.
+	ScriptReads bool
 
 	StartTimeout     time.Duration // from the start of the process to its handshake
 	ConfigureTimeout time.Duration

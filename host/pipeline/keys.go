@@ -184,7 +184,7 @@ var stageKeys = []Key{
 			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, OTEL_*, RUST_LOG, RUST_BACKTRACE."},
 	{Name: "sandbox", Type: TypeSection, Example: "sandbox: {use: always, read: [/opt/guests]}", Meaning: "What the plugin's processes may reach. proofline doctor says what the kernel enforces.", Keys: []Key{
 		{Name: "use", Type: TypeWord, Default: "auto", Words: []string{"auto", "always", "never"},
-			Meaning: "Whether the plugin is confined to its own file, those that its config names, the system's programs and libraries, and its own folders below data. auto confines the plugins that say that they need no network and no devices."},
+			Meaning: "Whether the plugin is confined to its own file, those that its config names, the system's programs and libraries, and its own folders below data. auto confines the plugins that say that they need no network and no devices; one that is a script may read and start what it likes."},
 		{Name: "read", Type: TypeFolder, List: true, Max: "100",
 			Meaning: "Further files and folders that it may read, and execute."},
 		{Name: "write", Type: TypeFolder, List: true, Max: "100",

@@ -168,6 +168,10 @@ type Sandbox struct {
 	Confined bool
 }
 
+// ScriptReads reports whether a plugin that is a script may read and start all that the
+// host's user may: nobody has asked for more than what fits most plugins.
+func (s Sandbox) ScriptReads() bool { return s.Use == "auto" }
+
 // Working reports whether blocks go through the stage: it is no reporter. A stage
 // whose plugin is not known counts as one.
 func (s *Stage) Working() bool { return s.Kind != contract.KindReporter }

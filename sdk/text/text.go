@@ -28,6 +28,23 @@ func Cut(s string, limit int) string {
 	return out + ellipsis
 }
 
+// CutMiddle shortens a text to at most limit bytes by what stands in its middle,
+// for messages that begin with where and end with why. It cuts as Cut does.
+func CutMiddle(s string, limit int) string {
+	if len(s) <= limit {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	half := max(limit-len(ellipsis), 0) / 2
+	begin, end := half, len(s)-half
+	for begin > 0 && !utf8.RuneStart(s[begin]) {
+		begin--
+	}
+	for end < len(s) && !utf8.RuneStart(s[end]) {
+		end++
+	}
+	return strings.ToValidUTF8(s[:begin], "\uFFFD") + ellipsis + strings.ToValidUTF8(s[end:], "\uFFFD")
+}
+
 // CutCharacters shortens a text to at most limit characters, the ellipsis
 // included: for other sides whose limits count characters, and for columns.
 func CutCharacters(s string, limit int) string {

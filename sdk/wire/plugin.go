@@ -13,7 +13,7 @@ import (
 // ManifestToProto converts a manifest.
 func ManifestToProto(m contract.Manifest) *pluginv1.DescribeResponse {
 	out := &pluginv1.DescribeResponse{
-		Name: text(m.Name), Version: text(m.Version), Summary: text(m.Summary),
+		Name: valid(m.Name), Version: valid(m.Version), Summary: valid(m.Summary),
 		ConfigSchema: slices.Clone(m.Schema), Capabilities: slices.Clone(m.Capabilities),
 	}
 	switch m.Kind {
@@ -65,8 +65,8 @@ func ManifestFromProto(m *pluginv1.DescribeResponse) (contract.Manifest, error) 
 // SetupToProto converts a setup. The message holds secrets.
 func SetupToProto(s contract.Setup) *pluginv1.ConfigureRequest {
 	return &pluginv1.ConfigureRequest{
-		Pipeline: text(s.Pipeline), Stage: text(s.Stage), ConfigJson: slices.Clone(s.Config),
-		StateDir: text(s.StateDir), LogLevel: text(s.LogLevel),
+		Pipeline: valid(s.Pipeline), Stage: valid(s.Stage), ConfigJson: slices.Clone(s.Config),
+		StateDir: valid(s.StateDir), LogLevel: valid(s.LogLevel),
 	}
 }
 
@@ -81,7 +81,7 @@ func SetupFromProto(s *pluginv1.ConfigureRequest) contract.Setup {
 // TraitsToProto converts the answer to a setup.
 func TraitsToProto(t contract.Traits, findings []contract.Finding) *pluginv1.ConfigureResponse {
 	return &pluginv1.ConfigureResponse{
-		MakesProof: t.MakesProof, Note: text(t.Note), Findings: FindingsToProto(findings),
+		MakesProof: t.MakesProof, Note: valid(t.Note), Findings: FindingsToProto(findings),
 		Provides: textMap(t.Provides), Requires: alternativesToProto(t.Requires)}
 }
 
@@ -122,9 +122,9 @@ func alternativesToProto(in map[string][]string) map[string]*pluginv1.Alternativ
 	for name, values := range in {
 		clean := make([]string, len(values))
 		for i, v := range values {
-			clean[i] = text(v)
+			clean[i] = valid(v)
 		}
-		out[text(name)] = &pluginv1.Alternatives{Values: clean}
+		out[valid(name)] = &pluginv1.Alternatives{Values: clean}
 	}
 	return out
 }
@@ -144,7 +144,7 @@ func alternativesFromProto(in map[string]*pluginv1.Alternatives) map[string][]st
 func FindingsToProto(in []contract.Finding) []*pluginv1.Finding {
 	var out []*pluginv1.Finding
 	for _, f := range in {
-		p := &pluginv1.Finding{Pointer: text(f.Pointer), Summary: text(f.Summary), Remedy: text(f.Remedy)}
+		p := &pluginv1.Finding{Pointer: valid(f.Pointer), Summary: valid(f.Summary), Remedy: valid(f.Remedy)}
 		switch f.Severity {
 		case contract.SeverityWarning:
 			p.Severity = pluginv1.Severity_SEVERITY_WARNING
@@ -177,7 +177,7 @@ func FindingsFromProto(in []*pluginv1.Finding) []contract.Finding {
 
 // HealthToProto converts a state of health; the zero value is ready.
 func HealthToProto(h contract.Health) *pluginv1.HealthResponse {
-	out := &pluginv1.HealthResponse{State: pluginv1.HealthState_HEALTH_STATE_READY, Detail: text(h.Detail)}
+	out := &pluginv1.HealthResponse{State: pluginv1.HealthState_HEALTH_STATE_READY, Detail: valid(h.Detail)}
 	switch h.State {
 	case contract.HealthDegraded:
 		out.State = pluginv1.HealthState_HEALTH_STATE_DEGRADED

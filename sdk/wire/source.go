@@ -92,7 +92,7 @@ func ResolutionsToProto(in []contract.Resolution) *pluginv1.ResolveResponse {
 	out := &pluginv1.ResolveResponse{}
 	for _, r := range in {
 		out.Resolutions = append(out.Resolutions, &pluginv1.Resolution{
-			Number: r.Number, Block: BlockToProto(r.Block), Reason: text(r.Reason)})
+			Number: r.Number, Block: BlockToProto(r.Block), Reason: valid(r.Reason)})
 	}
 	return out
 }

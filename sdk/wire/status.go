@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // An error travels as a gRPC status with a google.rpc.ErrorInfo whose domain is
@@ -60,15 +61,15 @@ func newStatus(code codes.Code, err error, class contract.Class, after time.Dura
 		code = codes.Unknown // a class that is not in the table
 	}
 	for key, value := range meta {
-		if meta[key] = shorten(text(value)); value == "" {
+		if meta[key] = text.CutMiddle(value, maxErrorText); value == "" {
 			delete(meta, key)
 		}
 	}
-	s, detailErr := status.New(code, shorten(text(plainText(err)))).WithDetails(
+	s, detailErr := status.New(code, text.CutMiddle(plainText(err), maxErrorText)).WithDetails(
 		&errdetails.ErrorInfo{Reason: string(class), Domain: errorDomain, Metadata: meta},
 	)
 	if detailErr != nil {
-		return status.Error(code, text(plainText(err)))
+		return status.Error(code, valid(plainText(err)))
 	}
 	if after > 0 {
 		if with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)}); err == nil {
@@ -86,15 +87,6 @@ func plainText(err error) string {
 		return err.Error()
 	}
 	return strings.Replace(err.Error(), classed.Error(), classed.Err.Error(), 1)
-}
-
-func shorten(s string) string {
-	if len(s) <= maxErrorText {
-		return s
-	}
-	const mark = " … "
-	half := (maxErrorText - len(mark)) / 2
-	return strings.ToValidUTF8(s[:half], "") + mark + strings.ToValidUTF8(s[len(s)-half:], "")
 }
 
 // FromStatusError turns the error of an RPC into an error with a class; nil stays

@@ -17,9 +17,9 @@ import (
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 )
 
-// text replaces invalid UTF-8, which protocol buffers refuse: an external tool's
+// valid replaces invalid UTF-8, which protocol buffers refuse: an external tool's
 // output must not break the stream that reports it.
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func textMap(m map[string]string) map[string]string {
 	if m == nil {
@@ -27,7 +27,7 @@ func textMap(m map[string]string) map[string]string {
 	}
 	clean := make(map[string]string, len(m))
 	for k, v := range m {
-		clean[text(k)] = text(v)
+		clean[valid(k)] = valid(v)
 	}
 	return clean
 }
@@ -120,8 +120,8 @@ func BlockFromProto(b *pluginv1.Block) (*contract.Block, error) {
 // ArtifactToProto converts an artifact.
 func ArtifactToProto(a contract.Artifact) *pluginv1.Artifact {
 	return &pluginv1.Artifact{
-		Name: text(a.Name), Path: text(a.Path), Size: uint64(max(a.Size, 0)),
-		Sha256: slices.Clone(a.SHA256[:]), Role: text(a.Role),
+		Name: valid(a.Name), Path: valid(a.Path), Size: uint64(max(a.Size, 0)),
+		Sha256: slices.Clone(a.SHA256[:]), Role: valid(a.Role),
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 // TaskToProto converts a task.
 func TaskToProto(t contract.Task) *pluginv1.Task {
 	return &pluginv1.Task{
-		Pipeline: text(t.Pipeline), Stage: text(t.Stage), Job: text(t.Job), Attempt: t.Attempt,
-		Block: BlockToProto(&t.Block), Dir: text(t.Dir), Inputs: artifactsToProto(t.Inputs),
+		Pipeline: valid(t.Pipeline), Stage: valid(t.Stage), Job: valid(t.Job), Attempt: t.Attempt,
+		Block: BlockToProto(&t.Block), Dir: valid(t.Dir), Inputs: artifactsToProto(t.Inputs),
 		Deadline: timeToProto(t.Deadline), ResumeToken: slices.Clone(t.ResumeToken), Facts: textMap(t.Facts),
 	}
 }
@@ -67,7 +67,7 @@ func ResultFromProto(r *pluginv1.Result) (contract.Result, error) {
 }
 
 func progressToProto(p contract.Progress) *pluginv1.Progress {
-	out := &pluginv1.Progress{Phase: text(p.Phase), Note: text(p.Note), Eta: durationToProto(p.ETA)}
+	out := &pluginv1.Progress{Phase: valid(p.Phase), Note: valid(p.Note), Eta: durationToProto(p.ETA)}
 	if p.Fraction >= 0 { // false for NaN too
 		fraction := min(p.Fraction, 1)
 		out.Fraction = &fraction
@@ -133,9 +133,9 @@ func WorkEventFromProto(e *pluginv1.WorkEvent) (contract.WorkEvent, error) {
 // EventToProto converts an event.
 func EventToProto(e contract.Event) *pluginv1.Event {
 	return &pluginv1.Event{
-		Id: text(e.ID), Kind: text(string(e.Kind)), Pipeline: text(e.Pipeline), Stage: text(e.Stage),
+		Id: valid(e.ID), Kind: valid(string(e.Kind)), Pipeline: valid(e.Pipeline), Stage: valid(e.Stage),
 		Time: timeToProto(e.Time), Block: BlockToProto(e.Block), Facts: textMap(e.Facts),
-		Artifacts: artifactsToProto(e.Artifacts), Dir: text(e.Dir), Try: e.Try,
+		Artifacts: artifactsToProto(e.Artifacts), Dir: valid(e.Dir), Try: e.Try,
 	}
 }
 

@@ -34,11 +34,14 @@ func TestScoreCountsWhatWasReported(t *testing.T) {
 
 	tool.Set(t, zisktest.Scenario{Seconds: 10})
 	p := s.start("run")
-	s.until(p, "a slow block is proved", func(snap status.Snapshot) bool { return snap.Counts.Done > 0 })
-	if err := json.Unmarshal([]byte(s.must("score", "--json")), &report); err != nil {
-		t.Fatal(err)
-	}
-	if w := report.Week; w.Under != 2 || w.Stunners == 0 || w.Blocks != 2+w.Stunners {
+	// A proof counts once EthProofs has accepted it, which is later than the end of its block.
+	s.until(p, "a slow proof is accepted", func(status.Snapshot) bool {
+		if err := json.Unmarshal([]byte(s.must("score", "--json")), &report); err != nil {
+			t.Fatal(err)
+		}
+		return report.Week.Stunners > 0
+	})
+	if w := report.Week; w.Under != 2 || w.Blocks != 2+w.Stunners {
 		t.Errorf("after a slow block: %+v", w)
 	}
 	res, err := http.Get("http://" + address + "/api/v1/score")

@@ -183,6 +183,10 @@ func TestHeadsAreConfirmed(t *testing.T) {
 			}
 		}
 	}
+	ahead := beliefs(t, 0, head(105, -20*time.Second), head(100, 30*time.Second), head(100, 30*time.Second))
+	if ahead.judge(t.Context(), now); ahead.best.Number != 100 {
+		t.Errorf("block %d, whose time has not come, is the newest head", ahead.best.Number)
+	}
 	n := testNode(t)
 	if err := n.sawHead(head(7, -slot-time.Minute)); err == nil || n.lastHead().Number != 0 {
 		t.Errorf("a head a minute and a slot ahead: %v", err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // Build says for which device a cargo-zisk was compiled.
@@ -28,10 +30,10 @@ var versionPattern = regexp.MustCompile(
 
 // ParseVersion finds the version in the answer to --version, for example
 // "cargo-zisk 0.18.0 [gpu] (42ad4d0 2026-05-15T10:00:00Z)".
-func ParseVersion(text string) (Version, error) {
-	m := versionPattern.FindStringSubmatch(text)
+func ParseVersion(answer string) (Version, error) {
+	m := versionPattern.FindStringSubmatch(answer)
 	if m == nil {
-		return Version{}, fmt.Errorf("%q names no version", firstLine(text))
+		return Version{}, fmt.Errorf("%q names no version", text.Line(answer, 120))
 	}
 	var v Version
 	for i, field := range []*int{&v.Major, &v.Minor, &v.Patch} {
@@ -101,12 +103,3 @@ func (v Version) Tested() bool {
 // Source: 0xPolygonHermez/zisk:emulator-asm/asm-runner/src/asm_services@v0.16.1
 // against @v0.17.0.
 func (v Version) SurvivingServices() bool { return v.Major == 0 && v.Minor <= 16 }
-
-func firstLine(text string) string {
-	for i, r := range text {
-		if r == '\n' || i > 120 {
-			return text[:i]
-		}
-	}
-	return text
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
 	"github.com/ethereum/go-ethereum/triedb/database"
 
@@ -129,7 +130,23 @@ func TestMissing(t *testing.T) {
 		// The root, and at least the nodes on the way to one sender.
 		want := 1
 		if len(block.Senders) > 0 {
-			want += depth(t, full, parent.Root, block.Senders[0])
+			want += len(way(t, full, parent.Root, block.Senders[0]))
+		}
+		// Every node on the way to every recipient, the senders being unknown.
+		unnamed := *block
+		unnamed.Senders = make([]common.Address, len(block.Senders))
+		for _, tx := range block.Transactions() {
+			if tx.To() == nil {
+				continue
+			}
+			for _, hash := range way(t, full, parent.Root, *tx.To()) {
+				_, err := check(&unnamed, edit(t, text, func(w map[string][]string) {
+					w["state"] = slices.DeleteFunc(w["state"], func(node string) bool { return crypto.Keccak256Hash(common.FromHex(node)) == hash })
+				}))
+				if !errors.Is(err, witness.ErrIncomplete) {
+					t.Errorf("block %d without the node %v on the way to %v: %v", n, hash, tx.To(), err)
+				}
+			}
 		}
 		if seen < want {
 			t.Errorf("block %d: %d of %d missing nodes are seen, want %d at least", n, seen, len(full.State), want)
@@ -142,8 +159,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// depth is how many nodes lie below the root on the way to an account.
-func depth(t *testing.T, w *witness.Witness, root common.Hash, address common.Address) int {
+// way are the nodes below the root on the way to an account.
+func way(t *testing.T, w *witness.Witness, root common.Hash, address common.Address) []common.Hash {
 	byHash := map[common.Hash][]byte{}
 	for _, node := range w.State {
 		byHash[crypto.Keccak256Hash(node)] = node
@@ -156,7 +173,7 @@ func depth(t *testing.T, w *witness.Witness, root common.Hash, address common.Ad
 	if _, err := tr.Get(crypto.Keccak256(address[:])); err != nil {
 		t.Fatal(err)
 	}
-	return len(db.asked) - 1
+	return slices.DeleteFunc(db.asked, func(hash common.Hash) bool { return hash == root })
 }
 
 // nodes is a trie database of a witness's nodes, by go-ethereum's own definition.
@@ -281,6 +298,61 @@ func TestDeepPaths(t *testing.T) {
 				t.Errorf("two keys that share %d nibbles, a node less: missing %x, it is on the way: %v", shared, missing, onTheWay)
 			}
 		}
+	}
+}
+
+// Nodes that lead on where a key has no more nibbles lead nowhere.
+func TestTooLongPaths(t *testing.T) {
+	encode := func(items ...[]byte) []byte {
+		text, err := rlp.EncodeToBytes(items)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	key := crypto.Keccak256([]byte("a key"))
+	path := []byte{} // the nibbles of the key, and what would come behind them
+	for _, b := range append(bytes.Clone(key), key...) {
+		path = append(path, b>>4, b&15)
+	}
+	// below is a branch under so many nibbles of the key, above a node.
+	below := func(s *nodeSet, depth int, node []byte) []byte {
+		for depth--; depth >= 0; depth-- {
+			s.add(node)
+			children := make([][]byte, 17)
+			children[path[depth]] = crypto.Keccak256(node)
+			node = encode(children...)
+		}
+		s.add(node)
+		return crypto.Keccak256(node)
+	}
+	leaf := func(nibbles []byte) []byte {
+		prefix := []byte{0x20}
+		if len(nibbles)%2 == 1 {
+			prefix[0], nibbles = 0x30|nibbles[0], nibbles[1:]
+		}
+		for i := 0; i < len(nibbles); i += 2 {
+			prefix = append(prefix, nibbles[i]<<4|nibbles[i+1])
+		}
+		return encode(prefix, bytes.Repeat([]byte{7}, 40))
+	}
+	for depth := range 65 {
+		for _, length := range []int{64, 65, 66, 70} {
+			if length < depth || depth == 64 && length == 64 {
+				continue
+			}
+			s := newNodeSet()
+			value, missing := s.walk(below(s, depth, leaf(path[depth:length])), []byte("a key"))
+			if missing != nil || (value != nil) != (length == 64) {
+				t.Errorf("a leaf below %d branches, %d nibbles in all: value %x, missing %x", depth, length, value, missing)
+			}
+		}
+	}
+	s := newNodeSet()
+	children := make([][]byte, 17)
+	children[path[64]] = key
+	if value, missing := s.walk(below(s, 64, encode(children...)), []byte("a key")); value != nil || missing != nil {
+		t.Errorf("a branch below the last nibble: value %x, missing %x", value, missing)
 	}
 }
 
