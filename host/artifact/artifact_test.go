@@ -129,9 +129,44 @@ func TestLiesOfAPluginAreFound(t *testing.T) {
 func TestMissingInputIsNamed(t *testing.T) {
 	s := newStore(t)
 	_, _, err := s.Attempt("j", "prove", 1, []contract.Artifact{{Name: "input.bin", Path: "attempts/j/input/1/out/input.bin"}})
-	missing, ok := errors.AsType[*MissingError](err)
+	missing, ok := errors.AsType[*LostError](err)
 	if !ok || missing.Artifact.Name != "input.bin" || !strings.Contains(err.Error(), missing.Path) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestChangedInputIsNamed: one whose size has changed is found before an attempt, any
+// other change when the attempt has failed.
+func TestChangedInputIsNamed(t *testing.T) {
+	s := newStore(t)
+	dir, a := attempt(t, s, 1, "input.bin", "guest input")
+	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "out", "input.bin")
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func() error {
+		dir, linked, err := s.Attempt("1-7-aabbccdd", "prove", 1, accepted)
+		if err != nil {
+			return err
+		}
+		return s.Intact(dir, linked)
+	}
+	if err := try(); err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"guest ", "guest inpuT", "guest input, and more"} {
+		write(t, path, content)
+		if lost, ok := errors.AsType[*LostError](try()); !ok || !lost.Changed || lost.Artifact.Name != "input.bin" {
+			t.Errorf("%q: %v", content, lost)
+		}
+	}
+	dir, linked, err := s.Attempt("1-7-aabbccdd", "prove", 2, nil)
+	if err != nil || s.Intact(dir, []contract.Artifact{{Name: "x", Path: "in/x"}}) != nil {
+		t.Errorf("a removed input: %v %v", linked, err)
 	}
 }
 

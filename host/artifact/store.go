@@ -88,9 +88,14 @@ func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, 
 		from, to := filepath.Join(s.data, filepath.FromSlash(a.Path)), filepath.Join(dir, "in", a.Name)
 		if err := give(from, to); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
-				return "", nil, &MissingError{Artifact: a, Path: from}
+				return "", nil, &LostError{Artifact: a, Path: from}
 			}
 			return "", nil, machine(err)
+		}
+		if info, err := os.Stat(to); err != nil {
+			return "", nil, machine(err)
+		} else if info.Size() != a.Size {
+			return "", nil, &LostError{Artifact: a, Path: from, Changed: true}
 		}
 		a.Path = path.Join("in", a.Name)
 		linked = append(linked, a)
@@ -98,13 +103,36 @@ func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, 
 	return dir, linked, nil
 }
 
-// MissingError says that an artifact which the checkpoint names is not on disk.
-type MissingError struct {
-	Artifact contract.Artifact
-	Path     string
+// Intact checks the inputs of an attempt against what was accepted of them. The error
+// is a LostError when a disk or a plugin has changed one. An input that the attempt
+// has removed from its directory is passed over: the next attempt gets it again.
+func (s *Store) Intact(dir string, linked []contract.Artifact) error {
+	for _, a := range linked {
+		path := filepath.Join(dir, filepath.FromSlash(a.Path))
+		_, digest, err := files.Digest(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return machine(err)
+		case digest != a.SHA256:
+			return &LostError{Artifact: a, Path: path, Changed: true}
+		}
+	}
+	return nil
 }
 
-func (e *MissingError) Error() string {
+// LostError says that an artifact which the checkpoint names is not on disk as it was
+// accepted.
+type LostError struct {
+	Artifact contract.Artifact
+	Path     string
+	Changed  bool // it is there, with another content
+}
+
+func (e *LostError) Error() string {
+	if e.Changed {
+		return fmt.Sprintf("artifact %s is not what was recorded of it (%s): the stage that made it must run again", e.Artifact.Name, e.Path)
+	}
 	return fmt.Sprintf("artifact %s is recorded but %s does not exist: the stage that made it must run again", e.Artifact.Name, e.Path)
 }
 

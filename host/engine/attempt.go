@@ -92,7 +92,7 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 	sink := func(event contract.WorkEvent) error { return e.event(ctx, run, digest, event) }
 	result, err = s.Worker.Do(ctx, task, sink)
 	if err != nil {
-		return result, timedOut(ctx, err)
+		return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
 	}
 	failpoint.Hit(failpoint.Answered)
 	if result.Outputs, err = e.files.Accept(dir, result.Outputs); err != nil {
@@ -101,10 +101,22 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 	failpoint.Hit(failpoint.Accepted)
 	if s.Verify {
 		if err := e.verify(ctx, s, task, result, sink); err != nil {
-			return result, timedOut(ctx, err)
+			return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
 		}
 	}
 	return result, nil
+}
+
+// blame is the error of an attempt that has failed with err: an input that is not what
+// was accepted of it is at fault, whatever the plugin says.
+func (e *Engine) blame(ctx context.Context, dir string, linked []contract.Artifact, err error) error {
+	if context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), errTimeout) {
+		return err // it was told to end
+	}
+	if changed := e.files.Intact(dir, linked); changed != nil {
+		return fmt.Errorf("%w; the attempt ended with: %v", changed, err)
+	}
+	return err
 }
 
 // timedOut is the error of an attempt that its deadline has ended.

@@ -370,10 +370,36 @@ func TestMissingArtifactSendsJobBack(t *testing.T) {
 		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
 			r.files.mu.Lock()
 			if len(r.builder.begun) == 1 {
-				r.files.missing = &artifact.MissingError{Artifact: contract.Artifact{Name: "input.bin"}, Path: "gone"}
+				r.files.missing = &artifact.LostError{Artifact: contract.Artifact{Name: "input.bin"}, Path: "gone"}
 			}
 			r.files.mu.Unlock()
 			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+		}
+		r.run(t, time.Minute)
+		if j := r.state(t, b); j.State != status.JobDone || len(r.builder.starts()) != 2 || len(r.source.starts()) != 1 {
+			t.Errorf("job %s, built %d times, fetched %d times; want done, 2, 1", j.State, len(r.builder.starts()), len(r.source.starts()))
+		}
+	})
+}
+
+// TestChangedInputIsMadeAgain: a proof fails for good because a disk has changed its
+// input. The input is at fault, not the block: its maker runs again.
+func TestChangedInputIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), nil)
+		b := testBlock(1, 0)
+		r.source.polls = []contract.PollResponse{poll("c", 1, b)}
+		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+		}
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			if task.Attempt > 1 {
+				return proving(ctx, task, sink)
+			}
+			r.files.mu.Lock()
+			r.files.changed = &artifact.LostError{Artifact: contract.Artifact{Name: "input.bin"}, Path: "in/input.bin", Changed: true}
+			r.files.mu.Unlock()
+			return contract.Result{}, contract.Permanent(errors.New("the guest panicked"))
 		}
 		r.run(t, time.Minute)
 		if j := r.state(t, b); j.State != status.JobDone || len(r.builder.starts()) != 2 || len(r.source.starts()) != 1 {

@@ -130,6 +130,7 @@ type noFiles struct {
 	aside        []string
 	published    map[string][]string
 	missing      error                    // returned once by Attempt
+	changed      error                    // returned once by Intact
 	vanish       func(stage string) error // of Attempt
 	refuse       error                    // of Publish
 	unimportable error                    // of Import
@@ -149,6 +150,12 @@ func (f *noFiles) Attempt(id, stage string, attempt uint32, inputs []contract.Ar
 		}
 	}
 	return fmt.Sprintf("%s/%s/%d", id, stage, attempt), inputs, nil
+}
+func (f *noFiles) Intact(string, []contract.Artifact) (err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err, f.changed = f.changed, nil
+	return err
 }
 func (f *noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
 	return outputs, nil

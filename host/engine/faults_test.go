@@ -269,7 +269,7 @@ func TestVanishingInputIsMadeAgainAFewTimes(t *testing.T) {
 		}
 		r.files.vanish = func(stage string) error {
 			if stage == "input" {
-				return &artifact.MissingError{Artifact: contract.Artifact{Name: "witness.json"}, Path: "gone"}
+				return &artifact.LostError{Artifact: contract.Artifact{Name: "witness.json"}, Path: "gone"}
 			}
 			return nil
 		}

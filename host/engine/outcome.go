@@ -67,18 +67,18 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 	r := rec.Stages[s.Name]
 	class := contract.ClassOf(err)
 	r.State, r.Ended, r.Error, r.Class, r.Remedy = record.StageWaiting, t.now, record.BoundText(err.Error(), record.MaxText), class, remedy(err)
-	missing, isMissing := errors.AsType[*artifact.MissingError](err)
+	lost, isLost := errors.AsType[*artifact.LostError](err)
 	level := e.log.Warn
 	switch {
 	case errors.Is(cause, errStopping), ctx.Err() != nil && class != contract.ClassPermanent:
 		r.Error, r.Class, r.Remedy = "", "", "" // nobody's fault
 		level = e.log.Info
-	case isMissing:
+	case isLost:
 		if r.Failures++; r.Failures > max(s.tuning().Retries, minRemakes) {
 			r = e.giveUp(t, rec, s, r, err, attempts(s, r.Failures, r.Error))
 			break
 		}
-		r = e.again(t, rec, s, r, missing.Artifact.Name, err, "")
+		r = e.again(t, rec, s, r, lost.Artifact.Name, err, "")
 	case class == contract.ClassEnvironment:
 		t.done(func() { e.paused(s, &s.pause, err, t.now) })
 	case class == contract.ClassInterrupted:

@@ -24,6 +24,9 @@ type Store interface {
 type Files interface {
 	// Attempt makes the directory of an attempt and links its inputs into it.
 	Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error)
+	// Intact returns an artifact.LostError when an input of an attempt is not what was
+	// accepted of it.
+	Intact(dir string, linked []contract.Artifact) error
 	// Accept checks the outputs of an attempt and makes them durable.
 	Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error)
 	// Publish copies artifacts to a directory below the output directory.
