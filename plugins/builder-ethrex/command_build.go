@@ -66,7 +66,7 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 			return nil, err
 		}
 	}
-	block, w, err := readBoth(j.block, j.witness)
+	block, w, err := inputbuilder.Read(j.block, j.witness, readBlock)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/sdk/witness"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
@@ -88,7 +89,7 @@ func TestDerivedKeysOfRealBlocks(t *testing.T) {
 	for _, name := range realBlocks {
 		t.Run(name, func(t *testing.T) {
 			dir := witnesstest.Shared(t, "data", name)
-			block, w, err := readBoth(filepath.Join(dir, "block.json.gz"), filepath.Join(dir, "witness.json.gz"))
+			block, w, err := inputbuilder.Read(filepath.Join(dir, "block.json.gz"), filepath.Join(dir, "witness.json.gz"), readBlock)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,7 +136,7 @@ func TestDerivedKeysOfGethAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := 1; n <= 19; n++ {
-		block, w, err := readBoth(recordedFile(n, "block"), recordedFile(n, "witness"))
+		block, w, err := inputbuilder.Read(recordedFile(n, "block"), recordedFile(n, "witness"), readBlock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +155,7 @@ func TestIncompleteKeysAreCompleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, w, err := readBoth(recordedFile(7, "block"), recordedFile(7, "witness"))
+	block, w, err := inputbuilder.Read(recordedFile(7, "block"), recordedFile(7, "witness"), readBlock)
 	if err != nil {
 		t.Fatal(err)
 	}

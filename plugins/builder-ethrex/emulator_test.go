@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/internal/guest"
+	"github.com/proofline/proofline/plugins/internal/inputbuilder"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
@@ -44,7 +45,7 @@ func TestRealGuest(t *testing.T) {
 	if _, err := job.run(t.Context(), nil, os.Stderr); err != nil {
 		t.Fatal(err)
 	}
-	block, _, err := readBoth(job.block, job.witness)
+	block, _, err := inputbuilder.Read(job.block, job.witness, readBlock)
 	if err != nil {
 		t.Fatal(err)
 	}

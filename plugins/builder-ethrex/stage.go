@@ -17,7 +17,6 @@ import (
 	"github.com/proofline/proofline/plugins/internal/stateless"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
-	"github.com/proofline/proofline/sdk/witness"
 )
 
 // Facts of a built input, beside those that package contract names.
@@ -95,7 +94,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 			return nil, sdk.Stale(err, sdk.ArtifactWitness)
 		}
 	}
-	block, w, err := readBoth(blockFile, witnessFile)
+	block, w, err := inputbuilder.Read(blockFile, witnessFile, readBlock)
 	if err != nil {
 		return nil, err
 	}
@@ -128,15 +127,13 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built.Result)}, nil
 }
 
-// readBoth reads block and witness. That a block does not fit the guest is no fault of
-// its file.
-func readBoth(blockFile, witnessFile string) (*ethblock.Block, *witness.Witness, error) {
-	read, w, err := inputbuilder.Read(blockFile, witnessFile)
-	if err != nil {
-		return nil, nil, err
+// readBlock reads a block. That it does not fit the guest is no fault of its file.
+func readBlock(path string) (*ethblock.Block, error) {
+	block, err := ethblock.Read(path)
+	if _, misfit := errors.AsType[*ethblock.MisfitError](err); misfit {
+		err = sdk.Permanent(err)
 	}
-	block, err := ethblock.From(read)
-	return block, w, err
+	return block, err
 }
 
 // refuseSurplus is what strict adds to the checks of an input.

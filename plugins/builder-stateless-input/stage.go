@@ -146,7 +146,7 @@ func gateOutcome(task *sdk.Task, chainID uint64, block *types.Block) *stateless.
 
 // readBoth reads and verifies a block, and reads its witness.
 func readBoth(blockFile, witnessFile string) (*types.Block, *witness.Witness, error) {
-	block, w, err := inputbuilder.Read(blockFile, witnessFile)
+	block, w, err := inputbuilder.Read(blockFile, witnessFile, witness.ReadUnverifiedBlock)
 	if err == nil {
 		err = block.Verify()
 	}

@@ -58,7 +58,23 @@ func ReadUnverifiedBlock(path string) (*Block, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := parseBlock(jsonhex.NewStreamReader(f), nil)
+	b, err := parseBlock(jsonhex.NewStreamReader(f), nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
+}
+
+// ReadBlockInParts is ReadUnverifiedBlock for a caller that keeps the transactions in a
+// form of its own: take gets each one when it has been read, and the block that is
+// returned has none. An error of take ends the reading and is in the chain of the answer.
+func ReadBlockInParts(path string, take func(*types.Transaction) error) (*Block, error) {
+	f, _, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := parseBlock(jsonhex.NewStreamReader(f), nil, take)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -76,14 +92,20 @@ func DecodeBlock(data []byte) (*Block, error) {
 
 // DecodeUnverifiedBlock is DecodeBlock without the verification.
 func DecodeUnverifiedBlock(data []byte) (*Block, error) {
-	return parseBlock(jsonhex.NewReader(data), nil)
+	return parseBlock(jsonhex.NewReader(data), nil, nil)
+}
+
+// DecodeBlockInParts is ReadBlockInParts for a block in memory. The result does not refer
+// to data.
+func DecodeBlockInParts(data []byte, take func(*types.Transaction) error) (*Block, error) {
+	return parseBlock(jsonhex.NewReader(data), nil, take)
 }
 
 // ScanBlock reads and verifies a block while it arrives; its text is never in
 // memory as a whole. An error of src is in the chain of the answer.
 func ScanBlock(src io.Reader) (*Block, error) {
 	limit := &limitedReader{src: src, left: BlockLimit(0)}
-	b, err := parseBlock(jsonhex.NewStreamReader(limit), limit)
+	b, err := parseBlock(jsonhex.NewStreamReader(limit), limit, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -134,11 +156,22 @@ type blockParts struct {
 type body struct {
 	transactions []named
 	withdrawals  []*types.Withdrawal
+	take         func(*types.Transaction) error // gets the transactions where it is not nil
 }
 
 var bodyMembers = membersOf(
 	member[body]{name: "transactions", read: func(r *jsonhex.Reader, b *body) (err error) {
-		b.transactions, err = array(r, readTransaction)
+		if b.take == nil {
+			b.transactions, err = array(r, readTransaction)
+			return err
+		}
+		_, err = array(r, func(r *jsonhex.Reader, _ *struct{}) error {
+			var tx named
+			if err := readTransaction(r, &tx); err != nil {
+				return err
+			}
+			return b.take(tx.Transaction)
+		})
 		return err
 	}},
 	member[body]{name: "withdrawals", read: func(r *jsonhex.Reader, b *body) (err error) {
@@ -148,9 +181,9 @@ var bodyMembers = membersOf(
 )
 
 // parseBlock reads a block. limit, if there is one, becomes what a block of its gas
-// limit can need.
-func parseBlock(r *jsonhex.Reader, limit *limitedReader) (*Block, error) {
-	p := new(blockParts)
+// limit can need; take, if there is one, gets the transactions, as ReadBlockInParts says.
+func parseBlock(r *jsonhex.Reader, limit *limitedReader, take func(*types.Transaction) error) (*Block, error) {
+	p := &blockParts{body: body{take: take}}
 	err := Object(r, func(key []byte) error {
 		if _, known := bodyMembers.index[string(key)]; known {
 			return bodyMembers.read(r, key, &p.body, &p.haveBody)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/holiman/uint256"
@@ -11,15 +12,23 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Read reads the block in a file as package witness does, without verifying it,
-// and converts it. Errors begin with the path.
+// MisfitError is the error of a block that does not fit ethrex's types: a fee or chain
+// id of more than 64 bits, or a block before Shanghai.
+type MisfitError struct{ err error }
+
+func (e *MisfitError) Error() string { return e.err.Error() }
+func (e *MisfitError) Unwrap() error { return e.err }
+
+// Read reads the block in a file as package witness does, without verifying it, and
+// converts it, each transaction as it comes. Errors begin with the path; those of a block
+// that does not fit are a MisfitError.
 func Read(path string) (*Block, error) {
-	read, err := witness.ReadUnverifiedBlock(path)
+	b := new(Block)
+	read, err := witness.ReadBlockInParts(path, b.add)
 	if err != nil {
 		return nil, err
 	}
-	b, err := From(read)
-	if err != nil {
+	if err := b.complete(read); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
@@ -27,38 +36,40 @@ func Read(path string) (*Block, error) {
 
 // Decode is Read for a block in memory. The result does not refer to data.
 func Decode(data []byte) (*Block, error) {
-	read, err := witness.DecodeUnverifiedBlock(data)
+	b := new(Block)
+	read, err := witness.DecodeBlockInParts(data, b.add)
 	if err != nil {
 		return nil, err
 	}
-	return From(read)
+	return b, b.complete(read)
 }
 
-// From converts a block. It fails where the block does not fit ethrex's types: a
-// fee or chain id of more than 64 bits, or a block before Shanghai. The block's
-// byte strings are shared.
-func From(read *witness.Block) (*Block, error) {
-	b := &Block{Hash: read.Named}
-	fail := func(err error) (*Block, error) {
-		return nil, fmt.Errorf("block %d: %w", read.NumberU64(), err)
+func (b *Block) add(tx *types.Transaction) error {
+	if len(b.Transactions) == cap(b.Transactions) { // append grows long lists in small steps, and leaves each behind
+		b.Transactions = slices.Grow(b.Transactions, max(len(b.Transactions), 1))
 	}
+	b.Transactions = append(b.Transactions, Transaction{})
+	if err := b.Transactions[len(b.Transactions)-1].from(tx); err != nil {
+		return &MisfitError{err}
+	}
+	return nil
+}
+
+// complete fills in what is not a transaction. The block's byte strings are shared.
+func (b *Block) complete(read *witness.Block) error {
+	misfit := func(err error) error { return &MisfitError{fmt.Errorf("block %d: %w", read.NumberU64(), err)} }
 	if read.Withdrawals() == nil {
-		return fail(errors.New("withdrawals is missing: the guest takes no block before Shanghai"))
+		return misfit(errors.New("withdrawals is missing: the guest takes no block before Shanghai"))
 	}
 	if err := b.Header.from(read.Header()); err != nil {
-		return fail(err)
+		return misfit(err)
 	}
-	b.Transactions = make([]Transaction, len(read.Transactions()))
-	for i, tx := range read.Transactions() {
-		if err := b.Transactions[i].from(tx); err != nil {
-			return fail(fmt.Errorf("transactions[%d]: %w", i, err))
-		}
-	}
+	b.Hash = read.Named
 	b.Withdrawals = make([]Withdrawal, len(read.Withdrawals()))
 	for i, w := range read.Withdrawals() {
 		b.Withdrawals[i] = Withdrawal{Index: w.Index, ValidatorIndex: w.Validator, Address: w.Address, Amount: w.Amount}
 	}
-	return b, nil
+	return nil
 }
 
 func (h *Header) from(t *types.Header) error {

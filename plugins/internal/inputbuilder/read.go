@@ -12,27 +12,24 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Read reads a block and its witness at the same time. The block has not been
-// verified. What is wrong with the content of a file is an error that calls it stale:
-// it is to be made anew, from another node if there is one.
-func Read(blockFile, witnessFile string) (*witness.Block, *witness.Witness, error) {
-	var block *witness.Block
+// Read reads a block, in the way and form of readBlock, and its witness at the same
+// time. What is wrong with the content of a file is an error that calls it stale, unless
+// it has a class: it is to be made anew, from another node if there is one.
+func Read[Block any](blockFile, witnessFile string, readBlock func(path string) (Block, error)) (block Block, w *witness.Witness, err error) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		block, err = witness.ReadUnverifiedBlock(blockFile)
+		block, err = readBlock(blockFile)
 		done <- stale(err, sdk.ArtifactBlock)
 	}()
-	w, err := witness.Read(witnessFile)
-	if err := cmp.Or(<-done, stale(err, sdk.ArtifactWitness)); err != nil {
-		return nil, nil, err
-	}
-	return block, w, nil
+	w, err = witness.Read(witnessFile)
+	return block, w, cmp.Or(<-done, stale(err, sdk.ArtifactWitness))
 }
 
-// stale marks an error as a fault of an artifact, unless the machine is at fault.
+// stale marks an error as a fault of an artifact, unless it has a class or the machine
+// is at fault.
 func stale(err error, artifact string) error {
-	if err == nil || ofMachine(err) {
+	if _, classed := errors.AsType[*contract.Error](err); err == nil || classed || ofMachine(err) {
 		return err
 	}
 	return sdk.Stale(err, artifact)
