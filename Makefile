@@ -18,10 +18,11 @@ run: build ## five blocks through the pipeline of pipeline.yaml; needs no node, 
 
 test: ## vet and all tests
 	go vet ./...
-	go test -timeout 25m ./...
+	go test -vet=off -timeout 25m ./...
 
-long: ## 500 blocks through a pipeline: memory and open files stay flat
-	PROOFLINE_LONG=1 go test -v -count=1 -timeout 30m -run '^TestLong$$' ./cmd/proofline/e2e
+long: ## 500 blocks through a pipeline: memory and open files stay flat; and whole what "make test" takes samples of
+	PROOFLINE_LONG=1 go test -v -count=1 -timeout 30m -run '^TestLong$$|^TestForkDay$$' ./cmd/proofline/e2e
+	PROOFLINE_LONG=1 go test -count=1 -timeout 30m ./host ./host/checkpoint ./sdk/sdktest ./plugins/builder-stateless-input/input
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 30m ./...

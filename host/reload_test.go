@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -42,14 +43,17 @@ func names(differences []change.Difference) string {
 	return strings.Join(all, " ")
 }
 
-// TestReloadUnderLoad reads a file again a hundred times while two hundred blocks go
-// through the pipeline: each time with another selection order, other limits, another
+// TestReloadUnderLoad reads a file again while blocks go through the pipeline (20 times
+// and 40 blocks; with PROOFLINE_LONG 100 times and 200): each time with another selection order, other limits, another
 // configuration of the source, whose plugin is restarted, and with a reporter more or
 // less. Every block is done with one attempt of each stage, and the reporter that stays
 // hears of each phase once, in order.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
-	const blocks, reloads = 200, 100
+	blocks, reloads, held := uint64(40), 20, "30"
+	if os.Getenv("PROOFLINE_LONG") != "" {
+		blocks, reloads, held = 200, 100, "150"
+	}
 	file := func(i int) string {
 		order, second := "oldest_first", ""
 		if i%2 == 1 {
@@ -66,9 +70,9 @@ stages:
 %s`, blocks, order, 1+i%3, i%5, 10+i, 1+i%2, i%4, 1+i%8, second)
 	}
 	e := &editable{rig: newRig(t, file(0))}
-	run := e.start(Options{Limit: blocks, Reload: e.load})
+	run := e.start(Options{Limit: int(blocks), Reload: e.load})
 	c := run.client()
-	e.order("prove", "150", "hold") // so that blocks are at work to the end
+	e.order("prove", held, "hold") // so that blocks are at work to the end
 	plugin, added, removed := 0, 0, 0
 	for i := 1; i <= reloads; i++ {
 		e.write(file(i))
@@ -90,7 +94,7 @@ stages:
 			}
 		}
 	}
-	e.release("prove", "150")
+	e.release("prove", held)
 	outcome, err := run.wait()
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +103,7 @@ stages:
 		t.Errorf("%d restarts of the source, %d and %d reporters more and less; want %d, %d, %d", plugin, added, removed, reloads, reloads/2, reloads/2)
 	}
 	e.wantGone()
-	if len(outcome.Finished) != blocks {
+	if len(outcome.Finished) != int(blocks) {
 		t.Fatalf("%d blocks, want %d", len(outcome.Finished), blocks)
 	}
 	seen := map[uint64]bool{}

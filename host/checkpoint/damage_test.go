@@ -14,6 +14,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
+// oneIn(n) is n, for a test that tries each nth damage, and 1 with PROOFLINE_LONG.
+func oneIn(n int) int {
+	if os.Getenv("PROOFLINE_LONG") != "" {
+		return 1
+	}
+	return n
+}
+
 // sound makes a populated file without free space at its end and returns it, its
 // content, and the size of its pages. With churn it has branch pages, overflowing
 // pages and a long list of free ones.
@@ -78,7 +86,7 @@ func refusedOrEqual(t *testing.T, path string, file []byte, want map[string]stri
 func TestTruncatedAtEveryPage(t *testing.T) {
 	file, want, pageSize := sound(t, false)
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
-	for end := len(file) - pageSize; end >= 0; end -= 7 * pageSize {
+	for end := len(file) - pageSize; end >= 0; end -= oneIn(14) * pageSize {
 		for _, end := range []int{end, end + 1, end + pageSize/2} {
 			if !refusedOrEqual(t, path, file[:end], want, "cut off") {
 				t.Errorf("opened after %d of %d bytes", end, len(file))
@@ -91,7 +99,7 @@ func TestTruncatedAtEveryPage(t *testing.T) {
 }
 
 // TestEveryFlippedByteIsNoticed changes bytes in every page, most of them where
-// something lies, and whole pages, each time of a twelfth of the pages.
+// something lies, and whole pages, each time of some pages.
 func TestEveryFlippedByteIsNoticed(t *testing.T) {
 	for name, churn := range map[string]bool{"small": false, "churned": true} {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +107,7 @@ func TestEveryFlippedByteIsNoticed(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "checkpoint.db")
 			random := rand.New(rand.NewPCG(1, 2))
 			pages, refused, tries := len(file)/pageSize, 0, 0
-			perPage, stride := 3, max(1, pages/12)
+			perPage, stride := 3, max(1, oneIn(pages/4))
 			damage := func(what string, change func(page []byte)) {
 				for id := random.IntN(stride); id < pages; id += stride {
 					changed := append([]byte{}, file...)
@@ -137,7 +145,7 @@ func TestOldStateIsNoticed(t *testing.T) {
 	old, _, pageSize := sound(t, false)
 	file, want, _ := sound(t, true)
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
-	for id := 2; id < len(old)/pageSize; id += 3 {
+	for id := 2; id < len(old)/pageSize; id += oneIn(10) {
 		changed := append([]byte{}, file...)
 		copy(changed[id*pageSize:], old[id*pageSize:(id+1)*pageSize])
 		refusedOrEqual(t, path, changed, want, "a page of the past")
