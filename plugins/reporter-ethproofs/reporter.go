@@ -42,7 +42,7 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 		Log:           env.Log,
 	}
 	if config.isDryRun() {
-		env.Log.Warn("DRY RUN: nothing is sent to EthProofs; the request bodies are kept in the output directory")
+		env.Log.Warn("DRY RUN: nothing is sent to EthProofs; what would be sent of a proof is kept in the output directory")
 		return &reporter{sender: delivery.New(options, nil, nil, nil), config: config}, nil
 	}
 	url, err := ethproofs.ParseURL(config.URL)
