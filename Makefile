@@ -27,10 +27,11 @@ long: ## 500 blocks through a pipeline: memory and open files stay flat; and who
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
-lint: bin/tools/staticcheck ## gofmt, vet, staticcheck
+lint: bin/tools/staticcheck ## gofmt, vet, staticcheck; every mutation fits the source
 	@files=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$files" || { echo "gofmt would change:" $$files; exit 1; }
 	go vet ./...
 	bin/tools/staticcheck ./...
+	go -C .ci/tools run ./mutate -check $(CURDIR) $(abspath $(wildcard .ci/mutations/*.txt))
 
 bin/tools/staticcheck: .ci/tools/go.mod
 	go -C .ci/tools build -o $(CURDIR)/bin/tools/ honnef.co/go/tools/cmd/staticcheck

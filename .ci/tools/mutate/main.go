@@ -2,7 +2,9 @@
 // the tests that should notice. It exits with 1 when a change leaves them green,
 // and with 2 when a change no longer fits the source.
 //
-//	mutate [-run REGEXP] ROOT FILE...
+//	mutate [-run REGEXP] [-check] ROOT FILE...
+//
+// With -check no test runs: every change must fit the source.
 //
 // A file of mutations holds blocks that are separated by blank lines:
 //
@@ -43,9 +45,10 @@ type mutation struct {
 
 func main() {
 	pattern := flag.String("run", "", "only mutations whose description matches `REGEXP`")
+	check := flag.Bool("check", false, "only see whether every mutation fits the source")
 	flag.Parse()
 	if flag.NArg() < 2 {
-		fmt.Fprintln(os.Stderr, "usage: mutate [-run REGEXP] ROOT FILE...")
+		fmt.Fprintln(os.Stderr, "usage: mutate [-run REGEXP] [-check] ROOT FILE...")
 		os.Exit(2)
 	}
 	only, err := regexp.Compile(*pattern)
@@ -63,6 +66,18 @@ func main() {
 			fail(fmt.Errorf("%s: %w", name, err))
 		}
 		all = append(all, found...)
+	}
+	var misfits []error
+	for _, m := range all {
+		if _, err := m.changed(flag.Arg(0)); err != nil {
+			misfits = append(misfits, fmt.Errorf("%s: %w", m.name, err))
+		}
+	}
+	if err := errors.Join(misfits...); err != nil || *check {
+		if err != nil {
+			fail(err)
+		}
+		return
 	}
 	unnoticed := 0
 	for _, m := range all {
@@ -159,14 +174,22 @@ func (m mutation) matches(lines []string) bool {
 	return true
 }
 
+// original is the file that the mutation changes.
+func (m mutation) original(root string) string { return filepath.Join(root, filepath.FromSlash(m.file)) }
+
+// changed returns the changed source.
+func (m mutation) changed(root string) (string, error) {
+	source, err := os.ReadFile(m.original(root))
+	if err != nil {
+		return "", err
+	}
+	return m.apply(string(source))
+}
+
 // test reports whether a test of the mutation's packages fails.
 func (m mutation) test(root string) (noticed bool, err error) {
-	original := filepath.Join(root, filepath.FromSlash(m.file))
-	source, err := os.ReadFile(original)
-	if err != nil {
-		return false, err
-	}
-	changed, err := m.apply(string(source))
+	original := m.original(root)
+	changed, err := m.changed(root)
 	if err != nil {
 		return false, err
 	}
