@@ -175,7 +175,9 @@ func (m mutation) matches(lines []string) bool {
 }
 
 // original is the file that the mutation changes.
-func (m mutation) original(root string) string { return filepath.Join(root, filepath.FromSlash(m.file)) }
+func (m mutation) original(root string) string {
+	return filepath.Join(root, filepath.FromSlash(m.file))
+}
 
 // changed returns the changed source.
 func (m mutation) changed(root string) (string, error) {
