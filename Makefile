@@ -21,7 +21,7 @@ test: ## vet and all tests
 	go test -vet=off -timeout 25m ./...
 
 long: ## 500 blocks through a pipeline: memory and open files stay flat; and whole what "make test" takes samples of
-	PROOFLINE_LONG=1 go test -v -count=1 -timeout 30m -run '^TestLong$$|^TestForkDay$$' ./cmd/proofline/e2e
+	PROOFLINE_LONG=1 go test -v -count=1 -timeout 30m -run '^Test(Long|ForkDay|TwoProversForOneBlock|ShadowIsComparedAndNotReported|SwappedProvers|AuthorsPath)$$' ./cmd/proofline/e2e
 	PROOFLINE_LONG=1 go test -count=1 -timeout 30m ./host ./host/checkpoint ./sdk/sdktest ./plugins/builder-stateless-input/input
 
 race: ## all tests under the race detector (needs a C compiler)

@@ -27,7 +27,7 @@ import (
 // machine's timing is not repeated), PROOFLINE_CHAOS_ROUNDS is how many kills.
 const (
 	defaultSeed   = 1
-	defaultRounds = 12
+	defaultRounds = 6
 	mostBlocks    = 2000
 )
 

@@ -46,10 +46,7 @@ const behindFork = `
 // PROOFLINE_LONG the chain passes the fork at block 20 and is followed to block 40.
 func TestForkDay(t *testing.T) {
 	t.Parallel()
-	at, last := 4, 7
-	if os.Getenv("PROOFLINE_LONG") != "" {
-		at, last = 20, 40
-	}
+	at, last := amount(4, 20), amount(7, 40)
 	s, before, server := operator(t, "", zisktest.Scenario{PhaseMS: 1})
 	behind := zisktest.New(t, zisktest.Scenario{Version: "1.0.0-alpha", PhaseMS: 1, Guest: double.Stateless})
 	_, port, _ := strings.Cut(locks(t), ", port")

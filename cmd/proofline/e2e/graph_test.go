@@ -20,8 +20,8 @@ import (
 // other has proved all 50, and then the guest panics at every seventh of its proofs.
 func TestTwoProversForOneBlock(t *testing.T) {
 	t.Parallel()
-	const blocks = 50
-	n := hoodi(t, blocks)
+	blocks := amount(16, 50)
+	n := hoodi(t, uint64(blocks))
 	f := newForked(t, fork, map[string]zisktest.Scenario{
 		"prove": {Version: "0.14.0", PhaseMS: 1},
 		"other": {Version: "0.15.0", PhaseMS: 1, Fail: "hang"},
@@ -44,7 +44,7 @@ func TestTwoProversForOneBlock(t *testing.T) {
 		}
 	}
 	f.until(p, "every block is done or failed, and reported", func(snap status.Snapshot) bool {
-		return snap.Head >= blocks && snap.Counts.Active == 0 && reported(snap)
+		return snap.Head >= uint64(blocks) && snap.Counts.Active == 0 && reported(snap)
 	})
 	p.signal(syscall.SIGINT)
 	if code := p.wait(); code != 0 {
@@ -103,8 +103,8 @@ func proved(t *testing.T, f *forked, cluster int) (blocks []uint64) {
 // it takes half as long again.
 func TestShadowIsComparedAndNotReported(t *testing.T) {
 	t.Parallel()
-	const blocks = 20
-	n := hoodi(t, blocks)
+	blocks := amount(10, 20)
+	n := hoodi(t, uint64(blocks))
 	f := newForked(t, line, map[string]zisktest.Scenario{
 		"prove": {Version: "0.14.0", PhaseMS: 1, Seconds: 1000, Steps: 1_000_000},
 		"next":  {Version: "0.15.0", PhaseMS: 1, Seconds: 1500, Steps: 3_000_000},
@@ -114,14 +114,14 @@ func TestShadowIsComparedAndNotReported(t *testing.T) {
 		reporter("ethproofs", "prove", 1))
 	p := f.start("run")
 	f.until(p, "every block is done by both, and reported", func(snap status.Snapshot) bool {
-		return snap.Head >= blocks && snap.Counts.Active == 0 && reported(snap)
+		return snap.Head >= uint64(blocks) && snap.Counts.Active == 0 && reported(snap)
 	})
 	p.signal(syscall.SIGINT)
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
 	f.audit(f.server)
-	if got := proved(t, f, 1); !slices.Equal(got, numbers(1, blocks)) {
+	if got := proved(t, f, 1); !slices.Equal(got, numbers(1, uint64(blocks))) {
 		t.Errorf("cluster 1 has the proofs of %v", got)
 	}
 	for _, c := range calls(t, f.server) {

@@ -217,6 +217,14 @@ func (s *site) status() (snap status.Snapshot, ok bool) {
 	return snap, snap.PID != 0
 }
 
+// amount is few, and all with PROOFLINE_LONG: of a scenario that a part of shows, too.
+func amount(few, all int) int {
+	if os.Getenv("PROOFLINE_LONG") != "" {
+		return all
+	}
+	return few
+}
+
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()

@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// tenBlocks is a pipeline whose prover is one line.
-const tenBlocks = `
+// someBlocks is a pipeline whose prover is one line.
+const someBlocks = `
 version: 1
 name: ten
 monitor: {listen: "LISTEN"}
@@ -35,15 +35,16 @@ type outcome struct {
 	input [32]byte // SHA-256 of input.bin
 }
 
-// TestSwappedProvers: the same ten blocks go through pipelines that differ in the
+// TestSwappedProvers: the same three blocks, with PROOFLINE_LONG ten, go through pipelines that differ in the
 // line of the prover, with the same outcome. The proofs of the coordinator's double
 // are invented, so that the verifier would refuse them: that is left out there.
 func TestSwappedProvers(t *testing.T) {
 	t.Parallel()
-	origin := newSite(t, fmt.Sprintf(tenBlocks, "raw", "plugin: prover-stateless"))
-	origin.must("run", "--blocks", "10")
+	origin := newSite(t, fmt.Sprintf(someBlocks, "raw", "plugin: prover-stateless"))
+	blocks := fmt.Sprint(amount(3, 10))
+	origin.must("run", "--blocks", blocks)
 	want := outcomes(origin)
-	if len(want) != 10 {
+	if len(want) != amount(3, 10) {
 		t.Fatalf("%d blocks: %+v", len(want), want)
 	}
 	tool := zisktest.New(t, zisktest.Scenario{PhaseMS: 5})
@@ -63,7 +64,7 @@ func TestSwappedProvers(t *testing.T) {
 			if test.python {
 				python(t)
 			}
-			s := newSite(t, fmt.Sprintf(tenBlocks, test.framing, test.prover))
+			s := newSite(t, fmt.Sprintf(someBlocks, test.framing, test.prover))
 			s.env = append(s.env, "PATH="+tool.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 			if err := os.WriteFile(s.path("guest.elf"), append([]byte("\x7fELF"), make([]byte, 60)...), 0o600); err != nil {
 				t.Fatal(err)
@@ -81,7 +82,7 @@ func TestSwappedProvers(t *testing.T) {
 			if out, err := exec.CommandContext(t.Context(), "cp", "-r", origin.path("data", "state", "source"), s.path("data", "state", "source")).CombinedOutput(); err != nil {
 				t.Fatalf("%v %s", err, out)
 			}
-			s.must("run", "--blocks", "10")
+			s.must("run", "--blocks", blocks)
 			got := outcomes(s)
 			for number, w := range want {
 				g := got[number]
@@ -103,7 +104,7 @@ func TestSwappedProvers(t *testing.T) {
 func outcomes(s *site) map[uint64]outcome {
 	s.t.Helper()
 	out := map[uint64]outcome{}
-	for number := uint64(1); number <= 10; number++ {
+	for number := uint64(1); number <= uint64(amount(3, 10)); number++ {
 		var jobs []status.Job
 		if err := json.Unmarshal([]byte(s.must("blocks", "show", fmt.Sprint(number), "--json")), &jobs); err != nil {
 			s.t.Fatal(err)

@@ -1,13 +1,8 @@
 package double
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,48 +16,6 @@ import (
 
 // tracing is true in the server, whose logger writes lines of another form.
 var tracing atomic.Bool
-
-// info prints a line of the tool's logger.
-func info(format string, args ...any) {
-	if tracing.Load() {
-		fmt.Printf("\x1b[2m%s\x1b[0m \x1b[32m INFO\x1b[0m %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
-		return
-	}
-	fmt.Printf("%s INFO: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
-}
-
-// failed prints what anyhow prints of an error that a command returned.
-// In the server the thread of the proof panics with it.
-func failed(command string, causes ...string) int {
-	if tracing.Load() {
-		fmt.Fprintf(os.Stderr, "thread '<unnamed>' (%d) panicked at server/src/handler_prove.rs:75:22:\nFailed to generate proof: %s\n", os.Getpid(), strings.Join(causes, ": "))
-		return 101
-	}
-	fmt.Fprintf(os.Stderr, "Error: Error executing %s command\n\nCaused by:\n", command)
-	for i, c := range causes {
-		if len(causes) > 1 {
-			c = fmt.Sprintf("%d: %s", i, c)
-		}
-		fmt.Fprintf(os.Stderr, "    %s\n", c)
-	}
-	return 1
-}
-
-func panicked(text string) int {
-	fmt.Fprintf(os.Stderr, "thread 'main' (%d) panicked at sdk/src/prover/backend.rs:171:18:\n%s\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n", os.Getpid(), text)
-	return 101
-}
-
-// die ends the process by a signal, as the kernel or abort(3) would. The shell
-// takes its place because the Go runtime would catch the signal.
-func die(signal syscall.Signal) int {
-	_ = syscall.Exec("/bin/sh", []string{"sh", "-c", fmt.Sprintf("ulimit -c 0; kill -%d $$", int(signal))}, os.Environ())
-	return 70
-}
-
-func banner(command, elf, input string) {
-	fmt.Printf("\n    ZisK zkVM\n      System Linux\n    Hostname test\n     Command %s\n         Elf %s\n       Input %s\n\n", command, elf, input)
-}
 
 // phases are the phases that a proof passes, in order.
 // Source: 0xPolygonHermez/pil2-proofman:proofman/src/proofman.rs@v0.14.0, @v0.18.0.
@@ -331,67 +284,6 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 		info("Proof saved to %s", file)
 	}
 	return 0
-}
-
-// layout is the form in which the version stores a proof.
-func (s *Scenario) layout() proof.Layout {
-	switch {
-	case s.minor <= 15:
-		return proof.Words
-	case s.minor == 16:
-		return proof.Bincode016
-	case s.minor == 17:
-		return proof.Bincode017
-	case s.minor == 18:
-		return proof.Bincode018
-	}
-	return proof.Bincode100
-}
-
-// newProof makes a proof whose last word depends on all others, so that the
-// double's verify notices a change.
-func (s *Scenario) newProof(elf string, input []byte, minimal bool) *proof.Proof {
-	program := programKey(elf)
-	if s.Fail == WrongProgram {
-		program[0] ^= 1
-	}
-	digest := sha256.Sum256(input)
-	committed := s.publics(input)
-	outputs := make([]uint32, (len(committed)+3)/4)
-	for i := range outputs {
-		outputs[i] = binary.LittleEndian.Uint32(append(committed[4*i:len(committed):len(committed)], 0, 0, 0))
-	}
-	p := prooftest.New(s.layout(), minimal, program, outputs, s.BodyWords, binary.LittleEndian.Uint64(digest[:]))
-	Seal(p)
-	if s.Fail == WrongProof {
-		p.Body[len(p.Body)/2] ^= 1
-	}
-	return p
-}
-
-// Seal makes the double's verify accept a proof as it is now: its last word
-// depends on all others.
-func Seal(p *proof.Proof) { p.Body[len(p.Body)-1] = checkWord(p) }
-
-func checkWord(p *proof.Proof) uint64 {
-	h := fnv.New64a()
-	h.Write(words(p.Publics))
-	h.Write(words(p.Body[:len(p.Body)-1]))
-	return h.Sum64() >> 1
-}
-
-func valid(p *proof.Proof) bool { return p.Body[len(p.Body)-1] == checkWord(p) }
-
-// blake stands for the proof id, 64 hexadecimal digits over the proof's bytes.
-func blake(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-func words(w []uint64) []byte {
-	var b bytes.Buffer
-	_ = binary.Write(&b, binary.LittleEndian, w)
-	return b.Bytes()
 }
 
 func has(given map[string]string, name string) bool { _, ok := given[name]; return ok }

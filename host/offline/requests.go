@@ -1,0 +1,158 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/proofline/proofline/host/artifact"
+	"github.com/proofline/proofline/host/checkpoint"
+	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/engine"
+	"github.com/proofline/proofline/host/record"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// AddBlocks leaves a request for each number that is not known yet.
+func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
+	err = o.write(func(store *checkpoint.Store) error {
+		asked, err := requested(store)
+		if err != nil {
+			return err
+		}
+		newest, reach, err := o.newest(store)
+		if err != nil {
+			return err
+		}
+		var requests []record.Request
+		for _, n := range numbers {
+			result := status.AddResult{Number: n, Added: true, Word: "queued for the next run"}
+			known, err := store.ByNumber(n)
+			switch {
+			case err != nil:
+				return err
+			case newest > 0 && n > newest+reach:
+				result.Added = false
+				result.Word = fmt.Sprintf("refused: far above the newest block that this pipeline has seen (%d)", newest)
+			case asked[n]:
+				result.Added, result.Word = false, "ignored: already queued for the next run"
+			case len(known) > 0 && known[len(known)-1].State != status.JobCancelled:
+				last := known[len(known)-1]
+				result.Job, result.Added, result.Word = last.ID, false, "ignored: it is "+string(last.State)+" already"
+			default:
+				asked[n] = true
+				requests = append(requests, record.Request{Verb: record.VerbAdd, Number: n, At: time.Now()})
+			}
+			results = append(results, result)
+		}
+		return store.AddRequests(requests)
+	})
+	return results, err
+}
+
+// newest is the highest block number that the pipeline has seen, 0 where it has seen
+// none, and how far above it a block may be added: as many as the chain can have
+// grown since, and those that an operator may wait for.
+func (o *Pipeline) newest(store *checkpoint.Store) (newest, reach uint64, err error) {
+	const fastest = time.Second // between two blocks of any chain that is followed
+	reach = engine.MaxFuture
+	for _, s := range o.pipeline.Stages {
+		cursor, err := store.Cursor(s.Name)
+		if errors.Is(err, record.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if cursor.Head > newest {
+			newest = cursor.Head
+			reach = engine.MaxFuture + uint64(max(time.Since(cursor.Updated), 0)/fastest)
+		}
+	}
+	return newest, reach, nil
+}
+
+// requested lists the numbers that the next run takes up.
+func requested(store *checkpoint.Store) (map[uint64]bool, error) {
+	requests, err := store.Requests()
+	asked := map[uint64]bool{}
+	for _, r := range requests {
+		if r.Verb == record.VerbAdd || r.Verb == record.VerbProve {
+			asked[r.Number] = true
+		}
+	}
+	return asked, err
+}
+
+// ProveBlock copies the input and leaves a request for the next run.
+func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result status.AddResult, err error) {
+	result = status.AddResult{Number: given.Number}
+	err = o.write(func(store *checkpoint.Store) error {
+		asked, err := requested(store)
+		if err != nil {
+			return err
+		}
+		if asked[given.Number] {
+			result.Word = "ignored: already queued for the next run"
+			return nil
+		}
+		files, err := artifact.Open(o.pipeline.Data, o.pipeline.Output)
+		if err != nil {
+			return err
+		}
+		kept, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, given.Input)
+		if err != nil {
+			return fmt.Errorf("take over %s: %w", given.Input, err)
+		}
+		result.Added, result.Word = true, "queued for the next run"
+		return store.AddRequests([]record.Request{{
+			Verb: record.VerbProve, Number: given.Number, Hash: given.Hash, Stage: given.Stage,
+			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), BuildTime: given.BuildTime, At: time.Now(),
+		}})
+	})
+	return result, err
+}
+
+// Retry leaves a request for the next run.
+func (o *Pipeline) Retry(_ context.Context, again control.Again) error {
+	return o.request(again.Job, record.Request{Verb: record.VerbRetry, Job: again.Job, From: again.From, Stage: again.Stage, At: time.Now()},
+		func(rec *record.Job) error {
+			if !rec.State.Finished() {
+				return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", rec.ID, rec.State))
+			}
+			return nil
+		})
+}
+
+// Skip leaves a request for the next run.
+func (o *Pipeline) Skip(_ context.Context, job string) error {
+	return o.request(job, record.Request{Verb: record.VerbSkip, Job: job, At: time.Now()}, func(rec *record.Job) error {
+		if !rec.Open() {
+			return contract.Permanent(fmt.Errorf("job %s is %s", rec.ID, rec.State))
+		}
+		return nil
+	})
+}
+
+// request leaves a request about a job that is known and fits.
+func (o *Pipeline) request(job string, r record.Request, fits func(*record.Job) error) error {
+	return o.write(func(store *checkpoint.Store) error {
+		rec, err := store.Job(job)
+		if errors.Is(err, record.ErrNotFound) {
+			return contract.Permanent(fmt.Errorf("there is no job %s", job))
+		}
+		if err != nil {
+			return err
+		}
+		if err := fits(rec); err != nil {
+			return err
+		}
+		r.Number = rec.Block.Number
+		return store.AddRequests([]record.Request{r})
+	})
+}

@@ -1,0 +1,73 @@
+package double
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/fnv"
+
+	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
+)
+
+// layout is the form in which the version stores a proof.
+func (s *Scenario) layout() proof.Layout {
+	switch {
+	case s.minor <= 15:
+		return proof.Words
+	case s.minor == 16:
+		return proof.Bincode016
+	case s.minor == 17:
+		return proof.Bincode017
+	case s.minor == 18:
+		return proof.Bincode018
+	}
+	return proof.Bincode100
+}
+
+// newProof makes a proof whose last word depends on all others, so that the
+// double's verify notices a change.
+func (s *Scenario) newProof(elf string, input []byte, minimal bool) *proof.Proof {
+	program := programKey(elf)
+	if s.Fail == WrongProgram {
+		program[0] ^= 1
+	}
+	digest := sha256.Sum256(input)
+	committed := s.publics(input)
+	outputs := make([]uint32, (len(committed)+3)/4)
+	for i := range outputs {
+		outputs[i] = binary.LittleEndian.Uint32(append(committed[4*i:len(committed):len(committed)], 0, 0, 0))
+	}
+	p := prooftest.New(s.layout(), minimal, program, outputs, s.BodyWords, binary.LittleEndian.Uint64(digest[:]))
+	Seal(p)
+	if s.Fail == WrongProof {
+		p.Body[len(p.Body)/2] ^= 1
+	}
+	return p
+}
+
+// Seal makes the double's verify accept a proof as it is now: its last word
+// depends on all others.
+func Seal(p *proof.Proof) { p.Body[len(p.Body)-1] = checkWord(p) }
+
+func checkWord(p *proof.Proof) uint64 {
+	h := fnv.New64a()
+	h.Write(words(p.Publics))
+	h.Write(words(p.Body[:len(p.Body)-1]))
+	return h.Sum64() >> 1
+}
+
+func valid(p *proof.Proof) bool { return p.Body[len(p.Body)-1] == checkWord(p) }
+
+// blake stands for the proof id, 64 hexadecimal digits over the proof's bytes.
+func blake(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func words(w []uint64) []byte {
+	var b bytes.Buffer
+	_ = binary.Write(&b, binary.LittleEndian, w)
+	return b.Bytes()
+}
