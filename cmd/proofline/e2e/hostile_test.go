@@ -117,7 +117,7 @@ func TestMisbehavingPlugin(t *testing.T) {
 		{trick: "no result", class: "permanent", want: "ended without a result", fails: true},
 		{trick: "large token", class: "permanent", want: "resume token of 1048576 bytes", fails: true},
 		{trick: "spoilt input", class: "retryable", want: "is not what was recorded of it"}, // made again
-		{trick: "exit", class: "interrupted", want: "exit status 3", fails: true}, // a poisonous block
+		{trick: "exit", class: "interrupted", want: "exit status 3", fails: true},           // a poisonous block
 		{trick: "daemon"},
 	}
 	blocks, failing := map[string]string{}, 0
