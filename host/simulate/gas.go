@@ -1,0 +1,105 @@
+package simulate
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Series says how much gas the blocks of the chain use.
+type Series struct {
+	Name string `json:"name"`
+	// used is the gas of blocks that follow each other, which is repeated; empty for the
+	// built-in distribution.
+	used []uint64
+}
+
+// Mainnet is drawn from the gas of 500 mainnet blocks at a limit of 45 million, the ones
+// of Measured: 22.4 million on average.
+var Mainnet = Series{Name: "mainnet 23533500 to 23533999, drawn by chance"}
+
+var mainnetMgas = distribution{quantiles, []float64{
+	0.11, 5.10, 5.77, 9.40, 14.01, 16.32, 17.35, 18.20, 19.01, 19.90, 20.50, 21.40, 21.98,
+	22.72, 23.60, 24.27, 25.28, 26.19, 27.35, 29.04, 31.41, 36.20, 42.25, 44.83, 45.00,
+}}
+
+// gas is that of the i-th block.
+func (s Series) gas(i int, chance *rand.Rand) uint64 {
+	if len(s.used) == 0 {
+		return uint64(1e6 * mainnetMgas.at(chance.Float64()))
+	}
+	return s.used[i%len(s.used)]
+}
+
+// ReadArchive reads the gas of the blocks of an archive, in the order of their numbers:
+// <number>/block.json or block.json.gz, the result of eth_getBlockByNumber, as source-rpc
+// keeps them.
+func ReadArchive(dir string) (Series, error) {
+	remedy := "it needs folders named by block number, each with block.json or block.json.gz"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return Series{}, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), remedy)
+	}
+	var numbers []uint64
+	for _, e := range entries {
+		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && e.IsDir() {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	series := Series{Name: fmt.Sprintf("%d blocks of %s, over and over", len(numbers), dir)}
+	for _, n := range numbers {
+		gas, err := gasUsed(filepath.Join(dir, strconv.FormatUint(n, 10), "block.json"))
+		if err != nil {
+			return Series{}, contract.Environment(fmt.Errorf("block %d of the archive: %w", n, err), remedy)
+		}
+		series.used = append(series.used, gas)
+	}
+	if len(series.used) == 0 {
+		return Series{}, contract.Environment(fmt.Errorf("%s holds no block", dir), remedy)
+	}
+	return series, nil
+}
+
+// gasUsed reads the member gasUsed of a block.
+func gasUsed(path string) (gas uint64, err error) {
+	var content io.Reader
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if f, err = os.Open(path + ".gz"); err == nil {
+			content, err = gzip.NewReader(f)
+		}
+	} else {
+		content = f
+	}
+	if f != nil {
+		defer f.Close()
+	}
+	if err != nil {
+		return 0, err
+	}
+	var block struct {
+		GasUsed string `json:"gasUsed"`
+	}
+	if err := json.NewDecoder(io.LimitReader(content, maxBlock)).Decode(&block); err != nil {
+		return 0, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	gas, err = strconv.ParseUint(block.GasUsed, 0, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: gasUsed is %q", f.Name(), block.GasUsed)
+	}
+	return gas, nil
+}
+
+// maxBlock bounds what is read of one block, in bytes.
+const maxBlock = 256 << 20
