@@ -1,0 +1,114 @@
+package simulate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Learned is what a pipeline's own past says.
+type Learned struct {
+	Model Model
+	Gas   Series
+	Times Times
+	Stage string // the proof stage
+	Proof int    // how many proofs it is learned from
+}
+
+// minProofs is how many proofs a model is learned from at least.
+const minProofs = 20
+
+// Learn fits a model to the proofs of a stage, or of the first proof stage that is no
+// shadow where that is empty: the least-squares line of the work time over the gas, of
+// which the residuals are drawn again. Times that the past does not tell stay as they are
+// in times.
+func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
+	jobs = slices.Clone(jobs)
+	slices.SortFunc(jobs, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
+	l := Learned{Stage: stage, Times: times}
+	var mgas, seconds []float64
+	var arrival, fetch, build, verify, report []time.Duration
+	for _, j := range jobs {
+		if j.Block.GasUsed > 0 {
+			l.Gas.used = append(l.Gas.used, j.Block.GasUsed)
+		}
+		for _, s := range j.Stages {
+			if s.State != "done" {
+				continue
+			}
+			switch {
+			case s.Kind == contract.KindSource && j.Origin == "selected":
+				fetch = append(fetch, s.Duration())
+				if !j.Block.Time.IsZero() && j.Created.Sub(j.Block.Time) < lateArrival {
+					arrival = append(arrival, max(j.Created.Sub(j.Block.Time), 0))
+				}
+			case s.Kind == contract.KindBuilder:
+				build = append(build, cmp.Or(s.WorkTime, s.Duration()))
+			case s.ProvingMS > 0 && (s.Stage == l.Stage || l.Stage == "" && !s.Shadow) && j.Block.GasUsed > 0:
+				l.Stage = s.Stage
+				work := cmp.Or(s.WorkTime, s.Duration())
+				mgas, seconds = append(mgas, float64(j.Block.GasUsed)/1e6), append(seconds, work.Seconds())
+				verify = append(verify, max(s.Duration()-work, 0))
+				for _, r := range j.Reports {
+					if r.Kind == contract.EventProved && r.State == status.ReportSent && r.Stage == s.Stage {
+						report = append(report, max(r.At.Sub(s.Ended), 0))
+					}
+				}
+			}
+		}
+	}
+	if l.Proof = len(seconds); l.Proof < minProofs {
+		what := "any stage"
+		if l.Stage != "" {
+			what = "the stage " + l.Stage
+		}
+		return l, fmt.Errorf("the history holds %d proofs of %s with their gas; a model needs %d", l.Proof, what, minProofs)
+	}
+	l.Model = fit(mgas, seconds)
+	l.Model.Name = fmt.Sprintf("%d proofs of %s: %.2f+%.3f/Mgas, with what blocks differ by", l.Proof, l.Stage, l.Model.Base, l.Model.PerMgas)
+	l.Gas.Name = fmt.Sprintf("%d blocks of the history, over and over", len(l.Gas.used))
+	for _, one := range []struct {
+		to   *time.Duration
+		seen []time.Duration
+	}{{&l.Times.Arrival, arrival}, {&l.Times.Fetch, fetch}, {&l.Times.Build, build}, {&l.Times.Verify, verify}, {&l.Times.Report, report}} {
+		if len(one.seen) > 0 {
+			slices.Sort(one.seen)
+			*one.to = one.seen[len(one.seen)/2]
+		}
+	}
+	return l, nil
+}
+
+// lateArrival is after which a block was not taken in as it came, but after an outage.
+const lateArrival = time.Minute
+
+// fit is the least-squares line through the points, with its residuals.
+func fit(mgas, seconds []float64) Model {
+	n := float64(len(mgas))
+	var sumX, sumY float64
+	for i := range mgas {
+		sumX, sumY = sumX+mgas[i], sumY+seconds[i]
+	}
+	meanX, meanY := sumX/n, sumY/n
+	var above, below float64
+	for i := range mgas {
+		above += (mgas[i] - meanX) * (seconds[i] - meanY)
+		below += (mgas[i] - meanX) * (mgas[i] - meanX)
+	}
+	m := Model{Floor: slices.Min(seconds)}
+	if below > 0 {
+		m.PerMgas = above / below
+	}
+	m.Base = meanY - m.PerMgas*meanX
+	var residuals []float64
+	for i := range mgas {
+		residuals = append(residuals, seconds[i]-m.Base-m.PerMgas*mgas[i])
+	}
+	slices.Sort(residuals)
+	m.residuals = sampled(residuals)
+	return m
+}
