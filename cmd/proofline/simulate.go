@@ -39,6 +39,7 @@ func (c commands) simulate() *cli.Command {
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
 			&cli.IntFlag{Name: "blocks", Usage: "so many `BLOCKS` of the chain, 7200 in a day", Value: 7200},
+			&cli.DurationFlag{Name: "slot", Usage: "the `TIME` between two blocks", Value: simulate.MainnetSlot},
 			&cli.IntFlag{Name: "gpus", Usage: "`N` GPUs, or sets of them that make one proof at a time", Value: 1},
 			&cli.IntFlag{Name: "gpus-per-proof", Usage: "`N` of them make one proof together", Value: 1},
 			&cli.StringFlag{Name: "model", Usage: "the time of a proof: `SECONDS` as 3.97+0.584/Mgas, 17 or 3.97+0.584/Mgas+-1.5 (standard deviation); measured; or history", Value: "measured"},
@@ -125,7 +126,7 @@ func writePage(name string, write func(io.Writer, simulate.Making) error) error 
 // plan is what a command line asks for.
 func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	p = simulate.Plan{
-		Blocks: ctx.Int("blocks"), Seed: ctx.Uint64("seed"), GPUs: ctx.Int("gpus"), GPUsPerProof: ctx.Int("gpus-per-proof"),
+		Blocks: ctx.Int("blocks"), SlotTime: ctx.Duration("slot"), Seed: ctx.Uint64("seed"), GPUs: ctx.Int("gpus"), GPUsPerProof: ctx.Int("gpus-per-proof"),
 		Model: simulate.Measured, Gas: simulate.Mainnet, Times: simulate.DefaultTimes,
 		Prices:    simulate.Prices{GPUHour: ctx.Float64("gpu-hour"), KWh: ctx.Float64("kwh"), Watts: ctx.Float64("watt"), IdleWatts: ctx.Float64("idle-watt")},
 		Selection: selection.Selection{Targets: contract.Selection{Every: 1}, Order: selection.NewestFirst, DropAfter: 168 * time.Hour, Repair: 128},

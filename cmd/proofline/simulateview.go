@@ -28,7 +28,7 @@ func writeSimulation(w io.Writer, r simulate.Result, paint painter) error {
 	count := func(n int) string { return grouped(fmt.Sprint(n)) }
 	t.add("target blocks", count(r.Targets), "")
 	t.add("accepted within 10 s", fmt.Sprintf("%.2f%%", 100*r.Under10s), "")
-	t.add("accepted within a slot", fmt.Sprintf("%.2f%%", 100*r.Under12s), "")
+	t.add("accepted within a slot", fmt.Sprintf("%.2f%%", 100*r.UnderSlot), "")
 	week, rules := r.Score.Week, r.Score.Rules
 	t.add(fmt.Sprintf("performance, %s cohort", rules.Cohort), fmt.Sprintf("%.2f%%", week.Performance), verdict(rules.PerformanceBar, r.Score.Verdict.Performance, week.Blocks, paint))
 	t.add("liveness", fmt.Sprintf("%.2f%%", week.Liveness), verdict(rules.LivenessBar, r.Score.Verdict.Liveness, week.Blocks, paint))

@@ -25,7 +25,7 @@ type chain struct {
 	clock   engine.Clock
 	outages outages
 	times   Times
-	slots   []contract.Block
+	slots   []contract.Block // one in each slot of the chain
 	// last is the slot of the last block of each number: the one that stays.
 	last map[uint64]int
 }
@@ -35,13 +35,13 @@ type chain struct {
 func newChain(plan Plan, slots int, clock engine.Clock) *chain {
 	c := &chain{clock: clock, outages: plan.Outages, times: plan.Times, last: map[uint64]int{}}
 	chance := rand.New(rand.NewPCG(plan.Seed, 1))
-	reorg := plan.Reorgs * slotTime.Hours() / 24 // of a block
+	reorg := plan.Reorgs * plan.SlotTime.Hours() / 24 // of a block
 	number := uint64(firstNumber)
 	for i := range slots {
 		if i > 0 && chance.Float64() >= reorg {
 			number++
 		}
-		block := contract.Block{ChainID: 1, Number: number, Time: genesis.Add(time.Duration(i) * slotTime), GasUsed: plan.Gas.gas(i, chance)}
+		block := contract.Block{ChainID: 1, Number: number, Time: genesis.Add(time.Duration(i) * plan.SlotTime), GasUsed: plan.Gas.gas(i, chance)}
 		binary.BigEndian.PutUint64(block.Hash[:], uint64(i)<<32|number&0xffffffff)
 		c.slots = append(c.slots, block)
 		c.last[number] = i

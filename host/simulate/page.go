@@ -79,7 +79,7 @@ func (t Table) HTML(to io.Writer, making Making) error {
 		newPlot("Shares of the target blocks", t.unit(), x, whole, 100, " %", true,
 			pick("proved (liveness)", func(r Result) float64 { return r.Score.Week.Liveness }),
 			pick("proving time below the threshold (performance)", func(r Result) float64 { return r.Score.Week.Performance }),
-			pick("accepted within a slot", func(r Result) float64 { return 100 * r.Under12s }),
+			pick("accepted within a slot", func(r Result) float64 { return 100 * r.UnderSlot }),
 			pick("utilisation of the GPUs", func(r Result) float64 { return 100 * r.Used })))
 	if first.Cost != nil {
 		c.Plots = append(c.Plots, newPlot("Cost of a proof", t.unit(), x, whole, 0, "", true,
@@ -117,7 +117,7 @@ func (r Result) HTML(to io.Writer, making Making) error {
 	x := []float64{0}
 	queue := data{name: "blocks", values: []float64{0}}
 	for i, n := range r.waiting {
-		x = append(x, float64(i+1)*float64(r.Blocks)*slotTime.Hours()/float64(len(r.waiting)))
+		x = append(x, float64(i+1)*float64(r.Blocks)*r.Slot.Hours()/float64(len(r.waiting)))
 		queue.values = append(queue.values, float64(n))
 	}
 	c.Plots = append(c.Plots, newPlot("Blocks that wait for their proof to begin", "hours", x,

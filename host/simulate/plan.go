@@ -12,6 +12,7 @@ import (
 // Plan is what is simulated.
 type Plan struct {
 	Blocks    int // of the chain; targets or not
+	SlotTime  time.Duration
 	Seed      uint64
 	Selection selection.Selection // of its targets, bounds do not count
 	GPUs      int
@@ -56,13 +57,14 @@ type Prices struct {
 	IdleWatts float64 `json:"idle_watts"` // of one that does not
 }
 
-// slotTime is the time between two blocks.
-const slotTime = 12 * time.Second
+// MainnetSlot is the time between two blocks of mainnet.
+const MainnetSlot = 12 * time.Second
 
 // Bounds of a plan.
 const (
 	maxBlocks = 1_000_000
 	maxGPUs   = 4096
+	minSlot   = 100 * time.Millisecond
 )
 
 // Slots is how many proofs are made at a time.
@@ -73,6 +75,8 @@ func (p Plan) check() error {
 	switch {
 	case p.Blocks < 1 || p.Blocks > maxBlocks:
 		return fmt.Errorf("%d blocks: it must be 1 to %d", p.Blocks, maxBlocks)
+	case p.SlotTime < minSlot || p.SlotTime > time.Hour:
+		return fmt.Errorf("a slot of %s: it must be %s to an hour", p.SlotTime, minSlot)
 	case p.GPUs < 1 || p.GPUs > maxGPUs:
 		return fmt.Errorf("%d GPUs: it must be 1 to %d", p.GPUs, maxGPUs)
 	case p.GPUsPerProof < 1 || p.GPUs%p.GPUsPerProof != 0:

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,22 +14,23 @@ import (
 // Result is what came of a plan. Its JSON form is part of the product: fields are added,
 // never renamed. Shares are from 0 to 1.
 type Result struct {
-	Blocks  int    `json:"blocks"`  // of the chain
-	Targets int    `json:"targets"` // of the selection among them
-	Slots   int    `json:"slots"`   // proofs made at a time
-	GPUs    int    `json:"gpus"`
-	Every   uint64 `json:"every"`
-	Seed    uint64 `json:"seed"`
-	Model   Model  `json:"model"`
-	Gas     Series `json:"gas"`
-	Times   Times  `json:"times"`
+	Blocks  int           `json:"blocks"`  // of the chain
+	Targets int           `json:"targets"` // of the selection among them
+	Slots   int           `json:"slots"`   // proofs made at a time
+	GPUs    int           `json:"gpus"`
+	Every   uint64        `json:"every"`
+	Seed    uint64        `json:"seed"`
+	Model   Model         `json:"model"`
+	Gas     Series        `json:"gas"`
+	Times   Times         `json:"times"`
+	Slot    time.Duration `json:"slot_time_ns"`
 
 	// Latency is from the timestamp of a block until its proof is accepted, and Proving
 	// the proving time that is reported; both of the targets that were proved.
 	Latency   Quantiles `json:"latency"`
 	Proving   Quantiles `json:"proving"`
 	Under10s  float64   `json:"under_10s"`     // of all targets: accepted within 10 s
-	Under12s  float64   `json:"under_12s"`     // and within a slot
+	UnderSlot float64   `json:"under_slot"`    // and within a slot
 	Load      float64   `json:"load"`          // work that the targets are, by what the slots can do; above 1 they fall behind
 	Used      float64   `json:"utilisation"`   // of the slots' time
 	KeepsUp   bool      `json:"keeps_up"`      // nothing piles up: see Queue
@@ -95,7 +97,7 @@ func (s *simulation) result() Result {
 	plan, end := s.plan, s.end
 	r := Result{
 		Blocks: plan.Blocks, Slots: plan.Slots(), GPUs: plan.GPUs, Every: plan.Selection.Targets.Every, Seed: plan.Seed,
-		Model: plan.Model, Gas: plan.Gas, Times: plan.Times, Attempts: s.prover.attempts, Failed: s.prover.failed,
+		Model: plan.Model, Gas: plan.Gas, Times: plan.Times, Slot: plan.SlotTime, Attempts: s.prover.attempts, Failed: s.prover.failed,
 	}
 	targets := s.counted()
 	r.Targets = len(targets)
@@ -120,8 +122,8 @@ func (s *simulation) result() Result {
 			if latency < 10 {
 				r.Under10s++
 			}
-			if latency < slotTime.Seconds() {
-				r.Under12s++
+			if latency < s.plan.SlotTime.Seconds() {
+				r.UnderSlot++
 			}
 		case rec == nil:
 			r.Misses.Untaken++
@@ -142,7 +144,7 @@ func (s *simulation) result() Result {
 	r.Latency, r.Proving = quantilesOf(r.latencies), quantilesOf(proving)
 	if r.Targets > 0 {
 		r.Under10s /= float64(r.Targets)
-		r.Under12s /= float64(r.Targets)
+		r.UnderSlot /= float64(r.Targets)
 	}
 	s.queue(&r)
 	s.load(&r)
@@ -203,7 +205,9 @@ func (s *simulation) queue(r *Result) {
 	for i := range parts {
 		changes = append(changes, change{genesis.Add(span / parts * time.Duration(i+1)), 0, i})
 	}
-	slices.SortFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
+	slices.SortFunc(changes, func(a, b change) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.part, b.part), cmp.Compare(a.by, b.by))
+	})
 	r.waiting = make([]int, parts)
 	waiting, since, sum := 0, genesis, 0.0
 	for _, c := range changes {

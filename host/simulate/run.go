@@ -29,7 +29,7 @@ const (
 // simulation is a plan on its way.
 type simulation struct {
 	plan   Plan
-	clock  *clock
+	clock  engine.Clock
 	chain  *chain
 	store  *store
 	prover *prover
@@ -42,27 +42,29 @@ func Run(ctx context.Context, plan Plan) (Result, error) {
 	if err := plan.check(); err != nil {
 		return Result{}, err
 	}
-	s := newSimulation(plan)
-	if err := s.run(ctx); err != nil {
+	clock := newClock(genesis)
+	s := newSimulation(plan, clock)
+	if err := s.run(ctx, clock); err != nil {
 		return Result{}, err
 	}
 	return s.result(), nil
 }
 
-func newSimulation(plan Plan) *simulation {
+// newSimulation prepares the doubles, which go by a clock, in virtual time or not.
+func newSimulation(plan Plan, clock engine.Clock) *simulation {
 	plan.Selection.Targets.From, plan.Selection.Targets.To, plan.Selection.Blocks = nil, nil, nil
 	s := &simulation{
-		plan: plan, clock: newClock(genesis), store: newStore(),
+		plan: plan, clock: clock, store: newStore(),
 		chance: rand.New(rand.NewPCG(plan.Seed, 2)),
-		end:    genesis.Add(time.Duration(plan.Blocks) * slotTime),
+		end:    genesis.Add(time.Duration(plan.Blocks) * plan.SlotTime),
 	}
-	s.chain = newChain(plan, plan.Blocks+int(settling/slotTime), s.clock)
+	s.chain = newChain(plan, plan.Blocks+int(settling/plan.SlotTime), s.clock)
 	s.prover = &prover{clock: s.clock, plan: plan, end: s.end, begun: map[string]time.Time{}}
 	return s
 }
 
 // run lets the engine live until the end, once between any two outages of its machine.
-func (s *simulation) run(ctx context.Context) error {
+func (s *simulation) run(ctx context.Context, clock *clock) error {
 	end := s.end.Add(settling)
 	for s.clock.Now().Before(end) {
 		until := s.plan.outages().next(Machine, s.clock.Now())
@@ -70,7 +72,7 @@ func (s *simulation) run(ctx context.Context) error {
 			until = end
 		}
 		if !s.plan.outages().away(Machine, s.clock.Now()) {
-			if err := s.live(ctx, until); err != nil {
+			if err := s.live(ctx, clock, until); err != nil {
 				return err
 			}
 			continue
@@ -86,7 +88,7 @@ func (s *simulation) run(ctx context.Context) error {
 }
 
 // live is one life of the engine.
-func (s *simulation) live(ctx context.Context, until time.Time) error {
+func (s *simulation) live(ctx context.Context, clock *clock, until time.Time) error {
 	session := &session{store: s.store}
 	e, err := engine.New(s.config(), session, noFiles{})
 	if err != nil {
@@ -100,7 +102,7 @@ func (s *simulation) live(ctx context.Context, until time.Time) error {
 	}
 	session.end()
 	stop()
-	s.clock.release()
+	clock.release()
 	return ctx.Err()
 }
 

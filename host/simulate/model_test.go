@@ -1,0 +1,108 @@
+package simulate
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/bench"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// The built-in model and gas give back what was recorded of the 500 proofs that they are
+// made from: eth-act/zkevm-benchmark-runs:data/proving/8x5090/mainnet-23533500-23533999,
+// ethrex-33695e2, zisk-v0.16.1, at 9d6375e9.
+func TestMeasuredIsWhatWasMeasured(t *testing.T) {
+	chance := rand.New(rand.NewPCG(1, 2))
+	var seconds, mgas []float64
+	for i := range 20_000 {
+		gas := Mainnet.gas(i, chance)
+		mgas = append(mgas, float64(gas)/1e6)
+		seconds = append(seconds, Measured.Time(gas, chance.Float64()).Seconds())
+	}
+	slices.Sort(seconds)
+	for _, c := range []struct {
+		name                  string
+		got, recorded, within float64
+	}{
+		{"mean gas", bench.FiguresOf(mgas).Mean, 22.43, 0.02},
+		{"mean", bench.FiguresOf(seconds).Mean, 17.07, 0.02},
+		{"median", bench.Quantile(seconds, 0.5), 17.02, 0.02},
+		{"95 of 100", bench.Quantile(seconds, 0.95), 25.82, 0.04},
+		{"99 of 100", bench.Quantile(seconds, 0.99), 29.83, 0.05},
+	} {
+		if math.Abs(c.got/c.recorded-1) > c.within {
+			t.Errorf("%s: %.2f, recorded %.2f", c.name, c.got, c.recorded)
+		}
+	}
+	under12 := 0
+	for _, s := range seconds {
+		if s <= 12 {
+			under12++
+		}
+	}
+	if share := float64(under12) / float64(len(seconds)); math.Abs(share-0.122) > 0.03 {
+		t.Errorf("%.3f within 12 s, recorded 0.122", share)
+	}
+}
+
+// past is the history of a pipeline whose proofs take a time that is known.
+func past(n int) (jobs []status.Job) {
+	chance := rand.New(rand.NewPCG(3, 4))
+	for i := range n {
+		at := genesis.Add(time.Duration(i) * MainnetSlot)
+		gas := uint64(10e6 + chance.Float64()*20e6)
+		work := time.Duration((2 + 0.5*float64(gas)/1e6 + chance.NormFloat64()) * float64(time.Second))
+		taken := at.Add(1500 * time.Millisecond)
+		fetched, built := taken.Add(400*time.Millisecond), taken.Add(480*time.Millisecond)
+		done := built.Add(work + 15*time.Millisecond)
+		jobs = append(jobs, status.Job{
+			Block: contract.Block{Number: uint64(10_000 - i), GasUsed: gas, Time: at}, Origin: "selected", Created: taken,
+			Stages: []status.JobStage{
+				{Stage: "source", Kind: contract.KindSource, State: "done", Started: taken, Ended: fetched},
+				{Stage: "input", Kind: contract.KindBuilder, State: "done", Started: fetched, Ended: built, WorkTime: 70 * time.Millisecond},
+				{Stage: "prove", Kind: contract.KindProver, State: "done", Started: built, Ended: done, WorkTime: work, ProvingMS: work.Milliseconds() + 70},
+				{Stage: "next", Kind: contract.KindProver, State: "done", Shadow: true, Started: done, Ended: done.Add(time.Second), WorkTime: time.Second, ProvingMS: 1000},
+			},
+			Reports: []status.Report{{Stage: "prove", Kind: contract.EventProved, State: status.ReportSent, At: done.Add(90 * time.Millisecond)}},
+		})
+	}
+	return jobs
+}
+
+func TestLearn(t *testing.T) {
+	l, err := Learn(past(2000), "", DefaultTimes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Stage != "prove" || l.Proof != 2000 || math.Abs(l.Model.PerMgas-0.5) > 0.02 || math.Abs(l.Model.Base-2) > 0.4 {
+		t.Errorf("%s", l.Model.Name)
+	}
+	// The residuals are those of a normal distribution of deviation 1.
+	if low, high := l.Model.residuals.at(0.159), l.Model.residuals.at(0.841); low > -0.85 || low < -1.15 || high < 0.85 || high > 1.15 {
+		t.Errorf("residuals from %g to %g", low, high)
+	}
+	want := Times{Arrival: 1500 * time.Millisecond, Fetch: 400 * time.Millisecond, Build: 70 * time.Millisecond, Verify: 15 * time.Millisecond, Report: 90 * time.Millisecond}
+	if l.Times != want {
+		t.Errorf("%+v", l.Times)
+	}
+	if first := past(2000)[1999].Block.GasUsed; len(l.Gas.used) != 2000 || l.Gas.used[0] != first {
+		t.Error("the gas is not in the order of the chain")
+	}
+	shadow, err := Learn(past(30), "next", DefaultTimes)
+	if err != nil || shadow.Model.Time(20e6, 0.5) != time.Second {
+		t.Errorf("%s, %v", shadow.Model.Name, err)
+	}
+	for _, none := range []func() (Learned, error){
+		func() (Learned, error) { return Learn(past(minProofs-1), "", DefaultTimes) },
+		func() (Learned, error) { return Learn(past(100), "nowhere", DefaultTimes) },
+		func() (Learned, error) { return Learn(nil, "", DefaultTimes) },
+	} {
+		if l, err := none(); err == nil {
+			t.Errorf("learned %s", l.Model.Name)
+		}
+	}
+}
