@@ -152,11 +152,11 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 			return p, fmt.Errorf("--gas: %w", err)
 		}
 	}
-	for name, to := range map[string]*time.Duration{"arrival": &p.Times.Arrival, "fetch": &p.Times.Fetch, "build": &p.Times.Build, "report": &p.Times.Report} {
+	for name, to := range map[string]*simulate.Span{"arrival": &p.Times.Arrival, "fetch": &p.Times.Fetch, "build": &p.Times.Build, "report": &p.Times.Report} {
 		if ctx.IsSet(name) {
-			*to = ctx.Duration(name)
+			*to = simulate.Always(ctx.Duration(name))
 		}
-		if *to < 0 || *to > time.Hour {
+		if to.Middle < 0 || to.Middle > time.Hour {
 			return p, usage("--%s is to be between 0 and an hour", name)
 		}
 	}

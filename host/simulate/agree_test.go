@@ -78,13 +78,13 @@ func inRealTime(t *testing.T, p Plan, factor int64) Result {
 	return s.result()
 }
 
-// 200 blocks in virtual time and in real time, of which a second takes a sixth: half of the
+// 200 blocks in virtual time and in real time, of which a second takes a quarter: half of the
 // blocks, and 95 of 100, are accepted after times that differ by less than 5 %. Proofs fail
 // and blocks are replaced meanwhile. Faster than that, what the host itself needs for each
 // block, some 50 ms on a busy machine with a slow disk, is no small part any more.
 func TestAgreesWithRealTime(t *testing.T) {
 	if os.Getenv("PROOFLINE_SIMULATE_REAL") == "" {
-		t.Skip("takes eight minutes; make test-simulate")
+		t.Skip("takes eleven minutes; make test-simulate")
 	}
 	for name, p := range map[string]Plan{
 		"one set, every second block": plan(200, 1, 2),
@@ -93,7 +93,7 @@ func TestAgreesWithRealTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p.Failures, p.Reorgs = 0.02, 72
-			virtual, real := run(t, p), inRealTime(t, p, 6)
+			virtual, real := run(t, p), inRealTime(t, p, 4)
 			t.Logf("virtual: %+v, queue %+v, %d of %d proved, load %g", virtual.Latency, virtual.Queue, virtual.Proved, virtual.Targets, virtual.Load)
 			t.Logf("real:    %+v, queue %+v, %d of %d proved, load %g", real.Latency, real.Queue, real.Proved, real.Targets, real.Load)
 			for _, c := range []struct {

@@ -25,6 +25,7 @@ type chain struct {
 	clock   engine.Clock
 	outages outages
 	times   Times
+	seed    uint64
 	slots   []contract.Block // one in each slot of the chain
 	// last is the slot of the last block of each number: the one that stays.
 	last map[uint64]int
@@ -33,7 +34,7 @@ type chain struct {
 // newChain makes a chain of so many slots. A reorg replaces the block of the slot before
 // by one of the same number.
 func newChain(plan Plan, slots int, clock engine.Clock) *chain {
-	c := &chain{clock: clock, outages: plan.Outages, times: plan.Times, last: map[uint64]int{}}
+	c := &chain{clock: clock, outages: plan.Outages, times: plan.Times, seed: plan.Seed, last: map[uint64]int{}}
 	chance := rand.New(rand.NewPCG(plan.Seed, 1))
 	reorg := plan.Reorgs * plan.SlotTime.Hours() / 24 // of a block
 	number := uint64(firstNumber)
@@ -50,7 +51,10 @@ func newChain(plan Plan, slots int, clock engine.Clock) *chain {
 }
 
 // arrives is when the node has the block of a slot.
-func (c *chain) arrives(slot int) time.Time { return c.slots[slot].Time.Add(c.times.Arrival) }
+func (c *chain) arrives(slot int) time.Time {
+	block := c.slots[slot]
+	return block.Time.Add(c.times.Arrival.of(block, "arrival", c.seed))
+}
 
 // replaced reports whether the block of a slot leaves the chain with the next one.
 func (c *chain) replaced(slot int) bool { return c.last[c.slots[slot].Number] != slot }
@@ -140,7 +144,7 @@ func (c *chain) Resolve(_ context.Context, numbers []uint64) (resolved []contrac
 
 // Do fetches a block and its witness.
 func (c *chain) Do(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-	if err := spend(ctx, c.clock, c.outages, Node, c.times.Fetch); err != nil {
+	if err := spend(ctx, c.clock, c.outages, Node, c.times.Fetch.of(task.Block, "fetch", c.seed)); err != nil {
 		return contract.Result{}, err
 	}
 	return contract.Result{Outputs: []contract.Artifact{{Name: contract.ArtifactBlock}, {Name: contract.ArtifactWitness}}}, nil

@@ -24,8 +24,8 @@ const minProofs = 20
 
 // Learn fits a model to the proofs of a stage, or of the first proof stage that is no
 // shadow where that is empty: the least-squares line of the work time over the gas, of
-// which the residuals are drawn again. Times that the past does not tell stay as they are
-// in times.
+// which the residuals are drawn again, as are the times of the other steps. Times that the
+// past does not tell stay as they are in times.
 func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
 	jobs = slices.Clone(jobs)
 	slices.SortFunc(jobs, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
@@ -33,7 +33,8 @@ func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
 	var mgas, seconds []float64
 	var arrival, fetch, build, verify, report []time.Duration
 	for _, j := range jobs {
-		if j.Block.GasUsed > 0 {
+		known := gasKnown(j)
+		if known {
 			l.Gas.used = append(l.Gas.used, j.Block.GasUsed)
 		}
 		for _, s := range j.Stages {
@@ -48,7 +49,7 @@ func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
 				}
 			case s.Kind == contract.KindBuilder:
 				build = append(build, cmp.Or(s.WorkTime, s.Duration()))
-			case s.ProvingMS > 0 && (s.Stage == l.Stage || l.Stage == "" && !s.Shadow) && j.Block.GasUsed > 0:
+			case s.ProvingMS > 0 && (s.Stage == l.Stage || l.Stage == "" && !s.Shadow) && known:
 				l.Stage = s.Stage
 				work := cmp.Or(s.WorkTime, s.Duration())
 				mgas, seconds = append(mgas, float64(j.Block.GasUsed)/1e6), append(seconds, work.Seconds())
@@ -72,15 +73,20 @@ func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
 	l.Model.Name = fmt.Sprintf("%d proofs of %s: %.2f+%.3f/Mgas, with what blocks differ by", l.Proof, l.Stage, l.Model.Base, l.Model.PerMgas)
 	l.Gas.Name = fmt.Sprintf("%d blocks of the history, over and over", len(l.Gas.used))
 	for _, one := range []struct {
-		to   *time.Duration
+		to   *Span
 		seen []time.Duration
 	}{{&l.Times.Arrival, arrival}, {&l.Times.Fetch, fetch}, {&l.Times.Build, build}, {&l.Times.Verify, verify}, {&l.Times.Report, report}} {
 		if len(one.seen) > 0 {
-			slices.Sort(one.seen)
-			*one.to = one.seen[len(one.seen)/2]
+			*one.to = seenSpan(one.seen)
 		}
 	}
 	return l, nil
+}
+
+// gasKnown reports whether somebody has said how much gas the block used, which may be
+// none.
+func gasKnown(j status.Job) bool {
+	return j.Block.GasUsed > 0 || slices.ContainsFunc(j.Stages, func(s status.JobStage) bool { return s.Facts[contract.FactGasUsed] != "" })
 }
 
 // lateArrival is after which a block was not taken in as it came, but after an outage.

@@ -57,7 +57,11 @@ func past(n int) (jobs []status.Job) {
 		gas := uint64(10e6 + chance.Float64()*20e6)
 		work := time.Duration((2 + 0.5*float64(gas)/1e6 + chance.NormFloat64()) * float64(time.Second))
 		taken := at.Add(1500 * time.Millisecond)
-		fetched, built := taken.Add(400*time.Millisecond), taken.Add(480*time.Millisecond)
+		fetched := taken.Add(400 * time.Millisecond)
+		if i%10 == 0 {
+			fetched = taken.Add(2 * time.Second)
+		}
+		built := fetched.Add(80 * time.Millisecond)
 		done := built.Add(work + 15*time.Millisecond)
 		jobs = append(jobs, status.Job{
 			Block: contract.Block{Number: uint64(10_000 - i), GasUsed: gas, Time: at}, Origin: "selected", Created: taken,
@@ -85,12 +89,42 @@ func TestLearn(t *testing.T) {
 	if low, high := l.Model.residuals.at(0.159), l.Model.residuals.at(0.841); low > -0.85 || low < -1.15 || high < 0.85 || high > 1.15 {
 		t.Errorf("residuals from %g to %g", low, high)
 	}
-	want := Times{Arrival: 1500 * time.Millisecond, Fetch: 400 * time.Millisecond, Build: 70 * time.Millisecond, Verify: 15 * time.Millisecond, Report: 90 * time.Millisecond}
-	if l.Times != want {
-		t.Errorf("%+v", l.Times)
+	for _, c := range []struct {
+		name string
+		got  Span
+		want time.Duration
+	}{
+		{"arrival", l.Times.Arrival, 1500 * time.Millisecond}, {"build", l.Times.Build, 70 * time.Millisecond},
+		{"verify", l.Times.Verify, 15 * time.Millisecond}, {"report", l.Times.Report, 90 * time.Millisecond},
+	} {
+		if c.got.Middle != c.want || c.got.of(contract.Block{}, c.name, 1).Round(time.Microsecond) != c.want {
+			t.Errorf("%s takes %s, and %s once", c.name, c.got.Middle, c.got.of(contract.Block{}, c.name, 1))
+		}
+	}
+	// Of the fetches one in ten takes 2 s, and so it does in what is drawn.
+	slow := 0
+	for i := range 2000 {
+		if l.Times.Fetch.of(contract.Block{Hash: contract.Hash{byte(i), byte(i >> 8)}}, "fetch", 1) > time.Second {
+			slow++
+		}
+	}
+	if l.Times.Fetch.Middle != 400*time.Millisecond || slow < 150 || slow > 250 {
+		t.Errorf("a fetch takes %s, and %d of 2000 more than a second", l.Times.Fetch.Middle, slow)
 	}
 	if first := past(2000)[1999].Block.GasUsed; len(l.Gas.used) != 2000 || l.Gas.used[0] != first {
 		t.Error("the gas is not in the order of the chain")
+	}
+	// A block without transactions uses no gas, which its source says; of one whose gas
+	// nobody knows nothing is learned.
+	jobs := past(60)
+	for i := range 40 {
+		jobs[i].Block.GasUsed = 0
+	}
+	for i := range 30 {
+		jobs[i].Stages[0].Facts = map[string]string{contract.FactGasUsed: "0"}
+	}
+	if empty, err := Learn(jobs, "", DefaultTimes); err != nil || empty.Proof != 50 || slices.Min(empty.Gas.used) != 0 || len(empty.Gas.used) != 50 {
+		t.Errorf("%d proofs, %d blocks, %v", empty.Proof, len(empty.Gas.used), err)
 	}
 	shadow, err := Learn(past(30), "next", DefaultTimes)
 	if err != nil || shadow.Model.Time(20e6, 0.5) != time.Second {

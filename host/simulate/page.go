@@ -95,7 +95,7 @@ func (r Result) HTML(to io.Writer, making Making) error {
 	head, cells := one.Columns()
 	c := content{
 		Making: making, Model: r.Model.Name, Gas: r.Gas.Name, Seed: r.Seed, Head: head, Rows: []row{{Cells: cells[0]}},
-		Title: fmt.Sprintf("%d blocks of the chain, %d proofs at a time", r.Blocks, r.Slots),
+		Title: fmt.Sprintf("%d blocks of the chain, proofs at a time: %d", r.Blocks, r.Slots),
 	}
 	if len(r.latencies) > 0 {
 		const points = 200
@@ -112,7 +112,7 @@ func (r Result) HTML(to io.Writer, making Making) error {
 			below.values = append(below.values, 100*float64(n)/float64(max(r.Targets, 1)))
 		}
 		c.Plots = append(c.Plots, newPlot("How latencies are distributed", "seconds after the block's timestamp", x,
-			func(v float64) string { return fmt.Sprintf("%.0f", v) }, 100, " %", false, below))
+			func(v float64) string { return fmt.Sprintf("%.3g", v) }, 100, " %", false, below))
 	}
 	x := []float64{0}
 	queue := data{name: "blocks", values: []float64{0}}

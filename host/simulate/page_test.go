@@ -26,7 +26,7 @@ func TestSweep(t *testing.T) {
 	if len(lines) != 3 || len(lines[0]) != len(head) || lines[2][0] != "3" {
 		t.Errorf("%v %v", head, lines)
 	}
-	if text := strings.Join(table.Remarks(), " "); !strings.Contains(text, "2 GPUs") || !strings.Contains(text, "less than 10 s") {
+	if text := strings.Join(table.Remarks(), " "); !strings.Contains(text, "gpus=2 (2 at a time)") || !strings.Contains(text, "less than 10 s") {
 		t.Error(text)
 	}
 	var page bytes.Buffer

@@ -31,24 +31,6 @@ type Plan struct {
 	Prices       Prices
 }
 
-// Times are those that are the same for every block.
-type Times struct {
-	Arrival time.Duration `json:"arrival_ns"` // from the timestamp of a block until the node has it
-	Fetch   time.Duration `json:"fetch_ns"`   // block and witness
-	Build   time.Duration `json:"build_ns"`   // the guest input; counts as proving time
-	Verify  time.Duration `json:"verify_ns"`  // of the slot's time, beside the proof
-	Report  time.Duration `json:"report_ns"`  // from the proof's record until it is accepted
-}
-
-// DefaultTimes are those of a node beside the prover: ethrex answers for a witness in 242 ms
-// on average (lambdaclass/ethrex:docs/l2/fundamentals/execution_witness_measurements.md) and
-// ZisK's proofs verify in 10 ms (see Measured). When a block arrives in its slot, how long an
-// input is built and a report takes are guesses: a history tells them of a pipeline.
-var DefaultTimes = Times{
-	Arrival: 2 * time.Second, Fetch: 242 * time.Millisecond, Build: 50 * time.Millisecond,
-	Verify: 10 * time.Millisecond, Report: 300 * time.Millisecond,
-}
-
 // Prices are what GPUs cost. Currency is whatever they are given in.
 type Prices struct {
 	GPUHour   float64 `json:"gpu_hour"`   // of one GPU, working or not
@@ -62,7 +44,7 @@ const MainnetSlot = 12 * time.Second
 
 // Bounds of a plan.
 const (
-	maxBlocks = 1_000_000
+	maxBlocks = 400_000
 	maxGPUs   = 4096
 	minSlot   = 100 * time.Millisecond
 )

@@ -46,7 +46,8 @@ const (
 var colours = []string{"#0072b2", "#e69f00", "#009e73", "#cc79a7"}
 
 // newPlot places lines over common x values, which ascend. The y axis begins at 0 and
-// ends at top, or above the largest value where that is 0.
+// ends at top, or above the largest value where that is 0. With dots each value is marked
+// and x are the values that are labelled; without, x is continuous.
 func newPlot(title, below string, x []float64, label func(float64) string, top float64, unit string, dots bool, lines ...data) plot {
 	p := plot{Title: title, Below: below}
 	if top == 0 {
@@ -72,9 +73,17 @@ func newPlot(title, below string, x []float64, label func(float64) string, top f
 		v := float64(i) * step
 		p.Y = append(p.Y, tick{placeY(v), fmt.Sprintf("%.3g%s", v, unit)})
 	}
-	const labels = 17
-	for i := 0; i < len(x); i += (len(x) + labels - 1) / labels {
-		p.X = append(p.X, tick{placeX(x[i]), label(x[i])})
+	if dots {
+		const labels = 17
+		for i := 0; i < len(x); i += (len(x) + labels - 1) / labels {
+			p.X = append(p.X, tick{placeX(x[i]), label(x[i])})
+		}
+	} else {
+		step := roundStep((last - first) / 12)
+		for i := 0; first+float64(i)*step <= last+1e-9; i++ {
+			v := first + float64(i)*step
+			p.X = append(p.X, tick{placeX(v), label(v)})
+		}
 	}
 	for i, l := range lines {
 		c := curve{Name: l.name, Colour: colours[i%len(colours)]}

@@ -43,7 +43,7 @@ type Result struct {
 	Score     Standing  `json:"score"`         // by EthProofs' rules
 	Cost      *Cost     `json:"cost,omitzero"` // nil without prices
 	latencies []float64 // ascending
-	waiting   []int     // blocks in the queue at the end of each hour or of shorter, equal parts
+	waiting   []int     // blocks in the queue, the highest of each of equal parts of the time
 }
 
 // Quantiles sum up times in seconds. All are 0 where there is none.
@@ -160,7 +160,7 @@ func (s *simulation) accepted(rec *record.Job) (at time.Time, proved bool) {
 		return at, false
 	}
 	recorded, proved := s.store.proved[rec.ID]
-	at = recorded.Add(s.plan.Times.Report)
+	at = recorded.Add(s.plan.Times.Report.of(rec.Block, "report", s.plan.Seed))
 	return at, proved && !at.After(s.end.Add(settling))
 }
 
@@ -209,14 +209,15 @@ func (s *simulation) queue(r *Result) {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.part, b.part), cmp.Compare(a.by, b.by))
 	})
 	r.waiting = make([]int, parts)
-	waiting, since, sum := 0, genesis, 0.0
+	waiting, most, since, sum := 0, 0, genesis, 0.0
 	for _, c := range changes {
 		sum += float64(waiting) * c.at.Sub(since).Seconds()
 		since = c.at
 		waiting += c.by
+		most = max(most, waiting)
 		r.Queue.Max = max(r.Queue.Max, waiting)
 		if c.part >= 0 {
-			r.waiting[c.part] = waiting
+			r.waiting[c.part], most = most, waiting
 		}
 	}
 	r.Queue.End = waiting

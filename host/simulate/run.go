@@ -113,10 +113,10 @@ func (s *simulation) config() engine.Config {
 		Pipeline: "simulation", Selection: s.plan.Selection, Clock: s.clock, Jitter: s.jitter,
 		Stages: []engine.StageConfig{
 			{Name: sourceStage, Kind: contract.KindSource, Fingerprint: sourceStage, Concurrency: sourceSlots, Retries: s.plan.Retries, Backoff: s.plan.Backoff, Worker: s.chain},
-			{Name: builderStage, Kind: contract.KindBuilder, Fingerprint: builderStage, Needs: []string{sourceStage}, Concurrency: 1, Worker: &builder{s.clock, s.plan.Times}},
+			{Name: builderStage, Kind: contract.KindBuilder, Fingerprint: builderStage, Needs: []string{sourceStage}, Concurrency: 1, Worker: &builder{s.clock, s.plan}},
 			{
 				Name: proverStage, Kind: contract.KindProver, Fingerprint: proverStage, Needs: []string{builderStage}, MakesProof: true,
-				Verify: s.plan.Times.Verify > 0, Concurrency: s.plan.Slots(), Retries: s.plan.Retries, Backoff: s.plan.Backoff,
+				Verify: s.plan.Times.Verify.Middle > 0, Concurrency: s.plan.Slots(), Retries: s.plan.Retries, Backoff: s.plan.Backoff,
 				Timeout: s.plan.Timeout, Worker: s.prover,
 			},
 		},

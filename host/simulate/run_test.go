@@ -73,7 +73,7 @@ func TestSameSeedSameFigures(t *testing.T) {
 		t.Errorf("nothing has happened: %+v", first)
 	}
 	for range 2 {
-		if diff := cmp.Diff(first, run(t, hard(200)), cmp.AllowUnexported(Result{}, Model{}, distribution{}, Series{})); diff != "" {
+		if diff := cmp.Diff(first, run(t, hard(200)), cmp.AllowUnexported(Result{}, Model{}, distribution{}, Series{}, Span{})); diff != "" {
 			t.Fatal(diff)
 		}
 	}

@@ -59,7 +59,7 @@ func (t Table) Remarks() (lines []string) {
 		if t.Vary == "every" {
 			return fmt.Sprintf("every=%d", r.Every)
 		}
-		return fmt.Sprintf("%d GPUs (%d proofs at a time)", r.GPUs, r.Slots)
+		return fmt.Sprintf("gpus=%d (%d at a time)", r.GPUs, r.Slots)
 	}
 	bar := "EthProofs' bar of performance"
 	if rules := t.Points[0].Score.Rules; t.Vary == "gpus" {

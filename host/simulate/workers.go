@@ -2,8 +2,7 @@ package simulate
 
 import (
 	"context"
-	"hash/fnv"
-	"math/rand/v2"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,17 +13,18 @@ import (
 // builder is the engine.Worker of the input builder.
 type builder struct {
 	clock engine.Clock
-	times Times
+	plan  Plan
 }
 
 func (b *builder) Ready(ctx context.Context) error { return ctx.Err() }
 
-func (b *builder) Do(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-	sleep(ctx, b.clock, b.times.Build)
+func (b *builder) Do(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+	takes := b.plan.Times.Build.of(task.Block, "build", b.plan.Seed)
+	sleep(ctx, b.clock, takes)
 	if ctx.Err() != nil {
 		return contract.Result{}, context.Cause(ctx)
 	}
-	return contract.Result{WorkTime: b.times.Build, Outputs: []contract.Artifact{{Name: contract.ArtifactInput}}}, nil
+	return contract.Result{WorkTime: takes, Outputs: []contract.Artifact{{Name: contract.ArtifactInput}}}, nil
 }
 
 // prover is the engine.Worker of the proof stage, and notes what its slots do.
@@ -54,7 +54,7 @@ func (p *prover) Do(ctx context.Context, task contract.Task, sink func(contract.
 			return result, err
 		}
 	}
-	chance := rand.New(rand.NewPCG(p.plan.Seed, hashOf(task)))
+	chance := chanceOf(task.Block, fmt.Sprint("proof ", task.Attempt), p.plan.Seed)
 	takes := p.plan.Model.Time(task.Block.GasUsed, chance.Float64())
 	fails := chance.Float64() < p.plan.Failures
 	if part := chance.Float64(); fails {
@@ -71,9 +71,9 @@ func (p *prover) Do(ctx context.Context, task contract.Task, sink func(contract.
 }
 
 // Verify holds the slot for the time of a verification.
-func (p *prover) Verify(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) error {
+func (p *prover) Verify(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) error {
 	began := p.clock.Now()
-	sleep(ctx, p.clock, p.plan.Times.Verify)
+	sleep(ctx, p.clock, p.plan.Times.Verify.of(task.Block, "verify", p.plan.Seed))
 	p.count(began)
 	return ctx.Err()
 }
@@ -108,13 +108,6 @@ func (p *prover) count(began time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy += max(now.Sub(began), 0)
-}
-
-// hashOf tells attempts apart, in whatever order they are made.
-func hashOf(task contract.Task) uint64 {
-	h := fnv.New64a()
-	h.Write(task.Block.Hash[:])
-	return h.Sum64() + uint64(task.Attempt)
 }
 
 func (p Plan) outages() outages { return p.Outages }
