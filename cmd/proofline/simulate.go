@@ -215,6 +215,7 @@ func (c commands) lend(ctx *cli.Context, p *simulate.Plan, past bool) error {
 		if ctx.String("gas") == "history" {
 			p.Gas = learned.Gas
 		}
+		p.Replay = ctx.String("model") == ctx.String("gas")
 	} else {
 		bind(from)
 	}

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -24,8 +23,7 @@ const firstNumber = 24_000_000
 type chain struct {
 	clock   engine.Clock
 	outages outages
-	times   Times
-	seed    uint64
+	plan    Plan
 	slots   []contract.Block // one in each slot of the chain
 	// last is the slot of the last block of each number: the one that stays.
 	last map[uint64]int
@@ -34,7 +32,7 @@ type chain struct {
 // newChain makes a chain of so many slots. A reorg replaces the block of the slot before
 // by one of the same number.
 func newChain(plan Plan, slots int, clock engine.Clock) *chain {
-	c := &chain{clock: clock, outages: plan.Outages, times: plan.Times, seed: plan.Seed, last: map[uint64]int{}}
+	c := &chain{clock: clock, outages: plan.Outages, plan: plan, last: map[uint64]int{}}
 	chance := rand.New(rand.NewPCG(plan.Seed, 1))
 	reorg := plan.Reorgs * plan.SlotTime.Hours() / 24 // of a block
 	number := uint64(firstNumber)
@@ -42,8 +40,7 @@ func newChain(plan Plan, slots int, clock engine.Clock) *chain {
 		if i > 0 && chance.Float64() >= reorg {
 			number++
 		}
-		block := contract.Block{ChainID: 1, Number: number, Time: genesis.Add(time.Duration(i) * plan.SlotTime), GasUsed: plan.Gas.gas(i, chance)}
-		binary.BigEndian.PutUint64(block.Hash[:], uint64(i)<<32|number&0xffffffff)
+		block := contract.Block{ChainID: 1, Number: number, Hash: hashAt(i, number), Time: genesis.Add(time.Duration(i) * plan.SlotTime), GasUsed: plan.Gas.gas(i, chance)}
 		c.slots = append(c.slots, block)
 		c.last[number] = i
 	}
@@ -53,7 +50,7 @@ func newChain(plan Plan, slots int, clock engine.Clock) *chain {
 // arrives is when the node has the block of a slot.
 func (c *chain) arrives(slot int) time.Time {
 	block := c.slots[slot]
-	return block.Time.Add(c.times.Arrival.of(block, "arrival", c.seed))
+	return block.Time.Add(c.plan.takesOnce(arrival, block))
 }
 
 // replaced reports whether the block of a slot leaves the chain with the next one.
@@ -144,7 +141,7 @@ func (c *chain) Resolve(_ context.Context, numbers []uint64) (resolved []contrac
 
 // Do fetches a block and its witness.
 func (c *chain) Do(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-	if err := spend(ctx, c.clock, c.outages, Node, c.times.Fetch.of(task.Block, "fetch", c.seed)); err != nil {
+	if err := spend(ctx, c.clock, c.outages, Node, c.plan.takesOnce(fetch, task.Block)); err != nil {
 		return contract.Result{}, err
 	}
 	return contract.Result{Outputs: []contract.Artifact{{Name: contract.ArtifactBlock}, {Name: contract.ArtifactWitness}}}, nil

@@ -22,6 +22,7 @@ type Series struct {
 	// used is the gas of blocks that follow each other, which is repeated; empty for the
 	// built-in distribution.
 	used []uint64
+	own  []own // of a learned series: the times of the same blocks
 }
 
 // Mainnet is drawn from the gas of 500 mainnet blocks at a limit of 45 million, the ones

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -31,34 +32,20 @@ func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
 	slices.SortFunc(jobs, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
 	l := Learned{Stage: stage, Times: times}
 	var mgas, seconds []float64
-	var arrival, fetch, build, verify, report []time.Duration
+	seen := map[step][]time.Duration{}
 	for _, j := range jobs {
-		known := gasKnown(j)
-		if known {
-			l.Gas.used = append(l.Gas.used, j.Block.GasUsed)
+		if !gasKnown(j) {
+			continue
 		}
-		for _, s := range j.Stages {
-			if s.State != "done" {
-				continue
-			}
-			switch {
-			case s.Kind == contract.KindSource && j.Origin == "selected":
-				fetch = append(fetch, s.Duration())
-				if !j.Block.Time.IsZero() && j.Created.Sub(j.Block.Time) < lateArrival {
-					arrival = append(arrival, max(j.Created.Sub(j.Block.Time), 0))
-				}
-			case s.Kind == contract.KindBuilder:
-				build = append(build, cmp.Or(s.WorkTime, s.Duration()))
-			case s.ProvingMS > 0 && (s.Stage == l.Stage || l.Stage == "" && !s.Shadow) && known:
-				l.Stage = s.Stage
-				work := cmp.Or(s.WorkTime, s.Duration())
-				mgas, seconds = append(mgas, float64(j.Block.GasUsed)/1e6), append(seconds, work.Seconds())
-				verify = append(verify, max(s.Duration()-work, 0))
-				for _, r := range j.Reports {
-					if r.Kind == contract.EventProved && r.State == status.ReportSent && r.Stage == s.Stage {
-						report = append(report, max(r.At.Sub(s.Ended), 0))
-					}
-				}
+		took, stage := timesOf(j, l.Stage)
+		l.Gas.used, l.Gas.own = append(l.Gas.used, j.Block.GasUsed), append(l.Gas.own, took)
+		if took[proof] != unknown {
+			l.Stage = stage
+			mgas, seconds = append(mgas, float64(j.Block.GasUsed)/1e6), append(seconds, took[proof].Seconds())
+		}
+		for s, d := range took {
+			if d != unknown {
+				seen[step(s)] = append(seen[step(s)], d)
 			}
 		}
 	}
@@ -72,15 +59,44 @@ func Learn(jobs []status.Job, stage string, times Times) (Learned, error) {
 	l.Model = fit(mgas, seconds)
 	l.Model.Name = fmt.Sprintf("%d proofs of %s: %.2f+%.3f/Mgas, with what blocks differ by", l.Proof, l.Stage, l.Model.Base, l.Model.PerMgas)
 	l.Gas.Name = fmt.Sprintf("%d blocks of the history, over and over", len(l.Gas.used))
-	for _, one := range []struct {
-		to   *Span
-		seen []time.Duration
-	}{{&l.Times.Arrival, arrival}, {&l.Times.Fetch, fetch}, {&l.Times.Build, build}, {&l.Times.Verify, verify}, {&l.Times.Report, report}} {
-		if len(one.seen) > 0 {
-			*one.to = seenSpan(one.seen)
+	for s, to := range map[step]*Span{arrival: &l.Times.Arrival, fetch: &l.Times.Fetch, build: &l.Times.Build, verify: &l.Times.Verify, report: &l.Times.Report} {
+		if len(seen[s]) > 0 {
+			*to = seenSpan(seen[s])
 		}
 	}
 	return l, nil
+}
+
+// timesOf are the times of a job, and the stage whose proof is among them: the one that is
+// named, or else the first that is no shadow.
+func timesOf(j status.Job, of string) (took own, stage string) {
+	for i := range took {
+		took[i] = unknown
+	}
+	for _, s := range j.Stages {
+		if s.State != "done" {
+			continue
+		}
+		switch {
+		case s.Kind == contract.KindSource && j.Origin == record.Selected:
+			took[fetch] = s.Duration()
+			if late := j.Created.Sub(j.Block.Time); !j.Block.Time.IsZero() && late < lateArrival {
+				took[arrival] = max(late, 0)
+			}
+		case s.Kind == contract.KindBuilder:
+			took[build] = s.Duration()
+		case s.ProvingMS > 0 && took[proof] == unknown && (s.Stage == of || of == "" && !s.Shadow):
+			stage = s.Stage
+			took[proof] = cmp.Or(s.WorkTime, s.Duration())
+			took[verify] = max(s.Duration()-took[proof], 0)
+			for _, r := range j.Reports {
+				if r.Kind == contract.EventProved && r.State == status.ReportSent && (r.Stage == s.Stage || r.Stage == "") {
+					took[report] = max(r.At.Sub(s.Ended), 0)
+				}
+			}
+		}
+	}
+	return took, stage
 }
 
 // gasKnown reports whether somebody has said how much gas the block used, which may be

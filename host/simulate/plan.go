@@ -21,14 +21,17 @@ type Plan struct {
 	GPUsPerProof int
 	Model        Model
 	Gas          Series
-	Times        Times
-	Retries      int // of the prover, as retry.max
-	Backoff      time.Duration
-	Timeout      time.Duration // of one attempt; 0 for none
-	Failures     float64       // the share of the prover's attempts that fail
-	Reorgs       float64       // blocks that are replaced, in a day
-	Outages      []Outage
-	Prices       Prices
+	// Replay has the blocks of a learned Series take the times that they took, in their
+	// order, instead of ones that are drawn by chance.
+	Replay   bool
+	Times    Times
+	Retries  int // of the prover, as retry.max
+	Backoff  time.Duration
+	Timeout  time.Duration // of one attempt; 0 for none
+	Failures float64       // the share of the prover's attempts that fail
+	Reorgs   float64       // blocks that are replaced, in a day
+	Outages  []Outage
+	Prices   Prices
 }
 
 // Prices are what GPUs cost. Currency is whatever they are given in.

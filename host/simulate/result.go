@@ -22,6 +22,7 @@ type Result struct {
 	Seed    uint64        `json:"seed"`
 	Model   Model         `json:"model"`
 	Gas     Series        `json:"gas"`
+	Replay  bool          `json:"replay,omitempty"` // of the past, with its times
 	Times   Times         `json:"times"`
 	Slot    time.Duration `json:"slot_time_ns"`
 
@@ -97,7 +98,7 @@ func (s *simulation) result() Result {
 	plan, end := s.plan, s.end
 	r := Result{
 		Blocks: plan.Blocks, Slots: plan.Slots(), GPUs: plan.GPUs, Every: plan.Selection.Targets.Every, Seed: plan.Seed,
-		Model: plan.Model, Gas: plan.Gas, Times: plan.Times, Slot: plan.SlotTime, Attempts: s.prover.attempts, Failed: s.prover.failed,
+		Model: plan.Model, Gas: plan.Gas, Replay: plan.Replay, Times: plan.Times, Slot: plan.SlotTime, Attempts: s.prover.attempts, Failed: s.prover.failed,
 	}
 	targets := s.counted()
 	r.Targets = len(targets)
@@ -148,8 +149,8 @@ func (s *simulation) result() Result {
 	}
 	s.queue(&r)
 	s.load(&r)
-	report := score.Judge(score.Record{Targets: plan.Selection.Targets, Blocks: judged, Site: site}, end.Add(settling))
-	r.Score = Standing{report.Rules, report.Week, report.Verdict}
+	judgement := score.Judge(score.Record{Targets: plan.Selection.Targets, Blocks: judged, Site: site}, end.Add(settling))
+	r.Score = Standing{judgement.Rules, judgement.Week, judgement.Verdict}
 	r.Cost = s.cost(r)
 	return r
 }
@@ -160,7 +161,7 @@ func (s *simulation) accepted(rec *record.Job) (at time.Time, proved bool) {
 		return at, false
 	}
 	recorded, proved := s.store.proved[rec.ID]
-	at = recorded.Add(s.plan.Times.Report.of(rec.Block, "report", s.plan.Seed))
+	at = recorded.Add(s.plan.takesOnce(report, rec.Block))
 	return at, proved && !at.After(s.end.Add(settling))
 }
 

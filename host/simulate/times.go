@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"hash/fnv"
 	"math/rand/v2"
@@ -14,7 +15,7 @@ import (
 type Times struct {
 	Arrival Span `json:"arrival_ns"` // from the timestamp of a block until the node has it
 	Fetch   Span `json:"fetch_ns"`   // block and witness
-	Build   Span `json:"build_ns"`   // the guest input; counts as proving time
+	Build   Span `json:"build_ns"`   // the guest input; all of it counts as proving time
 	Verify  Span `json:"verify_ns"`  // of the slot's time, beside the proof
 	Report  Span `json:"report_ns"`  // from the proof's record until it is accepted
 }
@@ -51,19 +52,62 @@ func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal(s.Middle) }
 
 func (s *Span) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &s.Middle) }
 
-// of is how long the step takes for a block: the same whenever it is asked.
-func (s Span) of(block contract.Block, step string, seed uint64) time.Duration {
-	if len(s.seen.share) == 0 {
-		return s.Middle
+// step is one of the steps of a block.
+type step int
+
+// The steps.
+const (
+	arrival step = iota
+	fetch
+	build
+	proof
+	verify
+	report
+	steps
+)
+
+// own are the times that one block of the past took, unknown where nobody has recorded it.
+type own [steps]time.Duration
+
+const unknown = -1
+
+// takes is how long a step takes for a block; chance is from 0 to 1. A block of the past
+// that is replayed takes its own time, for the first attempt at its proof.
+func (p Plan) takes(s step, block contract.Block, attempt uint32, chance float64) time.Duration {
+	span := [steps]Span{arrival: p.Times.Arrival, fetch: p.Times.Fetch, build: p.Times.Build, verify: p.Times.Verify, report: p.Times.Report}[s]
+	learned := len(span.seen.share) > 0 || s == proof
+	if past := p.Gas.own; p.Replay && len(past) > 0 && attempt <= 1 && learned {
+		if took := past[slotOf(block)%len(past)][s]; took != unknown {
+			return took
+		}
 	}
-	return time.Duration(s.seen.at(chanceOf(block, step, seed).Float64()) * float64(time.Second))
+	switch {
+	case s == proof:
+		return p.Model.Time(block.GasUsed, chance)
+	case learned:
+		return time.Duration(span.seen.at(chance) * float64(time.Second))
+	}
+	return span.Middle
+}
+
+// takesOnce is takes for a step that has no attempts: the same whenever it is asked.
+func (p Plan) takesOnce(s step, block contract.Block) time.Duration {
+	return p.takes(s, block, 1, p.chanceOf(s, block, 1).Float64())
 }
 
 // chanceOf is the chance of a step of a block, which does not depend on the order in which
 // anything happens.
-func chanceOf(block contract.Block, step string, seed uint64) *rand.Rand {
+func (p Plan) chanceOf(s step, block contract.Block, attempt uint32) *rand.Rand {
 	h := fnv.New64a()
 	h.Write(block.Hash[:])
-	h.Write([]byte(step))
-	return rand.New(rand.NewPCG(seed, h.Sum64()))
+	h.Write([]byte{byte(s), byte(attempt), byte(attempt >> 8)})
+	return rand.New(rand.NewPCG(p.Seed, h.Sum64()))
 }
+
+// hashAt is the hash of a block, which tells its slot, and slotOf reads it.
+func hashAt(slot int, number uint64) (h contract.Hash) {
+	binary.BigEndian.PutUint64(h[:], uint64(slot)<<32|number&0xffffffff)
+	return h
+}
+
+func slotOf(block contract.Block) int { return int(binary.BigEndian.Uint32(block.Hash[:])) }

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -19,7 +18,7 @@ type builder struct {
 func (b *builder) Ready(ctx context.Context) error { return ctx.Err() }
 
 func (b *builder) Do(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-	takes := b.plan.Times.Build.of(task.Block, "build", b.plan.Seed)
+	takes := b.plan.takesOnce(build, task.Block)
 	sleep(ctx, b.clock, takes)
 	if ctx.Err() != nil {
 		return contract.Result{}, context.Cause(ctx)
@@ -54,8 +53,8 @@ func (p *prover) Do(ctx context.Context, task contract.Task, sink func(contract.
 			return result, err
 		}
 	}
-	chance := chanceOf(task.Block, fmt.Sprint("proof ", task.Attempt), p.plan.Seed)
-	takes := p.plan.Model.Time(task.Block.GasUsed, chance.Float64())
+	chance := p.plan.chanceOf(proof, task.Block, task.Attempt)
+	takes := p.plan.takes(proof, task.Block, task.Attempt, chance.Float64())
 	fails := chance.Float64() < p.plan.Failures
 	if part := chance.Float64(); fails {
 		takes = time.Duration(part * float64(takes))
@@ -66,14 +65,13 @@ func (p *prover) Do(ctx context.Context, task contract.Task, sink func(contract.
 	if fails {
 		return result, contract.Retryable(errChance)
 	}
-	proof := contract.Artifact{Name: "proof.bin", Role: contract.RoleProof}
-	return contract.Result{WorkTime: takes, Outputs: []contract.Artifact{proof}}, nil
+	return contract.Result{WorkTime: takes, Outputs: []contract.Artifact{{Name: "proof.bin", Role: contract.RoleProof}}}, nil
 }
 
 // Verify holds the slot for the time of a verification.
 func (p *prover) Verify(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) error {
 	began := p.clock.Now()
-	sleep(ctx, p.clock, p.plan.Times.Verify.of(task.Block, "verify", p.plan.Seed))
+	sleep(ctx, p.clock, p.plan.takesOnce(verify, task.Block))
 	p.count(began)
 	return ctx.Err()
 }
