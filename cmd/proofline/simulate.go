@@ -31,8 +31,8 @@ func (c commands) simulate() *cli.Command {
 			"so many are a slot, and --model is the time of one proof on one slot. With the default of\n" +
 			"1, a \"GPU\" is whatever the model was measured on; the built-in model was measured on a set\n" +
 			"of 8 RTX 5090. The simulator does not know how a proof gets faster on more GPUs: measure it.\n\n" +
-			"FILE lends its selection and the retries of its proof stage, and its past where the model or\n" +
-			"the gas is \"history\". The same seed gives the same figures.\n\n" +
+			"FILE lends its selection, the retries and the concurrency of its proof stage, and its past where\n" +
+			"the model or the gas is \"history\". The same seed gives the same figures.\n\n" +
 			"  proofline simulate --blocks 7200 --gpus 8 --model 3.97+0.584/Mgas --select every=1\n" +
 			"  proofline simulate --sweep gpus=1..16 --gpu-hour 0.4 --html plan.html\n" +
 			"  proofline simulate --model history --gas history --outage 10m@14:00 --failures 0.5% mainnet.yaml",
@@ -224,6 +224,9 @@ func (c commands) lend(ctx *cli.Context, p *simulate.Plan, past bool) error {
 			p.Retries, p.Backoff = s.Retry.Max, s.Retry.Backoff
 			if s.Timeout > 0 {
 				p.Timeout = s.Timeout
+			}
+			if !ctx.IsSet("gpus") && s.Concurrency > 0 {
+				p.GPUs = s.Concurrency * p.GPUsPerProof
 			}
 		}
 	}

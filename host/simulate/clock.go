@@ -61,7 +61,6 @@ func (c *clock) Go(f func()) {
 }
 
 func (c *clock) Wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	w := &waiter{ctx: ctx, wake: wake, next: make(chan struct{}, 1)}
 	c.mu.Lock()
 	if c.free {
 		c.mu.Unlock()
@@ -71,6 +70,8 @@ func (c *clock) Wait(ctx context.Context, d time.Duration, wake <-chan struct{})
 		}
 		return
 	}
+	w := waiters.Get().(*waiter)
+	w.ctx, w.wake, w.until = ctx, wake, time.Time{}
 	if d < engine.Forever {
 		w.until = c.now.Add(max(d, 0))
 	}
@@ -78,7 +79,12 @@ func (c *clock) Wait(ctx context.Context, d time.Duration, wake <-chan struct{})
 	c.hand()
 	c.mu.Unlock()
 	<-w.next
+	w.ctx, w.wake = nil, nil
+	waiters.Put(w)
 }
+
+// waiters are kept for the next waits: there are millions in a day.
+var waiters = sync.Pool{New: func() any { return &waiter{next: make(chan struct{}, 1)} }}
 
 func (c *clock) WithDeadline(ctx context.Context, at time.Time, cause error) (context.Context, context.CancelFunc) {
 	timed, cancel := context.WithCancelCause(ctx)
@@ -136,10 +142,13 @@ func (w *waiter) ready(now time.Time) bool {
 	if w.ctx == nil {
 		return false
 	}
-	select {
-	case <-w.ctx.Done():
-		return true
-	case <-w.wake:
+	return closed(w.ctx.Done()) || closed(w.wake)
+}
+
+// closed reports whether a channel is closed; one that is nil is not.
+func closed(c <-chan struct{}) bool {
+	select { // one channel alone costs no lock
+	case <-c:
 		return true
 	default:
 		return false
