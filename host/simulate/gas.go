@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -43,24 +45,24 @@ func (s Series) gas(i int, chance *rand.Rand) uint64 {
 }
 
 // ReadArchive reads the gas of the blocks of an archive, in the order of their numbers:
-// <number>/block.json or block.json.gz, the result of eth_getBlockByNumber, as source-rpc
-// keeps them.
+// block.json or block.json.gz, the result of eth_getBlockByNumber, in folders named <number>
+// or <number>-<hash>, as source-rpc keeps them.
 func ReadArchive(dir string) (Series, error) {
 	remedy := "it needs folders named by block number, each with block.json or block.json.gz"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return Series{}, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), remedy)
 	}
-	var numbers []uint64
+	folders := map[uint64]string{} // of a number with several hashes, one
 	for _, e := range entries {
-		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && e.IsDir() {
-			numbers = append(numbers, n)
+		number, _, _ := strings.Cut(e.Name(), "-")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil && e.IsDir() {
+			folders[n] = e.Name()
 		}
 	}
-	slices.Sort(numbers)
-	series := Series{Name: fmt.Sprintf("%d blocks of %s, over and over", len(numbers), dir)}
-	for _, n := range numbers {
-		gas, err := gasUsed(filepath.Join(dir, strconv.FormatUint(n, 10), "block.json"))
+	series := Series{Name: fmt.Sprintf("%d blocks of %s, over and over", len(folders), dir)}
+	for _, n := range slices.Sorted(maps.Keys(folders)) {
+		gas, err := gasUsed(filepath.Join(dir, folders[n], "block.json"))
 		if err != nil {
 			return Series{}, contract.Environment(fmt.Errorf("block %d of the archive: %w", n, err), remedy)
 		}

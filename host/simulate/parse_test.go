@@ -123,6 +123,21 @@ func TestReadArchive(t *testing.T) {
 	}
 }
 
+func TestArchiveFolders(t *testing.T) {
+	dir := t.TempDir()
+	for folder, gas := range map[string]string{"12": "0x3", "9-0a1b2c3d": "0x1", "10-0a1b2c3d": "0x2", "notes": "0x9", "0": "0x0"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, folder, "block.json"), []byte(`{"number":"0x1","gasUsed":"`+gas+`"}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := ReadArchive(dir); err != nil || !slices.Equal(s.used, []uint64{0, 1, 2, 3}) {
+		t.Errorf("%+v, %v", s.used, err)
+	}
+}
+
 func TestArchivesThatAreNone(t *testing.T) {
 	empty, broken := t.TempDir(), t.TempDir()
 	if err := os.Mkdir(filepath.Join(broken, "7"), 0o755); err != nil {
