@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -45,18 +46,20 @@ func (s Series) gas(i int, chance *rand.Rand) uint64 {
 }
 
 // ReadArchive reads the gas of the blocks of an archive, in the order of their numbers:
-// block.json or block.json.gz, the result of eth_getBlockByNumber, in folders named <number>
-// or <number>-<hash>, as source-rpc keeps them.
+// block.json or block.json.gz in folders named <number>, or <number>-<hash> where there is no
+// other of the number, as source-rpc keeps them. A file is the result of
+// eth_getBlockByNumber, or the whole answer.
 func ReadArchive(dir string) (Series, error) {
 	remedy := "it needs folders named by block number, each with block.json or block.json.gz"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return Series{}, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), remedy)
 	}
-	folders := map[uint64]string{} // of a number with several hashes, one
-	for _, e := range entries {
+	folders := map[uint64]string{}
+	for _, e := range entries { // ascending, so that <number> comes before those with a hash
 		number, _, _ := strings.Cut(e.Name(), "-")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil && e.IsDir() {
+		n, err := strconv.ParseUint(number, 10, 64)
+		if _, known := folders[n]; err == nil && e.IsDir() && !known {
 			folders[n] = e.Name()
 		}
 	}
@@ -91,15 +94,20 @@ func gasUsed(path string) (gas uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var block struct {
+	type header struct {
 		GasUsed string `json:"gasUsed"`
+	}
+	var block struct {
+		header
+		Result header `json:"result"`
 	}
 	if err := json.NewDecoder(io.LimitReader(content, maxBlock)).Decode(&block); err != nil {
 		return 0, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	gas, err = strconv.ParseUint(block.GasUsed, 0, 64)
+	text := cmp.Or(block.GasUsed, block.Result.GasUsed)
+	gas, err = strconv.ParseUint(text, 0, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s: gasUsed is %q", f.Name(), block.GasUsed)
+		return 0, fmt.Errorf("%s: gasUsed is %q", f.Name(), text)
 	}
 	return gas, nil
 }

@@ -125,11 +125,15 @@ func TestReadArchive(t *testing.T) {
 
 func TestArchiveFolders(t *testing.T) {
 	dir := t.TempDir()
-	for folder, gas := range map[string]string{"12": "0x3", "9-0a1b2c3d": "0x1", "10-0a1b2c3d": "0x2", "notes": "0x9", "0": "0x0"} {
+	for folder, gas := range map[string]string{"12": "0x3", "9-0a1b2c3d": "0x1", "10-0a1b2c3d": "0x2", "12-0a1b2c3d": "0x8", "notes": "0x9", "0": "0x0"} {
 		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, folder, "block.json"), []byte(`{"number":"0x1","gasUsed":"`+gas+`"}`), 0o644); err != nil {
+		content := `{"number":"0x1","gasUsed":"` + gas + `"}`
+		if folder == "12" { // the whole answer of a node
+			content = `{"jsonrpc":"2.0","id":1,"result":` + content + `}`
+		}
+		if err := os.WriteFile(filepath.Join(dir, folder, "block.json"), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
