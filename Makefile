@@ -94,6 +94,12 @@ cases: build ## the scenes of ../shared/cases, where they are; CASES="01 22" pla
 bench-engine: ## what a claim costs while 100, 10,000 and 100,000 jobs wait
 	go test -run '^$$' -bench '^BenchmarkClaims$$' -benchtime 1x -v ./host/engine
 
+bench-simulate: ## a simulated day of 7,200 blocks in less than 10 s of a processor
+	go test -run '^$$' -bench '^BenchmarkDay$$' -benchtime 1x -v ./host/simulate
+
+test-simulate: ## the simulator beside the same doubles in real time, and beside a pipeline of processes: twelve minutes
+	PROOFLINE_SIMULATE_REAL=1 go test -count=1 -v -timeout 20m -p 1 -run '^(TestAgreesWithRealTime|TestSimulateAgreesWithAPipeline)$$' ./host/simulate ./cmd/proofline/e2e
+
 bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
 	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 

@@ -49,7 +49,7 @@ func App(o Options) *cli.App {
 		OnUsageError:         usageError,
 		Commands: []*cli.Command{
 			c.run(), c.validate(), c.init(), c.doctor(), c.status(), c.top(), c.blocks(), c.prove(), c.verify(), c.report(), c.compare(), c.score(),
-			c.drain(), c.reload(), c.upgradeCheck(), c.docs(), c.bench(), c.completion(), c.manual(),
+			c.drain(), c.reload(), c.upgradeCheck(), c.docs(), c.bench(), c.simulate(), c.completion(), c.manual(),
 			c.plugins(), c.newProject(), c.db(), c.log(), c.explain(), c.schema(), c.help(), c.version(),
 			{Name: "keeper", Hidden: true, SkipFlagParsing: true, Action: func(*cli.Context) error {
 				return errors.New("proofline keeper is started by the host, as a process of its own")

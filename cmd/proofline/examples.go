@@ -43,7 +43,7 @@ var examples = map[string]string{
 	"bench":            "proofline bench --archive kept --html report.html mainnet.yaml",
 	"bundle":           "proofline bundle 24000100",
 	"top":              "proofline top mainnet.yaml",
-	"simulate":         "proofline simulate mainnet.yaml",
+	"simulate":         "proofline simulate --sweep gpus=1..16 --gpu-hour 0.4 --html plan.html",
 }
 
 // withExample adds the example of a command to its description.

@@ -85,13 +85,19 @@ func FiguresOf(values []float64) Figures {
 	for _, v := range values {
 		sum += v
 	}
-	rank := func(q float64) float64 {
-		i := int(q*float64(len(values))+0.999999) - 1
-		return values[min(max(i, 0), len(values)-1)]
-	}
 	return Figures{
-		Count: len(values), Min: values[0], Median: rank(0.5), P95: rank(0.95), Max: values[len(values)-1], Mean: sum / float64(len(values)),
+		Count: len(values), Min: values[0], Median: Quantile(values, 0.5), P95: Quantile(values, 0.95), Max: values[len(values)-1], Mean: sum / float64(len(values)),
 	}
+}
+
+// Quantile is the value at a share of ascending values, one that occurred (nearest
+// rank); 0 where there is no value.
+func Quantile(values []float64, share float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	i := int(share*float64(len(values))+0.999999) - 1
+	return values[min(max(i, 0), len(values)-1)]
 }
 
 // Of sums up jobs that have ended. needs are those of each stage of the pipeline.

@@ -21,7 +21,7 @@ type Topic struct {
 }
 
 // order is that of the pages for somebody who reads them all.
-var order = []string{"concepts", "install", "recipes", "reference", "commands", "operations", "troubleshooting", "migration", "architecture"}
+var order = []string{"concepts", "install", "recipes", "planning", "reference", "commands", "operations", "troubleshooting", "migration", "architecture"}
 
 // Topics lists all pages: the texts, then the pipeline files of the recipes.
 func Topics() (topics []Topic) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/proofline/proofline/host/failpoint"
 	"github.com/proofline/proofline/host/record"
@@ -84,8 +83,8 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 		task.ResumeToken = resume.Token
 	}
 	if timeout := s.tuning().Timeout; timeout > 0 {
-		task.Deadline = time.Now().Add(timeout)
-		timed, cancel := context.WithDeadlineCause(ctx, task.Deadline, fmt.Errorf("%w of %s", errTimeout, timeout))
+		task.Deadline = e.clock.Now().Add(timeout)
+		timed, cancel := e.clock.WithDeadline(ctx, task.Deadline, fmt.Errorf("%w of %s", errTimeout, timeout))
 		defer cancel()
 		ctx = timed
 	}
@@ -141,10 +140,10 @@ func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, resul
 	for contract.ClassOf(err) == contract.ClassEnvironment && err != nil && ctx.Err() == nil {
 		// The proof is there: it waits for the machine instead of being made again.
 		e.mu.Lock()
-		e.paused(s, &s.pause, fmt.Errorf("the proof of block %d waits to be verified: %w", task.Block.Number, err), time.Now())
-		wait := time.Until(s.pause.until)
+		e.paused(s, &s.pause, fmt.Errorf("the proof of block %d waits to be verified: %w", task.Block.Number, err), e.clock.Now())
+		wait := s.pause.until.Sub(e.clock.Now())
 		e.mu.Unlock()
-		sleep(ctx, wait)
+		e.clock.Wait(ctx, wait, nil)
 		err = verifier.Verify(ctx, task, sink)
 	}
 	if err != nil && contract.ClassOf(err) == contract.ClassPermanent {

@@ -26,11 +26,7 @@ func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 			e.attempt(work, run)
 			continue
 		}
-		select {
-		case <-intake.Done():
-		case <-watch:
-		case <-time.After(wait):
-		}
+		e.clock.Wait(intake, wait, watch)
 	}
 }
 

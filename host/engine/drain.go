@@ -73,7 +73,7 @@ func (e *Engine) drains(id string) bool { return e.drain == nil || e.drain.of ==
 // settleDrain ends the engine when nothing is left. Engine.mu must be held.
 func (e *Engine) settleDrain() {
 	if e.drain != nil && e.undrained() == 0 {
-		e.endOnce.Do(func() { close(e.limit) })
+		e.end()
 	}
 }
 

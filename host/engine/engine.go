@@ -12,6 +12,7 @@ import (
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/backoff"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -33,6 +34,11 @@ type Config struct {
 	// outbox.
 	Announced func()
 	Log       *slog.Logger
+	// Clock is what the engine goes by; nil for the clock of the machine.
+	Clock Clock
+	// Jitter shortens a pause by chance, by up to its part-th part; nil for
+	// backoff.Jitter.
+	Jitter func(pause time.Duration, part int) time.Duration
 }
 
 // StageConfig describes one working stage.
@@ -81,6 +87,7 @@ type Engine struct {
 	store  Store
 	files  Files
 	log    *slog.Logger
+	clock  Clock
 	source Source
 	stages []*stage
 
@@ -103,7 +110,7 @@ type Engine struct {
 	unshown    string // why nothing can be published
 	stopping   bool
 	changed    chan struct{} // closed and replaced at every change
-	renewed    chan struct{} // closed and replaced when the settings are
+	renewed    chan struct{} // closed and replaced when the settings are, and at the end
 	reselected chan struct{} // closed and replaced when the selection is
 	closing    chan struct{} // closed when no more blocks are taken in
 	endOnce    sync.Once     // closes limit
@@ -155,6 +162,12 @@ func New(cfg Config, store Store, files Files) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = machineClock{}
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = backoff.Jitter
+	}
 	stages, err := link(cfg.Stages)
 	if err != nil {
 		return nil, err
@@ -164,7 +177,7 @@ func New(cfg Config, store Store, files Files) (*Engine, error) {
 		return nil, fmt.Errorf("stage %s: its worker is no source", stages[0].Name)
 	}
 	e := &Engine{
-		cfg: cfg, store: store, files: files, log: cfg.Log, source: source, stages: stages,
+		cfg: cfg, store: store, files: files, log: cfg.Log, clock: cfg.Clock, source: source, stages: stages,
 		write: make(lock, 1), byAge: newAgeQueue(),
 		jobs: map[string]*active{}, publishing: map[string]bool{}, permits: map[string]bool{},
 		changed: make(chan struct{}), renewed: make(chan struct{}), reselected: make(chan struct{}),
@@ -190,28 +203,25 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	var feeders, workers, publisher sync.WaitGroup
 	feeding, stopFeeding := e.feedUntilDrain(intake)
 	defer stopFeeding()
-	feeders.Go(func() { e.feed(feeding) })
-	feeders.Go(func() { e.feedRequests(feeding) })
-	feeders.Go(func() { e.watchTime(intake) })
-	feeders.Go(func() { e.repair(feeding) })
+	e.start(&feeders, func() { e.feed(feeding) })
+	e.start(&feeders, func() { e.feedRequests(feeding) })
+	e.start(&feeders, func() { e.watchTime(intake) })
+	e.start(&feeders, func() { e.repair(feeding) })
 	published, stopPublisher := context.WithCancel(work)
 	defer stopPublisher()
-	publisher.Go(func() { e.publish(published) })
+	e.start(&publisher, func() { e.publish(published) })
 	// Slots are begun here alone, so that none is begun once they are waited for.
-	for over := false; !over; {
+	for {
 		e.mu.Lock()
 		renewed := e.renewed
 		e.mu.Unlock()
-		e.staff(func(s *stage, slot int) {
-			workers.Go(func() { e.serve(intake, work, s, slot) })
-		})
-		select {
-		case <-renewed:
-			continue
-		case <-ctx.Done():
-		case <-e.limit:
+		if ctx.Err() != nil || e.ended() {
+			break
 		}
-		over = true
+		e.staff(func(s *stage, slot int) {
+			e.start(&workers, func() { e.serve(intake, work, s, slot) })
+		})
+		e.clock.Wait(ctx, Forever, renewed)
 	}
 	e.mu.Lock()
 	e.stopping = true
@@ -221,11 +231,7 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 
 	idle := make(chan struct{})
 	go func() { workers.Wait(); close(idle) }()
-	select {
-	case <-idle:
-	case <-time.After(e.cfg.Grace):
-	case <-hard.Done():
-	}
+	e.clock.Wait(hard, e.cfg.Grace, idle)
 	stopWork(errStopping)
 	<-idle
 	feeders.Wait()
@@ -259,6 +265,30 @@ var (
 	errNotTaken  = errors.New("the stage takes other blocks")
 	errAddedLate = errors.New("the stage was added when the block was finished")
 )
+
+// end makes Run return, once. Engine.mu must be held.
+func (e *Engine) end() {
+	e.endOnce.Do(func() {
+		close(e.limit)
+		e.renew()
+	})
+}
+
+// ended reports whether Run is to return.
+func (e *Engine) ended() bool {
+	select {
+	case <-e.limit:
+		return true
+	default:
+		return false
+	}
+}
+
+// renew wakes Run. Engine.mu must be held.
+func (e *Engine) renew() {
+	close(e.renewed)
+	e.renewed = make(chan struct{})
+}
 
 // broadcast wakes everybody who waits for a change. Engine.mu must be held.
 func (e *Engine) broadcast() {

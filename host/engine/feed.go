@@ -51,16 +51,16 @@ func (e *Engine) feedSelected(ctx context.Context) {
 		if len(pending) > 0 {
 			pending, err = e.takeListed(ctx, pending)
 		}
-		began, idle := time.Now(), false
+		began, idle := e.clock.Now(), false
 		if err == nil && follow {
 			follow, idle, err = e.pollOnce(ctx)
 		}
 		wait := time.Duration(0)
-		switch took := time.Since(began); {
+		switch took := e.clock.Now().Sub(began); {
 		case err != nil && ctx.Err() == nil:
 			e.mu.Lock()
-			e.paused(source, &source.poll, fmt.Errorf("poll: %w", err), time.Now())
-			wait = time.Until(source.poll.until)
+			e.paused(source, &source.poll, fmt.Errorf("poll: %w", err), e.clock.Now())
+			wait = source.poll.until.Sub(e.clock.Now())
 			e.broadcast()
 			e.mu.Unlock()
 		case !follow && len(pending) > 0:
@@ -71,15 +71,7 @@ func (e *Engine) feedSelected(ctx context.Context) {
 			}
 			paced, wait = true, minPoll-took
 		}
-		sleep(ctx, wait)
-	}
-}
-
-// sleep waits, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		e.clock.Wait(ctx, wait, nil)
 	}
 }
 
@@ -96,10 +88,7 @@ func (e *Engine) awaitRoom(ctx context.Context) {
 		if !full {
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-changed:
-		}
+		e.clock.Wait(ctx, Forever, changed)
 	}
 }
 

@@ -97,7 +97,7 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 				r = e.again(t, rec, s, r, name, err, r.Error)
 			}
 		default:
-			r.NotBefore = t.now.Add(nextTry(s.tuning().Backoff, r.Failures, err))
+			r.NotBefore = t.now.Add(e.nextTry(s.tuning().Backoff, r.Failures, err))
 		}
 	}
 	rec.Stages[s.Name] = r
@@ -149,7 +149,7 @@ func (e *Engine) died(t *transition, rec *record.Job, run *attempt, r record.Sta
 		reason := fmt.Sprintf("its plugin died %d times at this block: %s", r.Deaths, r.Error)
 		return e.giveUp(t, rec, s, r, errors.New(reason), reason)
 	}
-	r.NotBefore = t.now.Add(nextTry(s.tuning().Backoff, max(r.Deaths, 1), nil))
+	r.NotBefore = t.now.Add(e.nextTry(s.tuning().Backoff, max(r.Deaths, 1), nil))
 	return r
 }
 
@@ -186,7 +186,7 @@ func (e *Engine) again(t *transition, rec *record.Job, s *stage, r record.Stage,
 		return r // somebody has asked for it before
 	}
 	next := m.Again()
-	next.NotBefore = t.now.Add(nextTry(s.tuning().Backoff, r.Failures, err))
+	next.NotBefore = t.now.Add(e.nextTry(s.tuning().Backoff, r.Failures, err))
 	if complaint != "" {
 		next.Stale, next.Facts = record.BoundText(complaint, record.MaxFactValue), m.Facts
 	}

@@ -20,8 +20,8 @@ const (
 
 // nextTry is the pause before the next attempt after so many failures: doubled
 // each time, up to half shorter by chance, and never less than the error asks.
-func nextTry(base time.Duration, failures int, err error) time.Duration {
-	return max(backoff.Jitter(backoff.Doubled(base, maxBackoff, failures), 2), after(err))
+func (e *Engine) nextTry(base time.Duration, failures int, err error) time.Duration {
+	return max(e.cfg.Jitter(backoff.Doubled(base, maxBackoff, failures), 2), after(err))
 }
 
 // after is how long an error asks to wait, within bounds.
@@ -60,7 +60,7 @@ func (e *Engine) resume(s *stage, p *pause) {
 	if p.reason == "" {
 		return
 	}
-	e.log.Info("stage works again", "stage", s.Name, "after", time.Since(p.since).Round(time.Second))
+	e.log.Info("stage works again", "stage", s.Name, "after", e.clock.Now().Sub(p.since).Round(time.Second))
 	*p = pause{}
 }
 

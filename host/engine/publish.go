@@ -29,10 +29,7 @@ func (e *Engine) publish(ctx context.Context) {
 		pending := len(e.publishing) > 0
 		e.mu.Unlock()
 		if !pending {
-			select {
-			case <-ctx.Done():
-			case <-watch:
-			}
+			e.clock.Wait(ctx, Forever, watch)
 			continue
 		}
 		if e.publishOnce(ctx) {
@@ -40,7 +37,7 @@ func (e *Engine) publish(ctx context.Context) {
 		} else {
 			pause = min(2*pause, maxPublishPause)
 		}
-		sleep(ctx, pause)
+		e.clock.Wait(ctx, pause, nil)
 	}
 }
 

@@ -32,13 +32,10 @@ func (e *Engine) repairSelected(ctx context.Context) {
 		return
 	}
 	settled := map[uint64]bool{} // numbers that need no further look
-	tick := time.NewTicker(repairEvery)
-	defer tick.Stop()
 	for {
-		select {
-		case <-ctx.Done():
+		e.clock.Wait(ctx, repairEvery, nil)
+		if ctx.Err() != nil {
 			return
-		case <-tick.C:
 		}
 		if err := e.repairOnce(ctx, settled); err != nil && ctx.Err() == nil {
 			e.log.Warn("the blocks near the head could not be compared with the chain", "error", err)

@@ -40,7 +40,7 @@ func (e *Engine) feedRequests(ctx context.Context) {
 		if err == nil && left == 0 {
 			return
 		}
-		sleep(ctx, pollWait)
+		e.clock.Wait(ctx, pollWait, nil)
 	}
 }
 

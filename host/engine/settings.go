@@ -82,14 +82,13 @@ func (e *Engine) Apply(ctx context.Context, next Settings) error {
 		s.tuned.Store(&tuning)
 	}
 	if before.Order != next.Selection.Order {
-		e.reorder(time.Now())
+		e.reorder(e.clock.Now())
 	}
 	if !reflect.DeepEqual(before, next.Selection) {
 		close(e.reselected)
 		e.reselected = make(chan struct{})
 	}
-	close(e.renewed)
-	e.renewed = make(chan struct{})
+	e.renew()
 	e.broadcast()
 	return nil
 }
@@ -122,10 +121,7 @@ func (e *Engine) whileSelected(ctx context.Context, work func(context.Context)) 
 			changed()
 		}()
 		work(unchanged)
-		select {
-		case <-reselected:
-		case <-ctx.Done():
-		}
+		e.clock.Wait(ctx, Forever, reselected)
 		changed()
 	}
 }

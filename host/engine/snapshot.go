@@ -3,7 +3,6 @@ package engine
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
@@ -23,7 +22,7 @@ const (
 func (e *Engine) Snapshot() status.Snapshot {
 	e.mu.Lock()
 	s := status.Snapshot{
-		Time: time.Now(), Pipeline: e.cfg.Pipeline, Stopping: e.stopping, Draining: e.drain != nil,
+		Time: e.clock.Now(), Pipeline: e.cfg.Pipeline, Stopping: e.stopping, Draining: e.drain != nil,
 		Head: e.head, HeadTime: e.headTime, Trouble: e.trouble, Unpublished: e.unshown, Counts: e.counts,
 	}
 	s.Counts.Active = len(e.jobs)

@@ -14,15 +14,12 @@ import (
 
 // watchTime looks once a second for provers that are stuck.
 func (e *Engine) watchTime(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	for {
-		select {
-		case <-ctx.Done():
+		e.clock.Wait(ctx, time.Second, nil)
+		if ctx.Err() != nil {
 			return
-		case <-tick.C:
 		}
-		if err := e.alertStuck(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := e.alertStuck(ctx, e.clock.Now()); err != nil && ctx.Err() == nil {
 			e.log.Error("a stuck prover could not be recorded", "error", err)
 		}
 	}

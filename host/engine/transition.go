@@ -26,7 +26,7 @@ func (e *Engine) begin(ctx context.Context) (*transition, error) {
 	if err := e.write.take(ctx); err != nil {
 		return nil, err
 	}
-	return &transition{e: e, now: time.Now(), causes: map[string]error{}}, nil
+	return &transition{e: e, now: e.clock.Now(), causes: map[string]error{}}, nil
 }
 
 // edit returns the record of an open job to be changed.
@@ -64,10 +64,9 @@ func (t *transition) commit(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		t.e.clock.Wait(ctx, wait, nil)
+		if ctx.Err() != nil {
 			return err
-		case <-time.After(wait):
 		}
 	}
 }
@@ -247,7 +246,7 @@ func (e *Engine) settlePermit(rec *record.Job) {
 		delete(e.permits, rec.ID)
 	case len(e.finished) < e.cfg.Limit:
 		if e.finished = append(e.finished, rec); len(e.finished) == e.cfg.Limit {
-			e.endOnce.Do(func() { close(e.limit) })
+			e.end()
 		}
 	}
 }

@@ -1,0 +1,116 @@
+package simulate
+
+import (
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/proofline/proofline/sdk/contract"
+)
+
+// Series says how much gas the blocks of the chain use.
+type Series struct {
+	Name string `json:"name"`
+	// used is the gas of blocks that follow each other, which is repeated; empty for the
+	// built-in distribution.
+	used []uint64
+	own  []own // of a learned series: the times of the same blocks
+}
+
+// Mainnet is drawn from the gas of 500 mainnet blocks at a limit of 45 million, the ones
+// of Measured: 22.4 million on average.
+var Mainnet = Series{Name: "mainnet 23533500 to 23533999, drawn by chance"}
+
+var mainnetMgas = distribution{quantiles, []float64{
+	0.11, 5.10, 5.77, 9.40, 14.01, 16.32, 17.35, 18.20, 19.01, 19.90, 20.50, 21.40, 21.98,
+	22.72, 23.60, 24.27, 25.28, 26.19, 27.35, 29.04, 31.41, 36.20, 42.25, 44.83, 45.00,
+}}
+
+// gas is that of the i-th block.
+func (s Series) gas(i int, chance *rand.Rand) uint64 {
+	if len(s.used) == 0 {
+		return uint64(1e6 * mainnetMgas.at(chance.Float64()))
+	}
+	return s.used[i%len(s.used)]
+}
+
+// ReadArchive reads the gas of the blocks of an archive, in the order of their numbers:
+// block.json or block.json.gz in folders named <number>, or <number>-<hash> where there is no
+// other of the number, as source-rpc keeps them. A file is the result of
+// eth_getBlockByNumber, or the whole answer.
+func ReadArchive(dir string) (Series, error) {
+	remedy := "it needs folders named by block number, each with block.json or block.json.gz"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return Series{}, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), remedy)
+	}
+	folders := map[uint64]string{}
+	for _, e := range entries { // ascending, so that <number> comes before those with a hash
+		number, _, _ := strings.Cut(e.Name(), "-")
+		n, err := strconv.ParseUint(number, 10, 64)
+		if _, known := folders[n]; err == nil && e.IsDir() && !known {
+			folders[n] = e.Name()
+		}
+	}
+	series := Series{Name: fmt.Sprintf("%d blocks of %s, over and over", len(folders), dir)}
+	for _, n := range slices.Sorted(maps.Keys(folders)) {
+		gas, err := gasUsed(filepath.Join(dir, folders[n], "block.json"))
+		if err != nil {
+			return Series{}, contract.Environment(fmt.Errorf("block %d of the archive: %w", n, err), remedy)
+		}
+		series.used = append(series.used, gas)
+	}
+	if len(series.used) == 0 {
+		return Series{}, contract.Environment(fmt.Errorf("%s holds no block", dir), remedy)
+	}
+	return series, nil
+}
+
+// gasUsed reads the member gasUsed of a block.
+func gasUsed(path string) (gas uint64, err error) {
+	var content io.Reader
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if f, err = os.Open(path + ".gz"); err == nil {
+			content, err = gzip.NewReader(f)
+		}
+	} else {
+		content = f
+	}
+	if f != nil {
+		defer f.Close()
+	}
+	if err != nil {
+		return 0, err
+	}
+	type header struct {
+		GasUsed string `json:"gasUsed"`
+	}
+	var block struct {
+		header
+		Result header `json:"result"`
+	}
+	if err := json.NewDecoder(io.LimitReader(content, maxBlock)).Decode(&block); err != nil {
+		return 0, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	text := cmp.Or(block.GasUsed, block.Result.GasUsed)
+	gas, err = strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: gasUsed is %q", f.Name(), text)
+	}
+	return gas, nil
+}
+
+// maxBlock bounds what is read of one block, in bytes.
+const maxBlock = 256 << 20
