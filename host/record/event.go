@@ -22,6 +22,9 @@ type Event struct {
 	Block    *contract.Block     `json:"block,omitempty"`
 	Facts    map[string]string   `json:"facts,omitempty"`
 	Outputs  []contract.Artifact `json:"outputs,omitempty"` // paths relative to the data directory
+	// Beside is what else was made for the block, for a reporter that wants it all. It
+	// is handed over where it is still there.
+	Beside   []contract.Artifact `json:"beside,omitempty"`
 	At       time.Time           `json:"at"`
 	Expires  time.Time           `json:"expires"`
 	Tries    uint32              `json:"tries,omitempty"`
