@@ -97,9 +97,13 @@ bench-engine: ## what a claim costs while 100, 10,000 and 100,000 jobs wait
 bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
 	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 
-.PHONY: docs test-docs dist test-deploy
+.PHONY: docs test-archive test-docs dist test-deploy
 docs: ## host/docs/reference.md anew, from the schemas
 	PROOFLINE_DOCS=1 go test -count=1 -run '^TestReference$$' ./cmd/proofline/e2e
+
+test-archive: ## reporter-archive and source-archive against versitygw, an S3 service that checks signatures and digests
+	go -C .ci/s3 build -o $(CURDIR)/bin/tools/ github.com/versity/versitygw/cmd/versitygw
+	PROOFLINE_S3_SERVER=$(CURDIR)/bin/tools/versitygw go test -count=1 ./plugins/internal/objects ./plugins/reporter-archive ./plugins/source-archive
 
 test-docs: ## what the documentation says, done in a fresh clone
 	.ci/test-docs

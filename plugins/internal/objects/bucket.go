@@ -28,7 +28,7 @@ type BucketConfig struct {
 	Bucket       string       `json:"bucket" doc:"The bucket. It must exist." required:"true"`
 	Prefix       string       `json:"prefix" doc:"Folder within the bucket."`
 	Region       string       `json:"region" doc:"Region that requests are signed for; by default that of the endpoint, or what the service says."`
-	AccessKey    sdk.Secret   `json:"access_key" doc:"Name of the key: ${AWS_ACCESS_KEY_ID}. Without a key requests are not signed."`
+	AccessKey    string       `json:"access_key" doc:"Name of the key, which is no secret: ${AWS_ACCESS_KEY_ID}. Without a key requests are not signed."`
 	SecretKey    sdk.Secret   `json:"secret_key" doc:"The key's secret: ${AWS_SECRET_ACCESS_KEY}."`
 	SessionToken sdk.Secret   `json:"session_token" doc:"Of a key that is valid for a time: ${AWS_SESSION_TOKEN:-}."`
 	ReadBack     bool         `json:"read_back" doc:"Read every object after it was stored, even where the service states its SHA-256 or MD5."`
@@ -66,12 +66,12 @@ func (c *BucketConfig) Validate(pointer string) (findings []sdk.Finding) {
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
 		problem("/endpoint", "the endpoint is more than scheme, host and port", "set the bucket as bucket, a folder in it as prefix, and the key as access_key and secret_key")
 	}
-	if c.AccessKey.IsSet() != c.SecretKey.IsSet() {
-		missing := map[bool]string{true: "secret_key", false: "access_key"}[c.AccessKey.IsSet()]
+	if (c.AccessKey != "") != c.SecretKey.IsSet() {
+		missing := map[bool]string{true: "secret_key", false: "access_key"}[c.AccessKey != ""]
 		problem("/"+missing, missing+" is not set, but the other half of the key is", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both or neither")
 	}
-	for field, value := range map[string]sdk.Secret{"access_key": c.AccessKey, "secret_key": c.SecretKey, "session_token": c.SessionToken} {
-		if _, err := secret.Clean(field, value.Reveal()); err != nil {
+	for field, value := range map[string]string{"access_key": c.AccessKey, "secret_key": c.SecretKey.Reveal(), "session_token": c.SessionToken.Reveal()} {
+		if _, err := secret.Clean(field, value); err != nil {
 			problem("/"+field, err.Error(), "set it to the text alone, as the service issued it")
 		}
 	}
@@ -87,13 +87,13 @@ func OpenBucket(c BucketConfig) (*Bucket, error) {
 	if err != nil {
 		return nil, contract.Permanent(errors.New("the endpoint is not a URL"))
 	}
-	clean := func(s sdk.Secret) string { return strings.TrimSpace(s.Reveal()) }
+	clean := strings.TrimSpace
 	conns, err := minio.DefaultTransport(u.Scheme == "https")
 	if err != nil {
 		return nil, contract.Permanent(err)
 	}
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(clean(c.AccessKey), clean(c.SecretKey), clean(c.SessionToken)),
+		Creds:  credentials.NewStaticV4(clean(c.AccessKey), clean(c.SecretKey.Reveal()), clean(c.SessionToken.Reveal())),
 		Secure: u.Scheme == "https", Region: c.Region, MaxRetries: tries, Transport: conns,
 	})
 	if err != nil {
@@ -168,7 +168,9 @@ func (b *Bucket) Holds(ctx context.Context, name string, c Content) (bool, error
 	case info.Size != c.Size:
 		return false, nil
 	case b.config.ReadBack:
-	case errSum == nil && len(sum) == len(c.SHA256):
+	// A service that only gives back the headers of the upload does not state of what the
+	// digest is.
+	case info.ChecksumMode == "FULL_OBJECT" && errSum == nil && len(sum) == len(c.SHA256):
 		return [32]byte(sum) == c.SHA256, nil
 	case info.ETag == hex.EncodeToString(c.MD5[:]):
 		return true, nil

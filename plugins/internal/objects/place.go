@@ -25,7 +25,7 @@ func ValidatePlace(dir string, bucket *BucketConfig) []sdk.Finding {
 			Remedy: "remove one of them, or use a stage of its own for each"}}
 	case bucket != nil:
 		findings := bucket.Validate("/s3")
-		if strings.HasPrefix(bucket.Endpoint, "http://") && !isLocal(bucket.Endpoint) && bucket.AccessKey.IsSet() {
+		if strings.HasPrefix(bucket.Endpoint, "http://") && !isLocal(bucket.Endpoint) && bucket.AccessKey != "" {
 			findings = append(findings, sdk.Finding{Severity: sdk.SeverityWarning, Pointer: "/s3/endpoint",
 				Summary: "what is stored and read travels unencrypted", Remedy: "use https://"})
 		}

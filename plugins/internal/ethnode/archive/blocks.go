@@ -81,12 +81,12 @@ func (b *Blocks) list(ctx context.Context) (map[uint64][]string, error) {
 
 // numberOf reads the name of a block's folder: <number> or <number>-<hash, 8 digits>.
 func numberOf(name string) (uint64, bool) {
-	digits, hash, hashed := strings.Cut(name, "-")
+	digits, hash, hasHash := strings.Cut(name, "-")
 	number, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || folder(number) != digits {
 		return 0, false
 	}
-	if hashed {
+	if hasHash {
 		if _, err := strconv.ParseUint(hash, 16, 32); err != nil || len(hash) != 8 {
 			return 0, false
 		}
@@ -104,10 +104,7 @@ func (b *Blocks) at(ctx context.Context, number uint64) (string, error) {
 	var newest string
 	var stored time.Time
 	for _, name := range folders[number] {
-		if name == folder(number) {
-			return name, nil
-		}
-		if len(folders[number]) == 1 {
+		if name == folder(number) || len(folders[number]) == 1 {
 			return name, nil
 		}
 		for _, ending := range []string{"", ".gz"} {
@@ -158,8 +155,8 @@ func (b *Blocks) header(ctx context.Context, dir string, number uint64) (h ethno
 
 func folder(number uint64) string { return strconv.FormatUint(number, 10) }
 
-// Folder is the name of a block's folder where every name has its hash.
-func Folder(block contract.Block) string { return folder(block.Number) + "-" + block.Hash.Short() }
+// hashed is the name of a block's folder where it has the block's hash.
+func hashed(block contract.Block) string { return folder(block.Number) + "-" + block.Hash.Short() }
 
 // file is an open file, unpacked where its name ends in .gz.
 type file struct {
@@ -199,7 +196,7 @@ func (b *Blocks) open(ctx context.Context, dir, name string) (io.ReadCloser, err
 // of opens a file of exactly this block: in the folder with its hash, else in that of
 // its number.
 func (b *Blocks) of(ctx context.Context, block contract.Block, name string) (io.ReadCloser, error) {
-	f, err := b.open(ctx, Folder(block), name)
+	f, err := b.open(ctx, hashed(block), name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b.open(ctx, folder(block.Number), name)
 	}
