@@ -97,7 +97,7 @@ bench-engine: ## what a claim costs while 100, 10,000 and 100,000 jobs wait
 bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
 	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 
-.PHONY: docs test-archive test-docs dist test-deploy
+.PHONY: docs test-archive test-docs dist test-deploy test-package
 docs: ## host/docs/reference.md anew, from the schemas
 	PROOFLINE_DOCS=1 go test -count=1 -run '^TestReference$$' ./cmd/proofline/e2e
 
@@ -115,6 +115,9 @@ dist: ## archives, .deb, OCI image layout, bill of materials, checksums: dist/
 test-deploy: ## the files of host/deploy against the types and programs that read them
 	go -C .ci/dist test ./...
 	go test -count=1 ./host/deploy
+
+test-package: ## the .deb in a Debian root: an upgrade in the middle of a block; root, debootstrap; OLD=COMMIT is the older one
+	OLD=$(OLD) .ci/test-package
 
 clean: ## removes bin; data and output stay
 	rm -rf bin coverage.out
