@@ -103,9 +103,13 @@ test-simulate: ## the simulator beside the same doubles in real time, and beside
 bench-verify: ## time of the ZisK verifier beside that of its hash functions alone
 	go test -run '^$$' -bench '^Benchmark(Verify|Wire)' ./sdk/zisk/verify
 
-.PHONY: docs test-docs dist test-deploy
+.PHONY: docs test-archive test-docs dist test-deploy test-package
 docs: ## host/docs/reference.md anew, from the schemas
 	PROOFLINE_DOCS=1 go test -count=1 -run '^TestReference$$' ./cmd/proofline/e2e
+
+test-archive: ## reporter-archive and source-archive against versitygw, an S3 service that checks signatures and digests
+	go -C .ci/s3 build -o $(CURDIR)/bin/tools/ github.com/versity/versitygw/cmd/versitygw
+	PROOFLINE_S3_SERVER=$(CURDIR)/bin/tools/versitygw go test -count=1 ./plugins/internal/objects ./plugins/reporter-archive ./plugins/source-archive
 
 test-docs: ## what the documentation says, done in a fresh clone
 	.ci/test-docs
@@ -117,6 +121,9 @@ dist: ## archives, .deb, OCI image layout, bill of materials, checksums: dist/
 test-deploy: ## the files of host/deploy against the types and programs that read them
 	go -C .ci/dist test ./...
 	go test -count=1 ./host/deploy
+
+test-package: ## the .deb in a Debian root: an upgrade in the middle of a block; root, debootstrap; OLD=COMMIT is the older one
+	OLD=$(OLD) .ci/test-package
 
 clean: ## removes bin; data and output stay
 	rm -rf bin coverage.out

@@ -44,7 +44,8 @@ type reporter struct {
 
 // reports describes a reporter stage to the engine.
 func (s *stage) reports() engine.Reporter {
-	return engine.Reporter{Name: s.config.Name, Wants: s.binary.Manifest.Events, Proofs: s.config.Proofs}
+	m := s.binary.Manifest
+	return engine.Reporter{Name: s.config.Name, Wants: m.Events, Proofs: s.config.Proofs, Whole: m.Has(contract.CapabilityArtifacts)}
 }
 
 // file is the pipeline file that counts at this instant.
@@ -208,11 +209,11 @@ func (h *host) selection(p *pipeline.Pipeline) selection.Selection {
 func (h *host) reporter(s *stage) *reporter {
 	return &reporter{stage: s, sender: outbox.New(outbox.Config{
 		Pipeline: h.file().Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
-		Accepted: func(e record.Event, facts map[string]string, now time.Time) []record.Event {
+		Accepted: func(e record.Event, facts map[string]string, published []contract.Artifact, now time.Time) []record.Event {
 			if e.Kind == contract.EventQueued && facts[contract.FactOutcome] == contract.OutcomeProvedElsewhere {
 				h.withdraw(e, s.config.Name)
 			}
-			return engine.Accepted(h.others(s.config.Name), s.config.Name, e, facts, now)
+			return engine.Accepted(h.others(s.config.Name), s.config.Name, e, facts, published, now)
 		},
 		Alerts: func(e record.Event, reason string, now time.Time) []record.Event {
 			return engine.Alerts(h.others(s.config.Name), contract.EventReporterRejected, s.config.Name, e.Block, map[string]string{

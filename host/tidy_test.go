@@ -330,7 +330,7 @@ func TestFilesOfRequestsGo(t *testing.T) {
 			t.Errorf("after %v files of %v are left, want %v: %v", c.after, got, c.want, err)
 		}
 	}
-	if _, _, err := h.files.Event("", "slack", 1, 1, nil); err != nil {
+	if _, _, err := h.files.Event("", "slack", 1, 1, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.run = &launch.Run{ID: "next"}

@@ -82,6 +82,7 @@ const (
 	CapabilityVerify      = contract.CapabilityVerify
 	CapabilityResumeToken = contract.CapabilityResumeToken
 	CapabilitySandbox     = contract.CapabilitySandbox
+	CapabilityArtifacts   = contract.CapabilityArtifacts
 )
 
 // Outcomes of a report, as FactOutcome, see package contract.

@@ -47,7 +47,7 @@ func (r release) build(arch string) (t tree, err error) {
 		return nil, err
 	}
 	// What the program says of itself is the same everywhere, so that one for this machine
-	// is asked. The list of checksums needs plugins that run here.
+	// is asked.
 	self := filepath.Join(r.work, "self")
 	if err := compile(runtime.GOARCH, r.commit, self, "./cmd/proofline"); err != nil {
 		return nil, err
@@ -69,10 +69,8 @@ func (r release) build(arch string) (t tree, err error) {
 		}
 		t = append(t, file{name, path, 0o644})
 	}
-	if arch == runtime.GOARCH {
-		if _, err := output(filepath.Join(self, "proofline"), "plugins", "lock", filepath.Join(dir, "plugins")); err != nil {
-			return nil, err
-		}
+	if err := r.lock(arch, filepath.Join(self, "proofline"), plugins); err != nil {
+		return nil, err
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, "plugins"))
 	if err != nil {

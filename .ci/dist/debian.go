@@ -74,7 +74,7 @@ func (r release) debian(arch string, t tree) (err error) {
 		Homepage:    "https://github.com/proofline/proofline", License: "MIT", MTime: r.time,
 	}
 	info.Depends = []string{"ca-certificates"}
-	info.Deb.Compression = "xz"
+	info.Deb.Compression = "zstd" // read by dpkg from 1.21.18 on: Debian 12, Ubuntu 18.04
 	for _, f := range t {
 		to, err := place(f.name)
 		if err != nil {

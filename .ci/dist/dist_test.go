@@ -112,3 +112,45 @@ func TestDebian(t *testing.T) {
 		t.Error("a file without a place was packed")
 	}
 }
+
+// TestTranslateLock: the lock of another architecture pins that architecture's files, and
+// says of them what the first one says.
+func TestTranslateLock(t *testing.T) {
+	here, there := t.TempDir(), t.TempDir()
+	var text []string
+	for _, name := range []string{"prover-x", "source-x"} {
+		for dir, content := range map[string]string{here: "amd64 " + name, there: "arm64 " + name} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sum, err := digest(filepath.Join(here, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, name+" "+sum+" summary")
+	}
+	if err := os.WriteFile(filepath.Join(here, lockName), []byte(strings.Join(text, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := translateLock(here, there); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(there, lockName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(got), "\n") {
+		name, rest, _ := strings.Cut(line, " ")
+		sum, err := digest(filepath.Join(there, name))
+		if err != nil || rest != sum+" summary" || line == text[i] {
+			t.Errorf("%q, %v; here it is %q", line, err, text[i])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(here, "source-x"), []byte("built anew"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := translateLock(here, there); err == nil || !strings.Contains(err.Error(), "pins source-x 0 times") {
+		t.Errorf("a lock of other files: %v", err)
+	}
+}

@@ -3,7 +3,7 @@
 // checksums. Everything is a function of the commit: two runs write the same bytes, with
 // the same version of Go.
 //
-//	dist [-version 0.1.0] [-out dist]
+//	dist [-version 0.1.0] [-out dist] [-arch amd64,arm64] [-deb]
 package main
 
 import (
@@ -46,6 +46,7 @@ func run() (err error) {
 	version := flag.String("version", "", "version of the release; by default that of the program")
 	out := flag.String("out", "dist", "directory that is made anew")
 	arches := flag.String("arch", "amd64,arm64", "architectures")
+	debs := flag.Bool("deb", false, "make nothing but the Debian packages")
 	flag.Parse()
 	r := release{version: *version, out: *out}
 	if r.version == "" {
@@ -83,10 +84,13 @@ func run() (err error) {
 		if err != nil {
 			return err
 		}
-		if err := r.archive(arch, tree); err != nil {
+		if err := r.debian(arch, tree); err != nil {
 			return err
 		}
-		if err := r.debian(arch, tree); err != nil {
+		if *debs {
+			continue
+		}
+		if err := r.archive(arch, tree); err != nil {
 			return err
 		}
 		if err := r.materials(arch, tree); err != nil {
@@ -98,8 +102,10 @@ func run() (err error) {
 		}
 		images = append(images, imageOf{arch, image})
 	}
-	if err := r.layout(images); err != nil {
-		return err
+	if !*debs {
+		if err := r.layout(images); err != nil {
+			return err
+		}
 	}
 	return r.checksums()
 }

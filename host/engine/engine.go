@@ -75,6 +75,9 @@ type Reporter struct {
 	// Proofs names the proof stages whose phases it tells; empty for all but
 	// shadows.
 	Proofs []string
+	// Whole reporters are handed all that was made for a block, see
+	// contract.CapabilityArtifacts.
+	Whole bool
 }
 
 // keptRecent is how many finished jobs are held in memory. It exceeds the depth

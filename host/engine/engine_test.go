@@ -45,6 +45,45 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 	})
 }
 
+// TestWholeReporterGetsAllThatWasMade: with the proof, what it was made of; with the
+// earlier phases, and at other reporters, nothing more than before.
+func TestWholeReporterGetsAllThatWasMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) {
+			whole := c.Reporters[0]
+			whole.Name, whole.Whole = "archive", true
+			c.Reporters = append(c.Reporters, whole)
+			c.Stages[2].Needs, c.Stages[3].Needs, c.Stages[3].Confirm = []string{"source"}, []string{"input"}, []string{"check"}
+		})
+		b := testBlock(100, 0)
+		r.source.polls = []contract.PollResponse{poll("c1", 100, b)}
+		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+		}
+		r.proof.do = proving
+		r.run(t, time.Minute)
+		for _, e := range r.store.events {
+			var beside []string
+			for _, a := range e.Beside {
+				beside = append(beside, a.Name)
+			}
+			var want []string
+			if e.Reporter == "archive" && e.Kind == contract.EventProved {
+				want = []string{"source.out", "input.bin", "execution.json"}
+			}
+			if !slices.Equal(beside, want) {
+				t.Errorf("%s to %s has %v beside its outputs, want %v", e.Kind, e.Reporter, beside, want)
+			}
+			if e.Kind == contract.EventProved && (len(e.Outputs) != 1 || e.Outputs[0].Name != "proof.bin") {
+				t.Errorf("proved to %s has %v", e.Reporter, e.Outputs)
+			}
+		}
+		if got := len(r.store.events); got != 6 {
+			t.Errorf("%d events, want three for each of two reporters", got)
+		}
+	})
+}
+
 func TestPipelineWithoutProofAnnouncesOnlyChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages = c.Stages[:3] })

@@ -32,8 +32,9 @@ func Alerts(reporters []Reporter, kind contract.EventKind, stage string, block *
 // Accepted returns an event for each of the others that wants to hear that the
 // named reporter's other side has taken a proof: of a proved event that came to
 // such an outcome, with its facts and those of the answer. Anything else that was
-// delivered, as by a dry run, gives rise to none.
-func Accepted(others []Reporter, reporter string, proved record.Event, answer map[string]string, now time.Time) (events []record.Event) {
+// delivered, as by a dry run, gives rise to none. A whole reporter gets what was
+// published on the way, too.
+func Accepted(others []Reporter, reporter string, proved record.Event, answer map[string]string, published []contract.Artifact, now time.Time) (events []record.Event) {
 	outcome := answer[contract.FactOutcome]
 	if proved.Kind != contract.EventProved || outcome != contract.OutcomeAccepted && outcome != contract.OutcomeAcceptedBefore {
 		return nil
@@ -45,6 +46,9 @@ func Accepted(others []Reporter, reporter string, proved record.Event, answer ma
 	events = Alerts(others, contract.EventAccepted, proved.Stage, proved.Block, facts, now)
 	for i := range events {
 		events[i].Job = proved.Job
+		if slices.ContainsFunc(others, func(r Reporter) bool { return r.Whole && r.Name == events[i].Reporter }) {
+			events[i].Outputs = published
+		}
 	}
 	return events
 }

@@ -17,8 +17,9 @@ func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 	others := []Reporter{
 		{Name: "slack", Wants: []contract.EventKind{contract.EventFailed, contract.EventAccepted}},
 		{Name: "staging", Wants: []contract.EventKind{contract.EventQueued, contract.EventProved}},
-		{Name: "hook", Wants: contract.EventKinds()},
+		{Name: "hook", Wants: contract.EventKinds(), Whole: true},
 	}
+	published := []contract.Artifact{{Name: "proved.json", Path: "attempts/j/events/ethproofs/3-1/out/proved.json"}}
 	for _, c := range []struct {
 		kind    contract.EventKind
 		outcome string
@@ -40,7 +41,7 @@ func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 		if c.outcome != "" {
 			answer[contract.FactOutcome] = c.outcome
 		}
-		events := Accepted(others, "ethproofs", told, answer, now)
+		events := Accepted(others, "ethproofs", told, answer, published, now)
 		if len(events) != c.want {
 			t.Errorf("%s with the outcome %q: %d events, want %d", c.kind, c.outcome, len(events), c.want)
 		}
@@ -50,7 +51,7 @@ func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 			if e.Kind != contract.EventAccepted || e.Reporter != []string{"slack", "hook"}[i] || !maps.Equal(e.Facts, want) {
 				t.Errorf("%s to %s with %v", e.Kind, e.Reporter, e.Facts)
 			}
-			if e.Job != block.JobID() || e.Stage != "prove" || e.Block != &block || e.Outputs != nil || !e.Expires.Equal(now.Add(alertLife)) {
+			if e.Job != block.JobID() || e.Stage != "prove" || e.Block != &block || len(e.Outputs) != i || !e.Expires.Equal(now.Add(alertLife)) {
 				t.Errorf("%+v", e)
 			}
 		}

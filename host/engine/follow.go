@@ -269,10 +269,14 @@ func (e *Engine) phases(rec *record.Job, s *stage, kind contract.EventKind, outp
 		if len(proofs) > 1 {
 			lane = s.Name
 		}
+		var beside []contract.Artifact
+		if r.Whole && record.Rank(kind) == record.Rank(contract.EventProved) {
+			beside = besides(rec, s, outputs)
+		}
 		block := rec.Block
 		events = append(events, record.Event{
 			Reporter: r.Name, Kind: kind, Job: rec.ID, Stage: s.Name, Lane: lane, Block: &block,
-			Facts: all, Outputs: outputs, At: now, Expires: now.Add(phaseLife),
+			Facts: all, Outputs: outputs, Beside: beside, At: now, Expires: now.Add(phaseLife),
 		})
 	}
 	return events

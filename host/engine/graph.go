@@ -194,21 +194,13 @@ func (e *Engine) beside(rec *record.Job, s *stage, states ...record.StageState) 
 // artifacts returns what the stages before s made for the job, the newest of each
 // name, and the facts that they told.
 func artifacts(rec *record.Job, s *stage) (artifacts []contract.Artifact, facts map[string]string) {
-	at := map[string]int{}
 	facts = map[string]string{}
 	for _, earlier := range s.before {
 		r := rec.Stages[earlier.Name]
 		if !r.State.Complete() {
 			continue
 		}
-		for _, a := range r.Outputs {
-			if i, known := at[a.Name]; known {
-				artifacts[i] = a
-				continue
-			}
-			at[a.Name] = len(artifacts)
-			artifacts = append(artifacts, a)
-		}
+		artifacts = merged(artifacts, r.Outputs)
 		for name, value := range r.Facts {
 			facts[name] = value
 		}
@@ -216,23 +208,42 @@ func artifacts(rec *record.Job, s *stage) (artifacts []contract.Artifact, facts 
 	return artifacts, facts
 }
 
+// besides returns what else was made for the job on the way to the outputs of s: by the
+// stages before it and by the gates that confirm it, the newest of each name.
+func besides(rec *record.Job, s *stage, outputs []contract.Artifact) []contract.Artifact {
+	all, _ := artifacts(rec, s)
+	for _, gate := range s.confirm {
+		if r := rec.Stages[gate.Name]; r.State.Complete() {
+			all = merged(all, r.Outputs)
+		}
+	}
+	return slices.DeleteFunc(all, func(a contract.Artifact) bool {
+		return slices.ContainsFunc(outputs, func(own contract.Artifact) bool { return own.Name == a.Name })
+	})
+}
+
+// merged adds artifacts to a list, each in the place of one of its name.
+func merged(all, more []contract.Artifact) []contract.Artifact {
+	for _, a := range more {
+		i := slices.IndexFunc(all, func(b contract.Artifact) bool { return a.Name == b.Name })
+		if i < 0 {
+			all = append(all, a)
+			continue
+		}
+		all[i] = a
+	}
+	return all
+}
+
 // inputsDigest names what s works on for the job. What a gate found is no input of
 // a proof: a gate that is asked again does not make a proof worthless.
 func inputsDigest(rec *record.Job, s *stage) string {
 	var inputs []contract.Artifact
-	at := map[string]int{}
 	for _, earlier := range s.before {
 		if s.MakesProof && earlier.Kind == contract.KindProver && !earlier.MakesProof {
 			continue
 		}
-		for _, a := range rec.Stages[earlier.Name].Outputs {
-			if i, known := at[a.Name]; known {
-				inputs[i] = a
-				continue
-			}
-			at[a.Name] = len(inputs)
-			inputs = append(inputs, a)
-		}
+		inputs = merged(inputs, rec.Stages[earlier.Name].Outputs)
 	}
 	return record.InputsDigest(inputs)
 }

@@ -21,7 +21,7 @@ import (
 // noFiles is a Files without a disk.
 type noFiles struct{}
 
-func (noFiles) Event(id, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (string, []contract.Artifact, error) {
+func (noFiles) Event(id, reporter string, seq uint64, try uint32, inputs, _ []contract.Artifact) (string, []contract.Artifact, error) {
 	return fmt.Sprintf("%s/%s/%d-%d", id, reporter, seq, try), inputs, nil
 }
 func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
@@ -249,7 +249,7 @@ func TestDeliveryIsToldToTheOthers(t *testing.T) {
 		woken := 0
 		d := &desk{facts: answer}
 		s := New(Config{Reporter: "r", Timeout: time.Minute,
-			Accepted: func(e record.Event, facts map[string]string, now time.Time) []record.Event {
+			Accepted: func(e record.Event, facts map[string]string, _ []contract.Artifact, now time.Time) []record.Event {
 				if e.Kind != contract.EventProved {
 					return nil
 				}

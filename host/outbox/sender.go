@@ -37,7 +37,8 @@ type Store interface {
 
 // Files gives each try a directory and publishes what a reporter hands out.
 type Files interface {
-	Event(job, reporter string, seq uint64, try uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error)
+	// Event makes the directory with the inputs, and what is still there of beside.
+	Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error)
 	Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error)
 	// Publish copies artifacts to a folder below the output directory.
 	Publish(folder string, artifacts []contract.Artifact) error
@@ -63,8 +64,8 @@ type Config struct {
 	// about a block is published.
 	Folder func(block contract.Block) string
 	// Accepted returns the events that tell other reporters of a delivery, from
-	// the facts that the reporter answered.
-	Accepted func(e record.Event, facts map[string]string, now time.Time) []record.Event
+	// the facts that the reporter answered, and what it has published on the way.
+	Accepted func(e record.Event, facts map[string]string, published []contract.Artifact, now time.Time) []record.Event
 	// Alerts returns the events that tell other reporters of a rejection.
 	Alerts func(e record.Event, reason string, now time.Time) []record.Event
 	// Alerted is called after events of either kind were recorded.

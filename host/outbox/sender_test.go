@@ -291,7 +291,7 @@ func TestNothingCountsBeforeItIsRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		woken := 0
 		c := Config{
-			Accepted: func(e record.Event, _ map[string]string, now time.Time) []record.Event {
+			Accepted: func(e record.Event, _ map[string]string, _ []contract.Artifact, now time.Time) []record.Event {
 				return []record.Event{{Reporter: "other", Kind: contract.EventAccepted, Expires: now.Add(time.Hour)}}
 			},
 			Alerted: func() { woken++ },
@@ -349,6 +349,47 @@ func TestCourtesyCopyNeverHarmsADelivery(t *testing.T) {
 			t.Errorf("%v", log.all)
 		}
 	})
+}
+
+// keeping is a Files that notes which directories are removed.
+type keeping struct {
+	noFiles
+	discarded []string
+}
+
+func (k *keeping) Discard(dir string) error {
+	k.discarded = append(k.discarded, dir)
+	return nil
+}
+
+// TestWhatWasPublishedIsHandedOn: another reporter that carries what was published keeps
+// its directory; without one the directory goes.
+func TestWhatWasPublishedIsHandedOn(t *testing.T) {
+	for _, carries := range []bool{true, false} {
+		store := fill(t, []uint64{7}, contract.EventProved)
+		synctest.Test(t, func(t *testing.T) {
+			files := &keeping{}
+			c := Config{
+				Folder: func(contract.Block) string { return "7" },
+				Accepted: func(_ record.Event, _ map[string]string, published []contract.Artifact, now time.Time) []record.Event {
+					if !carries {
+						published = nil
+					}
+					return []record.Event{{Reporter: "other", Kind: contract.EventAccepted, Outputs: published, Expires: now.Add(time.Hour)}}
+				},
+			}
+			_, stop := start(t, c, store, files, &publisher{})
+			time.Sleep(time.Minute)
+			stop()
+			if kept := len(files.discarded) == 0; kept != carries {
+				t.Errorf("carried is %t, removed are %v", carries, files.discarded)
+			}
+		})
+		due, err := store.Outbox("other")
+		if err != nil || len(due) != 1 || carries != (len(due[0].Outputs) == 1 && due[0].Outputs[0].Name == "proved.json") {
+			t.Errorf("carried is %t: the other is owed %+v, %v", carries, due, err)
+		}
+	}
 }
 
 func TestWithdrawnEventsAreForgotten(t *testing.T) {

@@ -36,24 +36,43 @@ func (s *Sender) try(ctx context.Context, l lane, h *head) {
 	}
 	failpoint.Hit(failpoint.Trying)
 	s.running(e, true)
-	result, err := s.send(ctx, log, e)
+	d, err := s.send(ctx, log, e)
+	defer s.discard(log, d)
 	failpoint.Hit(failpoint.Delivered)
 	s.running(e, false)
 	if err != nil && ctx.Err() != nil {
 		return // cut off: a later phase comes instead, or it is tried again after the start
 	}
-	s.finish(ctx, log, l, h, e, result, err)
+	s.finish(ctx, log, l, h, e, d, err)
 }
 
-func (s *Sender) finish(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, result contract.Result, err error) {
+// delivery is a try that was made.
+type delivery struct {
+	dir       string
+	result    contract.Result
+	published []contract.Artifact // paths relative to the data directory
+	kept      bool                // other events carry what was published: dir stays until the job goes
+}
+
+func (s *Sender) discard(log *slog.Logger, d *delivery) {
+	if d.dir == "" || d.kept {
+		return
+	}
+	if err := s.files.Discard(d.dir); err != nil {
+		log.Warn("directory of a report cannot be removed", "error", err)
+	}
+}
+
+func (s *Sender) finish(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, d *delivery, err error) {
 	now := time.Now()
 	class := contract.ClassOf(err)
 	switch {
 	case err == nil:
-		facts := record.BoundFacts(result.Facts)
+		facts := record.BoundFacts(d.result.Facts)
 		end := record.Settlement{Outcome: record.Sent, Facts: facts, At: now}
 		if s.cfg.Accepted != nil {
-			end.Causes = s.cfg.Accepted(e, facts, now)
+			end.Causes = s.cfg.Accepted(e, facts, d.published, now)
+			d.kept = slices.ContainsFunc(end.Causes, func(c record.Event) bool { return len(c.Outputs) > 0 })
 		}
 		if !s.settle(ctx, log, l, h, end) {
 			return
@@ -143,20 +162,16 @@ func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() erro
 	}
 }
 
-// send gives an event to the plugin.
-func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (contract.Result, error) {
+// send gives an event to the plugin. The delivery is never nil.
+func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (*delivery, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs)
+	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs, e.Beside)
+	d := &delivery{dir: dir}
 	if err != nil {
-		return contract.Result{}, err
+		return d, err
 	}
-	defer func() {
-		if err := s.files.Discard(dir); err != nil {
-			log.Warn("directory of a report cannot be removed", "error", err)
-		}
-	}()
-	return s.worker.Report(ctx, contract.Event{
+	d.result, err = s.worker.Report(ctx, contract.Event{
 		ID: fmt.Sprintf("%s-%d", e.Reporter, e.Seq), Kind: e.Kind, Pipeline: s.cfg.Pipeline, Stage: e.Stage,
 		Time: e.At, Block: e.Block, Facts: e.Facts, Artifacts: linked, Dir: dir, Try: e.Tries,
 	}, func(event contract.WorkEvent) error {
@@ -166,6 +181,7 @@ func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (co
 		// A courtesy to people: the delivery goes on without it.
 		accepted, err := s.files.Accept(dir, []contract.Artifact{*event.Publish})
 		if err == nil {
+			d.published = append(d.published, accepted...)
 			err = s.files.Publish(s.cfg.Folder(*e.Block), accepted)
 		}
 		if err != nil {
@@ -173,6 +189,7 @@ func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (co
 		}
 		return nil
 	})
+	return d, err
 }
 
 func (s *Sender) running(e record.Event, begin bool) {

@@ -18,10 +18,13 @@ type Event struct {
 	Stage    string             `json:"stage,omitempty"`
 	// Lane sets apart the events about one block number that may pass each other:
 	// the proof stage, at a reporter that tells of several; else empty.
-	Lane     string              `json:"lane,omitempty"`
-	Block    *contract.Block     `json:"block,omitempty"`
-	Facts    map[string]string   `json:"facts,omitempty"`
-	Outputs  []contract.Artifact `json:"outputs,omitempty"` // paths relative to the data directory
+	Lane    string              `json:"lane,omitempty"`
+	Block   *contract.Block     `json:"block,omitempty"`
+	Facts   map[string]string   `json:"facts,omitempty"`
+	Outputs []contract.Artifact `json:"outputs,omitempty"` // paths relative to the data directory
+	// Beside is what else was made for the block, for a reporter that wants it all. It
+	// is handed over where it is still there.
+	Beside   []contract.Artifact `json:"beside,omitempty"`
 	At       time.Time           `json:"at"`
 	Expires  time.Time           `json:"expires"`
 	Tries    uint32              `json:"tries,omitempty"`

@@ -1,17 +1,18 @@
 // Command source-archive is the plugin that replays kept blocks: what source-rpc
-// has put into its archive, or any directory of that form. It paces them as the
-// chain did, or hands them out as fast as they are taken.
+// has put into its archive, what reporter-archive has stored in a directory or a
+// bucket, or any directory of that form. It paces them as the chain did, or hands
+// them out as fast as they are taken.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/plugins/internal/ethnode/archive"
+	"github.com/proofline/proofline/plugins/internal/objects"
 	"github.com/proofline/proofline/plugins/internal/release"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
@@ -21,17 +22,19 @@ func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin {
 	return sdk.NewSource("source-archive", release.Version, open,
-		sdk.Summary("Replays blocks and witnesses from a directory, paced by block time or as fast as possible."),
+		sdk.Summary("Replays blocks and witnesses from a directory or an S3 bucket, paced by block time or as fast as possible."),
 		sdk.Capabilities(contract.CapabilityReplay))
 }
 
 // Config is the stage's config block.
 type Config struct {
-	Dir     string       `json:"dir" doc:"Directory of <number>/{block,witness}.json[.gz]." required:"true" format:"dir"`
+	Dir string                `json:"dir" doc:"Directory of <number>/{block,witness}.json[.gz], or of <number>-<hash>/ as reporter-archive names them. Either dir or s3 is set." format:"dir"`
+	S3  *objects.BucketConfig `json:"s3" doc:"Bucket that reporter-archive has filled, or another one of that form."`
+
 	Pace    string       `json:"pace" doc:"fast hands blocks out as they are taken; block_time leaves the time between them that the chain did." default:"fast" enum:"fast,block_time"`
 	Speed   float64      `json:"speed" doc:"With block_time: how many times faster than the chain." default:"1" min:"0.001"`
 	Follow  bool         `json:"follow" doc:"Go on looking for new blocks at the end, instead of ending." default:"false"`
-	Poll    sdk.Duration `json:"poll" doc:"With follow: time between two looks at the directory." default:"2s" min:"50ms"`
+	Poll    sdk.Duration `json:"poll" doc:"With follow: time between two looks at the directory; a bucket is listed every 30s at most." default:"2s" min:"50ms"`
 	ChainID uint64       `json:"chain_id" doc:"The blocks' chain; by default that of chain.json, or of the first typed transaction found."`
 }
 
@@ -43,37 +46,59 @@ func (c *Config) Provides() map[string]string {
 	return map[string]string{contract.TraitChainID: strconv.FormatUint(c.ChainID, 10)}
 }
 
-// Check reads the headers of the first and the last block.
-func (c *Config) Check(context.Context) []sdk.Finding {
-	a, err := archive.Open(c.Dir)
+// Validate implements the SDK's validator.
+func (c *Config) Validate() []sdk.Finding { return objects.ValidatePlace(c.Dir, c.S3) }
+
+// open opens the archive that the config names.
+func (c *Config) open() (*archive.Blocks, error) {
+	store, err := objects.Open(c.Dir, c.S3)
 	if err != nil {
+		return nil, err
+	}
+	return archive.Read(store), nil
+}
+
+// Check reads the headers of the first and the last block.
+func (c *Config) Check(ctx context.Context) []sdk.Finding {
+	pointer := "/dir"
+	if c.S3 != nil {
+		pointer = "/s3"
+	}
+	a, err := c.open()
+	if err != nil && c.S3 == nil {
 		return nil // said by the format of the field
 	}
-	defer a.Close()
 	fault := func(err error, remedy string) []sdk.Finding {
-		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: "/dir", Summary: err.Error(), Remedy: remedy}}
+		if classed, ok := errors.AsType[*contract.Error](err); ok && classed.Remedy != "" {
+			remedy = classed.Remedy
+		}
+		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: pointer, Summary: err.Error(), Remedy: remedy}}
 	}
-	numbers, err := a.Numbers()
 	if err != nil {
-		return fault(err, "the directory must be readable")
+		return fault(err, "")
+	}
+	defer a.Close()
+	numbers, err := a.Numbers(ctx)
+	if err != nil {
+		return fault(err, "the archive must be readable")
 	}
 	if len(numbers) == 0 {
-		f := fault(errors.New("the directory holds no block"), "it needs folders named by block number, each with block.json and witness.json, packed or not")
+		f := fault(errors.New("the archive holds no block"), "it needs folders named by block number, each with block.json and witness.json, packed or not")
 		if c.Follow {
 			f[0].Severity = sdk.SeverityWarning
 		}
 		return f
 	}
 	for _, n := range []uint64{numbers[0], numbers[len(numbers)-1]} {
-		if _, err := a.Header(n); err != nil {
+		if _, err := a.Header(ctx, n); err != nil {
 			return fault(err, "remove the folder or repair the file")
 		}
 	}
-	id, err := chainID(a, c.ChainID)
+	id, err := chainID(ctx, a, c.ChainID)
 	if err != nil {
 		return fault(err, "set chain_id")
 	}
-	return []sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: "/dir", Summary: fmt.Sprintf("%d blocks of chain %d, from %d to %d", len(numbers), id, numbers[0], numbers[len(numbers)-1])}}
+	return []sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: pointer, Summary: fmt.Sprintf("%d blocks of chain %d, from %d to %d", len(numbers), id, numbers[0], numbers[len(numbers)-1])}}
 }
 
 // source is the plugin's value.
@@ -83,10 +108,7 @@ type source struct {
 }
 
 func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
-	a, err := archive.Open(cfg.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, sdk.Environment(err, "make the directory, or set another one")
-	}
+	a, err := cfg.open()
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +125,7 @@ func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := s.fetcher.Fetch(ctx, s.fetcher.Want(task), ethnode.Outputs(task))
 	if err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
-		err = sdk.Permanent(err) // files do not get better by reading them again
+		err = sdk.Permanent(err) // objects do not get better by reading them again
 	}
 	if err != nil {
 		return nil, err
@@ -113,7 +135,7 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 		return nil, err
 	}
 	defer out.Discard()
-	found, err := s.archive.ChainConfig(out, task.Block)
+	found, err := s.archive.ChainConfig(ctx, out, task.Block)
 	if err != nil || !found {
 		return result, err
 	}
@@ -125,5 +147,5 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	return result, nil
 }
 
-// Close releases the directory.
+// Close releases the archive.
 func (s *source) Close() error { return s.archive.Close() }

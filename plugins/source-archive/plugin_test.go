@@ -284,8 +284,8 @@ func TestCheck(t *testing.T) {
 		want     string
 	}{
 		{Config{Dir: full}, sdk.SeverityInfo, "2 blocks of chain 1337, from 3 to 5"},
-		{Config{Dir: empty}, sdk.SeverityError, "the directory holds no block"},
-		{Config{Dir: empty, Follow: true}, sdk.SeverityWarning, "the directory holds no block"},
+		{Config{Dir: empty}, sdk.SeverityError, "the archive holds no block"},
+		{Config{Dir: empty, Follow: true}, sdk.SeverityWarning, "the archive holds no block"},
 	} {
 		got := c.cfg.Check(t.Context())
 		if len(got) != 1 || got[0].Severity != c.severity || !strings.Contains(got[0].Summary, c.want) {

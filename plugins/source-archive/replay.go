@@ -21,7 +21,7 @@ import (
 // replay hands out the blocks of an archive by number. A selection without a
 // start begins with the first block: an archive has no head to wait for.
 type replay struct {
-	archive  *archive.Archive
+	archive  *archive.Blocks
 	speed    float64 // of the chain's time; 0 for as fast as possible
 	follow   bool
 	interval time.Duration
@@ -50,7 +50,7 @@ func (r *replay) Poll(ctx context.Context, req sdk.PollRequest) (sdk.PollRespons
 		}
 	}
 	for {
-		resp, due, err := r.take(&cur, req)
+		resp, due, err := r.take(ctx, &cur, req)
 		if err != nil {
 			return sdk.PollResponse{}, err
 		}
@@ -72,10 +72,10 @@ func (r *replay) Poll(ctx context.Context, req sdk.PollRequest) (sdk.PollRespons
 
 // take hands out the blocks that are due. due is when the next one is, zero when
 // there is none.
-func (r *replay) take(cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, due time.Time, err error) {
-	numbers, err := r.archive.Numbers()
+func (r *replay) take(ctx context.Context, cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, due time.Time, err error) {
+	numbers, err := r.archive.Numbers(ctx)
 	if err != nil {
-		return resp, due, sdk.Environment(err, "the archive's directory must be readable")
+		return resp, due, unreadable(err)
 	}
 	if len(numbers) > 0 {
 		resp.Head = numbers[len(numbers)-1]
@@ -88,9 +88,12 @@ func (r *replay) take(cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, 
 		if len(resp.Blocks) >= max(req.Max, 1) {
 			break
 		}
-		h, err := r.archive.Header(n)
+		h, err := r.archive.Header(ctx, n)
 		if errors.Is(err, fs.ErrNotExist) && r.follow {
 			continue // somebody may be copying it here
+		}
+		if class := sdk.ClassOf(err); err != nil && (class == sdk.ClassEnvironment || class == sdk.ClassInterrupted) {
+			return resp, due, err
 		}
 		if err != nil {
 			r.log.Warn("a block of the archive is left out", "block", n, "error", err)
@@ -106,7 +109,7 @@ func (r *replay) take(cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, 
 				break
 			}
 		}
-		id, err := r.id()
+		id, err := r.id(ctx)
 		if err != nil {
 			return resp, due, err
 		}
@@ -127,18 +130,20 @@ func (r *replay) exhausted(numbers []uint64, next uint64, sel sdk.Selection) boo
 }
 
 // Resolve implements sdk.Source.
-func (r *replay) Resolve(_ context.Context, numbers []uint64) ([]sdk.Resolution, error) {
+func (r *replay) Resolve(ctx context.Context, numbers []uint64) ([]sdk.Resolution, error) {
 	answers := make([]sdk.Resolution, len(numbers))
 	for i, n := range numbers {
 		answers[i].Number = n
-		h, err := r.archive.Header(n)
+		h, err := r.archive.Header(ctx, n)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			answers[i].Reason = fmt.Sprintf("the archive has no block %d", n)
+		case sdk.ClassOf(err) == sdk.ClassEnvironment, sdk.ClassOf(err) == sdk.ClassInterrupted:
+			return nil, err
 		case err != nil:
 			answers[i].Reason = err.Error()
 		default:
-			id, err := r.id()
+			id, err := r.id(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -150,53 +155,67 @@ func (r *replay) Resolve(_ context.Context, numbers []uint64) ([]sdk.Resolution,
 }
 
 // id is the chain of the blocks, found out once.
-func (r *replay) id() (uint64, error) {
+func (r *replay) id(ctx context.Context) (uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.chain != 0 {
 		return r.chain, nil
 	}
-	id, err := chainID(r.archive, 0)
+	id, err := chainID(ctx, r.archive, 0)
 	if err != nil {
-		return 0, sdk.Environment(err, "set chain_id in the stage's config")
+		return 0, unreadable(err)
 	}
 	r.chain = id
 	return id, nil
 }
 
+// unreadable is an error of the archive as a whole. One that has a class keeps it.
+func unreadable(err error) error {
+	if _, classed := errors.AsType[*contract.Error](err); classed {
+		return err
+	}
+	return sdk.Environment(err, "the archive must be readable, and tell its chain: else set chain_id in the stage's config")
+}
+
 // chainID is the configured chain, else that of chain.json, else that of a
 // transaction.
-func chainID(a *archive.Archive, configured uint64) (uint64, error) {
+func chainID(ctx context.Context, a *archive.Blocks, configured uint64) (uint64, error) {
 	if configured != 0 {
 		return configured, nil
 	}
-	numbers, err := a.Numbers()
+	numbers, err := a.Numbers(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for _, n := range numbers[:min(len(numbers), 100)] {
-		var rules bytes.Buffer
-		if found, err := a.ChainConfig(&rules, contract.Block{Number: n}); found && err == nil {
-			var named struct{ ChainID uint64 }
-			if json.Unmarshal(rules.Bytes(), &named) == nil && named.ChainID != 0 {
-				return named.ChainID, nil
-			}
+		id, err := chainOf(ctx, a, n)
+		if class := sdk.ClassOf(err); err != nil && (class == sdk.ClassEnvironment || class == sdk.ClassInterrupted) {
+			return 0, err
 		}
-		id, err := chainOfTransactions(a, n)
 		if err == nil && id != 0 {
 			return id, nil
 		}
 	}
-	return 0, fmt.Errorf("%s: nothing in the archive tells the blocks' chain id", a.Path())
+	return 0, fmt.Errorf("%s: nothing in the archive tells the blocks' chain id", a.Name())
 }
 
-func chainOfTransactions(a *archive.Archive, number uint64) (uint64, error) {
-	h, err := a.Header(number)
+// chainOf is the chain that a block's rules or one of its transactions names; 0 for
+// none.
+func chainOf(ctx context.Context, a *archive.Blocks, number uint64) (uint64, error) {
+	h, err := a.Header(ctx, number)
 	if err != nil {
 		return 0, err
 	}
-	var text bytes.Buffer
-	if err := a.Block(context.Background(), &text, h.Block(0)); err != nil {
+	var rules, text bytes.Buffer
+	if found, err := a.ChainConfig(ctx, &rules, h.Block(0)); err != nil {
+		return 0, err
+	} else if found {
+		var named struct{ ChainID uint64 }
+		if json.Unmarshal(rules.Bytes(), &named) == nil && named.ChainID != 0 {
+			return named.ChainID, nil
+		}
+	}
+	if err := a.Block(ctx, &text, h.Block(0)); err != nil {
 		return 0, err
 	}
 	var named struct {

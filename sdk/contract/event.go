@@ -56,7 +56,7 @@ type Event struct {
 	Block    *Block // nil for an alert that is about no block
 	Facts    map[string]string
 	// Artifacts are the files that belong to it: for EventProved the proof, with
-	// RoleProof. Paths are relative to Dir.
+	// RoleProof; for a reporter with CapabilityArtifacts more. Paths are relative to Dir.
 	Artifacts []Artifact
 	// Dir is private to this try, absolute; in/ and out/ as in Task.
 	Dir string

@@ -50,6 +50,11 @@ const (
 	// program. The host keeps it to that.
 	CapabilitySandbox = "sandbox"
 	CapabilityReplay  = "source.replay" // hands out blocks of the past, which age does not make useless
+	// CapabilityArtifacts: the events proved, checked and failed that the reporter is
+	// handed carry all that the stages before, the gates included, have made for the
+	// block and that is still there, the newest of each name; accepted carries what the
+	// other reporter has published in the try that was taken.
+	CapabilityArtifacts = "reporter.artifacts"
 )
 
 // Has reports whether the manifest names the capability.

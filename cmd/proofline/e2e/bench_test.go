@@ -59,6 +59,13 @@ stages:
 	if out := s.must("bench", "--archive", "kept", "--stages", "check"); strings.Contains(out, "input") || !strings.Contains(out, "check") {
 		t.Error(out)
 	}
+	s.env = append(s.env, "NOT_NEEDED="+newNode(t, 560048, kept).URL)
+	if out := s.must("bench", "--blocks", "1265656..1265656", "--csv"); !strings.Contains(out, "1265656") || !strings.Contains(out, "source") {
+		t.Errorf("from a node:\n%s", out)
+	}
+	if code, _, stderr := s.run("bench", "--blocks", "7"); code != 2 || !strings.Contains(stderr, "--blocks N..M") {
+		t.Errorf("neither archive nor range: exit %d, %s", code, stderr)
+	}
 	for _, left := range []string{"data", "output", "events"} {
 		if _, err := os.Stat(s.path(left)); err == nil {
 			t.Errorf("bench has made %s", left)

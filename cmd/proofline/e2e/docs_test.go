@@ -72,7 +72,8 @@ func TestRecipes(t *testing.T) {
 	}
 	values := map[string]string{
 		"ETH_RPC_URL": "http://127.0.0.1:1", "ETH_RPC_URL_2": "http://127.0.0.1:2", "ETH_RPC_URL_3": "http://127.0.0.1:3",
-		"ELF_PATH": elf, "NEXT_ELF_PATH": elf, "PROVER": "/bin/true", "SHARD": "2/4", "ZISK_COORDINATOR_URL": "http://127.0.0.1:7000",
+		"ELF_PATH": elf, "NEXT_ELF_PATH": elf, "PROVER": "/bin/true", "SHARD": "2/4",
+		"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com", "S3_BUCKET": "proofs", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "verysecret", "ZISK_COORDINATOR_URL": "http://127.0.0.1:7000",
 		"ETHPROOFS_RPC_URL": "https://ethproofs.org/api/v0", "ETHPROOFS_API_KEY": "key", "ETHPROOFS_CLUSTER_ID": "1", "CLUSTER_A": "1", "CLUSTER_B": "2",
 	}
 	for _, page := range docs.Topics() {

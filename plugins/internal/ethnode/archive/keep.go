@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func (a *Archive) Keep(block contract.Block, files []Source, pack bool) error {
 	defer a.writing.Unlock()
 	dir := folder(block.Number)
 	if a.has(dir) {
-		old, err := a.Header(block.Number)
+		old, err := a.header(context.Background(), dir, block.Number)
 		if err == nil && old.Hash == block.Hash {
 			return nil
 		}
