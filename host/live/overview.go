@@ -91,6 +91,9 @@ type Stage struct {
 	Done        uint64    `json:"processed"`
 	Failed      uint64    `json:"failed"`
 	Since       time.Time `json:"since,omitzero"` // of State, where it is paused, down or starting
+	// Endpoints are the services that the plugin depends on; their counts begin with
+	// its process.
+	Endpoints []contract.Endpoint `json:"endpoints,omitempty"`
 }
 
 // Outbox is what reporters owe.

@@ -271,6 +271,11 @@ func badRun(t *testing.T, minutes int, each func(families map[string]*dto.Metric
 // minute is what happens in a minute of a badRun: every other one a block is proved.
 func (s *scene) minute(n int) {
 	const bad = goodMinutes + 1
+	if n < bad {
+		s.called(40, 1)
+	} else {
+		s.called(10, 12)
+	}
 	if n < bad || n%2 == 0 {
 		s.change(func(snap *status.Snapshot) { snap.Head, snap.HeadTime = snap.Head+5, s.now() })
 	}
