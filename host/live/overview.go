@@ -197,6 +197,7 @@ type Failure struct {
 	Reason  string    `json:"reason"`
 	Remedy  string    `json:"remedy,omitempty"`
 	Command string    `json:"command,omitempty"`
+	Topic   string    `json:"topic,omitempty"` // of the documentation, "troubleshooting#the-prover"
 	Open    bool      `json:"open"`
 }
 
@@ -217,6 +218,7 @@ type Alert struct {
 	Text    string    `json:"text"`
 	Remedy  string    `json:"remedy,omitempty"`
 	Command string    `json:"command,omitempty"`
+	Topic   string    `json:"topic,omitempty"` // as in a Failure
 	Stage   string    `json:"stage,omitempty"`
 	Block   uint64    `json:"block,omitempty"`
 }

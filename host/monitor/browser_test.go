@@ -191,3 +191,43 @@ func TestFirstStart(t *testing.T) {
 		t.Errorf("the layout shifted by %.3f when the first block came: %s", shift, strings.Join(eval[[]string](b, `measured.shifts`), "\n"))
 	}
 }
+
+// TestDocumentation reads the documentation on a screen and on a phone, and follows the
+// links from a failure to it and within it.
+func TestDocumentation(t *testing.T) {
+	s := newScene(100, time.Now())
+	origin, _ := serve(t, s, "")
+	b := newTab(t, browser(t), origin)
+	visit := func(path string) {
+		b.do(chromedp.Navigate(origin + path))
+		b.until(`document.readyState === 'complete' && document.querySelector('main h1')`)
+	}
+	b.view(1440, 900, false)
+	b.open("/")
+	b.until(`document.querySelector('#fails a.docs')`)
+	to := eval[string](b, `document.querySelector('#fails a.docs').getAttribute('href')`)
+	if to != "/docs/troubleshooting#the-prover" {
+		t.Errorf("the failure of a prover leads to %s", to)
+	}
+	visit(to)
+	if top := eval[float64](b, `document.getElementById('the-prover').getBoundingClientRect().top`); top < 44 || top > 400 {
+		t.Errorf("the heading stands at %.0f px", top)
+	}
+	b.shot("docs-light", false)
+	audit(t, b, "documentation")
+	visit("/docs/recipes")
+	visit(eval[string](b, `[...document.querySelectorAll('.prose a')].find(a => a.textContent === 'shadow.yaml').getAttribute('href')`))
+	if !eval[bool](b, `document.querySelector('main h1').textContent === 'shadow.yaml' && document.querySelector('main pre').textContent.includes('shadow: true')`) {
+		t.Error("the link to shadow.yaml shows something else")
+	}
+	audit(t, b, "pipeline file")
+	b.view(390, 844, true)
+	for _, path := range []string{"/docs/reference", "/docs/concepts", "/docs/operations"} {
+		visit(path)
+		if width := eval[int](b, `document.documentElement.scrollWidth`); width > 390 {
+			t.Errorf("%s is %d px wide on a phone", path, width)
+		}
+	}
+	b.shot("docs-phone-dark", false)
+	audit(t, b, "documentation, phone")
+}

@@ -115,6 +115,7 @@ const labelled = (l, ...k) => h('td', { class: 'r', role: 'cell', 'data-l': l },
 const time = t => td('nowrap', `${clock(stream.now(), t)} UTC · `, h('span', { class: 'm', 'data-ago': Date.parse(t) }, ago(stream.now() - Date.parse(t))))
 const link = n => h('a', { href: blockLink(n) }, num(n))
 const outcome = o => h('span', { class: 'o ' + OUT[o][2] }, ico(OUT[o][0]), OUT[o][1])
+const docs = t => t ? h('a', { class: 'docs', href: '/docs/' + t }, 'What helps') : null
 const none = (title, words) => h('div', { class: 'none' }, h('p', {}, h('b', {}, title), h('br'), words))
 
 // body returns the rows of a table, which is made at its first row; without rows the empty state is shown
@@ -133,11 +134,11 @@ const rows = (b, items, key, make) => b && keyed(b, items, x => key(x) + JSON.st
 
 function failures() {
   rows(body('fails', 'stack', ['Block', 'When', 'Stage', 'Class', 'Reason', 'Remedy and command', 'State'], O.failures, 'No failure', 'A block that cannot be proved will be here with its reason, what to do, and the command that retries it.'), O.failures, f => f.job,
-    f => row(td('', link(f.number)), time(f.at), td('', f.stage), td('', f.class), td('wrap', f.reason), td('wrap', f.remedy || '', f.open ? command(f.command) : null), td('', h('span', { class: 'o ' + (f.open ? 'bad' : 'm') }, ico(f.open ? 'error' : 'done'), f.open ? 'open' : 'settled'))))
+    f => row(td('', link(f.number)), time(f.at), td('', f.stage), td('', f.class), td('wrap', f.reason), td('wrap', f.remedy || '', f.open ? command(f.command) : null, docs(f.topic)), td('', h('span', { class: 'o ' + (f.open ? 'bad' : 'm') }, ico(f.open ? 'error' : 'done'), f.open ? 'open' : 'settled'))))
 }
 function alerts() {
   rows(body('alertlist', 'stack', ['Level', 'Since', 'Stage', 'What', 'What to do', 'State'], O.alerts, 'No alert', 'Node down, prover stuck, reports refused, GPU hot, disk filling: each with since when and what to do.'), O.alerts, a => a.id + a.since,
-    a => row(td('', h('span', { class: 'o ' + (a.until ? 'm' : a.level === 'error' ? 'bad' : 'warn') }, ico(a.until ? 'done' : a.level), a.level)), time(a.since), td('', a.stage || '–'), td('wrap', h('b', {}, a.title), h('br'), a.text), td('wrap', a.remedy || '–', a.until ? null : command(a.command)), td('', a.until ? `over after ${long((Date.parse(a.until) - Date.parse(a.since)) / 1000)}` : 'open')))
+    a => row(td('', h('span', { class: 'o ' + (a.until ? 'm' : a.level === 'error' ? 'bad' : 'warn') }, ico(a.until ? 'done' : a.level), a.level)), time(a.since), td('', a.stage || '–'), td('wrap', h('b', {}, a.title), h('br'), a.text), td('wrap', a.remedy || '–', a.until ? null : command(a.command), docs(a.topic)), td('', a.until ? `over after ${long((Date.parse(a.until) - Date.parse(a.since)) / 1000)}` : 'open')))
 }
 const HEADS = ['Block', 'Time', '>Gas', 'Outcome', '>Proving time', '>From block', '>Attempts', 'Remark']
 let paged = null
