@@ -63,6 +63,12 @@ func TestPage(t *testing.T) {
 	}
 	eval[chromedp.Void](b, `document.querySelector('#charts').scrollIntoView()`)
 	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle')`)
+	// a node that stops answering, and one that goes on
+	s.called(40, 30)
+	b.until(`[...document.querySelectorAll('#endlist tbody tr')].some(r => r.textContent.includes('10.0.0.5') && r.textContent.includes('connection refused') && r.textContent.includes('30'))`)
+	if rows := eval[int](b, `document.querySelectorAll('#endlist tbody tr').length`); rows != 3 {
+		t.Errorf("%d endpoints are shown", rows)
+	}
 	b.shot("charts-light", true)
 	audit(t, b, "below")
 

@@ -210,7 +210,7 @@ function stages(C, o, now) {
     const g = s('svg', {}), X = dx = lin(start, end, 68, w - 64), rh = (H - 20) / Math.max(4, names.length)
     names.forEach((n, r) => {
       const v = C[n], top = Math.max(1, ...v.map(x => x.max_ms)), Y = lin(0, top, (r + 1) * rh - 4, r * rh + 8), pick = k => P(v.map(x => [X(Date.parse(x.from) + 3e5), Y(x[k])]))
-      g.append(s('line', { class: 'grid', x1: 68, x2: w - 64, y1: Y(0), y2: Y(0) }), s('path', { class: 'thin', d: pick('max_ms') }), s('path', { class: 'fit', d: pick('median_ms') }), text(0, Y(0) - 4, n, 'hi'), text(w, r * rh + 16, span(top), 'e'), text(w, Y(0) - 4, span(v.at(-1).median_ms), 'e a'))
+      g.append(s('line', { class: 'grid', x1: 68, x2: w - 64, y1: Y(0), y2: Y(0) }), s('path', { class: 'thin', d: pick('max_ms') }), s('path', { class: 'fit', d: pick('median_ms') }), text(0, Y(0) - 4, n, 'hi'), text(w, r * rh + 14, span(top), 'e'), text(w, Y(0) - 2, span(v.at(-1).median_ms), 'e a'))
       if (v.length === 1) g.append(s('circle', { class: 'fill', cx: X(Date.parse(v[0].from) + 3e5), cy: Y(v[0].median_ms), r: 2 }))
     })
     for (const [t, c] of [[start, ''], [(start + end) / 2, 'c']]) g.append(text(X(t), H - 4, hm(t), c))
