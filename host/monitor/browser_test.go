@@ -16,6 +16,7 @@ import (
 // and a host that starts anew.
 func TestPage(t *testing.T) {
 	long(t)
+	cards(t, t.TempDir(), "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 84, 299.00, Active, Not Active\n")
 	s := newScene(700, time.Now())
 	s.change(func(snap *statusSnapshot) {
 		snap.Stages[7].Paused, snap.Stages[7].PausedSince = "S3 says 403 AccessDenied", time.Now().Add(-96*time.Minute)
@@ -62,7 +63,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d navigations", got)
 	}
 	eval[chromedp.Void](b, `document.querySelector('#charts').scrollIntoView()`)
-	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle')`)
+	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle') && document.querySelectorAll('#power path').length === 4 && document.querySelector('#power svg').textContent.includes('45 %')`)
 	// a node that stops answering, and one that goes on
 	s.called(40, 30)
 	b.until(`[...document.querySelectorAll('#endlist tbody tr')].some(r => r.textContent.includes('10.0.0.5') && r.textContent.includes('connection refused') && r.textContent.includes('30'))`)
