@@ -202,6 +202,7 @@ func TestFirstStart(t *testing.T) {
 // TestDocumentation reads the documentation on a screen and on a phone, and follows the
 // links from a failure to it and within it.
 func TestDocumentation(t *testing.T) {
+	long(t)
 	s := newScene(100, time.Now())
 	origin, _ := serve(t, s, "")
 	b := newTab(t, browser(t), origin)
