@@ -36,8 +36,8 @@ lint: bin/tools/staticcheck ## gofmt, vet, staticcheck; every mutation fits the 
 bin/tools/staticcheck: .ci/tools/go.mod
 	go -C .ci/tools build -o $(CURDIR)/bin/tools/ honnef.co/go/tools/cmd/staticcheck
 
-test-browser: ## the dashboard in a headless Chromium; SHOTS=DIR keeps pictures of it
-	PROOFLINE_BROWSER=1 PROOFLINE_SHOTS=$(SHOTS) go test -count=1 -v -timeout 15m ./host/monitor
+test-browser: ## the dashboard in a headless Chromium; SHOTS=DIR keeps pictures of it, MINUTES=10 watches its memory for so long, AXE=axe.min.js runs axe-core
+	PROOFLINE_BROWSER=1 PROOFLINE_SHOTS=$(SHOTS) PROOFLINE_AXE=$(abspath $(AXE)) PROOFLINE_BROWSER_MINUTES=$(MINUTES) go test -count=1 -v -timeout 30m ./host/monitor
 
 ROUNDS ?= 200
 chaos: ## ROUNDS=200 kills at random moments; SEED=… repeats the choices of an earlier campaign

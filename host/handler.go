@@ -54,6 +54,7 @@ func (h *host) snapshot() status.Snapshot {
 		out.Name, out.Kind, out.Plugin, out.Version = s.config.Name, s.config.Kind, s.config.Plugin, s.binary.Manifest.Version
 		out.PID, out.State, out.Since, out.Restarts = state.PID, state.State, state.Since, state.Restarts
 		out.MakesProof, out.Note, out.Error = state.MakesProof, state.Note, state.LastError
+		out.Endpoints = s.Endpoints()
 		if e != nil && s.config.Kind == contract.KindReporter {
 			h.describeReporter(s, &out)
 		}

@@ -25,6 +25,7 @@ type (
 	Severity     = contract.Severity
 	Health       = contract.Health
 	HealthState  = contract.HealthState
+	Endpoint     = contract.Endpoint
 	Error        = contract.Error
 	Class        = contract.Class
 )

@@ -40,7 +40,8 @@
 //     ended by Close.
 //   - Poll, Resolve: often, concurrently with everything.
 //   - Fetch, Build, Prove, Verify, Report: one call for each attempt.
-//   - Health: every few seconds. It answers from memory, within 5 seconds.
+//   - Health: every few seconds. It answers from memory, within 5 seconds, and may
+//     count the calls to services that the plugin depends on (Endpoint).
 //   - Close: once, after the last call has returned.
 //
 // # What a handler may rely on

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,6 +156,11 @@ func (s *server) Health(ctx context.Context, _ *pluginv1.HealthRequest) (_ *plug
 		health = h.Health(ctx)
 	}
 	health.Detail = s.log.clean(health.Detail)
+	health.Endpoints = slices.Clone(health.Endpoints) // they are the plugin's
+	for i := range health.Endpoints {
+		e := &health.Endpoints[i]
+		e.Name, e.Detail = s.log.clean(e.Name), s.log.clean(e.Detail)
+	}
 	response := wire.HealthToProto(health)
 	response.Running = uint32(s.working.Load())
 	return response, nil

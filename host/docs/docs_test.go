@@ -80,3 +80,51 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 }
+
+// TestHTML renders every page: one main heading, every heading with an id of its own,
+// every link within the documentation leads to a page and heading that there is, and
+// there is no style, script or raw HTML, which the monitor's policy would not let
+// through.
+func TestHTML(t *testing.T) {
+	rendered, ids := map[string]string{}, map[string]bool{}
+	for _, topic := range Topics() {
+		html, err := topic.HTML("/docs/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered[topic.Name] = html
+		ids["/docs/"+topic.Name] = true
+		for _, id := range regexp.MustCompile(`<h[1-6] id="([^"]+)"`).FindAllStringSubmatch(html, -1) {
+			at := "/docs/" + topic.Name + "#" + id[1]
+			if ids[at] {
+				t.Errorf("%s: the id %q is there twice", topic.Name, id[1])
+			}
+			ids[at] = true
+		}
+		if n := strings.Count(html, "<h1"); n != 1 {
+			t.Errorf("%s: %d main headings", topic.Name, n)
+		}
+		for _, foreign := range []string{`<th scope="col"></th>`, "style=", "<script", "<img", "raw HTML omitted"} {
+			if strings.Contains(html, foreign) {
+				t.Errorf("%s: the page holds %q", topic.Name, foreign)
+			}
+		}
+	}
+	links := 0
+	for name, html := range rendered {
+		for _, link := range regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(html, -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			if links++; !ids[link[1]] {
+				t.Errorf("%s: a link leads to %s, which is not there", name, link[1])
+			}
+		}
+	}
+	if !strings.Contains(rendered["recipes"], `<a href="/docs/shadow.yaml"><code>shadow.yaml</code></a>`) || links < 10 {
+		t.Errorf("%d links; the page of recipes does not lead to shadow.yaml", links)
+	}
+	if !strings.Contains(rendered["operations"], `<th scope="col">event</th>`) {
+		t.Error("the heads of a table are not called so")
+	}
+}

@@ -59,6 +59,8 @@ type Stage struct {
 	turned  chan struct{} // closed and replaced at every change
 	stopErr error
 	traits  contract.Traits // of the last plugin that was configured
+	// endpoints are what the current plugin tells of the services it depends on.
+	endpoints []contract.Endpoint
 	// Of Renew.
 	generation int      // of spec
 	calls      int      // under way
@@ -177,7 +179,7 @@ func (s *Stage) live(ctx context.Context, spec Spec, generation int) (up time.Du
 	ended := s.watch(ctx, p, spec)
 
 	s.mu.Lock()
-	s.current = nil
+	s.current, s.endpoints = nil, nil
 	s.mu.Unlock()
 	stopErr := p.Stop(s.hurry)
 	if stopErr != nil {
@@ -239,6 +241,11 @@ func (s *Stage) judge(p instance, spec Spec, health contract.Health, err error) 
 	case health.State == contract.HealthUnavailable:
 		condition = status.StageUnavailable
 	}
+	if err == nil {
+		s.mu.Lock()
+		s.endpoints = health.Endpoints
+		s.mu.Unlock()
+	}
 	s.turn(func(state *StageState) { state.State, state.LastError = condition, reason })
 }
 
@@ -265,6 +272,14 @@ func (s *Stage) State() StageState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
+}
+
+// Endpoints is what the plugin told last of the services that it depends on; nil while
+// none runs. The caller does not change it.
+func (s *Stage) Endpoints() []contract.Endpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endpoints
 }
 
 // Traits is what the last plugin answered to its configuration; the zero value

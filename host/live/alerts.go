@@ -37,6 +37,7 @@ func (a *alerts) update(complaints []Complaint, now time.Time) {
 			alert.Level = LevelError
 		}
 		alert.Title, alert.Text, alert.Remedy, alert.Command, alert.Stage, alert.Block = c.Title, c.Text, c.Remedy, c.Command, c.Stage, c.Block
+		alert.Topic = c.Topic
 		a.open[c.ID] = alert
 	}
 	for id, alert := range a.open {

@@ -27,6 +27,7 @@ type Complaint struct {
 	Text     string // a clause: why the health is what it is
 	Remedy   string
 	Command  string
+	Topic    string // of the documentation
 }
 
 // Grace periods before a stage that is down counts: a restart of one plugin is no
@@ -54,7 +55,7 @@ type Judge struct {
 func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complaint) {
 	if snap.Trouble != "" {
 		list = append(list, Complaint{
-			ID: "recorded", Severity: Ill, Title: "Nothing can be recorded", Text: snap.Trouble,
+			ID: "recorded", Severity: Ill, Topic: topicHost, Title: "Nothing can be recorded", Text: snap.Trouble,
 			Remedy: "No block is lost; work goes on when the checkpoint can be written again. To look at the machine:", Command: "proofline doctor",
 		})
 	}
@@ -66,7 +67,7 @@ func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complain
 		for _, a := range s.Running {
 			if s.Kind == contract.KindProver && a.Stuck {
 				list = append(list, Complaint{
-					ID: "stuck/" + s.Name, Severity: Unwell, Stage: s.Name, Block: a.Number, Since: a.Since, Title: "Prover is stuck",
+					ID: "stuck/" + s.Name, Severity: Unwell, Topic: topicProver, Stage: s.Name, Block: a.Number, Since: a.Since, Title: "Prover is stuck",
 					Text:   fmt.Sprintf("the prover %q is busy for longer than stuck_after", s.Name),
 					Remedy: "It is not stopped; timeout does that. What it does:", Command: "proofline status",
 				})
@@ -77,7 +78,7 @@ func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complain
 	list = append(list, failing(snap)...)
 	if snap.Unpublished != "" {
 		list = append(list, Complaint{
-			ID: "published", Stage: "", Title: "Files cannot be published", Text: snap.Unpublished,
+			ID: "published", Topic: topicHost, Title: "Files cannot be published", Text: snap.Unpublished,
 			Remedy: "The proofs are safe and are reported. Make room or mend the output folder; copying goes on by itself.",
 		})
 	}
@@ -114,7 +115,7 @@ func (j *Judge) stage(s status.Stage, announces bool, now time.Time) *Complaint 
 		return nil
 	}
 	c := &Complaint{
-		ID: "down/" + s.Name, Severity: severity, Stage: s.Name, Since: now.Add(-downFor),
+		ID: "down/" + s.Name, Severity: severity, Topic: topicOfStage(s), Stage: s.Name, Since: now.Add(-downFor),
 		Remedy: "It goes on by itself when the cause is gone. To look at the machine:", Command: "proofline doctor",
 	}
 	condition, why := string(s.State), s.Error
@@ -163,7 +164,7 @@ func failing(snap status.Snapshot) (list []Complaint) {
 	}
 	if row >= failedAtLeast || failed >= failedAtLeast && 2*failed >= ended {
 		list = append(list, Complaint{
-			ID: "failing", Severity: Unwell, Stage: last.Stage, Since: last.Finished, Title: "Blocks fail",
+			ID: "failing", Severity: Unwell, Topic: topicFailure, Stage: last.Stage, Since: last.Finished, Title: "Blocks fail",
 			Text:    fmt.Sprintf("%d of the last %d blocks failed, the last one in %s: %s", failed, ended, last.Stage, last.Reason),
 			Remedy:  "Mend the cause, then take them up again:",
 			Command: "proofline blocks retry --failed",
@@ -172,7 +173,7 @@ func failing(snap status.Snapshot) (list []Complaint) {
 	for _, s := range snap.Stages {
 		if n := refused[s.Name]; s.Kind == contract.KindReporter && n >= failedAtLeast && 2*n >= reports[s.Name] {
 			list = append(list, Complaint{
-				ID: "refused/" + s.Name, Severity: Unwell, Stage: s.Name, Title: "Reports are refused",
+				ID: "refused/" + s.Name, Severity: Unwell, Topic: topicOfStage(s), Stage: s.Name, Title: "Reports are refused",
 				Text:   fmt.Sprintf("the other side of the reporter %q refused %d of the last %d reports", s.Name, n, reports[s.Name]),
 				Remedy: "The proofs are kept. Why it refuses them:", Command: "proofline blocks list",
 			})

@@ -21,7 +21,7 @@ func (m *Model) describe(o *Overview, snap status.Snapshot, now time.Time) {
 	for i, s := range snap.Stages {
 		card := &o.Stages[i]
 		card.Queue, card.Restarts, card.Memory, card.Done, card.Failed = s.QueueLength, s.Restarts, m.memory[s.PID], s.Processed, s.Failed
-		card.QueuedSince, card.Running = s.QueuedSince.UTC(), len(s.Running)
+		card.QueuedSince, card.Running, card.Endpoints = s.QueuedSince.UTC(), len(s.Running), s.Endpoints
 		card.State, card.Doing = m.doing(s, snap)
 		if card.State == "paused" {
 			card.Since = s.PausedSince.UTC()

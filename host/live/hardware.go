@@ -43,11 +43,36 @@ type GPU struct {
 	Lost        bool    `json:"lost"`   // it was there and does not answer
 }
 
-// Reading is the GPUs' power and heat at one instant.
+// Reading is what the GPUs did at one instant. A value that no card tells is negative.
 type Reading struct {
 	Time    time.Time `json:"t"`
-	Watts   float64   `json:"w"`
+	Watts   float64   `json:"w"` // of all
 	Celsius float64   `json:"c"` // of the hottest
+	Percent float64   `json:"u"` // the load, mean of all
+	Memory  float64   `json:"m"` // used, in percent of that of all
+}
+
+// readingOf sums the cards up.
+func readingOf(at time.Time, cards []GPU) Reading {
+	r := Reading{Time: at, Celsius: -1, Percent: -1, Memory: -1}
+	load, loaded, used, total := 0.0, 0, int64(0), int64(0)
+	for _, g := range cards {
+		r.Watts += max(0, g.Watts)
+		r.Celsius = max(r.Celsius, g.Celsius)
+		if g.Percent >= 0 {
+			load, loaded = load+g.Percent, loaded+1
+		}
+		if g.MemoryUsed >= 0 && g.MemoryTotal > 0 {
+			used, total = used+g.MemoryUsed, total+g.MemoryTotal
+		}
+	}
+	if loaded > 0 {
+		r.Percent = round(load/float64(loaded), 0.1)
+	}
+	if total > 0 {
+		r.Memory = round(100*float64(used)/float64(total), 0.1)
+	}
+	return r
 }
 
 // gpuFields are asked of nvidia-smi (nvidia-smi --help-query-gpu).

@@ -368,3 +368,19 @@ func TestWords(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestReadingOfGPUs sums cards up, one of which is lost and one of which tells little.
+func TestReadingOfGPUs(t *testing.T) {
+	at := time.Unix(1, 0)
+	got := readingOf(at, []GPU{
+		{Percent: 90, MemoryUsed: 20 << 30, MemoryTotal: 40 << 30, Celsius: 61, Watts: 300},
+		{Percent: 50, MemoryUsed: 10 << 30, MemoryTotal: 80 << 30, Celsius: 70, Watts: -1},
+		{Percent: -1, MemoryUsed: -1, MemoryTotal: 40 << 30, Celsius: -1, Watts: -1, Lost: true},
+	})
+	if want := (Reading{Time: at, Watts: 300, Celsius: 70, Percent: 70, Memory: 25}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got, want := readingOf(at, nil), (Reading{Time: at, Celsius: -1, Percent: -1, Memory: -1}); got != want {
+		t.Errorf("without cards %+v, want %+v", got, want)
+	}
+}

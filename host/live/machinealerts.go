@@ -6,7 +6,7 @@ import "fmt"
 func worn(h Hardware) (list []Complaint) {
 	if h.DiskTotal > 0 && (h.DiskFree < 2<<30 || h.DiskFree*50 < h.DiskTotal) {
 		list = append(list, Complaint{
-			ID: "disk", Title: "The disk fills up", Text: fmt.Sprintf("%.1f GB are free in the data folder", float64(h.DiskFree)/1e9),
+			ID: "disk", Topic: topicHost, Title: "The disk fills up", Text: fmt.Sprintf("%.1f GB are free in the data folder", float64(h.DiskFree)/1e9),
 			Remedy: "Make room, or keep files for a shorter time (keep.files). What takes it:", Command: "du -xsh data output",
 		})
 	}
@@ -14,12 +14,12 @@ func worn(h Hardware) (list []Complaint) {
 		switch {
 		case g.Lost:
 			list = append(list, Complaint{
-				ID: fmt.Sprintf("gpu/%d/lost", g.Index), Severity: Unwell, Stage: "", Block: 0, Title: fmt.Sprintf("GPU %d does not answer", g.Index),
+				ID: fmt.Sprintf("gpu/%d/lost", g.Index), Severity: Unwell, Topic: topicProver, Title: fmt.Sprintf("GPU %d does not answer", g.Index),
 				Text: "nvidia-smi does not list it any more", Remedy: "What the driver says:", Command: "dmesg | grep -i xid",
 			})
 		case g.Slowed:
 			list = append(list, Complaint{
-				ID: fmt.Sprintf("gpu/%d/hot", g.Index), Title: fmt.Sprintf("GPU %d is hot", g.Index),
+				ID: fmt.Sprintf("gpu/%d/hot", g.Index), Topic: topicProver, Title: fmt.Sprintf("GPU %d is hot", g.Index),
 				Text: fmt.Sprintf("%.0f °C, clocks are reduced; proofs take longer", g.Celsius), Remedy: "Check fan and airflow:",
 				Command: fmt.Sprintf("nvidia-smi -i %d -q -d PERFORMANCE", g.Index),
 			})

@@ -79,18 +79,15 @@ func (m *Model) read(h *Hardware, r gpuReading, now time.Time) {
 		}
 	}
 	slices.SortFunc(r.cards, func(a, b GPU) int { return a.Index - b.Index })
-	h.GPUs, h.Watts = r.cards, 0
+	h.GPUs = r.cards
 	if h.GPUs == nil {
 		h.GPUs = []GPU{}
 	}
-	hottest := -1.0
-	for _, g := range h.GPUs {
-		h.Watts += max(0, g.Watts)
-		hottest = max(hottest, g.Celsius)
-	}
+	sum := readingOf(now.UTC(), h.GPUs)
+	h.Watts = sum.Watts
 	if len(h.GPUs) > 0 {
 		m.mu.Lock()
-		m.readings = append(m.readings, Reading{now.UTC(), h.Watts, hottest})
+		m.readings = append(m.readings, sum)
 		if len(m.readings) > 3*keptReadings { // every 5 s, an hour
 			m.readings = slices.Clone(m.readings[len(m.readings)-3*keptReadings:])
 		}

@@ -91,6 +91,9 @@ type Stage struct {
 	Done        uint64    `json:"processed"`
 	Failed      uint64    `json:"failed"`
 	Since       time.Time `json:"since,omitzero"` // of State, where it is paused, down or starting
+	// Endpoints are the services that the plugin depends on; their counts begin with
+	// its process.
+	Endpoints []contract.Endpoint `json:"endpoints,omitempty"`
 }
 
 // Outbox is what reporters owe.
@@ -194,6 +197,7 @@ type Failure struct {
 	Reason  string    `json:"reason"`
 	Remedy  string    `json:"remedy,omitempty"`
 	Command string    `json:"command,omitempty"`
+	Topic   string    `json:"topic,omitempty"` // of the documentation, "troubleshooting#the-prover"
 	Open    bool      `json:"open"`
 }
 
@@ -214,6 +218,7 @@ type Alert struct {
 	Text    string    `json:"text"`
 	Remedy  string    `json:"remedy,omitempty"`
 	Command string    `json:"command,omitempty"`
+	Topic   string    `json:"topic,omitempty"` // as in a Failure
 	Stage   string    `json:"stage,omitempty"`
 	Block   uint64    `json:"block,omitempty"`
 }

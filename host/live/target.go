@@ -72,14 +72,15 @@ func FailureOf(j status.Job, t Target) *Failure {
 	case Failed:
 		i := slices.IndexFunc(j.Stages, func(s status.JobStage) bool { return s.State == "failed" && !s.Shadow })
 		if i < 0 {
-			f.Stage, f.Class = j.Stage, string(contract.ClassPermanent)
+			f.Stage, f.Class, f.Topic = j.Stage, string(contract.ClassPermanent), topicFailure
 		} else {
 			s := j.Stages[i]
 			f.Stage, f.Class, f.Reason, f.Remedy, f.At = s.Stage, string(s.Class), cmp.Or(s.Error, f.Reason), s.Remedy, s.Ended.UTC()
+			f.Topic = topicOf(s.Kind)
 		}
 		f.Command = "proofline blocks retry " + number
 	case Rejected:
-		f.Class, f.Remedy, f.Command = Rejected, "The proof is kept. When the cause is gone:", "proofline report "+number
+		f.Class, f.Remedy, f.Command, f.Topic = Rejected, "The proof is kept. When the cause is gone:", "proofline report "+number, topicEthProofs
 		proof := status.Proof(j.Reports)
 		f.Stage, f.At = proof.Reporter, proof.At.UTC()
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // api answers the paths below /api/v1 and the health paths.
@@ -70,6 +71,15 @@ func (a *api) routes() []route {
 		})},
 		{path: "/api/v1/stages", summary: "The stages as the graph shows them.", answer: []live.Stage{}, serve: show(func() any { return m.Overview().Stages })},
 		{path: "/api/v1/stages/history", summary: "Median and slowest time of each stage in spans of ten minutes through the last day.", answer: map[string][]live.StageSpan{}, serve: show(func() any { return m.Charts().Stages })},
+		{path: "/api/v1/endpoints", summary: "The services that the plugins depend on, and how their calls went.", answer: []endpointAnswer{}, serve: show(func() any {
+			list := []endpointAnswer{}
+			for _, s := range m.Overview().Stages {
+				for _, e := range s.Endpoints {
+					list = append(list, endpointAnswer{s.Name, e})
+				}
+			}
+			return list
+		})},
 		{path: "/api/v1/charts", summary: "What the plots are drawn from: the last day.", answer: live.Charts{}, serve: show(func() any { return m.Charts() })},
 		{path: "/api/v1/targets", summary: "The last targets, summed up, the newest first.", answer: []live.Target{}, serve: show(func() any { return m.Overview().Targets })},
 		{path: "/api/v1/jobs", summary: "Jobs, the highest block number first, in pages.", answer: jobsAnswer{},
@@ -121,6 +131,12 @@ type pipelineAnswer struct {
 	Day      live.Day            `json:"day"`
 	Proving  *live.Proving       `json:"proving"`
 	Graph    map[string][]string `json:"graph"` // the stages that each stage needs
+}
+
+// endpointAnswer is a service that the plugin of a stage depends on.
+type endpointAnswer struct {
+	Stage string `json:"stage"`
+	contract.Endpoint
 }
 
 type jobsAnswer struct {

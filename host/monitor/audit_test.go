@@ -1,7 +1,10 @@
 package monitor
 
 import (
+	"os"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/proofline/proofline/host/status"
 )
@@ -22,6 +25,27 @@ func audit(t *testing.T, b *tab, what string) {
 	for _, fault := range eval[[]string](b, auditScript) {
 		t.Errorf("%s: %s", what, fault)
 	}
+	axe(t, b, what)
+}
+
+// axe holds a page against the rules of axe-core for WCAG 2.1 AA, and its best practices,
+// where PROOFLINE_AXE names its axe.min.js (npm pack axe-core).
+func axe(t *testing.T, b *tab, what string) {
+	t.Helper()
+	file := os.Getenv("PROOFLINE_AXE")
+	if file == "" {
+		return
+	}
+	script, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eval[chromedp.Void](b, string(script)+";void 0")
+	eval[chromedp.Void](b, `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}).then(r => { window.axed = r })`, chromedp.EvalAwaitPromise)
+	for _, fault := range eval[[]string](b, `axed.violations.map(v => v.id + ' (' + v.impact + '), ' + v.help + ': ' + v.nodes.map(n => n.html.slice(0, 160) + ' ' + (n.any[0] || n.all[0] || n.none[0] || {}).message).slice(0, 3).join(' | '))`) {
+		t.Errorf("%s: axe: %s", what, fault)
+	}
+	t.Logf("%s: axe: %d rules hold", what, eval[int](b, `axed.passes.length`))
 }
 
 const auditScript = `(() => {

@@ -29,6 +29,12 @@ var browsers = []string{"chromium", "chromium-browser", "google-chrome", "chrome
 // browser starts Chromium with an empty profile, or skips the test.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	return browserFor(t, 5*time.Minute)
+}
+
+// browserFor is browser with the time that the test may take.
+func browserFor(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("the page is not tested in short runs")
 	}
@@ -44,10 +50,12 @@ func browser(t *testing.T) context.Context {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute),
+		// A page that was left is gone: its memory is not the next one's.
+		chromedp.Flag("disable-features", "site-per-process,Translate,BlinkGenPropertyTrees,BackForwardCache"),
 		chromedp.Flag("enable-precise-memory-info", true), chromedp.Flag("js-flags", "--expose-gc"))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, limit)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)

@@ -16,6 +16,7 @@ import (
 // and a host that starts anew.
 func TestPage(t *testing.T) {
 	long(t)
+	cards(t, t.TempDir(), "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 84, 299.00, Active, Not Active\n")
 	s := newScene(700, time.Now())
 	s.change(func(snap *statusSnapshot) {
 		snap.Stages[7].Paused, snap.Stages[7].PausedSince = "S3 says 403 AccessDenied", time.Now().Add(-96*time.Minute)
@@ -62,7 +63,13 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d navigations", got)
 	}
 	eval[chromedp.Void](b, `document.querySelector('#charts').scrollIntoView()`)
-	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle')`)
+	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle') && document.querySelectorAll('#power path').length === 4 && document.querySelector('#power svg').textContent.includes('45 %')`)
+	// a node that stops answering, and one that goes on
+	s.called(40, 30)
+	b.until(`[...document.querySelectorAll('#endlist tbody tr')].some(r => r.textContent.includes('10.0.0.5') && r.textContent.includes('connection refused') && r.textContent.includes('30'))`)
+	if rows := eval[int](b, `document.querySelectorAll('#endlist tbody tr').length`); rows != 3 {
+		t.Errorf("%d endpoints are shown", rows)
+	}
 	b.shot("charts-light", true)
 	audit(t, b, "below")
 
@@ -190,4 +197,45 @@ func TestFirstStart(t *testing.T) {
 	if shift := eval[float64](b, `measured.shift`); shift > 0.02 {
 		t.Errorf("the layout shifted by %.3f when the first block came: %s", shift, strings.Join(eval[[]string](b, `measured.shifts`), "\n"))
 	}
+}
+
+// TestDocumentation reads the documentation on a screen and on a phone, and follows the
+// links from a failure to it and within it.
+func TestDocumentation(t *testing.T) {
+	long(t)
+	s := newScene(100, time.Now())
+	origin, _ := serve(t, s, "")
+	b := newTab(t, browser(t), origin)
+	visit := func(path string) {
+		b.do(chromedp.Navigate(origin + path))
+		b.until(`document.readyState === 'complete' && document.querySelector('main h1')`)
+	}
+	b.view(1440, 900, false)
+	b.open("/")
+	b.until(`document.querySelector('#fails a.docs')`)
+	to := eval[string](b, `document.querySelector('#fails a.docs').getAttribute('href')`)
+	if to != "/docs/troubleshooting#the-prover" {
+		t.Errorf("the failure of a prover leads to %s", to)
+	}
+	visit(to)
+	if top := eval[float64](b, `document.getElementById('the-prover').getBoundingClientRect().top`); top < 44 || top > 400 {
+		t.Errorf("the heading stands at %.0f px", top)
+	}
+	b.shot("docs-light", false)
+	audit(t, b, "documentation")
+	visit("/docs/recipes")
+	visit(eval[string](b, `[...document.querySelectorAll('.prose a')].find(a => a.textContent === 'shadow.yaml').getAttribute('href')`))
+	if !eval[bool](b, `document.querySelector('main h1').textContent === 'shadow.yaml' && document.querySelector('main pre').textContent.includes('shadow: true')`) {
+		t.Error("the link to shadow.yaml shows something else")
+	}
+	audit(t, b, "pipeline file")
+	b.view(390, 844, true)
+	for _, path := range []string{"/docs/reference", "/docs/concepts", "/docs/operations"} {
+		visit(path)
+		if width := eval[int](b, `document.documentElement.scrollWidth`); width > 390 {
+			t.Errorf("%s is %d px wide on a phone", path, width)
+		}
+	}
+	b.shot("docs-phone-dark", false)
+	audit(t, b, "documentation, phone")
 }

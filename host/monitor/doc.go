@@ -1,6 +1,7 @@
 // Package monitor shows, over HTTP and read-only, how a running pipeline is.
 //
 //	GET /                    the dashboard; /block/<number> is the page of a block
+//	GET /docs/<topic>        the documentation, as `proofline docs` has it
 //	GET /health              the whole picture, and 200 or 503
 //	GET /health/ready        200 once every stage is ready, else 503
 //	GET /health/live         200 while the server answers

@@ -233,14 +233,7 @@ var runBegins = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 func badRun(t *testing.T, minutes int, each func(families map[string]*dto.MetricFamily)) (c Config) {
 	t.Helper()
 	dir := t.TempDir()
-	cards := func(lines string) {
-		script := "#!/bin/sh\ncat <<'E'\n" + lines + "E\n"
-		if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	cards("0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 62, 299.00, Not Active, Not Active\n")
+	cards(t, dir, "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 62, 299.00, Not Active, Not Active\n")
 	synctest.Test(t, func(t *testing.T) {
 		if !time.Now().Equal(runBegins) {
 			t.Fatalf("a bubble begins at %v", time.Now())
@@ -254,7 +247,7 @@ func badRun(t *testing.T, minutes int, each func(families map[string]*dto.Metric
 		for minute := range minutes {
 			s.minute(minute)
 			if minute == 35 {
-				cards("0, NVIDIA L40S, 93, 20480, 46068, 91, 180.00, Active, Not Active\n")
+				cards(t, dir, "0, NVIDIA L40S, 93, 20480, 46068, 91, 180.00, Active, Not Active\n")
 			}
 			for range 20 { // transactions of the checkpoint
 				c.Model.Committed(cmp.Or(time.Duration(minute/32)*time.Second, 2*time.Millisecond))
@@ -268,9 +261,27 @@ func badRun(t *testing.T, minutes int, each func(families map[string]*dto.Metric
 	return c
 }
 
+// cards has a stand-in for nvidia-smi in dir list GPUs, first of all on the PATH from
+// then on. The form of the lines is that of live.TestParseGPUs.
+func cards(t *testing.T, dir, lines string) {
+	t.Helper()
+	script := "#!/bin/sh\ncat <<'E'\n" + lines + "E\n"
+	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if path := os.Getenv("PATH"); !strings.HasPrefix(path, dir+":") {
+		t.Setenv("PATH", dir+":"+path)
+	}
+}
+
 // minute is what happens in a minute of a badRun: every other one a block is proved.
 func (s *scene) minute(n int) {
 	const bad = goodMinutes + 1
+	if n < bad {
+		s.called(40, 1)
+	} else {
+		s.called(10, 12)
+	}
 	if n < bad || n%2 == 0 {
 		s.change(func(snap *status.Snapshot) { snap.Head, snap.HeadTime = snap.Head+5, s.now() })
 	}

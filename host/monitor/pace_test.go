@@ -2,18 +2,13 @@ package monitor
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"io"
+	"log/slog"
 	"math"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"runtime"
-	"sync"
-	"sync/atomic"
-	"syscall"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,9 +21,10 @@ import (
 
 // TestLongHistory opens the page over 10,000 blocks of history and changes something
 // sixty times a second. The CPU time of the page's thread and its memory are judged
-// anywhere: a change takes less of it than a frame lasts, and the memory stays what
-// it is. The first paint (100 ms) and the longest frame (100 ms) are judged where the
-// machine has nothing else to do, and are told elsewhere.
+// anywhere: the page is there after 200 ms of it, a change takes less than a frame
+// lasts, and the memory stays what it is. The first paint (100 ms, the fastest of
+// several loads) and the longest frame (100 ms) are judged where the machine has nothing
+// else to do, and are told elsewhere.
 func TestLongHistory(t *testing.T) {
 	long(t)
 	s := newScene(10_000, time.Now())
@@ -36,10 +32,17 @@ func TestLongHistory(t *testing.T) {
 	origin, _ := serve(t, s, "", func(c *live.Config) { c.Pause = time.Second / 60 })
 	b := newTab(t, browser(t), origin)
 	b.view(1440, 900, false)
-	b.open("/")
-	b.until(`document.querySelector('#conn').textContent.trim() === 'live' && measured.paint > 0`)
+	paint, opened := math.Inf(1), time.Hour
+	for range 6 {
+		b.do(chromedp.Navigate("about:blank"))
+		used := b.threadTime()
+		b.open("/")
+		b.until(`measured.paint > 0`)
+		opened = min(opened, b.threadTime()-used)
+		paint = min(paint, eval[float64](b, `measured.paint`))
+	}
+	b.until(`document.querySelector('#conn').textContent.trim() === 'live'`)
 	calm := load() < float64(runtime.NumCPU())
-	paint := eval[float64](b, `measured.paint`)
 	churn := func(n int) {
 		for range n {
 			s.change(func(snap *statusSnapshot) {
@@ -54,10 +57,15 @@ func TestLongHistory(t *testing.T) {
 	churn(60)
 	eval[chromedp.Void](b, `measured.frame = measured.long = 0; gc()`)
 	before, used := eval[float64](b, `performance.memory.usedJSHeapSize`), b.threadTime()
-	const changes = 600
-	churn(changes)
+	const changes, spans = 600, 10
+	var frames []float64 // the longest of each span
+	for range spans {
+		churn(changes / spans)
+		frames = append(frames, eval[float64](b, `(() => { const f = measured.frame; measured.frame = 0; return f })()`))
+	}
 	each := (b.threadTime() - used) / changes
-	frame, task := eval[float64](b, `measured.frame`), eval[float64](b, `measured.long`)
+	slices.Sort(frames)
+	frame, task := frames[spans-1], eval[float64](b, `measured.long`)
 	for range 20 { // blocks come and go
 		s.end("")
 		s.begin()
@@ -65,8 +73,11 @@ func TestLongHistory(t *testing.T) {
 	}
 	eval[chromedp.Void](b, `gc()`)
 	after := eval[float64](b, `performance.memory.usedJSHeapSize`)
-	t.Logf("first paint %.0f ms; %v of CPU a change; longest frame %.0f ms, longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
-		paint, each.Round(time.Microsecond), frame, task, before/1e6, after/1e6, load(), runtime.NumCPU())
+	t.Logf("first paint %.0f ms, the page is there after %v of CPU; %v of CPU a change; longest frame %.0f ms (of each second %.0f), longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
+		paint, opened.Round(time.Millisecond), each.Round(time.Microsecond), frame, frames, task, before/1e6, after/1e6, load(), runtime.NumCPU())
+	if opened > 200*time.Millisecond {
+		t.Errorf("the page is there after %v of its thread", opened)
+	}
 	if each > time.Second/60 {
 		t.Errorf("a change takes %v of the page's thread", each)
 	}
@@ -85,6 +96,58 @@ func TestLongHistory(t *testing.T) {
 	}
 }
 
+// TestPageStaysSmall follows a pipeline for PROOFLINE_BROWSER_MINUTES: ten changes a
+// second, a block every two seconds, one in twenty of which fails, and lines of the log.
+// The page's heap and its nodes, looked at once a minute, do not grow after the first
+// minutes, in which tables and plots fill.
+func TestPageStaysSmall(t *testing.T) {
+	minutes, _ := strconv.Atoi(os.Getenv("PROOFLINE_BROWSER_MINUTES"))
+	if minutes < 4 {
+		t.Skip("PROOFLINE_BROWSER_MINUTES names no time of at least 4 minutes for the page's memory")
+	}
+	s := newScene(10_000, time.Now())
+	s.begin()
+	var lines *live.Log
+	origin, _ := serve(t, s, "", func(c *live.Config) { lines, c.Pause = c.Log, 100*time.Millisecond })
+	log := slog.New(lines.Handler(slog.DiscardHandler))
+	b := newTab(t, browserFor(t, time.Duration(minutes+3)*time.Minute), origin)
+	b.view(1440, 900, false)
+	b.open("/")
+	eval[chromedp.Void](b, `document.querySelector('#charts').scrollIntoView()`) // so that they are drawn, too
+	var heaps, nodes []float64
+	for minute := range minutes {
+		for end, n := time.Now().Add(time.Minute), 0; time.Now().Before(end); n++ {
+			s.change(func(snap *statusSnapshot) {
+				snap.Stages[7].QueueLength = n % 100
+				for i := range snap.Stages[3].Running {
+					snap.Stages[3].Running[i].Fraction = float64(n%20) / 20
+				}
+			})
+			if n%20 == 19 {
+				failure := ""
+				if n%400 == 399 {
+					failure = "CUDA error 700"
+				}
+				s.end(failure)
+				s.begin()
+				log.Info("proved", "stage", "prove", "block", s.snapNumber(), "took", n)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		eval[chromedp.Void](b, `gc()`)
+		of := b.metrics()
+		heaps, nodes = append(heaps, of["JSHeapUsedSize"]/1e6), append(nodes, of["Nodes"])
+		t.Logf("minute %d: heap %.2f MB, %.0f nodes, %.0f listeners", minute+1, heaps[minute], nodes[minute], of["JSEventListeners"])
+	}
+	half := minutes / 2
+	if before, after := slices.Max(heaps[1:half]), slices.Min(heaps[half:]); after > before*1.05+0.2 {
+		t.Errorf("the page's heap grows from %.2f to %.2f MB", before, after)
+	}
+	if before, after := slices.Max(nodes[1:half]), slices.Min(nodes[half:]); after > before*1.05+100 {
+		t.Errorf("the page grows from %.0f to %.0f nodes", before, after)
+	}
+}
+
 // load is the machine's load average of the last minute (proc_loadavg(5)).
 func load() float64 {
 	var one float64
@@ -99,8 +162,20 @@ func load() float64 {
 }
 
 // threadTime is the CPU time that the main thread of the page has used.
-func (b *tab) threadTime() (used time.Duration) {
+func (b *tab) threadTime() time.Duration {
 	b.t.Helper()
+	used := time.Duration(b.metrics()["TaskDuration"] * float64(time.Second))
+	if used == 0 {
+		b.t.Fatal("the browser does not tell how much CPU time the page uses")
+	}
+	return used
+}
+
+// metrics are what the browser counts of the page (Chrome DevTools Protocol,
+// Performance.getMetrics).
+func (b *tab) metrics() map[string]float64 {
+	b.t.Helper()
+	of := map[string]float64{}
 	b.do(chromedp.Func(func(ctx context.Context, to *chromedp.Target) error {
 		if _, err := cdp.Call(ctx, to, performance.Enable, performance.EnableParams{TimeDomain: "threadTicks"}); err != nil {
 			return err
@@ -110,116 +185,9 @@ func (b *tab) threadTime() (used time.Duration) {
 			return err
 		}
 		for _, m := range got.Metrics {
-			if m.Name == "TaskDuration" {
-				used = time.Duration(m.Value * float64(time.Second))
-			}
+			of[m.Name] = m.Value
 		}
 		return nil
 	}))
-	if used == 0 {
-		b.t.Fatal("the browser does not tell how much CPU time the page uses")
-	}
-	return used
-}
-
-// BenchmarkScrape scrapes a pipeline with a day of blocks behind it.
-func BenchmarkScrape(b *testing.B) {
-	s := newScene(3000, time.Now())
-	s.begin()
-	c := s.config(&live.Log{})
-	handler := Handler(c)
-	ctx, cancel := context.WithCancel(b.Context())
-	var running sync.WaitGroup
-	running.Go(func() { c.Model.Run(ctx) })
-	b.Cleanup(func() { cancel(); running.Wait() })
-	for len(c.Model.Overview().Stages) == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	for b.Loop() {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, ask("/metrics"))
-		if w.Code != http.StatusOK {
-			b.Fatal(w.Code)
-		}
-	}
-}
-
-// BenchmarkReaders compares what busy goroutines, in the engine's place, get done in
-// a second of this process' CPU time while nobody and while 200 readers follow the
-// events of a pipeline in which something changes at every look. The readers' ends of
-// the connections are in this process: what they cost is counted, too.
-func BenchmarkReaders(b *testing.B) {
-	const readers, span = 200, 10 * time.Second
-	for b.Loop() {
-		alone := throughput(b, 0, span)
-		watched := throughput(b, readers, span)
-		b.ReportMetric(100*(1-watched/alone), "%lost")
-	}
-}
-
-func throughput(b *testing.B, readers int, span time.Duration) float64 {
-	b.Helper()
-	s := newScene(700, time.Now())
-	s.begin()
-	c := s.config(&live.Log{})
-	server := httptest.NewServer(Handler(c))
-	ctx, cancel := context.WithCancel(b.Context())
-	var running sync.WaitGroup
-	running.Go(func() { c.Model.Run(ctx) })
-	var got atomic.Int64
-	for range readers {
-		conn, err := net.Dial("tcp", server.Listener.Addr().String())
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.WriteString(conn, "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
-			b.Fatal(err)
-		}
-		running.Go(func() { // the answer is read and not looked at
-			defer conn.Close()
-			n, _ := io.Copy(io.Discard, conn)
-			got.Add(n)
-		})
-	}
-	running.Go(func() {
-		for ctx.Err() == nil {
-			s.change(func(snap *statusSnapshot) { snap.Stages[7].QueueLength++ })
-			time.Sleep(50 * time.Millisecond)
-		}
-	})
-	var work atomic.Int64
-	began := cpuTime()
-	end := time.Now().Add(span)
-	var busy sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		busy.Go(func() {
-			block := make([]byte, 4096)
-			for time.Now().Before(end) {
-				for range 100 {
-					sum := sha256.Sum256(block)
-					block[0] = sum[0]
-				}
-				work.Add(1)
-			}
-		})
-	}
-	busy.Wait()
-	used := cpuTime() - began
-	cancel()
-	server.CloseClientConnections()
-	server.Close()
-	running.Wait()
-	if readers > 0 && got.Load() == 0 {
-		b.Fatal("the readers read nothing")
-	}
-	return float64(work.Load()) / used.Seconds()
-}
-
-// cpuTime is the CPU time that this process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return of
 }

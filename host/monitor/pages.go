@@ -36,6 +36,9 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 func (a *api) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", a.overviewPage)
 	mux.HandleFunc("GET /block/{number}", a.blockPage)
+	mux.HandleFunc("GET /docs/{topic}", a.documentation)
+	mux.Handle("GET /docs/{$}", http.RedirectHandler("/docs/concepts", http.StatusSeeOther))
+	mux.Handle("GET /docs", http.RedirectHandler("/docs/concepts", http.StatusSeeOther))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	files, _ := fs.Glob(assets, "assets/*")
 	for _, name := range files {
@@ -135,7 +138,7 @@ func logKey(job, stage string, attempt uint32) string {
 	return fmt.Sprintf("%s/%s/%d", job, stage, attempt)
 }
 
-func render(w http.ResponseWriter, name string, p page, err error) {
+func render(w http.ResponseWriter, name string, p any, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return

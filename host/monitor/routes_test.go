@@ -104,7 +104,7 @@ func TestNothingCanBeChanged(t *testing.T) {
 	c := followed(t, s)
 	c.Token = "s3cret-t0ken"
 	handler := Handler(c)
-	for _, path := range append(paths(c), "/", "/block/24647140", "/assets/page.js", "/api/v1/events", "/nowhere") {
+	for _, path := range append(paths(c), "/", "/block/24647140", "/docs/troubleshooting", "/docs/shadow.yaml", "/docs", "/assets/page.js", "/api/v1/events", "/nowhere") {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PROPFIND"} {
 			r := ask(path)
 			r.Method = method
@@ -194,6 +194,7 @@ func TestBadQuestions(t *testing.T) {
 		"/api/v1/jobs?state=done,failed&limit=2": 200, "/api/v1/jobs?state=nonsense": 400, "/api/v1/jobs?limit=0": 400, "/api/v1/jobs?from=-1": 400,
 		"/api/v1/jobs?since=yesterday": 400, "/api/v1/jobs?after=nonsense": 400, "/api/v1/jobs/abc": 400, "/api/v1/jobs/1": 404,
 		"/api/v1/log?level=loud": 400, "/api/v1/log?block=x": 400, "/block/abc": 404,
+		"/docs/nonsense": 404, "/docs/..%2fpages.go": 404, "/docs/reference": 200, "/docs/backfill": 200, "/docs": 303, "/docs/": 303,
 		"/api/v1/jobs/1-2-3/stages/prove/attempts/x/log": 400, "/api/v1/jobs/1-2-3/stages/prove/attempts/1/log": 404,
 	} {
 		w := httptest.NewRecorder()

@@ -77,6 +77,11 @@ func newScene(blocks int, now time.Time) *scene {
 	}
 	s.snap.Stages[3].MakesProof, s.snap.Stages[3].Confirm = true, []string{"check"}
 	s.snap.Stages[4].MakesProof, s.snap.Stages[4].Shadow = true, true
+	s.snap.Stages[0].Endpoints = []contract.Endpoint{
+		{Name: "0 http://10.0.0.4:8545", Usable: true, Calls: 4100, Failed: 3, Time: 190 * time.Second},
+		{Name: "1 http://10.0.0.5:8545", Usable: true, Calls: 1200, Failed: 0, Time: 40 * time.Second},
+	}
+	s.snap.Stages[5].Endpoints = []contract.Endpoint{{Name: "https://ethproofs.org", Usable: true, Calls: 900, Failed: 1, Time: 310 * time.Second}}
 	s.recent()
 	return s
 }
@@ -183,6 +188,26 @@ func (s *scene) end(failure string) {
 	s.snap.Counts.Done++
 	s.snap.Stages[3].Processed++
 	s.recent()
+}
+
+// called counts calls to the execution clients: some that went well to all, some that
+// failed to the second.
+func (s *scene) called(well, failed uint64) {
+	s.change(func(snap *status.Snapshot) {
+		endpoints := slices.Clone(snap.Stages[0].Endpoints)
+		for i := range endpoints {
+			e := &endpoints[i]
+			e.Calls += well
+			if i == 1 {
+				e.Calls, e.Failed = e.Calls+failed, e.Failed+failed
+				if e.Usable, e.Detail = failed < 10, ""; !e.Usable {
+					e.Detail = "1 http://10.0.0.5:8545: left alone for 8s after: connection refused"
+				}
+			}
+			e.Time += time.Duration(well+failed) * 40 * time.Millisecond
+		}
+		snap.Stages[0].Endpoints = endpoints
+	})
 }
 
 func (s *scene) change(f func(*status.Snapshot)) {

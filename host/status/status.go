@@ -87,6 +87,9 @@ type Stage struct {
 	QueuedSince time.Time `json:"queued_since,omitzero"`
 	Processed   uint64    `json:"processed"` // attempts that succeeded (a reporter: events accepted) since the host started
 	Failed      uint64    `json:"failed"`    // attempts that failed since the host started
+	// Endpoints are the services that the plugin depends on, as it tells of them; their
+	// counts begin with its process.
+	Endpoints []contract.Endpoint `json:"endpoints,omitempty"`
 }
 
 // Attempt is a running attempt.

@@ -242,6 +242,9 @@ func TestReportKeepsEachBodyBeforeItIsSent(t *testing.T) {
 	if !strings.Contains(r.reporter.Note(), server.URL+" as cluster 1") || r.reporter.Health(t.Context()).State != sdk.HealthReady {
 		t.Errorf("note %q, health %v", r.reporter.Note(), r.reporter.Health(t.Context()))
 	}
+	if e := r.reporter.Health(t.Context()).Endpoints; len(e) != 1 || !strings.HasPrefix(server.URL, strings.TrimSuffix(e[0].Name, "/…")) || !e[0].Usable || e[0].Calls < 3 || e[0].Failed != 0 || e[0].Time <= 0 {
+		t.Errorf("endpoints %+v", e)
+	}
 }
 
 func TestProofThatIsNotOnDiskIsNotSent(t *testing.T) {

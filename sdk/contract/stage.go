@@ -126,4 +126,7 @@ const (
 type Health struct {
 	State  HealthState `json:"state"`
 	Detail string      `json:"detail,omitempty"`
+	// Endpoints are the services that the plugin depends on, in the order of its
+	// configuration; nil for a plugin that tells of none.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
 }

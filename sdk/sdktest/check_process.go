@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 	"github.com/proofline/proofline/sdk/wire"
 )
 
@@ -39,7 +40,7 @@ func healthAfter(ctx context.Context, r *run) error {
 	for range 3 {
 		begin := time.Now()
 		short, cancel := context.WithTimeout(ctx, limit)
-		_, _, err := i.Health(short)
+		endpoints, err := i.endpoints(short)
 		cancel()
 		switch {
 		case err != nil && time.Since(begin) > limit/2: // either side may notice the deadline first
@@ -47,6 +48,33 @@ func healthAfter(ctx context.Context, r *run) error {
 		case err != nil:
 			return err
 		}
+		if err := checkEndpoints(endpoints); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEndpoints judges what a plugin tells of the services it depends on as it was
+// sent: what the host reads of it is within the bounds anyway.
+func checkEndpoints(endpoints []*pluginv1.Endpoint) error {
+	if len(endpoints) > contract.MaxEndpoints {
+		return fmt.Errorf("it tells of %d endpoints, the host reads %d", len(endpoints), contract.MaxEndpoints)
+	}
+	known := map[string]bool{}
+	for _, e := range endpoints {
+		name := e.GetName()
+		switch {
+		case name == "" || len(name) > contract.MaxEndpointName:
+			return fmt.Errorf("the name of an endpoint has %d bytes, want 1 to %d: %.200q", len(name), contract.MaxEndpointName, name)
+		case known[name]:
+			return fmt.Errorf("two endpoints are called %q", name)
+		case e.GetFailed() > e.GetCalls():
+			return fmt.Errorf("of the endpoint %q %d calls have failed, and %d have ended", name, e.GetFailed(), e.GetCalls())
+		case e.GetTime() != nil && (e.GetTime().CheckValid() != nil || e.GetTime().AsDuration() < 0):
+			return fmt.Errorf("the calls to the endpoint %q took %v", name, e.GetTime())
+		}
+		known[name] = true
 	}
 	return nil
 }

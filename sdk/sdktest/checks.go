@@ -37,7 +37,7 @@ var checks = []check{
 	{"config/secrets", "", "never show a secret in logs, findings, errors or arguments", configSecrets},
 
 	{"health/before", "", "be unavailable before it is configured, and answer at once", healthBefore},
-	{"health/after", "", "answer health calls at once when configured", healthAfter},
+	{"health/after", "", "answer health calls at once when configured, and count its endpoints as the protocol says", healthAfter},
 	{"call/unconfigured", "", "refuse work before it is configured", callUnconfigured},
 	{"call/too-large", "", "survive a message over the limit", callTooLarge},
 

@@ -189,6 +189,14 @@ var faults = map[string]fault{
 		}
 		return request
 	})},
+	"health/after endpoints": {text: "two endpoints are called", reply: func(c *call, message []byte) []byte {
+		if c.method != "Health" || !c.configured {
+			return message
+		}
+		return as(message, func(m *pluginv1.HealthResponse) {
+			m.Endpoints = []*pluginv1.Endpoint{{Name: "http://a", Calls: 1}, {Name: "http://a"}}
+		})
+	}},
 	"call/unconfigured": {text: "it works", request: on("Build", func(c *call, request []byte) []byte {
 		if !c.configured {
 			c.answer = result()

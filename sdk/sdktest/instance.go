@@ -125,6 +125,12 @@ func (i *Instance) Health(ctx context.Context) (contract.Health, int, error) {
 	return wire.HealthFromProto(r), int(r.GetRunning()), wire.FromStatusError(err)
 }
 
+// endpoints are what the plugin tells of the services it depends on, as it sends it.
+func (i *Instance) endpoints(ctx context.Context) ([]*pluginv1.Endpoint, error) {
+	r, err := pluginv1.NewPluginServiceClient(i.conn).Health(ctx, &pluginv1.HealthRequest{})
+	return r.GetEndpoints(), wire.FromStatusError(err)
+}
+
 // Drain refuses new work and waits for the running calls.
 func (i *Instance) Drain(ctx context.Context) (running int, err error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Drain(ctx, &pluginv1.DrainRequest{})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/text"
 )
 
 // ManifestToProto converts a manifest.
@@ -184,17 +185,40 @@ func HealthToProto(h contract.Health) *pluginv1.HealthResponse {
 	case contract.HealthUnavailable:
 		out.State = pluginv1.HealthState_HEALTH_STATE_UNAVAILABLE
 	}
+	for _, e := range h.Endpoints {
+		out.Endpoints = append(out.Endpoints, &pluginv1.Endpoint{
+			Name: valid(e.Name), Usable: e.Usable, Detail: valid(e.Detail), Calls: e.Calls, Failed: e.Failed, Time: durationToProto(e.Time)})
+	}
 	return out
 }
 
-// HealthFromProto converts a state of health; an unknown one is degraded.
+// HealthFromProto converts a state of health; an unknown one is degraded. Of the
+// endpoints it takes the first of each name, within the bounds of package contract.
 func HealthFromProto(h *pluginv1.HealthResponse) contract.Health {
-	out := contract.Health{State: contract.HealthDegraded, Detail: h.GetDetail()}
+	out := contract.Health{State: contract.HealthDegraded, Detail: h.GetDetail(), Endpoints: endpointsFromProto(h.GetEndpoints())}
 	switch h.GetState() {
 	case pluginv1.HealthState_HEALTH_STATE_READY:
 		out.State = contract.HealthReady
 	case pluginv1.HealthState_HEALTH_STATE_UNAVAILABLE:
 		out.State = contract.HealthUnavailable
+	}
+	return out
+}
+
+func endpointsFromProto(in []*pluginv1.Endpoint) (out []contract.Endpoint) {
+	for _, p := range in {
+		e := contract.Endpoint{
+			Name: text.Cut(p.GetName(), contract.MaxEndpointName), Usable: p.GetUsable(), Detail: text.Cut(p.GetDetail(), contract.MaxEndpointDetail),
+			Calls: p.GetCalls(), Failed: min(p.GetFailed(), p.GetCalls()),
+		}
+		if took, err := durationFromProto(p.GetTime()); err == nil {
+			e.Time = max(0, took)
+		}
+		known := func(other contract.Endpoint) bool { return other.Name == e.Name }
+		if e.Name == "" || len(out) == contract.MaxEndpoints || slices.ContainsFunc(out, known) {
+			continue
+		}
+		out = append(out, e)
 	}
 	return out
 }

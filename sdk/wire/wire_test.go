@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
@@ -150,7 +151,33 @@ func TestRoundTrips(t *testing.T) {
 			want := contract.Health{State: state, Detail: "d"}
 			same(t, want, wire.HealthFromProto(through(t, wire.HealthToProto(want), &pluginv1.HealthResponse{})), nil)
 		}
+		want := contract.Health{State: contract.HealthReady, Endpoints: []contract.Endpoint{
+			{Name: "0 http://a", Usable: true, Calls: 7, Failed: 2, Time: 1500 * time.Millisecond}, {Name: "1 http://b", Detail: "it is syncing"}}}
+		same(t, want, wire.HealthFromProto(through(t, wire.HealthToProto(want), &pluginv1.HealthResponse{})), nil)
 	})
+}
+
+// Metrics are made of what a plugin tells of its endpoints, so that it is kept within
+// bounds: few of them, short texts, no name twice, and counts that make sense.
+func TestEndpointsAreBounded(t *testing.T) {
+	told := &pluginv1.HealthResponse{Endpoints: []*pluginv1.Endpoint{
+		{Name: "a", Calls: 3, Failed: 9, Time: durationpb.New(-time.Second)},
+		{Name: "a", Calls: 4}, {Calls: 5},
+		{Name: strings.Repeat("n", 1000), Detail: strings.Repeat("d", 100_000), Time: &durationpb.Duration{Nanos: -1, Seconds: 1}},
+	}}
+	for i := range 100 {
+		told.Endpoints = append(told.Endpoints, &pluginv1.Endpoint{Name: fmt.Sprint("e", i)})
+	}
+	got := wire.HealthFromProto(told).Endpoints
+	if len(got) != contract.MaxEndpoints {
+		t.Fatalf("%d endpoints", len(got))
+	}
+	if want := (contract.Endpoint{Name: "a", Calls: 3, Failed: 3}); got[0] != want {
+		t.Errorf("%+v, want %+v", got[0], want)
+	}
+	if e := got[1]; len(e.Name) != contract.MaxEndpointName || len(e.Detail) != contract.MaxEndpointDetail || e.Time != 0 {
+		t.Errorf("a name of %d bytes, a detail of %d, %v", len(e.Name), len(e.Detail), e.Time)
+	}
 }
 
 // A tool's output must not break the stream that carries it.

@@ -185,6 +185,17 @@ func TestSecretsStayInside(t *testing.T) {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		search(fmt.Sprintf("the command line of process %d", pid), string(line))
 	}
+	// both nodes have answered some calls and failed some, and so has EthProofs
+	counted := regexp.MustCompile(`(?m)^proofline_endpoint_errors_total\{endpoint="(0 http|1 http|http)[^"]*",stage="(source|ethproofs)"\} [1-9]`)
+	eventually(t, "the metrics count calls to the endpoints", func() bool {
+		answer, err := http.Get("http://" + listenAddress(t, s) + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		return len(counted.FindAll(text, -1)) == 3
+	})
 	for route, text := range everyRoute(t, s, 3) {
 		search("GET "+route, text)
 	}
@@ -264,7 +275,7 @@ func everyRoute(t *testing.T, s *site, number int) map[string]string {
 		t.Fatalf("%d jobs, %v", len(jobs), err)
 	}
 	fill := strings.NewReplacer("{number}", fmt.Sprint(number), "{job}", jobs[0].ID, "{stage}", "hostile", "{attempt}", "1")
-	answers := map[string]string{"/": get("/"), "/metrics": get("/metrics"), "/block/3": get(fmt.Sprintf("/block/%d", number))}
+	answers := map[string]string{"/": get("/"), "/metrics": get("/metrics"), "/block/3": get(fmt.Sprintf("/block/%d", number)), "/docs/reference": get("/docs/reference")}
 	for route := range api.Paths {
 		answers[route] = get(fill.Replace(route))
 	}

@@ -95,14 +95,19 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 	}
 	s.write(swap(t, string(preset),
 		"0.0.0.0:${HEALTH_PORT:-4000}", "LISTEN",
+		`log: {level: "${LOG_LEVEL:-info}"}`, "log: {level: debug, format: json}",
 		"every: 100", "blocks: [1265656]",
 		"drop_after: 168h", "drop_after: 0s",
 		"network: mainnet", "network: hoodi",
 		`elf: "${ELF_PATH}"`, `elf: "${ELF_PATH}"`+"\n      lock_dir: "+t.TempDir()+"\n      port: "+freePort(t),
 		`cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`, `cluster_id: "${ETHPROOFS_CLUSTER_ID:-}"`+"\n      accept_test_proofs: true\n      pace: 6000",
 	))
-	out := s.must("run", "--blocks", "1")
+	code, out, log := s.run("run", "--blocks", "1")
+	if code != 0 {
+		t.Fatalf("exit %d", code)
+	}
 	t.Log("\n" + out)
+	checkJSONLog(t, log, traces.spans[0].trace)
 	traces.check(t, "proofline source: attempt", "proofline input: attempt", "proofline check: attempt", "proofline prove: attempt", "proofline ethproofs: report proved",
 		"source-rpc proofline.plugin.v1.SourceService/Fetch", "source-rpc POST 127.0.0.1", "builder-ethrex proofline.plugin.v1.BuilderService/Build",
 		"prover-zisk proofline.plugin.v1.ProverService/Prove", "prover-zisk run cargo-zisk", "reporter-ethproofs POST 127.0.0.1")

@@ -55,7 +55,7 @@ function draw() {
   for (const [e, k] of slots) if (k in f) figure(e, f[k])
   const title = `${f.word.text} · ${O.pipeline.name} · proofline`
   if (document.title !== title) document.title = title
-  if (has('stages')) { cards(); plots.wires() }
+  if (has('stages')) { cards(); plots.wires(); endpoints() }
   if (has('hardware')) {
     $('gpus').hidden = !O.hardware.gpus.length
     meters.forEach((m, i) => { const w = Math.max(0, O.hardware.gpus[i]?.percent ?? 0); if (m.getAttribute('width') !== String(w)) m.setAttribute('width', w) })
@@ -115,6 +115,7 @@ const labelled = (l, ...k) => h('td', { class: 'r', role: 'cell', 'data-l': l },
 const time = t => td('nowrap', `${clock(stream.now(), t)} UTC · `, h('span', { class: 'm', 'data-ago': Date.parse(t) }, ago(stream.now() - Date.parse(t))))
 const link = n => h('a', { href: blockLink(n) }, num(n))
 const outcome = o => h('span', { class: 'o ' + OUT[o][2] }, ico(OUT[o][0]), OUT[o][1])
+const docs = t => t ? h('a', { class: 'docs', href: '/docs/' + t }, 'What helps') : null
 const none = (title, words) => h('div', { class: 'none' }, h('p', {}, h('b', {}, title), h('br'), words))
 
 // body returns the rows of a table, which is made at its first row; without rows the empty state is shown
@@ -133,11 +134,28 @@ const rows = (b, items, key, make) => b && keyed(b, items, x => key(x) + JSON.st
 
 function failures() {
   rows(body('fails', 'stack', ['Block', 'When', 'Stage', 'Class', 'Reason', 'Remedy and command', 'State'], O.failures, 'No failure', 'A block that cannot be proved will be here with its reason, what to do, and the command that retries it.'), O.failures, f => f.job,
-    f => row(td('', link(f.number)), time(f.at), td('', f.stage), td('', f.class), td('wrap', f.reason), td('wrap', f.remedy || '', f.open ? command(f.command) : null), td('', h('span', { class: 'o ' + (f.open ? 'bad' : 'm') }, ico(f.open ? 'error' : 'done'), f.open ? 'open' : 'settled'))))
+    f => row(td('', link(f.number)), time(f.at), td('', f.stage), td('', f.class), td('wrap', f.reason), td('wrap', f.remedy || '', f.open ? command(f.command) : null, docs(f.topic)), td('', h('span', { class: 'o ' + (f.open ? 'bad' : 'm') }, ico(f.open ? 'error' : 'done'), f.open ? 'open' : 'settled'))))
 }
 function alerts() {
   rows(body('alertlist', 'stack', ['Level', 'Since', 'Stage', 'What', 'What to do', 'State'], O.alerts, 'No alert', 'Node down, prover stuck, reports refused, GPU hot, disk filling: each with since when and what to do.'), O.alerts, a => a.id + a.since,
-    a => row(td('', h('span', { class: 'o ' + (a.until ? 'm' : a.level === 'error' ? 'bad' : 'warn') }, ico(a.until ? 'done' : a.level), a.level)), time(a.since), td('', a.stage || '–'), td('wrap', h('b', {}, a.title), h('br'), a.text), td('wrap', a.remedy || '–', a.until ? null : command(a.command)), td('', a.until ? `over after ${long((Date.parse(a.until) - Date.parse(a.since)) / 1000)}` : 'open')))
+    a => row(td('', h('span', { class: 'o ' + (a.until ? 'm' : a.level === 'error' ? 'bad' : 'warn') }, ico(a.until ? 'done' : a.level), a.level)), time(a.since), td('', a.stage || '–'), td('wrap', h('b', {}, a.title), h('br'), a.text), td('wrap', a.remedy || '–', a.until ? null : command(a.command), docs(a.topic)), td('', a.until ? `over after ${long((Date.parse(a.until) - Date.parse(a.since)) / 1000)}` : 'open')))
+}
+// counts change all the time: the cells of a row are made once, and their words changed
+function endpoints() {
+  const R = O.stages.flatMap(s => (s.endpoints || []).map(e => ({ stage: s.name, ...e })))
+  $('endpoints').hidden = !R.length
+  if (!R.length) return
+  keyed(body('endlist', 'stack ends', ['Endpoint', 'Stage', 'State', '>Calls', '>Failed', '>Mean time'], R), R, e => e.stage + ' ' + e.name,
+    e => row(td('wrap', h('code', {}, e.name)), td('', e.stage), td('wrap', h('span', { class: 'o' }, ico('none'), h('span'))), labelled('calls '), labelled('failed '), labelled('mean ')),
+    (r, e) => {
+      const [, , state, calls, failed, mean] = r.children, o = state.firstElementChild, part = e.calls ? e.failed / e.calls : 0
+      const cls = 'o ' + (e.usable ? 'ok' : 'bad'), icon = e.usable ? '#i-done' : '#i-error', u = o.querySelector('use')
+      if (o.className !== cls) o.className = cls
+      if (u.getAttribute('href') !== icon) u.setAttribute('href', icon)
+      text(o.lastElementChild, e.usable ? 'usable' : e.detail || 'not usable')
+      text(calls, num(e.calls)); text(mean, e.calls ? span(e.time / 1e6 / e.calls) : '–')
+      text(failed, e.failed ? `${num(e.failed)} · ${dec(100 * part, part < 0.1 ? 2 : 0)} %` : '0')
+    })
 }
 const HEADS = ['Block', 'Time', '>Gas', 'Outcome', '>Proving time', '>From block', '>Attempts', 'Remark']
 let paged = null

@@ -210,7 +210,7 @@ function stages(C, o, now) {
     const g = s('svg', {}), X = dx = lin(start, end, 68, w - 64), rh = (H - 20) / Math.max(4, names.length)
     names.forEach((n, r) => {
       const v = C[n], top = Math.max(1, ...v.map(x => x.max_ms)), Y = lin(0, top, (r + 1) * rh - 4, r * rh + 8), pick = k => P(v.map(x => [X(Date.parse(x.from) + 3e5), Y(x[k])]))
-      g.append(s('line', { class: 'grid', x1: 68, x2: w - 64, y1: Y(0), y2: Y(0) }), s('path', { class: 'thin', d: pick('max_ms') }), s('path', { class: 'fit', d: pick('median_ms') }), text(0, Y(0) - 4, n, 'hi'), text(w, r * rh + 16, span(top), 'e'), text(w, Y(0) - 4, span(v.at(-1).median_ms), 'e a'))
+      g.append(s('line', { class: 'grid', x1: 68, x2: w - 64, y1: Y(0), y2: Y(0) }), s('path', { class: 'thin', d: pick('max_ms') }), s('path', { class: 'fit', d: pick('median_ms') }), text(0, Y(0) - 4, n, 'hi'), text(w, r * rh + 14, span(top), 'e'), text(w, Y(0) - 2, span(v.at(-1).median_ms), 'e a'))
       if (v.length === 1) g.append(s('circle', { class: 'fill', cx: X(Date.parse(v[0].from) + 3e5), cy: Y(v[0].median_ms), r: 2 }))
     })
     for (const [t, c] of [[start, ''], [(start + end) / 2, 'c']]) g.append(text(X(t), H - 4, hm(t), c))
@@ -225,17 +225,21 @@ function stages(C, o, now) {
 
 function power(G) {
   if (!G.length) return ghost('power', 'Starts with the first reading of nvidia-smi.')
-  const top = nice(Math.max(...G.map(p => p.w), 100)), hot = Math.max(90, ...G.map(p => p.c))
+  const w = v => v >= 1000 ? dec(v / 1000, 2) + ' kW' : dec(Math.trunc(v), 0) + ' W', is = (d, name) => v => v < 0 ? '–' : dec(v, d) + name
+  const R = [['load', 'u', 100, is(0, ' %')], ['memory', 'm', 100, is(0, ' %')], ['power', 'w', nice(Math.max(...G.map(p => p.w), 100)), w], ['heat', 'c', Math.max(90, ...G.map(p => p.c)), is(0, ' °C')]]
+  const last = G.at(-1), steps = Math.max(1, G.length - 1)
   let gx
-  plot('power', `GPU power now ${num(G.at(-1).w)} W, hottest GPU ${G.at(-1).c} °C`, (w, H) => {
-    const b = { l: 44, r: w - 44, t: 8, b: H - 24 }, X = gx = lin(0, Math.max(1, G.length - 1), b.l, b.r), g = s('svg', {}), mid = b.t + (b.b - b.t) * .62, Y = lin(0, top, mid - 6, b.t), Z = lin(20, hot, b.b, mid + 10)
-    for (const v of [0, top]) g.append(s('line', { class: 'grid', x1: b.l, x2: b.r, y1: Y(v), y2: Y(v) }), text(b.l - 6, Y(v) + 4, v ? v >= 1000 ? v / 1000 + ' kW' : v + ' W' : '0', 'e'))
-    for (const v of [20, hot]) g.append(s('line', { class: 'grid', x1: b.l, x2: b.r, y1: Z(v), y2: Z(v) }), text(b.l - 6, Z(v) + 4, v + ' °C', 'e'))
-    g.append(s('path', { class: 'cone', d: P([[X(0), Y(0)], ...G.map((p, i) => [X(i), Y(p.w)]), [X(G.length - 1), Y(0)]]) + 'z' }), s('path', { class: 'thin', d: P(G.map((p, i) => [X(i), Y(p.w)])) }), s('path', { class: 'fit', d: P(G.map((p, i) => [X(i), Z(p.c)])) }))
-    g.append(text(b.l, b.b + 16, hm(G[0].t)), text(b.r, b.b + 16, 'now', 'e'))
+  plot('power', 'GPUs now: ' + R.map(([name, k, , f]) => `${name} ${f(last[k])}`).join(', '), (width, H) => {
+    const X = gx = lin(0, steps, 68, width - 64), rh = (H - 20) / R.length, g = s('svg', {})
+    R.forEach(([name, k, top, f], r) => {
+      const Y = lin(0, top, (r + 1) * rh - 4, r * rh + 8), L = P(G.map((p, i) => [X(i), Y(Math.max(0, p[k]))]))
+      g.append(s('line', { class: 'grid', x1: 68, x2: width - 64, y1: Y(0), y2: Y(0) }), s('path', { class: 'fit', d: L }), text(0, Y(0) - 4, name, 'hi'), text(width, r * rh + 18, f(top), 'e'), text(width, Y(0) - 2, f(last[k]), 'e a'))
+      if (G.length === 1) g.append(s('circle', { class: 'fill', cx: X(0), cy: Y(Math.max(0, last[k])), r: 2 }))
+    })
+    g.append(text(X(0), H - 4, hm(G[0].t)), text(X(steps), H - 4, 'now', 'e'))
     return g
   })
-  probe($('power'), 'power-read', G.length, x => { const k = Math.round(lin(gx(0), gx(Math.max(1, G.length - 1)), 0, Math.max(1, G.length - 1))(x)); return k >= 0 && k < G.length ? k : -1 }, i => [B(hms(G[i].t) + ' UTC'), ` · ${num(G[i].w)} W · hottest GPU ${G[i].c} °C`], 'Above: power of all GPUs. Below: the hottest GPU.')
+  probe($('power'), 'power-read', G.length, x => { const k = Math.round(lin(gx(0), gx(steps), 0, steps)(x)); return k >= 0 && k < G.length ? k : -1 }, i => [B(hms(G[i].t) + ' UTC'), R.map(([name, k, , f]) => ` · ${name} ${f(G[i][k])}`)], 'Load: mean; memory and power: of all; heat: of the hottest. Right above the end of the scale, right below now.')
 }
 
 function shadow(C) {

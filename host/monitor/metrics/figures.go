@@ -10,7 +10,7 @@ import (
 )
 
 // figures are the metrics of the present, in the order in which they are described.
-var figures = slices.Concat(pipelineFigures, stageFigures, scoreFigures, machineFigures)
+var figures = slices.Concat(pipelineFigures, stageFigures, endpointFigures, scoreFigures, machineFigures)
 
 var pipelineFigures = []figure{
 	gauge("pipeline_info", "The pipeline that runs, in its labels; always 1.", func(o *live.Overview, _ time.Time, add put) {

@@ -7,16 +7,31 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// headers asks for one batch of headers.
+// headers asks for one batch of headers, or one by one where the node takes no
+// batches, which is remembered.
 func (c *Client) headers(ctx context.Context, numbers []uint64) ([]*Header, error) {
-	const method = "eth_getBlockByNumber"
 	if len(numbers) == 1 || c.noBatch.Load() {
 		return c.headersSingly(ctx, numbers)
 	}
+	began := time.Now()
+	headers, refused, err := c.batch(ctx, numbers)
+	if refused {
+		c.counted(ctx, began, nil)
+		c.noBatch.Store(true)
+		return c.headersSingly(ctx, numbers)
+	}
+	c.counted(ctx, began, err)
+	return headers, err
+}
+
+// batch asks for headers in one request. refused says that the node takes no batches.
+func (c *Client) batch(ctx context.Context, numbers []uint64) (headers []*Header, refused bool, err error) {
+	const method = "eth_getBlockByNumber"
 	ctx, cancel := context.WithTimeoutCause(ctx, 3*c.opt.Timeout, fmt.Errorf("no answer within %v: %w", 3*c.opt.Timeout, context.DeadlineExceeded))
 	defer cancel()
 	calls := make([]request, len(numbers))
@@ -25,38 +40,30 @@ func (c *Client) headers(ctx context.Context, numbers []uint64) ([]*Header, erro
 	}
 	var buf bytes.Buffer
 	if err := c.exchange(ctx, calls, &buf, smallAnswer); err != nil {
-		return c.withoutBatch(ctx, numbers, err)
+		return nil, refusesBatches(err), c.classify(ctx, method, err)
 	}
 	answers := bytes.TrimSpace(buf.Bytes())
 	if len(answers) > 0 && answers[0] == '{' { // one error for the whole batch
 		var told struct{ Error json.RawMessage }
 		if err := json.Unmarshal(answers, &told); err != nil {
-			return nil, c.classify(ctx, method, fmt.Errorf("batch answer is no JSON-RPC: %w", err))
+			return nil, false, c.classify(ctx, method, fmt.Errorf("batch answer is no JSON-RPC: %w", err))
 		}
-		return c.withoutBatch(ctx, numbers, decodeRPCError(told.Error))
+		err := decodeRPCError(told.Error)
+		return nil, refusesBatches(err), c.classify(ctx, method, err)
 	}
-	headers, err := matchBatch(answers, calls, numbers)
-	if err != nil {
-		return nil, c.classify(ctx, method, err)
-	}
-	return headers, nil
+	headers, err = matchBatch(answers, calls, numbers)
+	return headers, false, c.classify(ctx, method, err)
 }
 
-// withoutBatch asks one by one if err says that the node takes no batches,
-// which is remembered.
-func (c *Client) withoutBatch(ctx context.Context, numbers []uint64, err error) ([]*Header, error) {
-	refused := false
+// refusesBatches reports whether an error says that the node takes no batches.
+func refusesBatches(err error) bool {
 	if e, ok := errors.AsType[*StatusError](err); ok {
-		refused = e.Status == 400 || e.Status == 413
+		return e.Status == 400 || e.Status == 413
 	}
 	if e, ok := errors.AsType[*RPCError](err); ok {
-		refused = e.Code == -32600 || e.Code == -32700 || strings.Contains(strings.ToLower(e.Message), "batch")
+		return e.Code == -32600 || e.Code == -32700 || strings.Contains(strings.ToLower(e.Message), "batch")
 	}
-	if !refused {
-		return nil, c.classify(ctx, "eth_getBlockByNumber", err)
-	}
-	c.noBatch.Store(true)
-	return c.headersSingly(ctx, numbers)
+	return false
 }
 
 // matchBatch puts the answers of a batch, which may come in any order, into

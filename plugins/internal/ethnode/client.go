@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/proofline/proofline/plugins/internal/endpoint"
 	"github.com/proofline/proofline/plugins/internal/retry"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
@@ -52,6 +54,16 @@ type Client struct {
 	ids      atomic.Uint64
 	noBatch  atomic.Bool
 	dialect  atomic.Int32 // index into witnessDialects
+	tally    endpoint.Tally
+}
+
+// counted counts a call that has ended by itself: one that was called off says nothing
+// about the node.
+func (c *Client) counted(ctx context.Context, began time.Time, err error) {
+	if err != nil && (errors.Is(context.Cause(ctx), errLost) || contract.ClassOf(err) == contract.ClassInterrupted) {
+		return
+	}
+	c.tally.Ended(time.Since(began), err != nil && !isNeutral(err))
 }
 
 // smallAnswer bounds the answers that are read into memory.
@@ -132,6 +144,7 @@ func (c *Client) request(method string, params []any) request {
 func (c *Client) Call(ctx context.Context, result any, method string, params ...any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.Timeout, fmt.Errorf("no answer within %v: %w", c.opt.Timeout, context.DeadlineExceeded))
 	defer cancel()
+	began := time.Now()
 	err := func() error {
 		var buf bytes.Buffer
 		env := &envelope{dst: &buf}
@@ -146,7 +159,9 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 		}
 		return nil
 	}()
-	return c.classify(ctx, method, err)
+	err = c.classify(ctx, method, err)
+	c.counted(ctx, began, err)
+	return err
 }
 
 // destination remembers why a result could not be passed on.
@@ -177,14 +192,24 @@ func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration,
 	})
 	defer func() { guard.timer.Stop() }() // the last one: a write replaces it
 	guard.dst = env
+	began := time.Now()
 	err := c.exchange(ctx, c.request(method, params), guard, c.opt.MaxAnswer)
 	if out.err != nil {
+		if _, ours := errors.AsType[*storeError](out.err); !ours {
+			c.counted(ctx, began, nil) // the verdict on what it gave is not this function's
+		}
 		return out.err
 	}
 	if err == nil {
 		err = env.Close()
 	}
-	return c.classify(ctx, method, err)
+	err = c.classify(ctx, method, err)
+	if isOtherDialect(err) { // the question was wrong, not the node
+		c.counted(ctx, began, nil)
+	} else {
+		c.counted(ctx, began, err)
+	}
+	return err
 }
 
 // stallGuard cancels a call whose answer stops arriving, or drips.

@@ -246,7 +246,7 @@ func TestHeadAge(t *testing.T) {
 	}
 	p.nodes[0].head = Header{Number: 11, Time: now.Add(-time.Minute)}
 	p.judge(t.Context(), now)
-	if h := p.Health(); h != (contract.Health{State: contract.HealthReady}) {
+	if h := p.Health(); h.State != contract.HealthReady || h.Detail != "" {
 		t.Errorf("health %+v", h)
 	}
 }

@@ -173,6 +173,62 @@ func TestWitnessIsHedged(t *testing.T) {
 	}
 }
 
+// What health tells of the endpoints: how many calls have ended, how many of them have
+// failed, a refused witness included, and no word of those that were called off because
+// another endpoint was faster.
+func TestEndpointsAreCounted(t *testing.T) {
+	chain := ethnodetest.NewChain(20)
+	slow, fast := ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)
+	slow.Set(func(n *ethnodetest.Node) {
+		n.Fault = func(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) bool {
+			if strings.HasPrefix(call.Method, "debug") {
+				<-r.Context().Done()
+				return true
+			}
+			return false
+		}
+	})
+	pool, source := newPool(t, ethnode.PoolOptions{HedgeAfter: 20 * time.Millisecond},
+		ethnode.Endpoint{URL: strings.Replace(slow.URL, "http://", "http://user:s3cret@", 1), Weight: 10}, ethnode.Endpoint{URL: fast.URL})
+	fetch := func(number uint64) error {
+		_, err := source.Fetch(t.Context(), openTask(t, chain.At(number).Contract(chain.ID)))
+		return err
+	}
+	if err := fetch(10); err != nil {
+		t.Fatal(err)
+	}
+	told := pool.Health().Endpoints
+	if len(told) != 2 || !strings.HasPrefix(told[0].Name, "0 "+slow.URL) || strings.Contains(told[0].Name, "s3cret") || told[1].Name != "1 "+fast.URL || !told[0].Usable || !told[1].Usable {
+		t.Fatalf("endpoints %+v", told)
+	}
+	for _, e := range told {
+		if e.Calls == 0 || e.Failed != 0 || e.Time <= 0 {
+			t.Errorf("after a fetch: %+v", e)
+		}
+	}
+	eventually(t, "the count of all calls of the slow endpoint but those for the witness", func() bool {
+		all := 0
+		for _, method := range []string{"eth_chainId", "eth_syncing", "web3_clientVersion", "eth_getBlockByNumber", "eth_getBlockByHash"} {
+			all += slow.Calls(method)
+		}
+		return pool.Health().Endpoints[0].Calls == uint64(all)
+	})
+	fast.Set(func(n *ethnodetest.Node) {
+		n.Witness = func(b *ethnodetest.Block) []byte { return chain.At(b.Number - 2).Witness() }
+	})
+	slow.Set(func(n *ethnodetest.Node) { n.Fault = dead })
+	if err := fetch(11); err == nil {
+		t.Fatal("a wrong witness and no other")
+	}
+	eventually(t, "failures of both", func() bool {
+		told = pool.Health().Endpoints
+		return told[0].Failed > 0 && told[1].Failed > 0 && !told[0].Usable && strings.Contains(told[0].Detail, "left alone")
+	})
+	if told[0].Failed > told[0].Calls || told[1].Failed > told[1].Calls {
+		t.Errorf("endpoints %+v", told)
+	}
+}
+
 // Two good answers at nearly the same time leave one artifact.
 func TestHedgedAnswersCollide(t *testing.T) {
 	chain := ethnodetest.NewChain(8)

@@ -158,6 +158,9 @@ func (n *node) toldFetch(data Data, err error, took time.Duration) {
 		return
 	}
 	_, bad := errors.AsType[*badDataError](err)
+	if bad {
+		n.tally.Refused()
+	}
 	switch {
 	case data == BlockData:
 		n.calls.told(err)

@@ -95,6 +95,9 @@ func TestDeath(t *testing.T) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	eventually(t, func() bool { return p.Health(t.Context()).State == sdk.HealthUnavailable })
+	if e := p.Health(t.Context()).Endpoints; len(e) != 1 || e[0].Usable || e[0].Detail == "" || e[0].Failed == 0 || e[0].Failed > e[0].Calls {
+		t.Errorf("endpoints %+v", e)
+	}
 	server.Become(behaviour{})
 	server.Restart(t)
 	if _, err := p.Prove(t.Context(), s.attempt("1-101-bb", framed("hello"), nil).Task); err != nil {

@@ -84,18 +84,23 @@ func (p *Prover) Note() string {
 // shuts down answers its last request although nobody can connect any more.
 func (p *Prover) Health(context.Context) sdk.Health {
 	var wrong []string
+	health := sdk.Health{State: sdk.HealthReady}
 	for _, s := range p.slots {
-		if state := s.condition(); state != "" {
+		state := s.condition()
+		if state != "" {
 			wrong = append(wrong, s.server.Endpoint()+": "+state)
 		}
+		health.Endpoints = append(health.Endpoints, s.server.Probes(state))
 	}
 	switch {
 	case len(wrong) == 0:
-		return sdk.Health{State: sdk.HealthReady}
 	case len(wrong) < len(p.slots):
-		return sdk.Health{State: sdk.HealthDegraded, Detail: strings.Join(wrong, "; ")}
+		health.State = sdk.HealthDegraded
+	default:
+		health.State = sdk.HealthUnavailable
 	}
-	return sdk.Health{State: sdk.HealthUnavailable, Detail: strings.Join(wrong, "; ")}
+	health.Detail = strings.Join(wrong, "; ")
+	return health
 }
 
 // acquire waits for a server that no other call uses.

@@ -15,7 +15,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/proofline/proofline/plugins/internal/endpoint"
 	"github.com/proofline/proofline/plugins/prover-ere/proto/ere/api"
+	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/text"
 )
 
@@ -37,10 +40,11 @@ type Server struct {
 	// probe has its own connections, so that a probe tells whether new ones are
 	// accepted.
 	probe *http.Client
+	tally endpoint.Tally // of probes: a call that proves lasts as long as the proof does
 }
 
 // New returns a client. It connects with the first call.
-func New(endpoint string, connectTimeout time.Duration) *Server {
+func New(address string, connectTimeout time.Duration) *Server {
 	transport := func(keep bool) *http.Transport {
 		// No timeout for an answer: the server is silent for minutes. That its
 		// machine is gone is noticed by the probes of TCP.
@@ -52,7 +56,15 @@ func New(endpoint string, connectTimeout time.Duration) *Server {
 	client := func(t *http.Transport) *http.Client {
 		return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	return &Server{base: strings.TrimRight(endpoint, "/"), http: client(transport(true)), probe: client(transport(false))}
+	s := &Server{base: strings.TrimRight(address, "/"), http: client(transport(true)), probe: client(transport(false))}
+	s.probe.Transport = endpoint.Transport{Tally: &s.tally, Base: s.probe.Transport}
+	return s
+}
+
+// Probes tells how the server answered probes; why says why it is not usable, and is
+// empty where it is.
+func (s *Server) Probes(why string) contract.Endpoint {
+	return s.tally.Endpoint(redact.URL(s.base), why)
 }
 
 // Endpoint is the address that New was given.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"github.com/proofline/proofline/plugins/internal/endpoint"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 )
 
@@ -23,8 +25,8 @@ import (
 const maxMessage = 128 << 20
 
 // dial prepares a connection; it is made with the first call and made again
-// when it breaks.
-func dial(address string) (*grpc.ClientConn, error) {
+// when it breaks. tally counts the calls, and may be nil.
+func dial(address string, tally *endpoint.Tally) (*grpc.ClientConn, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, err
@@ -43,7 +45,31 @@ func dial(address string) (*grpc.ClientConn, error) {
 		// A coordinator that is gone without a word is noticed within a minute.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 45 * time.Second, Timeout: 15 * time.Second}),
 		grpc.WithUserAgent("proofline"),
+		grpc.WithChainUnaryInterceptor(counting(tally)),
 	)
+}
+
+// counting counts calls that have one answer. A call has failed when the coordinator
+// was not there or has failed itself; a refusal is an answer. What waits for a job lasts
+// as long as the job does, and is not counted.
+func counting(tally *endpoint.Tally) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		began := time.Now()
+		err := call(ctx, method, request, reply, conn, options...)
+		calledOff := err != nil && errors.Is(ctx.Err(), context.Canceled)
+		if tally == nil || calledOff || method == coordinatorv1.ZiskCoordinatorApi_WaitJobResult_FullMethodName {
+			return err
+		}
+		failed := false
+		switch status.Code(err) {
+		case codes.Unavailable:
+			failed = refusalOf(err) == unreachable
+		case codes.DeadlineExceeded, codes.Internal, codes.Unknown, codes.DataLoss:
+			failed = true
+		}
+		tally.Ended(time.Since(began), failed)
+		return err
+	}
 }
 
 // nowhere is a job id that no coordinator has given out.

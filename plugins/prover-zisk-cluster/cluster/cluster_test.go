@@ -119,6 +119,8 @@ func TestUnreachable(t *testing.T) {
 	}
 	if h := p.Health(t.Context()); h.State != sdk.HealthUnavailable {
 		t.Errorf("health %+v", h)
+	} else if e := h.Endpoints; len(e) != 1 || e[0].Name != url || e[0].Usable || e[0].Failed == 0 || e[0].Failed > e[0].Calls {
+		t.Errorf("endpoints %+v", e)
 	}
 	found := false
 	for _, f := range b.config().Check(t.Context()) {

@@ -97,7 +97,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 			add(sdk.SeverityInfo, "/verify_bin", fmt.Sprintf("ZisK %v at %s", version, bin), "")
 		}
 	}
-	conn, err := dial(c.Coordinator)
+	conn, err := dial(c.Coordinator, nil)
 	if err != nil {
 		add(sdk.SeverityError, "/coordinator", err.Error(), "write http://HOST:7000")
 		return findings

@@ -167,6 +167,8 @@ func TestLostAnswer(t *testing.T) {
 	}
 	if h := p.Health(t.Context()); !strings.Contains(h.Detail, "1 jobs") {
 		t.Errorf("health %+v", h)
+	} else if e := h.Endpoints; len(e) != 1 || !e[0].Usable || e[0].Calls < 2 || e[0].Failed != 0 || e[0].Time <= 0 {
+		t.Errorf("endpoints %+v", e)
 	}
 }
 

@@ -17,11 +17,13 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
+	"github.com/proofline/proofline/plugins/internal/endpoint"
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -40,6 +42,7 @@ type Prover struct {
 
 	conn   *grpc.ClientConn
 	client coordinatorv1.ZiskCoordinatorApiClient
+	tally  endpoint.Tally // of calls to the coordinator
 
 	mu      sync.Mutex // held while the program is registered and set up
 	hash    string     // the coordinator's name of the program; empty before
@@ -79,7 +82,7 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 			return nil, sdk.Environment(fmt.Errorf("%s is ZisK %v; clusters have 0.17 or later", p.verifyBin, p.verifyVersion), "set `verify_bin` to cargo-zisk of the cluster's version")
 		}
 	}
-	if p.conn, err = dial(config.Coordinator); err != nil {
+	if p.conn, err = dial(config.Coordinator, &p.tally); err != nil {
 		return nil, sdk.Permanent(fmt.Errorf("coordinator: %w", err))
 	}
 	p.client = coordinatorv1.NewZiskCoordinatorApiClient(p.conn)
@@ -95,13 +98,16 @@ func (p *Prover) Note() string {
 
 // Health is unavailable while the coordinator cannot be reached.
 func (p *Prover) Health(context.Context) sdk.Health {
+	health := sdk.Health{State: sdk.HealthReady}
 	switch p.conn.GetState() {
 	case connectivity.TransientFailure:
-		return sdk.Health{State: sdk.HealthUnavailable, Detail: "the coordinator at " + p.config.Coordinator + " cannot be reached"}
+		health.State, health.Detail = sdk.HealthUnavailable, "the coordinator at "+p.config.Coordinator+" cannot be reached"
+		health.Endpoints = []sdk.Endpoint{p.tally.Endpoint(redact.URL(p.config.Coordinator), "it cannot be reached")}
+		return health
 	case connectivity.Idle:
 		p.conn.Connect()
 	}
-	health := sdk.Health{State: sdk.HealthReady}
+	health.Endpoints = []sdk.Endpoint{p.tally.Endpoint(redact.URL(p.config.Coordinator), "")}
 	if n := p.duplicates.Load(); n > 0 {
 		health.Detail = fmt.Sprintf("%d jobs may have been submitted twice", n)
 	}

@@ -310,6 +310,8 @@ func TestGivesUp(t *testing.T) {
 		}
 		if h := b.sender.Health(); h.State != contract.HealthDegraded || !strings.Contains(h.Detail, "taken nothing since") {
 			t.Errorf("health %+v", h)
+		} else if e := h.Endpoints; len(e) != 1 || e[0].Usable || e[0].Detail != h.Detail || e[0].Failed == 0 || e[0].Failed > e[0].Calls {
+			t.Errorf("endpoints %+v", e)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -87,21 +88,31 @@ func (s *Sender) settle(number uint64) {
 // while EthProofs takes nothing, while proofs are overdue, and after a stored proof
 // was found wanting.
 func (s *Sender) Health() contract.Health {
-	if text := s.account.describe(); text != "" {
-		return contract.Health{State: contract.HealthUnavailable, Detail: text}
+	refused, outage := s.account.describe(), s.outage.describe()
+	health := contract.Health{State: contract.HealthReady}
+	switch {
+	case refused != "":
+		health.State, health.Detail = contract.HealthUnavailable, refused
+	case outage != "":
+		health.State, health.Detail = contract.HealthDegraded, outage
+	default:
+		if health.Detail = cmp.Or(s.describeOverdue(), s.checks.describe()); health.Detail != "" {
+			health.State = contract.HealthDegraded
+		}
 	}
-	if text := s.outage.describe(); text != "" {
-		return contract.Health{State: contract.HealthDegraded, Detail: text}
+	if !s.IsDryRun() {
+		health.Endpoints = []contract.Endpoint{s.client.Endpoint(cmp.Or(refused, outage))}
 	}
+	return health
+}
+
+// describeOverdue says which proofs are overdue, and is empty where none is.
+func (s *Sender) describeOverdue() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.overdue) > 0 {
-		first := slices.Min(slices.Collect(maps.Keys(s.overdue)))
-		return contract.Health{State: contract.HealthDegraded, Detail: fmt.Sprintf(
-			"%d blocks are announced and not proved for over 15 minutes, the first is %d", len(s.overdue), first)}
+	if len(s.overdue) == 0 {
+		return ""
 	}
-	if text := s.checks.describe(); text != "" {
-		return contract.Health{State: contract.HealthDegraded, Detail: text}
-	}
-	return contract.Health{State: contract.HealthReady}
+	first := slices.Min(slices.Collect(maps.Keys(s.overdue)))
+	return fmt.Sprintf("%d blocks are announced and not proved for over 15 minutes, the first is %d", len(s.overdue), first)
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/proofline/proofline/plugins/internal/endpoint"
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
 	"github.com/proofline/proofline/sdk/text"
 	"github.com/proofline/proofline/sdk/tracing"
@@ -28,6 +30,7 @@ type Client struct {
 	// redactor hides the key in what a server says.
 	redactor *redact.Redactor
 	http     *http.Client
+	tally    *endpoint.Tally // of the requests to base's host
 }
 
 // NewClient returns a client for a base URL of ParseURL and a key of ParseKey. The
@@ -37,9 +40,14 @@ func NewClient(base, key, agent string, timeout time.Duration, transport http.Ro
 	if transport == nil {
 		transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
-	return &Client{base: base, key: key, agent: agent, redactor: redact.New(key), http: &http.Client{
+	tally := new(endpoint.Tally)
+	counted := endpoint.Transport{Tally: tally, Base: transport}
+	if u, err := url.Parse(base); err == nil {
+		counted.Host = u.Host
+	}
+	return &Client{base: base, key: key, agent: agent, redactor: redact.New(key), tally: tally, http: &http.Client{
 		Timeout:   timeout,
-		Transport: tracing.Transport(transport),
+		Transport: tracing.Transport(counted),
 		// A redirected write would become a GET, or carry the key elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -48,6 +56,12 @@ func NewClient(base, key, agent string, timeout time.Duration, transport http.Ro
 // AllowStores names hosts from which stored proofs are downloaded besides those
 // that mayStore allows. It is called before the client is used.
 func (c *Client) AllowStores(hosts []string) { c.store = hosts }
+
+// Endpoint tells how the requests to the server went; why says why it is not usable, and
+// is empty where it is.
+func (c *Client) Endpoint(why string) contract.Endpoint {
+	return c.tally.Endpoint(redact.URL(c.base), why)
+}
 
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -9,6 +9,7 @@ package pluginv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -624,7 +625,10 @@ type HealthResponse struct {
 	Detail string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	// The handlers of work calls that have not returned, those of cancelled calls
 	// included: so the host learns when a cancelled handler has let go.
-	Running       uint32 `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
+	Running uint32 `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
+	// The services that the plugin depends on, in the order of its configuration.
+	// The host reads the first 32.
+	Endpoints     []*Endpoint `protobuf:"bytes,4,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,6 +684,100 @@ func (x *HealthResponse) GetRunning() uint32 {
 	return 0
 }
 
+func (x *HealthResponse) GetEndpoints() []*Endpoint {
+	if x != nil {
+		return x.Endpoints
+	}
+	return nil
+}
+
+// A service that a plugin calls: an execution client, a coordinator, a site. The
+// counts begin with the process and only grow. A call that the plugin has called off
+// itself is not among them.
+type Endpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`      // no secrets, the same for a configuration, at most 120 bytes
+	Usable        bool                   `protobuf:"varint,2,opt,name=usable,proto3" json:"usable,omitempty"` // calls would be made to it now
+	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`  // why it is not usable
+	Calls         uint64                 `protobuf:"varint,4,opt,name=calls,proto3" json:"calls,omitempty"`   // that have ended
+	Failed        uint64                 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"` // of calls
+	Time          *durationpb.Duration   `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`      // that the calls took, in all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Endpoint) Reset() {
+	*x = Endpoint{}
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Endpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Endpoint) ProtoMessage() {}
+
+func (x *Endpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
+func (*Endpoint) Descriptor() ([]byte, []int) {
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Endpoint) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Endpoint) GetUsable() bool {
+	if x != nil {
+		return x.Usable
+	}
+	return false
+}
+
+func (x *Endpoint) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Endpoint) GetCalls() uint64 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
+func (x *Endpoint) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Endpoint) GetTime() *durationpb.Duration {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 type DrainRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -688,7 +786,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +798,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +811,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 type DrainResponse struct {
@@ -725,7 +823,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +835,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_proofline_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +848,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_proofline_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DrainResponse) GetRunning() uint32 {
@@ -764,7 +862,7 @@ var File_proofline_plugin_v1_plugin_proto protoreflect.FileDescriptor
 
 const file_proofline_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
-	" proofline/plugin/v1/plugin.proto\x12\x13proofline.plugin.v1\x1a\x1fproofline/plugin/v1/types.proto\"\x11\n" +
+	" proofline/plugin/v1/plugin.proto\x12\x13proofline.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fproofline/plugin/v1/types.proto\"\x11\n" +
 	"\x0fDescribeRequest\"\xea\x01\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -813,11 +911,19 @@ const file_proofline_plugin_v1_plugin_proto_rawDesc = "" +
 	"\rRequiresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.proofline.plugin.v1.AlternativesR\x05value:\x028\x01\"\x0f\n" +
-	"\rHealthRequest\"z\n" +
+	"\rHealthRequest\"\xb7\x01\n" +
 	"\x0eHealthResponse\x126\n" +
 	"\x05state\x18\x01 \x01(\x0e2 .proofline.plugin.v1.HealthStateR\x05state\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x18\n" +
-	"\arunning\x18\x03 \x01(\rR\arunning\"\x0e\n" +
+	"\arunning\x18\x03 \x01(\rR\arunning\x12;\n" +
+	"\tendpoints\x18\x04 \x03(\v2\x1d.proofline.plugin.v1.EndpointR\tendpoints\"\xab\x01\n" +
+	"\bEndpoint\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06usable\x18\x02 \x01(\bR\x06usable\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05calls\x18\x04 \x01(\x04R\x05calls\x12\x16\n" +
+	"\x06failed\x18\x05 \x01(\x04R\x06failed\x12-\n" +
+	"\x04time\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04time\"\x0e\n" +
 	"\fDrainRequest\")\n" +
 	"\rDrainResponse\x12\x18\n" +
 	"\arunning\x18\x01 \x01(\rR\arunning*c\n" +
@@ -852,53 +958,57 @@ func file_proofline_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_proofline_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_proofline_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_proofline_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_proofline_plugin_v1_plugin_proto_goTypes = []any{
-	(Kind)(0),                 // 0: proofline.plugin.v1.Kind
-	(HealthState)(0),          // 1: proofline.plugin.v1.HealthState
-	(*DescribeRequest)(nil),   // 2: proofline.plugin.v1.DescribeRequest
-	(*DescribeResponse)(nil),  // 3: proofline.plugin.v1.DescribeResponse
-	(*CheckRequest)(nil),      // 4: proofline.plugin.v1.CheckRequest
-	(*CheckResponse)(nil),     // 5: proofline.plugin.v1.CheckResponse
-	(*Alternatives)(nil),      // 6: proofline.plugin.v1.Alternatives
-	(*ConfigureRequest)(nil),  // 7: proofline.plugin.v1.ConfigureRequest
-	(*ConfigureResponse)(nil), // 8: proofline.plugin.v1.ConfigureResponse
-	(*HealthRequest)(nil),     // 9: proofline.plugin.v1.HealthRequest
-	(*HealthResponse)(nil),    // 10: proofline.plugin.v1.HealthResponse
-	(*DrainRequest)(nil),      // 11: proofline.plugin.v1.DrainRequest
-	(*DrainResponse)(nil),     // 12: proofline.plugin.v1.DrainResponse
-	nil,                       // 13: proofline.plugin.v1.CheckResponse.ProvidesEntry
-	nil,                       // 14: proofline.plugin.v1.CheckResponse.RequiresEntry
-	nil,                       // 15: proofline.plugin.v1.ConfigureResponse.ProvidesEntry
-	nil,                       // 16: proofline.plugin.v1.ConfigureResponse.RequiresEntry
-	(*Finding)(nil),           // 17: proofline.plugin.v1.Finding
+	(Kind)(0),                   // 0: proofline.plugin.v1.Kind
+	(HealthState)(0),            // 1: proofline.plugin.v1.HealthState
+	(*DescribeRequest)(nil),     // 2: proofline.plugin.v1.DescribeRequest
+	(*DescribeResponse)(nil),    // 3: proofline.plugin.v1.DescribeResponse
+	(*CheckRequest)(nil),        // 4: proofline.plugin.v1.CheckRequest
+	(*CheckResponse)(nil),       // 5: proofline.plugin.v1.CheckResponse
+	(*Alternatives)(nil),        // 6: proofline.plugin.v1.Alternatives
+	(*ConfigureRequest)(nil),    // 7: proofline.plugin.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),   // 8: proofline.plugin.v1.ConfigureResponse
+	(*HealthRequest)(nil),       // 9: proofline.plugin.v1.HealthRequest
+	(*HealthResponse)(nil),      // 10: proofline.plugin.v1.HealthResponse
+	(*Endpoint)(nil),            // 11: proofline.plugin.v1.Endpoint
+	(*DrainRequest)(nil),        // 12: proofline.plugin.v1.DrainRequest
+	(*DrainResponse)(nil),       // 13: proofline.plugin.v1.DrainResponse
+	nil,                         // 14: proofline.plugin.v1.CheckResponse.ProvidesEntry
+	nil,                         // 15: proofline.plugin.v1.CheckResponse.RequiresEntry
+	nil,                         // 16: proofline.plugin.v1.ConfigureResponse.ProvidesEntry
+	nil,                         // 17: proofline.plugin.v1.ConfigureResponse.RequiresEntry
+	(*Finding)(nil),             // 18: proofline.plugin.v1.Finding
+	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
 }
 var file_proofline_plugin_v1_plugin_proto_depIdxs = []int32{
 	0,  // 0: proofline.plugin.v1.DescribeResponse.kind:type_name -> proofline.plugin.v1.Kind
-	17, // 1: proofline.plugin.v1.CheckResponse.findings:type_name -> proofline.plugin.v1.Finding
-	13, // 2: proofline.plugin.v1.CheckResponse.provides:type_name -> proofline.plugin.v1.CheckResponse.ProvidesEntry
-	14, // 3: proofline.plugin.v1.CheckResponse.requires:type_name -> proofline.plugin.v1.CheckResponse.RequiresEntry
-	17, // 4: proofline.plugin.v1.ConfigureResponse.findings:type_name -> proofline.plugin.v1.Finding
-	15, // 5: proofline.plugin.v1.ConfigureResponse.provides:type_name -> proofline.plugin.v1.ConfigureResponse.ProvidesEntry
-	16, // 6: proofline.plugin.v1.ConfigureResponse.requires:type_name -> proofline.plugin.v1.ConfigureResponse.RequiresEntry
+	18, // 1: proofline.plugin.v1.CheckResponse.findings:type_name -> proofline.plugin.v1.Finding
+	14, // 2: proofline.plugin.v1.CheckResponse.provides:type_name -> proofline.plugin.v1.CheckResponse.ProvidesEntry
+	15, // 3: proofline.plugin.v1.CheckResponse.requires:type_name -> proofline.plugin.v1.CheckResponse.RequiresEntry
+	18, // 4: proofline.plugin.v1.ConfigureResponse.findings:type_name -> proofline.plugin.v1.Finding
+	16, // 5: proofline.plugin.v1.ConfigureResponse.provides:type_name -> proofline.plugin.v1.ConfigureResponse.ProvidesEntry
+	17, // 6: proofline.plugin.v1.ConfigureResponse.requires:type_name -> proofline.plugin.v1.ConfigureResponse.RequiresEntry
 	1,  // 7: proofline.plugin.v1.HealthResponse.state:type_name -> proofline.plugin.v1.HealthState
-	6,  // 8: proofline.plugin.v1.CheckResponse.RequiresEntry.value:type_name -> proofline.plugin.v1.Alternatives
-	6,  // 9: proofline.plugin.v1.ConfigureResponse.RequiresEntry.value:type_name -> proofline.plugin.v1.Alternatives
-	2,  // 10: proofline.plugin.v1.PluginService.Describe:input_type -> proofline.plugin.v1.DescribeRequest
-	4,  // 11: proofline.plugin.v1.PluginService.Check:input_type -> proofline.plugin.v1.CheckRequest
-	7,  // 12: proofline.plugin.v1.PluginService.Configure:input_type -> proofline.plugin.v1.ConfigureRequest
-	9,  // 13: proofline.plugin.v1.PluginService.Health:input_type -> proofline.plugin.v1.HealthRequest
-	11, // 14: proofline.plugin.v1.PluginService.Drain:input_type -> proofline.plugin.v1.DrainRequest
-	3,  // 15: proofline.plugin.v1.PluginService.Describe:output_type -> proofline.plugin.v1.DescribeResponse
-	5,  // 16: proofline.plugin.v1.PluginService.Check:output_type -> proofline.plugin.v1.CheckResponse
-	8,  // 17: proofline.plugin.v1.PluginService.Configure:output_type -> proofline.plugin.v1.ConfigureResponse
-	10, // 18: proofline.plugin.v1.PluginService.Health:output_type -> proofline.plugin.v1.HealthResponse
-	12, // 19: proofline.plugin.v1.PluginService.Drain:output_type -> proofline.plugin.v1.DrainResponse
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 8: proofline.plugin.v1.HealthResponse.endpoints:type_name -> proofline.plugin.v1.Endpoint
+	19, // 9: proofline.plugin.v1.Endpoint.time:type_name -> google.protobuf.Duration
+	6,  // 10: proofline.plugin.v1.CheckResponse.RequiresEntry.value:type_name -> proofline.plugin.v1.Alternatives
+	6,  // 11: proofline.plugin.v1.ConfigureResponse.RequiresEntry.value:type_name -> proofline.plugin.v1.Alternatives
+	2,  // 12: proofline.plugin.v1.PluginService.Describe:input_type -> proofline.plugin.v1.DescribeRequest
+	4,  // 13: proofline.plugin.v1.PluginService.Check:input_type -> proofline.plugin.v1.CheckRequest
+	7,  // 14: proofline.plugin.v1.PluginService.Configure:input_type -> proofline.plugin.v1.ConfigureRequest
+	9,  // 15: proofline.plugin.v1.PluginService.Health:input_type -> proofline.plugin.v1.HealthRequest
+	12, // 16: proofline.plugin.v1.PluginService.Drain:input_type -> proofline.plugin.v1.DrainRequest
+	3,  // 17: proofline.plugin.v1.PluginService.Describe:output_type -> proofline.plugin.v1.DescribeResponse
+	5,  // 18: proofline.plugin.v1.PluginService.Check:output_type -> proofline.plugin.v1.CheckResponse
+	8,  // 19: proofline.plugin.v1.PluginService.Configure:output_type -> proofline.plugin.v1.ConfigureResponse
+	10, // 20: proofline.plugin.v1.PluginService.Health:output_type -> proofline.plugin.v1.HealthResponse
+	13, // 21: proofline.plugin.v1.PluginService.Drain:output_type -> proofline.plugin.v1.DrainResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_proofline_plugin_v1_plugin_proto_init() }
@@ -914,7 +1024,7 @@ func file_proofline_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proofline_plugin_v1_plugin_proto_rawDesc), len(file_proofline_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,146 @@
+package monitor
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/live"
+)
+
+// BenchmarkScrape scrapes a pipeline with a day of blocks behind it.
+func BenchmarkScrape(b *testing.B) {
+	s := newScene(3000, time.Now())
+	s.begin()
+	c := s.config(&live.Log{})
+	handler := Handler(c)
+	ctx, cancel := context.WithCancel(b.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.Model.Run(ctx) })
+	b.Cleanup(func() { cancel(); running.Wait() })
+	for len(c.Model.Overview().Stages) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, ask("/metrics"))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+}
+
+// BenchmarkReaders measures what 200 readers of events take from busy threads, in the
+// engine's place, that would use all CPU time of the process: the share of it that they
+// do not get while the readers follow a pipeline in which something changes at every
+// look, less that share while nobody reads. It compares CPU times of one process and
+// not how much work is done in them, so that others on the machine do not blur it. The
+// readers' ends of the connections are in this process: what they cost is counted, too.
+// It is the median of pairs that take turns, of which the spread is told, too.
+func BenchmarkReaders(b *testing.B) {
+	const readers, pairs, span = 200, 7, 4 * time.Second
+	for b.Loop() {
+		var lost []float64
+		for pair := range pairs {
+			first, second := 0, readers
+			if pair%2 == 1 {
+				first, second = readers, 0
+			}
+			less, more := share(b, first, span), share(b, second, span)
+			if first > second {
+				less, more = more, less
+			}
+			lost = append(lost, 100*(more-less))
+		}
+		slices.Sort(lost)
+		b.ReportMetric(lost[pairs/2], "%lost")
+		b.ReportMetric(lost[0], "%least")
+		b.ReportMetric(lost[pairs-1], "%most")
+	}
+}
+
+// share is the part of the process' CPU time that busy threads do not get while a scene
+// is followed.
+func share(b *testing.B, readers int, span time.Duration) float64 {
+	b.Helper()
+	s := newScene(700, time.Now())
+	s.begin()
+	c := s.config(&live.Log{})
+	server := httptest.NewServer(Handler(c))
+	ctx, cancel := context.WithCancel(b.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.Model.Run(ctx) })
+	var got atomic.Int64
+	for range readers {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
+			b.Fatal(err)
+		}
+		running.Go(func() { // the answer is read and not looked at
+			defer conn.Close()
+			n, _ := io.Copy(io.Discard, conn)
+			got.Add(n)
+		})
+	}
+	running.Go(func() {
+		for ctx.Err() == nil {
+			s.change(func(snap *statusSnapshot) { snap.Stages[7].QueueLength++ })
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	for c.Model.Overview().Time.IsZero() {
+		time.Sleep(time.Millisecond)
+	}
+	runtime.GC()
+	var worked atomic.Int64 // ns of CPU time of the busy threads
+	began, end := cpuTime(syscall.RUSAGE_SELF), time.Now().Add(span)
+	var busy sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			runtime.LockOSThread() // which ends with the goroutine
+			from := cpuTime(rusageThread)
+			block := make([]byte, 4096)
+			for time.Now().Before(end) {
+				for range 100 {
+					sum := sha256.Sum256(block)
+					block[0] = sum[0]
+				}
+			}
+			worked.Add(int64(cpuTime(rusageThread) - from))
+		})
+	}
+	busy.Wait()
+	all := cpuTime(syscall.RUSAGE_SELF) - began
+	cancel()
+	server.CloseClientConnections()
+	server.Close()
+	running.Wait()
+	if readers > 0 && got.Load() == 0 {
+		b.Fatal("the readers read nothing")
+	}
+	return 1 - float64(worked.Load())/float64(all)
+}
+
+const rusageThread = 1 // RUSAGE_THREAD of getrusage(2), which package syscall lacks
+
+// cpuTime is the CPU time that this process, or this thread, has used.
+func cpuTime(who int) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(who, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
