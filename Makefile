@@ -22,7 +22,7 @@ test: ## vet and all tests
 
 long: ## 500 blocks through a pipeline: memory and open files stay flat; and whole what "make test" takes samples of
 	PROOFLINE_LONG=1 go test -v -count=1 -timeout 30m -run '^Test(Long|ForkDay|TwoProversForOneBlock|ShadowIsComparedAndNotReported|SwappedProvers|AuthorsPath)$$' ./cmd/proofline/e2e
-	PROOFLINE_LONG=1 go test -count=1 -timeout 30m ./host ./host/checkpoint ./sdk/sdktest ./plugins/builder-stateless-input/input
+	PROOFLINE_LONG=1 go test -count=1 -timeout 30m ./host ./host/checkpoint ./plugins/prover-zisk/prover ./sdk/sdktest ./plugins/builder-stateless-input/input
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 30m ./...

@@ -182,6 +182,9 @@ stages:
 			if run.monitor != "" {
 				t.Error("the host has said that it is up")
 			}
+			if opened := len(r.noted("prove", "opened")); opened > 1 {
+				t.Errorf("the prover was started %d times: the first failure ends the run", opened)
+			}
 			if data == r.p.Data {
 				r.wantGone()
 			}
