@@ -22,7 +22,7 @@ import (
 // TestLongHistory opens the page over 10,000 blocks of history and changes something
 // sixty times a second. The CPU time of the page's thread and its memory are judged
 // anywhere: the page is there after 200 ms of it, a change takes less than a frame
-// lasts, and the memory stays what it is. The first paint (100 ms, the fastest of
+// lasts on average and never 100 ms, and the memory stays what it is. The first paint (100 ms, the fastest of
 // several loads) and the longest frame (100 ms) are judged where the machine has nothing
 // else to do, and are told elsewhere.
 func TestLongHistory(t *testing.T) {
@@ -64,6 +64,12 @@ func TestLongHistory(t *testing.T) {
 		frames = append(frames, eval[float64](b, `(() => { const f = measured.frame; measured.frame = 0; return f })()`))
 	}
 	each := (b.threadTime() - used) / changes
+	worst, seen := time.Duration(0), b.threadTime()
+	for range 180 {
+		churn(1)
+		now := b.threadTime()
+		worst, seen = max(worst, now-seen), now
+	}
 	slices.Sort(frames)
 	frame, task := frames[spans-1], eval[float64](b, `measured.long`)
 	for range 20 { // blocks come and go
@@ -73,13 +79,16 @@ func TestLongHistory(t *testing.T) {
 	}
 	eval[chromedp.Void](b, `gc()`)
 	after := eval[float64](b, `performance.memory.usedJSHeapSize`)
-	t.Logf("first paint %.0f ms, the page is there after %v of CPU; %v of CPU a change; longest frame %.0f ms (of each second %.0f), longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
-		paint, opened.Round(time.Millisecond), each.Round(time.Microsecond), frame, frames, task, before/1e6, after/1e6, load(), runtime.NumCPU())
+	t.Logf("first paint %.0f ms, the page is there after %v of CPU; %v of CPU a change, at most %v; longest frame %.0f ms (of each second %.0f), longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
+		paint, opened.Round(time.Millisecond), each.Round(time.Microsecond), worst.Round(time.Microsecond), frame, frames, task, before/1e6, after/1e6, load(), runtime.NumCPU())
 	if opened > 200*time.Millisecond {
 		t.Errorf("the page is there after %v of its thread", opened)
 	}
 	if each > time.Second/60 {
 		t.Errorf("a change takes %v of the page's thread", each)
+	}
+	if worst > 100*time.Millisecond {
+		t.Errorf("a change takes %v of the page's thread", worst)
 	}
 	if after > before*1.2+1e6 {
 		t.Errorf("the page's heap grows from %.2f to %.2f MB", before/1e6, after/1e6)
