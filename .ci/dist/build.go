@@ -20,15 +20,6 @@ type file struct {
 // tree are the files of a release for one architecture, by name.
 type tree []file
 
-// find returns the file of a name.
-func (t tree) find(name string) (file, bool) {
-	i := slices.IndexFunc(t, func(f file) bool { return f.name == name })
-	if i < 0 {
-		return file{}, false
-	}
-	return t[i], true
-}
-
 // build compiles the programs for an architecture and gathers what belongs to them.
 func (r release) build(arch string) (t tree, err error) {
 	dir := filepath.Join(r.work, arch)

@@ -68,8 +68,10 @@ func place(name string) (string, error) {
 // debian writes the package for Debian and its relatives.
 func (r release) debian(arch string, t tree) (err error) {
 	info := &nfpm.Info{
-		Name: "proofline", Arch: arch, Platform: "linux", Version: r.version, VersionMetadata: "git" + strings.ReplaceAll(r.commit, "-", "."),
-		Section: "net", Priority: "optional", Maintainer: "proofline authors <proofline@users.noreply.github.com>",
+		Name: "proofline", Arch: arch, Platform: "linux", Version: r.version,
+		// dpkg compares this where two packages are of one release: a later commit is newer.
+		VersionMetadata: "git" + r.time.Format("20060102150405") + "." + strings.ReplaceAll(r.commit, "-", "."),
+		Section:         "net", Priority: "optional", Maintainer: "proofline authors <proofline@users.noreply.github.com>",
 		Description: "Proves Ethereum blocks on your own machines and reports them to EthProofs",
 		Homepage:    "https://github.com/proofline/proofline", License: "MIT", MTime: r.time,
 	}

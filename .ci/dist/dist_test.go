@@ -103,7 +103,7 @@ func TestDebian(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Package: proofline", "Version: 1.2.3+git0123456789ab", "Architecture: amd64", "postinst", "prerm"} {
+	for _, want := range []string{"Package: proofline", "Version: 1.2.3+git20231114221320.0123456789ab", "Architecture: amd64", "postinst", "prerm"} {
 		if !strings.Contains(string(info), want) {
 			t.Errorf("the package does not say %q:\n%s", want, info)
 		}
