@@ -142,6 +142,7 @@ type attempt struct {
 	cancel   context.CancelCauseFunc
 	progress contract.Progress
 	stuck    bool
+	company  bool // the plugin died while others were at work in it; guarded by Engine.mu
 }
 
 // lock is held for as long as a commit takes. Waiting for it can be given up.

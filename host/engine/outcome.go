@@ -137,7 +137,10 @@ func staleInputs(err error) []string {
 func (e *Engine) died(t *transition, rec *record.Job, run *attempt, r record.Stage) record.Stage {
 	s := run.stage
 	e.mu.Lock()
-	company := len(s.running) > 1
+	company := run.company || len(s.running) > 1
+	for _, other := range s.running { // their ends are recorded one after the other
+		other.company = company
+	}
 	e.mu.Unlock()
 	if company {
 		r.Suspect = true
