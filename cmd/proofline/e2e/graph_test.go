@@ -138,7 +138,7 @@ func TestShadowIsComparedAndNotReported(t *testing.T) {
 	}
 	// The builder's own time, which counts for both, takes a little off 1.5.
 	out := f.must("compare", "prove", "next")
-	if want := fmt.Sprintf("next takes 1.50 × the time of prove (median of %d blocks that both have proved)", blocks); !strings.Contains(out, want) {
+	if want := fmt.Sprintf("next takes 1.50 × the time of prove (median of %d blocks that both have proved", blocks); !strings.Contains(out, want) {
 		t.Errorf("compare does not say %q:\n%s", want, out)
 	}
 	t.Log("\n" + out)
