@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/urfave/cli/v2"
 )
 
 // elsewhere are commands whose good path needs what a script does not have, and the test
@@ -49,26 +47,14 @@ func TestEveryCommandHasAScript(t *testing.T) {
 		}
 		return len(distinct)
 	}
-	var walk func(list []*cli.Command, parent string)
-	walk = func(list []*cli.Command, parent string) {
-		for _, command := range list {
-			name := strings.TrimPrefix(parent+" "+command.Name, " ")
-			if command.Hidden {
-				continue
-			}
-			if len(command.Subcommands) > 0 {
-				walk(command.Subcommands, name)
-				continue
-			}
-			if wrong := count(`exits [1-9][0-9]*`, name); wrong < 2 {
-				t.Errorf("%s: the scripts have %d wrong uses, want two", name, wrong)
-			}
-			if good := count(`(exits 0|exec)`, name); good == 0 && elsewhere[name] == "" {
-				t.Errorf("%s: the scripts have no good path", name)
-			} else if good > 0 && elsewhere[name] != "" {
-				t.Errorf("%s: the scripts have a good path; take it out of elsewhere", name)
-			}
+	for name := range leaves() {
+		if wrong := count(`exits [1-9][0-9]*`, name); wrong < 2 {
+			t.Errorf("%s: the scripts have %d wrong uses, want two", name, wrong)
+		}
+		if good := count(`(exits 0|exec)`, name); good == 0 && elsewhere[name] == "" {
+			t.Errorf("%s: the scripts have no good path", name)
+		} else if good > 0 && elsewhere[name] != "" {
+			t.Errorf("%s: the scripts have a good path; take it out of elsewhere", name)
 		}
 	}
-	walk(App(Options{LookupEnv: func(string) (string, bool) { return "", false }}).Commands, "")
 }
