@@ -7,7 +7,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -236,16 +235,6 @@ func TestSecretsStaySecret(t *testing.T) {
 	if _, err := ethnode.NewClient("nonsense://s3cr3t-key", ethnode.Options{}); err == nil || strings.Contains(err.Error(), "s3cr3t-key") {
 		t.Errorf("got %v", err)
 	}
-}
-
-// freePort returns a port of the loopback interface that was free a moment ago.
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func TestUntrustedCertificate(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/sdktest/freeport"
 	"github.com/proofline/proofline/sdk/witness"
 )
 
@@ -38,8 +39,8 @@ func startRealNode(t *testing.T) *realNode {
 		alloc[common.BigToAddress(big.NewInt(int64(5000+i)))] = types.Account{Balance: big.NewInt(1)}
 	}
 	n.Backend = simulated.NewBackend(alloc, func(c *node.Config, _ *ethconfig.Config) {
-		c.HTTPHost, c.HTTPPort, c.HTTPModules = "127.0.0.1", freePort(t), []string{"eth", "debug", "web3"}
-		c.WSHost, c.WSPort, c.WSModules = "127.0.0.1", freePort(t), []string{"eth"}
+		c.HTTPHost, c.HTTPPort, c.HTTPModules = "127.0.0.1", freeport.Take(t, 1), []string{"eth", "debug", "web3"}
+		c.WSHost, c.WSPort, c.WSModules = "127.0.0.1", freeport.Take(t, 1), []string{"eth"}
 		stack = c
 	})
 	t.Cleanup(func() { n.Close() })

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,6 +24,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/schema"
+	"github.com/proofline/proofline/sdk/sdktest/freeport"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -70,7 +70,7 @@ func newBench(t testing.TB, s zisktest.Scenario, config map[string]any) *bench {
 		t.Fatal(err)
 	}
 	b.giveKey()
-	b.port = freePorts(t)
+	b.port = freeport.Take(t, 3)
 	maps := map[string]any{"elf": b.elf, "bin": b.tool.Path, "lock_dir": t.TempDir(), "grace": "200ms", "setup": "skip",
 		"verifier": "tool"} // the double's proofs prove nothing, and only its own verify accepts them
 	if minor(s.Version) <= 16 {
@@ -111,20 +111,6 @@ func minor(version string) int {
 	}
 	n, _ := strconv.Atoi(version[2:4])
 	return n
-}
-
-// freePorts finds three consecutive free ports below those that the system
-// gives to outgoing connections.
-func freePorts(t testing.TB) int {
-	t.Helper()
-	for range 50 {
-		port := 20_000 + rand.IntN(12_000)
-		if len(machine.Listeners(port, 3)) == 0 {
-			return port
-		}
-	}
-	t.Fatal("no three free ports")
-	return 0
 }
 
 // check runs the preflight.

@@ -22,6 +22,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/schema"
+	"github.com/proofline/proofline/sdk/sdktest/freeport"
 )
 
 // newWarmBench is a bench whose stage keeps the server.
@@ -30,7 +31,7 @@ func newWarmBench(t testing.TB, s zisktest.Scenario, config map[string]any) *ben
 	b := newBench(t, s, config)
 	b.conf["server"] = "on"
 	for b.conf["server_port"] = b.port; b.conf["server_port"].(int) >= b.port && b.conf["server_port"].(int) < b.port+3; {
-		b.conf["server_port"] = freePorts(t)
+		b.conf["server_port"] = freeport.Take(t, 3)
 	}
 	return b
 }

@@ -59,6 +59,7 @@ func BenchmarkVerify(b *testing.B) {
 	for _, x := range all {
 		b.Run(x.name, func(b *testing.B) {
 			b.ReportAllocs()
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the verification is not divided then
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			var v *verification

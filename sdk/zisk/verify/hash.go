@@ -41,6 +41,11 @@ func newHash(s hashSpec) (*hash, error) {
 	return &hash{permutation: p, width: s.width, rate: s.width - 4}, nil
 }
 
+// fork returns the same function for another goroutine, with a count of its own.
+func (h *hash) fork() *hash {
+	return &hash{permutation: h.permutation, width: h.width, rate: h.rate}
+}
+
 func (h *hash) permute(state []uint64) {
 	h.calls++
 	h.permutation.Permute(state)

@@ -13,9 +13,25 @@ type node struct {
 	digest digest
 }
 
+// siblings returns how many digests the shared opening of the leaves at indices takes
+// from a proof: those of the nodes on the ways up that no opened leaf gives.
+func (b branching) siblings(t *tree, indices []int) int {
+	level := slices.Compact(slices.Sorted(slices.Values(indices)))
+	n := 0
+	for range t.levels {
+		below := len(level)
+		for i := range level {
+			level[i] /= b.arity
+		}
+		level = slices.Compact(level)
+		n += len(level)*b.arity - below
+	}
+	return n
+}
+
 // checkShared hashes all opened rows of a tree up to its top, taking from kept
-// the siblings that no row gives. It returns what is left of kept.
-func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept []uint64) ([]uint64, error) {
+// the siblings that no row gives: exactly those that siblings counts.
+func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept []uint64) error {
 	level := make([]node, 0, len(indices))
 	for query, index := range indices {
 		level = append(level, node{index, leaf.leaf(t.row(query))})
@@ -23,7 +39,7 @@ func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept 
 	slices.SortStableFunc(level, func(a, b node) int { return a.index - b.index })
 	for i := 1; i < len(level); i++ {
 		if level[i].index == level[i-1].index && level[i].digest != level[i-1].digest {
-			return nil, reject(StepTree, "two rows of the tree %s at one place differ", t.name)
+			return reject(StepTree, "two rows of the tree %s at one place differ", t.name)
 		}
 	}
 	level = slices.CompactFunc(level, func(a, b node) bool { return a.index == b.index })
@@ -39,10 +55,7 @@ func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept 
 					level = level[1:]
 					continue
 				}
-				if len(kept) < 4 {
-					return nil, reject(StepForm, "the proof ends within the tree %s", t.name)
-				}
-				copy(to, kept)
+				copy(to, kept[:4])
 				kept = kept[4:]
 			}
 			above = append(above, node{at, parent.node(children)})
@@ -55,8 +68,8 @@ func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept 
 			want = digest(t.top[4*n.index:])
 		}
 		if n.digest != want {
-			return nil, reject(StepTree, "the queries are not in the tree %s", t.name)
+			return reject(StepTree, "the queries are not in the tree %s", t.name)
 		}
 	}
-	return kept, nil
+	return nil
 }

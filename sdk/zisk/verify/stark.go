@@ -12,7 +12,6 @@ type verification struct {
 	table                       *Table
 	strict                      bool
 	parts                       *opened
-	shared                      bool // the openings are checked together
 	leaf, node, transcript, pow *hash
 	row                         []goldilocks.Cubic // reused by scratch
 }
@@ -39,7 +38,7 @@ func (t *Table) stark(key [4]uint64, publics, body []uint64, strict bool) (*veri
 	if err != nil {
 		return nil, err
 	}
-	v := &verification{table: t, strict: strict || shared, shared: shared}
+	v := &verification{table: t, strict: strict || shared}
 	var errs [4]error
 	v.leaf, errs[0] = newHash(t.hashes.leaf)
 	v.node, errs[1] = newHash(t.hashes.node)
@@ -121,16 +120,19 @@ func (v *verification) runFRI(tr *transcript, c *[challenges]goldilocks.Cubic, e
 			return err
 		}
 	}
-	values, err := v.deep(c, evals, fc.queries)
+	d, err := v.deep(c, evals, fc.queries)
 	if err != nil {
 		return err
 	}
-	for query, value := range values {
-		if err := f.query(v, &fc, query, value); err != nil {
-			return err
+	return v.each(len(fc.queries), func(v *verification, query int) error {
+		index := fc.queries[query]
+		for _, t := range v.parts.stages {
+			if err := v.open(t, query, index); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return f.query(v, &fc, query, d.value(v, query))
+	})
 }
 
 // draw squeezes the challenge of a set of queries, checks the work that its
@@ -163,8 +165,17 @@ func (v *verification) constraints(c *[challenges]goldilocks.Cubic, evals []gold
 	return nil
 }
 
-// deep opens the stage trees at every query and combines what they hold.
-func (v *verification) deep(c *[challenges]goldilocks.Cubic, evals []goldilocks.Cubic, queries []int) ([]goldilocks.Cubic, error) {
+// combination is what the combined value of a query is made with.
+type combination struct {
+	evals    []goldilocks.Cubic
+	c4, c5   goldilocks.Cubic
+	weights  []goldilocks.Cubic
+	points   int                // openings
+	divisors []goldilocks.Cubic // 1/(x - opening), for each query and opening
+}
+
+// deep prepares what all queries share.
+func (v *verification) deep(c *[challenges]goldilocks.Cubic, evals []goldilocks.Cubic, queries []int) (*combination, error) {
 	t := v.table
 	points := make([]goldilocks.Cubic, len(t.openings))
 	root := goldilocks.Root(t.bits)
@@ -185,27 +196,20 @@ func (v *verification) deep(c *[challenges]goldilocks.Cubic, evals []goldilocks.
 	if !goldilocks.InvertAll(divisors) {
 		return nil, reject(StepConstraint, "a query lies on an opening point")
 	}
-	weights := t.deep.weights(c[5])
-	out := make([]goldilocks.Cubic, len(queries))
-	for query, index := range queries {
-		var rows [4][]uint64
-		for i, x := range v.parts.stages {
-			if err := v.open(x, query, index); err != nil {
-				return nil, err
-			}
-			rows[i] = x.row(query)
-		}
-		out[query] = t.deep.value(evals, c[4], c[5], weights, &rows, divisors[query*len(points):])
-	}
-	return out, nil
+	return &combination{evals: evals, c4: c[4], c5: c[5], weights: t.deep.weights(c[5]), points: len(points), divisors: divisors}, nil
 }
 
-// open checks the row of a query against its tree. With shared openings that
-// was done before, for all queries of all trees.
-func (v *verification) open(t *tree, query, index int) error {
-	if v.shared {
-		return nil
+// value combines the rows that a query opens in the trees of the stages.
+func (d *combination) value(v *verification, query int) goldilocks.Cubic {
+	var rows [4][]uint64
+	for i, t := range v.parts.stages {
+		rows[i] = t.row(query)
 	}
+	return v.table.deep.value(d.evals, d.c4, d.c5, d.weights, &rows, d.divisors[query*d.points:])
+}
+
+// open checks the row of a query against its tree.
+func (v *verification) open(t *tree, query, index int) error {
 	return v.table.shape.checkOpening(v.leaf, v.node, t, query, index)
 }
 

@@ -102,46 +102,53 @@ func (v *verification) runSTIR(tr *transcript, c *[challenges]goldilocks.Cubic, 
 			return err
 		}
 	}
-	if v.shared {
-		if err := v.openAll(trees, func(i int) []int {
-			if i < len(v.parts.stages) {
-				return sc.of(0)
-			}
-			return sc.of(i - len(v.parts.stages))
-		}); err != nil {
-			return err
+	if err := v.openAll(trees, func(i int) []int {
+		if i < len(v.parts.stages) {
+			return sc.of(0)
 		}
+		return sc.of(i - len(v.parts.stages))
+	}); err != nil {
+		return err
 	}
-	values, err := v.deep(c, evals, sc.of(0))
+	d, err := v.deep(c, evals, sc.of(0))
 	if err != nil {
 		return err
 	}
-	return s.test(v, &sc, values)
+	return s.test(v, &sc, d)
 }
 
 // openAll checks the shared openings of all trees. The queries of a tree are
 // reduced to the number of its leaves.
 func (v *verification) openAll(trees []*tree, queries func(tree int) []int) error {
-	kept := v.parts.kept
+	shape := v.table.shape
+	indices, kept := make([][]int, len(trees)), make([][]uint64, len(trees))
+	rest := v.parts.kept
 	for i, t := range trees {
-		indices := slices.Clone(queries(i))
-		for j := range indices {
-			indices[j] &= 1<<t.bits - 1
+		indices[i] = slices.Clone(queries(i))
+		for j := range indices[i] {
+			indices[i][j] &= 1<<t.bits - 1
 		}
-		var err error
-		if kept, err = v.table.shape.checkShared(v.leaf, v.node, t, indices, kept); err != nil {
-			return err
+		n := 4 * shape.siblings(t, indices[i])
+		if n > len(rest) {
+			return reject(StepForm, "the proof ends within the tree %s", t.name)
 		}
+		kept[i], rest = rest[:n], rest[n:]
 	}
-	if len(kept) > 0 {
-		return reject(StepForm, "%d words are left over", len(kept))
+	if len(rest) > 0 {
+		return reject(StepForm, "%d words are left over", len(rest))
 	}
-	return nil
+	return v.each(len(trees), func(v *verification, i int) error {
+		return shape.checkShared(v.leaf, v.node, trees[i], indices[i], kept[i])
+	})
 }
 
-// test folds the opened rows round by round. The values are those of the
-// polynomial under test at the queries of the first round.
-func (s *stir) test(v *verification, c *stirChallenges, values []goldilocks.Cubic) error {
+// test folds the opened rows round by round. d gives the values of the polynomial
+// under test at the queries of the first round.
+func (s *stir) test(v *verification, c *stirChallenges, d *combination) error {
+	values := make([]goldilocks.Cubic, len(c.of(0)))
+	for query := range values {
+		values[query] = d.value(v, query)
+	}
 	var before *quotient
 	fold := c.fold
 	for i := range len(s.folds) - 1 {
@@ -184,11 +191,7 @@ func (s *stir) folded(v *verification, round, query, raw int, before *quotient, 
 	k, domain := s.folds[round], s.domains[round]
 	leaves := 1 << (domain - k)
 	leaf := raw & (leaves - 1)
-	t := v.parts.rounds[round]
-	if err := v.open(t, query, leaf); err != nil {
-		return goldilocks.Cubic{}, 0, err
-	}
-	row := v.scratch(t.row(query))
+	row := v.scratch(v.parts.rounds[round].row(query))
 	root := goldilocks.Root(domain)
 	start := goldilocks.Mul(goldilocks.Shift, goldilocks.Exp(root, uint64(leaf)))
 	if before == nil {

@@ -1,0 +1,63 @@
+package verify
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// each calls f for the numbers below n on as many goroutines as there are processors.
+// Every goroutine has a verification of its own, with its own hash functions and
+// scratch; what they count is added up. The error is that of the lowest number that has
+// one, however the goroutines are scheduled.
+func (v *verification) each(n int, f func(v *verification, i int) error) error {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	if workers <= 1 {
+		for i := range n {
+			if err := f(v, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, n)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	forks := make([]*verification, workers)
+	for i := range forks {
+		fork := v.fork()
+		forks[i] = fork
+		group.Go(func() {
+			// Numbers are given out in their order: whoever stops at one leaves none
+			// below it undone.
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if errs[i] = f(fork, i); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, fork := range forks {
+		v.join(fork)
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fork returns a verification for one goroutine. It shares what is only read.
+func (v *verification) fork() *verification {
+	w := *v
+	w.leaf, w.node, w.row = v.leaf.fork(), v.node.fork(), nil
+	return &w
+}
+
+// join adds what a fork has counted.
+func (v *verification) join(fork *verification) {
+	v.leaf.calls += fork.leaf.calls
+	v.node.calls += fork.node.calls
+}
