@@ -30,7 +30,7 @@ type Output struct {
 	size  int64
 }
 
-// syncFile makes a file or a directory durable. Tests put something in its place.
+// syncFile makes a file durable. Tests put something in its place.
 var syncFile = (*os.File).Sync
 
 // outputBuffer makes small writes cheap, in bytes.
@@ -64,8 +64,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit makes the artifact durable: file synced, renamed, directory synced. On
-// an error nothing is published and the temporary file is gone.
+// Commit makes the artifact: file synced, renamed. The name is durable when the host has
+// accepted the artifact. On an error nothing is published and the temporary file is gone.
 func (o *Output) Commit() (Artifact, error) {
 	if o.file == nil {
 		return Artifact{}, fmt.Errorf("output %q: commit after the end", o.name)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/files"
 )
 
 func newStore(t *testing.T) *Store {
@@ -273,5 +275,31 @@ func TestImportAndEventDirectories(t *testing.T) {
 	}
 	if err := s.Discard(dir); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAcceptedNamesAreDurable: nothing counts as accepted before every directory on the
+// way to it is synced, from the outputs up; where the disk refuses, nothing is accepted.
+func TestAcceptedNamesAreDurable(t *testing.T) {
+	t.Cleanup(func() { syncDir = files.SyncDir })
+	want := []string{"attempts/1-7-aabbccdd/input/1/out", "attempts/1-7-aabbccdd/input/1", "attempts/1-7-aabbccdd/input", "attempts/1-7-aabbccdd", "attempts"}
+	for refused := range len(want) + 1 { // the last is none
+		s := newStore(t)
+		dir, a := attempt(t, s, 1, "input.bin", "guest input")
+		var synced []string
+		syncDir = func(dir string) error {
+			rel, err := filepath.Rel(s.data, dir)
+			if synced = append(synced, rel); err == nil && len(synced) == refused+1 {
+				err = errors.New("the disk refuses")
+			}
+			return err
+		}
+		_, err := s.Accept(dir, []contract.Artifact{a})
+		if (err != nil) != (refused < len(want)) {
+			t.Errorf("sync %d refused: error %v", refused, err)
+		}
+		if !slices.Equal(synced, want[:min(refused+1, len(want))]) {
+			t.Errorf("synced %q, want the beginning of %q", synced, want)
+		}
 	}
 }

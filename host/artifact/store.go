@@ -24,6 +24,9 @@ type Store struct {
 	output string // absolute
 }
 
+// syncDir makes the names in a directory durable. Tests put something in its place.
+var syncDir = files.SyncDir
+
 // The names that stand in the place of a job for files that belong to none.
 const (
 	ForAlerts   = "alerts"   // of events about no block
@@ -247,7 +250,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Arti
 		a.Path = filepath.ToSlash(filepath.Join(rel, "out", a.Name))
 		accepted = append(accepted, a)
 	}
-	if err := files.SyncDir(filepath.Join(dir, "out")); err != nil {
+	if err := syncDir(filepath.Join(dir, "out")); err != nil {
 		return nil, machine(err)
 	}
 	return accepted, s.syncUp(dir)
@@ -257,7 +260,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Arti
 // that an accepted file can be found after a power failure.
 func (s *Store) syncUp(dir string) error {
 	for dir != s.data && len(dir) > len(s.data) {
-		if err := files.SyncDir(dir); err != nil {
+		if err := syncDir(dir); err != nil {
 			return machine(err)
 		}
 		dir = filepath.Dir(dir)

@@ -23,31 +23,22 @@ type finished struct {
 // earlier one can then never be taken for one of this.
 func outputDir(t *sdk.Task) string { return filepath.Join(t.Temp(), "output") }
 
-// locked runs the tool while the cards are ours, and cleans up after it.
-func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (pids []int, done finished, err error) {
+// locked runs the tool while the cards are ours. The caller cleans up after it.
+func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (finished, error) {
 	if err := p.checkPorts(); err != nil {
-		return nil, done, err
+		return finished{}, err
 	}
 	args, err := p.version.Command(p.request(input, outputDir(t)))
 	if err != nil {
-		return nil, done, sdk.Environment(err, "change the stage's config")
+		return finished{}, sdk.Environment(err, "change the stage's config")
 	}
-	done, err = p.attempt(t, func(r run) (outcome, error) {
+	return p.attempt(t, func(r run) (outcome, error) {
 		ctx, cancel := p.limited(ctx, r.gas)
 		defer cancel()
 		r.args = args
 		t.Log.Debug("cargo-zisk", "args", args)
-		out, err := p.execute(ctx, r)
-		cleaned := time.Now()
-		var cleanErr error
-		pids, cleanErr = p.clean(t.Log)
-		t.Log.Debug("cleaned", "took", time.Since(cleaned).Round(time.Millisecond))
-		if err == nil && cleanErr != nil {
-			t.Log.Warn("cargo-zisk left something behind", "error", cleanErr)
-		}
-		return out, err
+		return p.execute(ctx, r)
 	})
-	return pids, done, err
 }
 
 // Limits of a silence where the stage sets none. Without a GPU a phase that
@@ -111,9 +102,12 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 		}
 		return done, err
 	}
-	if err := p.history.learn(observation{Kind: kind, Gas: gas, Wall: done.wall, At: time.Now().UTC()}); err != nil {
-		t.Log.Warn("remember the time of the proof", "error", err)
-	}
+	p.history.learn(observation{Kind: kind, Gas: gas, Wall: done.wall, At: time.Now().UTC()})
+	p.background.Go(func() { // the proof does not wait for that
+		if err := p.history.save(); err != nil {
+			t.Log.Warn("remember the time of the proof", "error", err)
+		}
+	})
 	return done, nil
 }
 

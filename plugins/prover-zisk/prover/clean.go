@@ -104,6 +104,17 @@ func occupied(first, n int) error {
 	return errors.Join(errs...)
 }
 
+// cleanUp cleans up after a run and hands the cards on.
+func (p *Prover) cleanUp(lock *machine.Lock, log *slog.Logger) {
+	began := time.Now()
+	pids, err := p.clean(log)
+	log.Debug("cleaned", "took", time.Since(began).Round(time.Millisecond))
+	if err != nil {
+		log.Warn("cargo-zisk left something behind", "error", err)
+	}
+	p.handOn(lock, pids, log)
+}
+
 // handOn gives the cards back once the run's processes hold none of their
 // memory. The result of the run does not wait for that; the next run does, by
 // the lock.

@@ -57,10 +57,10 @@ func openHistory(path string) (*history, error) {
 	return h, err
 }
 
-// learn adds a finished run.
-func (h *history) learn(o observation) error {
+// learn adds a finished run; save keeps it.
+func (h *history) learn(o observation) {
 	if h == nil {
-		return nil
+		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,6 +68,15 @@ func (h *history) learn(o observation) error {
 	if over := len(h.runs) - historyLimit; over > 0 {
 		h.runs = slices.Delete(h.runs, 0, over)
 	}
+}
+
+// save writes the file.
+func (h *history) save() error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return files.WriteJSON(h.path, 0o600, h.runs)
 }
 

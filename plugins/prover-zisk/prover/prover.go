@@ -16,6 +16,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/zisk/proof"
+	"github.com/proofline/proofline/sdk/zisk/verify"
 )
 
 // Prover is a stage's prover. Its methods may be called concurrently; runs on
@@ -267,6 +268,7 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 // prove has the tool make the proof, or run the action of a gate, and publishes
 // what it made.
 func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *proof.Key) (*sdk.Result, error) {
+	p.preload()
 	if p.warm != nil {
 		result, s, err := p.warm.prove(ctx, t, input)
 		if err != nil {
@@ -282,12 +284,22 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	if err != nil {
 		return nil, err
 	}
-	pids, result, err := p.locked(ctx, t, input)
-	p.handOn(lock, pids, t.Log)
+	run, err := p.locked(ctx, t, input)
+	// The proof is on disk: the machine is cleaned beside the work on it.
+	var cleaning sync.WaitGroup
+	cleaning.Go(func() { p.cleanUp(lock, t.Log) })
+	defer cleaning.Wait()
 	if err != nil {
 		return nil, err
 	}
-	return p.collect(t, program, result)
+	return p.collect(t, program, run)
+}
+
+// preload makes the verifier ready while the tool works.
+func (p *Prover) preload() {
+	if builtin, _ := p.verifiers(); builtin && p.MakesProof() {
+		p.background.Go(func() { verify.Preload(p.release(), p.minimal) })
+	}
 }
 
 // accepted tells the host that the input was checked and the tool works on it.

@@ -96,6 +96,17 @@ func Find(r proof.Release, family proof.Family, minimal bool) (*Table, error) {
 	return nil, fmt.Errorf("there is no table for %s proofs of ZisK %v with %s", kindOf(minimal), r, family)
 }
 
+// Preload reads the tables of a release ahead of its first proof: that takes about 10 ms,
+// once in a process. A table that cannot be read is no error here; the first proof finds
+// it out.
+func Preload(r proof.Release, minimal bool) {
+	for e, err := range matching(func(e *entry) bool { return e.of(r) && e.minimal() == minimal }) {
+		if err == nil {
+			_, _ = e.load()
+		}
+	}
+}
+
 // Supported reports whether there is a table for any proof of the release.
 func Supported(r proof.Release) bool {
 	for e, err := range matching(func(e *entry) bool { return e.of(r) }) {
