@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"runtime"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/core/types"
@@ -25,7 +24,7 @@ func (e *MisfitError) Unwrap() error { return e.err }
 // that does not fit are a MisfitError.
 func Read(path string) (*Block, error) {
 	b := new(Block)
-	read, err := witness.ReadBlockInParts(path, b.add)
+	read, err := witness.ReadBlockInParts(path, b.adder())
 	if err != nil {
 		return nil, err
 	}
@@ -38,22 +37,26 @@ func Read(path string) (*Block, error) {
 // Decode is Read for a block in memory. The result does not refer to data.
 func Decode(data []byte) (*Block, error) {
 	b := new(Block)
-	read, err := witness.DecodeBlockInParts(data, b.add)
+	read, err := witness.DecodeBlockInParts(data, b.adder())
 	if err != nil {
 		return nil, err
 	}
 	return b, b.complete(read)
 }
 
-// collectEvery is after how many transactions what reading them has left is collected: a
-// block of the smallest ones leaves several times its size. Blocks of mainnet have some
-// hundred.
-const collectEvery = 2048
+// adder returns what takes the transactions one by one.
+func (b *Block) adder() func(*types.Transaction) error {
+	var garbage garbage
+	return func(tx *types.Transaction) error {
+		if err := b.add(tx); err != nil {
+			return err
+		}
+		garbage.left(&b.Transactions[len(b.Transactions)-1])
+		return nil
+	}
+}
 
 func (b *Block) add(tx *types.Transaction) error {
-	if n := len(b.Transactions); n > 0 && n%collectEvery == 0 {
-		runtime.GC()
-	}
 	if len(b.Transactions) == cap(b.Transactions) { // append grows long lists in small steps, and leaves each behind
 		b.Transactions = slices.Grow(b.Transactions, max(len(b.Transactions), 1))
 	}

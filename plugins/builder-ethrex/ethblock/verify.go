@@ -46,7 +46,7 @@ func (b *Block) check() (*types.Header, error) {
 	if have := header.Hash(); have != b.Hash {
 		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))
 	}
-	if have := witness.DeriveRoot(converted(b.Transactions)); have != b.Header.TransactionsRoot {
+	if have := witness.DeriveRoot(&converted{transactions: b.Transactions}); have != b.Header.TransactionsRoot {
 		return nil, fmt.Errorf("the transactions hash to %v, not to transactionsRoot %v", have, header.TxHash)
 	}
 	if b.Header.WithdrawalsRoot == nil {
@@ -59,14 +59,18 @@ func (b *Block) check() (*types.Header, error) {
 }
 
 // converted are transactions that are converted when their encoding is asked for.
-type converted []Transaction
+type converted struct {
+	transactions []Transaction
+	garbage      garbage
+}
 
 // Len implements types.DerivableList.
-func (c converted) Len() int { return len(c) }
+func (c *converted) Len() int { return len(c.transactions) }
 
 // EncodeIndex implements types.DerivableList.
-func (c converted) EncodeIndex(i int, w *bytes.Buffer) {
-	types.Transactions{types.NewTx(c[i].types())}.EncodeIndex(0, w)
+func (c *converted) EncodeIndex(i int, w *bytes.Buffer) {
+	types.Transactions{types.NewTx(c.transactions[i].types())}.EncodeIndex(0, w)
+	c.garbage.left(&c.transactions[i])
 }
 
 func (b *Block) withdrawals() types.Withdrawals {
