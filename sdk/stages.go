@@ -45,7 +45,7 @@ type Prover interface {
 
 // Verifier is what a prover may also be: able to check a proof. The task's inputs
 // are those of the attempt and its outputs. A proof that is not valid is a
-// permanent error.
+// permanent error. The next block's Prove may run beside Verify.
 type Verifier interface {
 	Verify(ctx context.Context, task *Task) error
 }

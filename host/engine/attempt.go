@@ -10,15 +10,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// attempt runs a claimed job through its stage and records how it ended.
-func (e *Engine) attempt(work context.Context, run *attempt) {
+// attempt runs a claimed job through its stage and records how it ended. It calls answered
+// when the plugin has a result, and again at its end.
+func (e *Engine) attempt(work context.Context, run *attempt, answered func()) {
+	defer answered()
 	defer run.cancel(nil)
 	e.mu.Lock()
 	rec := run.job.rec
 	e.mu.Unlock()
 	log := e.log.With("stage", run.stage.Name, "block", rec.Block.Number, "job", rec.ID, "attempt", run.number)
 
-	result, err := e.do(run, rec)
+	result, err := e.do(run, rec, answered)
 
 	// Whoever takes a stage from its attempt does so in a transition, so that from
 	// here on it is certain whose it is. The outcome is recorded even while the host
@@ -50,8 +52,9 @@ func (e *Engine) owns(run *attempt) bool {
 	return run.job.attempts[run.stage] == run
 }
 
-// do makes the attempt and returns its result with accepted outputs.
-func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err error) {
+// do makes the attempt and returns its result with accepted outputs. It calls answered as
+// soon as the plugin has given it.
+func (e *Engine) do(run *attempt, rec *record.Job, answered func()) (result contract.Result, err error) {
 	s, ctx := run.stage, run.ctx
 	inputs, facts := artifacts(rec, s)
 	dir, linked, err := e.files.Attempt(rec.ID, s.Name, run.number, inputs)
@@ -94,11 +97,15 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 		return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
 	}
 	failpoint.Hit(failpoint.Answered)
+	answered()
 	if result.Outputs, err = e.files.Accept(dir, result.Outputs); err != nil {
 		return result, fmt.Errorf("the plugin's result is not what is on disk: %w", err)
 	}
 	failpoint.Hit(failpoint.Accepted)
 	if s.Verify {
+		e.mu.Lock()
+		run.progress = contract.Progress{Phase: phaseVerifying, Fraction: -1}
+		e.mu.Unlock()
 		if err := e.verify(ctx, s, task, result, sink); err != nil {
 			return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
 		}
@@ -125,6 +132,10 @@ func timedOut(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// phaseVerifying is shown of an attempt whose proof is there. Another block may be at work
+// in its slot meanwhile.
+const phaseVerifying = "verifying"
 
 // verify lets the prover check the accepted proof.
 func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, result contract.Result, sink func(contract.WorkEvent) error) error {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/proofline/proofline/host/failpoint"
@@ -11,8 +12,13 @@ import (
 )
 
 // serve is one slot of a stage: it claims and runs attempts until intake ends, or the
-// stage has fewer slots.
+// stage has fewer slots. The next attempt may begin when the plugin has answered: what it
+// made is accepted, verified and recorded beside that, of one attempt at a time.
 func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
+	await := func(c chan struct{}) { e.clock.Wait(context.WithoutCancel(work), Forever, c) }
+	ended := make(chan struct{}) // closed when the last attempt has
+	close(ended)
+	defer func() { await(ended) }()
 	for intake.Err() == nil && !e.dismissed(s, slot) {
 		if s.Worker.Ready(intake) != nil {
 			return
@@ -23,7 +29,15 @@ func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 		case err != nil:
 			return
 		case run != nil:
-			e.attempt(work, run)
+			before, answered := ended, make(chan struct{})
+			this := make(chan struct{})
+			ended = this
+			e.clock.Go(func() {
+				defer close(this)
+				e.attempt(work, run, sync.OnceFunc(func() { close(answered) }))
+			})
+			await(answered)
+			await(before)
 			continue
 		}
 		e.clock.Wait(intake, wait, watch)

@@ -39,7 +39,7 @@ func TestReorgRightBehindAClaim(t *testing.T) {
 			return contract.Result{}, ctx.Err()
 		}
 		done := make(chan struct{})
-		go func() { r.Engine.attempt(work, run); close(done) }()
+		go func() { r.Engine.attempt(work, run, func() {}); close(done) }()
 		time.Sleep(time.Second)
 		select {
 		case <-done:
