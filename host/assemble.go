@@ -117,7 +117,7 @@ func (h *host) startStage(ctx context.Context, config pipeline.Stage) (s *stage,
 		Run: h.run, Pipeline: h.file().Name, Stage: config.Name, Binary: binary,
 		Config: config.Config, Secrets: secrets(binary.Manifest.Schema, config.Config),
 		StateDir: filepath.Join(h.file().Data, "state", config.Name), LogLevel: logLevel(h.file()),
-		Confine: Confinement(h.file(), &config), ScriptReads: config.Sandbox.ScriptReads(),
+		Confine: Confinement(h.file(), &config), ScriptReads: config.Sandbox.ScriptReads(), User: config.Sandbox.Account,
 		Env: config.Env, HeartbeatTimeout: config.HeartbeatTimeout, Grace: h.grace.handler, Log: h.Log.With("stage", config.Name),
 	}, func(state launch.StageState) {
 		switch state.State {

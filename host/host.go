@@ -96,6 +96,7 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
 		return outcome, err
 	}
+	h.files.Owner = h.user
 	if h.run, err = launch.OpenRun(ctx, o.Pipeline.Data, o.Log); err != nil {
 		return outcome, err
 	}

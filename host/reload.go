@@ -218,6 +218,7 @@ func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *
 				spec.Binary, spec.Config, spec.Secrets = binary, entry.Config, secrets(binary.Manifest.Schema, entry.Config)
 				spec.Env, spec.HeartbeatTimeout = entry.Env, entry.HeartbeatTimeout
 				spec.Confine, spec.ScriptReads = Confinement(r.file(), entry), entry.Sandbox.ScriptReads()
+				spec.User = entry.Sandbox.Account
 			})
 			cancel()
 		}

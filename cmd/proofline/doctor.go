@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/keeper"
@@ -84,11 +85,11 @@ func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examinat
 	plugins := catalog.Open(p.Plugins.Dirs)
 	var all sync.WaitGroup
 	for i := range p.Stages {
-		all.Go(func() { reports[i], answers[i] = examineStage(ctx, plugins, &p.Stages[i]) })
+		all.Go(func() { reports[i], answers[i] = examineStage(ctx, plugins, p, &p.Stages[i]) })
 	}
-	host, err := control.Dial(ctx, p.Data)
+	running, err := control.Dial(ctx, p.Data)
 	if err == nil {
-		host.Close()
+		running.Close()
 	}
 	last := len(p.Stages)
 	reports[last] = examination{Name: "host", Findings: hostFindings(p, err == nil)}
@@ -105,7 +106,7 @@ func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examinat
 	return reports, traits
 }
 
-func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Stage) (examination, contract.Assessment) {
+func examineStage(ctx context.Context, plugins *catalog.Catalog, p *pipeline.Pipeline, s *pipeline.Stage) (examination, contract.Assessment) {
 	r := examination{Name: s.Name, Plugin: s.Plugin, Findings: pipeline.Findings{}}
 	binary, err := plugins.Find(s.Plugin)
 	if err != nil {
@@ -119,6 +120,14 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, s *pipeline.Sta
 	}
 	if s.Sandbox.Confined {
 		r.Findings = append(r.Findings, sandboxFinding(s, keeper.Supported()))
+	}
+	if user := s.Sandbox.Account; user != nil {
+		findings := host.UserFindings(p, s, binary.Path)
+		if r.Findings = append(r.Findings, findings...); findings.Failed() {
+			return r, contract.Assessment{}
+		}
+		r.Findings = append(r.Findings, s.LocateUser(contract.SeverityInfo,
+			fmt.Sprintf("the plugin runs as user %s (uid %d, gid %d), without capabilities", user.Name, user.UID, user.GID), ""))
 	}
 	answer, err := askPlugin(ctx, binary.Path, askCheck, s)
 	if err != nil {

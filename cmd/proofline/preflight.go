@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proofline/proofline/host/account"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
@@ -36,15 +37,19 @@ const (
 
 // askPlugin runs "PLUGIN <question> --config - --json" with the config block on
 // standard input, where no other process sees it, and with the environment that
-// it would have as a stage.
+// it would have as a stage, and as the stage's user.
 func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (contract.Assessment, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, question, "--config", "-", "--json")
-	cmd.Env = launch.Environment(os.Environ(), s.Env)
+	user := s.Sandbox.Account
+	cmd.Env = launch.EnvironmentOf(user, os.Environ(), s.Env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(s.Config), &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if user != nil && account.Rights() == nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(user.UID), Gid: uint32(user.GID)}
+	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()

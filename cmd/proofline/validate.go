@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/proofline/proofline/host"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/pipeline"
 	"github.com/proofline/proofline/sdk/contract"
@@ -120,6 +121,9 @@ func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings
 		s := &p.Stages[i]
 		binary, err := plugins.Find(s.Plugin)
 		if err != nil || findings.About(s).Failed() {
+			continue
+		}
+		if more[i] = host.UserFindings(p, s, binary.Path); more[i].Failed() {
 			continue
 		}
 		all.Go(func() {

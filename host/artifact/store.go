@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proofline/proofline/host/account"
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/files"
 )
@@ -22,6 +23,11 @@ import (
 type Store struct {
 	data   string // absolute
 	output string // absolute
+
+	// Owner is asked whom the plugin of a stage runs as; nil, and a nil answer, stand
+	// for the host's own user. It is set before the store is used, and may be called
+	// concurrently.
+	Owner func(stage string) *account.Account
 }
 
 // syncDir makes the names in a directory durable. Tests put something in its place.
@@ -56,7 +62,7 @@ func Open(data, output string) (*Store, error) {
 // in/. It returns the directory and the inputs with paths relative to it. What
 // an earlier attempt of the same number left is removed first.
 func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
-	return s.prepare(filepath.Join("attempts", job, stage, strconv.FormatUint(uint64(attempt), 10)), inputs, link)
+	return s.prepare(filepath.Join("attempts", job, stage, strconv.FormatUint(uint64(attempt), 10)), s.owner(stage), inputs, link)
 }
 
 // Event makes a fresh directory for one try of an event, as Attempt does. Its inputs
@@ -66,12 +72,12 @@ func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, besi
 	if job == "" {
 		job = ForAlerts
 	}
-	dir, given, err = s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), inputs, duplicate)
+	dir, given, err = s.prepare(filepath.Join("attempts", job, "events", reporter, fmt.Sprintf("%d-%d", seq, try)), s.owner(reporter), inputs, duplicate)
 	if err != nil {
 		return "", nil, err
 	}
 	for _, a := range beside {
-		put, err := s.put(dir, a, duplicate)
+		put, err := s.put(dir, s.owner(reporter), a, duplicate)
 		if _, lost := errors.AsType[*LostError](err); lost {
 			continue
 		}
@@ -84,7 +90,7 @@ func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, besi
 }
 
 // prepare makes the directory and has give put each input into it.
-func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, to string) error) (string, []contract.Artifact, error) {
+func (s *Store) prepare(rel string, owner *account.Account, inputs []contract.Artifact, give func(from, to string) error) (string, []contract.Artifact, error) {
 	if !filepath.IsLocal(rel) {
 		return "", nil, fmt.Errorf("%s is no path inside the data directory", rel)
 	}
@@ -97,9 +103,14 @@ func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, 
 			return "", nil, machine(err)
 		}
 	}
+	if owner != nil {
+		if err := s.handOver(dir, owner); err != nil {
+			return "", nil, machine(err)
+		}
+	}
 	linked := make([]contract.Artifact, 0, len(inputs))
 	for _, a := range inputs {
-		a, err := s.put(dir, a, give)
+		a, err := s.put(dir, owner, a, give)
 		if err != nil {
 			return "", nil, err
 		}
@@ -110,7 +121,7 @@ func (s *Store) prepare(rel string, inputs []contract.Artifact, give func(from, 
 
 // put has give put an input into a directory, and returns it with its path there. The
 // error is a LostError where it is not there as it was accepted.
-func (s *Store) put(dir string, a contract.Artifact, give func(from, to string) error) (contract.Artifact, error) {
+func (s *Store) put(dir string, owner *account.Account, a contract.Artifact, give func(from, to string) error) (contract.Artifact, error) {
 	if !validName(a.Name) {
 		return a, fmt.Errorf("artifact name %q is no plain file name", a.Name)
 	}
@@ -126,6 +137,11 @@ func (s *Store) put(dir string, a contract.Artifact, give func(from, to string) 
 	}
 	if info.Size() != a.Size {
 		return a, &LostError{Artifact: a, Path: from, Changed: true}
+	}
+	if owner != nil {
+		if err := os.Chmod(to, 0o444); err != nil { // who gets there is decided by the folders
+			return a, machine(err)
+		}
 	}
 	a.Path = path.Join("in", a.Name)
 	return a, nil
@@ -234,6 +250,10 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Arti
 		return nil, machine(err)
 	}
 	defer root.Close()
+	maker, err := takeBack(root)
+	if err != nil {
+		return nil, machine(err)
+	}
 	seen := map[string]bool{}
 	accepted := make([]contract.Artifact, 0, len(outputs))
 	for _, a := range outputs {
@@ -244,7 +264,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Arti
 		if path.Clean(a.Path) != path.Join("out", a.Name) {
 			return nil, fmt.Errorf("output %s lies at %q, want out/%s", a.Name, a.Path, a.Name)
 		}
-		if err := verify(root, a); err != nil {
+		if err := verify(root, maker, a); err != nil {
 			return nil, err
 		}
 		a.Path = filepath.ToSlash(filepath.Join(rel, "out", a.Name))
@@ -268,8 +288,9 @@ func (s *Store) syncUp(dir string) error {
 	return nil
 }
 
-// verify checks one output against what the plugin stated.
-func verify(root *os.Root, a contract.Artifact) error {
+// verify checks one output, which the user with the given number has made, against what
+// the plugin stated, and makes it the host's.
+func verify(root *os.Root, maker int, a contract.Artifact) error {
 	name := filepath.FromSlash(a.Path)
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -281,11 +302,17 @@ func verify(root *os.Root, a contract.Artifact) error {
 	if info.Size() != a.Size {
 		return fmt.Errorf("output %s has %d bytes, the plugin stated %d", a.Name, info.Size(), a.Size)
 	}
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place would block for ever
 	if err != nil {
 		return fmt.Errorf("output %s: %w", a.Name, err)
 	}
 	defer f.Close()
+	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
+		return fmt.Errorf("output %s is no plain file", a.Name)
+	}
+	if err := take(f, info, maker); err != nil {
+		return fmt.Errorf("output %s: %w", a.Name, err)
+	}
 	_, got, err := files.DigestOf(f)
 	if err != nil {
 		return machine(fmt.Errorf("output %s: %w", a.Name, err))
@@ -293,7 +320,11 @@ func verify(root *os.Root, a contract.Artifact) error {
 	if got != a.SHA256 {
 		return fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
 	}
-	if err := errors.Join(f.Chmod(0o400), f.Sync()); err != nil {
+	mode := fs.FileMode(0o400)
+	if maker != os.Geteuid() {
+		mode = 0o444 // for Verify; who gets there is decided by the folders
+	}
+	if err := errors.Join(f.Chmod(mode), f.Sync()); err != nil {
 		return machine(err)
 	}
 	return nil

@@ -78,7 +78,7 @@ func stageOf(s pipeline.Stage, known Named) Stage {
 		SHA256: hex.EncodeToString(known.Binary.SHA256[:]), Fingerprint: known.Fingerprint, Config: map[string]string{}, Settings: map[string]string{},
 	}
 	s.Sample = max(s.Sample, 1)
-	list(reflect.ValueOf(s), "", out.Settings, "name", "kind", "plugin", "config", "files", "sandbox.confined") // the last two follow from others
+	list(reflect.ValueOf(s), "", out.Settings, "name", "kind", "plugin", "config", "files", "sandbox.confined", "sandbox.account") // the last three follow from others
 	var config any
 	if json.Unmarshal(s.Config, &config) == nil {
 		flatten(config, "", known.Secrets, out.Config)

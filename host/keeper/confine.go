@@ -1,9 +1,6 @@
 package keeper
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // Confinement is what a plugin's tree may reach; everything else is forbidden to it as
 // far as the kernel can. Paths are absolute; what does not exist is passed over.
@@ -47,8 +44,16 @@ func (s Support) String() string {
 // the plugin.
 const confined = "confined"
 
+// limits are what that process puts on itself.
+type limits struct {
+	Confine *Confinement `json:"confine,omitempty"` // nil for no limits on paths and network
+	User    *User        `json:"user,omitempty"`    // nil for the keeper's; it is started as this one
+}
+
+// isolated reports whether the plugin is to have no network.
+func (l limits) isolated() bool { return l.Confine != nil && !l.Confine.Network }
+
 // args is the command line behind "keeper" of that process.
-func (c Confinement) args(plugin []string) ([]string, error) {
-	text, err := json.Marshal(c)
-	return append([]string{confined, string(text), "--"}, plugin...), err
+func (l limits) args(plugin []string) []string {
+	return append([]string{confined, mustJSON(l), "--"}, plugin...)
 }

@@ -28,21 +28,28 @@ var Supported = sync.OnceValue(func() Support {
 	if program, err := exec.LookPath("true"); err == nil {
 		cmd := exec.Command(program)
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
-		isolate(cmd.SysProcAttr)
+		isolate(cmd.SysProcAttr, nil)
 		s.Namespace = cmd.Run() == nil
 	}
 	return s
 })
 
-// isolate asks for a network namespace, and, unless the user is root, for the user
-// namespace that gives the right to make one. Ids stay what they are.
-func isolate(attr *syscall.SysProcAttr) {
+// isolate asks for a network namespace, and, unless the keeper is root, for the user
+// namespace that gives the right to make one. Ids stay what they are. A nil user is the
+// keeper's own.
+func isolate(attr *syscall.SysProcAttr, user *User) {
 	attr.Cloneflags |= syscall.CLONE_NEWNET
-	if uid := os.Geteuid(); uid != 0 {
-		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+	if os.Geteuid() == 0 {
+		return
 	}
+	uid, gid := os.Geteuid(), os.Getegid()
+	if user != nil {
+		uid, gid = int(user.UID), int(user.GID)
+		attr.GidMappingsEnableSetgroups = true // that none are left is set there
+	}
+	attr.Cloneflags |= syscall.CLONE_NEWUSER
+	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 }
 
 // become confines the process and turns it into the plugin. It returns only when that
@@ -51,12 +58,17 @@ func become(args []string) error {
 	if len(args) < 4 || args[0] != confined || args[2] != "--" {
 		return errors.New("no plugin to confine")
 	}
-	var c Confinement
-	if err := json.Unmarshal([]byte(args[1]), &c); err != nil {
+	var l limits
+	if err := json.Unmarshal([]byte(args[1]), &l); err != nil {
 		return fmt.Errorf("read the confinement: %w", err)
 	}
 	runtime.LockOSThread() // what becomes the plugin is this thread
-	if err := errors.Join(c.enforce(), dropCapabilities()); err != nil {
+	if l.Confine != nil {
+		if err := l.Confine.enforce(); err != nil {
+			return fmt.Errorf("confine the plugin: %w", err)
+		}
+	}
+	if err := errors.Join(dropCapabilities(), unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); err != nil {
 		return fmt.Errorf("confine the plugin: %w", err)
 	}
 	argv := args[3:]
@@ -86,6 +98,9 @@ func (c Confinement) enforce() error {
 		rules = append(rules, landlock.RWFiles(path).IgnoreIfMissing())
 	}
 	for _, path := range c.Write {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrPermission) {
+			continue // the user cannot get there anyway
+		}
 		// Outputs are moved from one folder of an attempt to another.
 		rules = append(rules, landlock.RWDirs(path).WithRefer().IgnoreIfMissing())
 	}
@@ -124,23 +139,44 @@ func dropCapabilities() error {
 
 // confine starts the plugin by way of a process that confines itself. Without
 // namespaces it goes on with what Landlock can do.
-func confine(c Confinement, argv []string, attr *os.ProcAttr) (*os.Process, error) {
-	args, err := c.args(argv)
-	if err != nil {
-		return nil, err
+func confine(l limits, argv []string, attr *os.ProcAttr) (*os.Process, error) {
+	args := append([]string{"proofline", "keeper"}, l.args(argv)...)
+	if l.User != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: l.User.UID, Gid: l.User.GID} // and no other group
+		if err := l.User.handPipes(os.Stdout, os.Stderr); err != nil {
+			return nil, err
+		}
+		var st unix.Stat_t
+		if err := unix.Stat("/proc/self/exe", &st); err == nil && st.Mode&0o001 == 0 {
+			return nil, errors.New("another user than proofline's may not execute proofline itself, as it must to become the plugin: chmod o+x")
+		}
 	}
-	args = append([]string{"proofline", "keeper"}, args...)
-	if c.Network {
+	if !l.isolated() {
 		return os.StartProcess("/proc/self/exe", args, attr)
 	}
 	with := *attr.Sys
-	isolate(&with)
+	isolate(&with, l.User)
 	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{Files: attr.Files, Sys: &with})
 	if err != nil && impossible(err) {
 		say("warn", "the plugin's network cannot be taken away by a namespace: "+strings.TrimPrefix(err.Error(), "fork/exec /proc/self/exe: "))
 		return os.StartProcess("/proc/self/exe", args, attr)
 	}
 	return process, err
+}
+
+// handPipes gives pipes to the user, because a program may open its /dev/stderr once
+// more, which is up to the pipe's owner.
+func (u User) handPipes(files ...*os.File) error {
+	for _, f := range files {
+		info, err := f.Stat()
+		if err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+			err = f.Chown(int(u.UID), int(u.GID))
+		}
+		if err != nil {
+			return fmt.Errorf("give the plugin its output: %w", err)
+		}
+	}
+	return nil
 }
 
 // impossible reports whether an error means that no namespace can be made.

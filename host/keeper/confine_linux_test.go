@@ -130,9 +130,9 @@ func TestConfinement(t *testing.T) {
 
 // TestConfinedOptions: a confinement survives the command line.
 func TestConfinedOptions(t *testing.T) {
-	want := Options{Lock: "l", LockWait: time.Second, Grace: time.Minute, Confine: &Confinement{Read: []string{"/a b", "-x"}, Network: true}}
+	want := Options{Lock: "l", LockWait: time.Second, Grace: time.Minute, Confine: &Confinement{Read: []string{"/a b", "-x"}, Network: true}, User: &User{UID: 7, GID: 8}}
 	got, argv, err := parse(want.Args("/bin/x", "--y"))
-	if err != nil || fmt.Sprint(argv) != "[/bin/x --y]" || got.Confine == nil || fmt.Sprint(*got.Confine) != fmt.Sprint(*want.Confine) {
+	if err != nil || fmt.Sprint(argv) != "[/bin/x --y]" || got.Confine == nil || fmt.Sprint(*got.Confine) != fmt.Sprint(*want.Confine) || got.User == nil || *got.User != *want.User {
 		t.Errorf("%+v %v %v", got, argv, err)
 	}
 }

@@ -51,7 +51,7 @@ func Main(args []string) int {
 			return ExitLockBusy
 		}
 	}
-	pid, err := start(argv, lock, opts.Confine)
+	pid, err := start(argv, lock, limits{opts.Confine, opts.User})
 	if err != nil {
 		say("error", fmt.Sprintf("start the plugin: %v", err))
 		return ExitNoStart
@@ -87,7 +87,7 @@ func watch(t *tree, grace time.Duration, stop, now <-chan struct{}) int {
 
 // start runs the plugin in its own process group, with the lock as an inherited
 // file. The plugin dies when the keeper does.
-func start(argv []string, lock *os.File, limits *Confinement) (int, error) {
+func start(argv []string, lock *os.File, l limits) (int, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err
@@ -108,8 +108,8 @@ func start(argv []string, lock *os.File, limits *Confinement) (int, error) {
 		attr := &os.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
 		var process *os.Process
 		var err error
-		if limits != nil {
-			process, err = confine(*limits, argv, attr)
+		if l != (limits{}) {
+			process, err = confine(l, argv, attr)
 		} else {
 			process, err = os.StartProcess(argv[0], argv, attr)
 		}

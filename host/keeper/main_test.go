@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 var roles = map[string]func(args []string){
 	// reach tries what a confinement forbids.
 	"reach": tryAll,
+	// user tells what the process may do.
+	"user": tellUser,
 	// sleeper lives until it is ended.
 	"sleeper": func([]string) { forever() },
 	// stubborn does not end on SIGTERM.

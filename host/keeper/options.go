@@ -34,6 +34,15 @@ type Options struct {
 	LockWait time.Duration // how long to wait while the lock is busy
 	Grace    time.Duration // from SIGTERM to SIGKILL
 	Confine  *Confinement  // nil for a plugin that may do what its user may
+	User     *User         // nil for the keeper's own
+}
+
+// User is the system user that a plugin runs as: with one group, without
+// capabilities, and with no way to more rights (no_new_privs). The keeper, which stays
+// the host's user, needs the right to become that user and to signal its processes.
+type User struct {
+	UID uint32 `json:"uid"`
+	GID uint32 `json:"gid"`
 }
 
 // Args returns the keeper's arguments: the options, then the plugin's command
@@ -41,13 +50,21 @@ type Options struct {
 func (o Options) Args(plugin ...string) []string {
 	args := []string{"-lock", o.Lock, "-lock-wait", o.LockWait.String(), "-grace", o.Grace.String()}
 	if o.Confine != nil {
-		text, err := json.Marshal(o.Confine)
-		if err != nil { // lists of texts and a boolean
-			panic(err)
-		}
-		args = append(args, "-confine", string(text))
+		args = append(args, "-confine", mustJSON(o.Confine))
+	}
+	if o.User != nil {
+		args = append(args, "-user", mustJSON(o.User))
 	}
 	return append(append(args, "--"), plugin...)
+}
+
+// mustJSON encodes what has texts, numbers and booleans alone.
+func mustJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // parse is the inverse of Args.
@@ -59,6 +76,7 @@ func parse(args []string) (Options, []string, error) {
 	flags.DurationVar(&o.LockWait, "lock-wait", 10*time.Second, "")
 	flags.DurationVar(&o.Grace, "grace", 5*time.Second, "")
 	flags.Func("confine", "", func(text string) error { return json.Unmarshal([]byte(text), &o.Confine) })
+	flags.Func("user", "", func(text string) error { return json.Unmarshal([]byte(text), &o.User) })
 	if err := flags.Parse(args); err != nil {
 		return o, nil, fmt.Errorf("read the arguments: %w", err)
 	}

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,13 +43,17 @@ func (s Spec) confinement(program, sockets string) *keeper.Confinement {
 // outside explains an error of a confined plugin that says that something is not
 // permitted. Another one stays as it is.
 func (s Spec) outside(err error) error {
-	if s.Confine == nil || err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
+	if s.Confine == nil && s.User == nil || err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
 		return err
 	}
 	text := strings.ToLower(err.Error())
 	denied := strings.Contains(text, "permission denied") || strings.Contains(text, "operation not permitted")
-	unreachable := !s.Confine.Network && (strings.Contains(text, "network is unreachable") || strings.Contains(text, "temporary failure in name resolution"))
+	unreachable := s.Confine != nil && !s.Confine.Network && (strings.Contains(text, "network is unreachable") || strings.Contains(text, "temporary failure in name resolution"))
 	switch {
+	case denied && s.Confine == nil:
+		return contract.Environment(&sandboxError{err}, fmt.Sprintf("the stage's plugin runs as user %s (sandbox: {user: …}): give that user what it needs", s.User.Name))
+	case denied && s.User != nil:
+		return contract.Environment(&sandboxError{err}, fmt.Sprintf("if the plugin needs that, let user %s have it, whom it runs as, and name it in the stage: sandbox: {read: […]}, or {write: […]}", s.User.Name))
 	case denied:
 		return contract.Environment(&sandboxError{err}, "if the plugin needs that, name it in the stage: sandbox: {read: […]}, or {write: […]}; sandbox: {use: never} ends the confinement")
 	case unreachable:

@@ -27,18 +27,16 @@ import (
 
 // start brings the process up to the connection.
 func start(ctx context.Context, spec Spec) (*Plugin, error) {
-	sockets, err := spec.Run.SocketDir()
-	if err != nil {
-		return nil, err
-	}
 	program, err := spec.Run.program(spec.Binary, spec.Log)
 	if err != nil {
 		return nil, replaced(err, spec.Binary)
 	}
-	if spec.Confine != nil { // it could not make its state directory itself
-		if err := os.MkdirAll(spec.StateDir, 0o700); err != nil {
-			return nil, fmt.Errorf("make the state directory: %w", err)
-		}
+	sockets, err := spec.socketDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := spec.makeState(program); err != nil {
+		return nil, err
 	}
 	lines := newLineLog(spec.Log, slog.LevelError)
 	lines.keep = spec.tail
@@ -93,8 +91,11 @@ func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: wire.PluginSets(connection{}, spec.spoken()...),
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			proc.setEnv(environment(os.Environ(), spec.Env, cmd.Env, spec.Run, spec.Stage))
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, own string) (runner.Runner, error) {
+			proc.setEnv(environment(spec.User, os.Environ(), spec.Env, cmd.Env, spec.Run, spec.Stage))
+			if spec.User != nil {
+				return proc, os.Lchown(own, spec.User.UID, spec.User.GID) // the directory of the plugin's socket
+			}
 			return proc, nil
 		},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/proofline/proofline/host/account"
 	"github.com/proofline/proofline/host/keeper"
 )
 
@@ -36,10 +37,34 @@ func Environment(host, allowed []string) []string {
 	return env
 }
 
+// ofUser are variables that say where the host's user keeps things.
+var ofUser = []string{"HOME", "USER", "LOGNAME", "TMPDIR", "XDG_*"}
+
+// EnvironmentOf is Environment for a plugin that runs as another user: what speaks of
+// the host's user is left out unless allowed names it, and HOME, USER and LOGNAME are
+// those of the plugin's. A nil user is the host's.
+func EnvironmentOf(user *account.Account, host, allowed []string) []string {
+	env := Environment(host, allowed)
+	if user == nil {
+		return env
+	}
+	env = slices.DeleteFunc(env, func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		matched := func(pattern string) bool { return matches(pattern, name) }
+		return slices.ContainsFunc(ofUser, matched) && !slices.ContainsFunc(allowed, matched)
+	})
+	for _, own := range []struct{ name, value string }{{"HOME", user.Home}, {"USER", user.Name}, {"LOGNAME", user.Name}} {
+		if !slices.ContainsFunc(env, func(entry string) bool { return strings.HasPrefix(entry, own.name+"=") }) {
+			env = append(env, own.name+"="+own.value)
+		}
+	}
+	return env
+}
+
 // environment is the whole environment of a plugin's tree: what is allowed of
 // the host's, then go-plugin's own variables, then the marks.
-func environment(host, allowed, goPlugin []string, run *Run, stage string) []string {
-	return append(append(Environment(host, allowed), goPlugin...),
+func environment(user *account.Account, host, allowed, goPlugin []string, run *Run, stage string) []string {
+	return append(append(EnvironmentOf(user, host, allowed), goPlugin...),
 		keeper.EnvInstance+"="+run.Instance,
 		keeper.EnvRunID+"="+run.ID,
 		keeper.EnvStage+"="+stage,

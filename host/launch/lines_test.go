@@ -63,7 +63,7 @@ func TestLastWords(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	run := &Run{ID: "R", Instance: "I"}
 	got := environment(
-		[]string{"PATH=/bin", "LC_ALL=C", "TOKEN=x", "ZISK_A=1", "ZISK=2", keeper.EnvRunID + "=old", "PLUGIN_MIN_PORT=9"},
+		nil, []string{"PATH=/bin", "LC_ALL=C", "TOKEN=x", "ZISK_A=1", "ZISK=2", keeper.EnvRunID + "=old", "PLUGIN_MIN_PORT=9"},
 		[]string{"ZISK_*"}, []string{"PLUGIN_MIN_PORT=1"}, run, "prove")
 	want := []string{"PATH=/bin", "LC_ALL=C", "ZISK_A=1", "PLUGIN_MIN_PORT=1",
 		keeper.EnvInstance + "=I", keeper.EnvRunID + "=R", keeper.EnvStage + "=prove"}

@@ -42,10 +42,13 @@ func newProcess(spec Spec, program, sockets string, lines *lineLog) *process {
 	return &process{
 		stage: spec.Stage,
 		command: keeper.Command{
-			Options: keeper.Options{Lock: spec.Run.lock(spec.Stage), LockWait: lockWait, Grace: min(spec.Grace, terminateGrace), Confine: spec.confinement(program, sockets)},
-			Keeper:  spec.Run.Keeper,
-			Argv:    []string{program},
-			Dir:     spec.Dir,
+			Options: keeper.Options{
+				Lock: spec.Run.lock(spec.Stage), LockWait: lockWait, Grace: min(spec.Grace, terminateGrace),
+				Confine: spec.confinement(program, sockets), User: spec.keeperUser(),
+			},
+			Keeper: spec.Run.Keeper,
+			Argv:   []string{program},
+			Dir:    spec.Dir,
 		},
 		lines: lines, handshake: r, first: w, ended: make(chan struct{}),
 	}

@@ -37,6 +37,7 @@ type Run struct {
 
 	mu         sync.Mutex
 	substitute string          // of Sockets, when that is gone for good
+	shared     string          // for sockets of plugins that run as other users; made when one is needed
 	programs   map[string]bool // digests of the plugins that were started
 }
 
@@ -54,8 +55,12 @@ func (r *Run) logLevel() string {
 	return ""
 }
 
-// socketNote is the file beside the locks that names the socket directory.
-const socketNote = "sockets"
+// socketNote is the file beside the locks that names the socket directory, sharedNote
+// that of plugins which run as other users.
+const (
+	socketNote = "sockets"
+	sharedNote = "sockets-shared"
+)
 
 // maxSocketPath is the longest path of a unix socket, in bytes (unix(7), less
 // the closing zero); socketRoom is what go-plugin appends to the directory:
@@ -94,6 +99,7 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	if killed > 0 {
 		log.Warn("killed processes that an earlier run had left", "count", killed)
 	}
+	forgetSockets(filepath.Join(r.Locks, sharedNote))
 	if r.Sockets, err = openSockets(r.Instance, filepath.Join(r.Locks, socketNote)); err != nil {
 		return nil, err
 	}
@@ -107,7 +113,7 @@ const sweepLimit = 30 * time.Second
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(r.prunePrograms(), os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)))
+	return errors.Join(r.prunePrograms(), os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)), os.RemoveAll(cmp.Or(r.shared, r.Sockets)))
 }
 
 // SocketDir is where a socket is made that is needed now: by a plugin that starts, or
@@ -139,25 +145,36 @@ func (r *Run) lock(stage string) string { return filepath.Join(r.Locks, stage+".
 // openSockets makes an empty private directory that is short enough for unix
 // sockets and notes it in the file, so that the next run can remove it.
 func openSockets(instance, note string) (string, error) {
-	if old, err := os.ReadFile(note); err == nil {
-		if dir := string(old); strings.HasPrefix(filepath.Base(dir), "proofline-") && private(dir) {
-			_ = os.RemoveAll(dir)
-		}
-	}
+	forgetSockets(note)
 	dir, err := makeSockets(instance)
 	if err != nil {
 		return "", fmt.Errorf("make a directory for sockets: %w", err)
 	}
+	return dir, noteSockets(dir, note)
+}
+
+// forgetSockets removes the directory that an earlier run has noted.
+func forgetSockets(note string) {
+	if old, err := os.ReadFile(note); err == nil {
+		if dir := string(old); strings.HasPrefix(filepath.Base(dir), "proofline-") && owned(dir) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+// noteSockets notes a new directory, or removes it when that fails or its path is too
+// long.
+func noteSockets(dir, note string) error {
 	if len(dir)+socketRoom > maxSocketPath {
 		_ = os.RemoveAll(dir)
-		return "", fmt.Errorf("socket directory %s is too long (%d bytes, at most %d): set XDG_RUNTIME_DIR or TMPDIR to a shorter path",
+		return fmt.Errorf("socket directory %s is too long (%d bytes, at most %d): set XDG_RUNTIME_DIR or TMPDIR to a shorter path",
 			dir, len(dir), maxSocketPath-socketRoom)
 	}
 	if err := os.WriteFile(note, []byte(dir), 0o600); err != nil {
 		_ = os.RemoveAll(dir)
-		return "", fmt.Errorf("note the directory for sockets: %w", err)
+		return fmt.Errorf("note the directory for sockets: %w", err)
 	}
-	return dir, nil
+	return nil
 }
 
 func makeSockets(instance string) (string, error) {

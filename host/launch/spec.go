@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/proofline/proofline/host/account"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/keeper"
 )
@@ -40,6 +41,9 @@ type Spec struct {
 	// host's user may. Launch adds what every plugin needs: its own file, its state
 	// directory, the directory of sockets, the system's programs and libraries.
 	Confine *keeper.Confinement
+	// User is whom the plugin runs as; nil for the host's own user. Launch gives the
+	// plugin's state directory to that user and lets it through the directories above.
+	User *account.Account
 	// ScriptReads lets a confined plugin whose file is a script read and start all that
 	// the host's user may: where the programs and modules lie that it starts is not known.
 	ScriptReads bool

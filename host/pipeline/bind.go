@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/proofline/proofline/host/account"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -41,6 +42,11 @@ func Bind(p *Pipeline, find Find) Findings {
 		s.Kind = m.Kind
 		s.fillDefaults()
 		s.Sandbox.Confined = s.Sandbox.Use == "always" || s.Sandbox.Use == "auto" && m.Has(contract.CapabilitySandbox)
+		if s.Sandbox.User != "" {
+			if s.Sandbox.Account, err = account.Lookup(s.Sandbox.User); err != nil {
+				findings = append(findings, s.LocateUser(contract.SeverityError, err.Error(), "name a user of this machine (useradd --system NAME), or UID:GID"))
+			}
+		}
 		findings = append(findings, s.checkConfig(m, p.paths)...)
 		if _, given := p.at["select.drop_after"]; !given && m.Has(contract.CapabilityReplay) {
 			p.Select.DropAfter = 0

@@ -105,7 +105,7 @@ func (k Key) valueSchema() map[string]any {
 			words = append(words, w)
 		}
 		return map[string]any{"anyOf": []any{map[string]any{"enum": words}, map[string]any{"type": "string", "pattern": variable}}}
-	case TypeEdge:
+	case TypeEdge, TypeUser:
 		return map[string]any{"type": []any{"integer", "string", "null"}}
 	case TypeDuration:
 		// 0 is the one duration without a unit.

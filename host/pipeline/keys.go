@@ -29,6 +29,7 @@ const (
 	TypeSample   Type = "one of so many, such as 1/10"
 	TypeEdge     Type = "block number or time"
 	TypeVariable Type = "variable name"
+	TypeUser     Type = "user name, number, or UID:GID"
 )
 
 // Key describes one key of a pipeline file. The reader of the file and the
@@ -189,6 +190,8 @@ var stageKeys = []Key{
 			Meaning: "Further files and folders that it may read, and execute."},
 		{Name: "write", Type: TypeFolder, List: true, Max: "100",
 			Meaning: "Further folders in which it may do everything."},
+		{Name: "user", Type: TypeUser, Example: "sandbox: {user: proofline-prover}",
+			Meaning: "The system user that the plugin runs as, whatever use says: with its primary group alone, without capabilities, with the HOME of /etc/passwd. By default the host's own user. It needs a proofline that runs as root, and that user must be able to go through the folders above data and to execute the plugin. Stages are kept apart from one another by users, and groups, of their own."},
 		{Name: "network", Type: TypeBoolean, Default: "false",
 			Meaning: "Whether a confined plugin has the machine's network. While traces are exported (OTEL_EXPORTER_OTLP_ENDPOINT) it has."},
 	}},

@@ -326,6 +326,14 @@ func parseEdge(s scalar, _ Key) (selection.Edge, *problem) {
 	return selection.Edge{Time: at.UTC()}, nil
 }
 
+// parseUser reads the name or number of a user, or UID:GID.
+func parseUser(s scalar, k Key) (string, *problem) {
+	if s.tag == "!!int" {
+		s.tag = "!!str"
+	}
+	return parseText(s, k)
+}
+
 // parseVariableName reads the name of an environment variable; a trailing *
 // stands for any ending.
 func parseVariableName(s scalar, k Key) (string, *problem) {

@@ -73,7 +73,10 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	s.Verify = optional(o, "verify", parseBool)
 	s.Env, _ = listed(o, "env", parseVariableName)
 	sandbox := o.below("sandbox")
-	s.Sandbox = Sandbox{Use: field(sandbox, "use", parseWord), Read: sandbox.folders("read"), Write: sandbox.folders("write"), Network: field(sandbox, "network", parseBool)}
+	s.Sandbox = Sandbox{Use: field(sandbox, "use", parseWord), Read: sandbox.folders("read"), Write: sandbox.folders("write"), Network: field(sandbox, "network", parseBool), User: field(sandbox, "user", parseUser)}
+	if n := sandbox.value("user"); n != nil {
+		s.places["/sandbox/user"] = place{key: positionOf(n), value: positionOf(n)}
+	}
 
 	s.Config = json.RawMessage("{}")
 	if n := o.value("config"); n != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proofline/proofline/host/account"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -164,6 +165,9 @@ type Sandbox struct {
 	Use         string   // auto, always or never
 	Read, Write []string // further paths, absolute
 	Network     bool
+	User        string // as Account's name, number or UID:GID; empty for the host's own
+	// Account is User's. Bind fills it where there is such a user.
+	Account *account.Account
 	// Confined is what Use comes to for the plugin. Bind fills it.
 	Confined bool
 }
@@ -195,6 +199,14 @@ func (s *Stage) ConfigPosition(pointer string) Position {
 // finding with a place in the pipeline file.
 func (s *Stage) LocatePlugin(severity contract.Severity, summary, remedy string) Finding {
 	f := s.errorAt("/plugin", summary, remedy)
+	f.Severity = severity
+	return f
+}
+
+// LocateUser turns what is to be said of the user that the stage's plugin runs as into a
+// finding with a place in the pipeline file.
+func (s *Stage) LocateUser(severity contract.Severity, summary, remedy string) Finding {
+	f := s.errorAt("/sandbox/user", summary, remedy)
 	f.Severity = severity
 	return f
 }

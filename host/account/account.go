@@ -1,0 +1,79 @@
+// Package account deals with the system user that a stage's plugin runs as: who that
+// is, whether this process may start something as another user, and which paths that
+// user reaches.
+package account
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os/user"
+	"strconv"
+	"strings"
+)
+
+// Account is a user of the machine.
+type Account struct {
+	Name string // as messages call it: the name, or the number where there is no name
+	UID  int
+	GID  int    // the primary group
+	Home string // "/" where the machine's list of users has none
+}
+
+// Lookup finds a user by "NAME", "UID" or "UID:GID". The last form needs no entry in
+// the machine's list of users, /etc/passwd: other directories, such as LDAP, are not
+// asked. Root is refused, because nothing is kept from it.
+func Lookup(name string) (*Account, error) {
+	a, err := find(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.UID == 0:
+		return nil, fmt.Errorf("user %s is root, from whom nothing is kept", name)
+	}
+	return a, nil
+}
+
+func find(name string) (*Account, error) {
+	uid, gid, pair := strings.Cut(name, ":")
+	if pair {
+		a := &Account{Name: name, Home: "/"}
+		var errs [2]error
+		a.UID, errs[0] = id(uid)
+		a.GID, errs[1] = id(gid)
+		if errors.Join(errs[:]...) != nil {
+			return nil, fmt.Errorf("%q is no UID:GID", name)
+		}
+		if entry, err := user.LookupId(uid); err == nil {
+			a.Home = entry.HomeDir
+		}
+		return a, nil
+	}
+	entry, err := user.Lookup(name)
+	if err != nil {
+		if _, number := id(name); number != nil {
+			return nil, fmt.Errorf("the machine has no user %q in /etc/passwd", name)
+		}
+		if entry, err = user.LookupId(name); err != nil {
+			return nil, fmt.Errorf("the machine has no user with the number %s in /etc/passwd, so that its group is not known", name)
+		}
+	}
+	a := &Account{Name: entry.Username, Home: entry.HomeDir}
+	var errs [2]error
+	a.UID, errs[0] = id(entry.Uid)
+	a.GID, errs[1] = id(entry.Gid)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("user %q in /etc/passwd: %w", name, err)
+	}
+	return a, nil
+}
+
+// id reads the number of a user or group. The largest one means "no change" to the
+// kernel.
+func id(text string) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err == nil && n == math.MaxUint32 {
+		err = fmt.Errorf("%d names nobody", n)
+	}
+	return int(n), err
+}
