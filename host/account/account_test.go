@@ -140,7 +140,7 @@ func TestHandOver(t *testing.T) {
 		t.Errorf("not handed over: %d %d %d", owner(""), owner("sub/own"), owner("link"))
 	}
 	info, err := os.Stat(outside)
-	if err != nil || owner("foreign") != 0 || int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+	if err != nil || owner("foreign") != os.Geteuid() || int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
 		t.Errorf("what was another's changed hands: %v", err)
 	}
 }

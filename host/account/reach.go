@@ -66,7 +66,9 @@ func (a *Account) as(f func() error) error {
 		// The calls of package syscall would change every thread of the process.
 		_, _, _ = syscall.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
 		_ = unix.Setfsgid(a.GID)
-		_ = unix.Setfsuid(a.UID) // takes away, too, the right of root to pass by all permissions
+		_ = unix.Setfsuid(a.UID)
+		// The right to pass by all permissions goes with root, and from others by this.
+		_ = unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &make([]unix.CapUserData, 2)[0])
 		result <- f()
 	}()
 	return <-result

@@ -117,12 +117,16 @@ var keptCapabilities = []uintptr{unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP
 
 // dropCapabilities takes from what this thread becomes all other rights of root. With
 // CAP_PERFMON or CAP_SYS_PTRACE it could read the memory and the environment of the
-// host, whatever Landlock says. It does nothing for another user.
+// host, whatever Landlock says. Another user keeps no right at all.
 func dropCapabilities() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return fmt.Errorf("drop ambient capabilities: %w", err)
 	}
 	if os.Geteuid() != 0 {
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		if err := unix.Capset(&header, &make([]unix.CapUserData, 2)[0]); err != nil {
+			return fmt.Errorf("drop capabilities: %w", err)
+		}
 		return nil
 	}
 	for capability := uintptr(0); capability <= unix.CAP_LAST_CAP; capability++ {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proofline/proofline/host/account"
 )
 
 // tellUser is a role: it prints the lines of its /proc/self/status that say what it may
@@ -41,8 +43,8 @@ func tellUser(args []string) {
 // TestUser: a plugin of another user has that user's number, one group and no rights,
 // with a confinement and without, and its keeper ends it as any other.
 func TestUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to start processes of another user")
+	if err := account.Rights(); err != nil {
+		t.Skipf("needs root: %v", err)
 	}
 	program := openedCopy(t)
 	for name, test := range map[string]*Confinement{

@@ -191,7 +191,7 @@ var stageKeys = []Key{
 		{Name: "write", Type: TypeFolder, List: true, Max: "100",
 			Meaning: "Further folders in which it may do everything."},
 		{Name: "user", Type: TypeUser, Example: "sandbox: {user: proofline-prover}",
-			Meaning: "The system user that the plugin runs as, whatever use says: with its primary group alone, without capabilities, with the HOME of /etc/passwd. By default the host's own user. It needs a proofline that runs as root, and that user must be able to go through the folders above data and to execute the plugin. Stages are kept apart from one another by users, and groups, of their own."},
+			Meaning: "The system user that the plugin runs as, whatever use says: with its primary group alone, without capabilities, with the HOME of /etc/passwd. By default the host's own user. It needs a proofline that runs as root, or with the capabilities that proofline doctor names; that user must be able to go through the folders above data and to execute the plugin. Users, and groups, of their own keep stages apart from one another."},
 		{Name: "network", Type: TypeBoolean, Default: "false",
 			Meaning: "Whether a confined plugin has the machine's network. While traces are exported (OTEL_EXPORTER_OTLP_ENDPOINT) it has."},
 	}},
