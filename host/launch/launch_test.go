@@ -239,3 +239,17 @@ func TestConfinedPlugin(t *testing.T) {
 	}
 	stop(t, p)
 }
+
+// TestSecretInName: a secret that is a part of what the plugin is called, and of an
+// artifact's name, keeps it neither from starting nor from working.
+func TestSecretInName(t *testing.T) {
+	spec := chaosSpec(t, "")
+	spec.Secrets = []string{"chaos", chaosManifest.Version, "prover"}
+	p := launch(t, spec)
+	if p.Manifest().Name != "prover-chaos" {
+		t.Errorf("%+v", p.Manifest())
+	}
+	if _, err := p.Do(t.Context(), task(t, "count"), ignore); err != nil {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -13,14 +14,16 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/wire"
 )
 
 // redacting is a connection to a plugin whose secrets are hidden in every text that
-// the plugin answers: in errors, facts, notes, progress, health and findings. The
-// names and paths of artifacts and the plugin's own bytes, its cursor and its resume
-// token, stay as they are, because work depends on them.
+// the plugin answers for people: in errors, facts, notes, progress, health and findings.
+// What the host decides by stays as it is, because a secret may be a part of it by
+// chance: what decides names, the names and paths of artifacts, the classes of errors,
+// and the plugin's own bytes, its cursor and its resume token.
 type redacting struct {
 	grpc.ClientConnInterface
 	redactor *redact.Redactor
@@ -69,9 +72,9 @@ func (c redacting) error(err error) error {
 	var details []protoadapt.MessageV1
 	for _, detail := range s.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			for key, value := range info.GetMetadata() {
-				info.Metadata[key] = c.redactor.Text(value)
-				changed = changed || info.Metadata[key] != value
+			if remedy, ok := info.GetMetadata()[wire.MetadataRemedy]; ok {
+				info.Metadata[wire.MetadataRemedy] = c.redactor.Text(remedy)
+				changed = changed || info.Metadata[wire.MetadataRemedy] != remedy
 			}
 		}
 		if detail, ok := detail.(protoadapt.MessageV1); ok {
@@ -88,19 +91,52 @@ func (c redacting) error(err error) error {
 	return clean.Err()
 }
 
-var artifact = (*pluginv1.Artifact)(nil).ProtoReflect().Descriptor().FullName()
+// decides are the messages and fields that the host compares, stores work under, or
+// finds things by. It shows none of them where a secret must not stand but the name of
+// an endpoint, which the protocol wants without secrets.
+var decides = map[protoreflect.FullName]bool{
+	"proofline.plugin.v1.Artifact": true,
+
+	"proofline.plugin.v1.DescribeResponse.name":         true,
+	"proofline.plugin.v1.DescribeResponse.version":      true,
+	"proofline.plugin.v1.DescribeResponse.capabilities": true,
+	"proofline.plugin.v1.DescribeResponse.events":       true,
+	"proofline.plugin.v1.CheckResponse.provides":        true,
+	"proofline.plugin.v1.CheckResponse.requires":        true,
+	"proofline.plugin.v1.ConfigureResponse.provides":    true,
+	"proofline.plugin.v1.ConfigureResponse.requires":    true,
+	"proofline.plugin.v1.Endpoint.name":                 true,
+	"proofline.plugin.v1.Finding.pointer":               true,
+}
+
+// meant are the texts that have a meaning in the protocol wherever they stand alone.
+var meant = []string{
+	contract.PhaseAccepted, contract.OutcomeAccepted, contract.OutcomeAcceptedBefore, contract.OutcomeDryRun,
+	contract.OutcomeSkipped, contract.OutcomeSuperseded, contract.OutcomeProvedElsewhere,
+}
+
+// text hides secrets in a text. A number stays one, unless it is a secret as a whole.
+func (c redacting) text(v protoreflect.Value) protoreflect.Value {
+	text := v.String()
+	clean := c.redactor.Text(text)
+	if _, err := strconv.ParseUint(text, 10, 64); slices.Contains(meant, text) || err == nil && clean != redact.Hidden {
+		return v
+	}
+	return protoreflect.ValueOfString(clean)
+}
 
 // message hides secrets in the texts of a message and of those inside.
 func (c redacting) message(m protoreflect.Message) {
-	if m.Descriptor().FullName() == artifact {
+	if decides[m.Descriptor().FullName()] {
 		return
 	}
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch {
+		case decides[field.FullName()]:
 		case field.IsMap():
 			if field.MapValue().Kind() == protoreflect.StringKind {
 				value.Map().Range(func(key protoreflect.MapKey, v protoreflect.Value) bool {
-					value.Map().Set(key, protoreflect.ValueOfString(c.redactor.Text(v.String())))
+					value.Map().Set(key, c.text(v))
 					return true
 				})
 			} else if field.MapValue().Message() != nil {
@@ -113,13 +149,13 @@ func (c redacting) message(m protoreflect.Message) {
 			for i := range value.List().Len() {
 				switch {
 				case field.Kind() == protoreflect.StringKind:
-					value.List().Set(i, protoreflect.ValueOfString(c.redactor.Text(value.List().Get(i).String())))
+					value.List().Set(i, c.text(value.List().Get(i)))
 				case field.Message() != nil:
 					c.message(value.List().Get(i).Message())
 				}
 			}
 		case field.Kind() == protoreflect.StringKind:
-			m.Set(field, protoreflect.ValueOfString(c.redactor.Text(value.String())))
+			m.Set(field, c.text(value))
 		case field.Message() != nil:
 			c.message(value.Message())
 		}

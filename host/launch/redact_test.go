@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/proofline/proofline/sdk/contract"
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
@@ -57,8 +58,9 @@ func TestAnswersWithoutSecrets(t *testing.T) {
 		allowed int // how often the secret stays
 	}{
 		{"health", &pluginv1.HealthResponse{Detail: said}, new(pluginv1.HealthResponse), 0},
-		{"configured", &pluginv1.ConfigureResponse{Note: said, Provides: facts, Requires: map[string]*pluginv1.Alternatives{"a": {Values: []string{"b", said}}}}, new(pluginv1.ConfigureResponse), 0},
-		{"findings", &pluginv1.CheckResponse{Findings: []*pluginv1.Finding{{Summary: said, Remedy: said}}, Provides: facts}, new(pluginv1.CheckResponse), 0},
+		{"configured", &pluginv1.ConfigureResponse{Note: said, Provides: facts, Requires: map[string]*pluginv1.Alternatives{"a": {Values: []string{"b", said}}}}, new(pluginv1.ConfigureResponse), 2},
+		{"findings", &pluginv1.CheckResponse{Findings: []*pluginv1.Finding{{Pointer: "/" + planted, Summary: said, Remedy: said}}, Provides: facts}, new(pluginv1.CheckResponse), 2},
+		{"described", &pluginv1.DescribeResponse{Name: said, Version: said, Summary: said, Capabilities: []string{said}, Events: []string{said}}, new(pluginv1.DescribeResponse), 4},
 		{"resolved", &pluginv1.ResolveResponse{Resolutions: []*pluginv1.Resolution{{Reason: said}}}, new(pluginv1.ResolveResponse), 0},
 		{"progress", &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Progress{Progress: &pluginv1.Progress{Phase: said, Note: said}}}, new(pluginv1.WorkEvent), 0},
 		{"result", &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Result{Result: &pluginv1.Result{Facts: facts, Outputs: []*pluginv1.Artifact{artifact}}}}, new(pluginv1.WorkEvent), 3},
@@ -79,6 +81,74 @@ func TestAnswersWithoutSecrets(t *testing.T) {
 		if err := stream.RecvMsg(c.into); err != nil || protojson.Format(c.into) != text {
 			t.Errorf("%s: as a stream %v, %s", c.name, err, protojson.Format(c.into))
 		}
+	}
+}
+
+// TestTextsAreClassified: a text that the protocol gains is looked at by whoever adds it.
+func TestTextsAreClassified(t *testing.T) {
+	var hidden, kept []string
+	seen := map[protoreflect.FullName]bool{}
+	var walk func(m protoreflect.MessageDescriptor)
+	walk = func(m protoreflect.MessageDescriptor) {
+		if seen[m.FullName()] || m.FullName().Parent() != "proofline.plugin.v1" {
+			return
+		}
+		seen[m.FullName()] = true
+		for i := range m.Fields().Len() {
+			f := m.Fields().Get(i)
+			value := f
+			if f.IsMap() {
+				value = f.MapValue()
+			}
+			name := strings.TrimPrefix(string(f.FullName()), "proofline.plugin.v1.")
+			switch {
+			case decides[m.FullName()] || decides[f.FullName()]:
+				kept = append(kept, name)
+			case value.Message() != nil:
+				walk(value.Message())
+			case value.Kind() == protoreflect.StringKind:
+				hidden = append(hidden, name)
+			}
+		}
+	}
+	for _, m := range []proto.Message{
+		&pluginv1.DescribeResponse{}, &pluginv1.CheckResponse{}, &pluginv1.ConfigureResponse{}, &pluginv1.HealthResponse{}, &pluginv1.DrainResponse{},
+		&pluginv1.PollResponse{}, &pluginv1.ResolveResponse{}, &pluginv1.WorkEvent{},
+	} {
+		walk(m.ProtoReflect().Descriptor())
+	}
+	wantHidden := []string{
+		"DescribeResponse.summary", "Finding.summary", "Finding.remedy", "ConfigureResponse.note", "HealthResponse.detail", "Endpoint.detail",
+		"Resolution.reason", "Progress.phase", "Progress.note", "Result.facts",
+	}
+	wantKept := []string{
+		"DescribeResponse.name", "DescribeResponse.version", "DescribeResponse.capabilities", "DescribeResponse.events",
+		"Finding.pointer", "CheckResponse.provides", "CheckResponse.requires", "ConfigureResponse.provides", "ConfigureResponse.requires", "Endpoint.name",
+		"Artifact.name", "Artifact.path", "Artifact.size", "Artifact.sha256", "Artifact.role",
+	}
+	for _, list := range [][]string{hidden, kept, wantHidden, wantKept} {
+		slices.Sort(list)
+	}
+	if !slices.Equal(hidden, wantHidden) || !slices.Equal(slices.Compact(kept), wantKept) {
+		t.Errorf("hidden %q\nkept %q", hidden, kept)
+	}
+}
+
+// TestSecretByChance: a secret that is a word of the protocol, or the part of a number,
+// changes neither; a number that is the secret is hidden.
+func TestSecretByChance(t *testing.T) {
+	conn := redacting{talker{}, redact.New("accepted", "ACCEPTED", "12345", "67890123")}
+	event := &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Result{Result: &pluginv1.Result{Facts: map[string]string{
+		contract.FactOutcome: contract.OutcomeAcceptedBefore, contract.FactCycles: "991234599", "pin": "67890123", "note": "it was accepted",
+	}}}}
+	conn.message(event.ProtoReflect())
+	if facts := event.GetResult().GetFacts(); facts[contract.FactOutcome] != contract.OutcomeAcceptedBefore || facts[contract.FactCycles] != "991234599" ||
+		facts["pin"] != redact.Hidden || facts["note"] != "it was "+redact.Hidden {
+		t.Errorf("%q", facts)
+	}
+	event = &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Progress{Progress: &pluginv1.Progress{Phase: contract.PhaseAccepted}}}
+	if conn.message(event.ProtoReflect()); event.GetProgress().GetPhase() != contract.PhaseAccepted {
+		t.Errorf("%q", event.GetProgress().GetPhase())
 	}
 }
 

@@ -20,13 +20,15 @@ import (
 // inputs lie in its metadata, the earliest time of the next attempt in a
 // google.rpc.RetryInfo.
 const (
-	errorDomain    = "proofline"
-	metadataRemedy = "remedy"
-	metadataPanic  = "panic"
-	metadataStale  = "stale" // names separated by slashes, which no artifact's name holds
+	errorDomain   = "proofline"
+	metadataPanic = "panic"
+	metadataStale = "stale" // names separated by slashes, which no artifact's name holds
 
 	maxErrorText = 16 << 10 // bytes; the text travels in an HTTP/2 trailer
 )
+
+// MetadataRemedy is the one key of that metadata whose value is written for people.
+const MetadataRemedy = "remedy"
 
 var classCodes = map[contract.Class]codes.Code{
 	contract.ClassPermanent:   codes.FailedPrecondition,
@@ -45,7 +47,7 @@ func StatusError(err error) error {
 	class, after, meta := contract.ClassOf(err), time.Duration(0), map[string]string{}
 	if classed, ok := errors.AsType[*contract.Error](err); ok {
 		after = classed.After
-		meta[metadataRemedy], meta[metadataStale] = classed.Remedy, strings.Join(classed.Stale, "/")
+		meta[MetadataRemedy], meta[metadataStale] = classed.Remedy, strings.Join(classed.Stale, "/")
 	}
 	return newStatus(classCodes[class], err, class, after, meta)
 }
@@ -113,7 +115,7 @@ func FromStatusError(err error) error {
 		case *errdetails.ErrorInfo:
 			if d.GetDomain() == errorDomain {
 				out.Class = contract.Class(d.GetReason())
-				out.Remedy = d.GetMetadata()[metadataRemedy]
+				out.Remedy = d.GetMetadata()[MetadataRemedy]
 				if stale := d.GetMetadata()[metadataStale]; stale != "" {
 					out.Stale = strings.Split(stale, "/")
 				}
