@@ -59,7 +59,7 @@ func Commands(commands ...*cli.Command) Option {
 }
 
 // Capabilities names optional features, for example
-// contract.CapabilityResumeToken. CapabilityVerify is found by itself when open
+// CapabilityResumeToken. That a prover verifies is found by itself when open
 // returns a type that implements Verifier.
 func Capabilities(names ...string) Option {
 	return func(d *definition) {

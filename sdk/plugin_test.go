@@ -62,7 +62,7 @@ func (c testConfig) Validate() []sdk.Finding {
 func (c testConfig) MakesProof() bool { return !c.Gate }
 
 func (c testConfig) Provides() map[string]string {
-	return map[string]string{contract.TraitGuest: "guest-" + c.Key, contract.TraitNetwork: "", "with": c.Token.Reveal()}
+	return map[string]string{contract.TraitGuest: "guest-" + c.Key, contract.TraitNetwork: ""}
 }
 
 func (c testConfig) Requires() map[string][]string {

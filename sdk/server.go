@@ -287,11 +287,12 @@ func (s *server) recover(call string, err *error) {
 	s.panicked()
 }
 
+// redactFindings hides secrets in what findings say, not in the places that they name.
 func redactFindings(findings []Finding, secrets []string) []Finding {
 	r := redact.New(secrets...)
 	out := make([]Finding, len(findings))
 	for i, f := range findings {
-		f.Summary, f.Remedy, f.Pointer = r.Text(f.Summary), r.Text(f.Remedy), r.Text(f.Pointer)
+		f.Summary, f.Remedy = r.Text(f.Summary), r.Text(f.Remedy)
 		out[i] = f
 	}
 	return out

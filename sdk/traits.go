@@ -3,7 +3,6 @@ package sdk
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
@@ -64,18 +63,9 @@ func merged[V any](a, b map[string]V) map[string]V {
 	return out
 }
 
+// redactTraits hides secrets in the note. The facts are compared with those of other
+// stages: a secret that happens to be a part of one must not change it.
 func redactTraits(traits contract.Traits, secrets []string) contract.Traits {
-	r := redact.New(secrets...)
-	traits.Note = r.Text(traits.Note)
-	for name, value := range traits.Provides {
-		traits.Provides[name] = r.Text(value)
-	}
-	for name, values := range traits.Requires {
-		values = slices.Clone(values)
-		for i, v := range values {
-			values[i] = r.Text(v)
-		}
-		traits.Requires[name] = values
-	}
+	traits.Note = redact.New(secrets...).Text(traits.Note)
 	return traits
 }

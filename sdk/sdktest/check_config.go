@@ -268,6 +268,7 @@ func configSecrets(ctx context.Context, r *run) error {
 	}
 	traits, findings, err := i.Configure(ctx, config)
 	tell("note", traits.Note)
+	tell("facts", traits) // which nothing hides: they are compared with those of other stages
 	tell("findings", findings)
 	tell("error of the configuration", err)
 	if err == nil {

@@ -34,7 +34,7 @@ var checks = []check{
 	{"config/refused", "", "refuse to be configured with an error in the configuration", configRefused},
 	{"config/once", "", "refuse a second configuration", configOnce},
 	{"config/traits", "", "tell a check the traits that its configuration has, and the same when it is configured", configTraits},
-	{"config/secrets", "", "never show a secret in logs, findings, errors or arguments", configSecrets},
+	{"config/secrets", "", "never show a secret in logs, findings, facts, errors or arguments", configSecrets},
 
 	{"health/before", "", "be unavailable before it is configured, and answer at once", healthBefore},
 	{"health/after", "", "answer health calls at once when configured, and count its endpoints as the protocol says", healthAfter},

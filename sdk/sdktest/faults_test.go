@@ -176,6 +176,15 @@ var faults = map[string]fault{
 		as(request, func(m *pluginv1.ConfigureRequest) { fmt.Fprintf(os.Stderr, "configured with %s\n", m.GetConfigJson()) })
 		return request
 	})},
+	"config/secrets facts": {text: "the facts shows the secret", request: on("Configure", func(c *call, request []byte) []byte {
+		as(request, func(m *pluginv1.ConfigureRequest) { c.config = string(m.GetConfigJson()) })
+		return request
+	}), reply: func(c *call, message []byte) []byte {
+		if c.method != "Configure" {
+			return message
+		}
+		return as(message, func(m *pluginv1.ConfigureResponse) { m.Provides = map[string]string{"with": c.config} })
+	}},
 
 	"health/before": {text: "it is ready", reply: func(c *call, message []byte) []byte {
 		if c.method != "Health" || c.configured {

@@ -49,6 +49,7 @@ type call struct {
 	number int    // of the calls of this method in this process, from 1
 	// answer, when a fault sets it, is sent in place of passing the call on.
 	answer [][]byte
+	config string // that Configure was called with, for a fault that repeats it
 	err    error
 }
 
