@@ -4,6 +4,7 @@
 //	pipeline    what the operator wrote; selection: which blocks that means
 //	catalog     which binary a plugin is
 //	launch      a plugin's process, supervised; keeper below it
+//	account     the system user that a plugin runs as
 //	engine      which job is worked on by which stage, and what comes of it
 //	artifact    the files that attempts make
 //	record      the records of a block on its way; status: what is shown of it

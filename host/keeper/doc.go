@@ -16,9 +16,10 @@
 //  5. exits last, with the plugin's exit code, or 128 + the number of the
 //     signal that ended it.
 //
-// A plugin with a Confinement is started by way of one more process of the same
-// executable, which takes away from itself, by Landlock and a network namespace, what
-// the plugin may not reach, and then becomes the plugin.
+// A plugin with a Confinement, or of another user, is started by way of one more process
+// of the same executable, which takes away from itself, by Landlock, a network namespace
+// and its capabilities, what the plugin may not reach, and then becomes the plugin. The
+// keeper itself stays the host's user.
 //
 // The keeper is never killed by the host. If something else kills it, the
 // plugin dies with it (parent death signal); what the plugin had started stays,
