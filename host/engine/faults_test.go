@@ -608,21 +608,28 @@ func TestAgeDropsWhatNobodyAskedFor(t *testing.T) {
 			b.Time = time.Now().Add(-30 * 24 * time.Hour)
 			return b
 		}
-		selected, listed, added := old(1), old(2), old(3)
-		r.source.known = map[uint64]contract.Block{2: listed, 3: added}
+		selected, listed := old(1), old(2)
+		want := map[contract.Block]status.JobState{selected: status.JobDropped, listed: status.JobDone}
+		r.source.known = map[uint64]contract.Block{2: listed}
+		var added []uint64
+		for n := uint64(3); n < 9; n++ { // more than a stage takes at once: they wait
+			r.source.known[n] = old(n)
+			want[r.source.known[n]] = status.JobDone
+			added = append(added, n)
+		}
 		r.source.polls = []contract.PollResponse{poll("c", 9, selected)}
-		r.source.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
-			time.Sleep(5 * time.Second)
+		r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+			time.Sleep(5 * time.Minute)
 			return contract.Result{}, nil
 		}
 		r.proof.do = proving
 		stop := r.start(t)
-		if _, err := r.AddBlocks(t.Context(), []uint64{3}); err != nil {
+		if _, err := r.AddBlocks(t.Context(), added); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Minute)
+		time.Sleep(time.Hour)
 		stop()
-		for b, want := range map[contract.Block]status.JobState{selected: status.JobDropped, listed: status.JobDone, added: status.JobDone} {
+		for b, want := range want {
 			if j := r.state(t, b); j.State != want {
 				t.Errorf("block %d (%s) is %s, want %s", b.Number, j.Origin, j.State, want)
 			}
