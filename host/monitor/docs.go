@@ -52,10 +52,6 @@ func (a *api) documentation(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	p, err := a.page()
-	pages, renderErr := rendered()
-	if err == nil {
-		err = renderErr
-	}
-	render(w, "docs.html", docPage{page: p, Topic: topic, HTML: pages[topic.Name], Topics: docs.Topics()}, err)
+	pages, err := rendered()
+	render(w, "docs.html", docPage{page: a.page(), Topic: topic, HTML: pages[topic.Name], Topics: docs.Topics()}, err)
 }

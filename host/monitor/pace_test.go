@@ -21,10 +21,9 @@ import (
 
 // TestLongHistory opens the page over 10,000 blocks of history and changes something
 // sixty times a second. The CPU time of the page's thread and its memory are judged
-// anywhere: the page is there after 200 ms of it, a change takes less than a frame
-// lasts on average and never 100 ms, and the memory stays what it is. The first paint (100 ms, the fastest of
-// several loads) and the longest frame (100 ms) are judged where the machine has nothing
-// else to do, and are told elsewhere.
+// anywhere: a change takes less than a frame lasts on average and never 100 ms, and the
+// memory stays what it is. The longest frame (100 ms) is judged where the machine has
+// nothing else to do, and is told elsewhere.
 func TestLongHistory(t *testing.T) {
 	long(t)
 	s := newScene(10_000, time.Now())
@@ -32,17 +31,9 @@ func TestLongHistory(t *testing.T) {
 	origin, _ := serve(t, s, "", func(c *live.Config) { c.Pause = time.Second / 60 })
 	b := newTab(t, browser(t), origin)
 	b.view(1440, 900, false)
-	paint, opened := math.Inf(1), time.Hour
-	for range 6 {
-		b.do(chromedp.Navigate("about:blank"))
-		used := b.threadTime()
-		b.open("/")
-		b.until(`measured.paint > 0`)
-		opened = min(opened, b.threadTime()-used)
-		paint = min(paint, eval[float64](b, `measured.paint`))
-	}
+	b.open("/")
 	b.until(`document.querySelector('#conn').textContent.trim() === 'live'`)
-	calm := load() < float64(runtime.NumCPU())
+	calm := busy() < float64(runtime.NumCPU())
 	churn := func(n int) {
 		for range n {
 			s.change(func(snap *statusSnapshot) {
@@ -79,11 +70,8 @@ func TestLongHistory(t *testing.T) {
 	}
 	eval[chromedp.Void](b, `gc()`)
 	after := eval[float64](b, `performance.memory.usedJSHeapSize`)
-	t.Logf("first paint %.0f ms, the page is there after %v of CPU; %v of CPU a change, at most %v; longest frame %.0f ms (of each second %.0f), longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
-		paint, opened.Round(time.Millisecond), each.Round(time.Microsecond), worst.Round(time.Microsecond), frame, frames, task, before/1e6, after/1e6, load(), runtime.NumCPU())
-	if opened > 200*time.Millisecond {
-		t.Errorf("the page is there after %v of its thread", opened)
-	}
+	t.Logf("%v of CPU a change, at most %v; longest frame %.0f ms (of each second %.0f), longest task %.0f ms; heap %.2f MB, then %.2f MB; load %.1f on %d CPUs",
+		each.Round(time.Microsecond), worst.Round(time.Microsecond), frame, frames, task, before/1e6, after/1e6, busy(), runtime.NumCPU())
 	if each > time.Second/60 {
 		t.Errorf("a change takes %v of the page's thread", each)
 	}
@@ -93,12 +81,9 @@ func TestLongHistory(t *testing.T) {
 	if after > before*1.2+1e6 {
 		t.Errorf("the page's heap grows from %.2f to %.2f MB", before/1e6, after/1e6)
 	}
-	if !calm || load() >= float64(runtime.NumCPU()) {
-		t.Log("the machine is busy: first paint and longest frame are not judged")
+	if !calm || busy() >= float64(runtime.NumCPU()) {
+		t.Log("the machine is busy: the longest frame is not judged")
 		return
-	}
-	if paint >= 100 {
-		t.Errorf("the first paint comes after %.0f ms", paint)
 	}
 	if frame > 100 {
 		t.Errorf("a frame takes %.0f ms", frame)
@@ -157,8 +142,8 @@ func TestPageStaysSmall(t *testing.T) {
 	}
 }
 
-// load is the machine's load average of the last minute (proc_loadavg(5)).
-func load() float64 {
+// busy is the machine's load average of the last minute (proc_loadavg(5)).
+func busy() float64 {
 	var one float64
 	text, err := os.ReadFile("/proc/loadavg")
 	if err == nil {

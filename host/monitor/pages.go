@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,20 @@ import (
 //go:embed assets
 var assets embed.FS
 
+// style is the sheet of all pages as they carry it: as a part of each, a page is painted
+// without another way to the server.
+var style = func() string {
+	text, _ := assets.ReadFile("assets/style.css")
+	return string(text)
+}()
+
+// styleSource names the sheet in the Content-Security-Policy (CSP Level 3, hash-source):
+// no other one is obeyed.
+var styleSource = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}()
+
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"span": live.Span, "num": func(n uint64) string { return live.Grouped(n) }, "mgas": mgas, "bytes": size, "hms": hms,
 	"slots": func(n int) []int { // 0 … n-1
@@ -29,7 +44,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return list
 	},
-	"key": func(parts ...any) string { return fmt.Sprint(parts...) },
+	"style": func() template.HTML { return template.HTML("<style>" + style + "</style>") },
+	"key":   func(parts ...any) string { return fmt.Sprint(parts...) },
 }).ParseFS(assets, "assets/*.html"))
 
 // pages serves the dashboard.
@@ -42,16 +58,15 @@ func (a *api) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	files, _ := fs.Glob(assets, "assets/*")
 	for _, name := range files {
-		if path.Ext(name) == ".html" {
+		if path.Ext(name) != ".js" {
 			continue
 		}
 		text, _ := assets.ReadFile(name)
 		sum := sha256.Sum256(text)
 		tag := `"` + hex.EncodeToString(sum[:8]) + `"`
-		media := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}[path.Ext(name)]
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache")
-			w.Header().Set("Content-Type", media)
+			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 			w.Header().Set("ETag", tag)
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 		})
@@ -62,9 +77,8 @@ func (a *api) pages(mux *http.ServeMux) {
 type page struct {
 	O      live.Overview
 	F      map[string]figure
-	JSON   template.JS // of the overview, for a script of type application/json
-	Event  string      // id of the last event that O includes
-	Now    int64       // unix ms
+	Event  string // id of the last event that O includes
+	Now    int64  // unix ms
 	Slots  slots
 	Tall   bool // the graph needs more rows than the first screen has room for
 	Block  *blockView
@@ -73,34 +87,28 @@ type page struct {
 
 type slots struct{ Recent, Attention, GPU, Marks int }
 
-// Fig finds a figure.
-func (p page) Fig(parts ...any) figureView {
-	name := fmt.Sprint(parts...)
-	return figureView{Name: name, figure: p.F[name]}
+// JSON is the overview for a script of type application/json, which it cannot end: < and
+// > are escaped.
+func (p page) JSON() (template.JS, error) {
+	text, err := json.Marshal(p.O)
+	return template.JS(text), err
 }
 
-type figureView struct {
-	Name string
-	figure
-}
-
-func (a *api) page() (page, error) {
+func (a *api) page() page {
 	id, o := a.Model.Present()
 	now := time.Now()
 	tall := false
 	for _, s := range o.Stages {
 		tall = tall || s.Row > 3 || s.Row > 2 && s.Column < 4
 	}
-	text, err := json.Marshal(o) // escapes < and >, so that it cannot end the script
 	return page{
-		O: o, F: figures(o, now), JSON: template.JS(text), Event: id, Now: now.UnixMilli(), Tall: tall,
+		O: o, F: figures(o, now), Event: id, Now: now.UnixMilli(), Tall: tall,
 		Slots: slots{recentSlots, attentionSlots, gpuSlots, markSlots},
-	}, err
+	}
 }
 
 func (a *api) overviewPage(w http.ResponseWriter, r *http.Request) {
-	p, err := a.page()
-	render(w, "overview.html", p, err)
+	render(w, "overview.html", a.page(), nil)
 }
 
 func (a *api) blockPage(w http.ResponseWriter, r *http.Request) {
@@ -109,12 +117,10 @@ func (a *api) blockPage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a block has a number", http.StatusNotFound)
 		return
 	}
-	p, err := a.page()
+	p := a.page()
+	jobs, err := a.block(r, number)
 	if err == nil {
-		var jobs []jobAnswer
-		if jobs, err = a.block(r, number); err == nil {
-			p.Block, p.Number = viewOf(number, jobs, p.O, a.logged(r, jobs)), number
-		}
+		p.Block, p.Number = viewOf(number, jobs, p.O, a.logged(r, jobs)), number
 	}
 	render(w, "block.html", p, err)
 }

@@ -54,3 +54,9 @@ export function keyed(list, items, key, make, update) {
   }
   for (const e of have.values()) e.remove()
 }
+
+// painted is there when the browser has shown what the server has rendered, and half a second later at the latest: a page in the background is not painted.
+export const painted = () => new Promise(done => {
+  setTimeout(done, document.hidden ? 0 : 500)
+  new PerformanceObserver(l => { if (l.getEntriesByName('first-contentful-paint').length) done() }).observe({ type: 'paint', buffered: true })
+})

@@ -1,5 +1,5 @@
 // The first page: takes over what the server has rendered and keeps it up to date, in place, at most once per frame.
-import { $, h, ico, text, figure, keyed, command, copies } from './dom.js'
+import { $, h, ico, text, figure, keyed, command, copies, painted } from './dom.js'
 import { figures, OUT } from './figures.js'
 import { ago, until, clock, dash, dec, hms, long, mgas, num, span, blockLink } from './format.js'
 import { follow } from './stream.js'
@@ -214,6 +214,7 @@ async function charts() {
 }
 const later = f => window.requestIdleCallback ? requestIdleCallback(f, { timeout: 1000 }) : setTimeout(f)
 
+await painted()
 const stream = follow(store, data.dataset.event)
 copies()
 draw0()
