@@ -23,6 +23,7 @@ func TestRecordOverview(t *testing.T) {
 		snap.Stages[7].Paused, snap.Stages[7].PausedSince = "S3 says 403 AccessDenied", time.Now().Add(-96*time.Minute)
 		snap.Stages[7].QueueLength, snap.Stages[7].Queue = 48, []uint64{24_647_140}
 	})
+	s.called(40, 30)
 	w := httptest.NewRecorder()
 	Handler(followed(t, s)).ServeHTTP(w, ask("/api/v1/overview"))
 	var o live.Overview

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/proofline/proofline/host/live"
 )
 
@@ -12,10 +14,14 @@ import (
 // score and what needs attention, in this order of worth where room is short.
 func (s Screen) first(room int) []string {
 	sections := [][]string{s.figures(), s.stageRows(), s.proving(), s.strip(), s.score(), s.attention()}
-	keep := []int{2, 0, 1, 5, 3, 4} // the block at work is shown first of all
+	const attention = 5
+	keep := []int{2, 0, 1, attention, 3, 4} // the block at work is shown first of all
 	shown := map[int]bool{}
 	left := room
 	for _, i := range keep {
+		if i == attention { // some of it is better than none
+			sections[i] = sections[i][:min(len(sections[i]), max(left-1, 0))]
+		}
 		if n := len(sections[i]); n > 0 && n < left {
 			left -= n + 1
 			shown[i] = true
@@ -82,8 +88,10 @@ func (s Screen) stageRows() []string {
 	}
 	var lines []string
 	for _, st := range s.Overview.Stages {
-		doing := s.Width - name - 5 - tail
-		line := stageMarks[st.State] + " " + strong.Render(cell(printable(st.Name), name)) + "  " + cell(printable(st.Doing), max(doing, 8))
+		doing := max(s.Width-name-5-tail, 8)
+		line := stageMarks[st.State] + " " + strong.Render(cell(printable(st.Name), name)) + "  "
+		ends := usable(st.Endpoints, doing > 60)
+		line += cell(printable(st.Doing), max(doing-ansi.StringWidth(ends), 8)) + ends
 		if tail > 0 {
 			line += muted.Render(right(fmt.Sprintf("queue %s", live.Grouped(st.Queue)), 11) + right(memory(st.Memory), 9) + right(restarts(st.Restarts), 8))
 		}
@@ -224,7 +232,7 @@ func (s Screen) score() []string {
 	return []string{text}
 }
 
-// attention lists what is open: alerts, then failures.
+// attention lists what is open: alerts, endpoints that are not usable, then failures.
 func (s Screen) attention() []string {
 	var lines []string
 	for _, a := range s.Overview.Alerts {
@@ -234,6 +242,11 @@ func (s Screen) attention() []string {
 				mark = bad.Render("✕")
 			}
 			lines = append(lines, s.apart(mark+" "+printable(a.Title), muted.Render(s.ago(a.Since))))
+		}
+	}
+	for _, e := range s.services() {
+		if !e.Usable {
+			lines = append(lines, warn.Render("▲")+" Endpoint "+printable(e.Name)+" of "+printable(e.stage)+": "+muted.Render(printable(e.why())))
 		}
 	}
 	for _, f := range s.Overview.Failures {

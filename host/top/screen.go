@@ -22,10 +22,11 @@ const (
 	Blocks
 	Failures
 	Log
+	Endpoints
 	views
 )
 
-var viewNames = [views]string{"overview", "stages", "blocks", "failures", "log"}
+var viewNames = [views]string{"overview", "stages", "blocks", "failures", "log", "endpoints"}
 
 // Screen is what the terminal shows.
 type Screen struct {
@@ -53,20 +54,11 @@ var (
 func (s Screen) String() string {
 	width, height := max(s.Width, 1), max(s.Height, 1)
 	head := append([]string{s.title()}, s.verdict()...)
-	var body []string
-	switch s.View {
-	case Stages:
-		body = s.scrolled(s.stageList(), height-len(head)-2)
-	case Blocks:
-		body = s.scrolled(s.blockList(), height-len(head)-2)
-	case Failures:
-		body = s.scrolled(s.failureList(), height-len(head)-2)
-	case Log:
-		body = s.scrolled(s.logList(), height-len(head)-2)
-	default:
-		body = s.first(height - len(head) - 2)
+	body := s.first
+	if s.View != First {
+		body = func(room int) []string { return s.scrolled(s.list(), room) }
 	}
-	lines := append(append(head, ""), body...)
+	lines := append(append(head, ""), body(height-len(head)-2)...)
 	for len(lines) < height-1 {
 		lines = append(lines, "")
 	}
@@ -86,20 +78,25 @@ func (s Screen) scrolled(list []string, room int) []string {
 	return append([]string{list[0]}, list[from:min(len(list), from+room-1)]...)
 }
 
-// Lines is how many lines the list of the view has behind its header.
-func (s Screen) Lines() int {
+// list has the lines of the view behind a header; the first screen is none.
+func (s Screen) list() []string {
 	switch s.View {
 	case Stages:
-		return len(s.stageList()) - 1
+		return s.stageList()
 	case Blocks:
-		return len(s.blockList()) - 1
+		return s.blockList()
 	case Failures:
-		return len(s.failureList()) - 1
+		return s.failureList()
 	case Log:
-		return len(s.logList()) - 1
+		return s.logList()
+	case Endpoints:
+		return s.endpointList()
 	}
-	return 0
+	return nil
 }
+
+// Lines is how many lines the list of the view has behind its header.
+func (s Screen) Lines() int { return max(0, len(s.list())-1) }
 
 func (s Screen) title() string {
 	p := s.Overview.Pipeline
@@ -155,7 +152,7 @@ func (s Screen) keys() string {
 	}
 	text := strings.Join(parts, "  ")
 	if s.View != First {
-		text += muted.Render("  ↑↓ scroll")
+		text += muted.Render("  ↑↓ move")
 	}
 	return text + muted.Render("  q quit")
 }

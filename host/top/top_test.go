@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden screens anew")
 
 // recorded is the answer of /api/v1/overview of a host, as package monitor's scene
 // makes it: a block at work, one that failed, one that was refused, a reporter that
-// is paused.
+// is paused, a node that does not answer.
 func recorded(t *testing.T) live.Overview {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "overview.json"))
@@ -111,6 +111,7 @@ func TestNoControlCharacters(t *testing.T) {
 	o.Stages[0].Doing, o.Pipeline.Reason = "x\x1b[2Jy\r", "a\x1b]0;title\x07b"
 	o.Log = append([]live.Line{{Level: "error", Stage: "s\x1b[1A", Text: "t\x9b2J\x00"}}, o.Log...)
 	o.Failures[0].Reason, o.Alerts[0].Title = "\x1b[31mred", "\x1bc"
+	o.Stages[0].Endpoints[1].Name, o.Stages[0].Endpoints[1].Detail = "http\x1b[2J", "\x1b]0;refused\x07"
 	for v := range views {
 		screen := Screen{Overview: o, Now: o.Time, View: v, Width: 120, Height: 40}.String()
 		for _, r := range ansi.Strip(screen) {
