@@ -40,11 +40,15 @@ func releaseOf(t *testing.T) string {
 	if err := r.debian("amd64", files); err != nil {
 		t.Fatal(err)
 	}
-	image, err := r.image("amd64", files)
-	if err != nil {
-		t.Fatal(err)
+	var images []imageOf
+	for _, arch := range []string{"amd64", "arm64"} {
+		image, err := r.image(arch, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, imageOf{arch, image})
 	}
-	if err := r.layout([]imageOf{{"amd64", image}}); err != nil {
+	if err := r.layout(images); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.checksums(); err != nil {

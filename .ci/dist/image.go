@@ -103,16 +103,22 @@ func (r release) base(to io.Writer) error {
 
 const passwd = "proofline:x:10001:10001:proofline:/var/lib/proofline:/sbin/nologin\n"
 
-// layout writes the images as one OCI image layout, for skopeo, crane, podman and docker.
+// layout writes the images as an OCI image layout with one entry, the release, which is an
+// index of them: skopeo, podman and buildah refuse to choose among several entries.
 func (r release) layout(images []imageOf) error {
-	index := v1.ImageIndex(empty.Index)
-	index = mutate.IndexMediaType(index, types.OCIImageIndex)
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, i := range images {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: i.image, Descriptor: v1.Descriptor{
-			Platform:    &v1.Platform{OS: "linux", Architecture: i.arch},
-			Annotations: map[string]string{"org.opencontainers.image.ref.name": r.version},
+			Platform: &v1.Platform{OS: "linux", Architecture: i.arch},
 		}})
 	}
-	_, err := layout.Write(filepath.Join(r.out, "proofline_"+r.version+"_oci"), index)
-	return err
+	path, err := layout.Write(r.layoutPath(), mutate.IndexMediaType(empty.Index, types.OCIImageIndex))
+	if err != nil {
+		return err
+	}
+	return path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": r.version}))
+}
+
+func (r release) layoutPath() string {
+	return filepath.Join(r.out, "proofline_"+r.version+"_oci")
 }

@@ -4,6 +4,10 @@
 // the same version of Go.
 //
 //	dist [-version 0.1.0] [-out dist] [-arch amd64,arm64] [-deb]
+//	dist -unpack dist/proofline_0.1.0_oci -out root
+//
+// With -unpack it makes nothing: it checks the image layout, and writes the files of the
+// image for this machine's architecture into a directory.
 package main
 
 import (
@@ -47,7 +51,11 @@ func run() (err error) {
 	out := flag.String("out", "dist", "directory that is made anew")
 	arches := flag.String("arch", "amd64,arm64", "architectures")
 	debs := flag.Bool("deb", false, "make nothing but the Debian packages")
+	from := flag.String("unpack", "", "an image layout that is checked and unpacked into -out")
 	flag.Parse()
+	if *from != "" {
+		return unpack(*from, *out)
+	}
 	r := release{version: *version, out: *out}
 	if r.version == "" {
 		if r.version, err = sourceVersion(); err != nil {
