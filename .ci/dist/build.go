@@ -47,15 +47,15 @@ func (r release) build(arch string) (t tree, err error) {
 		"proofline.1": {"man"}, "completion/proofline.bash": {"completion", "bash"},
 		"completion/_proofline": {"completion", "zsh"}, "completion/proofline.fish": {"completion", "fish"},
 	} {
-		text, err := exec.Command(filepath.Join(self, "proofline"), args...).Output()
+		text, err := output(filepath.Join(self, "proofline"), args...)
 		if err != nil {
-			return nil, fmt.Errorf("proofline %s: %w", strings.Join(args, " "), err)
+			return nil, err
 		}
 		path := filepath.Join(dir, "made", name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(path, text, 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
 			return nil, err
 		}
 		t = append(t, file{name, path, 0o644})
