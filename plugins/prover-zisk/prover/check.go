@@ -34,7 +34,7 @@ func (f *findings) add(severity sdk.Severity, pointer, remedy, format string, ar
 // come by what is missing.
 func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	var f findings
-	version, known := c.checkTool(ctx, &f)
+	bin, version, known := c.checkTool(ctx, &f)
 	if known {
 		c.installed = &version
 	}
@@ -46,6 +46,7 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	gpus := c.checkGPUs(ctx, &f)
 	if known {
 		c.checkVersion(version, gpus, &f)
+		c.checkKernels(bin, gpus, &f)
 	}
 	// What follows does not need the tool: everything that is missing is said at
 	// once.
@@ -70,13 +71,12 @@ func (c *Config) Requires() map[string][]string {
 	return map[string][]string{contract.TraitInputFraming: {string(c.installed.Framing())}}
 }
 
-func (c Config) checkTool(ctx context.Context, f *findings) (zisk.Version, bool) {
+func (c Config) checkTool(ctx context.Context, f *findings) (bin string, v zisk.Version, known bool) {
 	bin, err := tool.Locate(c.tool())
 	if err == nil {
-		var v zisk.Version
 		if v, err = tool.Detect(ctx, bin); err == nil {
 			f.add(sdk.SeverityInfo, "/bin", "", "ZisK %v at %s", v, bin)
-			return v, true
+			return bin, v, true
 		}
 	}
 	summary, remedy := err.Error(), ""
@@ -84,7 +84,7 @@ func (c Config) checkTool(ctx context.Context, f *findings) (zisk.Version, bool)
 		summary, remedy = e.Err.Error(), e.Remedy
 	}
 	f.add(sdk.SeverityError, "/bin", remedy, "%s", summary)
-	return zisk.Version{}, false
+	return "", zisk.Version{}, false
 }
 
 func (c Config) checkELF(f *findings) {
@@ -181,6 +181,25 @@ func (c Config) checkVersion(v zisk.Version, gpus []machine.GPU, f *findings) {
 	}
 	if c.action() == zisk.Execute && v.Build == zisk.BuildUnknown && v.Major == 0 && v.Minor <= 15 && len(gpus) > 0 {
 		f.add(sdk.SeverityWarning, "/action", "install the CPU build of ZisK "+v.String()+" beside it and name it in `bin`", "a GPU build of ZisK %v refuses execute", v)
+	}
+}
+
+// checkKernels compares the cards with the GPU code that the tool carries: on another card
+// it ends with "no kernel image is available".
+func (c Config) checkKernels(bin string, gpus []machine.GPU, f *findings) {
+	if c.Device == "cpu" || len(gpus) == 0 {
+		return
+	}
+	kernels, err := machine.KernelsOf(bin)
+	if err != nil {
+		f.add(sdk.SeverityWarning, "/bin", "compare by hand: cuobjdump --list-elf "+bin, "it cannot be seen for which GPUs the tool is built: %v", err)
+		return
+	}
+	for _, g := range gpus {
+		if !kernels.Runs(g) {
+			f.add(sdk.SeverityError, "/bin", "install a build for that card: of ZisK's source with CUDA_ARCHS="+strings.Replace(g.Capability, ".", "", 1)+" (0.14: CUDA_ARCH=sm_"+strings.Replace(g.Capability, ".", "", 1)+")",
+				"GPU %d (%s) has compute capability %s, and %s carries code for %v alone", g.Index, g.Name, g.Capability, bin, kernels)
+		}
 	}
 }
 
