@@ -155,7 +155,8 @@ func busy() float64 {
 	return one
 }
 
-// threadTime is the CPU time that the main thread of the page has used.
+// threadTime is the CPU time that the main thread of the page has used for the document
+// that it shows.
 func (b *tab) threadTime() time.Duration {
 	b.t.Helper()
 	used := time.Duration(b.metrics()["TaskDuration"] * float64(time.Second))

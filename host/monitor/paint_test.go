@@ -84,10 +84,9 @@ func TestFirstPaint(t *testing.T) {
 func (b *tab) load(from, to string) load {
 	b.t.Helper()
 	b.do(chromedp.Navigate(b.origin + from))
-	used := b.threadTime()
 	b.open(to)
 	b.until(`measured.paint > 0`)
 	l := eval[load](b, loadScript)
-	l.CPU = b.threadTime() - used
+	l.CPU = b.threadTime()
 	return l
 }
