@@ -76,6 +76,52 @@ func TestFilesExist(t *testing.T) {
 	}
 }
 
+// TestPrometheus has promtool read the configuration and the rules that it names, where
+// they lie in the checkout.
+func TestPrometheus(t *testing.T) {
+	tool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed: apt-get install prometheus")
+	}
+	text, err := os.ReadFile("prometheus/prometheus.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := filepath.Abs("../monitor/grafana/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(config, bytes.ReplaceAll(text, []byte("/etc/prometheus/alerts.yaml"), []byte(rules)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(tool, "check", "config", config).CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("rules found")) {
+		t.Errorf("promtool check config: %v\n%s", err, out)
+	}
+}
+
+// TestComposePipeline: the pipeline file that the compose file mounts where none is named
+// listens, with the variable that it sets, where Prometheus can reach it, and on loopback
+// everywhere else.
+func TestComposePipeline(t *testing.T) {
+	text, err := os.ReadFile("../../pipeline.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]string{"0.0.0.0": "0.0.0.0:4000", "": "127.0.0.1:4000"} {
+		p, findings := pipeline.Parse("pipeline.yaml", text, func(name string) (string, bool) {
+			if name != "HEALTH_HOST" || host == "" {
+				return "", false
+			}
+			return host, true
+		})
+		if err := findings.Error(); err != nil || p.Monitor.Listen != want {
+			t.Errorf("it listens on %s, want %s: %v", p.Monitor.Listen, want, err)
+		}
+	}
+}
+
 // TestKubernetesPipeline reads the pipeline file that the manifests hold.
 func TestKubernetesPipeline(t *testing.T) {
 	text, err := os.ReadFile("kubernetes/proofline.yaml")

@@ -23,7 +23,7 @@ func devchain(t *testing.T) string {
 		t.Fatal(err)
 	}
 	yaml := string(text)
-	for old, now := range map[string]string{"127.0.0.1:${HEALTH_PORT:-4000}": "LISTEN", "period: 2s": "period: 1s"} {
+	for old, now := range map[string]string{"${HEALTH_HOST:-127.0.0.1}:${HEALTH_PORT:-4000}": "LISTEN", "period: 2s": "period: 1s"} {
 		if !strings.Contains(yaml, old) {
 			t.Fatalf("pipeline.yaml no longer holds %q", old)
 		}

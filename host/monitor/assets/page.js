@@ -152,7 +152,7 @@ function endpoints() {
       const cls = 'o ' + (e.usable ? 'ok' : 'bad'), icon = e.usable ? '#i-done' : '#i-error', u = o.querySelector('use')
       if (o.className !== cls) o.className = cls
       if (u.getAttribute('href') !== icon) u.setAttribute('href', icon)
-      text(o.lastElementChild, e.usable ? 'usable' : e.detail || 'not usable')
+      text(o.lastElementChild, e.usable ? 'usable' : (e.detail || '').replace(e.name + ': ', '') || 'not usable')
       text(calls, num(e.calls)); text(mean, e.calls ? span(e.time / 1e6 / e.calls) : '–')
       text(failed, e.failed ? `${num(e.failed)} · ${dec(100 * part, part < 0.1 ? 2 : 0)} %` : '0')
     })
