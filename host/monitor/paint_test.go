@@ -35,8 +35,8 @@ const loadScript = `(() => {
 // browser's process nor what else the machine does is the page's.
 //
 // Anywhere the page's thread has done its part after 200 ms of CPU. Where the machine has
-// nothing else to do, the page is painted within 100 ms, and within 60 ms after the page
-// of one word.
+// nothing else to do, the page is painted within 100 ms; on a machine that takes more than
+// 40 ms of them for one word, within 60 ms after it.
 func TestFirstPaint(t *testing.T) {
 	long(t)
 	s := newScene(10_000, time.Now())
@@ -72,11 +72,8 @@ func TestFirstPaint(t *testing.T) {
 		t.Log("the machine is busy: the first paint is not judged")
 		return
 	}
-	if page.Paint >= 100 {
-		t.Errorf("the first paint comes after %.0f ms, that of one word after %.0f ms", page.Paint, floor.Paint)
-	}
-	if own := page.Paint - floor.Paint; own > 60 {
-		t.Errorf("the first paint comes %.0f ms after that of one word", own)
+	if limit := max(100, floor.Paint+60); page.Paint > limit {
+		t.Errorf("the first paint comes after %.0f ms, that of one word after %.0f ms; the limit is %.0f ms", page.Paint, floor.Paint, limit)
 	}
 }
 
