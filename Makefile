@@ -1,6 +1,7 @@
 export CGO_ENABLED := 0
 COMMIT   := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
-GOBUILD  := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.commit=$(COMMIT)'
+LDFLAGS  := -s -w -X main.commit=$(COMMIT)
+GOBUILD  := go build -trimpath -buildvcs=false
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 
@@ -14,9 +15,10 @@ endif
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
-build: ## bin/proofline, bin/plugins/* and their plugins.lock
-	$(GOBUILD) -o bin/ ./cmd/proofline
-	$(GOBUILD) -o bin/plugins/ $(PLUGINS:%=./plugins/%)
+build: ## bin/proofline with its keeper, bin/plugins/* and their plugins.lock
+	$(GOBUILD) -ldflags '-s -w' -o bin/ ./cmd/proofline-keeper
+	$(GOBUILD) -ldflags "$(LDFLAGS) -X github.com/proofline/proofline/host/keeper.digest=$$(sha256sum bin/proofline-keeper | cut -c1-64)" -o bin/ ./cmd/proofline
+	$(GOBUILD) -ldflags '$(LDFLAGS)' -o bin/plugins/ $(PLUGINS:%=./plugins/%)
 	bin/proofline plugins lock bin/plugins
 
 run: build ## five blocks through the pipeline of pipeline.yaml; needs no node, GPU or account

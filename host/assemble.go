@@ -77,9 +77,9 @@ func (h *host) startStages(ctx context.Context) error {
 	starting, started := context.WithCancel(ctx)
 	defer started()
 	go h.tellStarting(starting)
-	h.tellUnconfined()
 	failed := make([]error, len(h.file().Stages))
 	var configured sync.WaitGroup
+	configured.Go(h.tellUnconfined) // which tries a namespace out
 	for i, config := range h.file().Stages {
 		s, up, err := h.startStage(ctx, config)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/tick"
 )
 
 // socketLook is the pause between two looks whether the control socket is there.
@@ -18,14 +19,12 @@ const socketLook = time.Second
 // the end of a login session does with the directory for sockets, and announces
 // where it is then, until ctx ends.
 func (h *host) keepCommands(ctx context.Context, server *control.Server, socket string) {
-	tick := time.NewTicker(socketLook)
-	defer tick.Stop()
 	failed := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick.At(socketLook):
 		}
 		if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -49,7 +49,7 @@ type Options struct {
 	// the context of Run.
 	Hard    context.Context
 	Version string
-	// Keeper is the command line that starts a keeper; nil for this executable.
+	// Keeper is the command line that starts a keeper; nil for the usual one.
 	Keeper []string
 	Log    *slog.Logger
 	// Level is that of Log, which commands and a changed file may set; nil where they

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -42,8 +43,6 @@ func (h *host) tellStarting(ctx context.Context) {
 // tellProgress logs one line per finished block, and what is waited for while there
 // is nothing to do, until ctx ends.
 func (h *host) tellProgress(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	p := progress{log: h.Log, nextTarget: h.nextTarget}
 	for {
 		snap := h.snapshot()
@@ -53,7 +52,7 @@ func (h *host) tellProgress(ctx context.Context) {
 		case <-ctx.Done():
 			p.finished(h.snapshot())
 			return
-		case <-tick.C:
+		case <-tick.At(time.Second):
 		}
 	}
 }

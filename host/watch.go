@@ -8,6 +8,7 @@ import (
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -17,14 +18,12 @@ const downAfter = time.Minute
 // watch raises an alert when a stage stays down, and takes it back when the
 // stage works again.
 func (h *host) watch(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	w := watcher{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
+		case now := <-tick.At(time.Second):
 			var wanting []engine.Reporter
 			for _, r := range h.reporting() {
 				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})

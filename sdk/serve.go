@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/tracing"
 	"github.com/proofline/proofline/sdk/wire"
 )
@@ -32,7 +33,7 @@ const (
 	answerTime = 500 * time.Millisecond
 
 	// parentInterval is how often the process looks whether its parent still
-	// lives. It is the last net, for hosts that start plugins without a keeper.
+	// lives, on a kernel that does not tell it.
 	parentInterval = 2 * time.Second
 )
 
@@ -88,28 +89,36 @@ func watchEnd(s *server) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
-	parent := os.Getppid()
+	orphaned := watchParent()
 	go func() {
-		ticker := time.NewTicker(parentInterval)
-		defer ticker.Stop()
 		cause := fmt.Errorf("%w: the plugin was told to end (SIGTERM)", contract.ErrRequeued)
-	wait:
-		for {
-			select {
-			case <-term:
-				break wait
-			case <-ticker.C:
-				if os.Getppid() != parent {
-					cause = fmt.Errorf("%w: the host is gone", contract.ErrRequeued)
-					break wait
-				}
-			}
+		select {
+		case <-term:
+		case <-orphaned:
+			cause = fmt.Errorf("%w: the host is gone", contract.ErrRequeued)
 		}
 		s.kill(cause)
 		s.drain(context.Background())
 		s.flush()
 		os.Exit(exitTerminated)
 	}()
+}
+
+// watchParent returns a channel that closes when the parent has died. It is the last net,
+// for hosts that start plugins without a keeper.
+func watchParent() <-chan struct{} {
+	parent := os.Getppid()
+	if ended, err := procfs.Ended(parent); err == nil && os.Getppid() == parent {
+		return ended
+	}
+	orphaned := make(chan struct{})
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(parentInterval)
+		}
+		close(orphaned)
+	}()
+	return orphaned
 }
 
 // flushTime bounds the export of the last spans.

@@ -31,16 +31,24 @@ func (r release) build(arch string) (t tree, err error) {
 		_, below, _ := strings.Cut(path, "/plugins/")
 		return strings.Contains(below, "/")
 	})
-	if err := compile(arch, r.commit, filepath.Join(dir, "plugins"), plugins...); err != nil {
+	flags := "-s -w -X main.commit=" + r.commit
+	if err := compile(arch, flags, filepath.Join(dir, "plugins"), plugins...); err != nil {
 		return nil, err
 	}
-	if err := compile(arch, r.commit, dir, "./cmd/proofline"); err != nil {
+	if err := compile(arch, "-s -w", dir, "./cmd/proofline-keeper"); err != nil {
+		return nil, err
+	}
+	keeper, err := digest(filepath.Join(dir, "proofline-keeper"))
+	if err != nil {
+		return nil, err
+	}
+	if err := compile(arch, flags+" -X github.com/proofline/proofline/host/keeper.digest="+keeper, dir, "./cmd/proofline"); err != nil {
 		return nil, err
 	}
 	// What the program says of itself is the same everywhere, so that one for this machine
 	// is asked.
 	self := filepath.Join(r.work, "self")
-	if err := compile(runtime.GOARCH, r.commit, self, "./cmd/proofline"); err != nil {
+	if err := compile(runtime.GOARCH, flags, self, "./cmd/proofline"); err != nil {
 		return nil, err
 	}
 	for name, args := range map[string][]string{
@@ -74,7 +82,7 @@ func (r release) build(arch string) (t tree, err error) {
 		}
 		t = append(t, file{"plugins/" + e.Name(), filepath.Join(dir, "plugins", e.Name()), mode})
 	}
-	t = append(t, file{"proofline", filepath.Join(dir, "proofline"), 0o755},
+	t = append(t, file{"proofline", filepath.Join(dir, "proofline"), 0o755}, file{"proofline-keeper", filepath.Join(dir, "proofline-keeper"), 0o755},
 		file{"README.md", "README.md", 0o644}, file{"LICENSE", "LICENSE", 0o644}, file{"pipeline.yaml", "pipeline.yaml", 0o644})
 	for _, folder := range []string{"host/docs", "host/deploy/systemd", "host/pipeline/presets"} {
 		err := filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
@@ -93,11 +101,11 @@ func (r release) build(arch string) (t tree, err error) {
 }
 
 // compile builds packages into a directory, in the way of the Makefile.
-func compile(arch, commit, dir string, packages ...string) error {
+func compile(arch, flags, dir string, packages ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	args := append([]string{"build", "-trimpath", "-buildvcs=true", "-ldflags", "-s -w -X main.commit=" + commit, "-o", dir + "/"}, packages...)
+	args := append([]string{"build", "-trimpath", "-buildvcs=true", "-ldflags", flags, "-o", dir + "/"}, packages...)
 	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

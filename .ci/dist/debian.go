@@ -49,6 +49,7 @@ var places = []struct{ name, to string }{
 	{"pipeline/presets/", "/usr/share/doc/proofline/presets/"},
 	{"pipeline.yaml", "/usr/share/doc/proofline/pipeline.yaml"},
 	{"proofline", "/usr/lib/proofline/proofline"},
+	{"proofline-keeper", "/usr/lib/proofline/proofline-keeper"},
 	{"plugins/", "/usr/lib/proofline/plugins/"},
 }
 

@@ -20,7 +20,7 @@ func releaseOf(t *testing.T) string {
 	}
 	var files tree
 	for _, name := range []string{"LICENSE", "README.md", "completion/proofline.bash", "deploy/systemd/proofline.sysusers", "deploy/systemd/proofline.tmpfiles",
-		"deploy/systemd/proofline@.service", "docs/concepts.md", "pipeline.yaml", "plugins/source-x", "proofline", "proofline.1"} {
+		"deploy/systemd/proofline@.service", "docs/concepts.md", "pipeline.yaml", "plugins/source-x", "proofline", "proofline-keeper", "proofline.1"} {
 		path := filepath.Join(dir, "in", name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -29,7 +29,7 @@ func releaseOf(t *testing.T) string {
 			t.Fatal(err)
 		}
 		mode := os.FileMode(0o644)
-		if strings.HasPrefix(name, "plugins/") || name == "proofline" {
+		if strings.HasPrefix(name, "plugins/") || name == "proofline" || name == "proofline-keeper" {
 			mode = 0o755
 		}
 		files = append(files, file{name, path, mode})
@@ -92,7 +92,7 @@ func TestDebian(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for path, mode := range map[string]os.FileMode{
-		"usr/lib/proofline/proofline": 0o755, "usr/lib/proofline/plugins/source-x": 0o755, "usr/lib/systemd/system/proofline@.service": 0o644,
+		"usr/lib/proofline/proofline": 0o755, "usr/lib/proofline/proofline-keeper": 0o755, "usr/lib/proofline/plugins/source-x": 0o755, "usr/lib/systemd/system/proofline@.service": 0o644,
 		"usr/lib/sysusers.d/proofline.conf": 0o644, "usr/share/man/man1/proofline.1": 0o644, "usr/share/bash-completion/completions/proofline": 0o644,
 	} {
 		info, err := os.Stat(filepath.Join(root, path))

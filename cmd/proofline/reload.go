@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/change"
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/pipeline"
@@ -80,10 +82,16 @@ func writeReloaded(w io.Writer, r control.Reloaded) error {
 	return t.write(w)
 }
 
+// digests is where a host leaves to the next one what it has found of the plugins' files.
+func digests(p *pipeline.Pipeline) string { return filepath.Join(p.Data, "run", "digests.json") }
+
 // load reads a pipeline file that is to run. Findings that are no errors are written to
 // w.
 func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (*pipeline.Pipeline, error) {
 	p, findings := pipeline.Load(file, lookup)
+	if p != nil {
+		catalog.Recall(digests(p))
+	}
 	findings, traits := judge(ctx, p, findings)
 	if !findings.Failed() {
 		findings = append(findings, chainFindings(p, traits)...)

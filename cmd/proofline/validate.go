@@ -99,6 +99,11 @@ func (c commands) check(file string) (*pipeline.Pipeline, pipeline.Findings) {
 // takes a moment.
 func bind(p *pipeline.Pipeline) pipeline.Findings {
 	plugins := catalog.Open(p.Plugins.Dirs)
+	names := make([]string, len(p.Stages))
+	for i := range p.Stages {
+		names[i] = p.Stages[i].Plugin
+	}
+	plugins.Read(names)
 	return pipeline.Bind(p, func(name string) (contract.Manifest, error) {
 		binary, err := plugins.Find(name)
 		return binary.Manifest, err

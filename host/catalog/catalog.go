@@ -114,6 +114,25 @@ func (c *Catalog) Find(name string) (Binary, error) {
 	return c.find(name, true)
 }
 
+// Read reads the files of those names, side by side, so that Find does not read one
+// after the other. It finds nothing and fails for nothing: that is for Find.
+func (c *Catalog) Read(names []string) {
+	var reading sync.WaitGroup
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		if !validName.MatchString(name) {
+			continue
+		}
+		for _, dir := range c.dirs {
+			path := filepath.Join(dir, name)
+			if info, err := os.Stat(path); err == nil && executable(info) {
+				reading.Go(func() { _, _ = learn(path, false) })
+				break
+			}
+		}
+	}
+	reading.Wait()
+}
+
 // find looks a plugin up. Without run, nothing is executed: the error for a plugin that
 // no lock describes is ErrUnlocked then.
 func (c *Catalog) find(name string, run bool) (Binary, error) {

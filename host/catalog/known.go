@@ -50,6 +50,27 @@ type facts struct {
 	manifest contract.Manifest // empty until the file was asked
 }
 
+// locks holds what this process has read of lock files, by their text: every catalog
+// and every plugin asks for them again.
+var locks = struct {
+	mu sync.Mutex
+	of map[string]map[string]lockEntry
+}{of: map[string]map[string]lockEntry{}}
+
+// parseLockOnce is parseLock. The map that it returns is not to be changed.
+func parseLockOnce(text []byte) (map[string]lockEntry, error) {
+	locks.mu.Lock()
+	defer locks.mu.Unlock()
+	if entries, ok := locks.of[string(text)]; ok {
+		return entries, nil
+	}
+	entries, err := parseLock(text)
+	if err == nil {
+		locks.of[string(text)] = entries
+	}
+	return entries, err
+}
+
 // learn returns the hash of a file and, if it is asked to describe itself, the
 // manifest that it gives.
 func learn(path string, ask bool) (facts, error) {

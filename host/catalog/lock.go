@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -71,10 +72,11 @@ func readLock(dir string) (map[string]lockEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the plugin lock: %w", err)
 	}
-	entries, err := parseLock(text)
+	entries, err := parseLockOnce(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w (\"proofline plugins lock %s\" writes it anew)", path, err, dir)
 	}
+	entries = maps.Clone(entries)
 	for name, entry := range entries {
 		entry.path = path
 		entries[name] = entry

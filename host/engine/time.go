@@ -9,13 +9,14 @@ import (
 
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
 // watchTime looks once a second for provers that are stuck.
 func (e *Engine) watchTime(ctx context.Context) {
 	for {
-		e.clock.Wait(ctx, time.Second, nil)
+		e.clock.Wait(ctx, tick.Until(e.clock.Now(), time.Second), nil)
 		if ctx.Err() != nil {
 			return
 		}

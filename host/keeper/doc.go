@@ -1,8 +1,11 @@
 // Package keeper is the process between the host and a plugin. It leaves no
 // process behind, whatever dies first.
 //
-// The host starts its own executable again as "proofline keeper … -- PLUGIN…".
-// That keeper
+// The host starts a program of its own for it, cmd/proofline-keeper, that lies beside the
+// host's executable and has the digest that executable was built with. Where there is
+// none, as after "go install", or another one, the host starts its own executable again
+// as "proofline keeper … -- PLUGIN…", which does the same and holds more memory. The
+// keeper
 //
 //  1. adopts every orphan of the plugin's tree (child sub-reaper), also
 //     daemons that forked twice and called setsid;

@@ -16,7 +16,8 @@ import (
 type Command struct {
 	Options
 	// Keeper is the command line of the keeper up to and including the word
-	// "keeper"; empty for the running executable.
+	// "keeper"; empty for the program of its own that was built with this
+	// executable, and for the executable itself where there is none.
 	Keeper []string
 	Argv   []string // the plugin; its first element is a path
 	Env    []string // the whole environment of keeper and plugin
@@ -49,9 +50,7 @@ func Start(c Command) (*Process, error) {
 	defer far.Close()
 	self := c.Keeper
 	if len(self) == 0 {
-		// The link, not the name behind it: it stays right when the file is
-		// replaced by an update.
-		self = []string{"/proc/self/exe", "keeper"}
+		self = command()
 	}
 	cmd := exec.Command(self[0])
 	cmd.Args = append(append([]string{"proofline"}, self[1:]...), c.Options.Args(c.Argv...)...)

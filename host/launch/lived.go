@@ -3,10 +3,12 @@ package launch
 import (
 	"sync"
 	"time"
+
+	"github.com/proofline/proofline/host/tick"
 )
 
 const (
-	livedTick = time.Second     // between two looks at the clock
+	livedTick = 4 * time.Second // between two looks at the clock
 	livedMost = 5 * time.Second // that one look can find to have passed
 )
 
@@ -36,11 +38,9 @@ func (c *livedClock) now() time.Duration { return c.at(time.Now()) }
 
 // run looks at the clock until done closes.
 func (c *livedClock) run(done <-chan struct{}) {
-	tick := time.NewTicker(livedTick)
-	defer tick.Stop()
 	for {
 		select {
-		case now := <-tick.C:
+		case now := <-tick.At(livedTick):
 			c.at(now)
 		case <-done:
 			return

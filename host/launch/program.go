@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -32,15 +33,12 @@ func (r *Run) program(b catalog.Binary, log *slog.Logger) (string, error) {
 	if !b.Locked {
 		return b.Path, nil // nothing says which bytes it should have
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	digest := hex.EncodeToString(b.SHA256[:])
 	dir := filepath.Join(r.Locks, programs, digest)
 	path := filepath.Join(dir, filepath.Base(b.Path))
-	if r.programs == nil {
-		r.programs = map[string]bool{}
-	}
-	r.programs[digest] = true
+	copying := r.copying(digest)
+	copying.Lock() // of one copy: the others are read and made meanwhile
+	defer copying.Unlock()
 	if _, sum, err := files.Digest(path); err == nil && sum == b.SHA256 {
 		return path, nil
 	}
@@ -61,6 +59,19 @@ func (r *Run) program(b catalog.Binary, log *slog.Logger) (string, error) {
 		return "", err
 	}
 	return path, nil
+}
+
+// copying is held while the copy of a digest is compared or made.
+func (r *Run) copying(digest string) *sync.Mutex {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.programs == nil {
+		r.programs = map[string]*sync.Mutex{}
+	}
+	if r.programs[digest] == nil {
+		r.programs[digest] = &sync.Mutex{}
+	}
+	return r.programs[digest]
 }
 
 // copyProgram makes the copy appear whole, and only if its bytes are those that the
@@ -107,7 +118,7 @@ func (r *Run) prunePrograms() error {
 	}
 	var errs []error
 	for _, entry := range entries {
-		if !r.programs[entry.Name()] {
+		if r.programs[entry.Name()] == nil {
 			errs = append(errs, os.RemoveAll(filepath.Join(dir, entry.Name())))
 		}
 	}

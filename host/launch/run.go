@@ -30,15 +30,15 @@ type Run struct {
 	Locks    string // directory of the instance locks
 
 	// Keeper is the command line that starts a keeper, up to the word "keeper";
-	// nil for the running executable.
+	// nil for the usual one.
 	Keeper []string
 
 	level atomic.Pointer[string] // that plugins are told; nil until it is changed
 
 	mu         sync.Mutex
-	substitute string          // of Sockets, when that is gone for good
-	shared     string          // for sockets of plugins that run as other users; made when one is needed
-	programs   map[string]bool // digests of the plugins that were started
+	substitute string                 // of Sockets, when that is gone for good
+	shared     string                 // for sockets of plugins that run as other users; made when one is needed
+	programs   map[string]*sync.Mutex // by digest, of the plugins that were started
 }
 
 // SetLogLevel names another log level to every plugin at its next call, Health
@@ -95,6 +95,9 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	}
 	if err != nil { // their stages find the instance lock busy; the others can work
 		log.Warn("clean up after an earlier run", "error", err)
+	}
+	if err := keeper.OwnProgram(); err != nil {
+		log.Warn("keepers are started from the whole program, which holds more memory", "error", err)
 	}
 	if killed > 0 {
 		log.Warn("killed processes that an earlier run had left", "count", killed)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
 )
 
@@ -208,7 +209,7 @@ func (s *Stage) watch(ctx context.Context, p instance, spec Spec) error {
 		default:
 		}
 		s.judge(p, spec, health, err)
-		pause := healthInterval
+		pause := tick.Until(time.Now(), healthInterval)
 		if s.State().State == status.StageUnavailable {
 			pause = recoveryInterval
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/host/tick"
 )
 
 // How often the model looks: at the pipeline while somebody reads and while nobody
@@ -154,7 +155,7 @@ func (m *Model) Run(ctx context.Context) {
 			}
 		}
 		m.complain(m.look(ctx, now, hardware, standing))
-		pause := pauseAlone
+		pause := tick.Until(time.Now(), pauseAlone)
 		if n := m.stream.watching(); n > 0 {
 			pause = cmp.Or(m.cfg.Pause, max(pauseWatched, time.Duration(n)*pauseReader))
 		}

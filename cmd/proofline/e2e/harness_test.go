@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -21,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/host/keeper"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk/sdktest/freeport"
@@ -75,7 +77,11 @@ var binaries = sync.OnceValues(func() (string, error) {
 			args = append(args, path)
 		}
 	}
-	for _, args := range [][]string{{"build", unadorned, "-o", dir + "/", "github.com/proofline/proofline/cmd/proofline"}, args} {
+	program := []string{"build", unadorned, "-o", dir + "/", "github.com/proofline/proofline/cmd/proofline"}
+	for _, args := range [][]string{{"build", unadorned, "-o", dir + "/", "github.com/proofline/proofline/cmd/" + keeper.ProgramName}, program, args} {
+		if sum, err := os.ReadFile(filepath.Join(dir, keeper.ProgramName)); err == nil {
+			program[1] = fmt.Sprintf("%s -X github.com/proofline/proofline/host/keeper.digest=%x", unadorned, sha256.Sum256(sum))
+		}
 		cmd := exec.Command("go", args...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/host/keeper"
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
+)
+
+// measuring skips a test that measures, unless it was asked for: .ci/tools/bench runs it,
+// and reads the figures from its attributes.
+func measuring(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PROOFLINE_BENCH") == "" {
+		t.Skip("measures only with PROOFLINE_BENCH=1, as \"make bench\" sets it")
+	}
+}
+
+// usage is what a tree of processes has used up to now, and holds.
+type usage struct {
+	resident, proportional int64         // bytes
+	wakeups                int64         // times that one of its threads began to run after it had waited
+	cpu                    time.Duration // of all threads
+}
+
+// used adds up what /proc says of the processes (proc_pid_status(5), VmRSS and
+// voluntary_ctxt_switches; proc_pid_smaps_rollup(5), Pss; the first number of schedstat,
+// Documentation/scheduler/sched-stats.rst of Linux, in nanoseconds).
+func used(t *testing.T, pids []int) (u usage) {
+	t.Helper()
+	number := func(path, key string) int64 {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return 0 // a thread that has ended
+		}
+		for line := range bytes.Lines(text) {
+			if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
+				n, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+				if err != nil {
+					t.Fatalf("%s: %v", path, err)
+				}
+				return n
+			}
+		}
+		return 0
+	}
+	for _, pid := range pids {
+		dir := fmt.Sprintf("/proc/%d/", pid)
+		u.resident += number(dir+"status", "VmRSS:") << 10
+		u.proportional += number(dir+"smaps_rollup", "Pss:") << 10
+		threads, _ := filepath.Glob(dir + "task/*")
+		for _, thread := range threads {
+			u.wakeups += number(thread+"/status", "voluntary_ctxt_switches:")
+			u.cpu += time.Duration(number(thread+"/schedstat", ""))
+		}
+	}
+	return u
+}
+
+// reaped is the time that the processes have computed that the one started and waited for
+// (proc_pid_stat(5), cutime and cstime, in hundredths of a second).
+func reaped(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	return time.Duration(atoi(fields[13])+atoi(fields[14])) * 10 * time.Millisecond
+}
+
+// TestFootprint measures what a pipeline of a source, a builder, a prover and a reporter
+// costs while there is nothing to do, and how long it takes from the start of the program
+// until it runs. The node and the proving tool are doubles (ethnodetest, zisktest) and are
+// not counted.
+func TestFootprint(t *testing.T) {
+	measuring(t)
+	n := hoodi(t, 1)
+	s, _, _ := operator(t, fmt.Sprintf(`
+version: 1
+name: idle
+monitor: {listen: "LISTEN"}
+select: {every: 1000000}
+stages:
+  - {name: source, plugin: source-rpc, config: {endpoints: [{url: %q, ws: %q}]}}
+  - {name: input, plugin: builder-ethrex, config: {format: g8, network: hoodi, framing: raw}}
+  - {name: prove, plugin: prover-zisk, config: {elf: "${ELF_PATH}", %s}}
+  - name: ethproofs
+    plugin: reporter-ethproofs
+    config: {url: "${ETHPROOFS_RPC_URL}", api_key: "${ETHPROOFS_API_KEY}", cluster_id: "${ETHPROOFS_CLUSTER_ID}"}
+`, n.URL, n.WS, locks(t)), zisktest.Scenario{})
+
+	least, spent := time.Hour, time.Hour
+	for range 5 {
+		began := time.Now()
+		p := s.start("run")
+		for !strings.Contains(p.log.String(), "msg=running") {
+			select {
+			case <-p.done:
+				t.Fatal("it ended before it ran")
+			default:
+				time.Sleep(time.Millisecond)
+			}
+		}
+		least = min(least, time.Since(began))
+		spent = min(spent, used(t, tree(p.cmd.Process.Pid)).cpu+reaped(t, p.cmd.Process.Pid))
+		p.signal(syscall.SIGINT)
+		p.wait()
+	}
+
+	p := s.start("run")
+	s.until(p, "every stage is ready", func(snap status.Snapshot) bool {
+		for _, st := range snap.Stages {
+			if st.State != status.StageReady {
+				return false
+			}
+		}
+		return len(snap.Stages) == 4
+	})
+	time.Sleep(5 * time.Second)
+	pids := tree(p.cmd.Process.Pid)
+	keepers := 0
+	for _, pid := range pids {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(exe) == keeper.ProgramName {
+			keepers++
+		}
+		t.Logf("%-20s %+v", filepath.Base(exe), used(t, []int{pid}))
+	}
+	if keepers != 4 || len(pids) != 9 {
+		t.Fatalf("%d processes, %d of them keepers of their own program, want 9 and 4", len(pids), keepers)
+	}
+	const window = 10 * time.Second
+	before, began := used(t, pids), time.Now()
+	time.Sleep(window)
+	after, took := used(t, pids), time.Since(began).Seconds()
+	for _, pid := range pids {
+		t.Logf("%d %+v", pid, used(t, []int{pid}))
+	}
+	for name, value := range map[string]float64{
+		"start-ms":        float64(least.Microseconds()) / 1e3,
+		"start-cpu-ms":    float64(spent.Microseconds()) / 1e3,
+		"resident-mb":     float64(after.resident) / 1e6,
+		"proportional-mb": float64(after.proportional) / 1e6,
+		"wakeups-per-s":   float64(after.wakeups-before.wakeups) / took,
+		"cpu-percent":     100 * (after.cpu - before.cpu).Seconds() / took,
+	} {
+		t.Attr(name, strconv.FormatFloat(value, 'f', 2, 64))
+	}
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}

@@ -1,0 +1,114 @@
+package catalog
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// forget is what a process knows that has just begun.
+func forget() {
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	known.of = map[identity]facts{}
+}
+
+// TestRecall: a second process takes a file's hash from the first as long as the file
+// is the same, and reads it again when it was written to, replaced or is another one.
+func TestRecall(t *testing.T) {
+	defer func(before time.Duration) { settled = before }(settled)
+	settled = 0
+	defer forget()
+	dir := t.TempDir()
+	path, list := filepath.Join(dir, "prover-x"), filepath.Join(dir, "digests.json")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := func() string {
+		t.Helper()
+		f, err := learn(path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hexSum(f.sum)
+	}
+	write("one")
+	forget()
+	one := sum()
+	if err := Keep(list); err != nil {
+		t.Fatal(err)
+	}
+
+	// The hash comes from the file: a wrong one shows it.
+	text, err := os.ReadFile(list)
+	if err != nil || strings.Count(string(text), one) != 1 {
+		t.Fatalf("%s, %v", text, err)
+	}
+	wrong := strings.Repeat("ab", 32)
+	if err := os.WriteFile(list, []byte(strings.ReplaceAll(string(text), one, wrong)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	forget()
+	Recall(list)
+	if got := sum(); got != wrong {
+		t.Errorf("%s, want the remembered %s", got, wrong)
+	}
+
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(){
+		"written to, with its old time": func() {
+			write("two")
+			if err := os.Chtimes(path, time.Time{}, info.ModTime()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"replaced": func() {
+			other := filepath.Join(dir, "other")
+			if err := os.WriteFile(other, []byte("two"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(other, path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		forget()
+		Recall(list)
+		change()
+		if got := sum(); got == wrong || got == one {
+			t.Errorf("a file that was %s has the old hash", name)
+		}
+	}
+	for _, damaged := range []string{"", "{", `[{"path":"x","sha256":"00"}]`, `{"version":2}`} {
+		if err := os.WriteFile(list, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		forget()
+		Recall(list)
+		if got := sum(); got == wrong {
+			t.Errorf("%q", damaged)
+		}
+	}
+
+	// Only what is still so is kept.
+	Recall(list)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	var left []remembered
+	if err := Keep(list); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(list); err != nil || json.Unmarshal(text, &left) != nil || len(left) != 0 {
+		t.Errorf("%s, %v", text, err)
+	}
+}
