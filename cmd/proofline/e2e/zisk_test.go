@@ -385,6 +385,8 @@ func proofToPost(t *testing.T, job status.Job, tool *zisktest.Tool, server *ethp
 	if err != nil || err2 != nil {
 		t.Fatal(err, err2)
 	}
+	t.Attr("proof-to-post-ms", fmt.Sprintf("%.1f", posted.Sub(ended).Seconds()*1e3))
+	t.Attr("verification-ms", fmt.Sprintf("%.1f", took.Seconds()*1e3))
 	t.Logf("from the end of the tool to the request: %v; of it %v until the proof was read, checked, written as it is sent, hashed and published, %v its verification, %v until it was recorded, %v until EthProofs had the request",
 		posted.Sub(ended).Round(100*time.Microsecond), verified.Add(-took).Sub(ended).Round(100*time.Microsecond), took.Round(100*time.Microsecond),
 		prove.Ended.Sub(verified).Round(100*time.Microsecond), posted.Sub(prove.Ended).Round(100*time.Microsecond))

@@ -152,6 +152,47 @@ func Recorded(dir string, chainID uint64) (*Chain, error) {
 	return c, nil
 }
 
+// Awaited makes a chain that ends with the parent of a recorded block, whose header the
+// witness of the block has, and a function that makes the block the head. The parent's
+// body is not there: it is told to have no transactions.
+func Awaited(dir string, chainID uint64) (chain *Chain, arrive func(), err error) {
+	chain, err = Recorded(dir, chainID)
+	if err != nil {
+		return nil, nil, err
+	}
+	block := chain.Head()
+	w, err := witness.Decode(block.Witness())
+	if err != nil {
+		return nil, nil, err
+	}
+	var parent *types.Header
+	for _, text := range w.Headers {
+		h := new(types.Header)
+		if err := rlp.DecodeBytes(text, h); err != nil {
+			return nil, nil, err
+		}
+		if h.Number.Uint64() == block.Number-1 && contract.Hash(h.Hash()) == block.Parent {
+			parent = h
+		}
+	}
+	if parent == nil {
+		return nil, nil, fmt.Errorf("%s: the witness has no header of the parent", dir)
+	}
+	text := sync.OnceValue(func() []byte { return blockJSON(parent, nil, nil, nil) })
+	chain.mu.Lock()
+	defer chain.mu.Unlock()
+	delete(chain.byNum, block.Number)
+	delete(chain.byHash, block.Hash)
+	chain.head = 0
+	chain.add(&Block{Number: block.Number - 1, Hash: block.Parent, Parent: contract.Hash(parent.ParentHash), header: parent,
+		JSON: text, Brief: text, Witness: func() []byte { return []byte("null") }})
+	return chain, func() {
+		chain.mu.Lock()
+		defer chain.mu.Unlock()
+		chain.add(block)
+	}, nil
+}
+
 // result takes a document out of the JSON-RPC answer around it, if there is
 // one.
 func result(text []byte) []byte {

@@ -1,0 +1,54 @@
+package main
+
+// figure is something that is measured, and the value that it must not miss.
+type figure struct {
+	Name  string  `json:"name"`
+	Unit  string  `json:"unit,omitempty"`
+	Limit float64 `json:"limit"`
+	Least bool    `json:"at_least,omitempty"` // the limit is the least that is good, not the most
+	// Guard is the value that the guard takes for a regression: far enough beyond the
+	// limit that a busy machine does not reach it. 0 for a figure that is not guarded.
+	Guard float64 `json:"guard,omitempty"`
+
+	in  *run
+	key string // of the attribute, or the unit of the benchmark's metric
+}
+
+// run is one call of go test, which measures one or several figures.
+type run struct {
+	pkg       string
+	test      string // or the benchmark
+	benchmark bool
+}
+
+var (
+	footprint = &run{pkg: "./cmd/proofline/e2e", test: "TestFootprint"}
+	start     = &run{pkg: "./cmd/proofline/e2e", test: "TestHeadToStart"}
+	gap       = &run{pkg: "./cmd/proofline/e2e", test: "TestGap"}
+	post      = &run{pkg: "./cmd/proofline/e2e", test: "TestUnsoundProofIsNotReported"}
+	engine    = &run{pkg: "./host", test: "BenchmarkEngine", benchmark: true}
+	claims    = &run{pkg: "./host/engine", test: "BenchmarkClaims", benchmark: true}
+	gate      = &run{pkg: "./plugins/internal/stateless", test: "BenchmarkBesideBare", benchmark: true}
+	day       = &run{pkg: "./host/simulate", test: "BenchmarkDay", benchmark: true}
+)
+
+// figures are measured in this order. What needs real blocks or proofs is not measured
+// where they are absent.
+var figures = []figure{
+	{Name: "head to prover start, heads announced, gate confirming", Unit: "× the indispensable", Limit: 1.5, in: start, key: "announced-by-floor"},
+	{Name: "head to prover start, polling alone", Unit: "× the indispensable", Limit: 2, in: start, key: "polled-by-floor"},
+	{Name: "gap between two proofs of a queue, own time", Unit: "ms", Limit: 12, in: gap, key: "own-gap-ms"},
+	{Name: "gap between two proofs of a queue, with services to end", Unit: "ms", Limit: 40, in: gap, key: "cleaning-gap-ms"},
+	{Name: "end of the tool to the request with the proof", Unit: "ms", Limit: 20, in: post, key: "proof-to-post-ms"},
+	{Name: "four stages that do nothing: bare transactions by engine", Limit: 0.5, Least: true, Guard: 0.2, in: engine, key: "raw/engine"},
+	{Name: "the same with a history: without it by with it", Limit: 0.8, Least: true, Guard: 0.4, in: engine, key: "fresh/history"},
+	{Name: "commits for a block of four stages", Limit: 9, Guard: 16, in: engine, key: "commits/block"},
+	{Name: "a claim with 100,000 waiting by one with 100, either way", Limit: 1.2, Guard: 2, in: claims, key: "slowest/fastest"},
+	{Name: "start until it runs", Unit: "ms", Limit: 250, in: footprint, key: "start-ms"},
+	{Name: "start until it runs, time of a processor", Unit: "ms", Limit: 450, Guard: 1000, in: footprint, key: "start-cpu-ms"},
+	{Name: "resident memory idle, host, 4 keepers, 4 plugins", Unit: "MB", Limit: 150, Guard: 240, in: footprint, key: "resident-mb"},
+	{Name: "wake-ups idle", Unit: "/s", Limit: 50, Guard: 200, in: footprint, key: "wakeups-per-s"},
+	{Name: "processor idle", Unit: "% of a core", Limit: 1, Guard: 4, in: footprint, key: "cpu-percent"},
+	{Name: "gate by core.ExecuteStateless, which checks less", Limit: 0.7, Guard: 1.8, in: gate, key: "ours/bare"},
+	{Name: "a simulated day of 7,200 blocks, time of a processor", Unit: "s", Limit: 10, Guard: 30, in: day, key: "cpu-s/day"},
+}

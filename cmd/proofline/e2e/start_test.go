@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
+	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
+	"github.com/proofline/proofline/sdk/witness"
+)
+
+// TestHeadToStart measures, with a real block in a pipeline of processes, the time from
+// the moment at which the node has the block until the tool begins to prove it: with a
+// node that announces heads and a gate that confirms, and with one that is polled alone.
+// Beside it stands, of the same minute, what nothing can do without: both calls, side by
+// side; decoding and hashing all nodes and codes; writing and syncing block, witness and
+// an input of the size of the nodes.
+func TestHeadToStart(t *testing.T) {
+	measuring(t)
+	const number, rounds = 24647140, 3
+	dir := shared(t, "data", "mainnet", strconv.Itoa(number))
+	took := map[string][]time.Duration{}
+	var floors, executed []time.Duration
+	for round := range rounds {
+		for name, follow := range map[string]string{"announced": ", ws: %q", "polled": ""} {
+			chain, arrive, err := ethnodetest.Awaited(dir, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := ethnodetest.Start(t, chain)
+			f := newForked(t, nil, map[string]zisktest.Scenario{"prove": {}})
+			f.tools["prove"].Set(t, zisktest.Scenario{Publics: f.committed(dir, "--format", "g4", "--network", "mainnet")})
+			if follow != "" {
+				follow = fmt.Sprintf(follow, n.WS)
+			}
+			f.write(fmt.Sprintf(`
+version: 1
+name: start
+monitor: {listen: "LISTEN"}
+select: {every: %d, drop_after: 0s}
+stages:
+  - {name: source, plugin: source-rpc, config: {endpoints: [{url: %q%s}], max_head_age: 0s}}
+  - {name: input, plugin: builder-ethrex, config: {format: g4, network: mainnet, framing: raw}}
+  - {name: check, plugin: prover-stateless, needs: [source]}
+%s`, number, n.URL, follow, f.prover("prove", "confirm: [check],")))
+			p := f.start("run")
+			f.until(p, "the parent is the head", func(snap status.Snapshot) bool { return snap.Head == number-1 })
+			for follow != "" && n.Subscribers() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			// Anywhere between two looks, and after the gate's preparations.
+			time.Sleep(3*time.Second + time.Duration(round)*2*time.Second/rounds)
+			arrived := time.Now()
+			arrive()
+			if follow != "" {
+				n.Announce()
+			}
+			f.until(p, "the block is done", func(snap status.Snapshot) bool { return snap.Counts.Done == 1 })
+			for _, c := range f.tools["prove"].Calls() {
+				if c.Args[0] == "prove" {
+					took[name] = append(took[name], c.Start.Sub(arrived))
+				}
+			}
+			if check, ok := of(f.jobs(number)[0], "check"); ok {
+				executed = append(executed, check.Duration())
+			}
+			p.signal(syscall.SIGINT)
+			p.wait()
+			floors = append(floors, floorOf(t, n, chain.Head()))
+		}
+	}
+	// The least of each: what else the machine does only adds to it. Of polling it is the
+	// mean, since where between two looks the block arrives is part of it.
+	floor := slices.Min(floors)
+	mean := func(d []time.Duration) (sum time.Duration) {
+		for _, x := range d {
+			sum += x / time.Duration(len(d))
+		}
+		return sum
+	}
+	for name, d := range took {
+		if len(d) != rounds {
+			t.Fatalf("%s: %d proofs began, want %d", name, len(d), rounds)
+		}
+		figure := slices.Min(d)
+		if name == "polled" {
+			figure = mean(d)
+		}
+		t.Attr(name+"-ms", fmt.Sprintf("%.1f", figure.Seconds()*1e3))
+		t.Attr(name+"-by-floor", fmt.Sprintf("%.2f", ratio(figure, floor)))
+		t.Logf("%s: %v", name, d)
+	}
+	t.Attr("floor-ms", fmt.Sprintf("%.1f", floor.Seconds()*1e3))
+	t.Attr("gate-ms", fmt.Sprintf("%.1f", slices.Min(executed).Seconds()*1e3))
+}
+
+// floorOf is the time of what TestHeadToStart calls indispensable.
+func floorOf(t *testing.T, n *ethnodetest.Node, block *ethnodetest.Block) time.Duration {
+	t.Helper()
+	dir := t.TempDir()
+	began := time.Now()
+	answers := make([][]byte, 2)
+	var calls sync.WaitGroup
+	for i, call := range []string{
+		fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByHash","params":["%v",true]}`, block.Hash),
+		fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"debug_executionWitness","params":[{"blockHash":"%v"}]}`, block.Hash),
+	} {
+		calls.Go(func() {
+			resp, err := http.Post(n.URL, "application/json", bytes.NewReader([]byte(call)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			answers[i], err = io.ReadAll(resp.Body)
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if _, err := witness.DecodeBlock(answers[0]); err != nil {
+		t.Fatal(err)
+	}
+	w, err := witness.Decode(answers[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher := crypto.NewKeccakState()
+	var input []byte
+	for _, list := range [][][]byte{w.State, w.Codes} {
+		for _, item := range list {
+			crypto.HashData(hasher, item)
+			input = append(input, item...)
+		}
+	}
+	for name, text := range map[string][]byte{"block.json": answers[0], "witness.json": answers[1], "input.bin": input} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	return time.Since(began)
+}
