@@ -21,7 +21,7 @@ import (
 // Config is the stage's config block.
 type Config struct {
 	Endpoints      []Endpoint            `json:"endpoints" doc:"Execution clients: URLs, or maps with url, ws, weight, roles (head, witness) and headers." required:"true" min:"1"`
-	Poll           sdk.Duration          `json:"poll" doc:"Time between two looks at the head." default:"2s" min:"50ms"`
+	Poll           sdk.Duration          `json:"poll" doc:"Time between two looks at the head. Nodes in private networks that announce no heads are asked every 50 ms while a block is due, by when in their slot the last ones came." default:"2s" min:"50ms"`
 	Confirmations  uint64                `json:"confirmations" doc:"Blocks that must lie on top of a block before it is taken." default:"0"`
 	Headers        map[string]sdk.Secret `json:"headers" doc:"HTTP headers sent to every endpoint, for example Authorization."`
 	Timeout        sdk.Duration          `json:"timeout" doc:"Longest wait for a small answer." default:"10s" min:"100ms"`

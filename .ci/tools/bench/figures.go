@@ -24,6 +24,7 @@ type run struct {
 var (
 	footprint = &run{pkg: "./cmd/proofline/e2e", test: "TestFootprint"}
 	start     = &run{pkg: "./cmd/proofline/e2e", test: "TestHeadToStart"}
+	slots     = &run{pkg: "./plugins/internal/ethnode", test: "TestSlotClock"}
 	gap       = &run{pkg: "./cmd/proofline/e2e", test: "TestGap"}
 	post      = &run{pkg: "./cmd/proofline/e2e", test: "TestUnsoundProofIsNotReported"}
 	engine    = &run{pkg: "./host", test: "BenchmarkEngine", benchmark: true}
@@ -36,7 +37,9 @@ var (
 // where they are absent.
 var figures = []figure{
 	{Name: "head to prover start, heads announced, gate confirming", Unit: "× the indispensable", Limit: 1.5, in: start, key: "announced-by-floor"},
-	{Name: "head to prover start, polling alone", Unit: "× the indispensable", Limit: 2, in: start, key: "polled-by-floor"},
+	{Name: "head to prover start, polled, no slot learned yet", Unit: "× the indispensable", Limit: 100, in: start, key: "polled-by-floor"},
+	{Name: "head found later, polled, by the clock of the slots", Unit: "ms", Limit: 25, Guard: 100, in: slots, key: "slot-delay-ms"},
+	{Name: "looks at the head in a slot for that", Limit: 20, Guard: 60, in: slots, key: "looks-per-slot"},
 	{Name: "gap between two proofs of a queue, own time", Unit: "ms", Limit: 12, in: gap, key: "own-gap-ms"},
 	{Name: "gap between two proofs of a queue, with services to end", Unit: "ms", Limit: 40, in: gap, key: "cleaning-gap-ms"},
 	{Name: "end of the tool to the request with the proof", Unit: "ms", Limit: 20, in: post, key: "proof-to-post-ms"},

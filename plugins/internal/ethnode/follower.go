@@ -35,7 +35,14 @@ type Follower struct {
 	// shortens the wait for the next look and may be nil; polling goes on
 	// whether it says something or not.
 	Wake func() <-chan struct{}
-	Log  *slog.Logger // nil for the default logger
+	// Woken is when there was such a sign last; nil where there is none.
+	Woken func() time.Time
+	// Closely looks at the head every denseInterval while the next block is due by the
+	// clock of the slots, unless there was a sign of the last one.
+	Closely bool
+	Log     *slog.Logger // nil for the default logger
+
+	slots slotClock
 
 	chainID atomic.Uint64 // 0 until known
 }
@@ -71,6 +78,9 @@ func (f *Follower) Poll(ctx context.Context, req contract.PollRequest) (contract
 	for {
 		wake := f.wake()
 		more, err := w.step(ctx)
+		if err == nil {
+			f.slots.look(w.head, time.Now())
+		}
 		if errors.Is(err, errInconsistent) && time.Until(deadline) > 0 && ctx.Err() == nil {
 			more, err = false, nil // the chain may have changed between two calls: look again
 		}
@@ -95,13 +105,45 @@ func (f *Follower) Poll(ctx context.Context, req contract.PollRequest) (contract
 		if left <= 0 {
 			return w.response(), nil
 		}
-		timer := time.NewTimer(min(left, cmp.Or(f.Interval, 2*time.Second)))
+		f.pause(ctx, w.head, min(left, cmp.Or(f.Interval, 2*time.Second)), wake)
+	}
+}
+
+// pause waits for the next look at the chain. Where the clock of the slots says so it
+// looks itself meanwhile whether the head is another one.
+func (f *Follower) pause(ctx context.Context, head Header, wait time.Duration, wake <-chan struct{}) {
+	for end := time.Now().Add(wait); ; {
+		left := time.Until(end)
+		if left <= 0 {
+			return
+		}
+		closely := false
+		if f.Closely && (f.Woken == nil || f.Woken().Before(head.Time)) {
+			if next := f.slots.next(time.Now()); next > 0 && next < left {
+				left, closely = next, true
+			}
+		}
+		timer := time.NewTimer(left)
 		select {
 		case <-timer.C:
 		case <-wake:
+			timer.Stop()
+			return
 		case <-ctx.Done():
+			timer.Stop()
+			return
 		}
-		timer.Stop()
+		if !closely {
+			continue
+		}
+		now, err := f.Chain.Head(ctx)
+		if err != nil {
+			return // the next step says so
+		}
+		f.slots.look(now, time.Now())
+		if now.Hash != head.Hash {
+			return
+		}
 	}
 }
 

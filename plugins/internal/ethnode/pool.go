@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Pool struct {
 
 	wantChain uint64        // configured; 0 for what most nodes serve
 	maxAge    time.Duration // of a head; 0 for any
+	near      bool          // every node lies in a private network
 
 	mu      sync.Mutex
 	chainID uint64
@@ -68,13 +70,15 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 		return nil, contract.Permanent(errors.New("no endpoint is configured"))
 	}
 	p := &Pool{log: cmp.Or(opt.Log, slog.Default()), hedge: opt.HedgeAfter, maxLag: cmp.Or(opt.MaxLag, time.Minute), bell: newBell(),
-		gate: newGate(cmp.Or(opt.Fetches, 4)), window: opt.Window, wantChain: opt.ChainID, maxAge: opt.MaxHeadAge}
+		gate: newGate(cmp.Or(opt.Fetches, 4)), window: opt.Window, wantChain: opt.ChainID, maxAge: opt.MaxHeadAge, near: true}
 	for i, e := range endpoints {
 		n, err := newNode(i, e)
 		if err != nil {
 			return nil, err
 		}
 		p.nodes = append(p.nodes, n)
+		u, err := url.Parse(e.URL)
+		p.near = p.near && err == nil && isPrivate(u.Hostname())
 	}
 	first, cancel := context.WithTimeout(ctx, 5*time.Second)
 	p.probe(first, func(*node) bool { return true })

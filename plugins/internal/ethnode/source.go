@@ -18,9 +18,10 @@ type Source struct {
 }
 
 // NewPoolSource makes a source over several endpoints, looking at the head every
-// interval and whenever a node announces one.
+// interval and whenever a node announces one; closely, where none of them is somebody
+// else's service that counts calls.
 func NewPoolSource(pool *Pool, interval time.Duration, log *slog.Logger) *Source {
-	return &Source{Follower: Follower{Chain: pool, Interval: interval, Wake: pool.Wake, Log: log}, Fetcher: Fetcher{Supply: pool, Enter: pool.Enter}}
+	return &Source{Follower: Follower{Chain: pool, Interval: interval, Wake: pool.Wake, Woken: pool.bell.rung, Closely: pool.near, Log: log}, Fetcher: Fetcher{Supply: pool, Enter: pool.Enter}}
 }
 
 // NewSource makes a source that reads one endpoint, looking at its head every

@@ -16,8 +16,9 @@ import (
 
 // bell wakes everybody who waits, and may be rung at any time.
 type bell struct {
-	mu sync.Mutex
-	ch chan struct{}
+	mu   sync.Mutex
+	ch   chan struct{}
+	last time.Time // when it was rung
 }
 
 func newBell() *bell { return &bell{ch: make(chan struct{})} }
@@ -32,7 +33,14 @@ func (b *bell) ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.ch)
-	b.ch = make(chan struct{})
+	b.ch, b.last = make(chan struct{}), time.Now()
+}
+
+// rung is when the bell was rung last; the zero time before.
+func (b *bell) rung() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
 }
 
 // silence is how long a subscription may say nothing before it is taken for
