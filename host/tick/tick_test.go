@@ -35,10 +35,10 @@ func TestTogether(t *testing.T) {
 func TestAlmostNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(4950 * time.Millisecond)
-		if got := Until(time.Now(), 5 * time.Second); got != 50*time.Millisecond+5*time.Second {
+		if got := Until(time.Now(), 5*time.Second); got != 50*time.Millisecond+5*time.Second {
 			t.Error(got)
 		}
-		if got := Until(time.Now(), 100 * time.Millisecond); got != 50*time.Millisecond {
+		if got := Until(time.Now(), 100*time.Millisecond); got != 50*time.Millisecond {
 			t.Error(got)
 		}
 	})
