@@ -159,6 +159,9 @@ func (s *Sender) announce(ctx context.Context, r *request) error {
 	if err != nil {
 		return contract.Permanent(err)
 	}
+	if err := r.keep(ethproofs.Proving, body); err != nil {
+		return err
+	}
 	proofID, err := s.send(ctx, r, ethproofs.Proving, body)
 	if err != nil {
 		return err

@@ -23,6 +23,9 @@ type request struct {
 	// been stored.
 	sentBefore bool
 	target     ledger.Target
+	// keep stores a body that is about to be sent where the operator finds it, while the
+	// event is being delivered.
+	keep func(phase ethproofs.Phase, body []byte) error
 }
 
 // newRequest checks the event and makes the request body of it.

@@ -133,7 +133,8 @@ func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, e
 	if err != nil {
 		return nil, err
 	}
-	if err := s.keep(ctx, event, r); err != nil {
+	r.keep = func(phase ethproofs.Phase, body []byte) error { return s.keep(ctx, event, phase, body) }
+	if err := r.keep(r.phase, r.body); err != nil {
 		return nil, err
 	}
 	if s.IsDryRun() {
@@ -161,16 +162,16 @@ func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, e
 	return facts, nil
 }
 
-// keep hands the request body to the operator's folder.
-func (s *Sender) keep(ctx context.Context, event Event, r *request) error {
-	err := event.Keep(fileName(r.phase, r.block.Number), r.body)
+// keep hands a request body to the operator's folder.
+func (s *Sender) keep(ctx context.Context, event Event, phase ethproofs.Phase, body []byte) error {
+	err := event.Keep(fileName(phase, event.Block.Number), body)
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return contract.Interrupted(ctx.Err())
 	}
-	s.options.Log.Warn("the request body could not be kept; the report goes on", "block", r.block.Number, "phase", r.phase.String(), "error", err)
+	s.options.Log.Warn("the request body could not be kept; the report goes on", "block", event.Block.Number, "phase", phase.String(), "error", err)
 	return nil
 }
 

@@ -2,7 +2,9 @@ package delivery
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -200,6 +202,9 @@ func TestProofWithoutAnAnnouncement(t *testing.T) {
 		block := newBlock()
 		b.wantOutcomes(b.must(b.event(contract.EventProved, block)), contract.OutcomeAccepted)
 		b.wantSequence("proving 200, proved 200")
+		if number := strconv.FormatUint(block.Number, 10); b.kept[number+"/proving.json"] == nil || b.kept[number+"/"+number+".json"] == nil {
+			t.Errorf("kept are %v, want both bodies that were sent", slices.Collect(maps.Keys(b.kept)))
+		}
 		b.wantStored(block, testProof)
 		b.wantOutcomes(b.must(b.phases(block)...), contract.OutcomeSkipped, contract.OutcomeSkipped, contract.OutcomeAcceptedBefore)
 		b.wantSequence("proving 200, proved 200")
