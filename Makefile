@@ -1,7 +1,9 @@
 export CGO_ENABLED := 0
+# Everything is compiled alike, so that what one target has compiled serves the others.
+export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -trimpath)
 COMMIT   := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 LDFLAGS  := -s -w -X main.commit=$(COMMIT)
-GOBUILD  := go build -trimpath -buildvcs=false
+GOBUILD  := go build -buildvcs=false
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 FUZZTIME ?= 10s
 

@@ -36,7 +36,7 @@ func TestAgainstReference(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3: the reference writer cannot run")
 	}
-	seed, count := number(t, "ETHREX_SEED", 1), number(t, "ETHREX_COUNT", 120)
+	seed, count := number(t, "ETHREX_SEED", 1), number(t, "ETHREX_COUNT", 60)
 	configs, err := filepath.Abs("testdata/config")
 	if err != nil {
 		t.Fatal(err)
