@@ -30,10 +30,10 @@ func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 			return
 		case run != nil:
 			before, answered := ended, make(chan struct{})
-			this := make(chan struct{})
-			ended = this
+			done := make(chan struct{})
+			ended = done
 			e.clock.Go(func() {
-				defer close(this)
+				defer close(done)
 				e.attempt(work, run, sync.OnceFunc(func() { close(answered) }))
 			})
 			await(answered)

@@ -109,8 +109,8 @@ var decides = map[protoreflect.FullName]bool{
 	"proofline.plugin.v1.Finding.pointer":               true,
 }
 
-// meant are the texts that have a meaning in the protocol wherever they stand alone.
-var meant = []string{
+// protocolWords are the texts that have a meaning in the protocol wherever they stand alone.
+var protocolWords = []string{
 	contract.PhaseAccepted, contract.OutcomeAccepted, contract.OutcomeAcceptedBefore, contract.OutcomeDryRun,
 	contract.OutcomeSkipped, contract.OutcomeSuperseded, contract.OutcomeProvedElsewhere,
 }
@@ -119,7 +119,7 @@ var meant = []string{
 func (c redacting) text(v protoreflect.Value) protoreflect.Value {
 	text := v.String()
 	clean := c.redactor.Text(text)
-	if _, err := strconv.ParseUint(text, 10, 64); slices.Contains(meant, text) || err == nil && clean != redact.Hidden {
+	if _, err := strconv.ParseUint(text, 10, 64); slices.Contains(protocolWords, text) || err == nil && clean != redact.Hidden {
 		return v
 	}
 	return protoreflect.ValueOfString(clean)
