@@ -58,26 +58,36 @@ type lineLog struct {
 
 func newLineLog(log *slog.Logger, max slog.Level) *lineLog { return &lineLog{log: log, max: max} }
 
-// line logs one line.
+// line logs a line of stderr. An entry of the plugin's own log after what looked like a
+// panic shows that it was none.
 func (l *lineLog) line(line []byte) {
+	if l.read(line) {
+		l.survived()
+	}
+}
+
+// read logs one line, without the stage's secrets, and reports whether it is an entry.
+func (l *lineLog) read(line []byte) (isEntry bool) {
 	if len(bytes.TrimSpace(line)) == 0 {
-		return
+		return false
 	}
-	if l.keep != nil {
-		line = l.keep.add(time.Now(), line)
-	}
-	e, ok := parseEntry(line)
-	if !ok {
-		plain := shorten(string(line))
+	e, isEntry := parseEntry(line)
+	if !isEntry {
+		plain := l.keep.hidden(string(line))
+		l.keep.add(time.Now(), plain)
+		plain = shorten(plain)
 		l.remember(plain)
 		l.write(slog.LevelDebug, plain, nil)
-		return
+		return false
 	}
-	l.survived()
+	e = e.without(l.keep.hidden) // escapes in JSON hide no secret from it
+	said := strings.ToLower(e.level.String()) + ": " + e.text()
+	l.keep.add(time.Now(), said)
 	if e.level >= slog.LevelWarn {
-		l.remember(strings.ToLower(e.level.String()) + ": " + e.text())
+		l.remember(shorten(said))
 	}
 	l.write(min(e.level, l.max), e.message, e.attrs)
+	return true
 }
 
 // write logs what was read, unless the plugin writes too much.
@@ -85,11 +95,10 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
 	}
-	message = shorten(l.keep.hidden(message)) // once more, for what escapes in JSON have hidden
+	message = shorten(message)
 	size := len(message)
 	for i, a := range attrs {
-		value := l.keep.hidden(fmt.Sprint(a.Value))
-		attrs[i].Value = slog.StringValue(shorten(value))
+		attrs[i].Value = slog.StringValue(shorten(a.Value.String()))
 		size += len(a.Key) + len(attrs[i].Value.String())
 	}
 	ok, report := l.pace.admit(time.Now(), size, level)
@@ -163,14 +172,23 @@ type entry struct {
 	attrs   []slog.Attr
 }
 
-// text is the message with the attributes, for the report of a death.
+// without returns the entry as hide leaves it, every value as a text.
+func (e entry) without(hide func(string) string) entry {
+	hidden := entry{level: e.level, message: hide(e.message)}
+	for _, a := range e.attrs {
+		hidden.attrs = append(hidden.attrs, slog.String(hide(a.Key), hide(fmt.Sprint(a.Value))))
+	}
+	return hidden
+}
+
+// text is the message with the attributes.
 func (e entry) text() string {
 	var b strings.Builder
 	b.WriteString(e.message)
 	for _, a := range e.attrs {
 		fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
 	}
-	return shorten(b.String())
+	return b.String()
 }
 
 // parseEntry reads a line in hclog's JSON format. A line in another shape, such

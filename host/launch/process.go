@@ -106,13 +106,13 @@ func (p *process) watch(k *keeper.Process, stdout, stderr *os.File) {
 }
 
 // readStdout hands the first line to go-plugin. Nothing may follow it; what
-// does is logged.
+// does is logged. It says nothing of a panic on stderr, which is read beside it.
 func (p *process) readStdout(stdout io.Reader) {
 	defer p.first.Close()
 	seen := false
 	eachLine(stdout, func(line []byte) {
 		if seen {
-			p.lines.line(line)
+			p.lines.read(line)
 			return
 		}
 		seen = true

@@ -163,16 +163,6 @@ func (c redacting) message(m protoreflect.Message) {
 	})
 }
 
-// hidden returns a text without the stage's secrets. A nil tail hides nothing.
-func (t *tail) hidden(text string) string {
-	if t == nil {
-		return text
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.redactor.Text(text)
-}
-
 // secrets are those of the configuration and of the variables that the stage asks for,
 // with the parts of them that are secrets by themselves.
 func (s Spec) secrets() []string {

@@ -19,8 +19,8 @@ const LogFile = "log"
 const keptLines = 100
 
 // tail keeps the last lines that the plugins of a stage have written, over their
-// restarts, and hides the secrets of the configuration in them. It is safe for
-// concurrent use.
+// restarts, and knows the stage's secrets, which must be in none of them. It is safe
+// for concurrent use; nil keeps and hides nothing.
 type tail struct {
 	mu       sync.Mutex
 	secrets  []string
@@ -53,15 +53,26 @@ func (t *tail) hide(secrets []string) {
 	t.redactor = redact.New(t.secrets...)
 }
 
-// add keeps a line, shortened, and returns it whole without the secrets.
-func (t *tail) add(at time.Time, line []byte) []byte {
+// add keeps a line from which the secrets are gone, shortened.
+func (t *tail) add(at time.Time, line string) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	line = []byte(t.redactor.Text(string(line)))
 	kept := &t.lines[t.next]
 	kept.at, kept.text = at, append(kept.text[:0], line[:min(len(line), maxPlain)]...)
 	t.next = (t.next + 1) % keptLines
-	return line
+}
+
+// hidden returns a text without the stage's secrets.
+func (t *tail) hidden(text string) string {
+	if t == nil {
+		return text
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.redactor.Text(text)
 }
 
 // write makes the log file in a directory, with the time of each line. The

@@ -20,6 +20,7 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 	}
 	log.line([]byte(`plain pa"ss word, https://host/pa%22ss+word and tiny`))
 	log.line([]byte(`{"@level":"info","@message":"the key is pa\"ss word","n":1}`))
+	log.line([]byte(`{"@level":"error","@message":"it is p\u0061\"ss word","deep":{"er":["\u0070a\"ss word"]},"\u0070a\"ss word":1}`))
 	log.line([]byte(strings.Repeat("long ", 10_000)))
 
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "target")
@@ -39,17 +40,21 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if len(lines) != keptLines || !strings.HasSuffix(lines[0], " line 10") || len(lines[keptLines-1]) > maxPlain+40 {
+	if len(lines) != keptLines || !strings.HasSuffix(lines[0], " line 11") || len(lines[keptLines-1]) > maxPlain+40 {
 		t.Errorf("%d lines from %q to one of %d bytes", len(lines), lines[0], len(lines[len(lines)-1]))
 	}
 	if _, err := time.Parse("2006-01-02T15:04:05.000Z", strings.Fields(lines[0])[0]); err != nil {
 		t.Error(err)
 	}
 	want := "plain [redacted], https://host/[redacted] and tiny"
-	if !strings.HasSuffix(lines[keptLines-3], want) || !strings.Contains(seen.String(), want) {
-		t.Errorf("kept %q, logged\n%s", lines[keptLines-3], seen.String())
+	if !strings.HasSuffix(lines[keptLines-4], want) || !strings.Contains(seen.String(), want) {
+		t.Errorf("kept %q, logged\n%s", lines[keptLines-4], seen.String())
 	}
-	for place, text := range map[string]string{"kept lines": string(text), "log": seen.String()} {
+	want = "error: it is [redacted] deep=map[er:[[redacted]]] [redacted]=1"
+	if !strings.HasSuffix(lines[keptLines-2], want) || !strings.Contains(log.last(), want) {
+		t.Errorf("kept %q, last %q", lines[keptLines-2], log.last())
+	}
+	for place, text := range map[string]string{"kept lines": string(text), "log": seen.String(), "last words": log.last()} {
 		if strings.Contains(text, "ss word") || strings.Contains(text, "ss+word") {
 			t.Errorf("a secret is in the %s", place)
 		}
