@@ -102,7 +102,7 @@ func (f *forked) everything(url string, from uint64, gateConfig map[string]any) 
 }
 
 // sampled are the boundaries at which the host is killed without PROOFLINE_CRASH_MATRIX.
-var sampled = []string{failpoint.Committing, failpoint.Claimed, failpoint.Recorded, failpoint.RecordedBeside, failpoint.Delivered}
+var sampled = []string{failpoint.Claimed, failpoint.RecordedBeside, failpoint.Delivered}
 
 // The crash matrix: the host is killed at some boundaries or, with
 // PROOFLINE_CRASH_MATRIX=whole, at each, at its first occurrence and at a later one, and

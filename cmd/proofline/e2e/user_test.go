@@ -88,7 +88,11 @@ func TestRefusedUser(t *testing.T) {
 		if err := os.Chmod(filepath.Dir(s.dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		for _, command := range []string{"validate", "doctor", "run"} {
+		commands := []string{"validate"}
+		if user == "nobody" {
+			commands = append(commands, "doctor", "run")
+		}
+		for _, command := range commands {
 			code, stdout, stderr := s.run(command)
 			if code == 0 || !strings.Contains(stdout+stderr, "pipeline.yaml"+want) {
 				t.Errorf("%s with user %s: exit %d, want %q\n%s%s", command, user, code, want, stdout, stderr)

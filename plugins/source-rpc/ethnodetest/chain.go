@@ -263,8 +263,7 @@ func (c *Chain) make(number uint64, parent contract.Hash) *Block {
 	}
 	signer := types.LatestSignerForChainID(new(big.Int).SetUint64(c.ID))
 	for i := range count {
-		txs = append(txs, types.MustSignNewTx(senderKey, signer, &types.DynamicFeeTx{ChainID: new(big.Int).SetUint64(c.ID), Nonce: number*3 + i,
-			GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(1e9), Gas: 21000, To: &c.state.to, Value: big.NewInt(1)}))
+		txs = append(txs, transfer(signer, number*3+i, c.state.to))
 	}
 	zero, beacon := uint64(0), common.Hash{1}
 	withdrawalsRoot := types.DeriveSha(withdrawals, trie.NewStackTrie(nil))
@@ -287,6 +286,21 @@ func (c *Chain) make(number uint64, parent contract.Hash) *Block {
 		})
 	}
 	return b
+}
+
+// transfers are those that were signed before, by chain and nonce: signing is most of
+// the work of making a block.
+var transfers sync.Map
+
+func transfer(signer types.Signer, nonce uint64, to common.Address) *types.Transaction {
+	id := [2]uint64{signer.ChainID().Uint64(), nonce}
+	if tx, ok := transfers.Load(id); ok {
+		return tx.(*types.Transaction)
+	}
+	tx := types.MustSignNewTx(senderKey, signer, &types.DynamicFeeTx{ChainID: signer.ChainID(), Nonce: nonce,
+		GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(1e9), Gas: 21000, To: &to, Value: big.NewInt(1)})
+	transfers.Store(id, tx)
+	return tx
 }
 
 func blockJSON(h *types.Header, txs types.Transactions, withdrawals types.Withdrawals, signer types.Signer) []byte {
