@@ -214,7 +214,7 @@ func (m mutation) test(root string) (noticed bool, err error) {
 	if out, err := run(root, append([]string{"vet", "-overlay", overlay}, m.packages...)...); err != nil {
 		return false, fmt.Errorf("the changed source does not compile:\n%s", out)
 	}
-	_, err = run(root, append([]string{"test", "-count=1", "-failfast", "-timeout=5m", "-run", m.only, "-overlay", overlay}, m.packages...)...)
+	_, err = run(root, append([]string{"test", "-count=1", "-failfast", "-timeout=2m", "-run", m.only, "-overlay", overlay}, m.packages...)...)
 	return err != nil, nil
 }
 
