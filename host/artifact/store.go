@@ -217,6 +217,7 @@ func clone(from, to string) (err error) {
 	return err
 }
 
+// copyFile copies to a file of an attempt or an event, which nothing rests on before Accept.
 func copyFile(from, to string, mode fs.FileMode) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -228,10 +229,8 @@ func copyFile(from, to string, mode fs.FileMode) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	return out.Sync()
+	_, err = io.Copy(out, in)
+	return err
 }
 
 // machine marks an error of the file system that is no fault of the block.

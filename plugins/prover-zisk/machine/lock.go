@@ -78,6 +78,7 @@ func AcquireGPUs(ctx context.Context, dir string, gpus []string) (*Lock, error) 
 // still leads to what was locked, and nobody holds what the path led to before.
 func (l *Lock) add(ctx context.Context, path string, directory bool, how int) error {
 	for wait := time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
+		released := released.next()
 		file, err := openLock(path, directory)
 		if err != nil {
 			return err
@@ -94,8 +95,39 @@ func (l *Lock) add(ctx context.Context, path string, directory bool, how int) er
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w (%s): %w", ErrBusy, path, context.Cause(ctx))
+		case <-released:
+			wait = time.Millisecond
 		case <-time.After(wait):
 		}
+	}
+}
+
+// released tells those who wait in this process that one of its locks was given back, so
+// that the next proof of a stage need not find that out by looking. Other processes look.
+var released broadcast
+
+// broadcast wakes all who wait, again and again. The zero value is ready for use.
+type broadcast struct {
+	mu sync.Mutex
+	c  chan struct{} // closed by the next wake; nil while nobody waits
+}
+
+// next returns a channel that the next wake closes.
+func (b *broadcast) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c == nil {
+		b.c = make(chan struct{})
+	}
+	return b.c
+}
+
+func (b *broadcast) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c != nil {
+		close(b.c)
+		b.c = nil
 	}
 }
 
@@ -222,6 +254,7 @@ func (l *Lock) Release() {
 		for _, file := range l.files {
 			file.Close()
 		}
+		released.wake()
 	})
 }
 
