@@ -43,6 +43,7 @@ const (
 	ArtifactResult    = contract.ArtifactResult    // "result.json": the prover's own summary
 	RoleProof         = contract.RoleProof         // marks the one output whose bytes are reported
 	PhaseAccepted     = contract.PhaseAccepted     // of the progress with which the block counts as queued; any later phase makes it proving
+	PhaseCollecting   = contract.PhaseCollecting   // of the progress with which the next block may begin, although this call goes on
 )
 
 // Kinds of event. The first five are phases of a block, in their order; the next is what

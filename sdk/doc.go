@@ -55,8 +55,8 @@
 // As long as the handler runs the SDK sends heartbeats; Task.Progress shows more.
 // The directory Task.Dir belongs to the attempt alone: inputs lie in in/ and are
 // never written to, outputs are made by Create or Adopt, scratch files go to Temp.
-// An artifact that was committed is complete and durable, whatever happens next;
-// one that was not does not exist.
+// An artifact that was committed is complete; one that was not does not exist. The host
+// syncs the files of a result, and the directories that they lie in, before it records it.
 //
 // Work may be repeated: after a crash the same task comes again with a higher
 // Attempt and a new directory. Events come at least once.

@@ -30,9 +30,6 @@ type Output struct {
 	size  int64
 }
 
-// syncFile makes a file durable. Tests put something in its place.
-var syncFile = (*os.File).Sync
-
 // outputBuffer makes small writes cheap, in bytes.
 const outputBuffer = 64 << 10
 
@@ -64,19 +61,16 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit makes the artifact: file synced, renamed. The name is durable when the host has
-// accepted the artifact. On an error nothing is published and the temporary file is gone.
+// Commit makes the artifact: the complete file gets its name. The host makes both durable
+// before it records the result. On an error nothing is published and the temporary file is
+// gone.
 func (o *Output) Commit() (Artifact, error) {
 	if o.file == nil {
 		return Artifact{}, fmt.Errorf("output %q: commit after the end", o.name)
 	}
 	file := o.file
 	o.file = nil
-	err := o.buf.Flush()
-	if err == nil {
-		err = syncFile(file)
-	}
-	err = errors.Join(err, file.Close())
+	err := errors.Join(o.buf.Flush(), file.Close())
 	if err == nil {
 		err = o.space.publish(o.temp, o.name)
 	}

@@ -51,9 +51,8 @@ func (t *Task) HasInput(name string) bool {
 // Create starts an output artifact. Defer its Discard.
 func (t *Task) Create(name string) (*Output, error) { return t.space.create(name) }
 
-// Adopt publishes a file that a tool has written below Dir: synced, hashed, moved
-// to out/name. The path is absolute or relative to Dir. Nobody may write to the
-// file any more.
+// Adopt publishes a file that a tool has written below Dir: hashed, moved to out/name. The
+// path is absolute or relative to Dir. Nobody may write to the file any more.
 func (t *Task) Adopt(path, name string) (Artifact, error) { return t.space.adopt(path, name) }
 
 // Temp returns the directory for scratch files. It exists and goes away with the

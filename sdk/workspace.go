@@ -99,8 +99,7 @@ func (w *workspace) verify(a contract.Artifact) error {
 	return nil
 }
 
-// adopt publishes a file that lies below the directory: synced, hashed, moved to
-// out/name.
+// adopt publishes a file that lies below the directory: hashed, moved to out/name.
 func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	if err := wire.CheckName(name); err != nil {
 		return contract.Artifact{}, Permanent(err)
@@ -129,9 +128,6 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	}
 	defer f.Close()
 	size, sum, err := files.DigestOf(f)
-	if err == nil {
-		err = syncFile(f)
-	}
 	if err != nil {
 		return fail(err)
 	}
@@ -141,8 +137,8 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	return contract.Artifact{Name: name, Path: path.Join(outDir, name), Size: size, SHA256: sum}, nil
 }
 
-// publish renames a synced file to out/name, which must be free. The host makes the
-// name durable when it accepts the artifact: once for all of a result.
+// publish renames a complete file to out/name, which must be free. The host makes content
+// and name durable when it accepts the artifact: once for all of a result.
 func (w *workspace) publish(from, name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/proofline/proofline/sdk/contract"
-	"github.com/proofline/proofline/sdk/files"
 )
 
 func newStore(t *testing.T) *Store {
@@ -41,6 +41,15 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
+// accept is Store.Accept with the wait until all of it is durable.
+func accept(s *Store, dir string, outputs []contract.Artifact) ([]contract.Artifact, error) {
+	accepted, durable, err := s.Accept(dir, outputs)
+	if err != nil {
+		return nil, err
+	}
+	return accepted, durable()
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -53,7 +62,7 @@ func read(t *testing.T, path string) string {
 func TestOutputOfOneStageIsInputOfTheNext(t *testing.T) {
 	s := newStore(t)
 	dir, a := attempt(t, s, 1, "input.bin", "guest input")
-	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	accepted, err := accept(s, dir, []contract.Artifact{a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,15 +124,15 @@ func TestLiesOfAPluginAreFound(t *testing.T) {
 	} {
 		dir, a := attempt(t, s, 1, "proof.bin", "proof")
 		lie(dir, &a)
-		if _, err := s.Accept(dir, []contract.Artifact{a}); err == nil {
+		if _, err := accept(s, dir, []contract.Artifact{a}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 	dir, a := attempt(t, s, 1, "proof.bin", "proof")
-	if _, err := s.Accept(dir, []contract.Artifact{a, a}); err == nil {
+	if _, err := accept(s, dir, []contract.Artifact{a, a}); err == nil {
 		t.Error("the same name twice: accepted")
 	}
-	if _, err := s.Accept(t.TempDir(), nil); err == nil {
+	if _, err := accept(s, t.TempDir(), nil); err == nil {
 		t.Error("a directory outside: accepted")
 	}
 }
@@ -142,7 +151,7 @@ func TestMissingInputIsNamed(t *testing.T) {
 func TestChangedInputIsNamed(t *testing.T) {
 	s := newStore(t)
 	dir, a := attempt(t, s, 1, "input.bin", "guest input")
-	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	accepted, err := accept(s, dir, []contract.Artifact{a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +232,7 @@ func TestTrimKeepsTheWinner(t *testing.T) {
 func TestOrphansOutputIsSetAside(t *testing.T) {
 	s := newStore(t)
 	dir, a := attempt(t, s, 1, "proof.bin", "old")
-	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	accepted, err := accept(s, dir, []contract.Artifact{a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,28 +287,39 @@ func TestImportAndEventDirectories(t *testing.T) {
 	}
 }
 
-// TestAcceptedNamesAreDurable: nothing counts as accepted before every directory on the
-// way to it is synced, from the outputs up; where the disk refuses, nothing is accepted.
-func TestAcceptedNamesAreDurable(t *testing.T) {
-	t.Cleanup(func() { syncDir = files.SyncDir })
-	want := []string{"attempts/1-7-aabbccdd/input/1/out", "attempts/1-7-aabbccdd/input/1", "attempts/1-7-aabbccdd/input", "attempts/1-7-aabbccdd", "attempts"}
-	for refused := range len(want) + 1 { // the last is none
+// TestAcceptedIsDurable: an output counts as durable when its content is synced and every
+// directory on the way to it; where the disk refuses one of them, it does not.
+func TestAcceptedIsDurable(t *testing.T) {
+	t.Cleanup(func() { syncFile = (*os.File).Sync })
+	want := []string{"attempts", "attempts/1-7-aabbccdd", "attempts/1-7-aabbccdd/input", "attempts/1-7-aabbccdd/input/1",
+		"attempts/1-7-aabbccdd/input/1/out", "attempts/1-7-aabbccdd/input/1/out/input.bin"}
+	for _, refused := range append(want, "none") {
 		s := newStore(t)
 		dir, a := attempt(t, s, 1, "input.bin", "guest input")
+		var mu sync.Mutex
 		var synced []string
-		syncDir = func(dir string) error {
-			rel, err := filepath.Rel(s.data, dir)
-			if synced = append(synced, rel); err == nil && len(synced) == refused+1 {
-				err = errors.New("the disk refuses")
+		syncFile = func(f *os.File) error {
+			mu.Lock()
+			defer mu.Unlock()
+			path := f.Name()
+			if filepath.IsAbs(path) {
+				path, _ = filepath.Rel(s.data, path)
 			}
-			return err
+			synced = append(synced, path)
+			if path == refused {
+				return errors.New("the disk refuses")
+			}
+			return nil
 		}
-		_, err := s.Accept(dir, []contract.Artifact{a})
-		if (err != nil) != (refused < len(want)) {
-			t.Errorf("sync %d refused: error %v", refused, err)
+		_, durable, err := s.Accept(dir, []contract.Artifact{a})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if !slices.Equal(synced, want[:min(refused+1, len(want))]) {
-			t.Errorf("synced %q, want the beginning of %q", synced, want)
+		if err := durable(); (err != nil) != (refused != "none") {
+			t.Errorf("%s refused: error %v", refused, err)
+		}
+		if slices.Sort(synced); !slices.Equal(synced, want) {
+			t.Errorf("synced %q, want %q", synced, want)
 		}
 	}
 }

@@ -7,7 +7,7 @@
 //	<output>/<number>/                            what people and scripts read
 //
 // An output becomes an artifact when Accept has found it complete: a plain file
-// inside out/, of the size and hash that the plugin stated, synced. From then on
+// inside out/, of the size and hash that the plugin stated, and has synced it. From then on
 // it is read-only and is named by its path relative to the data directory. A
 // stage sees earlier artifacts as hard links in its own in/, so that no plugin
 // is given a path outside its own directory.

@@ -168,9 +168,9 @@ func (s *Store) Import(job, stage, name, from string) (contract.Artifact, error)
 	if a.Size, a.SHA256, err = files.Digest(filepath.Join(dir, "out", name)); err != nil {
 		return contract.Artifact{}, err
 	}
-	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	accepted, durable, err := s.Accept(dir, []contract.Artifact{a})
 	if err != nil {
 		return contract.Artifact{}, err
 	}
-	return accepted[0], nil
+	return accepted[0], durable()
 }

@@ -37,7 +37,7 @@ func TestOwner(t *testing.T) {
 		return nil
 	}
 	dir, a := attempt(t, s, 1, "input.bin", "in")
-	accepted, err := s.Accept(dir, []contract.Artifact{a})
+	accepted, err := accept(s, dir, []contract.Artifact{a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestOwner(t *testing.T) {
 	if err := os.WriteFile(made, []byte("proof"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Accept(dir, []contract.Artifact{proof}); err == nil || !strings.Contains(err.Error(), "belongs to user") {
+	if _, err := accept(s, dir, []contract.Artifact{proof}); err == nil || !strings.Contains(err.Error(), "belongs to user") {
 		t.Errorf("a link to a file of the host: %v", err)
 	}
 	if _, mode := ownerOf(t, made); mode != 0o600 {
@@ -84,7 +84,7 @@ func TestOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // a second time after a crash of the host
-		if _, err := s.Accept(dir, []contract.Artifact{proof}); err != nil {
+		if _, err := accept(s, dir, []contract.Artifact{proof}); err != nil {
 			t.Fatal(err)
 		}
 		for path, want := range map[string]os.FileMode{made: 0o444, filepath.Dir(made): 0o750} {
@@ -115,7 +115,7 @@ func TestExchangedOutput(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Accept(dir, []contract.Artifact{a}); err == nil || !strings.Contains(err.Error(), "is no plain file") {
+	if _, err := accept(s, dir, []contract.Artifact{a}); err == nil || !strings.Contains(err.Error(), "is no plain file") {
 		t.Errorf("a pipe: %v", err)
 	}
 }

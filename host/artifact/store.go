@@ -30,9 +30,6 @@ type Store struct {
 	Owner func(stage string) *account.Account
 }
 
-// syncDir makes the names in a directory durable. Tests put something in its place.
-var syncDir = files.SyncDir
-
 // The names that stand in the place of a job for files that belong to none.
 const (
 	ForAlerts   = "alerts"   // of events about no block
@@ -220,6 +217,7 @@ func clone(from, to string) (err error) {
 	return err
 }
 
+// copyFile copies to a file of an attempt or an event, which nothing rests on before Accept.
 func copyFile(from, to string, mode fs.FileMode) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -231,103 +229,8 @@ func copyFile(from, to string, mode fs.FileMode) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	return out.Sync()
-}
-
-// Accept turns the outputs of an attempt into artifacts: it checks that each is
-// a plain file below out/ with the stated size and hash, makes it read-only and
-// durable, and returns it with its path relative to the data directory.
-func (s *Store) Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error) {
-	rel, err := filepath.Rel(s.data, dir)
-	if err != nil || !filepath.IsLocal(rel) {
-		return nil, fmt.Errorf("%s is no directory of an attempt", dir)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, machine(err)
-	}
-	defer root.Close()
-	maker, err := takeBack(root)
-	if err != nil {
-		return nil, machine(err)
-	}
-	seen := map[string]bool{}
-	accepted := make([]contract.Artifact, 0, len(outputs))
-	for _, a := range outputs {
-		if !validName(a.Name) || seen[a.Name] {
-			return nil, fmt.Errorf("output name %q is no plain file name, or is used twice", a.Name)
-		}
-		seen[a.Name] = true
-		if path.Clean(a.Path) != path.Join("out", a.Name) {
-			return nil, fmt.Errorf("output %s lies at %q, want out/%s", a.Name, a.Path, a.Name)
-		}
-		if err := verify(root, maker, a); err != nil {
-			return nil, err
-		}
-		a.Path = filepath.ToSlash(filepath.Join(rel, "out", a.Name))
-		accepted = append(accepted, a)
-	}
-	if err := syncDir(filepath.Join(dir, "out")); err != nil {
-		return nil, machine(err)
-	}
-	return accepted, s.syncUp(dir)
-}
-
-// syncUp makes the directories between the data directory and dir durable, so
-// that an accepted file can be found after a power failure.
-func (s *Store) syncUp(dir string) error {
-	for dir != s.data && len(dir) > len(s.data) {
-		if err := syncDir(dir); err != nil {
-			return machine(err)
-		}
-		dir = filepath.Dir(dir)
-	}
-	return nil
-}
-
-// verify checks one output, which the user with the given number has made, against what
-// the plugin stated, and makes it the host's.
-func verify(root *os.Root, maker int, a contract.Artifact) error {
-	name := filepath.FromSlash(a.Path)
-	info, err := root.Lstat(name)
-	if err != nil {
-		return fmt.Errorf("output %s: %w", a.Name, err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("output %s is no plain file", a.Name)
-	}
-	if info.Size() != a.Size {
-		return fmt.Errorf("output %s has %d bytes, the plugin stated %d", a.Name, info.Size(), a.Size)
-	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place would block for ever
-	if err != nil {
-		return fmt.Errorf("output %s: %w", a.Name, err)
-	}
-	defer f.Close()
-	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
-		return fmt.Errorf("output %s is no plain file", a.Name)
-	}
-	if err := take(f, info, maker); err != nil {
-		return fmt.Errorf("output %s: %w", a.Name, err)
-	}
-	_, got, err := files.DigestOf(f)
-	if err != nil {
-		return machine(fmt.Errorf("output %s: %w", a.Name, err))
-	}
-	if got != a.SHA256 {
-		return fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
-	}
-	mode := fs.FileMode(0o400)
-	if maker != os.Geteuid() {
-		mode = 0o444 // for Verify; who gets there is decided by the folders
-	}
-	if err := errors.Join(f.Chmod(mode), f.Sync()); err != nil {
-		return machine(err)
-	}
-	return nil
+	_, err = io.Copy(out, in)
+	return err
 }
 
 // machine marks an error of the file system that is no fault of the block.

@@ -10,17 +10,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// attempt runs a claimed job through its stage and records how it ended. It calls answered
-// when the plugin has a result, and again at its end.
-func (e *Engine) attempt(work context.Context, run *attempt, answered func()) {
-	defer answered()
+// attempt runs a claimed job through its stage and records how it ended. It calls
+// run.answered when the plugin needs its slot no more, and again at its end.
+func (e *Engine) attempt(work context.Context, run *attempt) {
+	defer run.answered()
 	defer run.cancel(nil)
 	e.mu.Lock()
 	rec := run.job.rec
 	e.mu.Unlock()
 	log := e.log.With("stage", run.stage.Name, "block", rec.Block.Number, "job", rec.ID, "attempt", run.number)
 
-	result, err := e.do(run, rec, answered)
+	result, err := e.do(run, rec)
 
 	// Whoever takes a stage from its attempt does so in a transition, so that from
 	// here on it is certain whose it is. The outcome is recorded even while the host
@@ -52,9 +52,8 @@ func (e *Engine) owns(run *attempt) bool {
 	return run.job.attempts[run.stage] == run
 }
 
-// do makes the attempt and returns its result with accepted outputs. It calls answered as
-// soon as the plugin has given it.
-func (e *Engine) do(run *attempt, rec *record.Job, answered func()) (result contract.Result, err error) {
+// do makes the attempt and returns its result with accepted outputs.
+func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err error) {
 	s, ctx := run.stage, run.ctx
 	inputs, facts := artifacts(rec, s)
 	dir, linked, err := e.files.Attempt(rec.ID, s.Name, run.number, inputs)
@@ -97,10 +96,16 @@ func (e *Engine) do(run *attempt, rec *record.Job, answered func()) (result cont
 		return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
 	}
 	failpoint.Hit(failpoint.Answered)
-	answered()
-	if result.Outputs, err = e.files.Accept(dir, result.Outputs); err != nil {
+	run.answered()
+	var durable func() error
+	if result.Outputs, durable, err = e.files.Accept(dir, result.Outputs); err != nil {
 		return result, fmt.Errorf("the plugin's result is not what is on disk: %w", err)
 	}
+	defer func() { // the disk works beside the verification, and what is recorded waits for it
+		if failed := durable(); err == nil {
+			err = failed
+		}
+	}()
 	failpoint.Hit(failpoint.Accepted)
 	if s.Verify {
 		e.mu.Lock()
@@ -183,8 +188,11 @@ const maxNote = 256
 // progress takes a sign of life. The first phase of a proof stage is announced,
 // once what confirms it is done.
 func (e *Engine) progress(ctx context.Context, run *attempt, p contract.Progress) error {
-	if p.Phase == "" {
+	switch p.Phase {
+	case "":
 		return nil // a heartbeat
+	case contract.PhaseCollecting:
+		run.answered()
 	}
 	phase := contract.EventProving
 	if p.Phase == contract.PhaseAccepted {

@@ -12,8 +12,9 @@ import (
 )
 
 // serve is one slot of a stage: it claims and runs attempts until intake ends, or the
-// stage has fewer slots. The next attempt may begin when the plugin has answered: what it
-// made is accepted, verified and recorded beside that, of one attempt at a time.
+// stage has fewer slots. The next attempt may begin when the plugin has answered, or says
+// that it collects: what it made is collected, accepted, verified and recorded beside that,
+// of one attempt at a time.
 func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 	await := func(c chan struct{}) { e.clock.Wait(context.WithoutCancel(work), Forever, c) }
 	ended := make(chan struct{}) // closed when the last attempt has
@@ -30,11 +31,12 @@ func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 			return
 		case run != nil:
 			before, answered := ended, make(chan struct{})
+			run.answered = sync.OnceFunc(func() { close(answered) })
 			done := make(chan struct{})
 			ended = done
 			e.clock.Go(func() {
 				defer close(done)
-				e.attempt(work, run, sync.OnceFunc(func() { close(answered) }))
+				e.attempt(work, run)
 			})
 			await(answered)
 			await(before)

@@ -143,6 +143,8 @@ type attempt struct {
 	progress contract.Progress
 	stuck    bool
 	company  bool // the plugin died while others were at work in it; guarded by Engine.mu
+	// answered gives the attempt's slot to the next one; it may be called more than once.
+	answered func()
 }
 
 // lock is held for as long as a commit takes. Waiting for it can be given up.

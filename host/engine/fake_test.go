@@ -133,6 +133,7 @@ type noFiles struct {
 	changed      error                    // returned once by Intact
 	vanish       func(stage string) error // of Attempt
 	refuse       error                    // of Publish
+	durable      func() error             // of Accept; nil for done at once
 	unimportable error                    // of Import
 	asked        func()                   // called by SetAside
 }
@@ -157,8 +158,11 @@ func (f *noFiles) Intact(string, []contract.Artifact) (err error) {
 	err, f.changed = f.changed, nil
 	return err
 }
-func (f *noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
-	return outputs, nil
+func (f *noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, func() error, error) {
+	if f.durable != nil {
+		return outputs, f.durable, nil
+	}
+	return outputs, func() error { return nil }, nil
 }
 func (f *noFiles) Publish(folder string, artifacts []contract.Artifact) error {
 	f.mu.Lock()

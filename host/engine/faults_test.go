@@ -39,7 +39,8 @@ func TestReorgRightBehindAClaim(t *testing.T) {
 			return contract.Result{}, ctx.Err()
 		}
 		done := make(chan struct{})
-		go func() { r.Engine.attempt(work, run, func() {}); close(done) }()
+		run.answered = func() {}
+		go func() { r.Engine.attempt(work, run); close(done) }()
 		time.Sleep(time.Second)
 		select {
 		case <-done:

@@ -27,8 +27,9 @@ type Files interface {
 	// Intact returns an artifact.LostError when an input of an attempt is not what was
 	// accepted of it.
 	Intact(dir string, linked []contract.Artifact) error
-	// Accept checks the outputs of an attempt and makes them durable.
-	Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error)
+	// Accept checks the outputs of an attempt, and begins to make them durable; durable
+	// waits until they are.
+	Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error)
 	// Publish copies artifacts to a directory below the output directory.
 	Publish(folder string, artifacts []contract.Artifact) error
 	// SetAside renames a folder of the output directory. Where it does not exist

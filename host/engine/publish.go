@@ -14,7 +14,8 @@ import (
 
 // Pauses of the publisher.
 const (
-	publishPause    = time.Second // between two batches, so that many records share a commit
+	publishDelay    = 250 * time.Millisecond // behind the record, so that the disk serves reporters first
+	publishPause    = time.Second            // between two batches, so that many records share a commit
 	maxPublishPause = time.Minute
 )
 
@@ -31,6 +32,9 @@ func (e *Engine) publish(ctx context.Context) {
 		if !pending {
 			e.clock.Wait(ctx, Forever, watch)
 			continue
+		}
+		if e.clock.Wait(ctx, publishDelay, nil); ctx.Err() != nil {
+			return // the engine's end publishes what is left
 		}
 		if e.publishOnce(ctx) {
 			pause = publishPause

@@ -96,3 +96,71 @@ func TestProofThatDoesNotVerifyTakesTheSlotAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestNextProofBeginsWhileTheLastIsCollected: a plugin that says that its tool has ended
+// gets the next block then, not when it has read and published what the tool made.
+func TestNextProofBeginsWhileTheLastIsCollected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Concurrency = 1 })
+		blocks := []contract.Block{testBlock(1, 0), testBlock(2, 0), testBlock(3, 0)}
+		r.source.polls = []contract.PollResponse{poll("c", 3, blocks...)}
+		start := time.Now()
+		var begun []time.Duration
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			begun = append(begun, time.Since(start))
+			result, err := after30s(ctx, task, sink)
+			if err == nil {
+				err = sink(contract.WorkEvent{Progress: &contract.Progress{Phase: contract.PhaseCollecting}})
+			}
+			time.Sleep(10 * time.Second)
+			return result, err
+		}
+		stop := r.start(t)
+		time.Sleep(5 * time.Minute)
+		stop()
+		if want := []time.Duration{0, 30 * time.Second, 60 * time.Second}; !slices.Equal(begun, want) {
+			t.Errorf("proofs began at %v, want %v", begun, want)
+		}
+		for _, b := range blocks {
+			if j := r.state(t, b); j.State != status.JobDone {
+				t.Errorf("block %d is %s", b.Number, j.State)
+			}
+		}
+	})
+}
+
+// TestNothingIsRecordedBeforeItIsDurable: the disk works beside the verification, and the
+// record waits for it; what the disk refuses is not recorded as done.
+func TestNothingIsRecordedBeforeItIsDurable(t *testing.T) {
+	for _, refused := range []error{nil, errors.New("the disk refuses")} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Verify = true })
+			block := testBlock(1, 0)
+			r.source.polls = []contract.PollResponse{poll("c", 1, block)}
+			var verified time.Time
+			r.proof.verify = func(contract.Task, func(contract.WorkEvent) error) error {
+				verified = time.Now()
+				return nil
+			}
+			durable := map[string]time.Time{}
+			r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+				r.files.durable = func() error { time.Sleep(20 * time.Second); durable[task.Job] = time.Now(); return refused }
+				return proving(ctx, task, sink)
+			}
+			stop := r.start(t)
+			time.Sleep(10 * time.Minute)
+			stop()
+			j := r.state(t, block)
+			ended := j.Stages["prove"].Ended
+			if verified.IsZero() || !verified.Before(durable[j.ID]) {
+				t.Errorf("verified at %v, durable at %v", verified, durable)
+			}
+			if refused == nil && (j.State != status.JobDone || ended.Before(durable[j.ID])) {
+				t.Errorf("recorded as %s at %v, durable at %v", j.State, ended, durable)
+			}
+			if refused != nil && j.State == status.JobDone {
+				t.Errorf("it is %s", j.State)
+			}
+		})
+	}
+}

@@ -21,7 +21,7 @@ const (
 	Progressed = "engine.progressed" // "proving" is recorded; the attempt goes on
 	Resumable  = "engine.resumable"  // a resume token is recorded; the attempt goes on
 	Answered   = "engine.answered"   // the plugin has its result; the host has not looked at it
-	Accepted   = "engine.accepted"   // the outputs are checked and durable; not verified
+	Accepted   = "engine.accepted"   // the outputs are checked, perhaps not durable yet, and not verified
 	Published  = "engine.published"  // the outputs are copied out; the result is not recorded
 	Recorded   = "engine.recorded"   // the result is recorded; the next stage has not been told
 	Failed     = "engine.failed"     // a failure is recorded

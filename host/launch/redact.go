@@ -111,7 +111,7 @@ var decides = map[protoreflect.FullName]bool{
 
 // protocolWords are the texts that have a meaning in the protocol wherever they stand alone.
 var protocolWords = []string{
-	contract.PhaseAccepted, contract.OutcomeAccepted, contract.OutcomeAcceptedBefore, contract.OutcomeDryRun,
+	contract.PhaseAccepted, contract.PhaseCollecting, contract.OutcomeAccepted, contract.OutcomeAcceptedBefore, contract.OutcomeDryRun,
 	contract.OutcomeSkipped, contract.OutcomeSuperseded, contract.OutcomeProvedElsewhere,
 }
 

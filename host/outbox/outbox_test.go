@@ -24,8 +24,8 @@ type noFiles struct{}
 func (noFiles) Event(id, reporter string, seq uint64, try uint32, inputs, _ []contract.Artifact) (string, []contract.Artifact, error) {
 	return fmt.Sprintf("%s/%s/%d-%d", id, reporter, seq, try), inputs, nil
 }
-func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
-	return outputs, nil
+func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, func() error, error) {
+	return outputs, func() error { return nil }, nil
 }
 func (noFiles) Publish(string, []contract.Artifact) error { return nil }
 func (noFiles) Discard(string) error                      { return nil }

@@ -39,7 +39,7 @@ type Store interface {
 type Files interface {
 	// Event makes the directory with the inputs, and what is still there of beside.
 	Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error)
-	Accept(dir string, outputs []contract.Artifact) ([]contract.Artifact, error)
+	Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error)
 	// Publish copies artifacts to a folder below the output directory.
 	Publish(folder string, artifacts []contract.Artifact) error
 	Discard(dir string) error

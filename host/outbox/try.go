@@ -179,7 +179,10 @@ func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (*d
 			return nil
 		}
 		// A courtesy to people: the delivery goes on without it.
-		accepted, err := s.files.Accept(dir, []contract.Artifact{*event.Publish})
+		accepted, durable, err := s.files.Accept(dir, []contract.Artifact{*event.Publish})
+		if err == nil {
+			err = durable()
+		}
 		if err == nil {
 			d.published = append(d.published, accepted...)
 			err = s.files.Publish(s.cfg.Folder(*e.Block), accepted)

@@ -126,8 +126,8 @@ func (noFiles) Attempt(_, _ string, _ uint32, inputs []contract.Artifact) (strin
 	return "", inputs, nil
 }
 func (noFiles) Intact(string, []contract.Artifact) error { return nil }
-func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, error) {
-	return outputs, nil
+func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifact, func() error, error) {
+	return outputs, func() error { return nil }, nil
 }
 func (noFiles) Publish(string, []contract.Artifact) error { return nil }
 func (noFiles) SetAside(_, _ string) error                { return nil }

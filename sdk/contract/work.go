@@ -106,6 +106,11 @@ const (
 // queued then, and as proving with the first event of another phase.
 const PhaseAccepted = "ACCEPTED"
 
+// PhaseCollecting is the phase of the progress event by which a plugin says that what its
+// stage's concurrency bounds is free again, although the call goes on: a prover's tool has
+// ended, and its files are collected. The host may give the next block at once.
+const PhaseCollecting = "COLLECTING"
+
 // HasProof reports whether the outcome of a proved event means that the other side
 // has this pipeline's proof.
 func HasProof(outcome string) bool {

@@ -57,6 +57,9 @@ type Command struct {
 	// The two are never called at the same time, nor after Run has returned. While
 	// one runs the tool may block on its output. Nil drops the lines.
 	Stdout, Stderr func(line string)
+	// Started is called with the tool's process id once it runs, and before Run looks at
+	// anything else. Nil is not called.
+	Started func(pid int)
 	// Grace is the time between SIGTERM and SIGKILL; zero is 10 s.
 	Grace time.Duration
 }
@@ -120,6 +123,9 @@ func (c *Command) Run(ctx context.Context) (_ *Exit, err error) {
 	defer wait.Wait()
 	if err := <-child.started; err != nil {
 		return nil, startError(name, c, err)
+	}
+	if c.Started != nil {
+		c.Started(cmd.Process.Pid)
 	}
 	stopped, killed := child.watch(ctx, cmp.Or(c.Grace, defaultGrace))
 	<-child.reaped

@@ -142,8 +142,32 @@ func Variable(name, value string) Mark {
 // carries reports whether a process has the mark. One that waits to be reaped has no
 // environment any more.
 func (m Mark) carries(pid int) bool {
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	environ, err := readFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	return err == nil && len(environ) > 0 && m(environ)
+}
+
+// readFile is os.ReadFile for the files of /proc, which are never waited for and whose size
+// is not known: a third of the system calls, of which there are some for every process of
+// the machine.
+func readFile(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 0, 8<<10)
+	for {
+		n, err := unix.Read(fd, text[len(text):cap(text)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || n == 0:
+			return text, err
+		}
+		if text = text[:len(text)+n]; len(text) == cap(text) {
+			text = slices.Grow(text, cap(text))
+		}
+	}
 }
 
 // Find lists the processes that carry the mark, ascending, but for the caller.

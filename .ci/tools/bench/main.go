@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,6 +130,12 @@ func read(out string) map[string]float64 {
 
 func judge(f figure, values map[string]float64) outcome {
 	o := outcome{figure: f}
+	o.Parts = slices.Clone(f.Parts)
+	for i, p := range o.Parts {
+		if v, ok := values[p.key]; ok {
+			o.Parts[i].Value = &v
+		}
+	}
 	v, ok := values[f.key]
 	if !ok {
 		return o
@@ -157,5 +164,15 @@ func (o outcome) line(guard bool) string {
 			verdict = "MISSED"
 		}
 	}
-	return strings.TrimRight(fmt.Sprintf("%-58s %12s  %s %-6g %-20s %s", o.Name, value, sign, limit, o.Unit, verdict), " ")
+	line := strings.TrimRight(fmt.Sprintf("%-58s %12s  %s %-6g %-20s %s", o.Name, value, sign, limit, o.Unit, verdict), " ")
+	var parts []string
+	for _, p := range o.Parts {
+		if p.Value != nil {
+			parts = append(parts, fmt.Sprintf("%s %.4g", p.Name, *p.Value))
+		}
+	}
+	if verdict != "" && len(parts) > 0 {
+		line += "\n    beside it: " + strings.Join(parts, "; ")
+	}
+	return line
 }

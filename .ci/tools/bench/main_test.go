@@ -47,6 +47,13 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%v of %s: %+v\n%s\n%s", c.value, c.f.Name, o, o.line(false), o.line(true))
 		}
 	}
+	parts := figure{Name: "c", Limit: 10, key: "c", Parts: []part{{Name: "the start", key: "start"}, {Name: "absent", key: "none"}}}
+	for value, want := range map[float64]bool{9: false, 11: true} {
+		o := judge(parts, map[string]float64{"c": value, "start": 3.5})
+		if line := o.line(false); strings.Contains(line, "beside it: the start 3.5") != want || strings.Contains(line, "absent") {
+			t.Errorf("%v: %s", value, line)
+		}
+	}
 	if o := judge(most, nil); o.Value != nil || o.Met || o.Regressed || !strings.Contains(o.line(true), "not measured") {
 		t.Errorf("%+v", o)
 	}

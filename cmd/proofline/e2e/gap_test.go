@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
 	"slices"
 	"syscall"
 	"testing"
@@ -13,8 +14,9 @@ import (
 
 // TestGap measures the time from the end of one proof to the begin of the next while
 // others wait, in a pipeline of processes: with a tool that leaves nothing behind, which
-// is the pipeline's own time with the start of the tool's process, and with one whose
-// services have to be ended first.
+// is the pipeline's own time with the end and the start of the tool's process, and with one
+// whose services have to be ended first. How long the bare process takes to start and to
+// end is measured beside it, with the same double.
 func TestGap(t *testing.T) {
 	measuring(t)
 	const blocks = 24
@@ -23,6 +25,7 @@ func TestGap(t *testing.T) {
 		f := newForked(t, nil, map[string]zisktest.Scenario{"prove": scenario})
 		f.pipeline(n.URL, 1, f.prover("prove", ""))
 		p := f.start("run")
+		f.proofs(p, "prove", blocks)
 		f.until(p, "all blocks are done", func(snap status.Snapshot) bool { return snap.Counts.Done == blocks })
 		p.signal(syscall.SIGINT)
 		p.wait()
@@ -44,4 +47,49 @@ func TestGap(t *testing.T) {
 		t.Attr(name+"-gap-ms", fmt.Sprintf("%.1f", gaps[len(gaps)/2].Seconds()*1e3))
 		t.Attr(name+"-least-gap-ms", fmt.Sprintf("%.1f", gaps[0].Seconds()*1e3))
 	}
+	start, end := bareTool(t)
+	t.Attr("tool-start-ms", fmt.Sprintf("%.1f", start.Seconds()*1e3))
+	t.Attr("tool-end-ms", fmt.Sprintf("%.1f", end.Seconds()*1e3))
+}
+
+// proofs waits until the tool of a stage has begun so many proofs and ended them. It looks
+// into the tool's own notes: to ask the host for its status takes a process each time,
+// which a measurement would count.
+func (f *forked) proofs(p *process, stage string, count int) {
+	f.t.Helper()
+	eventually(f.t, fmt.Sprintf("%d proofs are made", count), func() bool {
+		select {
+		case <-p.done:
+			f.t.Fatal("proofline has ended")
+		default:
+		}
+		ended := 0
+		for _, c := range f.tools[stage].Calls() {
+			if c.Args[0] == "prove" && !c.End.IsZero() {
+				ended++
+			}
+		}
+		return ended >= count
+	})
+}
+
+// bareTool is how long the double's process takes until it notes that it was started, and
+// from its last note until its end is known, in the middle of 20 calls that do nothing.
+func bareTool(t *testing.T) (start, end time.Duration) {
+	t.Helper()
+	tool := zisktest.New(t, zisktest.Scenario{})
+	var starts, ends []time.Duration
+	for i := range 20 {
+		began := time.Now()
+		_ = exec.Command(tool.Path, "prove", "--elf", t.Name()).Run() // there is no such program
+		over := time.Now()
+		calls := tool.Calls()
+		if len(calls) != i+1 || calls[i].End.IsZero() {
+			t.Fatalf("calls %+v", calls)
+		}
+		starts, ends = append(starts, calls[i].Start.Sub(began)), append(ends, over.Sub(calls[i].End))
+	}
+	slices.Sort(starts)
+	slices.Sort(ends)
+	return starts[10], ends[10]
 }

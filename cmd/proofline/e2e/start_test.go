@@ -68,6 +68,7 @@ stages:
 			if follow != "" {
 				n.Announce()
 			}
+			f.proofs(p, "prove", 1)
 			f.until(p, "the block is done", func(snap status.Snapshot) bool { return snap.Counts.Done == 1 })
 			for _, c := range f.tools["prove"].Calls() {
 				if c.Args[0] == "prove" {

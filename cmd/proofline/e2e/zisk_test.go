@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
@@ -387,9 +389,37 @@ func proofToPost(t *testing.T, job status.Job, tool *zisktest.Tool, server *ethp
 	}
 	t.Attr("proof-to-post-ms", fmt.Sprintf("%.1f", posted.Sub(ended).Seconds()*1e3))
 	t.Attr("verification-ms", fmt.Sprintf("%.1f", took.Seconds()*1e3))
+	t.Attr("three-commits-ms", fmt.Sprintf("%.1f", 3*bareCommit(t).Seconds()*1e3))
 	t.Logf("from the end of the tool to the request: %v; of it %v until the proof was read, checked, written as it is sent, hashed and published, %v its verification, %v until it was recorded, %v until EthProofs had the request",
 		posted.Sub(ended).Round(100*time.Microsecond), verified.Add(-took).Sub(ended).Round(100*time.Microsecond), took.Round(100*time.Microsecond),
 		prove.Ended.Sub(verified).Round(100*time.Microsecond), posted.Sub(prove.Ended).Round(100*time.Microsecond))
+}
+
+// bareCommit is how long a transaction of bbolt takes that stores one small value: the
+// median of 20 in a file of their own.
+func bareCommit(t *testing.T) time.Duration {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(t.TempDir(), "bare.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	took := make([]time.Duration, 20)
+	for i := range took {
+		began := time.Now()
+		if err := db.Update(func(tx *bbolt.Tx) error {
+			b, err := tx.CreateBucketIfNotExists([]byte("bare"))
+			if err != nil {
+				return err
+			}
+			return b.Put([]byte{byte(i)}, make([]byte, 200))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
 }
 
 // parent returns the parent of a process; 0 when it is gone.

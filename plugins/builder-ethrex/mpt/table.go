@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/proofline/proofline/plugins/internal/keccak"
 )
 
 // EmptyRoot is the root of a trie without entries: keccak256(0x80).
@@ -50,9 +52,9 @@ func NewTable(state [][]byte) *Table {
 	t.index = newIndex(hashes)
 	errs := make([]error, len(state))
 	parallel(len(state), func() func(from, to int) {
-		h := newHasher()
+		h := keccak.New()
 		return func(from, to int) {
-			h.hash(state[from:to], hashes[from:to])
+			h.Hash(state[from:to], hashes[from:to])
 			for i := from; i < to; i++ {
 				if errs[i] = t.nodes[i].Decode(state[i]); errs[i] != nil {
 					t.nodes[i] = Node{Kind: bad}
@@ -177,8 +179,8 @@ func (t *Table) Links(id ID) []ID {
 func Hashes(entries [][]byte) [][32]byte {
 	hashes := make([][32]byte, len(entries))
 	parallel(len(entries), func() func(from, to int) {
-		h := newHasher()
-		return func(from, to int) { h.hash(entries[from:to], hashes[from:to]) }
+		h := keccak.New()
+		return func(from, to int) { h.Hash(entries[from:to], hashes[from:to]) }
 	})
 	return hashes
 }

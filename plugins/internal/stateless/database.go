@@ -15,6 +15,8 @@ import (
 	"github.com/ethereum/go-ethereum/trie"
 	"github.com/ethereum/go-ethereum/triedb"
 	"github.com/ethereum/go-ethereum/triedb/database"
+
+	"github.com/proofline/proofline/plugins/internal/keccak"
 )
 
 var errReadOnly = errors.New("a witness is read-only")
@@ -49,21 +51,16 @@ func newWitnessDB(nodes, codes [][]byte) *witnessDB {
 }
 
 // index maps the Keccak-256 hash of each entry to the entry. Hashing takes a good
-// part of a small block's time, so all cores share it.
+// part of a block's time, so all cores share it.
 func index(entries [][]byte) map[common.Hash]*blob {
 	var (
-		hashes  = make([]common.Hash, len(entries))
+		hashes  = make([][32]byte, len(entries))
 		workers = runtime.GOMAXPROCS(0)
 		group   sync.WaitGroup
 	)
 	for w := range workers {
 		from, to := w*len(entries)/workers, (w+1)*len(entries)/workers
-		group.Go(func() {
-			hasher := crypto.NewKeccakState()
-			for i := from; i < to; i++ {
-				hashes[i] = crypto.HashData(hasher, entries[i])
-			}
-		})
+		group.Go(func() { keccak.New().Hash(entries[from:to], hashes[from:to]) })
 	}
 	group.Wait()
 	blobs := make([]blob, len(entries))

@@ -26,12 +26,8 @@ var sharedDirs = []struct{ dir, prefix string }{
 func SharedEntries(numbers ...int) []string {
 	var found []string
 	for _, d := range sharedDirs {
-		entries, err := os.ReadDir(d.dir)
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			rest, ok := strings.CutPrefix(e.Name(), d.prefix)
+		for _, name := range namesIn(d.dir) {
+			rest, ok := strings.CutPrefix(name, d.prefix)
 			if !ok {
 				continue
 			}
@@ -42,12 +38,24 @@ func SharedEntries(numbers ...int) []string {
 			}
 			for _, n := range numbers {
 				if n == number {
-					found = append(found, filepath.Join(d.dir, e.Name()))
+					found = append(found, filepath.Join(d.dir, name))
 				}
 			}
 		}
 	}
 	return found
+}
+
+// namesIn lists the names in a directory, in no order; none where it cannot be read. The
+// directory of temporary files may hold very many.
+func namesIn(dir string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	return names
 }
 
 // RemoveShared removes the entries that bear one of the numbers. The processes

@@ -285,6 +285,9 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 		return nil, err
 	}
 	run, err := p.locked(ctx, t, input)
+	if err == nil {
+		t.Progress(sdk.Progress{Phase: sdk.PhaseCollecting, Fraction: -1})
+	}
 	// The proof is on disk: the machine is cleaned beside the work on it.
 	var cleaning sync.WaitGroup
 	cleaning.Go(func() { p.cleanUp(lock, t.Log) })

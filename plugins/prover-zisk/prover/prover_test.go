@@ -95,7 +95,7 @@ func TestProve(t *testing.T) {
 			if err != nil || summary.Cycles != 4711 || summary.ID != result.Facts["verifier_id"] || summary.Time != 2.25 {
 				t.Errorf("result.json: %s (%v)", text, err)
 			}
-			if phases := task.phases(); phases[0] != "ACCEPTED" || !slices.Contains(phases, "GENERATING_PROOFS") || !slices.Contains(phases, "CALCULATING_CONTRIBUTIONS") {
+			if phases := task.phases(); phases[0] != "ACCEPTED" || phases[len(phases)-1] != sdk.PhaseCollecting || !slices.Contains(phases, "GENERATING_PROOFS") || !slices.Contains(phases, "CALCULATING_CONTRIBUTIONS") {
 				t.Errorf("phases %v", phases)
 			}
 			if err := p.Verify(t.Context(), b.verification(task, result)); err != nil {

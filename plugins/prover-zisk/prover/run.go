@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
-	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/process"
 )
 
@@ -86,22 +84,19 @@ func stopped(cause error) error {
 	return sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
 }
 
-// tool is a call of cargo-zisk whose lines go to the two functions; the process
-// id of each start is noted, and told by started unless that is nil.
+// tool is a call of cargo-zisk whose lines go to the two functions. The process id of each
+// start is noted: it names the tool's shared memory from 0.17 on, and has to be known even
+// of a run that dies at once. Started is called then, unless it is nil.
 func (p *Prover) tool(args []string, dir string, started func(), stdout, stderr func(line string)) *process.Command {
 	return &process.Command{
-		Path: shell, Args: append([]string{"-c", announce, p.bin}, args...), Dir: dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
-		Stdout: func(line string) {
-			if pid, ok := strings.CutPrefix(line, pidLine); ok {
-				p.footprint.note(pid)
-				if started != nil {
-					started()
-				}
-				return
+		Path: p.bin, Args: args, Dir: dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
+		Started: func(pid int) {
+			p.footprint.note(pid)
+			if started != nil {
+				started()
 			}
-			stdout(line)
 		},
-		Stderr: stderr,
+		Stdout: stdout, Stderr: stderr,
 	}
 }
 
@@ -166,15 +161,6 @@ func (p *Prover) environ() []string {
 	return append(environ, p.owner.Variable())
 }
 
-// The tool is started by a shell that says the process id and becomes the tool:
-// the id names the tool's shared memory from 0.17 on, and has to be known even
-// of a run that dies at once.
-const (
-	shell    = "/bin/sh"
-	pidLine  = "proofline: cargo-zisk is process "
-	announce = `echo "` + pidLine + `$$" && exec "$0" "$@"`
-)
-
 // footprint is the process ids of the tool's runs that were not cleaned up yet.
 // They are kept in a file as well, for the case that this process is killed.
 type footprint struct {
@@ -195,17 +181,16 @@ func (f *footprint) load() {
 	}
 }
 
-// note adds a run. A file that cannot be written costs no more than a stale
-// entry of shared memory, and only after a crash.
-func (f *footprint) note(pid string) {
-	number, err := strconv.Atoi(pid)
-	if err != nil {
-		return
-	}
+// note adds a run. The file is for the case that this process is killed, and says nothing
+// after a crash of the machine, with which the shared memory goes: it is not synced. One that
+// cannot be written costs no more than a stale entry of shared memory.
+func (f *footprint) note(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.pids = append(f.pids, number)
-	_ = files.WriteJSON(f.path, 0o600, f.pids)
+	f.pids = append(f.pids, pid)
+	if text, err := json.Marshal(f.pids); err == nil {
+		_ = os.WriteFile(f.path, text, 0o600)
+	}
 }
 
 // take returns the noted runs and forgets them.

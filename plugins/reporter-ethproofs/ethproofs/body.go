@@ -93,13 +93,27 @@ func ProvedBody(block uint64, cluster int, p Proof, limit int64) ([]byte, error)
 	case int64(len(p.Content)) > limit:
 		return nil, fmt.Errorf("block %d: the proof has %d bytes, over the limit of %d (max_proof_bytes)", block, len(p.Content), limit)
 	}
-	return json.Marshal(provedBody{
+	body, err := json.Marshal(provedBody{
 		statusBody:  statusBody{block, cluster},
 		ProvingTime: p.ProvingTime,
 		Cycles:      p.Cycles,
-		Proof:       base64.StdEncoding.EncodeToString(p.Content),
 		VerifierID:  p.VerifierID,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return insertProof(body, p.Content), nil
+}
+
+// insertProof puts the proof into a body that has an empty one. A JSON encoder would look at
+// each of its characters for what has to be escaped, and base64 has nothing of the kind; that
+// takes longer than all the rest between the record of a proof and its request.
+func insertProof(body, proof []byte) []byte {
+	const key = `"proof":"`
+	at := bytes.Index(body, []byte(key+`"`)) + len(key) // quotes inside of strings are escaped
+	whole := make([]byte, 0, len(body)+base64.StdEncoding.EncodedLen(len(proof)))
+	whole = base64.StdEncoding.AppendEncode(append(whole, body[:at]...), proof)
+	return append(whole, body[at:]...)
 }
 
 func checkBlock(block uint64, cluster int) error {

@@ -80,6 +80,11 @@ func TestBodies(t *testing.T) {
 	if err != nil || string(proved) != `{"block_number":24000100,"cluster_id":1,"proving_time":8123,"proving_cycles":123456789,"proof":"YWJjZA==","verifier_id":"v"}` {
 		t.Errorf("proved: %s, %v", proved, err)
 	}
+	// An identifier that looks like the place of the proof is not taken for it.
+	proved, err = ProvedBody(1, 1, Proof{ProvingTime: 1, VerifierID: `"proof":"","x":"`, Content: []byte("abcd")}, 4)
+	if err != nil || string(proved) != `{"block_number":1,"cluster_id":1,"proving_time":1,"proof":"YWJjZA==","verifier_id":"\"proof\":\"\",\"x\":\""}` {
+		t.Errorf("proved with an odd identifier: %s, %v", proved, err)
+	}
 	proved, err = ProvedBody(0, 1, Proof{ProvingTime: 1, Content: []byte{0xfb, 0xff}}, 4)
 	if err != nil || string(proved) != `{"block_number":0,"cluster_id":1,"proving_time":1,"proof":"+/8="}` {
 		t.Errorf("proved without options: %s, %v", proved, err)

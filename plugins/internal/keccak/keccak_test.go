@@ -1,4 +1,4 @@
-package mpt
+package keccak
 
 import (
 	"math/rand/v2"
@@ -9,7 +9,7 @@ import (
 
 func TestHasherEqualsKeccak256(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{1})
-	wide, narrow := newHasher(), new(hasher)
+	wide, narrow := New(), new(Hasher)
 	if wide.wide == nil {
 		t.Log("the processor has no AVX2: only the plain way is tested")
 	}
@@ -23,9 +23,9 @@ func TestHasherEqualsKeccak256(t *testing.T) {
 			inputs[i] = make([]byte, n)
 			random.Read(inputs[i])
 		}
-		for _, h := range []*hasher{wide, narrow} {
+		for _, h := range []*Hasher{wide, narrow} {
 			outputs := make([][32]byte, count)
-			h.hash(inputs, outputs)
+			h.Hash(inputs, outputs)
 			for i := range inputs {
 				if outputs[i] != [32]byte(crypto.Keccak256(inputs[i])) {
 					t.Fatalf("%d inputs, one of %d bytes: wrong hash", count, len(inputs[i]))
@@ -43,12 +43,12 @@ func BenchmarkHash(b *testing.B) {
 	}
 	for _, h := range []struct {
 		name string
-		*hasher
-	}{{"wide", newHasher()}, {"plain", new(hasher)}} {
+		*Hasher
+	}{{"wide", New()}, {"plain", new(Hasher)}} {
 		b.Run(h.name, func(b *testing.B) {
 			b.SetBytes(64 * 532)
 			for b.Loop() {
-				h.hash(inputs, outputs)
+				h.Hash(inputs, outputs)
 			}
 		})
 	}

@@ -1,4 +1,5 @@
-package mpt
+// Package keccak computes many Keccak-256 hashes at once, as the nodes of a witness take.
+package keccak
 
 import (
 	"cmp"
@@ -15,16 +16,17 @@ const (
 	lanes = 4
 )
 
-// hasher computes Keccak-256 hashes, four at a time where the processor can
+// Hasher computes Keccak-256 hashes, four at a time where the processor can
 // (AVX2). It is not safe for concurrent use.
-type hasher struct {
+type Hasher struct {
 	wide  *keccakf1600.StateX4
 	words []uint64 // of wide: word i of lane j is words[4*i+j]
 	order []int
 }
 
-func newHasher() *hasher {
-	h := new(hasher)
+// New returns a hasher.
+func New() *Hasher {
+	h := new(Hasher)
 	if keccakf1600.IsEnabledX4() {
 		h.wide = new(keccakf1600.StateX4)
 		h.words = h.wide.Initialize(false)
@@ -32,8 +34,8 @@ func newHasher() *hasher {
 	return h
 }
 
-// hash writes the hash of each input to the output with the same index.
-func (h *hasher) hash(inputs [][]byte, outputs [][32]byte) {
+// Hash writes the hash of each input to the output with the same index.
+func (h *Hasher) Hash(inputs [][]byte, outputs [][32]byte) {
 	if h.wide == nil {
 		state := crypto.NewKeccakState()
 		for i, input := range inputs {
@@ -55,7 +57,7 @@ func (h *hasher) hash(inputs [][]byte, outputs [][32]byte) {
 }
 
 // four hashes up to four inputs, the longest first.
-func (h *hasher) four(group []int, inputs [][]byte, outputs [][32]byte) {
+func (h *Hasher) four(group []int, inputs [][]byte, outputs [][32]byte) {
 	clear(h.words)
 	for block := range len(inputs[group[0]])/rate + 1 {
 		for lane, i := range group {
@@ -75,7 +77,7 @@ func (h *hasher) four(group []int, inputs [][]byte, outputs [][32]byte) {
 }
 
 // absorb adds the first block of rest to a lane, padded where it is the last.
-func (h *hasher) absorb(lane int, rest []byte) {
+func (h *Hasher) absorb(lane int, rest []byte) {
 	if len(rest) < rate {
 		var last [rate]byte
 		copy(last[:], rest)
