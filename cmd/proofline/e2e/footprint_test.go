@@ -162,7 +162,22 @@ stages:
 	for _, pid := range pids {
 		t.Logf("%d %+v", pid, used(t, []int{pid}))
 	}
+	programs := int64(0)
+	for _, pattern := range []string{"proofline*", "plugins/*-*"} {
+		paths, err := filepath.Glob(filepath.Join(s.bin, pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			programs += info.Size()
+		}
+	}
 	for name, value := range map[string]float64{
+		"programs-mb":     float64(programs) / 1e6,
 		"start-ms":        float64(least.Microseconds()) / 1e3,
 		"start-cpu-ms":    float64(spent.Microseconds()) / 1e3,
 		"resident-mb":     float64(after.resident) / 1e6,
