@@ -102,9 +102,10 @@ func runNoOps(b *testing.B, blocks, history uint64) (r noOpRun) {
 		b.Fatal(err)
 	}
 	const first = 1 << 30 // the history's blocks are others
-	for from := uint64(0); from < history; from += 1000 {
+	const batch = 10_000
+	for from := uint64(0); from < history; from += batch {
 		var change record.Change
-		for n := from; n < min(from+1000, history); n++ {
+		for n := from; n < min(from+batch, history); n++ {
 			block := numbered(first + n)
 			job := &record.Job{ID: block.JobID(), Block: block, State: status.JobDone, Created: time.Now(), Finished: time.Now(), Stages: map[string]record.Stage{}}
 			for _, stage := range []string{"source", "input", "check", "prove"} {

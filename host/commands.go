@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/control"
-	"github.com/proofline/proofline/host/tick"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // socketLook is the pause between two looks whether the control socket is there.
-const socketLook = time.Second
+const socketLook = 5 * time.Second
 
 // keepCommands makes the control socket again when its directory was removed, as
 // the end of a login session does with the directory for sockets, and announces

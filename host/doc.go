@@ -15,7 +15,6 @@
 //	top         the same in a terminal
 //	control     what the operator may change
 //	score       how EthProofs would judge the record
-//	tick        the instants at which all of them do what they do again and again
 //	failpoint   the moments at which crash tests end the process
 //
 // Order of start: checkpoint (so that there is no second host), what an earlier

@@ -47,7 +47,10 @@ type Options struct {
 	Limit int
 	// Hard cuts an orderly end short: the operator's second signal. It ends after
 	// the context of Run.
-	Hard    context.Context
+	Hard context.Context
+	// Chain judges the chain of the blocks that the data directory holds, 0 for none,
+	// before anything is started; nil takes each.
+	Chain   func(known uint64) error
 	Version string
 	// Keeper is the command line that starts a keeper; nil for the usual one.
 	Keeper []string
@@ -93,6 +96,13 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, err
 	}
 	release.add(h.store.Close)
+	chain, err := offline.ChainOf(h.store)
+	if err == nil && o.Chain != nil {
+		err = o.Chain(chain)
+	}
+	if err != nil {
+		return outcome, err
+	}
 	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
 		return outcome, err
 	}
@@ -141,10 +151,6 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	release.add(func() error { stopKeeping(); keep.Wait(); return nil })
 
 	release.add(h.stopStages)
-	chain, err := offline.ChainOf(h.store)
-	if err != nil {
-		return outcome, err
-	}
 	if err := h.startStages(ctx); err != nil {
 		return outcome, err
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // Times of the lines that tell an operator how it goes.

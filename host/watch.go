@@ -8,12 +8,14 @@ import (
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
-// downAfter is how long a stage must be down before it raises an alert.
-const downAfter = time.Minute
+const (
+	downAfter = time.Minute     // a stage must be down for so long before it raises an alert
+	downLook  = 5 * time.Second // between two looks for that
+)
 
 // watch raises an alert when a stage stays down, and takes it back when the
 // stage works again.
@@ -23,7 +25,7 @@ func (h *host) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.At(time.Second):
+		case now := <-tick.At(downLook):
 			var wanting []engine.Reporter
 			for _, r := range h.reporting() {
 				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})

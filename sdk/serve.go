@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,7 @@ func Serve(p Plugin) {
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: wire.PluginSets(&registration{register: s.register}),
 		Logger:           hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Warn}),
+		TLSProvider:      certified(os.Stdout),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(slices.Concat(options, wire.ServerOptions(), tracing.ServerOptions(), settle(stderr), followLevel(log))...)
 		},
@@ -80,6 +82,17 @@ func Serve(p Plugin) {
 	s.kill(errors.New("the host ended the plugin"))
 	s.drain(context.Background())
 	s.flush()
+}
+
+// certified makes this side's half of mutual TLS for a host that reads the certificate
+// from a line of its own; nil, and go-plugin's half, for another. It is called before
+// go-plugin replaces the standard output and before the handshake.
+func certified(stdout io.Writer) func() (*tls.Config, error) {
+	host := os.Getenv(wire.ClientCertificateVariable)
+	if host == "" || os.Getenv(wire.CertificateLineVariable) != wire.CertificateLine {
+		return nil
+	}
+	return func() (*tls.Config, error) { return wire.ServerTLS(host, stdout) }
 }
 
 // watchEnd ends the process in an orderly way on SIGTERM and when the parent has
@@ -124,10 +137,10 @@ func watchParent() <-chan struct{} {
 // flushTime bounds the export of the last spans.
 const flushTime = 2 * time.Second
 
-// handshakeVariables are what a host sets for go-plugin. They are no business of
+// handshakeVariables are what a host sets for go-plugin and the connection. They are no business of
 // the tools that the plugin runs.
 var handshakeVariables = []string{
-	wire.Handshake.MagicCookieKey, "PLUGIN_CLIENT_CERT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
+	wire.Handshake.MagicCookieKey, wire.ClientCertificateVariable, wire.CertificateLineVariable, "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 	"PLUGIN_UNIX_SOCKET_DIR", "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC",
 }
 

@@ -95,7 +95,7 @@ func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examinat
 	reports[last] = examination{Name: "host", Findings: hostFindings(p, err == nil)}
 	all.Wait()
 	traits := traitsOf(p, answers)
-	reports[last].Findings = append(reports[last].Findings, chainFindings(p, traits)...)
+	reports[last].Findings = append(reports[last].Findings, chainFindings(p, chainOf(p, traits))...)
 	for _, f := range p.CheckTraits(traits) {
 		i := slices.IndexFunc(reports[:last], func(r examination) bool { return len(pipeline.Findings{f}.About(p.Stage(r.Name))) > 0 })
 		if i < 0 {

@@ -127,7 +127,7 @@ func TestOtherChain(t *testing.T) {
 		return map[string]contract.Traits{"input": {Provides: map[string]string{contract.TraitChainID: chain}}}
 	}
 	for chain, want := range map[string]bool{"1": false, "560048": true, "": false} {
-		findings := chainFindings(p, traits(chain))
+		findings := chainFindings(p, chainOf(p, traits(chain)))
 		if findings.Failed() != want {
 			t.Errorf("chain %q: %v", chain, findings)
 		}

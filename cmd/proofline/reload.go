@@ -85,21 +85,18 @@ func writeReloaded(w io.Writer, r control.Reloaded) error {
 // digests is where a host leaves to the next one what it has found of the plugins' files.
 func digests(p *pipeline.Pipeline) string { return filepath.Join(p.Data, "run", "digests.json") }
 
-// load reads a pipeline file that is to run. Findings that are no errors are written to
-// w.
-func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (*pipeline.Pipeline, error) {
+// load reads a pipeline file that is to run, and returns the chain that it is for, as far
+// as its stages tell. Findings that are no errors are written to w.
+func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (p *pipeline.Pipeline, chain uint64, err error) {
 	p, findings := pipeline.Load(file, lookup)
 	if p != nil {
 		catalog.Recall(digests(p))
 	}
 	findings, traits := judge(ctx, p, findings)
-	if !findings.Failed() {
-		findings = append(findings, chainFindings(p, traits)...)
-	}
 	if err := findings.Error(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return p, findings.Write(w)
+	return p, chainOf(p, traits), findings.Write(w)
 }
 
 // remembered is an environment of which every variable keeps the value that it had when

@@ -55,7 +55,7 @@ func (c commands) run() *cli.Command {
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
 	var read []string // variables that the file names
 	environment := remembered{lookup: c.LookupEnv, known: map[string]*string{}}
-	p, err := load(ctx, file, func(name string) (string, bool) {
+	p, chain, err := load(ctx, file, func(name string) (string, bool) {
 		read = append(read, name)
 		return environment.get(name)
 	}, c.Stderr)
@@ -100,6 +100,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		Catalog:  catalog.Open(p.Plugins.Dirs),
 		Limit:    limit,
 		Hard:     hard,
+		Chain:    func(known uint64) error { return otherChain(p, known, chain).Error() },
 		Version:  version,
 		Log:      slog.New(tracing.LogHandler(p.Name, log.Handler())),
 		Level:    level,
@@ -108,7 +109,8 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		},
 		Again: again,
 		Reload: func(ctx context.Context) (*pipeline.Pipeline, error) {
-			return load(ctx, file, environment.get, c.Stderr)
+			p, _, err := load(ctx, file, environment.get, c.Stderr)
+			return p, err
 		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")

@@ -70,7 +70,10 @@ type redone struct {
 
 func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 	u := upgrade{File: file, Changes: []change.Difference{}, Redone: []redone{}, Lost: []string{}}
-	p, err := load(ctx, file, c.LookupEnv, c.Stderr)
+	p, chain, err := load(ctx, file, c.LookupEnv, c.Stderr)
+	if err == nil {
+		err = chainFindings(p, chain).Error()
+	}
 	if err != nil {
 		return u, err
 	}

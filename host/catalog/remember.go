@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/files"
 )
 
@@ -22,28 +23,53 @@ type remembered struct {
 	SHA256   string           `json:"sha256"`
 }
 
+// memory is the file that Keep writes.
+type memory struct {
+	Boot  string       `json:"boot"` // of the system: a power cut may take bytes that were hashed
+	Files []remembered `json:"files"`
+}
+
 // Recall takes over from a file, which Keep has written, the hashes that another process
 // has found of files that have not changed since, so that a start need not read every
-// plugin. A file that cannot be read is as good as none.
+// plugin and every copy of one. A file that cannot be read, and one of an earlier boot of
+// the system, is as good as none.
 //
 // Nothing is trusted for it but that a file is still the one that it was when the other
-// process read it. Of a plugin that a lock pins the host runs a copy, and hashes that
-// before.
+// process read it, and that only who may write to all files of the host's user may write
+// to this one.
 func Recall(path string) {
-	var list []remembered
-	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &list) == nil {
-		recall(list)
+	var m memory
+	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &m) == nil && m.Boot != "" && m.Boot == boot() {
+		recall(m.Files)
 	}
+}
+
+// boot names the time since the system was started (random(4), boot_id); "" where that
+// is not known.
+func boot() string {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// Digest is the SHA-256 of a file, which is not read if it is one that this process or a
+// recalled one has read and that has not changed since.
+func Digest(path string) (contract.Digest, error) {
+	f, err := learn(path, false)
+	return f.sum, err
 }
 
 // Keep writes what this process has found for the next one.
 func Keep(path string) error {
-	list := learned()
-	var before []remembered
-	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &before) == nil && slices.Equal(list, before) {
+	now := memory{Boot: boot(), Files: learned()}
+	var before memory
+	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &before) == nil &&
+		now.Boot == before.Boot && slices.Equal(now.Files, before.Files) {
 		return nil
 	}
-	return files.WriteJSON(path, 0o600, list)
+	return files.WriteJSON(path, 0o600, now)
 }
 
 func recall(list []remembered) {

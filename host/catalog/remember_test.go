@@ -60,6 +60,23 @@ func TestRecall(t *testing.T) {
 		t.Errorf("%s, want the remembered %s", got, wrong)
 	}
 
+	// After a new start of the system every file is read.
+	text, err = os.ReadFile(list)
+	if err != nil || strings.Count(string(text), boot()) != 1 {
+		t.Fatalf("%s, %v", text, err)
+	}
+	if err := os.WriteFile(list, []byte(strings.Replace(string(text), boot(), "another", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	forget()
+	Recall(list)
+	if got := sum(); got != one {
+		t.Errorf("%s, want %s", got, one)
+	}
+	if err := os.WriteFile(list, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +121,11 @@ func TestRecall(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	var left []remembered
+	var left memory
 	if err := Keep(list); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := os.ReadFile(list); err != nil || json.Unmarshal(text, &left) != nil || len(left) != 0 {
+	if text, err := os.ReadFile(list); err != nil || json.Unmarshal(text, &left) != nil || len(left.Files) != 0 {
 		t.Errorf("%s, %v", text, err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // watchTime looks once a second for provers that are stuck.

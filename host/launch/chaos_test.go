@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -88,10 +89,17 @@ func playPlugin(start string) {
 	if start == "bare" {
 		serveBare(server)
 	}
+	var provider func() (*tls.Config, error)
+	if start == "certified" { // as package sdk does
+		provider = func() (*tls.Config, error) {
+			return wire.ServerTLS(os.Getenv(wire.ClientCertificateVariable), stdout)
+		}
+	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: wire.PluginSets(server, version),
 		Logger:           hclog.NewNullLogger(),
+		TLSProvider:      provider,
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(options, wire.ServerOptions()...)...)
 		},

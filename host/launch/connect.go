@@ -41,7 +41,10 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	lines := newLineLog(spec.Log, slog.LevelError)
 	lines.keep = spec.tail
 	proc := newProcess(spec, program, sockets, lines)
-	config := clientConfig(spec, proc, sockets)
+	config, err := clientConfig(spec, proc, sockets)
+	if err != nil {
+		return nil, err
+	}
 	client := plugin.NewClient(config)
 	began := time.Now()
 	bare, err := connect(ctx, config, client, proc)
@@ -86,20 +89,25 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 }
 
 // clientConfig has go-plugin run the process and nothing else: log lines,
-// environment and the end are ours.
-func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig {
+// environment, certificates and the end are ours.
+func clientConfig(spec Spec, proc *process, sockets string) (*plugin.ClientConfig, error) {
+	tls, certificate, err := wire.ClientTLS()
+	if err != nil {
+		return nil, err
+	}
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: wire.PluginSets(connection{}, spec.spoken()...),
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, own string) (runner.Runner, error) {
-			proc.setEnv(environment(spec.User, os.Environ(), spec.Env, cmd.Env, spec.Run, spec.Stage))
+			connection := append(cmd.Env, wire.ClientCertificateVariable+"="+certificate, wire.CertificateLineVariable+"="+wire.CertificateLine)
+			proc.setEnv(environment(spec.User, os.Environ(), spec.Env, connection, spec.Run, spec.Stage))
 			if spec.User != nil {
 				return proc, os.Lchown(own, spec.User.UID, spec.User.GID) // the directory of the plugin's socket
 			}
 			return proc, nil
 		},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        tls,
 		SkipHostEnv:      true,
 		StartTimeout:     spec.StartTimeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
@@ -108,7 +116,7 @@ func clientConfig(spec Spec, proc *process, sockets string) *plugin.ClientConfig
 			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),
 		}),
 		GRPCDialOptions: slices.Concat(wire.DialOptions(), wire.SendLogLevel(spec.Run.logLevel), tracing.DialOptions()),
-	}
+	}, nil
 }
 
 // connect starts the process and connects to it. go-plugin limits the time to
@@ -126,10 +134,9 @@ func connect(ctx context.Context, config *plugin.ClientConfig, client *plugin.Cl
 			result <- connected{nil, err}
 			return
 		}
-		if !proc.native() {
-			// No TLS then. The socket lies in a directory that no other user can
-			// enter.
-			config.TLSConfig = nil
+		if err := proc.authenticate(config); err != nil {
+			result <- connected{nil, err}
+			return
 		}
 		protocol, err := client.Client()
 		result <- connected{protocol, err}

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/proofline/proofline/host/tick"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 const (

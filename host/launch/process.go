@@ -11,7 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-plugin"
+
 	"github.com/proofline/proofline/host/keeper"
+	"github.com/proofline/proofline/sdk/wire"
 )
 
 const (
@@ -33,6 +36,7 @@ type process struct {
 	stopped bool            // Start is refused
 	wrote   bool            // to stdout, a line at least
 	greeted string          // the first line of stdout, shortened
+	trusted string          // the certificate line before it; empty where there is none
 
 	ended chan struct{} // closed when the tree is gone and its output read
 }
@@ -105,14 +109,18 @@ func (p *process) watch(k *keeper.Process, stdout, stderr *os.File) {
 	}
 }
 
-// readStdout hands the first line to go-plugin. Nothing may follow it; what
-// does is logged. It says nothing of a panic on stderr, which is read beside it.
+// readStdout hands the first line to go-plugin, after that of the certificate where
+// there is one. Nothing may follow it; what does is logged. It says nothing of a panic
+// on stderr, which is read beside it.
 func (p *process) readStdout(stdout io.Reader) {
 	defer p.first.Close()
 	seen := false
 	eachLine(stdout, func(line []byte) {
 		if seen {
 			p.lines.read(line)
+			return
+		}
+		if p.certified(string(line)) {
 			return
 		}
 		seen = true
@@ -198,13 +206,47 @@ func isHandshake(line string) bool {
 	return err == nil && strings.Count(rest, "|") >= 2
 }
 
+// certified takes the line for itself if it is the first and one with a certificate.
+func (p *process) certified(line string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.trusted != "" || !wire.IsCertificateLine(line) {
+		return false
+	}
+	p.trusted = line
+	return true
+}
+
 // native reports whether the plugin is built with go-plugin's library, rather
-// than in another language: the handshake's sixth part is a certificate for
-// mutual TLS then, and go-plugin's own call ends the process.
+// than in another language: it has given a certificate for mutual TLS then, in a line
+// of its own or as the sixth part of the handshake, and go-plugin's own call ends the
+// process.
 func (p *process) native() bool {
-	greeting, _ := p.greeting()
-	parts := strings.Split(greeting, "|")
-	return len(parts) >= 6 && parts[5] != ""
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	parts := strings.Split(p.greeted, "|")
+	return p.trusted != "" || len(parts) >= 6 && parts[5] != ""
+}
+
+// authenticate has the connection trust the plugin's certificate alone. A plugin that
+// has given none is spoken to without TLS: the socket lies in a directory that no other
+// user can enter. Call it after the handshake, of which go-plugin has taken over a
+// certificate.
+func (p *process) authenticate(config *plugin.ClientConfig) error {
+	p.mu.Lock()
+	line := p.trusted
+	p.mu.Unlock()
+	switch {
+	case line != "":
+		pool, err := wire.ParseCertificateLine(line)
+		if err != nil {
+			return err
+		}
+		config.TLSConfig.RootCAs = pool
+	case !p.native():
+		config.TLSConfig = nil
+	}
+	return nil
 }
 
 // Stdout implements runner.Runner.

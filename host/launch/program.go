@@ -20,8 +20,8 @@ import (
 const programs = "plugins"
 
 // program returns the file to execute for a plugin that a lock pins: a copy below the
-// run directory, whose bytes were hashed after they were copied and whose directory has their digest
-// as its name. What happens to the plugin's own file meanwhile, and later in the run,
+// run directory, whose bytes were hashed after they were copied, and again if it is not
+// known to be as it was then, and whose directory has their digest as its name. What happens to the plugin's own file meanwhile, and later in the run,
 // does not matter. The error is a *catalog.ChangedError if the plugin's file is no
 // longer the one that the catalog has found, and no copy of that one exists.
 //
@@ -39,7 +39,7 @@ func (r *Run) program(b catalog.Binary, log *slog.Logger) (string, error) {
 	copying := r.copying(digest)
 	copying.Lock() // of one copy: the others are read and made meanwhile
 	defer copying.Unlock()
-	if _, sum, err := files.Digest(path); err == nil && sum == b.SHA256 {
+	if sum, err := catalog.Digest(path); err == nil && sum == b.SHA256 {
 		return path, nil
 	}
 	script, err := isScript(b.Path)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/host/tick"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // The pause between two looks at a plugin's health: of one that is well, and of

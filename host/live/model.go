@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/host/score"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
-	"github.com/proofline/proofline/host/tick"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // How often the model looks: at the pipeline while somebody reads and while nobody

@@ -43,6 +43,8 @@ var (
 	gap       = &run{pkg: "./cmd/proofline/e2e", test: "TestGap"}
 	post      = &run{pkg: "./cmd/proofline/e2e", test: "TestUnsoundProofIsNotReported"}
 	engine    = &run{pkg: "./host", test: "BenchmarkEngine", benchmark: true}
+	backfill  = &run{pkg: "./host", test: "BenchmarkBackfill", benchmark: true}
+	million   = &run{pkg: "./host", test: "BenchmarkHistory", benchmark: true}
 	claims    = &run{pkg: "./host/engine", test: "BenchmarkClaims", benchmark: true}
 	gate      = &run{pkg: "./plugins/internal/stateless", test: "BenchmarkBesideBare", benchmark: true}
 	day       = &run{pkg: "./host/simulate", test: "BenchmarkDay", benchmark: true}
@@ -62,10 +64,17 @@ var figures = []figure{
 	{Name: "four stages that do nothing: bare transactions by engine", Limit: 0.5, Least: true, Guard: 0.2, in: engine, key: "raw/engine"},
 	{Name: "the same with a history: without it by with it", Limit: 0.8, Least: true, Guard: 0.4, in: engine, key: "fresh/history"},
 	{Name: "commits for a block of four stages", Limit: 9, Guard: 16, in: engine, key: "commits/block"},
+	{Name: "after a million blocks: processor for a block by that before", Limit: 1.2, in: million, key: "cpu-million/fresh"},
+	{Name: "backfill of 10,000 blocks, 16 at a time, one of 64 shards: processor for a block late by early", Limit: 1.2, in: backfill, key: "late/early"},
 	{Name: "a claim with 100,000 waiting by one with 100, either way", Limit: 1.2, Guard: 2, in: claims, key: "slowest/fastest", Parts: []part{{Name: "microseconds of a claim with 100", key: "µs-with-100"}, {Name: "with 100,000", key: "µs-with-100000"}}},
 	{Name: "start until it runs", Unit: "ms", Limit: 250, in: footprint, key: "start-ms"},
 	{Name: "start until it runs, time of a processor", Unit: "ms", Limit: 450, Guard: 2500, in: footprint, key: "start-cpu-ms"},
 	{Name: "resident memory idle, host, 4 keepers, 4 plugins", Unit: "MB", Limit: 150, Guard: 240, in: footprint, key: "resident-mb"},
+	// A plugin is a program of its own, and gRPC, protocol buffers and TLS alone are 11.4 MB
+	// of each: 171 of 15. What else all share, tracing's exporters (1.25) and methods that
+	// the linker must keep for text/template and net/rpc (3.3), is a quarter of each, and is
+	// go-plugin's and the command line's.
+	{Name: "all programs on disk", Unit: "MB", Limit: 380, Guard: 600, in: footprint, key: "programs-mb"},
 	{Name: "wake-ups idle", Unit: "/s", Limit: 50, Guard: 200, in: footprint, key: "wakeups-per-s"},
 	{Name: "processor idle", Unit: "% of a core", Limit: 1, Guard: 4, in: footprint, key: "cpu-percent"},
 	{Name: "gate by core.ExecuteStateless, which checks less", Limit: 0.7, Guard: 1.8, in: gate, key: "ours/bare", Parts: []part{{Name: "the same of the processors' time", key: "cpu-ours/bare"}}},

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -146,19 +147,43 @@ stages:
 	if keepers != 4 || len(pids) != 9 {
 		t.Fatalf("%d processes, %d of them keepers of their own program, want 9 and 4", len(pids), keepers)
 	}
-	before, began := used(t, pids), time.Now()
-	time.Sleep(window)
-	after, took := used(t, pids), time.Since(began).Seconds()
+	// The least of some windows: what else the machine does only adds to it, because a
+	// thread that must wait for a processor keeps the runtime's other threads awake.
+	wakeups, percent := math.Inf(1), math.Inf(1)
+	var after usage
+	for range 3 {
+		before, began := used(t, pids), time.Now()
+		time.Sleep(window)
+		after = used(t, pids)
+		took := time.Since(began).Seconds()
+		wakeups = min(wakeups, float64(after.wakeups-before.wakeups)/took)
+		percent = min(percent, 100*(after.cpu-before.cpu).Seconds()/took)
+	}
 	for _, pid := range pids {
 		t.Logf("%d %+v", pid, used(t, []int{pid}))
 	}
+	programs := int64(0)
+	for _, pattern := range []string{"proofline*", "plugins/*-*"} {
+		paths, err := filepath.Glob(filepath.Join(s.bin, pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			programs += info.Size()
+		}
+	}
 	for name, value := range map[string]float64{
+		"programs-mb":     float64(programs) / 1e6,
 		"start-ms":        float64(least.Microseconds()) / 1e3,
 		"start-cpu-ms":    float64(spent.Microseconds()) / 1e3,
 		"resident-mb":     float64(after.resident) / 1e6,
 		"proportional-mb": float64(after.proportional) / 1e6,
-		"wakeups-per-s":   float64(after.wakeups-before.wakeups) / took,
-		"cpu-percent":     100 * (after.cpu - before.cpu).Seconds() / took,
+		"wakeups-per-s":   wakeups,
+		"cpu-percent":     percent,
 	} {
 		t.Attr(name, strconv.FormatFloat(value, 'f', 2, 64))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/redact"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // Pool is several nodes of one chain that stand for one. It follows one node as
@@ -110,25 +111,49 @@ func (p *Pool) Close() error {
 // node.
 func (p *Pool) Wake() <-chan struct{} { return p.bell.wait() }
 
-// watch probes sick nodes every second and well ones every 15 s.
+// How often the nodes are looked at, and how often a well one is asked.
+const (
+	watchSick = time.Second
+	watchWell = 3 * time.Second
+	probeWell = 15 * time.Second
+)
+
+// watch probes sick nodes every watchSick and well ones every probeWell. While all are
+// well it looks every watchWell.
 func (p *Pool) watch(ctx context.Context) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for tick := 1; ; tick++ {
+	asked := time.Now()
+	for {
+		pause := watchWell
+		if !p.well() {
+			pause = watchSick
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-tick.At(pause):
+		}
+		all := time.Since(asked) > probeWell-watchSick
+		if all {
+			asked = time.Now()
 		}
 		p.probe(ctx, func(n *node) bool {
 			left, _ := n.calls.blocked(time.Now())
-			failing := n.calls.failing()
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			well := failing == nil && n.syncing == ""
-			return left == 0 && (!well || tick%15 == 0)
+			return left == 0 && (all || !n.well())
 		})
 	}
+}
+
+// well reports whether nothing is known against any node.
+func (p *Pool) well() bool {
+	return !slices.ContainsFunc(p.nodes, func(n *node) bool { return !n.well() })
+}
+
+// well reports whether the last call went well and the node has all blocks.
+func (n *node) well() bool {
+	failing := n.calls.failing()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return failing == nil && n.syncing == ""
 }
 
 // probe asks the nodes that the filter passes how they are, and judges all.

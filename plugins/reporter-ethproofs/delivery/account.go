@@ -9,6 +9,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // accountFault is an answer that is about the account and not about a block: the
@@ -99,8 +100,6 @@ func (a *account) describe() string {
 // watchAccount learns the cluster's version every versionAge, and asks while the
 // account is refused whether it still is. The route is not rate limited.
 func (s *Sender) watchAccount(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Second)
-	defer tick.Stop()
 	var asked time.Time
 	for {
 		if now := time.Now(); s.account.due(now) || !s.account.isRefused() && now.Sub(asked) >= versionAge {
@@ -110,7 +109,7 @@ func (s *Sender) watchAccount(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick.At(5 * time.Second):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofs"
+	"github.com/proofline/proofline/sdk/tick"
 )
 
 // postponement is for how long a proving is left out while requests are waiting. A
@@ -57,13 +58,11 @@ func (p postponed) take(now time.Time) *request {
 
 // sendPostponed sends what was left out and has not been overtaken by a proof.
 func (s *Sender) sendPostponed(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Second)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick.At(5 * time.Second):
 		}
 		for ctx.Err() == nil && !s.pace.Busy() {
 			r := s.waiting.take(time.Now())

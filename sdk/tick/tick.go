@@ -1,4 +1,4 @@
-// Package tick has everything that the host does again and again happen at the same
+// Package tick has everything that a process does again and again happen at the same
 // instants. A process that sleeps is woken once for all of it then; each timer of its own
 // costs a dozen changes between threads.
 package tick

@@ -1,0 +1,132 @@
+package launch
+
+import (
+	"context"
+	"crypto/tls"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
+	"github.com/proofline/proofline/sdk/wire"
+)
+
+// TestNobodyElseConnects: the host speaks with a plugin that gives its certificate in a
+// line, and with one that gives it in go-plugin's handshake; whoever else of this user
+// finds the socket is refused, with a certificate of his own and without.
+func TestNobodyElseConnects(t *testing.T) {
+	for name, start := range map[string]string{"line": "certified", "handshake": ""} {
+		t.Run(name, func(t *testing.T) {
+			spec := chaosSpec(t, start)
+			p := launch(t, spec)
+			if !p.proc.native() || (p.proc.trusted != "") != (start == "certified") {
+				t.Errorf("certificate line %q, handshake %q", p.proc.trusted, p.proc.greeted)
+			}
+			sockets, err := filepath.Glob(filepath.Join(spec.Run.Sockets, "*", "plugin*"))
+			if err != nil || len(sockets) != 1 {
+				t.Fatalf("sockets %v, %v", sockets, err)
+			}
+			own, err := wire.NewCertificate()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for stranger, with := range map[string]credentials.TransportCredentials{
+				"own certificate": credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, InsecureSkipVerify: true}),
+				"no certificate":  credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}),
+				"no TLS":          insecure.NewCredentials(),
+			} {
+				conn, err := grpc.NewClient("unix://"+sockets[0], grpc.WithTransportCredentials(with))
+				if err != nil {
+					t.Fatal(err)
+				}
+				limited, cancel := context.WithTimeout(t.Context(), limit)
+				answer, err := pluginv1.NewPluginServiceClient(conn).Describe(limited, &pluginv1.DescribeRequest{})
+				cancel()
+				conn.Close()
+				if err == nil {
+					t.Errorf("%s: %v", stranger, answer)
+				}
+			}
+			if _, err := p.Health(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestHostTrustsThePluginAlone: whoever answers in the plugin's place, with a
+// certificate of his own, is not spoken to.
+func TestHostTrustsThePluginAlone(t *testing.T) {
+	lines := map[string]string{"another's": certificateLine(t), "none": "certificate|", "garbage": "certificate|AAAA"}
+	for name, line := range lines {
+		proc := &process{trusted: line}
+		config, err := clientConfig(chaosSpec(t, ""), proc, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = proc.authenticate(config)
+		if name != "another's" {
+			if err == nil {
+				t.Errorf("%s: it is taken", name)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if handshake(t, config.TLSConfig) == nil {
+			t.Error("the host speaks with another process")
+		}
+	}
+}
+
+// certificateLine is the line of some process.
+func certificateLine(t *testing.T) string {
+	t.Helper()
+	var line writer
+	_, host, err := wire.ClientTLS()
+	if err == nil {
+		_, err = wire.ServerTLS(host, &line)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(line[:len(line)-1])
+}
+
+// handshake connects to a process that takes every client, and returns what the client
+// has against it.
+func handshake(t *testing.T, client *tls.Config) error {
+	t.Helper()
+	own, err := wire.NewCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("unix", filepath.Join(t.TempDir(), "s"), &tls.Config{Certificates: []tls.Certificate{own}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			_ = conn.(*tls.Conn).Handshake()
+			conn.Close()
+		}
+	}()
+	dialer := tls.Dialer{Config: client}
+	limited, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	conn, err := dialer.DialContext(limited, "unix", listener.Addr().String())
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+type writer []byte
+
+func (w *writer) Write(p []byte) (int, error) { *w = append(*w, p...); return len(p), nil }
