@@ -64,7 +64,7 @@ func decode(r *jsonhex.Reader) (*Witness, error) {
 	w := new(Witness)
 	keep := func(list *[][]byte) func([]byte) error {
 		return func(entry []byte) error {
-			*list = append(*list, entry)
+			*list = appendDoubling(*list, entry)
 			return nil
 		}
 	}

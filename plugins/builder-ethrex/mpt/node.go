@@ -83,22 +83,29 @@ type Node struct {
 	Path  Path   // Leaf, Extension
 	Value []byte // Leaf, Branch
 
-	items    []byte // of the RLP list
-	children [16]span
+	items    []byte     // of the RLP list
+	children [16]uint16 // where each begins among them: since children are short and come first, the numbers are small
 }
 
-// span is where a child lies in the items: its hash, or its RLP. Since children
-// are short and come first, the numbers are small.
-type span struct {
-	from uint16
-	n    uint8 // 32 is a hash, fewer bytes are an inline node
-}
+// The first bytes of the two forms that nearly all children have: an empty string,
+// and one of 32 bytes.
+const (
+	emptyChild = 0x80
+	hashChild  = 0xa0
+)
 
 // Child returns a child of a branch; an extension's child is number 0.
 func (n *Node) Child(i int) Child {
-	s := n.children[i]
-	end := int(s.from) + int(s.n)
-	return Child{Raw: n.items[s.from:end:end], Inline: s.n != 32}
+	switch rest := n.items[n.children[i]:]; rest[0] {
+	case emptyChild:
+		return Child{Inline: true}
+	case hashChild:
+		return Child{Raw: rest[1:33:33]}
+	default:
+		_, _, after, _ := rlp.Split(rest) // split has done it before
+		size := len(rest) - len(after)
+		return Child{Raw: rest[:size:size], Inline: true}
+	}
 }
 
 // Decode reads a node into n. The whole of raw must be one RLP list of 2 or 17
@@ -177,24 +184,19 @@ var (
 // split reads the first of the remaining items as child i and returns what is
 // left.
 func (n *Node) split(i int, rest []byte) ([]byte, error) {
-	from := len(n.items) - len(rest)
-	// The two forms that nearly all children have.
-	if len(rest) > 0 && rest[0] == 0x80 {
-		n.children[i] = span{}
+	n.children[i] = uint16(len(n.items) - len(rest))
+	if len(rest) > 0 && rest[0] == emptyChild {
 		return rest[1:], nil
 	}
-	if len(rest) > 32 && rest[0] == 0xa0 {
-		n.children[i] = span{uint16(from + 1), 32}
+	if len(rest) > 32 && rest[0] == hashChild {
 		return rest[33:], nil
 	}
 	_, _, after, err := rlp.Split(rest)
 	if err != nil {
 		return nil, err
 	}
-	size := len(rest) - len(after)
-	if size >= 32 {
+	if len(rest)-len(after) >= 32 {
 		return nil, errLongChild
 	}
-	n.children[i] = span{uint16(from), uint8(size)}
 	return after, nil
 }

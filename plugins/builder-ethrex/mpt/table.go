@@ -48,14 +48,18 @@ func NewTable(state [][]byte) *Table {
 	t := &Table{nodes: make([]Node, len(state)), first: make([]int32, 0, len(state)), bad: map[ID]*BadEntry{}}
 	hashes := make([][32]byte, len(state))
 	t.index = newIndex(hashes)
-	errs := make([]error, len(state))
+	var mu sync.Mutex
+	errs := map[int]error{} // by entry that is no node
 	parallel(len(state), func() func(from, to int) {
 		h := newHasher()
 		return func(from, to int) {
 			h.hash(state[from:to], hashes[from:to])
 			for i := from; i < to; i++ {
-				if errs[i] = t.nodes[i].Decode(state[i]); errs[i] != nil {
+				if err := t.nodes[i].Decode(state[i]); err != nil {
 					t.nodes[i] = Node{Kind: bad}
+					mu.Lock()
+					errs[i] = err
+					mu.Unlock()
 				}
 			}
 		}
