@@ -79,12 +79,28 @@ func (p Path) Nibbles(dst []byte) []byte {
 
 // Node is a decoded node. It refers to the RLP that it was decoded from.
 type Node struct {
-	Kind  Kind
-	Path  Path   // Leaf, Extension
-	Value []byte // Leaf, Branch
+	Kind Kind
 
-	items    []byte     // of the RLP list
-	children [16]uint16 // where each begins among them: since children are short and come first, the numbers are small
+	// Of a Table: which children it has too, by bits, and where their links begin.
+	linked uint16
+	links  int32
+
+	Path     Path       // Leaf, Extension
+	body     []byte     // the value of a leaf, the RLP items from the first child on of others
+	children [16]uint16 // where each begins in the body: since children are short and come first, the numbers are small
+}
+
+// Value returns the value of a leaf or branch; an extension has none.
+func (n *Node) Value() []byte {
+	switch n.Kind {
+	case Leaf:
+		return n.body
+	case Branch:
+		_, _, rest, _ := rlp.Split(n.body[n.children[15]:])
+		value, _, _ := rlp.SplitString(rest) // branch has done it before
+		return value
+	}
+	return nil
 }
 
 // The first bytes of the two forms that nearly all children have: an empty string,
@@ -94,9 +110,20 @@ const (
 	hashChild  = 0xa0
 )
 
+// width is the number of children that a node of its kind can have.
+func (n *Node) width() int {
+	switch n.Kind {
+	case Branch:
+		return 16
+	case Extension:
+		return 1
+	}
+	return 0
+}
+
 // Child returns a child of a branch; an extension's child is number 0.
 func (n *Node) Child(i int) Child {
-	switch rest := n.items[n.children[i]:]; rest[0] {
+	switch rest := n.body[n.children[i]:]; rest[0] {
 	case emptyChild:
 		return Child{Inline: true}
 	case hashChild:
@@ -140,14 +167,14 @@ func (n *Node) Decode(raw []byte) error {
 // branch reads 16 children and a value, and nothing after them. Where that is
 // not possible it returns the number of the item.
 func (n *Node) branch(items []byte) (at int, err error) {
-	n.Kind, n.Path, n.items = Branch, nil, items
+	n.Kind, n.Path, n.body = Branch, nil, items
 	rest := items
 	for i := range n.children {
 		if rest, err = n.split(i, rest); err != nil {
 			return i, err
 		}
 	}
-	if n.Value, rest, err = rlp.SplitString(rest); err != nil {
+	if _, rest, err = rlp.SplitString(rest); err != nil {
 		return 16, err
 	}
 	if len(rest) > 0 {
@@ -164,12 +191,12 @@ func (n *Node) short(items []byte) error {
 	n.Path = path
 	if n.Path.IsLeaf() {
 		n.Kind = Leaf
-		if n.Value, _, err = rlp.SplitString(rest); err != nil {
+		if n.body, _, err = rlp.SplitString(rest); err != nil {
 			return fmt.Errorf("value of the leaf: %w", err)
 		}
 		return nil
 	}
-	n.Kind, n.Value, n.items = Extension, nil, rest
+	n.Kind, n.body = Extension, rest
 	if _, err = n.split(0, rest); err != nil {
 		return fmt.Errorf("child of the extension: %w", err)
 	}
@@ -184,7 +211,7 @@ var (
 // split reads the first of the remaining items as child i and returns what is
 // left.
 func (n *Node) split(i int, rest []byte) ([]byte, error) {
-	n.children[i] = uint16(len(n.items) - len(rest))
+	n.children[i] = uint16(len(n.body) - len(rest))
 	if len(rest) > 0 && rest[0] == emptyChild {
 		return rest[1:], nil
 	}
