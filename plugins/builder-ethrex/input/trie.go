@@ -63,7 +63,7 @@ func (m *measure) visit(id mpt.ID, depth int) error {
 		return err
 	}
 	node := m.table.Node(id)
-	size := int64(node.Path.Len() + len(node.Value()))
+	size := int64(node.Path().Len() + len(node.Value()))
 	if node.Kind == mpt.Branch {
 		size += branchSize
 	}
@@ -101,10 +101,12 @@ func (w *writer) nodeData(t *mpt.Table, id mpt.ID) (d nodeData) {
 		d.branchObject = w.branch(t, node)
 		return d
 	}
-	d.path, d.pathLen = w.Position(), node.Path.Len()
-	node.Path.Nibbles(w.Extend(d.pathLen))
+	path := node.Path()
+	d.path, d.pathLen = w.Position(), path.Len()
+	path.Nibbles(w.Extend(d.pathLen))
 	if node.Kind == mpt.Leaf {
-		d.value, d.valueLen = w.Append(node.Value()), len(node.Value())
+		value := node.Value()
+		d.value, d.valueLen = w.Append(value), len(value)
 		return d
 	}
 	d.childRef = node.Child(0)

@@ -224,8 +224,8 @@ func FuzzTable(f *testing.F) {
 				continue
 			}
 			node := table.Node(id)
-			if n := node.Path.Len(); len(node.Path.Nibbles(make([]byte, n))) != n {
-				t.Errorf("path %x: other than %d nibbles", node.Path, n)
+			if n := node.Path().Len(); len(node.Path().Nibbles(make([]byte, n))) != n {
+				t.Errorf("path %x: other than %d nibbles", node.Path(), n)
 			}
 			for i := range node.width() {
 				if c := node.Child(i); !c.Inline && len(c.Raw) != 32 || c.Inline && len(c.Raw) >= 32 {

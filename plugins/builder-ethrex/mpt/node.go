@@ -85,29 +85,43 @@ type Node struct {
 	linked uint16
 	links  int32
 
-	Path     Path       // Leaf, Extension
-	body     []byte     // the value of a leaf, the RLP items from the first child on of others
-	children [16]uint16 // where each begins in the body: since children are short and come first, the numbers are small
+	items    []byte     // of the RLP list; the path and the value of a leaf
+	children [16]uint16 // where each begins among the items behind a path: since children are short, the numbers are small
+}
+
+// Decode has read every item once: that no method below fails follows from it.
+
+// Path returns the path of a leaf or extension; a branch has none.
+func (n *Node) Path() Path {
+	if n.Kind == Branch || n.Kind == bad {
+		return nil
+	}
+	path, _, _ := rlp.SplitString(n.items)
+	return path
 }
 
 // Value returns the value of a leaf or branch; an extension has none.
 func (n *Node) Value() []byte {
+	var rest []byte
 	switch n.Kind {
 	case Leaf:
-		return n.body
+		_, rest, _ = rlp.SplitString(n.items)
 	case Branch:
-		_, _, rest, _ := rlp.Split(n.body[n.children[15]:])
-		value, _, _ := rlp.SplitString(rest) // branch has done it before
-		return value
+		last := n.children[15]
+		rest = n.items[int(last)+childSize(n.items[last:]):]
 	}
-	return nil
+	if len(rest) == 0 || rest[0] == emptyItem {
+		return nil
+	}
+	value, _, _ := rlp.SplitString(rest)
+	return value
 }
 
 // The first bytes of the two forms that nearly all children have: an empty string,
 // and one of 32 bytes.
 const (
-	emptyChild = 0x80
-	hashChild  = 0xa0
+	emptyItem = 0x80
+	hashItem  = 0xa0
 )
 
 // width is the number of children that a node of its kind can have.
@@ -123,16 +137,31 @@ func (n *Node) width() int {
 
 // Child returns a child of a branch; an extension's child is number 0.
 func (n *Node) Child(i int) Child {
-	switch rest := n.body[n.children[i]:]; rest[0] {
-	case emptyChild:
+	rest := n.items
+	if n.Kind == Extension {
+		_, rest, _ = rlp.SplitString(rest)
+	}
+	switch rest = rest[n.children[i]:]; rest[0] {
+	case emptyItem:
 		return Child{Inline: true}
-	case hashChild:
+	case hashItem:
 		return Child{Raw: rest[1:33:33]}
 	default:
-		_, _, after, _ := rlp.Split(rest) // split has done it before
-		size := len(rest) - len(after)
+		size := childSize(rest)
 		return Child{Raw: rest[:size:size], Inline: true}
 	}
+}
+
+// childSize is the number of bytes of the first item, a child that split has read.
+func childSize(rest []byte) int {
+	switch rest[0] {
+	case emptyItem:
+		return 1
+	case hashItem:
+		return 1 + 32
+	}
+	_, _, after, _ := rlp.Split(rest)
+	return len(rest) - len(after)
 }
 
 // Decode reads a node into n. The whole of raw must be one RLP list of 2 or 17
@@ -167,10 +196,10 @@ func (n *Node) Decode(raw []byte) error {
 // branch reads 16 children and a value, and nothing after them. Where that is
 // not possible it returns the number of the item.
 func (n *Node) branch(items []byte) (at int, err error) {
-	n.Kind, n.Path, n.body = Branch, nil, items
+	n.Kind, n.items = Branch, items
 	rest := items
 	for i := range n.children {
-		if rest, err = n.split(i, rest); err != nil {
+		if rest, err = n.split(i, items, rest); err != nil {
 			return i, err
 		}
 	}
@@ -188,16 +217,16 @@ func (n *Node) short(items []byte) error {
 	if err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
-	n.Path = path
-	if n.Path.IsLeaf() {
+	n.items = items
+	if Path(path).IsLeaf() {
 		n.Kind = Leaf
-		if n.body, _, err = rlp.SplitString(rest); err != nil {
+		if _, _, err = rlp.SplitString(rest); err != nil {
 			return fmt.Errorf("value of the leaf: %w", err)
 		}
 		return nil
 	}
-	n.Kind, n.body = Extension, rest
-	if _, err = n.split(0, rest); err != nil {
+	n.Kind = Extension
+	if _, err = n.split(0, rest, rest); err != nil {
 		return fmt.Errorf("child of the extension: %w", err)
 	}
 	return nil
@@ -209,13 +238,13 @@ var (
 )
 
 // split reads the first of the remaining items as child i and returns what is
-// left.
-func (n *Node) split(i int, rest []byte) ([]byte, error) {
-	n.children[i] = uint16(len(n.body) - len(rest))
-	if len(rest) > 0 && rest[0] == emptyChild {
+// left. The number of a child counts from the first of all items.
+func (n *Node) split(i int, items, rest []byte) ([]byte, error) {
+	n.children[i] = uint16(len(items) - len(rest))
+	if len(rest) > 0 && rest[0] == emptyItem {
 		return rest[1:], nil
 	}
-	if len(rest) > 32 && rest[0] == hashChild {
+	if len(rest) > 32 && rest[0] == hashItem {
 		return rest[33:], nil
 	}
 	_, _, after, err := rlp.Split(rest)

@@ -37,13 +37,14 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 		link := None
 		switch node.Kind {
 		case Leaf:
-			if node.Path.Len() == len(path) && bytes.Equal(node.Path.Nibbles(nibbles[:]), path) {
+			if p := node.Path(); p.Len() == len(path) && bytes.Equal(p.Nibbles(nibbles[:]), path) {
 				return node.Value(), nil
 			}
 			return nil, nil
 		case Extension:
-			n := node.Path.Len()
-			if n > len(path) || !bytes.Equal(node.Path.Nibbles(nibbles[:n]), path[:n]) {
+			p := node.Path()
+			n := p.Len()
+			if n > len(path) || !bytes.Equal(p.Nibbles(nibbles[:n]), path[:n]) {
 				return nil, nil
 			}
 			path, child = path[n:], node.Child(0)
@@ -91,23 +92,25 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 // A *BadEntry on the way ends the walk. The caller bounds the work by measuring
 // the trie first.
 func (t *Table) Leaves(root ID, visit func(path [32]byte, value []byte) error) error {
-	return t.leaves(root, nil, visit)
+	return t.leaves(root, make([]byte, 0, 66), visit)
 }
 
+// leaves is Leaves below a path, behind which it writes into the same memory.
 func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) error {
 	if err := t.Usable(id); err != nil {
 		return err
 	}
 	node := t.Node(id)
-	if len(path)+node.Path.Len() > 65 {
+	p := node.Path()
+	if len(path)+p.Len() > 65 {
 		return nil
 	}
 	switch node.Kind {
 	case Leaf:
 		var buf [66]byte
 		n := copy(buf[:], path)
-		n += node.Path.Len() - 1
-		node.Path.Nibbles(buf[len(path):])
+		n += p.Len() - 1
+		p.Nibbles(buf[len(path):])
 		if n != 63 && n != 64 {
 			return nil
 		}
@@ -122,15 +125,16 @@ func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) e
 		if link == None || node.Child(0).Empty() {
 			return nil
 		}
-		n := node.Path.Len()
-		return t.leaves(link, append(path[:len(path):len(path)], node.Path.Nibbles(make([]byte, n))...), visit)
+		end := len(path) + p.Len()
+		p.Nibbles(path[len(path):end])
+		return t.leaves(link, path[:end], visit)
 	}
 	for i := range 16 {
 		link := t.Link(node, i)
 		if link == None {
 			continue
 		}
-		if err := t.leaves(link, append(path[:len(path):len(path)], byte(i)), visit); err != nil {
+		if err := t.leaves(link, append(path, byte(i)), visit); err != nil {
 			return err
 		}
 	}
