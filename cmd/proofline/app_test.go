@@ -104,7 +104,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"help blocks ad":             `Did you mean "add"?`,
 		"explain stages.retri":       `did you mean "stages.retry"?`,
 		"explain a b":                "name one key",
-		"init":                       "name one preset: execute, zisk-cluster, zisk",
+		"init":                       "name one preset: execute, stateless-input, zisk-cluster, zisk",
 		"init zisc":                  `did you mean "zisk"?`,
 		"blocks add":                 "name the blocks",
 		"blocks add x":               `"x" is no block number`,

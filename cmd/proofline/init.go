@@ -21,9 +21,10 @@ func (c commands) init() *cli.Command {
 		ArgsUsage: "PRESET",
 		Description: "Where there is no pipeline.yaml, that becomes a link to the file, so that commands\n" +
 			"without a file name take it.\n\nPresets:\n" +
-			"  zisk          every 100th mainnet block, proved with ZisK on this machine\n" +
-			"  zisk-cluster  the same, proved by a ZisK coordinator and its workers\n" +
-			"  execute       re-execution on the CPU, no proof",
+			"  zisk             every 100th mainnet block, proved with ZisK on this machine\n" +
+			"  zisk-cluster     the same, proved by a ZisK coordinator and its workers\n" +
+			"  stateless-input  the same as zisk for reth's guest, which also takes Amsterdam blocks\n" +
+			"  execute          re-execution on the CPU, no proof",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the `FILE` to write, by default PRESET.yaml; - for standard output"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite an existing file"},

@@ -231,13 +231,19 @@ func array[E any](r *jsonhex.Reader, element func(*jsonhex.Reader, *E) error) ([
 		if err := element(r, &item); err != nil {
 			return &elementError{i, err}
 		}
-		if len(items) == cap(items) { // append grows long lists in small steps, and leaves each behind
-			items = slices.Grow(items, max(len(items), 1))
-		}
-		items = append(items, item)
+		items = appendDoubling(items, item)
 		return nil
 	})
 	return items, err
+}
+
+// appendDoubling is append for long lists, which append grows in small steps, each of
+// which it leaves behind.
+func appendDoubling[E any](list []E, item E) []E {
+	if len(list) == cap(list) {
+		list = slices.Grow(list, max(len(list), 1))
+	}
+	return append(list, item)
 }
 
 var (

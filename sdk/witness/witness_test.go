@@ -270,7 +270,7 @@ func TestDecodeTakes(t *testing.T) {
 	} {
 		for name, read := range map[string]func() (*Witness, error){
 			"memory": func() (*Witness, error) { return Decode([]byte(text)) },
-			"stream": func() (*Witness, error) { return decode(jsonhex.NewStreamReader(strings.NewReader(text))) },
+			"stream": func() (*Witness, error) { return decode(jsonhex.NewStreamReader(strings.NewReader(text)), 0) },
 		} {
 			w, err := read()
 			if err != nil || len(w.State) != 1 || len(w.Headers) != 1 || len(w.Codes) != 0 || w.KeysGiven {
@@ -339,7 +339,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		want, wantErr := Decode(data)
-		have, err := decode(jsonhex.NewStreamReader(iotest.HalfReader(bytes.NewReader(data))))
+		have, err := decode(jsonhex.NewStreamReader(iotest.HalfReader(bytes.NewReader(data))), 0)
 		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(have, want) {
 			t.Fatalf("in memory %+v, %v; as a stream %+v, %v", want, wantErr, have, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/holiman/uint256"
 
 	"github.com/proofline/proofline/sdk/witness"
@@ -69,8 +70,14 @@ func (c *converted) Len() int { return len(c.transactions) }
 
 // EncodeIndex implements types.DerivableList.
 func (c *converted) EncodeIndex(i int, w *bytes.Buffer) {
-	types.Transactions{types.NewTx(c.transactions[i].types())}.EncodeIndex(0, w)
-	c.garbage.left(&c.transactions[i])
+	t := &c.transactions[i]
+	if t.Type != TypeLegacy {
+		w.WriteByte(t.Type)
+	}
+	// As types.Transactions does with its own copy; a transaction in a block has no
+	// blobs beside it. Writing to a buffer cannot fail.
+	_ = rlp.Encode(w, t.types())
+	c.garbage.left(t)
 }
 
 func (b *Block) withdrawals() types.Withdrawals {

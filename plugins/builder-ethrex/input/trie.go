@@ -63,15 +63,12 @@ func (m *measure) visit(id mpt.ID, depth int) error {
 		return err
 	}
 	node := m.table.Node(id)
-	size := int64(node.Path.Len() + len(node.Value))
+	size := int64(node.Path().Len() + len(node.Value()))
 	if node.Kind == mpt.Branch {
 		size += branchSize
 	}
 	var height int16
-	for _, child := range m.table.Links(id) {
-		if child == mpt.None {
-			continue
-		}
+	for _, child := range m.table.Links(node) {
 		if err := m.visit(child, depth+1); err != nil {
 			return err
 		}
@@ -101,17 +98,19 @@ func (w *writer) nodeData(t *mpt.Table, id mpt.ID) (d nodeData) {
 	node := t.Node(id)
 	d.kind = node.Kind
 	if node.Kind == mpt.Branch {
-		d.branchObject = w.branch(t, node, t.Links(id))
+		d.branchObject = w.branch(t, node)
 		return d
 	}
-	d.path, d.pathLen = w.Position(), node.Path.Len()
-	node.Path.Nibbles(w.Extend(d.pathLen))
+	path := node.Path()
+	d.path, d.pathLen = w.Position(), path.Len()
+	path.Nibbles(w.Extend(d.pathLen))
 	if node.Kind == mpt.Leaf {
-		d.value, d.valueLen = w.Append(node.Value), len(node.Value)
+		value := node.Value()
+		d.value, d.valueLen = w.Append(value), len(value)
 		return d
 	}
 	d.childRef = node.Child(0)
-	d.child = w.embedded(t, t.Links(id)[0])
+	d.child = w.embedded(t, t.Link(node, 0))
 	return d
 }
 
@@ -129,17 +128,18 @@ func (w *writer) embedded(t *mpt.Table, id mpt.ID) rkyv.Position {
 
 // branch writes a BranchNode: its children, its value and its body, whose
 // position it returns.
-func (w *writer) branch(t *mpt.Table, node *mpt.Node, links []mpt.ID) rkyv.Position {
+func (w *writer) branch(t *mpt.Table, node *mpt.Node) rkyv.Position {
 	var children [16]rkyv.Position
-	for i, link := range links {
-		children[i] = w.embedded(t, link)
+	for i := range children {
+		children[i] = w.embedded(t, t.Link(node, i))
 	}
-	value := w.Append(node.Value)
+	value := node.Value()
+	at := w.Append(value)
 	start := w.Position()
 	for i := range children {
 		w.reference(children[i], node.Child(i))
 	}
-	w.Slice(value, len(node.Value))
+	w.Slice(at, len(value))
 	return start
 }
 

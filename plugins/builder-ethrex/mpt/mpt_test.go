@@ -177,7 +177,7 @@ func TestDecode(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n.Kind != Branch || n.Child(0).Inline || len(n.Child(0).Raw) != 32 || !bytes.Equal(n.Child(1).Raw, []byte{0xc2, 0x20, 0x01}) ||
-		!bytes.Equal(n.Child(2).Raw, []byte{5}) || !n.Child(3).Empty() || !bytes.Equal(n.Value, []byte{0x42}) {
+		!bytes.Equal(n.Child(2).Raw, []byte{5}) || !n.Child(3).Empty() || !bytes.Equal(n.Value(), []byte{0x42}) {
 		t.Errorf("%+v", n)
 	}
 	for path, want := range map[string][]byte{"": {}, "00": {}, "11": {1}, "001234": {1, 2, 3, 4}, "20": {16}, "3f": {15, 16}, "20ab": {10, 11, 16}, "1abc": {10, 11, 12}} {
@@ -224,10 +224,10 @@ func FuzzTable(f *testing.F) {
 				continue
 			}
 			node := table.Node(id)
-			if n := node.Path.Len(); len(node.Path.Nibbles(make([]byte, n))) != n {
-				t.Errorf("path %x: other than %d nibbles", node.Path, n)
+			if n := node.Path().Len(); len(node.Path().Nibbles(make([]byte, n))) != n {
+				t.Errorf("path %x: other than %d nibbles", node.Path(), n)
 			}
-			for i := range table.Links(id) {
+			for i := range node.width() {
 				if c := node.Child(i); !c.Inline && len(c.Raw) != 32 || c.Inline && len(c.Raw) >= 32 {
 					t.Errorf("child %d: %x", i, c.Raw)
 				}

@@ -79,26 +79,89 @@ func (p Path) Nibbles(dst []byte) []byte {
 
 // Node is a decoded node. It refers to the RLP that it was decoded from.
 type Node struct {
-	Kind  Kind
-	Path  Path   // Leaf, Extension
-	Value []byte // Leaf, Branch
+	Kind Kind
 
-	items    []byte // of the RLP list
-	children [16]span
+	// Of a Table: which children it has too, by bits, and where their links begin.
+	linked uint16
+	links  int32
+
+	items    []byte     // of the RLP list; the path and the value of a leaf
+	children [16]uint16 // where each begins among the items behind a path: since children are short, the numbers are small
 }
 
-// span is where a child lies in the items: its hash, or its RLP. Since children
-// are short and come first, the numbers are small.
-type span struct {
-	from uint16
-	n    uint8 // 32 is a hash, fewer bytes are an inline node
+// Decode has read every item once: that no method below fails follows from it.
+
+// Path returns the path of a leaf or extension; a branch has none.
+func (n *Node) Path() Path {
+	if n.Kind == Branch || n.Kind == bad {
+		return nil
+	}
+	path, _, _ := rlp.SplitString(n.items)
+	return path
+}
+
+// Value returns the value of a leaf or branch; an extension has none.
+func (n *Node) Value() []byte {
+	var rest []byte
+	switch n.Kind {
+	case Leaf:
+		_, rest, _ = rlp.SplitString(n.items)
+	case Branch:
+		last := n.children[15]
+		rest = n.items[int(last)+childSize(n.items[last:]):]
+	}
+	if len(rest) == 0 || rest[0] == emptyItem {
+		return nil
+	}
+	value, _, _ := rlp.SplitString(rest)
+	return value
+}
+
+// The first bytes of the two forms that nearly all children have: an empty string,
+// and one of 32 bytes.
+const (
+	emptyItem = 0x80
+	hashItem  = 0xa0
+)
+
+// width is the number of children that a node of its kind can have.
+func (n *Node) width() int {
+	switch n.Kind {
+	case Branch:
+		return 16
+	case Extension:
+		return 1
+	}
+	return 0
 }
 
 // Child returns a child of a branch; an extension's child is number 0.
 func (n *Node) Child(i int) Child {
-	s := n.children[i]
-	end := int(s.from) + int(s.n)
-	return Child{Raw: n.items[s.from:end:end], Inline: s.n != 32}
+	rest := n.items
+	if n.Kind == Extension {
+		_, rest, _ = rlp.SplitString(rest)
+	}
+	switch rest = rest[n.children[i]:]; rest[0] {
+	case emptyItem:
+		return Child{Inline: true}
+	case hashItem:
+		return Child{Raw: rest[1:33:33]}
+	default:
+		size := childSize(rest)
+		return Child{Raw: rest[:size:size], Inline: true}
+	}
+}
+
+// childSize is the number of bytes of the first item, a child that split has read.
+func childSize(rest []byte) int {
+	switch rest[0] {
+	case emptyItem:
+		return 1
+	case hashItem:
+		return 1 + 32
+	}
+	_, _, after, _ := rlp.Split(rest)
+	return len(rest) - len(after)
 }
 
 // Decode reads a node into n. The whole of raw must be one RLP list of 2 or 17
@@ -133,14 +196,14 @@ func (n *Node) Decode(raw []byte) error {
 // branch reads 16 children and a value, and nothing after them. Where that is
 // not possible it returns the number of the item.
 func (n *Node) branch(items []byte) (at int, err error) {
-	n.Kind, n.Path, n.items = Branch, nil, items
+	n.Kind, n.items = Branch, items
 	rest := items
 	for i := range n.children {
-		if rest, err = n.split(i, rest); err != nil {
+		if rest, err = n.split(i, items, rest); err != nil {
 			return i, err
 		}
 	}
-	if n.Value, rest, err = rlp.SplitString(rest); err != nil {
+	if _, rest, err = rlp.SplitString(rest); err != nil {
 		return 16, err
 	}
 	if len(rest) > 0 {
@@ -154,16 +217,16 @@ func (n *Node) short(items []byte) error {
 	if err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
-	n.Path = path
-	if n.Path.IsLeaf() {
+	n.items = items
+	if Path(path).IsLeaf() {
 		n.Kind = Leaf
-		if n.Value, _, err = rlp.SplitString(rest); err != nil {
+		if _, _, err = rlp.SplitString(rest); err != nil {
 			return fmt.Errorf("value of the leaf: %w", err)
 		}
 		return nil
 	}
-	n.Kind, n.Value, n.items = Extension, nil, rest
-	if _, err = n.split(0, rest); err != nil {
+	n.Kind = Extension
+	if _, err = n.split(0, rest, rest); err != nil {
 		return fmt.Errorf("child of the extension: %w", err)
 	}
 	return nil
@@ -175,26 +238,21 @@ var (
 )
 
 // split reads the first of the remaining items as child i and returns what is
-// left.
-func (n *Node) split(i int, rest []byte) ([]byte, error) {
-	from := len(n.items) - len(rest)
-	// The two forms that nearly all children have.
-	if len(rest) > 0 && rest[0] == 0x80 {
-		n.children[i] = span{}
+// left. The number of a child counts from the first of all items.
+func (n *Node) split(i int, items, rest []byte) ([]byte, error) {
+	n.children[i] = uint16(len(items) - len(rest))
+	if len(rest) > 0 && rest[0] == emptyItem {
 		return rest[1:], nil
 	}
-	if len(rest) > 32 && rest[0] == 0xa0 {
-		n.children[i] = span{uint16(from + 1), 32}
+	if len(rest) > 32 && rest[0] == hashItem {
 		return rest[33:], nil
 	}
 	_, _, after, err := rlp.Split(rest)
 	if err != nil {
 		return nil, err
 	}
-	size := len(rest) - len(after)
-	if size >= 32 {
+	if len(rest)-len(after) >= 32 {
 		return nil, errLongChild
 	}
-	n.children[i] = span{uint16(from), uint8(size)}
 	return after, nil
 }

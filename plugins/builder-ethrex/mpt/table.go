@@ -2,7 +2,9 @@ package mpt
 
 import (
 	"fmt"
+	"math/bits"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -25,8 +27,7 @@ const None ID = -1
 // for concurrent use.
 type Table struct {
 	nodes []Node
-	first []int32 // by node: where its links begin
-	links []ID    // per branch 16, per extension 1
+	links []ID // the children of each node that are in the table, in order
 	index index
 	bad   map[ID]*BadEntry
 }
@@ -47,63 +48,76 @@ func (b *BadEntry) Unwrap() error { return b.Err }
 // processors. It skips those that are exactly 0x80, the empty trie, and
 // collapses duplicates. The table refers to the entries.
 func NewTable(state [][]byte) *Table {
-	t := &Table{nodes: make([]Node, len(state)), first: make([]int32, 0, len(state)), bad: map[ID]*BadEntry{}}
+	t := &Table{nodes: make([]Node, len(state)), bad: map[ID]*BadEntry{}}
 	hashes := make([][32]byte, len(state))
 	t.index = newIndex(hashes)
-	errs := make([]error, len(state))
+	var mu sync.Mutex
+	errs := map[int]error{} // by entry that is no node
 	parallel(len(state), func() func(from, to int) {
 		h := keccak.New()
 		return func(from, to int) {
 			h.Hash(state[from:to], hashes[from:to])
 			for i := from; i < to; i++ {
-				if errs[i] = t.nodes[i].Decode(state[i]); errs[i] != nil {
+				if err := t.nodes[i].Decode(state[i]); err != nil {
 					t.nodes[i] = Node{Kind: bad}
+					mu.Lock()
+					errs[i] = err
+					mu.Unlock()
 				}
 			}
 		}
 	})
-	short, links := false, int32(0)
+	short, next := false, ID(0)
 	for i, raw := range state {
 		if len(raw) == 1 && raw[0] == 0x80 {
 			continue
 		}
-		id := ID(len(t.first))
+		id := next
 		if known := t.index.add(i, id); known {
 			continue
 		}
-		t.first = append(t.first, links)
+		next++
 		if int(id) != i {
 			t.nodes[id] = t.nodes[i]
 		}
 		short = short || len(raw) < 32
-		switch t.nodes[id].Kind {
-		case Branch:
-			links += 16
-		case Extension:
-			links++
-		case bad:
+		if t.nodes[id].Kind == bad {
 			t.bad[id] = &BadEntry{Index: i, Err: errs[i]}
 		}
 	}
-	t.nodes = t.nodes[:len(t.first)]
-	t.link(int(links), short)
+	t.nodes = t.nodes[:next]
+	t.link(short)
 	return t
 }
 
 // link looks up the children of all nodes. Only where short says so does the
 // table hold nodes that can be the target of an inline reference.
-func (t *Table) link(n int, short bool) {
-	t.links = make([]ID, n)
+func (t *Table) link(short bool) {
+	parts := make([][]ID, (len(t.nodes)+share-1)/share)
 	parallel(len(t.nodes), func() func(from, to int) {
 		return func(from, to int) {
-			for id := ID(from); id < ID(to); id++ {
-				node, links := &t.nodes[id], t.Links(id)
-				for i := range links {
-					links[i] = t.target(node.Child(i), short, node.Kind)
+			var links []ID
+			for i := from; i < to; i++ {
+				node := &t.nodes[i]
+				node.links = int32(len(links))
+				for child := range node.width() {
+					if id := t.target(node.Child(child), short, node.Kind); id != None {
+						node.linked |= 1 << child
+						links = append(links, id)
+					}
 				}
 			}
+			parts[from/share] = links
 		}
 	})
+	t.links = slices.Concat(parts...)
+	before := int32(0)
+	for i, part := range parts {
+		for k := i * share; k < min((i+1)*share, len(t.nodes)); k++ {
+			t.nodes[k].links += before
+		}
+		before += int32(len(part))
+	}
 }
 
 // target finds the node that a reference means. An inline reference means the
@@ -162,17 +176,19 @@ func (t *Table) Usable(id ID) error {
 // Node returns a usable node. It must not be changed.
 func (t *Table) Node(id ID) *Node { return &t.nodes[id] }
 
-// Links returns for each of a node's children (16 of a branch, one of an
-// extension, none of a leaf) the entry that it refers to, or None.
-func (t *Table) Links(id ID) []ID {
-	from := t.first[id]
-	switch t.nodes[id].Kind {
-	case Branch:
-		return t.links[from : from+16 : from+16]
-	case Extension:
-		return t.links[from : from+1 : from+1]
+// Link returns the entry that a child of a node of the table (one of 16 of a branch,
+// number 0 of an extension) refers to, or None.
+func (t *Table) Link(n *Node, child int) ID {
+	if n.linked>>child&1 == 0 {
+		return None
 	}
-	return nil
+	return t.links[int(n.links)+bits.OnesCount16(n.linked&(1<<child-1))]
+}
+
+// Links returns the children of a node that are in the table, in order.
+func (t *Table) Links(n *Node) []ID {
+	end := int(n.links) + bits.OnesCount16(n.linked)
+	return t.links[n.links:end:end]
 }
 
 // Hashes returns the Keccak-256 hash of each entry, computed on all processors.
@@ -185,22 +201,25 @@ func Hashes(entries [][]byte) [][32]byte {
 	return hashes
 }
 
+// share is how many entries a worker takes at a time.
+const share = 128
+
 // parallel has ranges that together cover 0 to n worked on by as many workers as
-// there are processors, and returns when all is done. Each worker is made once
-// and used by one goroutine.
+// there are processors, and returns when all is done. Each range begins at a multiple
+// of share and has no more than share entries. Each worker is made once and used by
+// one goroutine.
 func parallel(n int, worker func() func(from, to int)) {
-	const block = 128
-	workers := min(runtime.GOMAXPROCS(0), (n+block-1)/block)
+	workers := min(runtime.GOMAXPROCS(0), (n+share-1)/share)
 	var next atomic.Int64
 	var group sync.WaitGroup
 	run := func() {
 		work := worker()
 		for {
-			from := int(next.Add(block)) - block
+			from := int(next.Add(share)) - share
 			if from >= n {
 				return
 			}
-			work(from, min(from+block, n))
+			work(from, min(from+share, n))
 		}
 	}
 	for range workers - 1 {

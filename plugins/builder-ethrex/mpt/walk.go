@@ -32,42 +32,38 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 		return nil, err
 	}
 	node := t.Node(id)
-	links := t.Links(id)
 	for depth := 0; ; {
 		var child Child
 		link := None
 		switch node.Kind {
 		case Leaf:
-			if node.Path.Len() == len(path) && bytes.Equal(node.Path.Nibbles(nibbles[:]), path) {
-				return node.Value, nil
+			if p := node.Path(); p.Len() == len(path) && bytes.Equal(p.Nibbles(nibbles[:]), path) {
+				return node.Value(), nil
 			}
 			return nil, nil
 		case Extension:
-			n := node.Path.Len()
-			if n > len(path) || !bytes.Equal(node.Path.Nibbles(nibbles[:n]), path[:n]) {
+			p := node.Path()
+			n := p.Len()
+			if n > len(path) || !bytes.Equal(p.Nibbles(nibbles[:n]), path[:n]) {
 				return nil, nil
 			}
 			path, child = path[n:], node.Child(0)
-			if links != nil {
-				link = links[0]
-			}
+			link = t.Link(node, 0)
 			if depth++; n == 0 && depth > len(nibbles) {
 				return nil, errors.New("a chain of extensions that hold no nibble")
 			}
 		case Branch:
 			if len(path) == 0 || path[0] == Terminator {
-				if len(node.Value) == 0 {
-					return nil, nil
+				if value := node.Value(); len(value) > 0 {
+					return value, nil
 				}
-				return node.Value, nil
+				return nil, nil
 			}
 			child = node.Child(int(path[0]))
 			if child.Empty() {
 				return nil, nil
 			}
-			if links != nil {
-				link = links[path[0]]
-			}
+			link = t.Link(node, int(path[0]))
 			path = path[1:]
 		}
 		switch {
@@ -75,11 +71,11 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 			if err := t.Usable(link); err != nil {
 				return nil, err
 			}
-			node, links = t.Node(link), t.Links(link)
+			node = t.Node(link)
 		case child.Inline:
 			// Its own children are not looked up in the table: they are shorter
 			// still, and a node that short holds no hash.
-			node, links = new(Node), nil
+			node = new(Node)
 			if err := node.Decode(child.Raw); err != nil {
 				return nil, fmt.Errorf("inline node: %w", err)
 			}
@@ -96,23 +92,25 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 // A *BadEntry on the way ends the walk. The caller bounds the work by measuring
 // the trie first.
 func (t *Table) Leaves(root ID, visit func(path [32]byte, value []byte) error) error {
-	return t.leaves(root, nil, visit)
+	return t.leaves(root, make([]byte, 0, 66), visit)
 }
 
+// leaves is Leaves below a path, behind which it writes into the same memory.
 func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) error {
 	if err := t.Usable(id); err != nil {
 		return err
 	}
 	node := t.Node(id)
-	if len(path)+node.Path.Len() > 65 {
+	p := node.Path()
+	if len(path)+p.Len() > 65 {
 		return nil
 	}
 	switch node.Kind {
 	case Leaf:
 		var buf [66]byte
 		n := copy(buf[:], path)
-		n += node.Path.Len() - 1
-		node.Path.Nibbles(buf[len(path):])
+		n += p.Len() - 1
+		p.Nibbles(buf[len(path):])
 		if n != 63 && n != 64 {
 			return nil
 		}
@@ -121,20 +119,22 @@ func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) e
 		for i := range key {
 			key[i] = buf[2*i]<<4 | buf[2*i+1]
 		}
-		return visit(key, node.Value)
+		return visit(key, node.Value())
 	case Extension:
-		link := t.Links(id)[0]
+		link := t.Link(node, 0)
 		if link == None || node.Child(0).Empty() {
 			return nil
 		}
-		n := node.Path.Len()
-		return t.leaves(link, append(path[:len(path):len(path)], node.Path.Nibbles(make([]byte, n))...), visit)
+		end := len(path) + p.Len()
+		p.Nibbles(path[len(path):end])
+		return t.leaves(link, path[:end], visit)
 	}
-	for i, link := range t.Links(id) {
+	for i := range 16 {
+		link := t.Link(node, i)
 		if link == None {
 			continue
 		}
-		if err := t.leaves(link, append(path[:len(path):len(path)], byte(i)), visit); err != nil {
+		if err := t.leaves(link, append(path, byte(i)), visit); err != nil {
 			return err
 		}
 	}

@@ -66,9 +66,13 @@ type Reader struct {
 	arena arena
 }
 
-// window is how much of a document NewStreamReader holds at first, in bytes. It
-// grows up to maxText where Text or Raw reads a longer value.
-const window = 128 << 10
+// A stream reader holds firstWindow bytes of a document at first, and about as much as
+// the longest value where that is longer: a byte string of more than half of window is
+// decoded in pieces, and what Text or Raw reads has no more than maxText.
+const (
+	firstWindow = 32 << 10
+	window      = 128 << 10
+)
 
 // maxText bounds a single value that Text or Raw reads from a stream, in bytes,
 // and maxHex a single byte string, in hexadecimal digits. A block holds no more
@@ -84,7 +88,7 @@ func NewReader(data []byte) *Reader { return &Reader{data: data, mark: -1} }
 // NewStreamReader returns a reader of what src delivers, of which it holds only
 // the part that it is at.
 func NewStreamReader(src io.Reader) *Reader {
-	return &Reader{src: src, mark: -1, data: make([]byte, 0, window)}
+	return &Reader{src: src, mark: -1, data: make([]byte, 0, firstWindow)}
 }
 
 // fail makes an error at the current position; a fault of the source wins.
