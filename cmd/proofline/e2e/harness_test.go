@@ -6,7 +6,6 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/keeper"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
@@ -208,14 +208,16 @@ func (s *site) must(args ...string) string {
 	return out
 }
 
-// status asks the running host; ok is false while there is none.
+// status asks the running host at its control socket, as the command does, but without a
+// process for each of the many looks that a wait takes; false while none runs.
 func (s *site) status() (snap status.Snapshot, ok bool) {
-	s.t.Helper()
-	code, out, _ := s.run("status", "--json")
-	if code != 0 || json.Unmarshal([]byte(out), &snap) != nil {
+	client, err := control.Dial(s.t.Context(), s.path("data"))
+	if err != nil {
 		return snap, false
 	}
-	return snap, snap.PID != 0
+	defer client.Close()
+	snap, err = client.Snapshot(s.t.Context())
+	return snap, err == nil && snap.PID != 0
 }
 
 // amount is few, and all with PROOFLINE_LONG: of a scenario that a part of shows, too.
