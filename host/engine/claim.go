@@ -145,9 +145,12 @@ func (e *Engine) permitted(id string) bool {
 // crowded reports whether the stages behind s have enough waiting jobs that are at
 // least as urgent, on the way to every proof: so pressure travels back to the
 // source, the most urgent block still overtakes, and a branch that is slow or stands
-// still delays no other, until it is maxAhead blocks behind.
+// still delays no other, until it is maxAhead blocks behind. Jobs on which this run does
+// not work any more hold up nobody.
 func (e *Engine) crowded(s *stage, job entry) bool {
-	holds := func(behind *stage, most int) bool { return behind.queue.urgent(e.selection(), job, most) >= most }
+	holds := func(behind *stage, most int) bool {
+		return behind.queue.urgent(e.selection(), job, most, e.permitted) >= most
+	}
 	open := len(s.ways) == 0
 	for _, way := range s.ways {
 		if slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, maxAhead) }) {

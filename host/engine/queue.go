@@ -132,13 +132,15 @@ func (q *queue) wake(now time.Time) time.Duration {
 	}
 }
 
-// urgent counts the jobs that are at least as urgent as e, up to most.
-func (q *queue) urgent(s selection.Selection, e entry, most int) (count int) {
+// urgent counts the permitted jobs that are at least as urgent as e, up to most.
+func (q *queue) urgent(s selection.Selection, e entry, most int, permitted func(id string) bool) (count int) {
 	q.waiting.Ascend(func(other entry) bool {
 		if compare(s, other, e) > 0 {
 			return false
 		}
-		count++
+		if permitted(other.id) {
+			count++
+		}
 		return count < most
 	})
 	return count

@@ -211,6 +211,51 @@ func TestDrain(t *testing.T) {
 }
 
 // TestDrainIdle ends an engine that has nothing to do at once.
+// TestDrainPassesThoseThatStay: blocks that wait for the next run hold up none of those
+// that are finished in this one, wherever they wait.
+func TestDrainPassesThoseThatStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) {
+			c.Selection.Order = selection.OldestFirst
+			c.Stages[1].Concurrency = 4
+		})
+		var blocks []contract.Block
+		for n := uint64(1); n <= 4; n++ {
+			blocks = append(blocks, testBlock(n, 0))
+		}
+		r.source.polls = []contract.PollResponse{poll("c1", 4, blocks...)}
+		r.builder.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			if task.Block.Number == 4 {
+				time.Sleep(time.Minute)
+			}
+			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+		}
+		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
+			time.Sleep(10 * time.Minute)
+			return proving(ctx, task, sink)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(t.Context(), t.Context()) }()
+		time.Sleep(10 * time.Second) // 1 is proved, 2 and 3 wait for that, and 4 is built
+		if left, err := r.Drain(t.Context(), true); left != 2 || err != nil {
+			t.Fatalf("%d blocks are left: %v", left, err)
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(time.Hour):
+			t.Fatal("the engine goes on after an hour")
+		}
+		for i, want := range []status.JobState{status.JobDone, status.JobWaiting, status.JobWaiting, status.JobDone} {
+			if j := r.state(t, blocks[i]); j.State != want {
+				t.Errorf("block %d is %s, want %s", i+1, j.State, want)
+			}
+		}
+	})
+}
+
 func TestDrainIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
