@@ -75,7 +75,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' cmd host plugins sdk | while IFS=: read -r file name; do \
 		echo "$$file $$name"; go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; done
 
-bench: ## what matters of speed and size, one line a figure beside its limit: some minutes; JSON=FILE keeps them, ONLY=REGEXP
+bench: ## what matters of speed and size, one line a figure beside its limit: a quarter of an hour; JSON=FILE keeps them, ONLY=REGEXP
 	go -C .ci/tools run ./bench $(if $(JSON),-json $(abspath $(JSON))) $(if $(ONLY),-only '$(ONLY)') $(CURDIR)
 
 bench-guard: ## the figures that no busy machine spoils, each against twice its limit or more; fails for a regression
