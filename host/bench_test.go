@@ -89,18 +89,25 @@ type noOpRun struct {
 	commits   int
 }
 
-func runNoOps(b *testing.B, blocks, history uint64) (r noOpRun) {
+// openStores opens a checkpoint and a directory of artifacts, as a host has them.
+func openStores(b *testing.B) (*checkpoint.Store, *artifact.Store) {
 	b.Helper()
 	dir := b.TempDir()
 	store, err := checkpoint.Open(filepath.Join(dir, "checkpoint.db"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer store.Close()
 	files, err := artifact.Open(filepath.Join(dir, "data"), filepath.Join(dir, "output"))
 	if err != nil {
 		b.Fatal(err)
 	}
+	return store, files
+}
+
+func runNoOps(b *testing.B, blocks, history uint64) (r noOpRun) {
+	b.Helper()
+	store, files := openStores(b)
+	defer store.Close()
 	const first = 1 << 30 // the history's blocks are others
 	const batch = 10_000
 	for from := uint64(0); from < history; from += batch {

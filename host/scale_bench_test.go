@@ -3,15 +3,12 @@ package host
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/proofline/proofline/host/artifact"
-	"github.com/proofline/proofline/host/checkpoint"
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/selection"
 	"github.com/proofline/proofline/host/status"
@@ -116,16 +113,8 @@ func BenchmarkBackfill(b *testing.B) {
 
 func backfill(b *testing.B, prove engine.Worker, blocks, shards, provers int) {
 	b.Helper()
-	dir := b.TempDir()
-	store, err := checkpoint.Open(filepath.Join(dir, "checkpoint.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
+	store, files := openStores(b)
 	defer store.Close()
-	files, err := artifact.Open(filepath.Join(dir, "data"), filepath.Join(dir, "output"))
-	if err != nil {
-		b.Fatal(err)
-	}
 	stage := func(name string, kind contract.Kind, w engine.Worker, needs ...string) engine.StageConfig {
 		return engine.StageConfig{Name: name, Kind: kind, Needs: needs, Concurrency: provers, Worker: w}
 	}

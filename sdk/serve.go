@@ -137,8 +137,8 @@ func watchParent() <-chan struct{} {
 // flushTime bounds the export of the last spans.
 const flushTime = 2 * time.Second
 
-// handshakeVariables are what a host sets for go-plugin and the connection. They are no business of
-// the tools that the plugin runs.
+// handshakeVariables are what a host sets for go-plugin and the connection. They are no
+// business of the tools that the plugin runs.
 var handshakeVariables = []string{
 	wire.Handshake.MagicCookieKey, wire.ClientCertificateVariable, wire.CertificateLineVariable, "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 	"PLUGIN_UNIX_SOCKET_DIR", "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC",

@@ -21,8 +21,9 @@ const programs = "plugins"
 
 // program returns the file to execute for a plugin that a lock pins: a copy below the
 // run directory, whose bytes were hashed after they were copied, and again if it is not
-// known to be as it was then, and whose directory has their digest as its name. What happens to the plugin's own file meanwhile, and later in the run,
-// does not matter. The error is a *catalog.ChangedError if the plugin's file is no
+// known to be as it was then, and whose directory has their digest as its name. What
+// happens to the plugin's own file meanwhile, and later in the run, does not matter. The
+// error is a *catalog.ChangedError if the plugin's file is no
 // longer the one that the catalog has found, and no copy of that one exists.
 //
 // Two kinds of plugin run where they lie, compared right before: a script, which finds

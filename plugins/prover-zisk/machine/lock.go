@@ -78,7 +78,7 @@ func AcquireGPUs(ctx context.Context, dir string, gpus []string) (*Lock, error) 
 // still leads to what was locked, and nobody holds what the path led to before.
 func (l *Lock) add(ctx context.Context, path string, directory bool, how int) error {
 	for wait := time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		released := released.next()
+		again := released.next()
 		file, err := openLock(path, directory)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (l *Lock) add(ctx context.Context, path string, directory bool, how int) er
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w (%s): %w", ErrBusy, path, context.Cause(ctx))
-		case <-released:
+		case <-again:
 			wait = time.Millisecond
 		case <-time.After(wait):
 		}
