@@ -55,9 +55,8 @@ func (p *child) run() {
 	close(p.exited)
 	p.kill()
 	p.release()
-	for _, fd := range p.below {
-		_ = unix.Close(fd)
-	}
+	await(p.below, time.Now().Add(sweepTime))
+	closeAll(p.below)
 	_ = p.cmd.Wait() // the state is in cmd.ProcessState
 }
 
@@ -74,19 +73,49 @@ func (p *child) note() {
 	p.with(func(leader int) { p.below = append(p.below, openTree(leader)...) })
 }
 
-// kill ends the group and every descendant, and returns when none is left.
+// kill ends the group and every descendant, and returns when none is left that can be
+// killed.
 func (p *child) kill() {
 	end := time.Now().Add(sweepTime)
+	mark := procfs.Variable(markName, p.mark)
 	p.note()
-	p.signal(unix.SIGKILL)
-	p.with(func(int) {
-		for _, fd := range p.below {
-			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	for {
+		// They are looked for before the signal: a process that is dying has lost its
+		// environment, and still holds what it has open. One that forks while it is
+		// looked for is found the next time.
+		marked := mark.Open()
+		p.signal(unix.SIGKILL)
+		p.with(func(int) { sendKill(p.below) })
+		sendKill(marked)
+		await(marked, end)
+		closeAll(marked)
+		if len(marked) == 0 || time.Now().After(end) {
+			return
 		}
-	})
-	// A process that forks while it is searched for is found the next time.
-	for mark := procfs.Variable(markName, p.mark); mark.KillAll() > 0 && time.Now().Before(end); {
-		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func sendKill(pidfds []int) {
+	for _, fd := range pidfds {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+}
+
+// await returns when the processes have ended, or at the end of the time.
+func await(pidfds []int, end time.Time) {
+	for _, fd := range pidfds {
+		for left := time.Until(end); left > 0; left = time.Until(end) {
+			_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+			if !errors.Is(err, unix.EINTR) {
+				break
+			}
+		}
+	}
+}
+
+func closeAll(pidfds []int) {
+	for _, fd := range pidfds {
+		_ = unix.Close(fd)
 	}
 }
 

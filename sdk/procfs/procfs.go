@@ -189,6 +189,23 @@ func (m Mark) Kill(pid int) bool {
 	return m.carries(pid) && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil
 }
 
+// Open returns pidfds of the processes that carry the mark, but for the caller. They
+// become readable when their process has ended, and are for the caller to close.
+func (m Mark) Open() (pidfds []int) {
+	for _, pid := range m.Find() {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue
+		}
+		if !m.carries(pid) { // another process has the id now
+			_ = unix.Close(fd)
+			continue
+		}
+		pidfds = append(pidfds, fd)
+	}
+	return pidfds
+}
+
 // KillAll sends SIGKILL to every process that carries the mark, but for the caller,
 // and returns how many those were. A process that forks meanwhile may leave a child,
 // which another call finds.
