@@ -11,16 +11,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/proofline/proofline/plugins/prover-zisk/machine"
 	"github.com/proofline/proofline/plugins/prover-zisk/prover"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
 	"github.com/proofline/proofline/sdk"
-	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/schema"
 	"github.com/proofline/proofline/sdk/sdktest/freeport"
 )
@@ -295,12 +295,22 @@ func TestWarmServerDies(t *testing.T) {
 		}
 		servers := b.calls("server")
 		pid := servers[len(servers)-1].PID
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		died, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
 			t.Fatal(err)
 		}
-		for procfs.Alive(pid) {
-			time.Sleep(time.Millisecond)
+		if err := unix.PidfdSendSignal(died, unix.SIGKILL, nil, 0); err != nil {
+			t.Fatal(err)
 		}
+		// Until its last thread has ended it may still accept a connection.
+		for {
+			if n, err := unix.Poll([]unix.PollFd{{Fd: int32(died), Events: unix.POLLIN}}, -1); n == 1 {
+				break
+			} else if err != nil && err != unix.EINTR {
+				t.Fatal(err)
+			}
+		}
+		unix.Close(died)
 	}
 	if n := len(b.calls("server")); n != 2 {
 		t.Errorf("%d servers", n)
