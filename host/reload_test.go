@@ -194,7 +194,9 @@ stages:
 	}
 }
 
-// TestDrainEndsTheRun has a host end by itself when its blocks are done.
+// TestDrainEndsTheRun has a host end by itself when the blocks are done that it works on.
+// Block 1 may be proved before, or wait for the prover with its input made: then it stays
+// for the next run.
 func TestDrainEndsTheRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, strings.Replace(whole, "to: 3", "to: 900", 1))
@@ -220,7 +222,7 @@ func TestDrainEndsTheRun(t *testing.T) {
 			proved[h.Number] = true
 		}
 	}
-	if !proved[1] || !proved[2] || proved[900] {
-		t.Errorf("told of as proved: %v", proved)
+	if !proved[2] || proved[900] {
+		t.Errorf("told of as proved: %v; block 2 was being proved, and 900 was not begun", proved)
 	}
 }
