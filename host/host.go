@@ -2,28 +2,22 @@ package host
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/proofline/proofline/host/artifact"
 	"github.com/proofline/proofline/host/catalog"
 	"github.com/proofline/proofline/host/checkpoint"
-	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/engine"
 	"github.com/proofline/proofline/host/history"
 	"github.com/proofline/proofline/host/launch"
 	"github.com/proofline/proofline/host/live"
-	"github.com/proofline/proofline/host/monitor"
-	"github.com/proofline/proofline/host/offline"
 	"github.com/proofline/proofline/host/outbox"
 	"github.com/proofline/proofline/host/pipeline"
-	"github.com/proofline/proofline/host/record"
-	"github.com/proofline/proofline/host/status"
+	"github.com/proofline/proofline/sdk/contract"
 )
 
 // graces are the times of an orderly end.
@@ -72,194 +66,6 @@ type Options struct {
 	grace graces // the zero value stands for usualGraces
 }
 
-// Outcome is what a run has achieved.
-type Outcome struct {
-	Finished []status.Job // of a limited run: the blocks done or failed, in that order
-}
-
-// Run runs the pipeline until ctx ends or Options.Limit are finished. It leaves
-// no process behind and returns nil after an orderly end.
-func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
-	if o.Hard == nil {
-		o.Hard = context.Background()
-	}
-	if o.grace == (graces{}) {
-		o.grace = usualGraces
-	}
-	lines := &live.Log{}
-	o.Log = slog.New(lines.Handler(o.Log.Handler()))
-	h := &host{Options: o, started: time.Now()}
-	var release closers
-	defer func() { err = errors.Join(err, release.close()) }()
-
-	if h.store, err = offline.OpenCheckpoint(o.Pipeline.Data); err != nil {
-		return outcome, err
-	}
-	release.add(h.store.Close)
-	chain, err := offline.ChainOf(h.store)
-	if err == nil && o.Chain != nil {
-		err = o.Chain(chain)
-	}
-	if err != nil {
-		return outcome, err
-	}
-	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
-		return outcome, err
-	}
-	h.files.Owner = h.user
-	if h.run, err = launch.OpenRun(ctx, o.Pipeline.Data, o.Log); err != nil {
-		return outcome, err
-	}
-	h.run.Keeper = o.Keeper
-	release.add(h.run.Close)
-	if err := h.begin(); err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return h.store.End(h.run.ID, time.Now()) })
-
-	// Monitor and commands answer from the first moment: while plugins start they
-	// say so.
-	h.model = h.newModel(lines)
-	h.store.Committed = h.model.Committed
-	h.model.Observe(&roots{pipeline: o.Pipeline.Name, exported: map[string]time.Time{}})
-	server, err := monitor.Start(monitor.Config{
-		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
-		Pipeline: h, Model: h.model, Graph: h.graph(), Log: o.Log,
-	})
-	if err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return closing(server.Close) })
-	release.add(following(ctx, h.model))
-	if o.Show != nil {
-		o.Show(h.model.Overview)
-	}
-
-	commands, err := control.Serve(h.socket(), h, o.Log)
-	if err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return closing(commands.Close) })
-	withdraw, err := control.Announce(o.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
-	if err != nil {
-		return outcome, err
-	}
-	release.add(withdraw)
-	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
-	var keep sync.WaitGroup
-	keep.Go(func() { h.keepCommands(keeping, commands, h.socket()) })
-	release.add(func() error { stopKeeping(); keep.Wait(); return nil })
-
-	release.add(h.stopStages)
-	if err := h.startStages(ctx); err != nil {
-		return outcome, err
-	}
-	if err := h.checkChain(chain); err != nil {
-		return outcome, err
-	}
-	if err := h.assemble(chain); err != nil {
-		return outcome, err
-	}
-	if err := h.keepOutline(); err != nil {
-		return outcome, fmt.Errorf("note the pipeline that runs: %w", err)
-	}
-	if o.Up != nil {
-		o.Up(server.Addr())
-	}
-
-	err = h.work(ctx)
-	outcome.Finished = h.engine.Load().Finished()
-	return outcome, errors.Join(err, history.WithReports(h.store, outcome.Finished))
-}
-
-// begin records the run.
-func (h *host) begin() error {
-	previous, err := h.store.Begin(record.Run{ID: h.run.ID, PID: os.Getpid(), Started: h.started, Version: h.Version})
-	if err != nil {
-		return fmt.Errorf("record the start: %w", err)
-	}
-	// No try of an event outlives its host, and what one has left nobody reads.
-	if err := h.files.Release(artifact.ForAlerts); err != nil {
-		h.Log.Warn("what alerts of an earlier run have left could not be removed", "error", err)
-	}
-	switch {
-	case previous == nil:
-		if ids, err := h.files.Jobs(); err == nil && len(ids) > 0 {
-			h.Log.Warn("the data directory holds work of earlier runs, but their checkpoint is gone: the pipeline starts anew", "data", h.file().Data)
-		}
-	case previous.Stopped.IsZero():
-		h.Log.Warn("the run before did not end in good order; its work goes on", "pid", previous.PID, "started", previous.Started)
-	}
-	return nil
-}
-
-// socket is where commands are taken.
-func (h *host) socket() string { return filepath.Join(h.run.Sockets, "control.sock") }
-
-// work runs engine, senders and the rest until the end.
-func (h *host) work(ctx context.Context) error {
-	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
-	var helpers sync.WaitGroup
-	h.mu.Lock()
-	h.sending = background
-	for _, r := range h.reporters {
-		h.sendWith(r)
-	}
-	h.mu.Unlock()
-	helpers.Go(func() { h.watch(background) })
-	helpers.Go(func() { h.tellProgress(background) })
-	helpers.Go(func() { h.tidy(background) })
-	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames, h.Log).Run(background) })
-
-	// What does not let go of its work is not waited for then.
-	cut := context.AfterFunc(h.Hard, func() { _ = h.stopStages() }) // Run stops them again, and hears of errors
-	defer cut()
-
-	ending, end := context.WithCancel(background)
-	defer end()
-	h.mu.Lock()
-	h.ending = ending
-	h.mu.Unlock()
-	helpers.Go(func() { h.reloadWhenTold(background) })
-	helpers.Go(func() { h.notifyServiceManager(ending) })
-	err := h.engine.Load().Run(ctx, h.Hard)
-	end()
-
-	patience := h.grace.flush
-	if ctx.Err() == nil { // it has ended by itself, and nobody is in a hurry
-		patience = h.grace.limited
-	}
-	flush, cancel := context.WithTimeout(h.Hard, patience)
-	defer cancel()
-	for range 2 { // what one has delivered or rejected is told to the others
-		for _, r := range h.reporting() {
-			r.sender.Flush(flush)
-		}
-	}
-	h.reloading.Lock() // one that is under way ends first, and no other begins
-	defer h.reloading.Unlock()
-	stopBackground()
-	helpers.Wait()
-	h.senders.Wait()
-	if h.Hard.Err() != nil {
-		return err
-	}
-	if failed := h.tidyOnce(time.Now()); failed != nil {
-		h.Log.Warn("old files or records could not be removed", "error", failed)
-	}
-	return err
-}
-
-// closing calls a close function that takes a context, with a limit.
-func closing(end func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := end(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
-}
-
 // host is a running pipeline.
 type host struct {
 	Options
@@ -273,12 +79,54 @@ type host struct {
 	mu        sync.Mutex
 	stages    []*stage    // every stage, in pipeline order; replaced, never changed
 	reporters []*reporter // complete before the engine is set; replaced, never changed
-	engine    pointer[engine.Engine]
+	engine    atomic.Pointer[engine.Engine]
 
-	current   pointer[pipeline.Pipeline] // the file since it was read again; nil before
+	current   atomic.Pointer[pipeline.Pipeline] // the file since it was read again; nil before
 	model     *live.Model
 	reloading sync.Mutex     // held while the file is read again and applied
 	senders   sync.WaitGroup // running, see sendWith
 	sending   context.Context
 	ending    context.Context // ends when the engine has
+}
+
+// stage is a configured stage and its supervised process.
+type stage struct {
+	config pipeline.Stage
+	binary catalog.Binary
+	*launch.Stage
+}
+
+// reporter is a reporter stage and the sender of its events.
+type reporter struct {
+	stage  *stage
+	sender *outbox.Sender
+	stop   func() // of the sender, once it works
+}
+
+// reports describes a reporter stage to the engine.
+func (s *stage) reports() engine.Reporter {
+	m := s.binary.Manifest
+	return engine.Reporter{Name: s.config.Name, Wants: m.Events, Proofs: s.config.Proofs, Whole: m.Has(contract.CapabilityArtifacts)}
+}
+
+// file is the pipeline file that counts at this instant.
+func (h *host) file() *pipeline.Pipeline {
+	if current := h.current.Load(); current != nil {
+		return current
+	}
+	return h.Pipeline
+}
+
+// staged lists the stages of this instant, in the order of the file.
+func (h *host) staged() []*stage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stages
+}
+
+// reporting lists the reporters of this instant.
+func (h *host) reporting() []*reporter {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reporters
 }

@@ -285,21 +285,6 @@ func (r *reload) replace(effective *pipeline.Pipeline, stages, fresh, gone []*st
 	return removed
 }
 
-// sendWith lets a reporter's sender work until the background of the host ends, or its
-// own stop is called, which waits for it. h.mu must be held.
-func (h *host) sendWith(r *reporter) {
-	ctx, cancel := context.WithCancel(h.sending)
-	ended := make(chan struct{})
-	h.senders.Go(func() {
-		defer close(ended)
-		r.sender.Run(ctx)
-	})
-	r.stop = func() {
-		cancel()
-		<-ended
-	}
-}
-
 // About is what a comparison needs to know of a stage.
 func About(binary catalog.Binary, s pipeline.Stage) change.Named {
 	return change.Named{
