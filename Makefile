@@ -1,8 +1,8 @@
 export CGO_ENABLED := 0
 # Everything is compiled alike, so that what one target has compiled serves the others:
-# without the web pages of gRPC's tracing, of which nothing is used and which every process
-# would map and initialise.
-TAGS     := grpcnotrace
+# without the web pages of gRPC's tracing and the manual pages of the command line library,
+# of which nothing is used and which every process would map and initialise.
+TAGS     := grpcnotrace,urfave_cli_no_docs
 export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -trimpath -tags=$(TAGS))
 COMMIT   := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 LDFLAGS  := -s -w -X main.commit=$(COMMIT)

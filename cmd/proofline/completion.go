@@ -66,26 +66,3 @@ func (c commands) completion() *cli.Command {
 		},
 	}
 }
-
-// manual prints the manual page, for packages.
-func (c commands) manual() *cli.Command {
-	return &cli.Command{
-		Name:   "man",
-		Usage:  "print the manual page",
-		Hidden: true,
-		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			app := App(c.Options)
-			app.Description = "Exit codes: 0 success, 1 it did not succeed, 2 the command line or the pipeline file is wrong, " +
-				"3 the machine or a service that is needed is not as it must be. proofline docs has the documentation."
-			text, err := app.ToManWithSection(1)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprint(c.Stdout, text)
-			return err
-		},
-	}
-}

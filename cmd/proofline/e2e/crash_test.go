@@ -38,7 +38,7 @@ var mortal = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	dir = filepath.Join(dir, "mortal")
-	cmd := exec.Command("go", "build", unadorned, "-tags", "failpoints,grpcnotrace", "-o", dir+"/", "github.com/proofline/proofline/cmd/proofline")
+	cmd := exec.Command("go", "build", unadorned, "-tags", "failpoints,grpcnotrace,urfave_cli_no_docs", "-o", dir+"/", "github.com/proofline/proofline/cmd/proofline")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build with failpoints: %w\n%s", err, out)
