@@ -182,9 +182,9 @@ func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Cont
 	again = make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		switch {
-		case signal.Ignored(s): // by nohup, or by a shell in the background: it stays so
-		case s == syscall.SIGHUP && !hasTerminal():
+		case s == syscall.SIGHUP && !hasTerminal(): // nohup is of no concern to it: there is no terminal to end
 			signal.Notify(again, s)
+		case signal.Ignored(s): // by nohup, or by a shell in the background: it stays so
 		default:
 			signal.Notify(signals, s)
 		}
