@@ -288,11 +288,15 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	if err == nil {
 		t.Progress(sdk.Progress{Phase: sdk.PhaseCollecting, Fraction: -1})
 	}
-	// The proof is on disk: the machine is cleaned beside the work on it.
-	var cleaning sync.WaitGroup
-	cleaning.Go(func() { p.cleanUp(lock, t.Log) })
-	defer cleaning.Wait()
+	// The proof is on disk: the machine is cleaned beside the work on it, which does not wait
+	// for that. The next run does, by the lock.
+	cleaned := make(chan struct{})
+	p.background.Go(func() {
+		defer close(cleaned)
+		p.cleanUp(lock, run.swept, t.Log)
+	})
 	if err != nil {
+		<-cleaned
 		return nil, err
 	}
 	return p.collect(t, program, run)

@@ -23,6 +23,7 @@ type outcome struct {
 	summary zisk.Summary
 	wall    time.Duration
 	start   time.Time
+	swept   bool // nothing that the tool had started is left
 }
 
 // run is one call of the tool.
@@ -72,6 +73,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 	if failure := said.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
 		return out, tool.Classed(failure)
 	}
+	out.swept = !exit.Left
 	return out, nil
 }
 
