@@ -35,6 +35,7 @@ type run struct {
 	line     func(string)        // each line of standard output; may be nil
 	started  func()              // called when the tool runs; may be nil
 	progress func(zisk.Progress) // may be nil
+	made     func()              // called when the tool gives its figures, which it does when it has the proof; may be nil
 	silence  time.Duration       // 0 for no limit
 
 	transcript *transcript // gets every line; may be nil
@@ -118,7 +119,10 @@ func (r *reader) stdout(line string) {
 	}
 	r.log.Debug(line)
 	r.transcript.line(line)
-	r.summary.Line(line)
+	working := r.summary.ProvingTime == 0
+	if r.summary.Line(line); working && r.summary.ProvingTime != 0 && r.made != nil {
+		r.made()
+	}
 	r.diagnosis.Line(line)
 	if r.line != nil {
 		r.line(line)

@@ -286,6 +286,9 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 		info("Proof generated in %.3fs, steps: %d", s.Seconds, s.Steps)
 		info("Proof saved to %s", file)
 	}
+	for s.EndAt != "" && !exists(s.EndAt) {
+		time.Sleep(time.Millisecond)
+	}
 	return 0
 }
 
