@@ -107,8 +107,9 @@ const (
 const PhaseAccepted = "ACCEPTED"
 
 // PhaseCollecting is the phase of the progress event by which a plugin says that what its
-// stage's concurrency bounds is free again, although the call goes on: a prover's tool has
-// ended, and its files are collected. The host may give the next block at once.
+// stage's concurrency bounds is free again, or about to be, although the call goes on: a
+// prover's tool has the proof or has ended, and its files are collected. The host may give
+// the next block at once, and the plugin has that one wait for what is still in use.
 const PhaseCollecting = "COLLECTING"
 
 // HasProof reports whether the outcome of a proved event means that the other side

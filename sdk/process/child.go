@@ -26,6 +26,7 @@ type child struct {
 	group
 
 	below []int // pidfds of descendants; written only through group.with
+	left  bool  // a descendant could not be killed in time; valid when reaped is closed
 }
 
 // run starts the tool, waits for its end and clears up after it. All of it
@@ -53,7 +54,7 @@ func (p *child) run() {
 		}
 	}
 	close(p.exited)
-	p.kill()
+	p.left = !p.kill()
 	p.release()
 	await(p.below, time.Now().Add(sweepTime))
 	closeAll(p.below)
@@ -74,8 +75,8 @@ func (p *child) note() {
 }
 
 // kill ends the group and every descendant, and returns when none is left that can be
-// killed.
-func (p *child) kill() {
+// killed. It reports whether none is left at all.
+func (p *child) kill() bool {
 	end := time.Now().Add(sweepTime)
 	mark := procfs.Variable(markName, p.mark)
 	p.note()
@@ -89,8 +90,8 @@ func (p *child) kill() {
 		sendKill(marked)
 		await(marked, end)
 		closeAll(marked)
-		if len(marked) == 0 || time.Now().After(end) {
-			return
+		if over := time.Now().After(end); len(marked) == 0 || over {
+			return !over
 		}
 	}
 }

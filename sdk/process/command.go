@@ -57,8 +57,8 @@ type Command struct {
 	// The two are never called at the same time, nor after Run has returned. While
 	// one runs the tool may block on its output. Nil drops the lines.
 	Stdout, Stderr func(line string)
-	// Started is called with the tool's process id once it runs, and before Run looks at
-	// anything else. Nil is not called.
+	// Started is called with the tool's process id once it runs, before Stdout and Stderr
+	// get a line of it. Nil is not called.
 	Started func(pid int)
 	// Grace is the time between SIGTERM and SIGKILL; zero is 10 s.
 	Grace time.Duration
@@ -69,7 +69,9 @@ type Exit struct {
 	Code   int            // exit code; -1 when ended by a signal
 	Signal syscall.Signal // 0 when it exited by itself
 	// Killed is true when the grace period was over before the tool had ended.
-	Killed   bool
+	Killed bool
+	// Left is true when something that the tool had started could not be killed in time.
+	Left     bool
 	Duration time.Duration
 	Tail     []string // the last lines of both streams, at most TailLines
 }
@@ -119,20 +121,23 @@ func (c *Command) Run(ctx context.Context) (_ *Exit, err error) {
 	begin := time.Now()
 	child := &child{cmd: cmd, mark: mark, started: make(chan error, 1), exited: make(chan struct{}), reaped: make(chan struct{})}
 	var wait sync.WaitGroup
+	output.mu.Lock() // no line is handed on before Started has returned
 	wait.Go(child.run)
 	defer wait.Wait()
-	if err := <-child.started; err != nil {
-		return nil, startError(name, c, err)
-	}
-	if c.Started != nil {
+	err = <-child.started
+	if err == nil && c.Started != nil {
 		c.Started(cmd.Process.Pid)
+	}
+	output.mu.Unlock()
+	if err != nil {
+		return nil, startError(name, c, err)
 	}
 	stopped, killed := child.watch(ctx, cmp.Or(c.Grace, defaultGrace))
 	<-child.reaped
 	stdout.flush()
 	stderr.flush()
 
-	exit := &Exit{Code: cmd.ProcessState.ExitCode(), Killed: killed, Duration: time.Since(begin), Tail: output.tail()}
+	exit := &Exit{Code: cmd.ProcessState.ExitCode(), Killed: killed, Left: child.left, Duration: time.Since(begin), Tail: output.tail()}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		exit.Signal = status.Signal()
 	}

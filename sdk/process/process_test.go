@@ -24,6 +24,7 @@ import (
 
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/process"
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // The test binary is also every tool: this variable says which one.
@@ -188,6 +189,26 @@ func state(pid int) string {
 }
 
 func alive(pid int) bool { return !strings.Contains("ZX", state(pid)) }
+
+// TestStartedBeforeTheFirstLine: the tool has printed everything and ended while Started
+// still runs.
+func TestStartedBeforeTheFirstLine(t *testing.T) {
+	c := command("lines")
+	var order []string
+	c.Started = func(pid int) {
+		for procfs.Alive(pid) {
+			time.Sleep(time.Millisecond)
+		}
+		order = append(order, "started")
+	}
+	c.Stdout = func(line string) { order = append(order, line) }
+	if exit, err := c.Run(t.Context()); exit == nil {
+		t.Fatal(err)
+	}
+	if want := []string{"started", "one", "two", "three", "four"}; !slices.Equal(order, want) {
+		t.Errorf("%q, want %q", order, want)
+	}
+}
 
 func TestLinesAndExitCode(t *testing.T) {
 	var stdout, stderr []string

@@ -142,20 +142,27 @@ func Variable(name, value string) Mark {
 // carries reports whether a process has the mark. One that waits to be reaped has no
 // environment any more.
 func (m Mark) carries(pid int) bool {
-	environ, err := readFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	return err == nil && len(environ) > 0 && m(environ)
+	found, _ := m.read(pid, nil)
+	return found
+}
+
+// read is carries with a buffer that is reused: it returns the buffer, grown where an
+// environment wants more.
+func (m Mark) read(pid int, buffer []byte) (bool, []byte) {
+	environ, err := readFile("/proc/"+strconv.Itoa(pid)+"/environ", buffer[:0])
+	return err == nil && len(environ) > 0 && m(environ), environ
 }
 
 // readFile is os.ReadFile for the files of /proc, which are never waited for and whose size
 // is not known: a third of the system calls, of which there are some for every process of
-// the machine.
-func readFile(path string) ([]byte, error) {
+// the machine. It appends to text.
+func readFile(path string, text []byte) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return text, err
 	}
 	defer unix.Close(fd)
-	text := make([]byte, 0, 8<<10)
+	text = slices.Grow(text, 8<<10)
 	for {
 		n, err := unix.Read(fd, text[len(text):cap(text)])
 		switch {
@@ -172,7 +179,16 @@ func readFile(path string) ([]byte, error) {
 
 // Find lists the processes that carry the mark, ascending, but for the caller.
 func (m Mark) Find() []int {
-	found := slices.DeleteFunc(all(), func(pid int) bool { return pid == os.Getpid() || !m.carries(pid) })
+	self := os.Getpid()
+	var buffer []byte // of all reads: there is one for every process of the machine
+	found := slices.DeleteFunc(all(), func(pid int) bool {
+		if pid == self {
+			return true
+		}
+		var carries bool
+		carries, buffer = m.read(pid, buffer)
+		return !carries
+	})
 	slices.Sort(found)
 	return found
 }

@@ -72,3 +72,15 @@ func TestEnvironGet(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkFind is a look at every process of the machine.
+func BenchmarkFind(b *testing.B) {
+	mark := Variable("PROCFS_TEST", "nobody")
+	b.ReportAllocs()
+	for b.Loop() {
+		if found := mark.Find(); len(found) > 0 {
+			b.Fatal(found)
+		}
+	}
+	b.ReportMetric(float64(len(all())), "processes")
+}

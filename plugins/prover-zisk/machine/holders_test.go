@@ -80,3 +80,55 @@ func TestReleaseWakesTheNext(t *testing.T) {
 	<-woken
 	(<-got).Release()
 }
+
+// TestSettled: who holds what was removed is looked for once, and again when the file is
+// another one, was changed, or is to be locked for oneself after it was shared.
+func TestSettled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gpu-0.lock")
+	known := func(how int) bool {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, ok := settled.Load(path)
+		return ok && before.(state).holds(stateOf(info, how))
+	}
+	lock := func(how int) {
+		t.Helper()
+		l := &Lock{ended: make(chan struct{})}
+		if err := l.add(t.Context(), path, false, how); err != nil {
+			t.Fatal(err)
+		}
+		l.Release()
+	}
+	lock(unix.LOCK_SH)
+	if !known(unix.LOCK_SH) || known(unix.LOCK_EX) {
+		t.Errorf("after a shared lock: known for shared ones %t, for exclusive ones %t", known(unix.LOCK_SH), known(unix.LOCK_EX))
+	}
+	lock(unix.LOCK_EX)
+	if !known(unix.LOCK_SH) || !known(unix.LOCK_EX) {
+		t.Error("not known after an exclusive lock")
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if known(unix.LOCK_EX) {
+		t.Error("known although the file was changed")
+	}
+	lock(unix.LOCK_EX)
+	other := path + ".new"
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(other, path); err != nil {
+		t.Fatal(err)
+	}
+	if known(unix.LOCK_EX) {
+		t.Error("known although the path leads to another file")
+	}
+	if (state{}).holds(state{}) {
+		t.Error("known of a file system that says nothing of its files")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -177,7 +178,51 @@ func tryLock(file *os.File, path string, how int) (bool, error) {
 	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(locked, there) {
 		return false, nil // it was removed between opening and locking
 	}
-	return err == nil && !heldDeleted(path, how), err
+	if err != nil {
+		return false, err
+	}
+	now := stateOf(locked, how)
+	if before, ok := settled.Load(path); ok && before.(state).holds(now) {
+		return true, nil
+	}
+	if heldDeleted(path, how) {
+		return false, nil
+	}
+	settled.Store(path, now)
+	return true, nil
+}
+
+// settled holds, by its path, the state in which a file or a directory was when this process
+// had locked it and nobody held a lock on anything that had lain at the path before. To find
+// that out takes longer than all else between two proofs (the kernel waits for all processors
+// before it shows its table of locks), and it stays true while the state is the same: whoever
+// locks something that is removed later has locked what the path led to then.
+var settled sync.Map
+
+// state tells whether a path has led to the same file or directory all the time: an inode's
+// change time moves on when it is removed or renamed, and is another one where a number is
+// used again.
+type state struct {
+	device, inode uint64
+	changed       syscall.Timespec
+	how           int
+}
+
+func stateOf(info os.FileInfo, how int) state {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return state{}
+	}
+	return state{device: s.Dev, inode: s.Ino, changed: s.Ctim, how: how}
+}
+
+// holds reports whether what was found out in one state is true in another. Of a shared
+// lock less was looked for than of an exclusive one.
+func (s state) holds(now state) bool {
+	if s.how == unix.LOCK_EX {
+		s.how = now.how
+	}
+	return s == now && s != state{how: s.how}
 }
 
 // heldDeleted reports whether a process holds a lock, against which this one

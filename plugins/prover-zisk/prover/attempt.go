@@ -36,6 +36,9 @@ func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (finishe
 		ctx, cancel := p.limited(ctx, r.gas)
 		defer cancel()
 		r.args = args
+		// The next block is made ready, up to the lock, while the tool writes its files and
+		// ends, which with the memory that it has takes a while.
+		r.made = func() { collecting(t) }
 		t.Log.Debug("cargo-zisk", "args", args)
 		return p.execute(ctx, r)
 	})

@@ -39,6 +39,13 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 	if err != nil {
 		return pids, sdk.Environment(err, "a process that cannot be killed hangs in a driver: look at `ps -o pid,stat,wchan`, then restart the machine")
 	}
+	p.removeShared(pids, log)
+	return pids, nil
+}
+
+// removeShared removes what is named after processes that have ended, or after the ports
+// of services where nobody listens there.
+func (p *Prover) removeShared(pids []int, log *slog.Logger) {
 	var numbers []int
 	for _, pid := range pids {
 		if !procfs.Alive(pid) { // a number noted long ago may be somebody else's by now
@@ -57,13 +64,12 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 		}
 	}
 	removed, err := machine.RemoveShared(numbers...)
-	if len(killed) > 0 || len(removed) > 0 {
-		log.Debug("cleaned up after cargo-zisk", "killed", killed, "removed", removed)
+	if len(removed) > 0 {
+		log.Debug("cleaned up after cargo-zisk", "processes", pids, "removed", removed)
 	}
 	if err != nil {
 		log.Warn("shared memory of cargo-zisk cannot be removed", "error", err)
 	}
-	return pids, nil
 }
 
 // portsTimeout is how long ports may take to be free after their process was
@@ -104,10 +110,19 @@ func occupied(first, n int) error {
 	return errors.Join(errs...)
 }
 
-// cleanUp cleans up after a run and hands the cards on.
-func (p *Prover) cleanUp(lock *machine.Lock, log *slog.Logger) {
+// cleanUp cleans up after a run and hands the cards on. After one that has swept up its own
+// processes nobody looks for them a second time: what was started with the owner's mark has
+// the run's mark, too.
+func (p *Prover) cleanUp(lock *machine.Lock, swept bool, log *slog.Logger) {
 	began := time.Now()
-	pids, err := p.clean(log)
+	var pids []int
+	var err error
+	if swept {
+		pids = p.footprint.take()
+		p.removeShared(pids, log)
+	} else {
+		pids, err = p.clean(log)
+	}
 	log.Debug("cleaned", "took", time.Since(began).Round(time.Millisecond))
 	if err != nil {
 		log.Warn("cargo-zisk left something behind", "error", err)

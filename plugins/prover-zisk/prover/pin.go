@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/proofline/proofline/plugins/internal/zisk"
-	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/files"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
@@ -43,21 +41,12 @@ func (p *Prover) pinned() *proof.Key {
 
 // pin takes the program's key from a proof that was verified, where nothing else
 // has told it: from then on a proof of another program is refused.
-func (p *Prover) pin(t *sdk.Task) {
+func (p *Prover) pin(key proof.Key) {
 	p.setup.mu.Lock()
 	defer p.setup.mu.Unlock()
 	if p.setup.program != nil {
 		return
 	}
-	path, err := t.Input(zisk.FileProof)
-	if err != nil {
-		return
-	}
-	decoded, err := proof.Read(path, "")
-	if err != nil {
-		return
-	}
-	key := decoded.Program()
 	p.setup.program = &key
 	p.log.Info("the program's key is taken from the first verified proof", "program_key", key.String())
 	if err := files.WriteJSON(filepath.Join(p.stateDir, pinFile), 0o600, pinRecord{p.version.String(), p.elfSum, key.String()}); err != nil {

@@ -286,13 +286,17 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	}
 	run, err := p.locked(ctx, t, input)
 	if err == nil {
-		t.Progress(sdk.Progress{Phase: sdk.PhaseCollecting, Fraction: -1})
+		collecting(t)
 	}
-	// The proof is on disk: the machine is cleaned beside the work on it.
-	var cleaning sync.WaitGroup
-	cleaning.Go(func() { p.cleanUp(lock, t.Log) })
-	defer cleaning.Wait()
+	// The proof is on disk: the machine is cleaned beside the work on it, which does not wait
+	// for that. The next run does, by the lock.
+	cleaned := make(chan struct{})
+	p.background.Go(func() {
+		defer close(cleaned)
+		p.cleanUp(lock, run.swept, t.Log)
+	})
 	if err != nil {
+		<-cleaned
 		return nil, err
 	}
 	return p.collect(t, program, run)
@@ -307,6 +311,9 @@ func (p *Prover) preload() {
 
 // accepted tells the host that the input was checked and the tool works on it.
 func accepted(t *sdk.Task) { t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1}) }
+
+// collecting tells the host that it may give the next block.
+func collecting(t *sdk.Task) { t.Progress(sdk.Progress{Phase: sdk.PhaseCollecting, Fraction: -1}) }
 
 // lock waits for the cards.
 func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, error) {

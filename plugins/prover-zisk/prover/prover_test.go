@@ -108,6 +108,46 @@ func TestProve(t *testing.T) {
 	}
 }
 
+// TestNextWhileTheToolEnds: the next block may come when the tool has its proof, and waits
+// in the prover until the tool has ended.
+func TestNextWhileTheToolEnds(t *testing.T) {
+	for _, version := range []string{"0.14.0", "0.16.1", "0.18.0", "1.0.0"} {
+		t.Run(version, func(t *testing.T) {
+			end := filepath.Join(t.TempDir(), "end")
+			b := newBench(t, zisktest.Scenario{Version: version, EndAt: end}, nil)
+			p := b.open()
+			first, second := b.attempt(version), b.attempt(version)
+			errs := make(chan error, 2)
+			go func() { _, err := p.Prove(t.Context(), first.Task); errs <- err }()
+			for !slices.Contains(first.phases(), sdk.PhaseCollecting) {
+				select {
+				case err := <-errs:
+					t.Fatalf("ended before the tool has: %v", err)
+				case <-time.After(time.Millisecond):
+				}
+			}
+			go func() { _, err := p.Prove(t.Context(), second.Task); errs <- err }()
+			if err := os.WriteFile(end, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			var calls []double.Call
+			for _, c := range b.tool.Calls() {
+				if c.Args[0] == "prove" {
+					calls = append(calls, c)
+				}
+			}
+			if len(calls) != 2 || calls[0].End.IsZero() || calls[1].Start.Before(calls[0].End) {
+				t.Errorf("calls %+v, want two, one after the other", calls)
+			}
+		})
+	}
+}
+
 func TestGates(t *testing.T) {
 	for _, version := range versions {
 		for _, action := range []string{"execute", "verify-constraints"} {

@@ -23,6 +23,7 @@ type outcome struct {
 	summary zisk.Summary
 	wall    time.Duration
 	start   time.Time
+	swept   bool // nothing that the tool had started is left
 }
 
 // run is one call of the tool.
@@ -34,6 +35,7 @@ type run struct {
 	line     func(string)        // each line of standard output; may be nil
 	started  func()              // called when the tool runs; may be nil
 	progress func(zisk.Progress) // may be nil
+	made     func()              // called when the tool gives its figures, which it does when it has the proof; may be nil
 	silence  time.Duration       // 0 for no limit
 
 	transcript *transcript // gets every line; may be nil
@@ -72,6 +74,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 	if failure := said.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
 		return out, tool.Classed(failure)
 	}
+	out.swept = !exit.Left
 	return out, nil
 }
 
@@ -116,7 +119,10 @@ func (r *reader) stdout(line string) {
 	}
 	r.log.Debug(line)
 	r.transcript.line(line)
-	r.summary.Line(line)
+	working := r.summary.ProvingTime == 0
+	if r.summary.Line(line); working && r.summary.ProvingTime != 0 && r.made != nil {
+		r.made()
+	}
 	r.diagnosis.Line(line)
 	if r.line != nil {
 		r.line(line)

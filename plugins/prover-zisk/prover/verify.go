@@ -21,9 +21,9 @@ import (
 // not hold is retryable: it is never reported, and the block is proved again, by
 // a new server where one is kept.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
-	err := p.verify(ctx, t)
+	decoded, err := p.verify(ctx, t)
 	if err == nil {
-		p.pin(t)
+		p.pin(decoded.Program())
 	}
 	if p.warm != nil && err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
 		p.warm.distrust(err)
@@ -31,49 +31,49 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	return err
 }
 
-func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
+func (p *Prover) verify(ctx context.Context, t *sdk.Task) (*proof.Proof, error) {
 	path, err := t.Input(zisk.FileProof)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	decoded, err := proof.Read(path, "")
 	if err != nil {
-		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
+		return nil, sdk.Retryable(fmt.Errorf("the proof does not verify: %w", err))
 	}
 	program, err := p.awaitSetup(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := checkProgram(decoded, program); err != nil {
-		return err
+		return nil, err
 	}
 	key, err := p.pinnedKey(decoded)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	setup, err := p.reportedSetup(decoded)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	reported, err := publish.Reported(t)
 	if err == nil {
 		err = publish.CheckProof(reported, decoded, p.release(), setup)
 	}
 	if err != nil {
-		return sdk.Retryable(err)
+		return nil, sdk.Retryable(err)
 	}
 	builtin, byTool := p.verifiers()
 	if builtin {
 		if err := p.verifyInProcess(t, reported, decoded.Minimal, program, setup); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if byTool {
 		if err := tool.Verify(ctx, p.bin, p.version, path, key, t.Temp(), t.Log); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return guest.CheckProof(t)(decoded.Outputs())
+	return decoded, guest.CheckProof(t)(decoded.Outputs())
 }
 
 // pinnedKey returns what `verify` takes to pin the proving setup, and compares

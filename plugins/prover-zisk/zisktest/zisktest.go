@@ -28,20 +28,30 @@ type Tool struct {
 
 var built string // the directory of the built double, or empty
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "zisktest-")
+var (
+	directory = sync.OnceValues(func() (string, error) {
+		dir, err := os.MkdirTemp("", "zisktest-")
+		built = dir
+		return dir, err
+	})
+	buildTool  = sync.OnceValues(func() (string, error) { return compile("cargo-zisk") })
+	buildGuest = sync.OnceValues(func() (string, error) { return compile(double.GuestProgram) })
+)
+
+// compile builds the command of that name and returns its path.
+func compile(command string) (string, error) {
+	dir, err := directory()
 	if err != nil {
 		return "", err
 	}
-	built = dir
-	program := filepath.Join(dir, "cargo-zisk")
-	cmd := exec.Command("go", "build", "-o", program, "github.com/proofline/proofline/plugins/prover-zisk/zisktest/cargo-zisk")
+	program := filepath.Join(dir, command)
+	cmd := exec.Command("go", "build", "-o", program, "github.com/proofline/proofline/plugins/prover-zisk/zisktest/"+command)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the test double of cargo-zisk: %w\n%s", err, out)
+		return "", fmt.Errorf("building the test double %s: %w\n%s", command, err, out)
 	}
 	return program, nil
-})
+}
 
 // Build returns the path of a double that proves like ZisK 0.14.0, in a
 // directory of its own that ends with the test.
@@ -55,7 +65,7 @@ func Build(t testing.TB) string {
 // nvidia-smi, too.
 func New(t testing.TB, s Scenario) *Tool {
 	t.Helper()
-	program, err := build()
+	program, err := buildTool()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +90,16 @@ func New(t testing.TB, s Scenario) *Tool {
 // Set changes the scenario for the calls that begin from now on.
 func (tool *Tool) Set(t testing.TB, s Scenario) {
 	t.Helper()
+	guest := filepath.Join(tool.Dir, double.GuestProgram)
+	if _, err := os.Stat(guest); s.Guest != "" && err != nil {
+		program, err := buildGuest()
+		if err == nil {
+			err = place(program, guest)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 
 // Request is one request that reached the server.
 type Request struct {
-	Time   time.Time
+	Time   time.Time // when its header had arrived
 	Method string
 	Path   string // below Base
 	Team   string // whose key it carried; empty for no known key
@@ -98,6 +98,9 @@ func (s *Server) Writes() []string {
 
 // observe records the request and applies its fault.
 func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	s.mu.Lock()
+	arrived := s.now()
+	s.mu.Unlock()
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var fields struct {
@@ -109,7 +112,7 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.Handl
 	words := strings.Split(header.Get("Authorization"), " ")
 	header.Del("Authorization")
 	s.mu.Lock()
-	entry := Request{Time: s.now(), Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, Base),
+	entry := Request{Time: arrived, Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, Base),
 		Header: header, Body: body, Block: uint64(max(fields.Block, 0))}
 	if len(words) > 1 {
 		if key, known := s.keys[words[1]]; known {

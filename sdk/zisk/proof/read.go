@@ -33,11 +33,14 @@ func Read(path string, layout Layout) (*Proof, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, MaxSize+1))
-	if err != nil {
+	var data bytes.Buffer
+	if info, err := file.Stat(); err == nil {
+		data.Grow(int(min(info.Size(), MaxSize)) + bytes.MinRead)
+	}
+	if _, err := data.ReadFrom(io.LimitReader(file, MaxSize+1)); err != nil {
 		return nil, err
 	}
-	p, err := Decode(data, layout)
+	p, err := Decode(data.Bytes(), layout)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -28,13 +28,16 @@ func (s *Scenario) layout() proof.Layout {
 
 // newProof makes a proof whose last word depends on all others, so that the
 // double's verify notices a change.
-func (s *Scenario) newProof(elf string, input []byte, minimal bool) *proof.Proof {
+func (s *Scenario) newProof(elf string, input []byte, minimal bool) (*proof.Proof, error) {
 	program := programKey(elf)
 	if s.Fail == WrongProgram {
 		program[0] ^= 1
 	}
 	digest := sha256.Sum256(input)
-	committed := s.publics(input)
+	committed, err := s.publics(input)
+	if err != nil {
+		return nil, err
+	}
 	outputs := make([]uint32, (len(committed)+3)/4)
 	for i := range outputs {
 		outputs[i] = binary.LittleEndian.Uint32(append(committed[4*i:len(committed):len(committed)], 0, 0, 0))
@@ -44,7 +47,7 @@ func (s *Scenario) newProof(elf string, input []byte, minimal bool) *proof.Proof
 	if s.Fail == WrongProof {
 		p.Body[len(p.Body)/2] ^= 1
 	}
-	return p
+	return p, nil
 }
 
 // Seal makes the double's verify accept a proof as it is now: its last word

@@ -203,7 +203,10 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 	if _, compressed := given["compressed"]; compressed {
 		minimal = true
 	}
-	p := s.newProof(given["elf"], input, minimal)
+	p, err := s.newProof(given["elf"], input, minimal)
+	if err != nil {
+		return failed("Prove", err.Error())
+	}
 	data := prooftest.Encode(p)
 	if s.ProofFile != "" {
 		var err error
@@ -282,6 +285,9 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 		info("--- PROVE SUMMARY -------------")
 		info("Proof generated in %.3fs, steps: %d", s.Seconds, s.Steps)
 		info("Proof saved to %s", file)
+	}
+	for s.EndAt != "" && !exists(s.EndAt) {
+		time.Sleep(time.Millisecond)
 	}
 	return 0
 }

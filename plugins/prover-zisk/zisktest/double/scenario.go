@@ -65,6 +65,8 @@ type Scenario struct {
 	PhaseMS int `json:"phase_ms,omitempty"`
 	// FileMS passes between two files of the output.
 	FileMS int `json:"file_ms,omitempty"`
+	// EndAt names a file for which prove waits after its summary, before it ends.
+	EndAt string `json:"end_at,omitempty"`
 	// SetupMS is how long each set-up command takes.
 	SetupMS int `json:"setup_ms,omitempty"`
 	// QuietSetup has the set-up print no root hash, as 1.0 when nothing has to be
