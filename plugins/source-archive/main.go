@@ -55,7 +55,7 @@ func (c *Config) open() (*archive.Blocks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return archive.Read(store), nil
+	return archive.NewBlocks(store), nil
 }
 
 // Check reads the headers of the first and the last block.
@@ -113,7 +113,7 @@ func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
 		return nil, err
 	}
 	s := &source{replay: &replay{archive: a, chain: cfg.ChainID, follow: cfg.Follow, interval: cfg.Poll.Std(), log: env.Log}}
-	s.fetcher = ethnode.Fetcher{Supply: ethnode.Only(a)}
+	s.fetcher = ethnode.Fetcher{Supply: ethnode.SingleReader(a)}
 	if cfg.Pace == "block_time" {
 		s.speed = cfg.Speed
 	}
@@ -123,7 +123,7 @@ func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
 // Fetch copies the task's block and witness, checked as if a node had served
 // them, and the chain's rules where the archive has them.
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
-	result, err := s.fetcher.Fetch(ctx, s.fetcher.Want(task), ethnode.Outputs(task))
+	result, err := s.fetcher.Fetch(ctx, s.fetcher.Request(task), ethnode.Outputs(task))
 	if err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
 		err = sdk.Permanent(err) // objects do not get better by reading them again
 	}

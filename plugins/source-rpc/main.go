@@ -54,7 +54,7 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	if s.keeper == nil {
 		return s.Source.Fetch(ctx, task)
 	}
-	result, err := s.Fetcher.Fetch(ctx, s.Want(task), func(name string) (ethnode.File, error) { return s.keeper.watch(task, name) })
+	result, err := s.Fetcher.Fetch(ctx, s.Request(task), func(name string) (ethnode.File, error) { return s.keeper.watch(task, name) })
 	if err == nil {
 		s.keeper.fetched(ctx, task, result)
 	}

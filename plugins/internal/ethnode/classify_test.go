@@ -118,7 +118,7 @@ func TestAbsentState(t *testing.T) {
 		{"Internal error", 5000, 128, false},
 	} {
 		err := client.classify(t.Context(), "debug_executionWitness", decodeRPCError(json.RawMessage(`{"code":-32000,"message":"`+c.message+`"}`)))
-		err = finally(err, Candidate{Depth: func() (uint64, uint64) { return c.depth, c.window }})
+		err = permanentIfPruned(err, Candidate{Depth: func() (uint64, uint64) { return c.depth, c.window }})
 		want := contract.ClassRetryable
 		if c.final {
 			want = contract.ClassPermanent

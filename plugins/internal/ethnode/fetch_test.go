@@ -46,7 +46,7 @@ func newSource(t testing.TB, url string, opt ethnode.Options) *ethnode.Source {
 	}
 	t.Cleanup(func() { client.Close() })
 	s := ethnode.NewSource(client, time.Millisecond, slog.New(slog.DiscardHandler))
-	s.Patience = 300 * time.Millisecond
+	s.MissingTimeout = 300 * time.Millisecond
 	return s
 }
 
@@ -177,7 +177,7 @@ func TestFetchWaitsForTheBlock(t *testing.T) {
 		}
 	})
 	source := newSource(t, node.URL, ethnode.Options{})
-	source.Patience = time.Minute
+	source.MissingTimeout = time.Minute
 	if _, err := source.Fetch(t.Context(), openTask(t, chain.Head().Contract(chain.ID))); err != nil {
 		t.Fatal(err)
 	}

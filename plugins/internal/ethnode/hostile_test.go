@@ -231,7 +231,7 @@ func TestOneBadEndpoint(t *testing.T) {
 					list[0], list[1] = list[1], list[0]
 				}
 				_, source := newPool(t, ethnode.PoolOptions{ChainID: honest.ID, HedgeAfter: 50 * time.Millisecond}, list...)
-				source.Patience = time.Minute // a node that answers "not yet" is asked beside the other one
+				source.MissingTimeout = time.Minute // a node that answers "not yet" is asked beside the other one
 				from := uint64(1)
 				p := onPool(t, source, contract.Selection{Every: 1, From: &from})
 				p.max = 32
@@ -247,7 +247,7 @@ func TestOneBadEndpoint(t *testing.T) {
 				for n := uint64(1); n <= blocks; n++ {
 					b := honest.At(n)
 					stored := &memoryFiles{}
-					if _, err := source.Fetcher.Fetch(t.Context(), ethnode.Want{Block: b.Contract(honest.ID), Attempt: 1}, stored.create); err != nil {
+					if _, err := source.Fetcher.Fetch(t.Context(), ethnode.FetchRequest{Block: b.Contract(honest.ID), Attempt: 1}, stored.create); err != nil {
 						t.Fatalf("block %d: %v", n, err)
 					}
 					if !bytes.Equal(stored.committed("block.json"), b.JSON()) || !bytes.Equal(stored.committed("witness.json"), b.Witness()) {

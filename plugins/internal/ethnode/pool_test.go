@@ -22,7 +22,7 @@ func newPool(t testing.TB, opt ethnode.PoolOptions, endpoints ...ethnode.Endpoin
 	}
 	t.Cleanup(func() { pool.Close() })
 	s := ethnode.NewPoolSource(pool, 5*time.Millisecond, opt.Log)
-	s.Patience = 200 * time.Millisecond
+	s.MissingTimeout = 200 * time.Millisecond
 	return pool, s
 }
 

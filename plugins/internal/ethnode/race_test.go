@@ -33,7 +33,7 @@ func TestRaceTellsWhoLost(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				told, first := map[string]error{}, c.first
 				candidate := func(label string) Candidate {
-					return Candidate{Label: label, HedgeAfter: time.Second, Told: func(err error, _ time.Duration) { told[label] = err }}
+					return Candidate{Label: label, HedgeAfter: time.Second, Done: func(err error, _ time.Duration) { told[label] = err }}
 				}
 				used := ""
 				err := race(t.Context(), []Candidate{candidate("first"), candidate("second")}, func(ctx context.Context, c Candidate) (string, error) {
@@ -117,7 +117,7 @@ func TestProve(t *testing.T) {
 			if c.below > 0 {
 				below = Header{Number: c.below, Hash: hash(c.below)}
 			}
-			if have := n.prove(t.Context(), below); have != c.want {
+			if have := n.confirmHead(t.Context(), below); have != c.want {
 				t.Errorf("have %t, want %t", have, c.want)
 			}
 		})

@@ -116,7 +116,7 @@ func TestScenes(t *testing.T) {
 					t.Fatal(err)
 				}
 				source = ethnode.NewPoolSource(pool, 5*time.Millisecond, slog.New(slog.DiscardHandler))
-				source.Patience = 50 * time.Millisecond
+				source.MissingTimeout = 50 * time.Millisecond
 			}
 			restart()
 			defer func() { pool.Close() }()

@@ -84,7 +84,7 @@ func TestEchoedSecrets(t *testing.T) {
 				t.Fatal(err)
 			}
 			source := ethnode.NewPoolSource(pool, 1, opt.Log)
-			source.Patience = 1
+			source.MissingTimeout = 1
 			said := []string{}
 			for range 4 {
 				_, err := source.Poll(t.Context(), contract.PollRequest{Selection: contract.Selection{Every: 1}, Max: 1})

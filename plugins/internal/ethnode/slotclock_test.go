@@ -100,7 +100,7 @@ func TestSlotClock(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chain := &slotChain{began: time.Now().Add(-time.Hour), every: c.every, late: c.late}
-				found := chain.delays(t, &Follower{Interval: 2 * time.Second, Closely: c.closely}, 48)[8:]
+				found := chain.delays(t, &Follower{Interval: 2 * time.Second, PollDense: c.closely}, 48)[8:]
 				slices.Sort(found)
 				looks := chain.looks / 48
 				t.Logf("delay %v median, %v most; %d looks a slot", found[len(found)/2], found[len(found)-1], looks)
@@ -125,7 +125,7 @@ func TestSlotClockIsNotAsked(t *testing.T) {
 	for _, closely := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			chain := &slotChain{began: time.Now().Add(-time.Hour), every: slot, late: func(uint64) time.Duration { return 1300 * time.Millisecond }}
-			bell := newBell()
+			bell := newSignal()
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			go func() {
@@ -133,11 +133,11 @@ func TestSlotClockIsNotAsked(t *testing.T) {
 					select {
 					case <-ctx.Done():
 					case <-time.After(slot - time.Since(chain.began)%slot + 1300*time.Millisecond):
-						bell.ring()
+						bell.send()
 					}
 				}
 			}()
-			found := chain.delays(t, &Follower{Interval: 2 * time.Second, Closely: closely, Wake: bell.wait, Woken: bell.rung}, 20)[2:]
+			found := chain.delays(t, &Follower{Interval: 2 * time.Second, PollDense: closely, Wake: bell.wait, LastWake: bell.lastSent}, 20)[2:]
 			if most := slices.Max(found); most > 0 {
 				t.Errorf("found after %v at most", most)
 			}

@@ -49,7 +49,7 @@ func TestTold(t *testing.T) {
 		if value != "" {
 			header.Set("Retry-After", value)
 		}
-		if wait, found := Told(header, now); found != (want != none) || found && wait != want {
+		if wait, found := FromHeader(header, now); found != (want != none) || found && wait != want {
 			t.Errorf("%q: %v, %v, want %v", value, wait, found, want)
 		}
 	}

@@ -27,7 +27,7 @@ func check(block *witness.Block, text []byte) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	return c.Against(block, false)
+	return c.Check(block, false)
 }
 
 func recorded(t testing.TB, dir string) (*witness.Block, []byte) {
@@ -94,7 +94,7 @@ func TestRecordedWitnessesPass(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
-		if sum.Nodes != len(full.State)-sum.Odd || sum.Codes != len(full.Codes) || sum.Headers != len(full.Headers) || sum.Odd > 9 {
+		if sum.Nodes != len(full.State)-sum.NotNodes || sum.Codes != len(full.Codes) || sum.Headers != len(full.Headers) || sum.NotNodes > 9 {
 			t.Errorf("%s: %+v; package witness reads %d nodes, %d codes, %d headers", dir, sum, len(full.State), len(full.Codes), len(full.Headers))
 		}
 		if sum.StrayNodes+sum.StrayCodes > 0 {
@@ -225,7 +225,7 @@ func TestSurplus(t *testing.T) {
 	}{
 		"nothing":      {func(map[string][]string) {}, Summary{}},
 		"a stray leaf": {func(w map[string][]string) { w["state"] = append(w["state"], strayLeaf) }, Summary{StrayNodes: 1}},
-		"no node":      {func(w map[string][]string) { w["state"] = append([]string{noNode, "0x80"}, w["state"]...) }, Summary{Odd: 2}},
+		"no node":      {func(w map[string][]string) { w["state"] = append([]string{noNode, "0x80"}, w["state"]...) }, Summary{NotNodes: 2}},
 		"codes": {func(w map[string][]string) {
 			w["codes"] = append(w["codes"], "0x600060005500"+strings.Repeat("5b", 24000), "0x")
 		}, Summary{StrayCodes: 1}},
@@ -249,14 +249,14 @@ func TestSurplus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum, err := contents.Against(block, false)
-		if err != nil || sum.StrayNodes != c.want.StrayNodes || sum.StrayCodes != c.want.StrayCodes || sum.Odd != c.want.Odd || sum.Nodes < len(full.State) {
+		sum, err := contents.Check(block, false)
+		if err != nil || sum.StrayNodes != c.want.StrayNodes || sum.StrayCodes != c.want.StrayCodes || sum.NotNodes != c.want.NotNodes || sum.Nodes < len(full.State) {
 			t.Errorf("%s: %+v, %v; want %+v", name, sum, err, c.want)
 		}
 		if contents, err = Read(bytes.NewReader(edit(t, text, c.change))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := contents.Against(block, true); (err != nil) != (c.want.Surplus() > 0) {
+		if _, err := contents.Check(block, true); (err != nil) != (c.want.Surplus() > 0) {
 			t.Errorf("%s, strict: %v", name, err)
 		}
 	}
@@ -283,7 +283,7 @@ func TestDeepPaths(t *testing.T) {
 			t.Errorf("two keys that share %d nibbles: value %x, missing %x", shared, value, missing)
 		}
 		for m := range s.kept {
-			if m == markOf(root[:]) {
+			if m == shorten(root[:]) {
 				continue
 			}
 			cut := newNodeSet()
@@ -357,14 +357,14 @@ func TestTooLongPaths(t *testing.T) {
 }
 
 // reaches reports whether a node holds the value of a key, or refers to what does.
-func (s *nodeSet) reaches(root, key []byte, m mark) bool {
+func (s *nodeSet) reaches(root, key []byte, m shortHash) bool {
 	value, _ := s.walk(root, key)
 	if bytes.Contains(s.kept[m], value) {
 		return true
 	}
 	items, _ := split(s.kept[m])
 	for _, it := range items {
-		if len(it.content) == 32 && s.reaches(root, key, markOf(it.content)) {
+		if len(it.content) == 32 && s.reaches(root, key, shorten(it.content)) {
 			return true
 		}
 	}

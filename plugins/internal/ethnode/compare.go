@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// judge compares the nodes with each other: those on another chain, and those whose
-// head is old, are refused. ctx bounds what has to be asked for that.
-func (p *Pool) judge(ctx context.Context, now time.Time) {
+// compareNodes compares the nodes with each other. It excludes those on another chain
+// and those whose head is old, and logs each change. ctx limits the requests that the
+// comparison needs.
+func (p *Pool) compareNodes(ctx context.Context, now time.Time) {
 	chain := p.electChain()
 	best := p.newestHead(ctx, chain, now)
 	p.mu.Lock()
@@ -18,35 +19,36 @@ func (p *Pool) judge(ctx context.Context, now time.Time) {
 		n.mu.Lock()
 		switch lag := best.Time.Sub(n.head.Time); {
 		case n.chainID != 0 && n.chainID != chain:
-			n.misfit = fmt.Sprintf("it serves chain %d, not chain %d as %s", n.chainID, chain, p.chainBecause())
+			n.mismatch = fmt.Sprintf("it serves chain %d, not chain %d as %s", n.chainID, chain, p.chainReason())
 		case n.chainID != 0 && n.head.Number < best.Number && lag > p.maxLag:
-			n.misfit = fmt.Sprintf("its head %d is %v older than block %d", n.head.Number, lag, best.Number)
+			n.mismatch = fmt.Sprintf("its head %d is %v older than block %d", n.head.Number, lag, best.Number)
 		default:
-			n.misfit = ""
+			n.mismatch = ""
 		}
 		n.mu.Unlock()
 		switch reason := n.usable(now, BlockData); {
-		case reason != nil && !n.out:
-			n.out = true
+		case reason != nil && !n.excluded:
+			n.excluded = true
 			p.log.Warn("endpoint is out of use", "endpoint", n.name, "reason", reason)
-		case reason == nil && n.out:
-			n.out = false
+		case reason == nil && n.excluded:
+			n.excluded = false
 			p.log.Info("endpoint is back in use", "endpoint", n.name)
 		}
 	}
-	p.noteAge(now)
+	p.logHeadAge(now)
 }
 
-func (p *Pool) chainBecause() string {
+// chainReason names the origin of the chain id, as the end of a sentence.
+func (p *Pool) chainReason() string {
 	if p.wantChain != 0 {
 		return "configured"
 	}
 	return "the others do"
 }
 
-// electChain is the chain to follow: the configured one, else what most of the
-// nodes serve that have answered, and of equals what the first in the list does.
-// Once blocks were handed out it stays.
+// electChain returns the chain to follow: the configured one, otherwise the one that
+// most of the nodes with a known chain serve. At a tie the first node in the list
+// decides. Once ChainID has returned a chain, that chain stays.
 func (p *Pool) electChain() uint64 {
 	p.mu.Lock()
 	settled := p.settled
@@ -79,10 +81,10 @@ func (p *Pool) electChain() uint64 {
 	return chain
 }
 
-// newestHead is the newest head that is believed: no other node on the chain has to
-// be as new, but somebody must confirm it. That is another node whose head is not
-// older by more than maxLag, or the node's own chain, which has the head where it
-// says, above a block that another node knows.
+// newestHead returns the newest head that is confirmed. Either another node confirms
+// it, whose head is not older by more than maxLag, or the node's own chain does: it
+// holds the head at that number, above a block that another node has as its head. The
+// head of the only candidate needs no confirmation.
 func (p *Pool) newestHead(ctx context.Context, chain uint64, now time.Time) (best Header) {
 	var candidates []*node
 	for _, n := range p.nodes {
@@ -110,30 +112,31 @@ func (p *Pool) newestHead(ctx context.Context, chain uint64, now time.Time) (bes
 				below = h
 			}
 		}
-		if confirmed || n.prove(ctx, below) {
+		if confirmed || n.confirmHead(ctx, below) {
 			best = head
 		}
 	}
 	return best
 }
 
-// noteAge says once when the newest head becomes old, and when it no longer is.
-// Its age is the clock's time since the block's own. The caller holds the lock.
-func (p *Pool) noteAge(now time.Time) {
+// logHeadAge logs once when the newest head becomes old and once when it no longer is.
+// The caller must hold p.mu.
+func (p *Pool) logHeadAge(now time.Time) {
 	age := p.headAge(now)
 	switch {
-	case age > 0 && !p.old:
-		p.log.Warn("the newest head is old: no new block arrives", "block", p.best.Number, "age", age.String(), "remedy", oldRemedy)
-	case age == 0 && p.old:
+	case age > 0 && !p.headOld:
+		p.log.Warn("the newest head is old: no new block arrives", "block", p.best.Number, "age", age.String(), "remedy", headAgeRemedy)
+	case age == 0 && p.headOld:
 		p.log.Info("new blocks arrive again", "block", p.best.Number)
 	}
-	p.old = age > 0
+	p.headOld = age > 0
 }
 
-const oldRemedy = "is the consensus client running, and the clock right?"
+const headAgeRemedy = "is the consensus client running, and the clock right?"
 
-// headAge is how old the newest head is, 0 where that is within what is configured
-// or none is known. The caller holds the lock.
+// headAge returns the time since the newest head's timestamp, in whole minutes, where
+// that is over maxAge. It returns 0 where it is not, or where no head is known. The
+// caller must hold p.mu.
 func (p *Pool) headAge(now time.Time) time.Duration {
 	if p.maxAge <= 0 || p.best.Number == 0 {
 		return 0
