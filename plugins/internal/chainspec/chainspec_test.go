@@ -201,7 +201,7 @@ func TestForms(t *testing.T) {
 		{`"terminalTotalDifficulty":0,`, ``, "", "chain 560048 has no terminalTotalDifficulty"},
 		{`"londonBlock":0,`, ``, "", "chain 560048 has no londonBlock"},
 		{`"bpo1":{`, `"other":{`, "", `missing entry for fork "bpo1"`},
-		{`"cancunTime":0`, `"cancunTime":9999999999`, "", "make no sense"},
+		{`"cancunTime":0`, `"cancunTime":9999999999`, "", "out of order"},
 		{`"osakaTime":`, `"verkleTime":99,"osakaTime":`, "", "verkleTime"},
 		{`"depositContractAddress":`, `"other":`, "depositContractAddress is missing", ""},
 		{blobs + `,`, ``, "", ""},
