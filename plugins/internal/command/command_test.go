@@ -110,7 +110,7 @@ func TestJudge(t *testing.T) {
 		`{"command":["t"],"facts":{"file":"../f.json"},"time":{"pointer":"t"}}`:          {"/facts/file", "/time/pointer"},
 		`{"command":["t"],"facts":{"file":"f.json","pointers":{"a":"/b"}},"grace":"1s"}`: nil,
 	} {
-		got := decode(t, text).Judge(nil, "work")
+		got := decode(t, text).ValidateWith(nil, "work")
 		if len(got) != len(want) {
 			t.Errorf("%s: %v, want %q", text, got, want)
 			continue
@@ -192,7 +192,7 @@ func TestPreflightOfProgramsOutOfReach(t *testing.T) {
 		if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		switch f := Look("/command", []string{program, "run"}); {
+		switch f := CheckProgram("/command", []string{program, "run"}); {
 		case word == "" && len(f) > 0:
 			t.Errorf("%s: %v", name, f)
 		case word != "" && (len(f) != 1 || f[0].Severity != sdk.SeverityWarning || !strings.Contains(f[0].Summary, word)):
