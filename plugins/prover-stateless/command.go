@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// executeCommand executes one block by hand.
+// executeCommand returns the command that executes one block from files.
 func executeCommand() *cli.Command {
 	var files blockFiles
 	var config Config

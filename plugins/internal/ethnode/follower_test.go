@@ -127,17 +127,17 @@ func TestFollowerLyingHead(t *testing.T) {
 	node := ethnodetest.Start(t, chain)
 	p := newPupil(t, node.URL, contract.Selection{Every: 1})
 	p.settle()
-	node.Set(func(n *ethnodetest.Node) { n.HeadLie = 1000 })
+	node.Set(func(n *ethnodetest.Node) { n.HeadOffset = 1000 })
 	chain.Extend(3)
 	for range 3 {
 		p.tryPoll(0)
 	}
-	node.Set(func(n *ethnodetest.Node) { n.HeadLie = -50 })
+	node.Set(func(n *ethnodetest.Node) { n.HeadOffset = -50 })
 	chain.Extend(3)
 	for range 3 {
 		p.tryPoll(0)
 	}
-	node.Set(func(n *ethnodetest.Node) { n.HeadLie = 0 })
+	node.Set(func(n *ethnodetest.Node) { n.HeadOffset = 0 })
 	chain.Extend(3)
 	p.settle()
 	p.wantTargets(chain, 100)

@@ -124,8 +124,8 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 		{"a changed block", nil, answer(blk, func(call ethnodetest.Call) []byte {
 			return ethnodetest.Reply(call, bytes.Replace(honest.At(2).JSON(), []byte(`"gasLimit":"0x2`), []byte(`"gasLimit":"0x3`), 1))
 		})},
-		{"a head that is not there", nil, func(n *ethnodetest.Node) { n.HeadLie = 1000 }},
-		{"a head beyond all numbers", nil, func(n *ethnodetest.Node) { n.HeadLie = -1 - int64(honest.Head().Number) }},
+		{"a head that is not there", nil, func(n *ethnodetest.Node) { n.HeadOffset = 1000 }},
+		{"a head beyond all numbers", nil, func(n *ethnodetest.Node) { n.HeadOffset = -1 - int64(honest.Head().Number) }},
 		{"another chain", other, func(*ethnodetest.Node) {}},
 		{"a chain that lags", ethnodetest.NewChain(2), func(*ethnodetest.Node) {}},
 		{"syncing", nil, func(n *ethnodetest.Node) { n.Syncing = true }},
@@ -302,7 +302,7 @@ func TestMadeUpHeadLeavesNoTrace(t *testing.T) {
 	for _, lie := range []int64{1000, 1 << 40, -1 - 20} { // the last is 2^64-1
 		chain := ethnodetest.NewChain(20)
 		node := ethnodetest.Start(t, chain)
-		node.Set(func(n *ethnodetest.Node) { n.HeadLie = lie })
+		node.Set(func(n *ethnodetest.Node) { n.HeadOffset = lie })
 		_, source := newPool(t, ethnode.PoolOptions{}, ethnode.Endpoint{URL: node.URL})
 		p := onPool(t, source, contract.Selection{Every: 1})
 		for range 3 {
@@ -310,7 +310,7 @@ func TestMadeUpHeadLeavesNoTrace(t *testing.T) {
 				t.Errorf("lie %d: a head that is not there gave %+v", lie, r.Blocks)
 			}
 		}
-		node.Set(func(n *ethnodetest.Node) { n.HeadLie = 0 })
+		node.Set(func(n *ethnodetest.Node) { n.HeadOffset = 0 })
 		eventually(t, "the true head", func() bool {
 			p.tryPoll(0)
 			return len(p.live) == 1

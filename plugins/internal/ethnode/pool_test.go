@@ -138,7 +138,7 @@ func TestPoolLeavesALiar(t *testing.T) {
 	_, source := newPool(t, ethnode.PoolOptions{}, ethnode.Endpoint{URL: liar.URL, Weight: 1.1}, ethnode.Endpoint{URL: honest.URL})
 	p := onPool(t, source, contract.Selection{Every: 1})
 	p.settle()
-	liar.Set(func(n *ethnodetest.Node) { n.HeadLie = 1000 })
+	liar.Set(func(n *ethnodetest.Node) { n.HeadOffset = 1000 })
 	chain.Extend(5)
 	eventually(t, "the honest node's blocks", func() bool {
 		p.tryPoll(0)
