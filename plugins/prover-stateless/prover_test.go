@@ -52,12 +52,12 @@ var devchain = sync.OnceValues(func() ([]material, error) {
 	}
 	var list []material
 	for range 3 {
-		minted, err := c.Mint(0)
+		made, err := c.MakeBlock(0)
 		if err != nil {
 			return nil, err
 		}
 		var block, witness json.RawMessage
-		number := fmt.Sprintf("%#x", minted.NumberU64())
+		number := fmt.Sprintf("%#x", made.NumberU64())
 		if err := client.Call(&block, "eth_getBlockByNumber", number, true); err != nil {
 			return nil, err
 		}

@@ -52,11 +52,11 @@ func generated(t *testing.T, blocks, transactions int, take func(material)) {
 		t.Fatal(err)
 	}
 	for range blocks {
-		minted, err := c.Mint(0) // each block comes a second after the one before
+		made, err := c.MakeBlock(0) // each block comes a second after the one before
 		if err != nil {
 			t.Fatal(err)
 		}
-		number := fmt.Sprintf("%#x", minted.NumberU64())
+		number := fmt.Sprintf("%#x", made.NumberU64())
 		block, err := witness.DecodeBlock(ask(t, c.Endpoint(), "eth_getBlockByNumber", number, true))
 		if err != nil {
 			t.Fatal(err)

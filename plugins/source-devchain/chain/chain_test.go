@@ -51,7 +51,7 @@ func closeChain(t *testing.T, c *Chain) {
 func mint(t *testing.T, c *Chain, n int) (blocks []*types.Block) {
 	t.Helper()
 	for range n {
-		block, err := c.Mint(now)
+		block, err := c.MakeBlock(now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestAmsterdam(t *testing.T) {
 		if c.Head().Number.Uint64()+1 >= f.Block {
 			at = now
 		}
-		block, err := c.Mint(at)
+		block, err := c.MakeBlock(at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,7 +392,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 		other := t.TempDir()
 		c := openChain(t, config(other))
 		// The timestamp makes the difference.
-		if _, err := c.Mint(now + 77); err != nil {
+		if _, err := c.MakeBlock(now + 77); err != nil {
 			t.Fatal(err)
 		}
 		closeChain(t, c)
@@ -545,7 +545,7 @@ func TestFailedWrite(t *testing.T) {
 	if err := c.journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Mint(now); err == nil || c.Err() == nil || c.Head().Number.Uint64() != 2 {
+	if _, err := c.MakeBlock(now); err == nil || c.Err() == nil || c.Head().Number.Uint64() != 2 {
 		t.Errorf("with a closed journal: %v, %v, head %d", err, c.Err(), c.Head().Number)
 	}
 }

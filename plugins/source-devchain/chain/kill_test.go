@@ -33,7 +33,7 @@ func mintUntilKilled(dir string) error {
 		return err
 	}
 	for {
-		block, err := c.Mint(now)
+		block, err := c.MakeBlock(now)
 		if err != nil {
 			return err
 		}
