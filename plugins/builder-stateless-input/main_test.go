@@ -349,7 +349,7 @@ func TestBuildCommand(t *testing.T) {
 	if err := os.WriteFile(outcome, marshal(t, outcomeOf(t, block, files)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	job := buildJob{config: Config{Guest: "ethrex-v29", Framing: "framed", Network: "auto", Genesis: dir + "/genesis.json"},
+	job := buildRun{config: Config{Guest: "ethrex-v29", Framing: "framed", Network: "auto", Genesis: dir + "/genesis.json"},
 		block: dir + "/block.json", witness: dir + "/witness.json", out: filepath.Join(temp, "input.bin")}
 	for _, job.outcome = range []string{"", outcome} {
 		facts, err := job.run(t.Context(), nil)

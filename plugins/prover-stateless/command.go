@@ -38,7 +38,7 @@ func executeFiles(ctx context.Context, out io.Writer, files blockFiles, config C
 		return errors.New("one of --network and --genesis is needed")
 	}
 	if config.Network == chainspec.Auto {
-		return fmt.Errorf("a block alone does not tell its chain: set --network to one of %v", chainspec.Networks())
+		return fmt.Errorf("a block does not name its chain: set --network to one of %v", chainspec.Networks())
 	}
 	spec, err := config.choice().Spec()
 	if err != nil {

@@ -51,10 +51,10 @@ func TestRecordedBlocksForReth(t *testing.T) {
 			t.Fatal(err)
 		}
 		forks[fork]++
-		if err := input.Accepted("reth-0.1.0-rc.4", guest.Forks{From: guest.Paris, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err != nil {
+		if err := input.CheckAccepted("reth-0.1.0-rc.4", guest.Forks{From: guest.Paris, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := input.Accepted("ethrex-v29", guest.Forks{From: guest.Amsterdam, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err == nil {
+		if err := input.CheckAccepted("ethrex-v29", guest.Forks{From: guest.Amsterdam, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err == nil {
 			t.Errorf("%s: a block of %v is given to ethrex-v29", name, fork)
 		}
 		for _, dialect := range guest.Dialects() {
