@@ -292,7 +292,7 @@ func TestBuildCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	job := buildJob{config: Config{Format: "g4", Network: "auto"}, block: filepath.Join(dir, sdk.ArtifactBlock), witness: filepath.Join(dir, sdk.ArtifactWitness), out: filepath.Join(dir, "out.bin")}
+	job := buildRun{config: Config{Format: "g4", Network: "auto"}, block: filepath.Join(dir, sdk.ArtifactBlock), witness: filepath.Join(dir, sdk.ArtifactWitness), out: filepath.Join(dir, "out.bin")}
 	var stderr strings.Builder
 	facts, err := job.run(t.Context(), nil, &stderr)
 	if err != nil {

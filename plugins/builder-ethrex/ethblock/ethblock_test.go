@@ -122,11 +122,11 @@ func TestVerify(t *testing.T) {
 			}
 		}
 		for what, change := range map[string]func(b *Block){
-			"the header hashes to":       func(b *Block) { b.Header.GasUsed++ },
-			"the transactions hash to":   func(b *Block) { b.Transactions = append(b.Transactions, Transaction{}) },
-			"not to withdrawalsRoot":     func(b *Block) { b.Withdrawals = append(b.Withdrawals, Withdrawal{}) },
-			"calls itself 0x0000000000":  func(b *Block) { b.Hash = [32]byte{} },
-			"withdrawalsRoot is missing": func(b *Block) { b.Header.WithdrawalsRoot, b.Hash = nil, withoutWithdrawals(b) },
+			"the header hashes to":         func(b *Block) { b.Header.GasUsed++ },
+			"the transactions hash to":     func(b *Block) { b.Transactions = append(b.Transactions, Transaction{}) },
+			"not to withdrawalsRoot":       func(b *Block) { b.Withdrawals = append(b.Withdrawals, Withdrawal{}) },
+			"block's hash is 0x0000000000": func(b *Block) { b.Hash = [32]byte{} },
+			"withdrawalsRoot is missing":   func(b *Block) { b.Header.WithdrawalsRoot, b.Hash = nil, withoutWithdrawals(b) },
 		} {
 			changed := *b
 			changed.Transactions = append([]Transaction{}, b.Transactions...)

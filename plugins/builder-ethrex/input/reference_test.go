@@ -184,7 +184,7 @@ func (c *referenceCase) compare(t *testing.T, before *referenceCase) (refused in
 			t.Errorf("%s, %s:", c.name, format)
 			sameBytes(t, have, want[1:])
 		case err == nil:
-			if f, err := inspect.Open(have); err != nil || f.Format != format || len(f.Also) > 0 {
+			if f, err := inspect.Open(have); err != nil || f.Format != format || len(f.AlsoFormats) > 0 {
 				t.Errorf("%s, %s: inspect does not recognise it: %v", c.name, format, err)
 			}
 		case !damaged:

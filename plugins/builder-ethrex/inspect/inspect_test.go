@@ -29,8 +29,8 @@ func TestRecognises(t *testing.T) {
 			continue
 		}
 		parts := strings.Split(file, ".")
-		if want := guest.Format(parts[len(parts)-2]); f.Format != want || f.Framing != guest.Raw || len(f.Also) > 0 {
-			t.Errorf("%s: %s, %s, also %v", file, f.Format, f.Framing, f.Also)
+		if want := guest.Format(parts[len(parts)-2]); f.Format != want || f.Framing != guest.Raw || len(f.AlsoFormats) > 0 {
+			t.Errorf("%s: %s, %s, also %v", file, f.Format, f.Framing, f.AlsoFormats)
 		}
 		// The cases are synthetic, but their tries are real.
 		for _, finding := range f.Summarize().Findings {
