@@ -22,7 +22,7 @@ type Chain interface {
 	Headers(ctx context.Context, numbers []uint64) ([]*Header, error)
 }
 
-// Follower walks along a chain and hands out target blocks. All its state is in
+// Follower follows a chain and returns target blocks from polls. All its state is in
 // the cursor that the caller keeps.
 type Follower struct {
 	Chain Chain

@@ -39,7 +39,7 @@ type Pool struct {
 	settled bool   // chainID has been returned to a caller and stays
 	current *node  // the node that answered the last Head
 	best    Header // the newest confirmed head
-	headOld bool   // best is older than maxAge, and the log says so
+	headOld bool   // best is older than maxAge; already logged
 }
 
 // PoolOptions tune a Pool. The zero value of a field stands for its default.
