@@ -26,7 +26,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// material is what a source hands over for one block.
+// material holds the files that a source writes for one block.
 type material struct{ block, witness, rules []byte }
 
 // devchain returns the material of the first blocks of a development chain.
@@ -353,7 +353,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// The plugin says of itself that it is a gate.
+// TestIsAGate checks that the plugin reports that it makes no proof.
 func TestIsAGate(t *testing.T) {
 	g := openGate(t, `{"network":"hoodi"}`)
 	if (Config{}).MakesProof() || !strings.Contains(g.Note(), "560048") || !strings.Contains(g.Note(), "proves nothing") {

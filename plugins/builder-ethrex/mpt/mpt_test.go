@@ -196,8 +196,8 @@ func must(t testing.TB, text string) []byte {
 	return b
 }
 
-// FuzzTable looks for nodes that panic or that make a walk endless. The input is
-// a list of nodes, each with its length before it.
+// FuzzTable looks for nodes that cause a panic or an endless walk. The input is a list of nodes,
+// each after its length.
 func FuzzTable(f *testing.F) {
 	for _, file := range []string{"tiny/witness.json", "random/1004.witness.json", "random/1015.witness.json"} {
 		w, err := witness.Read("../input/testdata/" + file)

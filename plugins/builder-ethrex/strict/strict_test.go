@@ -87,7 +87,7 @@ func TestNothingPassesThatEthrexRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	verdicts := recordedVerdicts(t)
-	// What ethrex takes and no client writes.
+	// Forms that ethrex accepts and no client writes.
 	harmless := []string{"unprefixed", "0X", "0xg", "number", "true", "list", "object"}
 	var checked, stricter int
 	for _, v := range verdicts {
@@ -108,7 +108,7 @@ func TestNothingPassesThatEthrexRefuses(t *testing.T) {
 	t.Logf("%d changes, %d of which ethrex would take", checked, stricter)
 }
 
-// TestOracleVerdicts asks ethrex's types again: make oracle.
+// TestOracleVerdicts compares the recorded verdicts with ethrex's types (make oracle).
 func TestOracleVerdicts(t *testing.T) {
 	oracle := os.Getenv("ETHREX_ORACLE")
 	if oracle == "" {

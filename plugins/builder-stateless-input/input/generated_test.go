@@ -24,8 +24,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// generated mints blocks of Amsterdam on a development chain, a real go-ethereum
-// node, and hands each to take with its witness as the node serves it.
+// generated makes blocks of Amsterdam on a development chain, which is a real go-ethereum node.
+// It calls take with each block and the witness that the node serves.
 func generated(t *testing.T, blocks, transactions int, take func(material)) {
 	t.Helper()
 	c, err := chain.Open(t.Context(), chain.Config{
@@ -87,8 +87,8 @@ func ask(t *testing.T, endpoint, method string, params ...any) []byte {
 	return text
 }
 
-// generatedBlocks is how many blocks of the usual size are made; all that the
-// project promises with PROOFLINE_LONG.
+// generatedBlocks returns the number of blocks of the usual size. With PROOFLINE_LONG it is the
+// full number.
 func generatedBlocks() int {
 	if os.Getenv("PROOFLINE_LONG") != "" {
 		return 300
@@ -155,8 +155,8 @@ func TestGeneratedBlocks(t *testing.T) {
 	}
 }
 
-// holes leaves out each node of the witness in turn. A block that still executes
-// never asked for it.
+// holes removes each node of the witness in turn and returns how many were reported as missing.
+// A block that still executes has not read the node.
 func holes(t *testing.T, m material) (missed int) {
 	t.Helper()
 	report, err := stateless.Execute(t.Context(), m.rules, m.block, m.witness)

@@ -41,7 +41,7 @@ func recorded(t testing.TB, name string) material {
 
 // Every recorded block from before Amsterdam can be encoded for the guest of reth in
 // both dialects, decodes to the same, and hashes to its block hash as a guest
-// rebuilds it; the guests of ethrex are not given it.
+// rebuilds it. For the guests of ethrex it is refused.
 func TestRecordedBlocksForReth(t *testing.T) {
 	forks := make(map[guest.Fork]int)
 	for _, name := range recordedNames() {

@@ -99,8 +99,8 @@ func upstream(t testing.TB) (dir string, m material) {
 	return dir, read(t, spec, filepath.Join(dir, "block.json"), filepath.Join(dir, "witness.json"))
 }
 
-// From block and witness alone comes the input that execution-specs published, and
-// its output.
+// TestUpstreamD4 checks that block and witness give the input that execution-specs published,
+// and its output.
 func TestUpstreamD4(t *testing.T) {
 	dir, m := upstream(t)
 	in := m.build(t, guest.SSZD4)
@@ -168,7 +168,7 @@ func TestUpstreamRequestRoot(t *testing.T) {
 	}
 }
 
-// Every shape in which nodes write a witness (geth, reth in its default order with
+// TestWitnessShapes checks that every form of a witness (geth, reth in its default order with
 // keys, duplicates and empty entries, reth before 2025) gives the same bytes.
 func TestWitnessShapes(t *testing.T) {
 	dir, m := upstream(t)

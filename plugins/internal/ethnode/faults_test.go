@@ -17,7 +17,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// onMethod makes a fault of one method.
+// onMethod returns a fault that affects one method.
 func onMethod(method string, answer func(w http.ResponseWriter, call ethnodetest.Call)) ethnodetest.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
 		if !strings.HasPrefix(call.Method, method) {
@@ -28,7 +28,7 @@ func onMethod(method string, answer func(w http.ResponseWriter, call ethnodetest
 	}
 }
 
-// cut closes the connection under an answer.
+// cut closes the connection in the middle of an answer.
 func cut(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// openTask makes a task as the host would, for a block.
+// openTask returns a task for a block as the host creates it.
 func openTask(t testing.TB, block contract.Block) *sdk.Task {
 	dir := t.TempDir()
 	for _, sub := range []string{"in", "out", "tmp"} {
@@ -159,7 +159,8 @@ func TestSilentNode(t *testing.T) {
 	}
 }
 
-// A block that the node is about to have is waited for.
+// TestFetchWaitsForTheBlock checks that a fetch waits for a block that the node does not have
+// yet.
 func TestFetchWaitsForTheBlock(t *testing.T) {
 	chain := ethnodetest.NewChain(3)
 	node := ethnodetest.Start(t, chain)
@@ -204,7 +205,7 @@ func TestFetchCancelled(t *testing.T) {
 	}
 }
 
-// Credentials reach the node and nothing else.
+// TestSecretsStaySecret checks that credentials are sent to the node and appear nowhere else.
 func TestSecretsStaySecret(t *testing.T) {
 	chain := ethnodetest.NewChain(3)
 	node := ethnodetest.Start(t, chain)

@@ -16,7 +16,7 @@ func TestUrgency(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
+func TestFetchQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFetchQueue(2)
 		ctx, cancel := context.WithCancel(t.Context())

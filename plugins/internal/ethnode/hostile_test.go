@@ -16,8 +16,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// hostile is a node that is wrong in one way.
-type hostile struct {
+// faultyNode is a node with one fault.
+type faultyNode struct {
 	name  string
 	chain *ethnodetest.Chain // nil for the honest one
 	set   func(n *ethnodetest.Node)
@@ -48,7 +48,7 @@ func edited(t *testing.T, change func(b *ethnodetest.Block, w map[string]any)) f
 	}
 }
 
-// headTime changes the time of the node's newest block, which then is another block.
+// headTime changes the timestamp, the number and the hash of the node's newest block.
 func headTime(honest *ethnodetest.Chain, at time.Time) func(*ethnodetest.Node) {
 	return func(n *ethnodetest.Node) {
 		n.Fault = func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
@@ -70,13 +70,13 @@ func headTime(honest *ethnodetest.Chain, at time.Time) func(*ethnodetest.Node) {
 	}
 }
 
-func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
+func faultyNodes(t *testing.T, honest *ethnodetest.Chain) []faultyNode {
 	const wit, blk = "debug_executionWitness", "eth_getBlockByHash"
 	other := ethnodetest.NewChainOf(1, honest.Head().Number)
 	text := func(s string) func(ethnodetest.Call) []byte {
 		return func(ethnodetest.Call) []byte { return []byte(s) }
 	}
-	said := func(code int, message string) func(ethnodetest.Call) []byte {
+	failure := func(code int, message string) func(ethnodetest.Call) []byte {
 		return func(call ethnodetest.Call) []byte { return ethnodetest.ReplyError(call, code, message) }
 	}
 	result := func(s string) func(ethnodetest.Call) []byte {
@@ -89,12 +89,12 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 			w["state"] = append(state[:at:at], state[at+1:]...)
 		}
 	}
-	return []hostile{
-		{"dead", nil, func(n *ethnodetest.Node) { n.Fault = dead }},
-		{"always lacks the state", nil, answer(wit, said(-32000, "missing trie node 8b3c (path ) <nil>"))},
-		{"always prunes", nil, answer(wit, said(4444, "pruned history unavailable"))},
-		{"internal error", nil, answer(wit, said(-32603, "Internal error"))},
-		{"too large for itself", nil, answer(wit, said(-32008, "Response is too big"))},
+	return []faultyNode{
+		{"dead", nil, func(n *ethnodetest.Node) { n.Fault = cutEveryCall }},
+		{"always lacks the state", nil, answer(wit, failure(-32000, "missing trie node 8b3c (path ) <nil>"))},
+		{"always prunes", nil, answer(wit, failure(4444, "pruned history unavailable"))},
+		{"internal error", nil, answer(wit, failure(-32603, "Internal error"))},
+		{"too large for itself", nil, answer(wit, failure(-32008, "Response is too big"))},
 		{"no debug namespace", nil, func(n *ethnodetest.Node) { n.NoDebug = true }},
 		{"witness null", nil, answer(wit, result("null"))},
 		{"witness null with space", nil, answer(wit, result(" null \n"))},
@@ -208,12 +208,12 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 	}
 }
 
-// However bad one endpoint is, and wherever it stands in the list, the honest one
-// serves every block, each in one fetch.
+// TestOneBadEndpoint checks that with one faulty endpoint at any place of the list the other
+// endpoint serves every block, each in one fetch.
 func TestOneBadEndpoint(t *testing.T) {
 	const blocks = 100
 	honest := ethnodetest.NewChain(blocks)
-	for _, bad := range hostiles(t, honest) {
+	for _, bad := range faultyNodes(t, honest) {
 		for _, first := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, first %v", bad.name, first), func(t *testing.T) {
 				t.Parallel()
@@ -259,7 +259,7 @@ func TestOneBadEndpoint(t *testing.T) {
 	}
 }
 
-// memoryFiles are files without a disk, which would take most of the time.
+// memoryFiles holds files in memory, because files on disk would take most of the test's time.
 type memoryFiles struct {
 	mu    sync.Mutex
 	files map[string][]byte // committed
@@ -296,9 +296,9 @@ func (f *memoryFile) Commit() (contract.Artifact, error) {
 
 func (f *memoryFile) Discard() {}
 
-// A single node whose claimed head is made up does no lasting damage: once it is
-// honest, everything goes on.
-func TestMadeUpHeadLeavesNoTrace(t *testing.T) {
+// TestFalseHeadHasNoLastingEffect checks that after a single node has returned a head with an
+// invented number, polls go on as soon as its head is right.
+func TestFalseHeadHasNoLastingEffect(t *testing.T) {
 	for _, lie := range []int64{1000, 1 << 40, -1 - 20} { // the last is 2^64-1
 		chain := ethnodetest.NewChain(20)
 		node := ethnodetest.Start(t, chain)

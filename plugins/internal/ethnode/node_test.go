@@ -71,8 +71,9 @@ func TestBreakerKeepsRateLimits(t *testing.T) {
 	})
 }
 
-// What says nothing about a node's health does not change its rank.
-func TestNodeIsNotBlamed(t *testing.T) {
+// TestNeutralOutcomesKeepRank checks that outcomes that say nothing about a node's quality do
+// not change its rank.
+func TestNeutralOutcomesKeepRank(t *testing.T) {
 	n := testNode(t)
 	before := n.rank(BlockData)
 	for _, err := range []error{
@@ -108,8 +109,9 @@ func TestHedgeAfter(t *testing.T) {
 	}
 }
 
-// Who is slower than another loses rank, and its time does not count as its own.
-func TestLosing(t *testing.T) {
+// TestSlowerNodeLosesRank checks that a node that loses a race loses rank, and that its time
+// is not recorded.
+func TestSlowerNodeLosesRank(t *testing.T) {
 	n := testNode(t)
 	for range hedgeSamples {
 		n.recordFetch(WitnessData, nil, 60*time.Millisecond)
@@ -126,8 +128,9 @@ func TestLosing(t *testing.T) {
 	}
 }
 
-// A verdict on a witness counts among witnesses only.
-func TestBadWitnessLeavesHeadsAlone(t *testing.T) {
+// TestBadWitnessCountsAgainstWitnessesOnly checks that a refused witness leaves the node usable
+// for heads.
+func TestBadWitnessCountsAgainstWitnessesOnly(t *testing.T) {
 	n := testNode(t)
 	for range breakerFailures {
 		n.recordFetch(WitnessData, contract.Retryable(&badDataError{errors.New("incomplete")}), time.Second)
@@ -143,8 +146,8 @@ func TestBadWitnessLeavesHeadsAlone(t *testing.T) {
 	}
 }
 
-// beliefs makes a pool of nodes with these heads, whose chain is not asked.
-func beliefs(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
+// poolWithHeads returns a pool of nodes with these heads. It sends no requests.
+func poolWithHeads(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
 	p := &Pool{log: slog.New(slog.DiscardHandler), maxLag: time.Minute, maxAge: maxAge}
 	for i, h := range heads {
 		n, err := newNode(i, Endpoint{URL: "http://127.0.0.1:1"})
@@ -157,7 +160,8 @@ func beliefs(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
 	return p
 }
 
-// No head is believed that nobody confirms, and none ahead of the clock.
+// TestHeadsAreConfirmed checks that a head counts only when another node or the node's own
+// chain confirms it, and never when it is ahead of the clock.
 func TestHeadsAreConfirmed(t *testing.T) {
 	now := time.Now()
 	head := func(number uint64, age time.Duration) Header {
@@ -175,7 +179,7 @@ func TestHeadsAreConfirmed(t *testing.T) {
 		{"a slot ahead is the clock's", []Header{head(100, -11*time.Second), head(100, -11*time.Second), head(93, 2*time.Minute)}, []bool{false, false, true}},
 		{"two of three are ahead", []Header{head(200, 0), head(199, 12*time.Second), head(100, 20*time.Minute)}, []bool{false, false, true}},
 	} {
-		p := beliefs(t, 0, c.heads...)
+		p := poolWithHeads(t, 0, c.heads...)
 		p.compareNodes(t.Context(), now)
 		for i, n := range p.nodes {
 			if out := n.usable(now, BlockData) != nil; out != c.out[i] {
@@ -183,7 +187,7 @@ func TestHeadsAreConfirmed(t *testing.T) {
 			}
 		}
 	}
-	ahead := beliefs(t, 0, head(105, -20*time.Second), head(100, 30*time.Second), head(100, 30*time.Second))
+	ahead := poolWithHeads(t, 0, head(105, -20*time.Second), head(100, 30*time.Second), head(100, 30*time.Second))
 	if ahead.compareNodes(t.Context(), now); ahead.best.Number != 100 {
 		t.Errorf("block %d, whose time has not come, is the newest head", ahead.best.Number)
 	}
@@ -196,8 +200,8 @@ func TestHeadsAreConfirmed(t *testing.T) {
 	}
 }
 
-// The chain is the configured one, else what most serve, else the first's; and what
-// was handed out stays.
+// TestChainIsElected checks the order: the configured chain, the chain of the majority, the
+// chain of the first node. A chain that was returned stays.
 func TestChainIsElected(t *testing.T) {
 	for _, c := range []struct {
 		chains     []uint64
@@ -206,7 +210,7 @@ func TestChainIsElected(t *testing.T) {
 	}{
 		{[]uint64{5, 1, 1}, 0, 1}, {[]uint64{5, 1}, 0, 5}, {[]uint64{5, 1}, 1, 1}, {[]uint64{5, 5}, 1, 1}, {[]uint64{0, 7, 0}, 0, 7}, {[]uint64{0, 0}, 0, 0},
 	} {
-		p := beliefs(t, 0, make([]Header, len(c.chains))...)
+		p := poolWithHeads(t, 0, make([]Header, len(c.chains))...)
 		p.wantChain = c.configured
 		for i, id := range c.chains {
 			p.nodes[i].chainID = id
@@ -236,10 +240,10 @@ func TestChainIsElected(t *testing.T) {
 	}
 }
 
-// An old head is told in the health, by its own time, until a young one comes.
+// TestHeadAge checks that Health names an old head, by its timestamp, until a new one arrives.
 func TestHeadAge(t *testing.T) {
 	now := time.Now()
-	p := beliefs(t, 5*time.Minute, Header{Number: 10, Time: now.Add(-172 * time.Hour)})
+	p := poolWithHeads(t, 5*time.Minute, Header{Number: 10, Time: now.Add(-172 * time.Hour)})
 	p.compareNodes(t.Context(), now)
 	if h := p.Health(); h.State != contract.HealthReady || !strings.Contains(h.Detail, "the newest head, block 10, is 172h0m0s old") {
 		t.Errorf("health %+v", h)
@@ -251,8 +255,8 @@ func TestHeadAge(t *testing.T) {
 	}
 }
 
-// An answer that drips is cut off when it has used up the time that its bytes pay
-// for; one that flows is not.
+// TestSlowestRate checks that an answer below MinRate is cancelled when its time is over, and
+// that a faster one is not.
 func TestSlowestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := func(size int, every time.Duration, most time.Duration) (time.Duration, error) {
@@ -279,8 +283,8 @@ func TestSlowestRate(t *testing.T) {
 	})
 }
 
-// A witness is read as far as a block of the gas limit can need, which is known
-// better once the block is there.
+// TestWitnessLimit checks that the size of a witness is limited by the gas limit of its block
+// as soon as that is known.
 func TestWitnessLimit(t *testing.T) {
 	limit := int64(20)
 	var got bytes.Buffer

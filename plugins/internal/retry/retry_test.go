@@ -37,7 +37,7 @@ func FuzzAfter(f *testing.F) {
 	})
 }
 
-func TestTold(t *testing.T) {
+func TestFromHeader(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	const none = -1
 	for value, want := range map[string]time.Duration{

@@ -73,8 +73,8 @@ func TestServerLines(t *testing.T) {
 	}
 }
 
-// TestAsked tells the server's notes on requests from signs of a proof.
-func TestAsked(t *testing.T) {
+// TestIsRequest checks which lines of the server only report requests.
+func TestIsRequest(t *testing.T) {
 	for line, want := range map[string]bool{
 		"2025-11-20T10:00:00.000000Z  INFO Received 'status' request":                                     true,
 		"2025-11-20T10:00:00.000000Z  INFO ZisK Server waiting for requests on port 7878 for ELF 'g.elf'": true,
