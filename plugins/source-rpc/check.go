@@ -29,7 +29,11 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 
 	chain, reason := c.ChainID, "chain_id is"
 	if chain == 0 {
-		chain, reason = majority(checks), "most endpoints serve chain"
+		ids := make([]uint64, len(checks))
+		for i := range checks {
+			ids[i] = checks[i].chain
+		}
+		chain, reason = ethnode.Majority(ids), "most endpoints serve chain"
 	}
 	heads, witnesses := 0, 0
 	for i := range checks {
@@ -59,23 +63,7 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	return findings
 }
 
-// majority returns the chain that most endpoints serve. At a tie the first endpoint in the
-// list decides.
-func majority(checks []endpointCheck) (chain uint64) {
-	votes := make(map[uint64]int)
-	for _, r := range checks {
-		if r.chain != 0 {
-			votes[r.chain]++
-		}
-	}
-	for _, r := range checks {
-		if votes[r.chain] > votes[chain] {
-			chain = r.chain
-		}
-	}
-	return chain
-}
-
+// severityRank orders findings, errors first.
 func severityRank(f sdk.Finding) int {
 	return slices.Index([]sdk.Severity{sdk.SeverityError, sdk.SeverityWarning, sdk.SeverityInfo}, f.Severity)
 }

@@ -36,7 +36,7 @@ func TestTransport(t *testing.T) {
 		server.URL + "/busy":    {Calls: 1, Failed: 1},
 		server.URL + "/ill":     {Calls: 1, Failed: 1},
 		server.URL + "/cut":     {Calls: 1, Failed: 1},
-		server.URL + "/hangs":   {}, // called off
+		server.URL + "/hangs":   {}, // cancelled
 		other.URL:               {}, // another host
 	} {
 		var tally Tally

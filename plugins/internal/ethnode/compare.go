@@ -60,20 +60,25 @@ func (p *Pool) electChain() uint64 {
 	if settled && current != 0 {
 		return current
 	}
-	votes := make(map[uint64]int)
-	chain := uint64(0)
-	for _, n := range p.nodes {
+	ids := make([]uint64, len(p.nodes))
+	for i, n := range p.nodes {
 		n.mu.Lock()
-		id := n.chainID
+		ids[i] = n.chainID
 		n.mu.Unlock()
+	}
+	return Majority(ids)
+}
+
+// Majority returns the chain id that occurs most often. At a tie the first one in the list
+// decides. It ignores 0, and returns 0 where the list has no other id.
+func Majority(ids []uint64) (chain uint64) {
+	votes := make(map[uint64]int)
+	for _, id := range ids {
 		if id != 0 {
 			votes[id]++
 		}
 	}
-	for _, n := range p.nodes {
-		n.mu.Lock()
-		id := n.chainID
-		n.mu.Unlock()
+	for _, id := range ids {
 		if id != 0 && votes[id] > votes[chain] {
 			chain = id
 		}

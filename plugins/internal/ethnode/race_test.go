@@ -25,8 +25,8 @@ func TestRaceReportsOutcomes(t *testing.T) {
 		first func(ctx context.Context) error
 		want  error
 	}{
-		"called off":                    {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, errLost},
-		"called off, with its own word": {func(ctx context.Context) error { <-ctx.Done(); return own }, errLost},
+		"cancelled":                     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, errLost},
+		"cancelled, with its own error": {func(ctx context.Context) error { <-ctx.Done(); return own }, errLost},
 		"failed before":                 {func(context.Context) error { return own }, own},
 	} {
 		t.Run(name, func(t *testing.T) {
