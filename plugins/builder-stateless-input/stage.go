@@ -144,7 +144,7 @@ func gateOutcome(task *sdk.Task, chainID uint64, block *types.Block) *stateless.
 	return outcome
 }
 
-// readBoth reads and verifies a block, and reads its witness.
+// readInputs reads and verifies a block, and reads its witness.
 func readInputs(blockFile, witnessFile string) (*types.Block, *witness.Witness, error) {
 	block, w, err := inputbuilder.Read(blockFile, witnessFile, witness.ReadUnverifiedBlock)
 	if err == nil {

@@ -75,9 +75,10 @@ func recordedVerdicts(t *testing.T) (list []verdict) {
 	return list
 }
 
-// The verdicts were recorded from the JSON types of ethrex-common 17.0.0 to 23.0.0,
-// which agree (the oracle in .ci/tools/oracle, command block), for twelve
-// changes of each member of a block with a transaction of each type.
+// TestNothingPassesThatEthrexRefuses changes each member of a block with a transaction of each
+// type in twelve ways, and compares the result with recorded verdicts. The JSON types of
+// ethrex-common 17.0.0 to 23.0.0, which agree, gave the verdicts (the oracle in
+// .ci/tools/oracle, command block).
 func TestNothingPassesThatEthrexRefuses(t *testing.T) {
 	text, err := os.ReadFile("testdata/block.json")
 	if err != nil {

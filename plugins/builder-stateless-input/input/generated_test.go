@@ -96,10 +96,10 @@ func generatedBlocks() int {
 	return 16
 }
 
-// Blocks of Amsterdam of every kind are encoded so that two decoders written by
-// others, the Python one from the specification alone and dynamic-ssz, read them,
-// encode them to the same bytes and find the same request root. Of some of them
-// every node that is left out is missed.
+// TestGeneratedBlocks encodes Amsterdam blocks of every kind. Two independent decoders, the
+// Python one that follows the specification and dynamic-ssz, must decode them, encode them to
+// the same bytes and compute the same request root. For some blocks it also removes every node
+// in turn and checks that the missing node is reported.
 func TestGeneratedBlocks(t *testing.T) {
 	python := &python{dir: t.TempDir()}
 	var seen struct{ blocks, empty, largest, holes int }

@@ -39,9 +39,9 @@ func recorded(t testing.TB, name string) material {
 	return read(t, spec, path.Join(dir, "block.json.gz"), path.Join(dir, "witness.json.gz"))
 }
 
-// Every recorded block from before Amsterdam can be encoded for the guest of reth in
-// both dialects, decodes to the same, and hashes to its block hash as a guest
-// rebuilds it. For the guests of ethrex it is refused.
+// TestRecordedBlocksForReth encodes every recorded block before Amsterdam for the guest of reth
+// in both dialects. The input must decode to the same values, and the header that a guest
+// rebuilds must have the block's hash. For the guests of ethrex the block must be refused.
 func TestRecordedBlocksForReth(t *testing.T) {
 	forks := make(map[guest.Fork]int)
 	for _, name := range recordedNames() {

@@ -125,8 +125,8 @@ func TestDerivedD3(t *testing.T) {
 	}
 }
 
-// The published inputs decode, encode to themselves and give the published output;
-// the other dialect refuses them.
+// TestUpstreamDecodes checks that the published inputs decode, encode to the same bytes and give
+// the published output, and that the other dialect refuses them.
 func TestUpstreamDecodes(t *testing.T) {
 	dir := witnesstest.Shared(t, "vectors", "amsterdam")
 	for _, c := range []struct {
@@ -159,7 +159,8 @@ func TestUpstreamDecodes(t *testing.T) {
 	}
 }
 
-// The roots that the specification names of the parts of the fixture.
+// TestUpstreamRequestRoot compares the roots of the fixture's parts with those in the
+// specification.
 func TestUpstreamRequestRoot(t *testing.T) {
 	_, m := upstream(t)
 	root := m.build(t, guest.SSZD4).Output().RequestRoot

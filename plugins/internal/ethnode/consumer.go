@@ -8,7 +8,7 @@ import "io"
 type consumer struct {
 	pipe *io.PipeWriter
 	done chan struct{}
-	err  error // of read
+	err  error // error of read; valid after done is closed
 }
 
 // consume starts a consumer whose goroutine calls read once.

@@ -24,7 +24,7 @@ type cursor struct {
 	Window  []seenBlock `json:"window"`
 }
 
-// seen is a block of the window.
+// seenBlock is a block of the window.
 type seenBlock struct {
 	Number uint64        `json:"n"`
 	Hash   contract.Hash `json:"h"`

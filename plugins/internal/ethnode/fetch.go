@@ -128,7 +128,7 @@ func (p *pendingBlock) witnessLimit() int64 {
 	return witness.Limit(0)
 }
 
-// fetched is a block on disk.
+// fetchedBlock is a block on disk.
 type fetchedBlock struct {
 	block    *witness.Block
 	artifact contract.Artifact

@@ -102,7 +102,7 @@ func combineErrors(failures []error) error {
 		return failures[0]
 	}
 	count := make(map[contract.Class]int)
-	var first *contract.Error // of the class that is returned
+	var first *contract.Error // the first error of the returned class
 	for _, err := range failures {
 		count[contract.ClassOf(err)]++
 	}

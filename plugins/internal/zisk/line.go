@@ -16,8 +16,7 @@ var logPrefix = regexp.MustCompile(
 	`^\s*(?:\d{4}-\d\d-\d\dT[0-9:.]+Z?\s+)?(?:\[rank=\d+\]\s+)?(?:[A-Za-z0-9_:]+\s+)?(?:TRACE|DEBUG|INFO|WARN|ERROR)(?:\s+[A-Za-z0-9_:]+)?:\s?` +
 		`|^\s*\d{4}-\d\d-\d\dT[0-9:.]+Z\s+(?:TRACE|DEBUG|INFO|WARN|ERROR)\s`)
 
-// Text returns the text of a line of output: without colours, time, rank, level
-// and module.
+// Text returns the text of a line of output without colours, time, rank, level and module.
 func Text(line string) string {
 	if strings.IndexByte(line, 0x1b) >= 0 {
 		line = ansi.ReplaceAllString(line, "")

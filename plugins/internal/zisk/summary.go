@@ -18,7 +18,7 @@ type Summary struct {
 	Steps       uint64        // number of executed steps of the guest
 	ProvingTime time.Duration // the tool's own figure without its start; 0 where it printed none
 	Instances   int
-	Speed       string // of the assembly services, for example "512 MHz"
+	Speed       string // speed of the assembly services, for example "512 MHz"
 }
 
 var (
