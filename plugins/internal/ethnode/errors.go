@@ -159,7 +159,7 @@ func (c *Client) classify(ctx context.Context, method string, err error) error {
 	// A classified cause is the error of another call, which cancelled this one. This
 	// call has no error of its own.
 	if _, fromOther := errors.AsType[*contract.Error](context.Cause(ctx)); fromOther && ctx.Err() != nil {
-		return contract.Interrupted(fmt.Errorf("%s at %s was cancelled: %w", method, c.name, errUnjudged))
+		return contract.Interrupted(fmt.Errorf("%s at %s was cancelled: %w", method, c.name, errNotCompared))
 	}
 	if _, classified := errors.AsType[*contract.Error](err); classified {
 		return err

@@ -109,13 +109,13 @@ type pendingBlock struct {
 	fetched <-chan struct{}
 }
 
-// wait waits for the block. It fails with errUnjudged when ctx ends first.
+// wait waits for the block. It fails with errNotCompared when ctx ends first.
 func (p *pendingBlock) wait(ctx context.Context) (*witness.Block, error) {
 	select {
 	case <-p.fetched:
 		return p.block.Load(), nil
 	case <-ctx.Done():
-		return nil, contract.Interrupted(fmt.Errorf("%w: %w", errUnjudged, context.Cause(ctx)))
+		return nil, contract.Interrupted(fmt.Errorf("%w: %w", errNotCompared, context.Cause(ctx)))
 	}
 }
 

@@ -105,8 +105,8 @@ func (n *node) rank(data Data) float64 {
 var (
 	// errLost means that another node was faster.
 	errLost = errors.New("another endpoint answered first")
-	// errUnjudged means that the block did not arrive that the witness is compared with.
-	errUnjudged = errors.New("the witness could not be compared with its block")
+	// errNotCompared means that the block did not arrive that the witness is compared with.
+	errNotCompared = errors.New("the witness could not be compared with its block")
 )
 
 // recordHead keeps a head that the node returned. It fails when the head's timestamp

@@ -78,7 +78,7 @@ func TestNeutralOutcomesKeepRank(t *testing.T) {
 	before := n.rank(BlockData)
 	for _, err := range []error{
 		fmt.Errorf("x: %w", ErrNotFound), contract.Permanent(fmt.Errorf("%w: %w", ErrOutsideWindow, ErrNoState)), contract.Retryable(ErrNoState),
-		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), fmt.Errorf("x: %w", errUnjudged), contract.Interrupted(errors.New("x")),
+		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), fmt.Errorf("x: %w", errNotCompared), contract.Interrupted(errors.New("x")),
 	} {
 		for range breakerFailures {
 			n.calls.record(err)

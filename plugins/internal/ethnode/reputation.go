@@ -37,7 +37,7 @@ func newReputation() *reputation { return &reputation{score: 1} }
 // the node: it lacks the block, the state or the method, the call was cancelled, or
 // its data could not be checked.
 func isNeutral(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoMethod) || errors.Is(err, ErrNoState) || errors.Is(err, errUnjudged) ||
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoMethod) || errors.Is(err, ErrNoState) || errors.Is(err, errNotCompared) ||
 		err != nil && contract.ClassOf(err) == contract.ClassInterrupted
 }
 
