@@ -43,7 +43,7 @@ func BenchmarkInput(b *testing.B) {
 	if err := os.WriteFile(witnessFile, text, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	job := buildJob{config: Config{Format: "g4", Network: "mainnet"}, block: blockFile, witness: witnessFile, out: filepath.Join(temp, "input.bin")}
+	job := buildRun{config: Config{Format: "g4", Network: "mainnet"}, block: blockFile, witness: witnessFile, out: filepath.Join(temp, "input.bin")}
 	build := func() {
 		if _, err := job.run(b.Context(), nil, os.Stderr); err != nil {
 			b.Fatal(err)
@@ -81,7 +81,7 @@ func BenchmarkInput(b *testing.B) {
 }
 
 // benchProcess runs the tool from start to exit, idle and building.
-func benchProcess(b *testing.B, job *buildJob, output int) {
+func benchProcess(b *testing.B, job *buildRun, output int) {
 	binary := filepath.Join(b.TempDir(), "builder-ethrex")
 	compile := exec.Command("go", "build", "-o", binary, ".")
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")

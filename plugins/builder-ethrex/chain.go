@@ -12,14 +12,14 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// chain is the configuration of the blocks' chain, in the form of the guest
-// input and, where a block has to be executed, in that of go-ethereum.
+// chain is the configuration of the blocks' chain.
 type chain struct {
-	config *chainspec.Config
-	spec   *chainspec.Spec
+	config *chainspec.Config // in ethrex's form, for the guest input
+	spec   *chainspec.Spec   // its rules serve to execute a block
 }
 
-// chainOf asks a configuration for ethrex's form.
+// chainOf returns the chain of a spec. It takes the results of a function that returns a
+// spec, and passes its error on.
 func chainOf(spec *chainspec.Spec, err error) (*chain, error) {
 	if err != nil {
 		return nil, err
@@ -31,14 +31,14 @@ func chainOf(spec *chainspec.Spec, err error) (*chain, error) {
 	return &chain{config: config, spec: spec}, nil
 }
 
-// readChain reads a genesis file, or only its "config".
+// readChain reads the chain from a genesis file, or from a file with its "config" object.
 func readChain(path string) (*chain, error) { return chainOf(chainspec.Read(path)) }
 
-// touched executes a block on its witness and returns the accounts it touched.
+// touched executes a block on its witness and returns the accounts that it read.
 func (c *chain) touched(ctx context.Context, block *types.Block, w *witness.Witness) ([]common.Address, error) {
 	rules, err := c.spec.Rules()
 	if err != nil {
-		return nil, fmt.Errorf("the rules to execute the block by: %w", err)
+		return nil, fmt.Errorf("the block cannot be executed: %w", err)
 	}
 	return stateless.Touched(ctx, rules, block, w)
 }

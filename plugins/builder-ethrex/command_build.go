@@ -15,6 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
+// buildCommand returns the command that builds one input from files.
 func buildCommand() *cli.Command {
 	config := func(c *cli.Context) Config {
 		return Config{Format: c.String("format"), Guest: c.String("guest"), ZisK: c.String("zisk"), Framing: c.String("framing"),
@@ -31,32 +32,32 @@ func buildCommand() *cli.Command {
 		},
 		Config: func(c *cli.Context) interface{ Validate() []sdk.Finding } { return config(c) },
 		Run: func(ctx context.Context, c *cli.Context, files inputbuilder.Files, stdout, stderr io.Writer) (map[string]string, error) {
-			rarelyCollect()
-			job := buildJob{config: config(c), block: files.Block, witness: files.Witness, out: files.Out, unverified: c.Bool("unverified")}
-			return job.run(ctx, stdout, stderr)
+			limitCollection()
+			run := buildRun{config: config(c), block: files.Block, witness: files.Witness, out: files.Out, unverified: c.Bool("unverified")}
+			return run.run(ctx, stdout, stderr)
 		},
 	}.Command()
 }
 
-// rarelyCollect turns the garbage collector off up to a heap that only an
-// unusually large block needs. A process that builds one input and ends makes
-// little garbage: collecting it took a quarter of the CPU time and saved nothing.
-func rarelyCollect() {
-	const heap = 512 << 20
+// limitCollection turns the garbage collector off below a heap size that only an unusually
+// large block needs. A process that builds one input and ends makes little garbage, and
+// collecting it takes a quarter of the CPU time.
+func limitCollection() {
+	const heap = 512 << 20 // bytes
 	debug.SetMemoryLimit(heap)
 	debug.SetGCPercent(-1)
 }
 
-// buildJob is one run of the build command.
-type buildJob struct {
+// buildRun is one run of the build command.
+type buildRun struct {
 	config              Config
 	block, witness, out string // file names
 	unverified          bool
 }
 
-// run builds the input and writes it to the file, which appears whole or not at
-// all, or to standard output. Warnings go to stderr.
-func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[string]string, error) {
+// run builds the input and writes it to standard output, or to a file that appears complete
+// or not at all. It writes warnings to stderr and returns the facts of the input.
+func (j *buildRun) run(ctx context.Context, stdout, stderr io.Writer) (map[string]string, error) {
 	t, _, err := j.config.target()
 	if err != nil {
 		return nil, err
@@ -95,6 +96,7 @@ func (j *buildJob) run(ctx context.Context, stdout, stderr io.Writer) (map[strin
 	return facts(t, c, block, built.Result), err
 }
 
+// guestsCommand returns the command that lists the guest programs of rkyv formats.
 func guestsCommand() *cli.Command {
 	return inputbuilder.Guests(name, "GUEST\tFORMAT\tZISK\tFRAMING\tNOTE",
 		func(p guest.Program) bool { return !p.Format.SSZ() },

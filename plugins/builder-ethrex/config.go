@@ -28,24 +28,24 @@ func (c Config) choice() inputbuilder.Choice {
 	}
 }
 
-// target resolves guest, format, ZisK version and framing.
+// target returns the input that guest, format, ZisK version and framing determine.
 func (c Config) target() (guest.Target, string, error) { return c.choice().Guest.Target() }
 
-// Validate implements the SDK's optional interface.
+// Validate implements the SDK's validator.
 func (c Config) Validate() []sdk.Finding { return c.choice().Validate(name) }
 
-// Provides implements the SDK's optional interface.
+// Provides implements the SDK's provider.
 func (c Config) Provides() map[string]string { return c.choice().Provides() }
 
-// Requires implements the SDK's optional interface.
+// Requires implements the SDK's requirer.
 func (c Config) Requires() map[string][]string { return c.choice().Chain.Requires() }
 
-// Check implements the SDK's optional interface.
+// Check implements the SDK's checker.
 func (c Config) Check(context.Context) []sdk.Finding {
-	forms := []func(*chainspec.Spec) error{chainspec.NeedsEthrex}
+	requirements := []func(*chainspec.Spec) error{chainspec.NeedsEthrex}
 	if t, _, err := c.target(); err == nil && input.NeedsKeys(t.Format) && !c.Strict {
 		// A block whose witness lacks keys is executed to find them.
-		forms = append(forms, chainspec.NeedsRules)
+		requirements = append(requirements, chainspec.NeedsRules)
 	}
-	return c.choice().Check(forms...)
+	return c.choice().Check(requirements...)
 }

@@ -83,8 +83,9 @@ func mustBuild(t *testing.T, c *chain, block *ethblock.Block, w *witness.Witness
 	return r
 }
 
-// Witnesses in geth's shape give the storage tries of the original witness; where
-// that had no keys either, those of the format that does not need them.
+// TestDerivedKeysOfRealBlocks checks that witnesses in geth's form give the storage tries of the
+// original witness. Where that had no keys either, they give those of the format that does not
+// need keys.
 func TestDerivedKeysOfRealBlocks(t *testing.T) {
 	for _, name := range realBlocks {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +150,7 @@ func TestDerivedKeysOfGethAnswers(t *testing.T) {
 	}
 }
 
-// Keys that do not lead to all storage in the witness are completed.
+// TestIncompleteKeysAreCompleted checks that missing keys are derived.
 func TestIncompleteKeysAreCompleted(t *testing.T) {
 	c, err := readChain(recorded + "/chain.json")
 	if err != nil {

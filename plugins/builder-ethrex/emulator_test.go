@@ -38,7 +38,7 @@ func TestRealGuest(t *testing.T) {
 		t.Fatalf("guest %s does not commit to the block hash alone", name)
 	}
 	dir := witnesstest.Shared(t, "data", "mainnet", "24647140")
-	job := buildJob{
+	job := buildRun{
 		config: Config{Guest: name, Network: "mainnet"},
 		block:  filepath.Join(dir, "block.json.gz"), witness: filepath.Join(dir, "witness.json.gz"), out: filepath.Join(t.TempDir(), "input.bin"),
 	}

@@ -1,6 +1,12 @@
-// Command builder-ethrex makes the guest input of ethrex from a block and its
-// execution witness: a plugin of proofline, and by hand a tool that builds,
+// Command builder-ethrex is a plugin of proofline that builds the rkyv input of ethrex's
+// guests from a block and its execution witness. Started by hand, it is a tool that builds,
 // inspects and compares inputs.
+//
+//	sdk/witness ──► ethblock ─┐
+//	(block, witness)          ├─► input ──► rkyv ──► guest (framing) ──► file
+//	             └──► mpt ────┘
+//
+//	file ──► inspect (its own description of the layouts)
 package main
 
 import (

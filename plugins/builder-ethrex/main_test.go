@@ -49,8 +49,7 @@ func content(t testing.TB, path string) []byte {
 	return data
 }
 
-// recordedBlock returns what the host knows of a recorded block, and its
-// artifacts.
+// recordedBlock returns the host's description of a recorded block, and its artifacts.
 func recordedBlock(t testing.TB, number int) (contract.Block, map[string][]byte) {
 	t.Helper()
 	files := map[string][]byte{
@@ -263,7 +262,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%+v:\nhave %s\nwant %s", c.config, have, c.want)
 		}
 	}
-	// doctor asks for both forms where a block may have to be executed.
+	// Check requires both forms of a genesis file where a block may have to be executed.
 	genesis := filepath.Join(t.TempDir(), "genesis.json")
 	for text, want := range map[string]map[string]string{
 		`{"chainId":5,"terminalTotalDifficulty":"0x0","londonBlock":0}`:          {"g4": "depositContractAddress", "g8": "depositContractAddress"},
@@ -292,7 +291,7 @@ func TestBuildCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	job := buildJob{config: Config{Format: "g4", Network: "auto"}, block: filepath.Join(dir, sdk.ArtifactBlock), witness: filepath.Join(dir, sdk.ArtifactWitness), out: filepath.Join(dir, "out.bin")}
+	job := buildRun{config: Config{Format: "g4", Network: "auto"}, block: filepath.Join(dir, sdk.ArtifactBlock), witness: filepath.Join(dir, sdk.ArtifactWitness), out: filepath.Join(dir, "out.bin")}
 	var stderr strings.Builder
 	facts, err := job.run(t.Context(), nil, &stderr)
 	if err != nil {
@@ -305,7 +304,7 @@ func TestBuildCommand(t *testing.T) {
 	if err != nil || len(f.Summarize().Findings) > 0 {
 		t.Errorf("%v", err)
 	}
-	// Nothing is left where it fails.
+	// A failed build leaves no file.
 	if err := os.Remove(job.out); err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// The memory that an input takes, as a ratio to block and witness, which lie on
-// disk.
+// TestMemory limits the memory for building an input, relative to the sizes of block and
+// witness on disk.
 func TestMemory(t *testing.T) {
 	dir := witnesstest.Shared(t, "data", "mainnet", "24647140")
 	files := map[string][]byte{

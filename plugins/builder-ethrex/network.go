@@ -12,11 +12,10 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// chain finds the chain of a block that lies in a file: as the flags say, or else
-// by a chain.json beside the block or the witness, by the chain id that the
-// block's transactions are signed for, or, for a block without such a
-// transaction, by its number and time.
-func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
+// chain finds the chain of the block. It takes the first of these: the flags, a chain.json
+// beside the block or the witness, the chain id for which the block's transactions are
+// signed, and the public network that can have the block's number at its time.
+func (j *buildRun) chain(b *ethblock.Block) (*chain, error) {
 	if j.config.Genesis != "" {
 		return readChain(j.config.Genesis)
 	}
@@ -29,7 +28,7 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 			return c, err
 		}
 	}
-	id, found, err := signedFor(b)
+	id, found, err := signedChainID(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", j.block, err)
 	}
@@ -38,35 +37,36 @@ func (j *buildJob) chain(b *ethblock.Block) (*chain, error) {
 	}
 	name, err := networkBySlot(b.Header.Number, b.Header.Timestamp)
 	if err != nil {
-		return nil, fmt.Errorf("%s does not tell its chain: no %s lies beside it, none of its %d transactions is signed for a chain, and %w: give --network (%s) or --genesis",
+		return nil, fmt.Errorf("the chain of %s is unknown: no %s lies beside it, none of its %d transactions is signed for a chain, and %w: set --network (%s) or --genesis",
 			j.block, sdk.ArtifactChain, len(b.Transactions), err, strings.Join(chainspec.Networks(), ", "))
 	}
 	return chainOf(chainspec.Network(name))
 }
 
-// signedFor returns the chain id for which the block's transactions are signed.
-// Legacy transactions carry it in their v (EIP-155), or none at all.
-func signedFor(b *ethblock.Block) (id uint64, found bool, err error) {
+// signedChainID returns the chain id for which the block's transactions are signed. Legacy
+// transactions have it in their v (EIP-155), or have none. It fails where transactions are
+// signed for two chains.
+func signedChainID(b *ethblock.Block) (id uint64, found bool, err error) {
 	for i := range b.Transactions {
 		t := &b.Transactions[i]
-		this := t.ChainID
+		signed := t.ChainID
 		if t.Type == ethblock.TypeLegacy {
 			if !t.V.IsUint64() || t.V.Uint64() < 35 {
 				continue
 			}
-			this = (t.V.Uint64() - 35) / 2
+			signed = (t.V.Uint64() - 35) / 2
 		}
-		if found && this != id {
-			return 0, false, fmt.Errorf("its transactions are signed for two chains, %d and %d", id, this)
+		if found && signed != id {
+			return 0, false, fmt.Errorf("its transactions are signed for two chains, %d and %d", id, signed)
 		}
-		id, found = this, true
+		id, found = signed, true
 	}
 	return id, found, nil
 }
 
-// anchors are blocks of the public networks after which every block lies in a
-// slot of 12 seconds: the first one after the merge, or the genesis block. The
-// first slot is that of the beacon chain's genesis.
+// anchors are the blocks of the public networks from which on every block lies in a slot of
+// 12 seconds: the first block after the merge, or the genesis block. slotZero is the genesis
+// time of the beacon chain. All times are Unix seconds.
 // Source: ethereum/execution-specs and eth-clients/{mainnet,sepolia,holesky,hoodi}
 // (genesis times); the blocks themselves.
 var anchors = map[string]struct {
@@ -81,16 +81,17 @@ var anchors = map[string]struct {
 
 const (
 	slotSeconds = 12
-	// slotSlack is by how many blocks a number may exceed the slots since the
-	// anchor: the anchors of chains that existed before are rounded.
+	// slotSlack is by how many blocks a number may exceed the number of slots since the
+	// anchor, because the anchors of chains older than the merge are rounded.
 	slotSlack = 10_000
 )
 
-// networkBySlot returns the only public network that can have a block of this
-// number at this time: it lies on a slot of the network, there were enough slots,
-// and no network has left more than half of them empty.
+// networkBySlot returns the only public network that can have a block with this number at
+// this time. The time must be a slot of the network, there must have been enough slots
+// since the anchor, and at most half of them may be empty. It fails where no network fits,
+// and where several do.
 func networkBySlot(number, time uint64) (string, error) {
-	var fit []string
+	var matches []string
 	for _, name := range chainspec.Networks() {
 		a := anchors[name]
 		if time < a.time || number < a.number || (time-a.slotZero)%slotSeconds != 0 {
@@ -98,14 +99,14 @@ func networkBySlot(number, time uint64) (string, error) {
 		}
 		slots, blocks := (time-a.time)/slotSeconds, number-a.number
 		if blocks <= slots+slotSlack && blocks+slotSlack >= slots/2 {
-			fit = append(fit, name)
+			matches = append(matches, name)
 		}
 	}
-	switch len(fit) {
+	switch len(matches) {
 	case 1:
-		return fit[0], nil
+		return matches[0], nil
 	case 0:
 		return "", fmt.Errorf("no public network can have a block %d at the time %d", number, time)
 	}
-	return "", fmt.Errorf("%s can all have a block %d at the time %d", strings.Join(fit, " and "), number, time)
+	return "", fmt.Errorf("%s can all have a block %d at the time %d", strings.Join(matches, " and "), number, time)
 }

@@ -32,7 +32,7 @@ func TestNetworkOfRealBlocks(t *testing.T) {
 		}
 		for _, transactions := range [][]ethblock.Transaction{block.Transactions, nil} {
 			block.Transactions = transactions
-			job := buildJob{config: Config{Network: "auto"}, block: path, witness: path}
+			job := buildRun{config: Config{Network: "auto"}, block: path, witness: path}
 			if c, err := job.chain(block); err != nil || c.config.ChainID != tc.id {
 				t.Errorf("%s with %d transactions: %+v, %v", tc.dir, len(transactions), c, err)
 			}
@@ -61,7 +61,7 @@ func TestNetworkOfTransactions(t *testing.T) {
 		"none":                     {nil, 0, "--network (mainnet"},
 	} {
 		dir := t.TempDir()
-		job := buildJob{config: Config{Network: "auto"}, block: filepath.Join(dir, "block.json"), witness: filepath.Join(dir, "witness.json")}
+		job := buildRun{config: Config{Network: "auto"}, block: filepath.Join(dir, "block.json"), witness: filepath.Join(dir, "witness.json")}
 		block := &ethblock.Block{Transactions: tc.transactions}
 		block.Header.Number, block.Header.Timestamp = 7, 7
 		c, err := job.chain(block)
@@ -83,7 +83,7 @@ func TestNetworkBesideTheWitness(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(witnesses, sdk.ArtifactChain), content(t, recorded+"/chain.json"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	job := buildJob{config: Config{Network: "auto"}, block: filepath.Join(blocks, "block.json"), witness: filepath.Join(witnesses, "witness.json")}
+	job := buildRun{config: Config{Network: "auto"}, block: filepath.Join(blocks, "block.json"), witness: filepath.Join(witnesses, "witness.json")}
 	c, err := job.chain(&ethblock.Block{})
 	if err != nil || c.spec == nil {
 		t.Errorf("%+v, %v", c, err)

@@ -19,21 +19,21 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Facts of a built input, beside those that package contract names.
+// Names of the facts of an input that package contract does not define.
 const (
 	factFormat       = "format"
 	factFraming      = "framing"
-	factStorageTries = "storage_tries"
-	factKeysDerived  = "keys_derived"
-	factIgnored      = "ignored_entries"
-	factUncovered    = "uncovered_accounts"
-	factSurplus      = "surplus_entries"
+	factStorageTries = "storage_tries"      // number of storage tries
+	factKeysDerived  = "keys_derived"       // input.Result.KeysDerived
+	factIgnored      = "ignored_entries"    // length of input.Result.Ignored
+	factUncovered    = "uncovered_accounts" // input.Result.Uncovered
+	factSurplus      = "surplus_entries"    // input.Result.Surplus
 )
 
-// builder is the stage.
+// builder implements sdk.Builder. It is safe for concurrent use.
 type builder struct {
 	target guest.Target
-	spec   *chainspec.Spec // nil: by the block
+	spec   *chainspec.Spec // nil where each task determines its chain
 	strict bool
 }
 
@@ -47,21 +47,21 @@ func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
 		return nil, sdk.Environment(err, "correct network or genesis in the stage's config")
 	}
 	if input.NeedsKeys(t.Format) {
-		go stateless.Prepare() // for the witnesses whose keys are found by executing the block
+		go stateless.Prepare() // a block whose witness lacks keys is executed
 	}
 	return &builder{target: t, spec: spec, strict: c.Strict}, nil
 }
 
-// Note implements the SDK's optional interface.
+// Note implements the SDK's noter.
 func (b *builder) Note() string {
 	return fmt.Sprintf("writes inputs in format %s, %s", b.target.Format, b.target.Framing)
 }
 
-// Build implements sdk.Builder. The time that counts runs from the first byte
-// read to the last byte written.
+// Build implements sdk.Builder. The work time runs from the first byte read to the last byte
+// written.
 func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := b.build(ctx, task)
-	if _, bad := errors.AsType[*input.WitnessError](err); bad {
+	if _, isWitness := errors.AsType[*input.WitnessError](err); isWitness {
 		err = sdk.Stale(err, sdk.ArtifactWitness)
 	}
 	if err != nil {
@@ -85,7 +85,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	}
 	started := time.Now()
 	if b.strict {
-		// Another node may serve the form that ethrex reads.
+		// An error is stale, because another node may serve the form that ethrex reads.
 		if err := strict.File(blockFile, strict.Block); err != nil {
 			return nil, sdk.Stale(err, sdk.ArtifactBlock)
 		}
@@ -127,16 +127,17 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: facts(b.target, c, block, built.Result)}, nil
 }
 
-// readBlock reads a block. That it does not fit the guest is no fault of its file.
+// readBlock reads a block. A block that ethrex's types cannot hold is a permanent error,
+// because fetching it again does not help.
 func readBlock(path string) (*ethblock.Block, error) {
 	block, err := ethblock.Read(path)
-	if _, misfit := errors.AsType[*ethblock.MisfitError](err); misfit {
+	if _, unsupported := errors.AsType[*ethblock.UnsupportedError](err); unsupported {
 		err = sdk.Permanent(err)
 	}
 	return block, err
 }
 
-// refuseSurplus is what strict adds to the checks of an input.
+// refuseSurplus returns an error for a witness with unused entries where strict is set.
 func refuseSurplus(strict bool, r *input.Result) error {
 	if !strict || r.Surplus == 0 {
 		return nil
@@ -144,7 +145,7 @@ func refuseSurplus(strict bool, r *input.Result) error {
 	return sdk.Stale(fmt.Errorf("strict: the witness has %d entries that nothing refers to", r.Surplus), sdk.ArtifactWitness)
 }
 
-// warnings says what an operator should know of an input that was built.
+// warnings returns what an operator should know about an input.
 func warnings(r *input.Result) []string {
 	var list []string
 	if n := len(r.Ignored); n > 0 {
@@ -159,6 +160,7 @@ func warnings(r *input.Result) []string {
 	return list
 }
 
+// facts returns the facts of an input.
 func facts(t guest.Target, c *chain, b *ethblock.Block, r *input.Result) map[string]string {
 	facts := map[string]string{
 		factFormat:           string(t.Format),

@@ -1,4 +1,4 @@
-// Command builder-exec makes a builder of a command line: a plugin of proofline.
+// Command builder-exec is a plugin of proofline that builds guest inputs by a command line.
 package main
 
 import (
@@ -21,9 +21,10 @@ var placeholders = append(slices.Clone(command.TaskNames), "output")
 
 // Validate implements the SDK's validator.
 func (c Config) Validate() []sdk.Finding {
-	return c.Judge(map[string]string{"/output": c.Output}, placeholders...)
+	return c.ValidateWith(map[string]string{"/output": c.Output}, placeholders...)
 }
 
+// builder implements sdk.Builder.
 type builder struct {
 	config Config
 	env    sdk.Env
@@ -39,7 +40,7 @@ func (b *builder) Build(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Names("output", b.config.Output)
+	a.AddFile("output", b.config.Output)
 	result, err := b.config.Run(ctx, a)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (b *builder) Build(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return result, nil
 }
 
-// Note tells the operator what runs.
+// Note returns a sentence for the operator.
 func (b *builder) Note() string { return fmt.Sprintf("runs %s for each block", b.config.Command[0]) }
 
 func main() {

@@ -13,17 +13,17 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// made is an input and how it was made.
-type made struct {
+// builtInput is an input and how it was built.
+type builtInput struct {
 	input      *input.Input
 	encoded    []byte // without a frame
 	executedBy string // "gate" or "builder"
 }
 
-// assemble makes the input of a block. Without an outcome it executes the block.
-// What the guest would refuse is refused here: by its fork and blob parameters
-// before the block is executed, by its deposits behind it.
-func assemble(ctx context.Context, t guest.Target, spec *chainspec.Spec, block *types.Block, w *witness.Witness, outcome *stateless.Outcome) (*made, error) {
+// assemble builds the input of a block. Where outcome is nil it executes the block. It fails
+// for a block that the guest would refuse. It checks the fork and the blob parameters before
+// the execution, and the deposits after it.
+func assemble(ctx context.Context, t guest.Target, spec *chainspec.Spec, block *types.Block, w *witness.Witness, outcome *stateless.Outcome) (*builtInput, error) {
 	rules, err := spec.Rules()
 	if err != nil {
 		return nil, err
@@ -32,10 +32,10 @@ func assemble(ctx context.Context, t guest.Target, spec *chainspec.Spec, block *
 	if err != nil {
 		return nil, err
 	}
-	if err := input.Accepted(t.Guest, t.Forks, fork, rules, block.Header()); err != nil {
+	if err := input.CheckAccepted(t.Guest, t.Forks, fork, rules, block.Header()); err != nil {
 		return nil, err
 	}
-	m := &made{executedBy: "gate"}
+	m := &builtInput{executedBy: "gate"}
 	group, groupCtx := errgroup.WithContext(ctx)
 	var normal input.Witness
 	group.Go(func() (err error) {
@@ -56,7 +56,7 @@ func assemble(ctx context.Context, t guest.Target, spec *chainspec.Spec, block *
 		return nil, err
 	}
 	if !outcome.DepositsAsMainnet {
-		return nil, input.DepositsRefused(t.Guest, rules, block.NumberU64())
+		return nil, input.DepositError(t.Guest, rules, block.NumberU64())
 	}
 	if m.input, err = input.Build(t.Format, fork, spec.ChainID, block, normal, outcome); err != nil {
 		return nil, err

@@ -46,21 +46,21 @@ func BenchmarkBuild(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	block, w, err := readBoth(files[sdk.ArtifactBlock], files[sdk.ArtifactWitness])
+	block, w, err := readInputs(files[sdk.ArtifactBlock], files[sdk.ArtifactWitness])
 	must(err)
 	report, err := stateless.Execute(b.Context(), rules, block, w)
 	must(err)
 	outcome := filepath.Join(temp, stateless.ArtifactOutcome)
 	must(os.WriteFile(outcome, marshal(b, report.Outcome(1, [32]byte{})), 0o600))
 
-	job := buildJob{config: Config{Guest: "reth-0.1.0-rc.3", Network: "mainnet"}, block: files[sdk.ArtifactBlock], witness: files[sdk.ArtifactWitness], out: filepath.Join(temp, "input.bin")}
+	job := buildRun{config: Config{Guest: "reth-0.1.0-rc.3", Network: "mainnet"}, block: files[sdk.ArtifactBlock], witness: files[sdk.ArtifactWitness], out: filepath.Join(temp, "input.bin")}
 	var encoded []byte
 	works := []struct {
 		name string
 		run  func()
 	}{
 		{"re-execution", func() { // what the gate does
-			block, w, err := readBoth(job.block, job.witness)
+			block, w, err := readInputs(job.block, job.witness)
 			must(err)
 			_, err = stateless.Execute(b.Context(), rules, block, w)
 			must(err)

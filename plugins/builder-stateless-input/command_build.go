@@ -19,6 +19,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
+// buildCommand returns the command that builds one input from files.
 func buildCommand() *cli.Command {
 	config := func(c *cli.Context) Config {
 		return Config{Guest: c.String("guest"), Format: c.String("format"), ZKVM: c.String("zkvm"), ZisK: c.String("zisk"),
@@ -35,26 +36,26 @@ func buildCommand() *cli.Command {
 		},
 		Config: func(c *cli.Context) interface{ Validate() []sdk.Finding } { return config(c) },
 		Run: func(ctx context.Context, c *cli.Context, files inputbuilder.Files, stdout, _ io.Writer) (map[string]string, error) {
-			job := buildJob{config: config(c), block: files.Block, witness: files.Witness, outcome: c.String("reexecution"), out: files.Out}
-			return job.run(ctx, stdout)
+			run := buildRun{config: config(c), block: files.Block, witness: files.Witness, outcome: c.String("reexecution"), out: files.Out}
+			return run.run(ctx, stdout)
 		},
 	}.Command()
 }
 
-// buildJob is one run of the build command.
-type buildJob struct {
+// buildRun is one run of the build command.
+type buildRun struct {
 	config                       Config
 	block, witness, outcome, out string // file names
 }
 
-// run builds the input and writes it to the file, which appears whole or not at
-// all, or to standard output.
-func (j *buildJob) run(ctx context.Context, stdout io.Writer) (map[string]string, error) {
+// run builds the input and writes it to standard output, or to a file that appears complete
+// or not at all. It returns the facts of the input.
+func (j *buildRun) run(ctx context.Context, stdout io.Writer) (map[string]string, error) {
 	t, _, err := j.config.target()
 	if err != nil {
 		return nil, err
 	}
-	block, w, err := readBoth(j.block, j.witness)
+	block, w, err := readInputs(j.block, j.witness)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +84,9 @@ func (j *buildJob) run(ctx context.Context, stdout io.Writer) (map[string]string
 	return m.facts(t), err
 }
 
-// chain finds the chain of a block that lies in a file.
-func (j *buildJob) chain(block *types.Block) (*chainspec.Spec, error) {
+// chain finds the chain of the block: the configured one, or that of chain.json beside the
+// block's file, or that of the block's transactions.
+func (j *buildRun) chain(block *types.Block) (*chainspec.Spec, error) {
 	if spec, err := j.config.choice().Chain.Spec(); spec != nil || err != nil {
 		return spec, err
 	}
@@ -97,9 +99,10 @@ func (j *buildJob) chain(block *types.Block) (*chainspec.Spec, error) {
 			return chainspec.ByID(id.Uint64())
 		}
 	}
-	return nil, fmt.Errorf("%s does not tell its chain: give --network (%s) or --genesis", j.block, strings.Join(chainspec.Networks(), ", "))
+	return nil, fmt.Errorf("nothing in %s names its chain: set --network (%s) or --genesis", j.block, strings.Join(chainspec.Networks(), ", "))
 }
 
+// guestsCommand returns the command that lists the guest programs of SSZ formats.
 func guestsCommand() *cli.Command {
 	return inputbuilder.Guests(name, "GUEST\tDIALECT\tTAKES\tZKVM\tZISK\tNOTE",
 		func(p guest.Program) bool { return p.Format.SSZ() },

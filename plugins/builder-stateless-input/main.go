@@ -1,8 +1,8 @@
-// Command builder-stateless-input makes the SSZ StatelessInput of a block from the
-// block and its execution witness: what guest programs of ethrex, reth, zesu and
-// nimbus read on ZisK, SP1 and OpenVM, from the Amsterdam fork on, and of those that
-// take them also blocks of earlier forks. It is a plugin of proofline, and by hand a
-// tool that builds, inspects and compares inputs.
+// Command builder-stateless-input is a plugin of proofline that builds the SSZ
+// StatelessInput of a block from the block and its execution witness. Guest programs of
+// ethrex, reth, zesu and nimbus read this input on ZisK, SP1 and OpenVM. They accept blocks
+// of the Amsterdam fork, and some of them also blocks of earlier forks. Started by hand, the
+// plugin is a tool that builds, inspects and compares inputs.
 package main
 
 import (

@@ -72,7 +72,7 @@ func mainnet(t testing.TB) (contract.Block, map[string][]byte) {
 	})
 }
 
-// outcomeOf is what a gate hands on about the block.
+// outcomeOf returns the outcome of a gate for the block.
 func outcomeOf(t testing.TB, block contract.Block, files map[string][]byte) *stateless.Outcome {
 	t.Helper()
 	spec, err := chainspec.ByID(block.ChainID)
@@ -156,8 +156,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// The stage writes the published input, with a gate's outcome and without one, and
-// hands on what the guest commits to.
+// TestStage checks that the stage writes the published input with and without a gate's outcome,
+// and reports the public values as a fact.
 func TestStage(t *testing.T) {
 	dir := witnesstest.Shared(t, "vectors", "amsterdam", "d4_sar00")
 	block, files := upstream(t)
@@ -208,8 +208,7 @@ func TestStage(t *testing.T) {
 	}
 }
 
-// A block from before Amsterdam goes to the guest that takes it, with the schema of
-// its fork.
+// TestEarlierFork checks the input of a block before Amsterdam for a guest that accepts it.
 func TestEarlierFork(t *testing.T) {
 	block, files := mainnet(t)
 	task := newTask(t, block, files)
@@ -349,7 +348,7 @@ func TestBuildCommand(t *testing.T) {
 	if err := os.WriteFile(outcome, marshal(t, outcomeOf(t, block, files)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	job := buildJob{config: Config{Guest: "ethrex-v29", Framing: "framed", Network: "auto", Genesis: dir + "/genesis.json"},
+	job := buildRun{config: Config{Guest: "ethrex-v29", Framing: "framed", Network: "auto", Genesis: dir + "/genesis.json"},
 		block: dir + "/block.json", witness: dir + "/witness.json", out: filepath.Join(temp, "input.bin")}
 	for _, job.outcome = range []string{"", outcome} {
 		facts, err := job.run(t.Context(), nil)

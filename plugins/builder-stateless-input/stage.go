@@ -21,21 +21,20 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Facts of a built input, beside guest.FactPublicValues and those that package
-// contract names.
+// Names of the facts of an input that neither package guest nor package contract defines.
 const (
 	factFormat      = "format"
 	factFraming     = "framing"
-	factFork        = "fork"         // of the block: "Amsterdam"
-	factSchemaID    = "schema_id"    // that the input begins with: "0x1501"
+	factFork        = "fork"         // fork of the block, for example "Amsterdam"
+	factSchemaID    = "schema_id"    // first two bytes of the input, for example "0x1501"
 	factRequestRoot = "request_root" // hash tree root of the NewPayloadRequest
-	factExecution   = "reexecution"  // whose it was: "gate" or "builder"
+	factExecution   = "reexecution"  // which stage executed the block: "gate" or "builder"
 )
 
-// builder is the stage.
+// builder implements sdk.Builder. It is safe for concurrent use.
 type builder struct {
 	target guest.Target
-	spec   *chainspec.Spec // nil: by the block
+	spec   *chainspec.Spec // nil where each task determines its chain
 }
 
 func open(_ context.Context, c Config, _ sdk.Env) (*builder, error) {
@@ -59,8 +58,8 @@ func (b *builder) Note() string {
 		b.target.Guest, b.target.Format, b.target.Framing, b.target.Forks)
 }
 
-// Build implements sdk.Builder. The time that counts runs from the first byte read
-// to the last byte written.
+// Build implements sdk.Builder. The work time runs from the first byte read to the last byte
+// written.
 func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := b.build(ctx, task)
 	if err != nil {
@@ -69,8 +68,8 @@ func (b *builder) Build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return result, nil
 }
 
-// classify says what the host shall do about an error. What the chain's configuration
-// does not know is a fault of the file.
+// classify returns an error with the class that the host acts on. An input.ConfigError is an
+// environment error, because the pipeline file is at fault.
 func classify(ctx context.Context, err error) error {
 	if _, config := errors.AsType[*input.ConfigError](err); config {
 		err = sdk.Environment(err, "correct network or genesis in the stage's config")
@@ -92,7 +91,7 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 		return nil, err
 	}
 	started := time.Now()
-	block, w, err := readBoth(blockFile, witnessFile)
+	block, w, err := readInputs(blockFile, witnessFile)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +119,9 @@ func (b *builder) build(ctx context.Context, task *sdk.Task) (*sdk.Result, error
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, WorkTime: took, Facts: m.facts(b.target)}, nil
 }
 
-// gateOutcome returns what a gate before this stage has found by executing the block
-// from the very witness of the task, nil where there is none.
+// gateOutcome returns the outcome of a gate that has executed the block from the task's
+// witness. It returns nil where there is no such gate, and where the outcome does not belong
+// to the block and the witness. Then the builder executes the block itself.
 func gateOutcome(task *sdk.Task, chainID uint64, block *types.Block) *stateless.Outcome {
 	if !task.HasInput(stateless.ArtifactOutcome) {
 		return nil
@@ -138,14 +138,14 @@ func gateOutcome(task *sdk.Task, chainID uint64, block *types.Block) *stateless.
 		err = errors.New("it was made from another witness")
 	}
 	if err != nil {
-		task.Log.Warn("the gate's outcome is of no use: the block is executed here", "artifact", stateless.ArtifactOutcome, "error", err)
+		task.Log.Warn("the gate's outcome cannot be used: the block is executed here", "artifact", stateless.ArtifactOutcome, "error", err)
 		return nil
 	}
 	return outcome
 }
 
-// readBoth reads and verifies a block, and reads its witness.
-func readBoth(blockFile, witnessFile string) (*types.Block, *witness.Witness, error) {
+// readInputs reads and verifies a block, and reads its witness.
+func readInputs(blockFile, witnessFile string) (*types.Block, *witness.Witness, error) {
 	block, w, err := inputbuilder.Read(blockFile, witnessFile, witness.ReadUnverifiedBlock)
 	if err == nil {
 		err = block.Verify()
@@ -156,7 +156,8 @@ func readBoth(blockFile, witnessFile string) (*types.Block, *witness.Witness, er
 	return block.Block, w, nil
 }
 
-func (m *made) facts(t guest.Target) map[string]string {
+// facts returns the facts of the input.
+func (m *builtInput) facts(t guest.Target) map[string]string {
 	output := m.input.Output()
 	return map[string]string{
 		factFormat:             string(t.Format),

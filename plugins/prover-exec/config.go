@@ -29,8 +29,8 @@ func (c Config) Validate() []sdk.Finding {
 	if c.Proof == "" {
 		known = slices.DeleteFunc(slices.Clone(known), func(name string) bool { return name == "proof" })
 	}
-	findings := c.Judge(files, known...)
-	findings = append(findings, command.JudgeLine("/verify", c.Verify, known)...)
+	findings := c.ValidateWith(files, known...)
+	findings = append(findings, command.ValidateCommand("/verify", c.Verify, known)...)
 	if len(c.Verify) > 0 && c.Proof == "" {
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/verify",
 			Summary: "there is nothing to verify: the stage makes no proof", Remedy: "set proof to the file that the program writes, or leave verify out"})
@@ -40,8 +40,8 @@ func (c Config) Validate() []sdk.Finding {
 
 // Check implements the SDK's checker.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
-	findings := append(c.Config.Check(ctx), command.Look("/verify", c.Verify)...)
-	return append(findings, command.Look("/version", c.Version)...)
+	findings := append(c.Config.Check(ctx), command.CheckProgram("/verify", c.Verify)...)
+	return append(findings, command.CheckProgram("/version", c.Version)...)
 }
 
 // MakesProof reports whether the stage is more than a gate.

@@ -49,7 +49,7 @@ func (p *prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 		return nil, err
 	}
 	if p.config.Proof != "" {
-		a.Names("proof", p.config.Proof)
+		a.AddFile("proof", p.config.Proof)
 	}
 	t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1})
 	t.Progress(sdk.Progress{Phase: "RUNNING", Fraction: -1})
@@ -85,7 +85,7 @@ func (p *prover) Verify(ctx context.Context, t *sdk.Task) error {
 	if a.Values.Names["proof"], err = t.Input(filepath.Base(p.config.Proof)); err != nil {
 		return err
 	}
-	if err := p.config.RunOther(ctx, p.config.Verify, a); err != nil {
+	if err := p.config.RunCommand(ctx, p.config.Verify, a); err != nil {
 		if class := sdk.ClassOf(err); class == sdk.ClassEnvironment || ctx.Err() != nil {
 			return err
 		}

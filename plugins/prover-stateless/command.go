@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// executeCommand executes one block by hand.
+// executeCommand returns the command that executes one block from files.
 func executeCommand() *cli.Command {
 	var files blockFiles
 	var config Config
@@ -38,7 +38,7 @@ func executeFiles(ctx context.Context, out io.Writer, files blockFiles, config C
 		return errors.New("one of --network and --genesis is needed")
 	}
 	if config.Network == chainspec.Auto {
-		return fmt.Errorf("a block alone does not tell its chain: set --network to one of %v", chainspec.Networks())
+		return fmt.Errorf("a block does not name its chain: set --network to one of %v", chainspec.Networks())
 	}
 	spec, err := config.choice().Spec()
 	if err != nil {

@@ -18,7 +18,7 @@ func (c Config) Validate() []sdk.Finding {
 	return c.choice().Validate()
 }
 
-// MakesProof says that the stage is a gate.
+// MakesProof reports that the stage is a gate.
 func (Config) MakesProof() bool { return false }
 
 // Provides implements the SDK's provider.

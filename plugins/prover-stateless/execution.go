@@ -10,11 +10,11 @@ import (
 	"github.com/proofline/proofline/plugins/internal/stateless"
 )
 
-// execution is the content of execution.json. All values are computed by the
-// execution, and the header agrees with them.
+// execution is the content of execution.json. The execution has computed all values. Where
+// the header holds the same value, the two are equal.
 type execution struct {
-	Checker          string         `json:"checker"` // program and version
-	Engine           string         `json:"engine"`  // EVM and version
+	Checker          string         `json:"checker"` // name and version of this plugin
+	Engine           string         `json:"engine"`  // name and version of the EVM
 	ChainID          uint64         `json:"chain_id"`
 	Number           uint64         `json:"number"`
 	Hash             common.Hash    `json:"hash"`
@@ -30,14 +30,15 @@ type execution struct {
 	Transactions     int            `json:"transactions"`
 	Failed           int            `json:"failed_transactions"`
 	Withdrawals      int            `json:"withdrawals"`
-	Requests         int            `json:"request_types"` // types of execution requests in the block
+	Requests         int            `json:"request_types"` // number of types of execution requests
 	TouchedAccounts  int            `json:"touched_accounts"`
 	Witness          witnessNumbers `json:"witness"`
 	TimeMS           float64        `json:"time_ms"`
 	MgasPerSecond    float64        `json:"mgas_per_second"`
 }
 
-// witnessNumbers counts distinct entries, and those that the execution needed.
+// witnessNumbers counts the distinct entries of the witness, and those that the execution
+// read.
 type witnessNumbers struct {
 	Nodes     int `json:"nodes"`
 	NodesUsed int `json:"nodes_used"`

@@ -1,6 +1,6 @@
-// Command prover-stateless is the plugin that executes each block again from its
-// witness, on the CPU with go-ethereum, and compares the outcome with the block's
-// header. It is a gate before the stages that cost GPU time: it makes no proof.
+// Command prover-stateless is a plugin of proofline that executes each block from its
+// witness with go-ethereum on the CPU, and compares the outcome with the block's header. It
+// makes no proof. It is a gate for the stages that take GPU time.
 package main
 
 import (

@@ -17,9 +17,9 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// gate executes blocks. It holds no state; calls may run concurrently.
+// gate implements sdk.Prover. It has no mutable state and is safe for concurrent use.
 type gate struct {
-	spec *chainspec.Spec // nil: by the task
+	spec *chainspec.Spec // nil where each task determines its chain
 	note string
 }
 
@@ -42,10 +42,10 @@ func open(_ context.Context, config Config, _ sdk.Env) (*gate, error) {
 // Note implements the SDK's noter.
 func (g *gate) Note() string { return g.note }
 
-// Prove executes the task's block from its witness and writes execution.json, for
-// people, and what a builder needs of it (stateless.Outcome). A witness that is incomplete or of another block is a retryable error, since
-// another fetch may mend it; a block that does not execute to its header is a
-// permanent one.
+// Prove implements sdk.Prover. It executes the task's block from its witness. It writes
+// execution.json for people, and the part that a builder needs (stateless.Outcome). It
+// marks a witness as stale that is incomplete or of another block, so that the host fetches
+// it again. It returns a permanent error for a block whose outcome differs from its header.
 func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	rules, err := g.rulesOf(task)
 	if err != nil {
@@ -94,6 +94,7 @@ func (g *gate) rulesOf(task *sdk.Task) (*params.ChainConfig, error) {
 	return rules, nil
 }
 
+// inputs reads the task's block and witness.
 func inputs(task *sdk.Task) (*types.Block, *witness.Witness, error) {
 	path, err := task.Input(sdk.ArtifactBlock)
 	if err != nil {
@@ -113,8 +114,8 @@ func inputs(task *sdk.Task) (*types.Block, *witness.Witness, error) {
 	return block.Block, w, nil
 }
 
-// classify says what the host shall do about an error of Execute: a witness that
-// is at fault is fetched again.
+// classify returns an error of Execute with the class that the host acts on. A fault of the
+// witness marks the witness as stale.
 func classify(err error) error {
 	if _, ok := errors.AsType[*stateless.IncompleteError](err); ok {
 		return sdk.Stale(err, sdk.ArtifactWitness)
@@ -128,7 +129,7 @@ func classify(err error) error {
 	return sdk.Permanent(err)
 }
 
-// witnessDigest is the SHA-256 of the task's witness file.
+// witnessDigest returns the SHA-256 of the task's witness file, zero where there is none.
 func witnessDigest(task *sdk.Task) [32]byte {
 	for _, a := range task.Inputs {
 		if a.Name == sdk.ArtifactWitness {

@@ -26,7 +26,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// material is what a source hands over for one block.
+// material holds the files that a source writes for one block.
 type material struct{ block, witness, rules []byte }
 
 // devchain returns the material of the first blocks of a development chain.
@@ -52,12 +52,12 @@ var devchain = sync.OnceValues(func() ([]material, error) {
 	}
 	var list []material
 	for range 3 {
-		minted, err := c.Mint(0)
+		made, err := c.MakeBlock(0)
 		if err != nil {
 			return nil, err
 		}
 		var block, witness json.RawMessage
-		number := fmt.Sprintf("%#x", minted.NumberU64())
+		number := fmt.Sprintf("%#x", made.NumberU64())
 		if err := client.Call(&block, "eth_getBlockByNumber", number, true); err != nil {
 			return nil, err
 		}
@@ -353,7 +353,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// The plugin says of itself that it is a gate.
+// TestIsAGate checks that the plugin reports that it makes no proof.
 func TestIsAGate(t *testing.T) {
 	g := openGate(t, `{"network":"hoodi"}`)
 	if (Config{}).MakesProof() || !strings.Contains(g.Note(), "560048") || !strings.Contains(g.Note(), "proves nothing") {

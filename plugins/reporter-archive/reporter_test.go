@@ -144,7 +144,7 @@ func TestBlockIsArchived(t *testing.T) {
 		if result, err = r.Report(t.Context(), event(t, contract.EventProved, made())); err != nil || result.Facts["objects_sent"] != "0" {
 			t.Errorf("the second time: %v, %v", result, err)
 		}
-		blocks := archive.Read(r.store)
+		blocks := archive.NewBlocks(r.store)
 		header, err := blocks.Header(t.Context(), 16)
 		if err != nil || header.Hash != block.Hash {
 			t.Fatalf("%+v, %v", header, err)

@@ -21,7 +21,7 @@ type Config struct {
 
 // Validate implements the SDK's validator.
 func (c Config) Validate() []sdk.Finding {
-	findings := c.Judge(nil, command.EventNames...)
+	findings := c.ValidateWith(nil, command.EventNames...)
 	for i, kind := range c.Events {
 		if !slices.Contains(contract.EventKinds(), sdk.EventKind(kind)) {
 			findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: fmt.Sprintf("/events/%d", i),

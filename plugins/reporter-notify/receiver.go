@@ -94,6 +94,6 @@ func (r receiver) poster(c Config, address sdk.Secret, header http.Header) (*hoo
 	if err != nil {
 		return nil, err
 	}
-	poster.JudgeBy(r.lost)
+	poster.SetMisaddressed(r.lost)
 	return poster, nil
 }

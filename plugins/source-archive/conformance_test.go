@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/sdktest"
 )
 
-// The binary, spoken to over the handshake and gRPC alone.
+// TestConformance tests the plugin's binary over the handshake and gRPC.
 func TestConformance(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "source-archive")
 	build := exec.Command("go", "build", "-o", binary, ".")

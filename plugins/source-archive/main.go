@@ -1,7 +1,7 @@
-// Command source-archive is the plugin that replays kept blocks: what source-rpc
-// has put into its archive, what reporter-archive has stored in a directory or a
-// bucket, or any directory of that form. It paces them as the chain did, or hands
-// them out as fast as they are taken.
+// Command source-archive is a plugin of proofline that replays stored blocks: the archive
+// of source-rpc, what reporter-archive has stored in a directory or a bucket, or any
+// directory of that form. It returns them at the pace of the chain, or as fast as the host
+// takes them.
 package main
 
 import (
@@ -38,7 +38,7 @@ type Config struct {
 	ChainID uint64       `json:"chain_id" doc:"The blocks' chain; by default that of chain.json, or of the first typed transaction found."`
 }
 
-// Provides implements the SDK's optional interface: the chain, where it is configured.
+// Provides implements the SDK's provider. It returns the chain where it is configured.
 func (c *Config) Provides() map[string]string {
 	if c.ChainID == 0 {
 		return nil
@@ -55,10 +55,10 @@ func (c *Config) open() (*archive.Blocks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return archive.Read(store), nil
+	return archive.NewBlocks(store), nil
 }
 
-// Check reads the headers of the first and the last block.
+// Check implements the SDK's checker. It reads the headers of the first and the last block.
 func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	pointer := "/dir"
 	if c.S3 != nil {
@@ -66,11 +66,11 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	}
 	a, err := c.open()
 	if err != nil && c.S3 == nil {
-		return nil // said by the format of the field
+		return nil // the format of the key dir reports it
 	}
 	fault := func(err error, remedy string) []sdk.Finding {
-		if classed, ok := errors.AsType[*contract.Error](err); ok && classed.Remedy != "" {
-			remedy = classed.Remedy
+		if withClass, ok := errors.AsType[*contract.Error](err); ok && withClass.Remedy != "" {
+			remedy = withClass.Remedy
 		}
 		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: pointer, Summary: err.Error(), Remedy: remedy}}
 	}
@@ -101,7 +101,7 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	return []sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: pointer, Summary: fmt.Sprintf("%d blocks of chain %d, from %d to %d", len(numbers), id, numbers[0], numbers[len(numbers)-1])}}
 }
 
-// source is the plugin's value.
+// source implements sdk.Source.
 type source struct {
 	*replay
 	fetcher ethnode.Fetcher
@@ -113,19 +113,19 @@ func open(_ context.Context, cfg Config, env sdk.Env) (*source, error) {
 		return nil, err
 	}
 	s := &source{replay: &replay{archive: a, chain: cfg.ChainID, follow: cfg.Follow, interval: cfg.Poll.Std(), log: env.Log}}
-	s.fetcher = ethnode.Fetcher{Supply: ethnode.Only(a)}
+	s.fetcher = ethnode.Fetcher{Supply: ethnode.SingleReader(a)}
 	if cfg.Pace == "block_time" {
 		s.speed = cfg.Speed
 	}
 	return s, nil
 }
 
-// Fetch copies the task's block and witness, checked as if a node had served
-// them, and the chain's rules where the archive has them.
+// Fetch implements sdk.Source. It copies the task's block and witness, with the checks that
+// it makes for data of a node, and chain.json where the archive has one.
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
-	result, err := s.fetcher.Fetch(ctx, s.fetcher.Want(task), ethnode.Outputs(task))
+	result, err := s.fetcher.Fetch(ctx, s.fetcher.Request(task), ethnode.Outputs(task))
 	if err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
-		err = sdk.Permanent(err) // objects do not get better by reading them again
+		err = sdk.Permanent(err) // reading the same files again gives the same error
 	}
 	if err != nil {
 		return nil, err

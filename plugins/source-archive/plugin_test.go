@@ -21,7 +21,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// keep writes blocks of a chain into a directory, packed or in a JSON-RPC answer.
+// keep writes blocks of a chain into a directory, compressed or as JSON-RPC responses.
 func keep(t testing.TB, dir string, chain *ethnodetest.Chain, numbers ...uint64) {
 	t.Helper()
 	a, err := archive.Open(dir)
@@ -82,17 +82,17 @@ func newTask(t testing.TB, block contract.Block) *sdk.Task {
 	return task
 }
 
-// drain polls to the end, opening the source anew each time.
-func drain(t testing.TB, cfg Config, sel contract.Selection, most int) (blocks []contract.Block) {
+// drain polls to the end with a new source for each poll.
+func drain(t testing.TB, cfg Config, sel contract.Selection, limit int) (blocks []contract.Block) {
 	t.Helper()
 	var cursor []byte
 	for {
-		r, err := openSource(t, cfg).Poll(t.Context(), contract.PollRequest{Cursor: cursor, Selection: sel, Max: most, Wait: time.Second})
+		r, err := openSource(t, cfg).Poll(t.Context(), contract.PollRequest{Cursor: cursor, Selection: sel, Max: limit, Wait: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Blocks) > most {
-			t.Fatalf("%d blocks, at most %d were asked for", len(r.Blocks), most)
+		if len(r.Blocks) > limit {
+			t.Fatalf("%d blocks, at most %d were asked for", len(r.Blocks), limit)
 		}
 		blocks = append(blocks, r.Blocks...)
 		cursor = r.NextCursor
@@ -127,9 +127,9 @@ func TestReplay(t *testing.T) {
 		{contract.Selection{Every: 1, To: &ten}, []uint64{4, 5, 6, 10}},
 		{contract.Selection{Every: 1000}, nil},
 	} {
-		for _, most := range []int{1, 3, 100} {
-			if got := numbersOf(drain(t, Config{Dir: dir}, c.sel, most)); !slices.Equal(got, c.want) {
-				t.Errorf("%+v, %d at a time: %v, want %v", c.sel, most, got, c.want)
+		for _, limit := range []int{1, 3, 100} {
+			if got := numbersOf(drain(t, Config{Dir: dir}, c.sel, limit)); !slices.Equal(got, c.want) {
+				t.Errorf("%+v, %d at a time: %v, want %v", c.sel, limit, got, c.want)
 			}
 		}
 	}
@@ -176,7 +176,8 @@ func TestReplayPublishesRules(t *testing.T) {
 	}
 }
 
-// Block time is 12 s; at 600 times that, blocks are 20 ms apart.
+// TestReplayPaces replays blocks with a block time of 12 s at 600 times the speed, so that they
+// are 20 ms apart.
 func TestReplayPaces(t *testing.T) {
 	chain := ethnodetest.NewChain(12)
 	dir := t.TempDir()
@@ -189,7 +190,7 @@ func TestReplayPaces(t *testing.T) {
 	if took := time.Since(begun); took < 200*time.Millisecond {
 		t.Errorf("ten block times took %v, want at least 200ms", took)
 	}
-	// A poll that ends before the next block is due answers nothing, not an end.
+	// A poll that ends before the next block is due returns no block and is not done.
 	s := openSource(t, Config{Dir: dir, Pace: "block_time", Speed: 1})
 	first, err := s.Poll(t.Context(), contract.PollRequest{Selection: contract.Selection{Every: 1}, Max: 9})
 	if err != nil || len(first.Blocks) != 1 || first.Done {

@@ -18,11 +18,11 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// replay hands out the blocks of an archive by number. A selection without a
-// start begins with the first block: an archive has no head to wait for.
+// replay returns the blocks of an archive in the order of their numbers. A selection
+// without a start begins with the first block, because an archive has no head to wait for.
 type replay struct {
 	archive  *archive.Blocks
-	speed    float64 // of the chain's time; 0 for as fast as possible
+	speed    float64 // multiple of the chain's pace; 0 for as fast as possible
 	follow   bool
 	interval time.Duration
 	log      *slog.Logger
@@ -31,13 +31,13 @@ type replay struct {
 	chain uint64 // 0 until known
 }
 
-// cursor is a position in the archive. A paced replay remembers which instant
-// stands for which block time, so that it goes on as it was after a restart.
+// cursor is a position in the archive. A paced replay stores the time at which it started,
+// so that it goes on at the same pace after a restart.
 type cursor struct {
 	Version int       `json:"v"`
 	Next    uint64    `json:"next"`
-	Begun   time.Time `json:"begun,omitzero"` // by the clock
-	Origin  time.Time `json:"origin,omitzero"`
+	Started time.Time `json:"begun,omitzero"`  // clock time of the first block
+	Origin  time.Time `json:"origin,omitzero"` // timestamp of the first block
 }
 
 // Poll implements sdk.Source.
@@ -50,7 +50,7 @@ func (r *replay) Poll(ctx context.Context, req sdk.PollRequest) (sdk.PollRespons
 		}
 	}
 	for {
-		resp, due, err := r.take(ctx, &cur, req)
+		resp, due, err := r.nextBlocks(ctx, &cur, req)
 		if err != nil {
 			return sdk.PollResponse{}, err
 		}
@@ -70,12 +70,12 @@ func (r *replay) Poll(ctx context.Context, req sdk.PollRequest) (sdk.PollRespons
 	}
 }
 
-// take hands out the blocks that are due. due is when the next one is, zero when
-// there is none.
-func (r *replay) take(ctx context.Context, cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, due time.Time, err error) {
+// nextBlocks returns the blocks that are due and moves the cursor. due is the time at which
+// the next block is due, zero where there is none.
+func (r *replay) nextBlocks(ctx context.Context, cur *cursor, req sdk.PollRequest) (resp sdk.PollResponse, due time.Time, err error) {
 	numbers, err := r.archive.Numbers(ctx)
 	if err != nil {
-		return resp, due, unreadable(err)
+		return resp, due, archiveError(err)
 	}
 	if len(numbers) > 0 {
 		resp.Head = numbers[len(numbers)-1]
@@ -90,7 +90,7 @@ func (r *replay) take(ctx context.Context, cur *cursor, req sdk.PollRequest) (re
 		}
 		h, err := r.archive.Header(ctx, n)
 		if errors.Is(err, fs.ErrNotExist) && r.follow {
-			continue // somebody may be copying it here
+			continue // the block may still be copied into the archive
 		}
 		if class := sdk.ClassOf(err); err != nil && (class == sdk.ClassEnvironment || class == sdk.ClassInterrupted) {
 			return resp, due, err
@@ -101,10 +101,10 @@ func (r *replay) take(ctx context.Context, cur *cursor, req sdk.PollRequest) (re
 			continue
 		}
 		if r.speed > 0 {
-			if cur.Begun.IsZero() {
-				cur.Begun, cur.Origin = time.Now().UTC(), h.Time
+			if cur.Started.IsZero() {
+				cur.Started, cur.Origin = time.Now().UTC(), h.Time
 			}
-			due = cur.Begun.Add(time.Duration(float64(h.Time.Sub(cur.Origin)) / r.speed))
+			due = cur.Started.Add(time.Duration(float64(h.Time.Sub(cur.Origin)) / r.speed))
 			if time.Now().Before(due) {
 				break
 			}
@@ -123,7 +123,7 @@ func (r *replay) take(ctx context.Context, cur *cursor, req sdk.PollRequest) (re
 	return resp, due, err
 }
 
-// exhausted reports whether no target is left.
+// exhausted reports whether the archive has no further target.
 func (r *replay) exhausted(numbers []uint64, next uint64, sel sdk.Selection) bool {
 	at, _ := slices.BinarySearch(numbers, next)
 	return !slices.ContainsFunc(numbers[at:], func(n uint64) bool { return n > 0 && sel.Includes(n) })
@@ -154,7 +154,7 @@ func (r *replay) Resolve(ctx context.Context, numbers []uint64) ([]sdk.Resolutio
 	return answers, nil
 }
 
-// id is the chain of the blocks, found out once.
+// id returns the chain of the blocks. It reads the archive once.
 func (r *replay) id(ctx context.Context) (uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,22 +163,23 @@ func (r *replay) id(ctx context.Context) (uint64, error) {
 	}
 	id, err := chainID(ctx, r.archive, 0)
 	if err != nil {
-		return 0, unreadable(err)
+		return 0, archiveError(err)
 	}
 	r.chain = id
 	return id, nil
 }
 
-// unreadable is an error of the archive as a whole. One that has a class keeps it.
-func unreadable(err error) error {
-	if _, classed := errors.AsType[*contract.Error](err); classed {
+// archiveError returns an environment error for a fault of the archive as a whole. An error
+// that has a class keeps it.
+func archiveError(err error) error {
+	if _, hasClass := errors.AsType[*contract.Error](err); hasClass {
 		return err
 	}
-	return sdk.Environment(err, "the archive must be readable, and tell its chain: else set chain_id in the stage's config")
+	return sdk.Environment(err, "make the archive readable; where nothing in it names the chain, set chain_id in the stage's config")
 }
 
-// chainID is the configured chain, else that of chain.json, else that of a
-// transaction.
+// chainID returns the configured chain, or that of a chain.json, or that of a transaction
+// of the first 100 blocks.
 func chainID(ctx context.Context, a *archive.Blocks, configured uint64) (uint64, error) {
 	if configured != 0 {
 		return configured, nil
@@ -196,11 +197,11 @@ func chainID(ctx context.Context, a *archive.Blocks, configured uint64) (uint64,
 			return id, nil
 		}
 	}
-	return 0, fmt.Errorf("%s: nothing in the archive tells the blocks' chain id", a.Name())
+	return 0, fmt.Errorf("%s: nothing in the archive names the blocks' chain id", a.Name())
 }
 
-// chainOf is the chain that a block's rules or one of its transactions names; 0 for
-// none.
+// chainOf returns the chain that a block's chain.json or one of its transactions names, 0
+// where neither does.
 func chainOf(ctx context.Context, a *archive.Blocks, number uint64) (uint64, error) {
 	h, err := a.Header(ctx, number)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// forkAmsterdam is the value of fork by which the chain passes to Amsterdam.
+// forkAmsterdam is the value of the key fork with which the chain passes to Amsterdam.
 const forkAmsterdam = "amsterdam"
 
 // Config is the stage's config block.
@@ -22,7 +22,7 @@ type Config struct {
 	ForkBlock    uint64       `json:"fork_block" doc:"First block by the rules of fork: amsterdam." default:"1" min:"1"`
 }
 
-// Validate implements the SDK's validator. The time of a block counts seconds.
+// Validate implements the SDK's validator. The timestamp of a block counts whole seconds.
 func (c Config) Validate() []sdk.Finding {
 	if period := c.Period.Std(); period%time.Second != 0 {
 		return []sdk.Finding{{
@@ -34,12 +34,12 @@ func (c Config) Validate() []sdk.Finding {
 	return nil
 }
 
-// Provides implements the SDK's optional interface.
+// Provides implements the SDK's provider.
 func (c Config) Provides() map[string]string {
 	return map[string]string{contract.TraitChainID: strconv.FormatUint(chain.ID, 10)}
 }
 
-// forkBlock is the first block of Amsterdam, 0 for never.
+// forkBlock returns the number of the first block of Amsterdam, 0 for never.
 func (c Config) forkBlock() uint64 {
 	if c.Fork != forkAmsterdam {
 		return 0

@@ -1,10 +1,11 @@
-// Command source-devchain is the plugin that brings its own chain: a go-ethereum
-// node in the plugin process makes a block every few seconds, and the blocks are
-// read from it over JSON-RPC as source-rpc reads any node. It needs no network,
-// no peers and no account.
+// Command source-devchain is a plugin of proofline that runs a development chain: a
+// go-ethereum node in the plugin process makes a block every few seconds. The source reads
+// the blocks from it over JSON-RPC, as source-rpc reads any node. It needs no network, no
+// peers and no account.
 //
-// What a block holds is package load, how the chain outlives crashes packages
-// chain and journal.
+//	package load      the content of the blocks
+//	package chain     the node, and its recovery after a crash
+//	package journal   the durable list of blocks, from which the node can be rebuilt
 package main
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// source hands out the blocks of the chain that it runs. Following and fetching
-// are ethnode's; it adds the chain's rules to what is fetched.
+// source implements sdk.Source. Package ethnode follows the chain and fetches its blocks;
+// source runs the chain, and adds chain.json to what is fetched.
 type source struct {
 	*ethnode.Source
 	chain  *chain.Chain
@@ -39,8 +39,8 @@ func open(ctx context.Context, config Config, env sdk.Env) (*source, error) {
 	return s, nil
 }
 
-// start begins to make blocks. A new chain gets its first block at once: the
-// genesis block has no witness and must not be what a follower finds.
+// start begins to make blocks. A new chain gets its first block at once, because the
+// genesis block has no witness and a follower must not find it as the head.
 func (s *source) start(log *slog.Logger) (err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -56,7 +56,7 @@ func (s *source) start(log *slog.Logger) (err error) {
 		return err
 	}
 	if s.chain.Head().Number.Sign() == 0 {
-		if _, err = s.chain.Mint(uint64(time.Now().Unix())); err != nil {
+		if _, err = s.chain.MakeBlock(uint64(time.Now().Unix())); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func (s *source) start(log *slog.Logger) (err error) {
 	return nil
 }
 
-// Fetch writes the task's block, its witness and the chain's rules.
+// Fetch implements sdk.Source. It writes the task's block, its witness and chain.json.
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	result, err := s.Source.Fetch(ctx, task)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	return result, nil
 }
 
-// Health implements the SDK's healther: degraded while no new blocks come.
+// Health implements the SDK's healther. It is degraded while no block can be made.
 func (s *source) Health(context.Context) sdk.Health {
 	if err := s.chain.Err(); err != nil {
 		return sdk.Health{State: sdk.HealthDegraded, Detail: "no new blocks: " + err.Error()}
@@ -101,7 +101,7 @@ func (s *source) Note() string {
 	return fmt.Sprintf("development chain %d with a block every %v; JSON-RPC at %s", chain.ID, s.period, s.chain.Endpoint())
 }
 
-// Close stops the chain. What it has made is on the disk already.
+// Close stops the chain. Its blocks are on the disk already.
 func (s *source) Close() error {
 	s.stop()
 	s.running.Wait()

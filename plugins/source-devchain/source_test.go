@@ -69,8 +69,8 @@ func fetch(t *testing.T, s *source, block contract.Block) (string, *sdk.Result) 
 	return filepath.Join(dir, "out"), result
 }
 
-// Blocks flow from the chain to files that execute, and go on where they were
-// after a restart.
+// TestBlocksFlow polls and fetches blocks, executes the fetched files, and goes on after a
+// restart.
 func TestBlocksFlow(t *testing.T) {
 	dir := t.TempDir()
 	s := openSource(t, dir)

@@ -38,8 +38,8 @@ import (
 // figures, independent of -benchtime.
 
 // BenchmarkFetchOverhead compares, interleaved and as medians of 15, a fetch
-// with the two bare calls made in parallel, and what it adds with the work that
-// nobody can leave out: decode, keccak and fsync of the same bytes.
+// with the two bare calls made in parallel, and what it adds with the work that cannot be left
+// out: decode, keccak and fsync of the same bytes.
 func BenchmarkFetchOverhead(b *testing.B) {
 	const rounds = 15
 	chain, err := ethnodetest.Recorded(witnesstest.Shared(b, "data", "mainnet", "24647140"), 1)

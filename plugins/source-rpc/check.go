@@ -16,26 +16,30 @@ import (
 	"github.com/proofline/proofline/sdk/redact"
 )
 
-// Check asks every endpoint whether it is up, which chain it serves, whether it
-// is in sync, and for the witness of its head. An endpoint's fault is an error
-// only if no other endpoint can stand in for it.
+// Check implements the SDK's checker. It asks every endpoint for its chain, whether it is
+// in sync, and for the witness of its head. The fault of an endpoint is an error only if
+// no other endpoint can replace it, otherwise a warning.
 func (c *Config) Check(ctx context.Context) []sdk.Finding {
-	reports := make([]report, len(c.Endpoints))
+	checks := make([]endpointCheck, len(c.Endpoints))
 	var group sync.WaitGroup
 	for i, e := range c.endpoints() {
-		group.Go(func() { reports[i] = examine(ctx, e, c.MaxHeadAge.Std()) })
+		group.Go(func() { checks[i] = checkEndpoint(ctx, e, c.MaxHeadAge.Std()) })
 	}
 	group.Wait()
 
-	chain, because := c.ChainID, "chain_id is"
+	chain, reason := c.ChainID, "chain_id is"
 	if chain == 0 {
-		chain, because = majority(reports), "most endpoints serve chain"
+		ids := make([]uint64, len(checks))
+		for i := range checks {
+			ids[i] = checks[i].chain
+		}
+		chain, reason = ethnode.Majority(ids), "most endpoints serve chain"
 	}
 	heads, witnesses := 0, 0
-	for i := range reports {
-		r := &reports[i]
+	for i := range checks {
+		r := &checks[i]
 		if r.chain != 0 && r.chain != chain {
-			r.fault(fmt.Sprintf("serves chain %d, but %s %d", r.chain, because, chain), "list endpoints of one chain only, and set chain_id to it")
+			r.fault(fmt.Sprintf("serves chain %d, but %s %d", r.chain, reason, chain), "list endpoints of one chain only, and set chain_id to it")
 			r.head, r.witness = false, false
 		}
 		if r.head && c.Endpoints[i].has(roleHead) {
@@ -46,7 +50,7 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 		}
 	}
 	var findings []sdk.Finding
-	for i, r := range reports {
+	for i, r := range checks {
 		for _, f := range r.findings {
 			f.Pointer = fmt.Sprintf("/endpoints/%d", i)
 			if f.Severity == sdk.SeverityError && heads > 0 && witnesses > 0 {
@@ -55,72 +59,58 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 			findings = append(findings, f)
 		}
 	}
-	slices.SortStableFunc(findings, func(a, b sdk.Finding) int { return gravity(a) - gravity(b) })
+	slices.SortStableFunc(findings, func(a, b sdk.Finding) int { return severityRank(a) - severityRank(b) })
 	return findings
 }
 
-// majority is the chain that most endpoints serve; of equals, the first in the list.
-func majority(reports []report) (chain uint64) {
-	votes := make(map[uint64]int)
-	for _, r := range reports {
-		if r.chain != 0 {
-			votes[r.chain]++
-		}
-	}
-	for _, r := range reports {
-		if votes[r.chain] > votes[chain] {
-			chain = r.chain
-		}
-	}
-	return chain
-}
-
-func gravity(f sdk.Finding) int {
+// severityRank orders findings, errors first.
+func severityRank(f sdk.Finding) int {
 	return slices.Index([]sdk.Severity{sdk.SeverityError, sdk.SeverityWarning, sdk.SeverityInfo}, f.Severity)
 }
 
-// report is what was found out about one endpoint.
-type report struct {
+// endpointCheck is the outcome of checking one endpoint.
+type endpointCheck struct {
 	name          string
 	chain         uint64
-	head, witness bool // can be used for that
+	head, witness bool // it can be used for heads, for witnesses
 	findings      []sdk.Finding
 }
 
-func (r *report) add(severity sdk.Severity, summary, remedy string) {
+func (r *endpointCheck) add(severity sdk.Severity, summary, remedy string) {
 	r.findings = append(r.findings, sdk.Finding{Severity: severity, Summary: r.name + ": " + summary, Remedy: remedy})
 }
 
-func (r *report) fault(summary, remedy string) { r.add(sdk.SeverityError, summary, remedy) }
+func (r *endpointCheck) fault(summary, remedy string) { r.add(sdk.SeverityError, summary, remedy) }
 
-// failed reports an error of a call and its remedy.
-func (r *report) failed(what string, err error) {
+// callFailed adds the error of a call with its remedy.
+func (r *endpointCheck) callFailed(problem string, err error) {
 	remedy := ""
 	if e, ok := errors.AsType[*contract.Error](err); ok {
 		err, remedy = e.Err, e.Remedy
 	}
-	r.fault(fmt.Sprintf("%s: %v", what, err), remedy)
+	r.fault(fmt.Sprintf("%s: %v", problem, err), remedy)
 }
 
-// maxClockOff is how far ahead of this machine's clock the time of a block may be: nodes
-// refuse blocks of the future, so that it is the clock which is off.
-const maxClockOff = 2 * time.Second
+// maxAhead is how far the time of a block may be ahead of this machine's clock. Nodes
+// refuse blocks of the future, so a larger difference means that the clock is slow.
+const maxAhead = 2 * time.Second
 
-func examine(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r report) {
+// checkEndpoint checks one endpoint.
+func checkEndpoint(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r endpointCheck) {
 	client, err := ethnode.NewClient(e.URL, e.Options)
 	if err != nil {
-		r.failed("unusable", err)
+		r.callFailed("unusable", err)
 		return r
 	}
 	defer client.Close()
 	r.name = client.Name()
 	if r.chain, err = client.ChainID(ctx); err != nil {
-		r.failed("not reachable", err)
+		r.callFailed("not reachable", err)
 		return r
 	}
 	syncing, behind, err := client.Syncing(ctx)
 	if err != nil && !errors.Is(err, ethnode.ErrNoMethod) {
-		r.failed("whether it syncs is unknown", err)
+		r.callFailed("whether it syncs is unknown", err)
 		return r
 	}
 	if syncing {
@@ -129,33 +119,33 @@ func examine(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r r
 	}
 	head, err := client.Head(ctx)
 	if err != nil {
-		r.failed("its head is unknown", err)
+		r.callFailed("its head is unknown", err)
 		return r
 	}
 	r.head = true
 	if age := time.Since(head.Time).Round(time.Second); maxAge > 0 && age > maxAge {
 		r.add(sdk.SeverityWarning, fmt.Sprintf("its head %d is %v old", head.Number, age), "is the consensus client running, and the clock right?")
 	}
-	if ahead := time.Until(head.Time).Round(time.Second); ahead > maxClockOff {
+	if ahead := time.Until(head.Time).Round(time.Second); ahead > maxAhead {
 		r.add(sdk.SeverityWarning, fmt.Sprintf("its head %d is made in %v by the clock of this machine", head.Number, ahead), "the clock is slow: timedatectl set-ntp true")
 	}
 	version, err := client.ClientVersion(ctx)
 	if err != nil {
 		version = "unknown client"
 	}
-	known := fmt.Sprintf("%s, chain %d, head %d", version, r.chain, head.Number)
+	summary := fmt.Sprintf("%s, chain %d, head %d", version, r.chain, head.Number)
 	switch {
 	case e.NoWitness:
 	case head.Number == 0:
-		r.witness = true // the genesis block has none
+		r.witness = true // the genesis block has no witness
 	default:
 		var size byteCount
 		begun := time.Now()
 		if err := client.Witness(ctx, &size, head.Block(r.chain)); err != nil {
-			r.failed(fmt.Sprintf("no witness of its head %d", head.Number), err)
+			r.callFailed(fmt.Sprintf("no witness of its head %d", head.Number), err)
 		} else {
 			r.witness = true
-			known += fmt.Sprintf(", witness of %.1f MB in %v", float64(size)/1e6, time.Since(begun).Round(time.Millisecond))
+			summary += fmt.Sprintf(", witness of %.1f MB in %v", float64(size)/1e6, time.Since(begun).Round(time.Millisecond))
 		}
 	}
 	if e.WS != "" {
@@ -164,11 +154,12 @@ func examine(ctx context.Context, e ethnode.Endpoint, maxAge time.Duration) (r r
 				"check the address and that the node serves the eth namespace over WebSocket; blocks are found by polling until then")
 		}
 	}
-	r.add(sdk.SeverityInfo, known, "")
+	r.add(sdk.SeverityInfo, summary, "")
 	return r
 }
 
-// subscribes tries the WebSocket endpoint. Its errors may hold the URL.
+// subscribes subscribes to newHeads at the WebSocket endpoint. Its errors may contain the
+// URL with its key.
 func subscribes(ctx context.Context, e ethnode.Endpoint) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -185,7 +176,7 @@ func subscribes(ctx context.Context, e ethnode.Endpoint) error {
 	return nil
 }
 
-// byteCount counts what is written to it.
+// byteCount is an io.Writer that counts bytes.
 type byteCount int64
 
 func (n *byteCount) Write(p []byte) (int, error) {

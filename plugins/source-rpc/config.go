@@ -47,13 +47,14 @@ type Endpoint struct {
 	Headers map[string]sdk.Secret `json:"headers"`
 }
 
-// Roles of an endpoint; without any it has all.
+// Roles of an endpoint. An endpoint without roles has all of them.
 const (
 	roleHead    = "head"
 	roleWitness = "witness"
 )
 
-// UnmarshalJSON reads both forms. Errors name no value: URLs hold keys.
+// UnmarshalJSON decodes a URL or a map. Its errors contain no values, because URLs may hold
+// keys.
 func (e *Endpoint) UnmarshalJSON(raw []byte) error {
 	var address string
 	if json.Unmarshal(raw, &address) == nil {
@@ -72,18 +73,19 @@ func (e *Endpoint) UnmarshalJSON(raw []byte) error {
 	return e.check()
 }
 
+// check cleans and validates the values.
 func (e *Endpoint) check() error {
-	for what, address := range map[string]*sdk.Secret{"url": &e.URL, "ws": &e.WS} {
+	for key, address := range map[string]*sdk.Secret{"url": &e.URL, "ws": &e.WS} {
 		if !address.IsSet() {
 			continue
 		}
-		text, err := secret.Clean(what, address.Reveal())
+		text, err := secret.Clean(key, address.Reveal())
 		if err != nil {
 			return err
 		}
 		*address = sdk.NewSecret(text)
 	}
-	if err := tidyHeaders(e.Headers); err != nil {
+	if err := cleanHeaders(e.Headers); err != nil {
 		return err
 	}
 	if !e.URL.IsSet() {
@@ -108,17 +110,17 @@ func (e *Endpoint) check() error {
 	return nil
 }
 
-// tidyHeaders removes white space around the values and refuses control characters
-// in them, by name. A value may have several words.
-func tidyHeaders(headers map[string]sdk.Secret) error {
+// cleanHeaders removes white space around the values and refuses control characters in
+// them. A value may have spaces. The error names the header.
+func cleanHeaders(headers map[string]sdk.Secret) error {
 	for name, value := range headers {
-		words := strings.Split(strings.TrimSpace(value.Reveal()), " ")
-		for _, word := range words {
-			if _, err := secret.Clean("the header "+name, word+"."); err != nil { // the stop keeps white space behind a word
+		parts := strings.Split(strings.TrimSpace(value.Reveal()), " ")
+		for _, part := range parts {
+			if _, err := secret.Clean("the header "+name, part+"."); err != nil { // the stop keeps white space behind a word
 				return err
 			}
 		}
-		headers[name] = sdk.NewSecret(strings.Join(words, " "))
+		headers[name] = sdk.NewSecret(strings.Join(parts, " "))
 	}
 	return nil
 }
@@ -135,10 +137,10 @@ func (e *Endpoint) has(role string) bool {
 	return len(e.Roles) == 0 || slices.Contains(e.Roles, role)
 }
 
-// Validate finds what single fields do not show.
+// Validate implements the SDK's validator.
 func (c *Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
-	if err := tidyHeaders(c.Headers); err != nil {
+	if err := cleanHeaders(c.Headers); err != nil {
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: "/headers", Summary: err.Error(), Remedy: "set the variable to the value alone"})
 	}
 	for _, role := range []string{roleHead, roleWitness} {
@@ -158,23 +160,23 @@ func (c *Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// note says in one sentence what is followed, and how.
+// note returns a sentence for the operator: which endpoints are followed, and how.
 func (c *Config) note() string {
 	names := make([]string, len(c.Endpoints))
-	how := fmt.Sprintf("looking every %v", c.Poll)
+	method := fmt.Sprintf("looking every %v", c.Poll)
 	for i, e := range c.Endpoints {
 		names[i] = redact.URL(e.URL.Reveal())
 		if e.WS.IsSet() {
-			how = fmt.Sprintf("woken by newHeads, looking every %v", c.Poll)
+			method = fmt.Sprintf("woken by newHeads, looking every %v", c.Poll)
 		}
 	}
 	if c.Confirmations > 0 {
-		how += fmt.Sprintf(", %d blocks below the head", c.Confirmations)
+		method += fmt.Sprintf(", %d blocks below the head", c.Confirmations)
 	}
-	return "follows " + strings.Join(names, ", ") + ": " + how
+	return "follows " + strings.Join(names, ", ") + ": " + method
 }
 
-// endpoints puts the settings of all and of each endpoint together.
+// endpoints returns the endpoints for a Pool, with the settings of the stage and their own.
 func (c *Config) endpoints() []ethnode.Endpoint {
 	list := make([]ethnode.Endpoint, len(c.Endpoints))
 	for i, e := range c.Endpoints {
@@ -192,8 +194,7 @@ func (c *Config) endpoints() []ethnode.Endpoint {
 	return list
 }
 
-// Provides implements the SDK's optional interface: the chain, where it is
-// configured.
+// Provides implements the SDK's provider. It returns the chain where it is configured.
 func (c *Config) Provides() map[string]string {
 	if c.ChainID == 0 {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/sdktest"
 )
 
-// The binary, spoken to over the handshake and gRPC alone.
+// TestConformance tests the plugin's binary over the handshake and gRPC.
 func TestConformance(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "source-rpc")
 	build := exec.Command("go", "build", "-o", binary, ".")

@@ -1,7 +1,7 @@
-// Command source-rpc is the plugin that follows an Ethereum chain through one or
-// several execution clients, and fetches target blocks with their execution
-// witnesses. How it does that is package ethnode; here are its configuration
-// and its preflight.
+// Command source-rpc is a plugin of proofline that follows an Ethereum chain through one
+// or several execution clients, and fetches target blocks with their execution witnesses.
+// Package ethnode does that work. This package adds the configuration, the preflight and
+// the archive of fetched blocks.
 package main
 
 import (
@@ -21,57 +21,60 @@ func plugin() sdk.Plugin {
 		sdk.Summary("Follows a chain through execution clients over JSON-RPC and fetches blocks with their witnesses."))
 }
 
-// source is the plugin's value: the shared source over a pool of nodes, and what
-// it keeps.
+// source implements sdk.Source.
 type source struct {
 	*ethnode.Source
-	pool   *ethnode.Pool
-	keeper *keeper // nil where nothing is kept
-	note   string
+	pool     *ethnode.Pool
+	archiver *archiver // nil where no archive is configured
+	note     string
 }
 
 func open(ctx context.Context, cfg Config, env sdk.Env) (*source, error) {
-	keeper, err := newKeeper(cfg.Archive, env.Log)
-	if err != nil {
-		return nil, err
+	s := &source{note: cfg.note()}
+	var err error
+	if cfg.Archive.enabled() {
+		if s.archiver, err = newArchiver(*cfg.Archive, env.Log); err != nil {
+			return nil, err
+		}
 	}
-	pool, err := ethnode.NewPool(ctx, cfg.endpoints(), ethnode.PoolOptions{
+	s.pool, err = ethnode.NewPool(ctx, cfg.endpoints(), ethnode.PoolOptions{
 		MaxLag: cfg.MaxLag.Std(), HedgeAfter: cfg.HedgeAfter.Std(), Fetches: cfg.Fetches, Window: cfg.Window, ChainID: cfg.ChainID,
 		MaxHeadAge: cfg.MaxHeadAge.Std(), Log: env.Log})
 	if err != nil {
-		if keeper != nil {
-			err = errors.Join(err, keeper.Close())
+		if s.archiver != nil {
+			err = errors.Join(err, s.archiver.Close())
 		}
 		return nil, err
 	}
-	s := &source{Source: ethnode.NewPoolSource(pool, cfg.Poll.Std(), env.Log), pool: pool, keeper: keeper, note: cfg.note()}
+	s.Source = ethnode.NewPoolSource(s.pool, cfg.Poll.Std(), env.Log)
 	s.Confirmations, s.Strict = cfg.Confirmations, cfg.Strict
 	return s, nil
 }
 
-// Fetch writes the task's block and witness, and keeps them if so configured.
+// Fetch implements sdk.Source. It writes the task's block and witness, and stores them in
+// the archive where one is configured.
 func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
-	if s.keeper == nil {
+	if s.archiver == nil {
 		return s.Source.Fetch(ctx, task)
 	}
-	result, err := s.Fetcher.Fetch(ctx, s.Want(task), func(name string) (ethnode.File, error) { return s.keeper.watch(task, name) })
+	result, err := s.Fetcher.Fetch(ctx, s.Request(task), func(name string) (ethnode.File, error) { return s.archiver.create(task, name) })
 	if err == nil {
-		s.keeper.fetched(ctx, task, result)
+		s.archiver.store(ctx, task, result)
 	}
 	return result, err
 }
 
-// Note names the endpoints.
+// Note implements the SDK's noter.
 func (s *source) Note() string { return s.note }
 
-// Health is unavailable while no endpoint answers.
+// Health implements the SDK's healther.
 func (s *source) Health(context.Context) contract.Health { return s.pool.Health() }
 
-// Close ends the watching of the endpoints and finishes what is to be kept.
+// Close closes the pool and waits until the archive has stored everything.
 func (s *source) Close() error {
 	err := s.pool.Close()
-	if s.keeper != nil {
-		err = errors.Join(err, s.keeper.Close())
+	if s.archiver != nil {
+		err = errors.Join(err, s.archiver.Close())
 	}
 	return err
 }

@@ -10,8 +10,7 @@ type Block struct {
 	Withdrawals  []Withdrawal
 }
 
-// Header is a block header. Optional fields are nil where the answer does not
-// have them.
+// Header is a block header. Optional fields are nil where the block does not have them.
 type Header struct {
 	ParentHash       [32]byte
 	OmmersHash       [32]byte
@@ -46,8 +45,8 @@ type Withdrawal struct {
 	Amount                uint64
 }
 
-// CreatedCode is how many bytes of code the block can have created, at most, as
-// witness.CreatedCode says.
+// CreatedCode returns an upper limit for the bytes of code that the block has created, as
+// witness.CreatedCode does.
 func (b *Block) CreatedCode() int {
 	n := int(min(b.Header.GasUsed/200, 1<<30))
 	for i := range b.Transactions {

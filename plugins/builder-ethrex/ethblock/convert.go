@@ -12,19 +12,19 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// MisfitError is the error of a block that does not fit ethrex's types: a fee or chain
-// id of more than 64 bits, or a block before Shanghai.
-type MisfitError struct{ err error }
+// UnsupportedError means that ethrex's types cannot hold the block: a fee or chain id has
+// more than 64 bits, or the block is from before Shanghai.
+type UnsupportedError struct{ err error }
 
-func (e *MisfitError) Error() string { return e.err.Error() }
-func (e *MisfitError) Unwrap() error { return e.err }
+func (e *UnsupportedError) Error() string { return e.err.Error() }
+func (e *UnsupportedError) Unwrap() error { return e.err }
 
-// Read reads the block in a file as package witness does, without verifying it, and
-// converts it, each transaction as it comes. Errors begin with the path; those of a block
-// that does not fit are a MisfitError.
+// Read reads the block in a file without verifying it. It converts each transaction as soon
+// as it is read. Errors begin with the path. It returns an *UnsupportedError for a block
+// that ethrex's types cannot hold.
 func Read(path string) (*Block, error) {
 	b := new(Block)
-	read, err := witness.ReadBlockInParts(path, b.adder())
+	read, err := witness.ReadBlockInParts(path, b.converter())
 	if err != nil {
 		return nil, err
 	}
@@ -37,44 +37,45 @@ func Read(path string) (*Block, error) {
 // Decode is Read for a block in memory. The result does not refer to data.
 func Decode(data []byte) (*Block, error) {
 	b := new(Block)
-	read, err := witness.DecodeBlockInParts(data, b.adder())
+	read, err := witness.DecodeBlockInParts(data, b.converter())
 	if err != nil {
 		return nil, err
 	}
 	return b, b.complete(read)
 }
 
-// adder returns what takes the transactions one by one.
-func (b *Block) adder() func(*types.Transaction) error {
+// converter returns a function that converts and appends one transaction.
+func (b *Block) converter() func(*types.Transaction) error {
 	var garbage garbage
 	return func(tx *types.Transaction) error {
 		if err := b.add(tx); err != nil {
 			return err
 		}
-		garbage.left(&b.Transactions[len(b.Transactions)-1])
+		garbage.count(&b.Transactions[len(b.Transactions)-1])
 		return nil
 	}
 }
 
 func (b *Block) add(tx *types.Transaction) error {
-	if len(b.Transactions) == cap(b.Transactions) { // append grows long lists in small steps, and leaves each behind
+	if len(b.Transactions) == cap(b.Transactions) { // append would grow long lists in small steps, each of which is garbage
 		b.Transactions = slices.Grow(b.Transactions, max(len(b.Transactions), 1))
 	}
 	b.Transactions = append(b.Transactions, Transaction{})
 	if err := b.Transactions[len(b.Transactions)-1].from(tx); err != nil {
-		return &MisfitError{err}
+		return &UnsupportedError{err}
 	}
 	return nil
 }
 
-// complete fills in what is not a transaction. The block's byte strings are shared.
+// complete sets all fields other than the transactions. It shares the byte strings of the
+// block that was read.
 func (b *Block) complete(read *witness.Block) error {
-	misfit := func(err error) error { return &MisfitError{fmt.Errorf("block %d: %w", read.NumberU64(), err)} }
+	unsupported := func(err error) error { return &UnsupportedError{fmt.Errorf("block %d: %w", read.NumberU64(), err)} }
 	if read.Withdrawals() == nil {
-		return misfit(errors.New("withdrawals is missing: the guest takes no block before Shanghai"))
+		return unsupported(errors.New("withdrawals is missing: the guest takes no block before Shanghai"))
 	}
 	if err := b.Header.from(read.Header()); err != nil {
-		return misfit(err)
+		return unsupported(err)
 	}
 	b.Hash = read.Named
 	b.Withdrawals = make([]Withdrawal, len(read.Withdrawals()))
@@ -96,13 +97,13 @@ func (h *Header) from(t *types.Header) error {
 	if t.BaseFee == nil {
 		return nil
 	}
-	fee, err := word("baseFeePerGas", t.BaseFee)
+	fee, err := toUint64("baseFeePerGas", t.BaseFee)
 	h.BaseFeePerGas = &fee
 	return err
 }
 
-// word is a number of ethrex's type u64.
-func word(name string, n *big.Int) (uint64, error) {
+// toUint64 converts a number that ethrex holds as a u64. name is the name of its field.
+func toUint64(name string, n *big.Int) (uint64, error) {
 	if !n.IsUint64() {
 		return 0, fmt.Errorf("%s: 0x%x has more than 64 bits", name, n)
 	}
@@ -118,7 +119,7 @@ func (t *Transaction) from(tx *types.Transaction) (err error) {
 	if t.Type == TypeLegacy {
 		t.V = *uint256.MustFromBig(v)
 	} else {
-		if t.ChainID, err = word("chainId", tx.ChainId()); err != nil {
+		if t.ChainID, err = toUint64("chainId", tx.ChainId()); err != nil {
 			return err
 		}
 		t.YParity = v.Sign() != 0
@@ -128,10 +129,10 @@ func (t *Transaction) from(tx *types.Transaction) (err error) {
 		t.GasPrice = *uint256.MustFromBig(tx.GasPrice())
 		return nil
 	}
-	if t.MaxPriorityFeePerGas, err = word("maxPriorityFeePerGas", tx.GasTipCap()); err != nil {
+	if t.MaxPriorityFeePerGas, err = toUint64("maxPriorityFeePerGas", tx.GasTipCap()); err != nil {
 		return err
 	}
-	if t.MaxFeePerGas, err = word("maxFeePerGas", tx.GasFeeCap()); err != nil {
+	if t.MaxFeePerGas, err = toUint64("maxFeePerGas", tx.GasFeeCap()); err != nil {
 		return err
 	}
 	switch t.Type {

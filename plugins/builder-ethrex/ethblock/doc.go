@@ -1,9 +1,9 @@
-// Package ethblock holds a block in the types that ethrex has
+// Package ethblock holds a block in ethrex's types
 // (lambdaclass/ethrex:crates/common/types/block.rs@891528d,
-// crates/common/types/transaction.rs@891528d): narrower than the protocol's in
-// some places, so that what does not fit is refused with its name instead of being
-// cut off. Package witness reads the block.
+// crates/common/types/transaction.rs@891528d). Some of them are narrower than the
+// protocol's. A value that does not fit is an error with the name of its field. Package
+// witness parses the block.
 //
-// Reading verifies nothing: Verify converts the block back and compares it with
-// its hash, so that a fault of the conversion is found, too.
+// Read and Decode verify nothing. Verify converts the block back and compares its hash, so
+// that it also finds a fault of the conversion.
 package ethblock

@@ -15,8 +15,8 @@ import (
 
 const tiny = "../input/testdata/tiny/block.json"
 
-// What the protocol allows, and ethrex's types do not hold. What no reader takes is
-// tested in package witness.
+// TestRefusals checks blocks that the protocol allows and that ethrex's types cannot hold.
+// Package witness tests blocks that no reader accepts.
 func TestRefusals(t *testing.T) {
 	data, err := os.ReadFile(tiny)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// What ethrex fills in itself.
+// TestDefaults checks the values that ethrex sets itself.
 func TestDefaults(t *testing.T) {
 	data, err := os.ReadFile(tiny)
 	if err != nil {
@@ -87,8 +87,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Verify agrees with go-ethereum's own reading of the same bytes, and finds every
-// change.
+// TestVerify checks that Verify gives the same block as go-ethereum from the same bytes, and
+// that it finds every change.
 func TestVerify(t *testing.T) {
 	paths := []string{}
 	for n := 1; n <= 19; n++ {
@@ -122,11 +122,11 @@ func TestVerify(t *testing.T) {
 			}
 		}
 		for what, change := range map[string]func(b *Block){
-			"the header hashes to":       func(b *Block) { b.Header.GasUsed++ },
-			"the transactions hash to":   func(b *Block) { b.Transactions = append(b.Transactions, Transaction{}) },
-			"not to withdrawalsRoot":     func(b *Block) { b.Withdrawals = append(b.Withdrawals, Withdrawal{}) },
-			"calls itself 0x0000000000":  func(b *Block) { b.Hash = [32]byte{} },
-			"withdrawalsRoot is missing": func(b *Block) { b.Header.WithdrawalsRoot, b.Hash = nil, withoutWithdrawals(b) },
+			"the header hashes to":         func(b *Block) { b.Header.GasUsed++ },
+			"the transactions hash to":     func(b *Block) { b.Transactions = append(b.Transactions, Transaction{}) },
+			"not to withdrawalsRoot":       func(b *Block) { b.Withdrawals = append(b.Withdrawals, Withdrawal{}) },
+			"block's hash is 0x0000000000": func(b *Block) { b.Hash = [32]byte{} },
+			"withdrawalsRoot is missing":   func(b *Block) { b.Header.WithdrawalsRoot, b.Hash = nil, withoutWithdrawals(b) },
 		} {
 			changed := *b
 			changed.Transactions = append([]Transaction{}, b.Transactions...)
@@ -171,8 +171,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// The memory that reading, converting and checking a block takes, as a ratio to its
-// size on disk. An input's is measured in package main.
+// TestMemory limits the memory for reading, converting and checking a block, relative to its
+// size on disk. Package main measures the memory of an input.
 func TestMemory(t *testing.T) {
 	blocks := witnesstest.LargeBlocks(t)
 	for name, text := range blocks {

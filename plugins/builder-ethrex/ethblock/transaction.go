@@ -11,11 +11,10 @@ const (
 	TypeSetCode    = 4
 )
 
-// Transaction is a transaction of any type; fields that its type does not have
-// are zero.
+// Transaction is a transaction of any type. Fields that its type does not have are zero.
 type Transaction struct {
 	Type                 byte
-	ChainID              uint64 // not of TypeLegacy
+	ChainID              uint64 // all types but TypeLegacy
 	Nonce                uint64
 	GasPrice             uint256.Int // TypeLegacy, TypeAccessList
 	MaxPriorityFeePerGas uint64
@@ -29,7 +28,7 @@ type Transaction struct {
 	BlobVersionedHashes  [][32]byte
 	AuthorizationList    []Authorization
 	V                    uint256.Int // TypeLegacy only
-	YParity              bool        // all but TypeLegacy
+	YParity              bool        // all types but TypeLegacy
 	R, S                 uint256.Int
 }
 

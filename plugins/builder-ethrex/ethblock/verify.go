@@ -14,10 +14,10 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Check makes sure that the block is what its hash says: the header has all members
-// of its fork and hashes to it, and transactions and withdrawals, converted back one by one, to the roots in the
-// header. It returns the header in go-ethereum's type. The error is one of
-// witness.ErrMismatch.
+// Check checks that the block has its hash. The header must have all fields of its fork and
+// hash to the block's hash. The transactions and the withdrawals, converted back one by one,
+// must hash to the roots in the header. Check returns the header in go-ethereum's type. The
+// error wraps witness.ErrMismatch.
 func (b *Block) Check() (*types.Header, error) {
 	header, err := b.check()
 	if err != nil {
@@ -45,9 +45,9 @@ func (b *Block) check() (*types.Header, error) {
 		return nil, err
 	}
 	if have := header.Hash(); have != b.Hash {
-		return nil, fmt.Errorf("the header hashes to %v, but the block calls itself %v; a header field is wrong, or of a newer fork than this program knows", have, common.Hash(b.Hash))
+		return nil, fmt.Errorf("the header hashes to %v, but the block's hash is %v; a header field is wrong, or belongs to a newer fork than this program supports", have, common.Hash(b.Hash))
 	}
-	if have := witness.DeriveRoot(&converted{transactions: b.Transactions}); have != b.Header.TransactionsRoot {
+	if have := witness.DeriveRoot(&encodedList{transactions: b.Transactions}); have != b.Header.TransactionsRoot {
 		return nil, fmt.Errorf("the transactions hash to %v, not to transactionsRoot %v", have, header.TxHash)
 	}
 	if b.Header.WithdrawalsRoot == nil {
@@ -59,25 +59,25 @@ func (b *Block) check() (*types.Header, error) {
 	return header, nil
 }
 
-// converted are transactions that are converted when their encoding is asked for.
-type converted struct {
+// encodedList is a types.DerivableList that converts each transaction when it is encoded.
+type encodedList struct {
 	transactions []Transaction
 	garbage      garbage
 }
 
 // Len implements types.DerivableList.
-func (c *converted) Len() int { return len(c.transactions) }
+func (c *encodedList) Len() int { return len(c.transactions) }
 
 // EncodeIndex implements types.DerivableList.
-func (c *converted) EncodeIndex(i int, w *bytes.Buffer) {
+func (c *encodedList) EncodeIndex(i int, w *bytes.Buffer) {
 	t := &c.transactions[i]
 	if t.Type != TypeLegacy {
 		w.WriteByte(t.Type)
 	}
-	// As types.Transactions does with its own copy; a transaction in a block has no
-	// blobs beside it. Writing to a buffer cannot fail.
+	// types.Transactions encodes in the same way. A transaction in a block has no blob
+	// sidecar. Writing to a buffer cannot fail.
 	_ = rlp.Encode(w, t.types())
-	c.garbage.left(t)
+	c.garbage.count(t)
 }
 
 func (b *Block) withdrawals() types.Withdrawals {
@@ -88,7 +88,7 @@ func (b *Block) withdrawals() types.Withdrawals {
 	return withdrawals
 }
 
-// ComputeHash returns the hash that the header has.
+// ComputeHash computes the hash of the header.
 func (h *Header) ComputeHash() [32]byte { return h.types().Hash() }
 
 func (h *Header) types() *types.Header {
@@ -132,7 +132,7 @@ func (t *Transaction) types() types.TxData {
 	default:
 		list := make([]types.SetCodeAuthorization, len(t.AuthorizationList))
 		for i, a := range t.AuthorizationList {
-			// A parity over 8 bits is no valid authorization; the root will tell.
+			// A parity of more than 8 bits makes the transactions root differ.
 			list[i] = types.SetCodeAuthorization{ChainID: a.ChainID, Address: a.Address, Nonce: a.Nonce, V: uint8(a.YParity.Uint64()), R: a.R, S: a.S}
 		}
 		return &types.SetCodeTx{ChainID: uint256.NewInt(t.ChainID), Nonce: t.Nonce, GasTipCap: uint256.NewInt(t.MaxPriorityFeePerGas), GasFeeCap: uint256.NewInt(t.MaxFeePerGas), Gas: t.Gas, To: *t.To, Value: &t.Value, Data: t.Data,

@@ -7,14 +7,15 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 )
 
-// writer writes the parts of an archive. Each part has two methods: one for its
-// out-of-line data, whose result says where that lies, and one for its image.
+// writer writes the parts of an archive. Each part has two methods. The one whose name ends
+// in Data writes its out-of-line data and returns their positions. The other writes its
+// image.
 type writer struct {
 	*rkyv.Writer
 	format format
 }
 
-// blockData is where a block's out-of-line data lies.
+// blockData holds the positions of a block's out-of-line data.
 type blockData struct {
 	extraData, transactions, ommers, withdrawals rkyv.Position
 }
@@ -77,9 +78,10 @@ func (w *writer) header(h *ethblock.Header, extraData rkyv.Position) {
 	}
 }
 
-// transactionData is where a transaction's out-of-line data lies.
+// transactionData holds the positions of a transaction's out-of-line data.
 type transactionData struct {
-	data, accessList, list rkyv.Position // list: blob hashes or authorizations
+	data, accessList rkyv.Position
+	list             rkyv.Position // blob hashes or authorizations
 }
 
 func (w *writer) transactionData(t *ethblock.Transaction) (d transactionData) {
@@ -108,8 +110,8 @@ func (w *writer) transactionData(t *ethblock.Transaction) (d transactionData) {
 	return d
 }
 
-// accessList writes the items, each a byte string of address, number of keys
-// and keys, and then their images, whose position it returns.
+// accessList writes the items, each a byte string of address, number of keys and keys. It
+// then writes their images and returns the position of these.
 func (w *writer) accessList(list []ethblock.AccessItem) rkyv.Position {
 	start := w.Position()
 	for i := range list {
@@ -165,8 +167,8 @@ func (w *writer) transaction(t *ethblock.Transaction, d transactionData) {
 	w.PadTo(end)
 }
 
-// recipient writes "to": a plain address where the type needs one, else the
-// enum TxKind of Call and Create.
+// recipient writes the field "to": an address where the type requires one, otherwise the enum
+// TxKind with the variants Call and Create.
 func (w *writer) recipient(t *ethblock.Transaction) {
 	switch {
 	case t.Type == ethblock.TypeBlob || t.Type == ethblock.TypeSetCode:
@@ -182,7 +184,7 @@ func (w *writer) recipient(t *ethblock.Transaction) {
 
 func (w *writer) uint256(n *uint256.Int) { w.Limbs(n[:]) }
 
-// optionUint64 writes an Option<u64>: 1 is Some.
+// optionUint64 writes an Option<u64>. The tag 1 is Some.
 func (w *writer) optionUint64(n *uint64) {
 	if n == nil {
 		w.Zero(9)
@@ -192,8 +194,8 @@ func (w *writer) optionUint64(n *uint64) {
 	w.Uint64(*n)
 }
 
-// optionHash writes ethrex's OptionH256, an enum whose first variant is Some:
-// 0 is Some.
+// optionHash writes ethrex's OptionH256, an enum whose first variant is Some. So the tag 0 is
+// Some.
 func (w *writer) optionHash(h *[32]byte) {
 	if h == nil {
 		w.Byte(1)

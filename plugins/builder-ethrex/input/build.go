@@ -18,59 +18,57 @@ import (
 	ethwitness "github.com/proofline/proofline/sdk/witness"
 )
 
-// Options say what to build.
+// Options configure the building of an input.
 type Options struct {
 	Format guest.Format
 	Config *chainspec.Config
 
-	// Strict refuses what ethrex's own converter refuses of a witness that was read:
-	// state entries that are no trie node although nothing refers to them (the
-	// converter from ethrex v17 on passes over those), header objects and maps, and
-	// witnesses without keys in a format that needs them; an empty list of keys is
-	// taken as it is. What its JSON types refuse is the matter of package strict.
+	// Strict refuses a witness that ethrex's own converter refuses: one with state entries
+	// that are no trie nodes, even if nothing refers to them (the converter ignores those
+	// from ethrex v17 on), one with header objects or maps, and one without keys in a format
+	// that needs them. It accepts an empty list of keys. Package strict refuses what
+	// ethrex's JSON types refuse.
 	Strict bool
 
-	// Unverified skips the checks that ethrex's converter does not make: that
-	// the block hashes to its hash, that the witness belongs to it, that the
-	// transactions are for this chain.
+	// Unverified skips the checks that ethrex's converter does not make: that the block has
+	// its hash, that the witness belongs to the block, and that the transactions are for
+	// this chain.
 	Unverified bool
 
-	// Touched executes the block on its witness and returns the addresses of all
-	// accounts that it touched. Build calls it where the format needs keys and
-	// those of the witness do not lead to all storage in it, usually because the
-	// node gives none. Strict prevents it.
+	// Touched executes the block on its witness and returns the addresses of all accounts
+	// that it read. It is called where the format needs keys and the keys of the witness do
+	// not lead to all storage in it, usually because the node gives no keys. With Strict it
+	// is not called.
 	Touched func(context.Context, *types.Block, *ethwitness.Witness) ([]common.Address, error)
 }
 
-// Result is what is worth knowing of a guest input.
+// Result describes a guest input.
 type Result struct {
-	Archive      []byte   // without framing; only Build sets it
-	PreStateRoot [32]byte // the parent's
-	StorageTries int
-	// KeysDerived is the number of addresses that were found by execution.
+	Archive      []byte   // the input without framing; only Build sets it
+	PreStateRoot [32]byte // state root of the parent
+	StorageTries int      // number of storage tries
+	// KeysDerived is the number of addresses that were found by executing the block.
 	KeysDerived int
-	// Ignored are the entries of state that are no trie node and that nothing
-	// refers to.
+	// Ignored are the state entries that are no trie node and that nothing refers to.
 	Ignored []*mpt.BadEntry
-	// Uncovered is the number of accounts whose storage is in the witness, but
-	// whose address is not among its keys; only in strict mode is that no error.
-	// The guest fails if the block touches such storage.
+	// Uncovered is the number of accounts whose storage is in the witness, but whose address
+	// is not among its keys. It is 0 without Strict, where the missing keys are derived. The
+	// guest fails if the block reads such storage.
 	Uncovered int
-	// Surplus is the number of entries of the witness, other than Ignored, that
-	// nothing needs: nodes that no path from the state root leads to, storage that
-	// the block does not touch, and codes that no account has. They are left out,
-	// the codes only where Strict is false and they are more than the block can have
-	// created.
+	// Surplus is the number of unused entries of the witness, other than Ignored: nodes that
+	// no path from the state root reaches, storage that the block does not read, and codes
+	// that no account has. The input does not contain them. Codes count only without
+	// Strict, and only beyond the bytes of code that the block can have created.
 	Surplus int
 }
 
-// WitnessError is an error that lies in the witness: another one may do better.
+// WitnessError means that the witness is at fault. Another witness may be right.
 type WitnessError struct{ Err error }
 
 func (e *WitnessError) Error() string { return e.Err.Error() }
 func (e *WitnessError) Unwrap() error { return e.Err }
 
-func badWitness(format string, args ...any) error {
+func witnessError(format string, args ...any) error {
 	return &WitnessError{fmt.Errorf(format, args...)}
 }
 
@@ -87,9 +85,9 @@ func Build(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Opti
 	return in.Result, err
 }
 
-// Prepare makes everything of the guest input for one block but its bytes, which
-// the result writes from block and witness: they must stay as they are until then.
-// Errors begin with the block's number.
+// Prepare checks block and witness and computes the size of the guest input. The result
+// writes the input from block and witness, which must not change until then. Errors begin
+// with the block's number.
 func Prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) (*Input, error) {
 	in, err := prepare(ctx, b, w, o)
 	if err == nil {
@@ -110,11 +108,11 @@ func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Op
 		return nil, err
 	}
 	if o.Strict {
-		if err := refuseForeign(w, f); err != nil {
+		if err := checkStrict(w, f); err != nil {
 			return nil, &WitnessError{err}
 		}
 	}
-	// The checks run beside the hashing of the nodes.
+	// The block is verified while the nodes are hashed.
 	verified := make(chan error, 1)
 	go func() {
 		var err error
@@ -138,23 +136,23 @@ func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Op
 		return nil, &WitnessError{out.Ignored[0]}
 	}
 	wit := &witness{codes: w.Codes, headers: w.Headers, number: b.Header.Number, config: o.Config, table: table, state: mpt.None, keys: w.Keys}
-	sizes := newMeasure(table)
+	sizes := newTrieSizes(table)
 	if root != mpt.EmptyRoot {
 		id, found, err := table.Root(root)
 		switch {
 		case err != nil:
-			return nil, badWitness("state root %x: %w", root, err)
+			return nil, witnessError("state root %x: %w", root, err)
 		case !found:
-			return nil, badWitness("the parent's state root %x is none of the %d entries of state", root, len(w.State))
+			return nil, witnessError("the parent's state root %x is none of the %d entries of state", root, len(w.State))
 		}
 		if _, err := sizes.trie(id); err != nil {
-			return nil, badWitness("state trie: %w", err)
+			return nil, witnessError("state trie: %w", err)
 		}
 		wit.state = id
 	}
 	accounts, codes, err := accountsWithStorage(wit)
 	if err != nil {
-		return nil, badWitness("state trie: %w", err)
+		return nil, witnessError("state trie: %w", err)
 	}
 	if !o.Strict {
 		wit.codes, out.Surplus = neededCodes(w.Codes, codes, b)
@@ -169,19 +167,19 @@ func prepare(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Op
 	if in.size, err = in.measure(sizes); err != nil {
 		return nil, &WitnessError{err}
 	}
-	out.Surplus += sizes.unseen() - len(out.Ignored)
+	out.Surplus += sizes.unmeasured() - len(out.Ignored)
 	return in, ctx.Err()
 }
 
-// findByKeys sets the storage tries of a format that finds them by address. Where
-// the witness's keys do not cover all storage in the witness, it derives keys.
+// findByKeys sets the storage tries of a format that finds them by address. Where the keys
+// do not cover all storage in the witness and Strict is not set, it derives the missing keys.
 func findByKeys(ctx context.Context, wit *witness, out *Result, accounts []storage, b *ethblock.Block, w *ethwitness.Witness, o Options) (err error) {
 	if wit.storage, err = storageByKeys(wit); err != nil {
 		return err
 	}
 	missing := uncovered(accounts, wit.storage)
 	if len(missing) > 0 && !o.Strict {
-		derived, err := derive(ctx, b, w, o)
+		derived, err := deriveKeys(ctx, b, w, o)
 		if err != nil {
 			return err
 		}
@@ -190,7 +188,7 @@ func findByKeys(ctx context.Context, wit *witness, out *Result, accounts []stora
 		if wit.storage, err = storageByKeys(wit); err != nil {
 			return err
 		}
-		missing = nil // what executing the block did not lead to is not needed
+		missing = nil // the block does not read the other storage
 	}
 	out.Uncovered = len(missing)
 	return nil
@@ -207,16 +205,16 @@ func storageByKeys(wit *witness) ([]storage, error) {
 		if len(key) != 20 {
 			continue
 		}
-		account, err := wit.table.Account(wit.state, key)
+		account, found, err := wit.table.Account(wit.state, key)
 		if err != nil {
-			return nil, badWitness("keys[%d]: account 0x%x: %w", i, key, err)
+			return nil, witnessError("keys[%d]: account 0x%x: %w", i, key, err)
 		}
-		if account == nil {
+		if !found {
 			continue
 		}
 		root, err := mpt.StorageRoot(account)
 		if err != nil {
-			return nil, badWitness("keys[%d]: account 0x%x: %w", i, key, err)
+			return nil, witnessError("keys[%d]: account 0x%x: %w", i, key, err)
 		}
 		if id := wit.table.Find(root); root != mpt.EmptyRoot && id != mpt.None {
 			list = append(list, storage{key, id})
@@ -226,10 +224,10 @@ func storageByKeys(wit *witness) ([]storage, error) {
 	return slices.CompactFunc(list, func(a, b storage) bool { return bytes.Equal(a.key, b.key) }), nil
 }
 
-// accountsWithStorage walks the state trie and returns the accounts whose
-// storage root is a node of the witness, by the hash of their address
-// (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143),
-// and the code hashes of all accounts.
+// accountsWithStorage walks the state trie. It returns the accounts whose storage root is a
+// node of the witness, in ascending order of the hash of their address
+// (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143), and the
+// code hashes of all accounts.
 func accountsWithStorage(wit *witness) (list []storage, codes map[[32]byte]bool, err error) {
 	if wit.state == mpt.None {
 		return nil, nil, nil
@@ -241,39 +239,38 @@ func accountsWithStorage(wit *witness) (list []storage, codes map[[32]byte]bool,
 		}
 		root, err := mpt.StorageRoot(account)
 		if err != nil {
-			return nil //nolint:nilerr // the reference passes over such a leaf
+			return nil //nolint:nilerr // the reference ignores such a leaf
 		}
 		if id := wit.table.Find(root); root != mpt.EmptyRoot && id != mpt.None {
 			list = append(list, storage{path[:], id})
 		}
 		return nil
 	})
-	// Leaves come in order, except where a made-up path is too short.
+	// Leaves come in ascending order, except where the path of an invalid leaf is too short.
+	// Of leaves with the same key the last one counts.
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b storage) int { return bytes.Compare(a.key, b.key) })
 	return slices.CompactFunc(list, func(a, b storage) bool { return bytes.Equal(a.key, b.key) }), codes, err
 }
 
-// neededCodes leaves codes out that no account has, beyond what the block can have
-// created, and counts them. The order of the others stays, and so do repetitions of
-// those that are needed.
-func neededCodes(codes [][]byte, had map[[32]byte]bool, b *ethblock.Block) (kept [][]byte, left int) {
+// neededCodes drops the codes that no account has, beyond the bytes of code that the block
+// can have created, and counts them. It keeps the order and the duplicates of the others.
+func neededCodes(codes [][]byte, accountCodes map[[32]byte]bool, b *ethblock.Block) (kept [][]byte, dropped int) {
 	allowed := b.CreatedCode()
 	for i, hash := range mpt.Hashes(codes) {
-		if !had[hash] && len(codes[i]) > 0 {
+		if !accountCodes[hash] && len(codes[i]) > 0 {
 			if allowed -= len(codes[i]); allowed < 0 {
-				left++
+				dropped++
 				continue
 			}
 		}
 		kept = append(kept, codes[i])
 	}
-	return kept, left
+	return kept, dropped
 }
 
-// uncovered returns the accounts whose storage trie is none of those found by
-// keys. Accounts with equal storage cover each other, since the witness cannot
-// tell whose it is for.
+// uncovered returns the accounts whose storage trie is none of those found by keys. Accounts
+// with equal storage count as covered together, because they have the same trie.
 func uncovered(accounts, byKeys []storage) []storage {
 	have := make(map[mpt.ID]bool, len(byKeys))
 	for _, s := range byKeys {
@@ -282,9 +279,9 @@ func uncovered(accounts, byKeys []storage) []storage {
 	return slices.DeleteFunc(slices.Clone(accounts), func(s storage) bool { return have[s.root] })
 }
 
-// derive executes the block to find the addresses that the witness's keys lack,
-// ascending.
-func derive(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) ([][]byte, error) {
+// deriveKeys executes the block and returns the addresses that the witness's keys lack, in
+// ascending order.
+func deriveKeys(ctx context.Context, b *ethblock.Block, w *ethwitness.Witness, o Options) ([][]byte, error) {
 	if o.Touched == nil {
 		return nil, fmt.Errorf("the keys of the witness, which format %s needs, are missing or not complete", o.Format)
 	}

@@ -11,25 +11,26 @@ import (
 	ethwitness "github.com/proofline/proofline/sdk/witness"
 )
 
-// refuseAmsterdam refuses blocks of the Amsterdam fork, which no rkyv layout of
+// refuseAmsterdam returns an error for a block of the Amsterdam fork, which no rkyv layout of
 // a release can hold.
 func refuseAmsterdam(b *ethblock.Block, c *chainspec.Config) error {
-	why := ""
+	reason := ""
 	switch h := &b.Header; {
 	case h.BlockAccessListHash != nil:
-		why = "it has a blockAccessListHash"
+		reason = "it has a blockAccessListHash"
 	case h.SlotNumber != nil:
-		why = "it has a slotNumber"
+		reason = "it has a slotNumber"
 	case c.AmsterdamTime != nil && h.Timestamp >= *c.AmsterdamTime:
-		why = fmt.Sprintf("amsterdamTime of the chain is %d", *c.AmsterdamTime)
+		reason = fmt.Sprintf("amsterdamTime of the chain is %d", *c.AmsterdamTime)
 	default:
 		return nil
 	}
-	return fmt.Errorf("an Amsterdam block (%s): no guest of an rkyv format accepts it; use builder-stateless-input with a guest of Amsterdam, for example ethrex-v29", why)
+	return fmt.Errorf("an Amsterdam block (%s): no guest of an rkyv format accepts it; use builder-stateless-input with a guest of Amsterdam, for example ethrex-v29", reason)
 }
 
-// refuseForeign refuses what ethrex's own converter cannot read.
-func refuseForeign(w *ethwitness.Witness, f format) error {
+// checkStrict returns an error for a form of the witness that ethrex's own converter cannot
+// read.
+func checkStrict(w *ethwitness.Witness, f format) error {
 	switch {
 	case w.Shape == ethwitness.ShapeObjects:
 		return fmt.Errorf("strict: headers are objects, as of geth; ethrex reads RLP strings only")
@@ -43,7 +44,7 @@ func refuseForeign(w *ethwitness.Witness, f format) error {
 	return nil
 }
 
-// verify makes sure that block, witness and configuration belong together.
+// verify checks that block, witness and chain configuration belong together.
 func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) error {
 	for i := range b.Transactions {
 		if t := &b.Transactions[i]; t.Type != ethblock.TypeLegacy && t.ChainID != c.ChainID {
@@ -60,8 +61,8 @@ func verify(b *ethblock.Block, w *ethwitness.Witness, c *chainspec.Config) error
 	return nil
 }
 
-// parentStateRoot returns the state root of the first header that has the
-// number before the block's. Headers behind it are not looked at.
+// parentStateRoot returns the state root of the first header with the number before the
+// block's. It ignores the headers after it.
 func parentStateRoot(headers [][]byte, number uint64) (root [32]byte, err error) {
 	for i, raw := range headers {
 		have, root, err := numberAndRoot(raw)
@@ -75,7 +76,7 @@ func parentStateRoot(headers [][]byte, number uint64) (root [32]byte, err error)
 	return root, fmt.Errorf("headers: none of the %d is that of the parent, block %d", len(headers), int64(number)-1)
 }
 
-// numberAndRoot reads two fields of a header in RLP.
+// numberAndRoot reads the number and the state root of an RLP-encoded header.
 func numberAndRoot(raw []byte) (number uint64, root [32]byte, err error) {
 	items, rest, err := rlp.SplitList(raw)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package input writes the guest input of ethrex: the rkyv archive of a block,
-// its execution witness and its chain's configuration, byte for byte as
-// ethrex's own tools do from the same two RPC answers.
+// Package input writes the guest input of ethrex: the rkyv archive of a block, its execution
+// witness and its chain's configuration. From the same JSON of block and witness it writes
+// the same bytes as ethrex's own tools.
 //
-// The layout is that of lambdaclass/ethrex@891528d (releases v7 to v9), here
-// called g4; later layouts differ from it in a few places, which the table in
-// format.go lists. An archive is written front to back in one pass:
+// The base layout is that of lambdaclass/ethrex@891528d (releases v7 to v9), called g4. The
+// table formats lists where later layouts differ from it. An archive is written in one pass
+// from its first byte to its last:
 //
 //	extra data
 //	per transaction: data, access items, their images, blob hashes or authorizations
@@ -14,6 +14,6 @@
 //	keys
 //	root object
 //
-// Package input trusts nothing that it is given: what does not fit the layout
-// is refused by the name of its field.
+// Block and witness are not trusted. The error for a value that does not fit the layout names
+// its field.
 package input

@@ -6,21 +6,21 @@ import (
 	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
-// format says in what a layout differs from the others.
+// format describes the differences between the layouts.
 type format struct {
-	// multiplier: the root ends with elasticity_multiplier and fee_configs.
+	// multiplier means that the root ends with elasticity_multiplier and fee_configs.
 	multiplier bool
-	// amsterdam: the chain configuration has the time and the blob parameters of
+	// amsterdam means that the chain configuration has the time and the blob parameters of
 	// the Amsterdam fork.
 	amsterdam bool
-	// hegota: the chain configuration has the time of the fork after Amsterdam.
+	// hegota means that the chain configuration has the time of the fork after Amsterdam.
 	hegota bool
-	// accessList: the header has block_access_list_hash and slot_number.
+	// accessList means that the header has block_access_list_hash and slot_number.
 	accessList bool
-	// hashedKeys: storage tries are found by the hash of the address and are
-	// collected by walking the state trie; the witness has no keys.
+	// hashedKeys means that storage tries are found by the hash of the address and are
+	// collected from the state trie. The witness then has no keys.
 	hashedKeys bool
-	// inlineBlock: the root holds the block itself rather than a list of blocks
+	// inlineBlock means that the root holds the block itself instead of a list of blocks
 	// (EthrexInput of zisk-eth-client).
 	inlineBlock bool
 }
@@ -42,8 +42,7 @@ func formatOf(name guest.Format) (format, error) {
 	return f, nil
 }
 
-// NeedsKeys reports whether a format finds storage tries through the keys of
-// the witness.
+// NeedsKeys reports whether a format finds storage tries by the keys of the witness.
 func NeedsKeys(name guest.Format) bool { return !formats[name].hashedKeys }
 
 // The sizes of inline images, in bytes.

@@ -8,7 +8,7 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 )
 
-// Input is a guest input that is checked and measured, ready to be written.
+// Input is a checked guest input of known size that can be written.
 type Input struct {
 	*Result
 	format  format
@@ -20,8 +20,8 @@ type Input struct {
 // Size returns the exact number of bytes of the archive.
 func (in *Input) Size() int64 { return in.size }
 
-// WriteTo writes the archive front to back, in parts. The content of out is of no
-// use where it fails.
+// WriteTo writes the archive in parts, from its first byte to its last. After an error the
+// content of out is invalid.
 func (in *Input) WriteTo(out io.Writer) (int64, error) {
 	w := &writer{rkyv.NewWriter(out), in.format}
 	block := w.blockData(in.block)
@@ -32,7 +32,7 @@ func (in *Input) WriteTo(out io.Writer) (int64, error) {
 	w.root(in, block, blocks, w.witnessData(in.witness))
 	n, err := w.Finish()
 	if err == nil && n != in.size {
-		err = fmt.Errorf("block %d: the archive has %d bytes, but %d were announced: a fault of this program", in.block.Header.Number, n, in.size)
+		err = fmt.Errorf("block %d: the archive has %d bytes, but its computed size is %d: a fault of this program", in.block.Header.Number, n, in.size)
 	}
 	return n, err
 }
@@ -52,10 +52,11 @@ func (w *writer) root(in *Input, block blockData, blocks rkyv.Position, data wit
 	}
 }
 
-// measure returns the size of the archive. It fails where that is more than
-// pointers reach.
-func (in *Input) measure(tries *measure) (int64, error) {
-	// All but what the witness holds out of line is short: it is written to nowhere.
+// measure returns the size of the archive in bytes. It fails where that is more than the
+// pointers can span.
+func (in *Input) measure(tries *trieSizes) (int64, error) {
+	// Everything except the witness's out-of-line data is small. It is written to a writer
+	// that only counts.
 	w := &writer{new(rkyv.Writer), in.format}
 	block := w.blockData(in.block)
 	if !in.format.inlineBlock {

@@ -102,7 +102,7 @@ func number(t *testing.T, name string, standard int64) int64 {
 	return n
 }
 
-// dialogue is the conversation that reference.py describes.
+// dialogue is a connection to reference.py, whose docstring describes the protocol.
 type dialogue struct {
 	in  *bufio.Reader
 	out io.Writer
@@ -184,7 +184,7 @@ func (c *referenceCase) compare(t *testing.T, before *referenceCase) (refused in
 			t.Errorf("%s, %s:", c.name, format)
 			sameBytes(t, have, want[1:])
 		case err == nil:
-			if f, err := inspect.Open(have); err != nil || f.Format != format || len(f.Also) > 0 {
+			if f, err := inspect.Open(have); err != nil || f.Format != format || len(f.AlsoFormats) > 0 {
 				t.Errorf("%s, %s: inspect does not recognise it: %v", c.name, format, err)
 			}
 		case !damaged:
@@ -196,7 +196,8 @@ func (c *referenceCase) compare(t *testing.T, before *referenceCase) (refused in
 	return refused
 }
 
-// hashes are what Verify compares: those of header, transactions and withdrawals.
+// hashes returns the hashes that Verify compares: those of header, transactions and
+// withdrawals.
 func (c *referenceCase) hashes(t *testing.T) [3]common.Hash {
 	b, err := witness.DecodeUnverifiedBlock(c.block)
 	if err != nil {

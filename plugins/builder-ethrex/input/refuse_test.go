@@ -30,7 +30,7 @@ func tiny(t *testing.T) (*ethblock.Block, *witness.Witness) {
 	return b, w
 }
 
-// drop removes the state entries for which the function says so.
+// drop removes the state entries for which unwanted returns true.
 func drop(w *witness.Witness, unwanted func(node []byte) bool) {
 	kept := [][]byte{}
 	for _, node := range w.State {
@@ -117,7 +117,8 @@ func synthetic(t *testing.T, leaf []byte, others ...[]byte) (*ethblock.Block, *w
 	return b, w
 }
 
-// An entry that is no node does harm only where something refers to it.
+// TestStrayEntries checks that an entry that is no node is an error only where something refers
+// to it.
 func TestStrayEntries(t *testing.T) {
 	address := bytes.Repeat([]byte{7}, 20)
 	stray := append([]byte{0xa0}, bytes.Repeat([]byte{1}, 32)...)
@@ -145,9 +146,9 @@ func TestStrayEntries(t *testing.T) {
 	}
 }
 
-// Nodes that refer to each other many times would fill the disk; a chain of
-// nodes without end the stack.
-func TestMadeUpTries(t *testing.T) {
+// TestInvalidTries checks nodes that refer to each other so often that the input would be too
+// large, and a chain of nodes that would be too deep for the stack.
+func TestInvalidTries(t *testing.T) {
 	node := []byte{0xc2, 0x20, 0x01} // a leaf
 	var bomb, chain [][]byte
 	for range 40 {
@@ -184,7 +185,7 @@ func TestMadeUpTries(t *testing.T) {
 	}
 }
 
-// Keys that do not cover the storage in the witness are reported.
+// TestUncovered checks that accounts without a key are reported.
 func TestUncovered(t *testing.T) {
 	address := bytes.Repeat([]byte{7}, 20)
 	storageLeaf, err := rlp.EncodeToBytes([][]byte{append([]byte{0x20}, crypto.Keccak256(address)...), {0x2a}})

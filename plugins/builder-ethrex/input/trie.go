@@ -8,31 +8,31 @@ import (
 	"github.com/proofline/proofline/plugins/builder-ethrex/rkyv"
 )
 
-// maxHeight bounds the nesting of nodes. A trie over 32-byte keys cannot be
-// higher than 64; only made-up nodes are.
+// maxHeight is the largest height of a trie. A trie with 32-byte keys has at most 64 levels;
+// only invalid nodes nest deeper.
 const maxHeight = 1024
 
 var errTooHigh = errors.New("nodes nest deeper than 1024 levels")
 
-// measure finds the exact size of tries before they are written. A node that
-// several parents refer to is written once for each of them, so sizes can grow
-// beyond all bounds for made-up nodes; they are capped at maxSize.
-type measure struct {
+// trieSizes computes the exact size of tries before they are written. A node with several
+// parents is written once for each of them, so that invalid nodes can give any size. Sizes
+// are limited to maxSize.
+type trieSizes struct {
 	table  *mpt.Table
-	sizes  []uint32 // by node; 0 is unknown, or a made-up node without content
-	height []int16
+	sizes  []uint32 // size in bytes by node; 0 where unknown, or for an invalid node without content
+	height []int16  // number of levels below a node
 }
 
+// maxSize is the size in bytes from which on an archive is too large.
 const maxSize = 1 << 31
 
-func newMeasure(t *mpt.Table) *measure {
-	return &measure{table: t, sizes: make([]uint32, t.Len()), height: make([]int16, t.Len())}
+func newTrieSizes(t *mpt.Table) *trieSizes {
+	return &trieSizes{table: t, sizes: make([]uint32, t.Len()), height: make([]int16, t.Len())}
 }
 
-// trie returns the bytes that a trie takes, its root's image not included. It
-// fails where it meets an entry that is no node, and where the trie is larger
-// than any archive.
-func (m *measure) trie(root mpt.ID) (int64, error) {
+// trie returns the size of a trie in bytes, without the image of its root. It fails where an
+// entry on the way is no node, and where the size reaches maxSize.
+func (m *trieSizes) trie(root mpt.ID) (int64, error) {
 	if err := m.visit(root, 0); err != nil {
 		return 0, err
 	}
@@ -42,8 +42,8 @@ func (m *measure) trie(root mpt.ID) (int64, error) {
 	return int64(m.sizes[root]), nil
 }
 
-// unseen is the number of nodes that no trie measured so far holds.
-func (m *measure) unseen() (n int) {
+// unmeasured returns the number of nodes that belong to no trie that was measured.
+func (m *trieSizes) unmeasured() (n int) {
 	for _, size := range m.sizes {
 		if size == 0 {
 			n++
@@ -52,7 +52,7 @@ func (m *measure) unseen() (n int) {
 	return n
 }
 
-func (m *measure) visit(id mpt.ID, depth int) error {
+func (m *trieSizes) visit(id mpt.ID, depth int) error {
 	if m.sizes[id] != 0 {
 		return nil
 	}
@@ -82,18 +82,18 @@ func (m *measure) visit(id mpt.ID, depth int) error {
 	return nil
 }
 
-// nodeData is where a node's out-of-line data lies.
+// nodeData holds the positions of a node's out-of-line data.
 type nodeData struct {
 	kind         mpt.Kind
-	path, value  rkyv.Position // Leaf, Extension; an extension has no value
+	path, value  rkyv.Position // of a leaf or an extension; an extension has no value
 	pathLen      int
 	valueLen     int
-	child        rkyv.Position // Extension: the embedded child, or None
-	childRef     mpt.Child
-	branchObject rkyv.Position // Branch
+	child        rkyv.Position // embedded child of an extension, or None
+	childRef     mpt.Child     // child of an extension
+	branchObject rkyv.Position // of a branch
 }
 
-// nodeData writes a node and all nodes below it that the table has.
+// nodeData writes the out-of-line data of a node, with all nodes below it that the table has.
 func (w *writer) nodeData(t *mpt.Table, id mpt.ID) (d nodeData) {
 	node := t.Node(id)
 	d.kind = node.Kind
@@ -114,8 +114,8 @@ func (w *writer) nodeData(t *mpt.Table, id mpt.ID) (d nodeData) {
 	return d
 }
 
-// embedded writes a child that the table has, up to and including its image,
-// and returns the position of that; it returns None for one that it has not.
+// embedded writes the data and the image of a child that the table has, and returns the
+// position of the image. It returns None where the table does not have the child.
 func (w *writer) embedded(t *mpt.Table, id mpt.ID) rkyv.Position {
 	if id == mpt.None {
 		return rkyv.None
@@ -126,8 +126,8 @@ func (w *writer) embedded(t *mpt.Table, id mpt.ID) rkyv.Position {
 	return p
 }
 
-// branch writes a BranchNode: its children, its value and its body, whose
-// position it returns.
+// branch writes the children, the value and the image of a BranchNode, and returns the
+// position of the image.
 func (w *writer) branch(t *mpt.Table, node *mpt.Node) rkyv.Position {
 	var children [16]rkyv.Position
 	for i := range children {
@@ -160,15 +160,15 @@ func (w *writer) node(d nodeData) {
 	w.PadTo(end)
 }
 
-// nibbles writes the image of Nibbles: data, and already_consumed, which is
-// empty and was "written" right after the data.
+// nibbles writes the image of Nibbles: data, and already_consumed, which is empty and whose
+// pointer leads to the byte after the data.
 func (w *writer) nibbles(d nodeData) {
 	w.Slice(d.path, d.pathLen)
 	w.Slice(d.path+rkyv.Position(d.pathLen), 0)
 }
 
-// reference writes the image of a NodeRef: a pointer to the embedded child, or
-// else its hash, or its RLP in 31 bytes with its length behind.
+// reference writes the image of a NodeRef: a pointer to the embedded child, or the child's
+// hash, or its RLP in 31 bytes and then the length of the RLP.
 func (w *writer) reference(child rkyv.Position, c mpt.Child) {
 	at := w.Position()
 	image := w.Extend(referenceSize)

@@ -106,8 +106,9 @@ func TestRandomCases(t *testing.T) {
 	}
 }
 
-// The chain configuration stands in the witness behind codes, headers and the
-// block number, which is in the root object: 521 bytes in g4, 522 in g8.
+// TestConfig checks the bytes of the chain configuration. It lies in the witness after codes,
+// headers and the block number. The witness is in the root object, which has 521 bytes in g4
+// and 522 in g8.
 func TestConfig(t *testing.T) {
 	for _, network := range chainspec.Networks() {
 		for _, c := range []struct {

@@ -8,30 +8,31 @@ import (
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 )
 
-// witness is an ExecutionWitness to be written.
+// witness holds the content of an ExecutionWitness to write.
 type witness struct {
 	codes   [][]byte
 	headers [][]byte
-	number  uint64 // of the block
+	number  uint64 // number of the block
 	config  *chainspec.Config
 	table   *mpt.Table
 	state   mpt.ID    // root of the state trie, None where the state is empty
-	storage []storage // ascending by key
+	storage []storage // in ascending order of their keys
 	keys    [][]byte
 }
 
 // storage is the storage trie of one account.
 type storage struct {
-	key  []byte // the address, or its hash
+	key  []byte // the address, or its hash in a format with hashedKeys
 	root mpt.ID
 }
 
-// witnessData is where a witness's out-of-line data lies.
+// witnessData holds the positions of a witness's out-of-line data.
 type witnessData struct {
 	codes, headers, storage, keys rkyv.Position
 	state                         nodeData
 }
 
+// storageTries describes the entries of the map of storage tries.
 func (w *writer) storageTries(wit *witness) rkyv.Entries[nodeData] {
 	keySize := 20
 	if w.format.hashedKeys {
@@ -77,8 +78,8 @@ func (w *writer) witness(wit *witness, d witnessData) {
 	}
 }
 
-// sizeOfData returns the bytes that the witness takes out of line.
-func (w *writer) sizeOfData(wit *witness, m *measure) (int64, error) {
+// sizeOfData returns the size in bytes of the witness's out-of-line data.
+func (w *writer) sizeOfData(wit *witness, m *trieSizes) (int64, error) {
 	n := int64(rkyv.TreeSize(w.storageTries(wit)))
 	lists := [][][]byte{wit.codes, wit.headers}
 	if !w.format.hashedKeys {

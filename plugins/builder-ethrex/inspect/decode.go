@@ -9,8 +9,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/chainspec"
 )
 
-// decodeBlock copies a block out of an archive. Its hash is the one that its
-// header has.
+// decodeBlock copies a block out of an archive. It computes the block's hash from the header.
 func decodeBlock(v rkyv.View) (*ethblock.Block, error) {
 	b := &ethblock.Block{Header: decodeHeader(v.Field("header"))}
 	b.Hash = b.Header.ComputeHash()
@@ -75,7 +74,7 @@ func someHash(v rkyv.View) *[32]byte {
 	return nil
 }
 
-// transactionTypes maps the variants of a transaction to its types.
+// transactionTypes maps the variants of the enum Transaction to transaction types.
 var transactionTypes = map[string]byte{
 	"legacy": ethblock.TypeLegacy, "eip2930": ethblock.TypeAccessList, "eip1559": ethblock.TypeDynamicFee,
 	"eip4844": ethblock.TypeBlob, "eip7702": ethblock.TypeSetCode,
@@ -139,7 +138,7 @@ func decodeTransaction(v rkyv.View) (t ethblock.Transaction, err error) {
 	return t, nil
 }
 
-// decodeAccessItem reads address, number of keys, and keys.
+// decodeAccessItem decodes an item of an access list: address, number of keys, and keys.
 func decodeAccessItem(b []byte) (item ethblock.AccessItem, err error) {
 	if len(b) < 28 || (len(b)-28)%32 != 0 || binary.LittleEndian.Uint64(b[20:]) != uint64((len(b)-28)/32) {
 		return item, fmt.Errorf("%d bytes are no address with storage keys", len(b))

@@ -9,10 +9,10 @@ import (
 
 // Difference is the first place where two inputs differ.
 type Difference struct {
-	Path string `json:"path"` // of the field, for example "execution_witness.codes[3]"
+	Path string `json:"path"` // path of the field, for example "execution_witness.codes[3]"
 	A    string `json:"a"`
 	B    string `json:"b"`
-	// OffsetA and OffsetB are where the field lies in the archives, -1 where the
+	// OffsetA and OffsetB are the byte offsets of the field in the archives, -1 where the
 	// difference is in no field.
 	OffsetA int `json:"offset_a"`
 	OffsetB int `json:"offset_b"`
@@ -22,10 +22,9 @@ func (d *Difference) String() string {
 	return fmt.Sprintf("%s: %s (byte %d) and %s (byte %d)", d.Path, d.A, d.OffsetA, d.B, d.OffsetB)
 }
 
-// Diff returns the first difference in the order of the fields, or nil where the
-// archives are the same. Inputs of different formats are compared field by
-// field; a field that only one of them has is a difference. Framing does not
-// count.
+// Diff returns the first difference in the order of the fields, nil where the archives are
+// equal. It compares inputs of different formats field by field; a field that only one of
+// them has is a difference. It ignores the framing.
 func Diff(a, b *File) *Difference {
 	if bytes.Equal(a.Archive, b.Archive) {
 		return nil
@@ -76,9 +75,9 @@ func diff(path string, a, b rkyv.View) *Difference {
 		case haveX && haveY:
 			return diff(path, x, y)
 		case haveX:
-			return differ(show(x), "none")
+			return differ(preview(x), "none")
 		case haveY:
-			return differ("none", show(y))
+			return differ("none", preview(y))
 		}
 		return nil
 	case *rkyv.Enum:
@@ -100,9 +99,9 @@ func diff(path string, a, b rkyv.View) *Difference {
 		if bytes.Equal(a.Bytes(), b.Bytes()) {
 			return nil
 		}
-		return differ(showFrom(a.Bytes(), b.Bytes()), showFrom(b.Bytes(), a.Bytes()))
+		return differ(previewFrom(a.Bytes(), b.Bytes()), previewFrom(b.Bytes(), a.Bytes()))
 	}
-	if x, y := show(a), show(b); x != y {
+	if x, y := preview(a), preview(b); x != y {
 		return differ(x, y)
 	}
 	return nil
@@ -115,9 +114,9 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// diffStruct compares the fields of the first struct in their order, and then
-// looks for those that only the second one has. An input whose block is in a
-// list equals one whose block is not.
+// diffStruct compares the fields of the first struct in their order, and then finds fields
+// that only the second struct has. A root with a list of one block counts as equal to a root
+// with that block.
 func diffStruct(path string, a, b rkyv.View, t, u *rkyv.Struct) *Difference {
 	if path == "" && a.HasField("block") != b.HasField("block") {
 		if d := diff("block", block(a), block(b)); d != nil {
@@ -128,7 +127,7 @@ func diffStruct(path string, a, b rkyv.View, t, u *rkyv.Struct) *Difference {
 	for _, f := range t.Fields {
 		at := join(path, f.Name)
 		if !b.HasField(f.Name) {
-			return &Difference{at, "there", "not in this format", a.Field(f.Name).Offset(), b.Offset()}
+			return &Difference{at, "present", "not in this format", a.Field(f.Name).Offset(), b.Offset()}
 		}
 		if d := diff(at, a.Field(f.Name), b.Field(f.Name)); d != nil {
 			return d
@@ -136,7 +135,7 @@ func diffStruct(path string, a, b rkyv.View, t, u *rkyv.Struct) *Difference {
 	}
 	for _, f := range u.Fields {
 		if !a.HasField(f.Name) {
-			return &Difference{join(path, f.Name), "not in this format", "there", a.Offset(), b.Field(f.Name).Offset()}
+			return &Difference{join(path, f.Name), "not in this format", "present", a.Offset(), b.Field(f.Name).Offset()}
 		}
 	}
 	return nil
@@ -153,10 +152,10 @@ func diffMap(path string, a, b rkyv.View) *Difference {
 	}
 	x, y := collect(a), collect(b)
 	for i := range min(len(x), len(y)) {
-		if p, q := show(x[i].key), show(y[i].key); p != q {
+		if p, q := preview(x[i].key), preview(y[i].key); p != q {
 			return &Difference{fmt.Sprintf("%s, key %d", path, i), p, q, x[i].key.Offset(), y[i].key.Offset()}
 		}
-		if d := diff(fmt.Sprintf("%s[%s]", path, show(x[i].key)), x[i].value, y[i].value); d != nil {
+		if d := diff(fmt.Sprintf("%s[%s]", path, preview(x[i].key)), x[i].value, y[i].value); d != nil {
 			return d
 		}
 	}
@@ -166,8 +165,8 @@ func diffMap(path string, a, b rkyv.View) *Difference {
 	return nil
 }
 
-// show prints a value that has no parts.
-func show(v rkyv.View) string {
+// preview returns the text of a value without parts.
+func preview(v rkyv.View) string {
 	switch v.Type().(type) {
 	case rkyv.Uint:
 		n := v.Uint256()
@@ -175,14 +174,14 @@ func show(v rkyv.View) string {
 	case rkyv.Bool:
 		return fmt.Sprint(v.Bool())
 	case rkyv.Raw, rkyv.Bytes:
-		return showFrom(v.Bytes(), nil)
+		return previewFrom(v.Bytes(), nil)
 	}
 	return "a value"
 }
 
-// showFrom prints bytes, and of many only those around the first one that is
-// different in others.
-func showFrom(b, others []byte) string {
+// previewFrom returns bytes in hexadecimal. Of more than 32 bytes it returns those from the
+// first one on that differs from others.
+func previewFrom(b, others []byte) string {
 	const short, around = 32, 16
 	if len(b) <= short {
 		return fmt.Sprintf("0x%x", b)
@@ -194,5 +193,5 @@ func showFrom(b, others []byte) string {
 	return fmt.Sprintf("%d bytes, from number %d on 0x%x", len(b), at, b[at:min(at+around, len(b))])
 }
 
-// Equal reports whether two values have the same content, wherever they lie.
+// Equal reports whether two values have the same content. Their positions do not matter.
 func Equal(a, b rkyv.View) bool { return diff("", a, b) == nil }

@@ -14,12 +14,12 @@ import (
 type File struct {
 	Format  guest.Format
 	Framing guest.Framing
-	Archive []byte // without frame
+	Archive []byte // the input without the frame
 	Root    rkyv.View
 
-	// Also are further formats that the same bytes are valid in. The formats
-	// differ so much that there should be none.
-	Also []guest.Format
+	// AlsoFormats are other formats in which the same bytes are valid. The formats differ so
+	// much that there should be none.
+	AlsoFormats []guest.Format
 }
 
 // Read reads the input in a file. Errors begin with the path.
@@ -35,8 +35,8 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Open finds out the format and framing of an input by checking it against all
-// of them. The error says why each of them does not fit.
+// Open detects the format and the framing of an input by checking it against all of them. The
+// error gives the reason for each that does not fit.
 func Open(content []byte) (*File, error) {
 	var f *File
 	var failures []error
@@ -44,7 +44,7 @@ func Open(content []byte) (*File, error) {
 		for _, format := range guest.Formats() {
 			root, err := rkyv.Open(archive, layoutOf(format))
 			if err == nil {
-				err = plausible(root)
+				err = checkPlausible(root)
 			}
 			switch {
 			case err != nil:
@@ -52,7 +52,7 @@ func Open(content []byte) (*File, error) {
 			case f == nil:
 				f = &File{Format: format, Framing: framing, Archive: archive, Root: root}
 			default:
-				f.Also = append(f.Also, format)
+				f.AlsoFormats = append(f.AlsoFormats, format)
 			}
 		}
 	}
@@ -63,15 +63,14 @@ func Open(content []byte) (*File, error) {
 		try(content, guest.Raw)
 	}
 	if f == nil {
-		// The most telling reason is that of the attempt that got furthest.
 		return nil, fmt.Errorf("no guest input in any known format: %w", errors.Join(failures...))
 	}
 	return f, nil
 }
 
-// plausible tells apart what the layouts cannot: an archive read in the wrong
-// format can pass by chance only if its counts make no sense.
-func plausible(root rkyv.View) error {
+// checkPlausible finds archives of another format that are valid in this layout by chance. In
+// those the number of blocks, the block number or the order of the storage tries is wrong.
+func checkPlausible(root rkyv.View) error {
 	if root.HasField("blocks") && root.Field("blocks").Len() != 1 {
 		return fmt.Errorf("it holds %d blocks, not one", root.Field("blocks").Len())
 	}
@@ -97,7 +96,7 @@ func plausible(root rkyv.View) error {
 	return nil
 }
 
-// block returns the one block.
+// block returns the block of an input.
 func block(root rkyv.View) rkyv.View {
 	if root.HasField("block") {
 		return root.Field("block")

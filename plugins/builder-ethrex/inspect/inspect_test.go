@@ -15,8 +15,8 @@ import (
 
 const testdata = "../input/testdata"
 
-// The layouts here are written down independently of the writer; every expected
-// file is recognised as what it is and nothing else.
+// TestRecognises checks that every expected file is recognised in its own format and in no
+// other. The layouts of package inspect are independent of the writer.
 func TestRecognises(t *testing.T) {
 	files, err := filepath.Glob(testdata + "/*/*.bin")
 	if err != nil || len(files) != 28 {
@@ -29,8 +29,8 @@ func TestRecognises(t *testing.T) {
 			continue
 		}
 		parts := strings.Split(file, ".")
-		if want := guest.Format(parts[len(parts)-2]); f.Format != want || f.Framing != guest.Raw || len(f.Also) > 0 {
-			t.Errorf("%s: %s, %s, also %v", file, f.Format, f.Framing, f.Also)
+		if want := guest.Format(parts[len(parts)-2]); f.Format != want || f.Framing != guest.Raw || len(f.AlsoFormats) > 0 {
+			t.Errorf("%s: %s, %s, also %v", file, f.Format, f.Framing, f.AlsoFormats)
 		}
 		// The cases are synthetic, but their tries are real.
 		for _, finding := range f.Summarize().Findings {
@@ -79,7 +79,8 @@ func open(t *testing.T, content []byte) *File {
 	return f
 }
 
-// A change anywhere is either no input any more, or a difference by name.
+// TestEveryFlippedBitIsNamed checks that after the flip of any bit the file is refused, or Diff
+// names the field.
 func TestEveryFlippedBitIsNamed(t *testing.T) {
 	content, err := os.ReadFile(testdata + "/tiny/mainnet.g4.bin")
 	if err != nil {
@@ -161,7 +162,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// FuzzOpen looks for bytes that panic, are endless, or are not equal to
+// FuzzOpen looks for bytes that cause a panic or an endless loop, or that differ from
 // themselves.
 func FuzzOpen(f *testing.F) {
 	files, err := filepath.Glob(testdata + "/*/*.bin")

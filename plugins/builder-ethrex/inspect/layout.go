@@ -5,20 +5,20 @@ import (
 	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
-// Shorthands for the layouts below. Sources: lambdaclass/ethrex@891528d for g4,
-// and for the others the commits where a field came or went (see layoutOf).
+// Types of the layouts below. Sources: lambdaclass/ethrex@891528d for g4, and for the other
+// formats the commits that added or removed a field, see layoutOf.
 var (
-	u8      = rkyv.Uint(1)
-	u32     = rkyv.Uint(4)
-	u64     = rkyv.Uint(8)
-	u128    = rkyv.Uint(16)
-	u256    = rkyv.Uint(32)
-	hash    = rkyv.Raw(32)
-	address = rkyv.Raw(20)
-	text    = rkyv.Bytes{}
-	texts   = rkyv.Slice{Elem: rkyv.Bytes{}}
+	u8          = rkyv.Uint(1)
+	u32         = rkyv.Uint(4)
+	u64         = rkyv.Uint(8)
+	u128        = rkyv.Uint(16)
+	u256        = rkyv.Uint(32)
+	hash        = rkyv.Raw(32)
+	address     = rkyv.Raw(20)
+	byteString  = rkyv.Bytes{}
+	byteStrings = rkyv.Slice{Elem: rkyv.Bytes{}}
 
-	// optionHash is ethrex's own enum; its first variant is Some.
+	// optionHash is ethrex's own enum, whose first variant is Some.
 	optionHash = &rkyv.Enum{Name: "OptionH256", Variants: []rkyv.Field{{Name: "some", Type: hash}, {Name: "none"}}}
 	optionU64  = rkyv.Option{Elem: u64}
 )
@@ -29,9 +29,9 @@ func structure(name string, fields ...rkyv.Field) *rkyv.Struct {
 
 func field(name string, t rkyv.Type) rkyv.Field { return rkyv.Field{Name: name, Type: t} }
 
-// layoutOf returns the type of the root object. The fields of the later formats
-// came with ca9b9645 (amsterdam), e0144a6d (block access list, slot), b962fbfb
-// (hashed keys) and the release v21 (hegota).
+// layoutOf returns the type of the root object of a format. These commits of
+// lambdaclass/ethrex added the fields of the later formats: ca9b9645 (amsterdam), e0144a6d
+// (block access list, slot), b962fbfb (hashed keys), and the release v21 (hegota).
 func layoutOf(format guest.Format) rkyv.Type {
 	later := format != guest.G4
 	hashed := format == guest.G8 || format == guest.G9 || format == guest.Zec
@@ -47,14 +47,14 @@ func layoutOf(format guest.Format) rkyv.Type {
 	return structure("ProgramInput", field("blocks", rkyv.Slice{Elem: block}), witness)
 }
 
-// feeConfig belongs to rollups and is never present.
+// feeConfig is the type of the fee configuration of rollups. It is never present.
 var feeConfig = rkyv.Raw(79)
 
 func blockLayout(later bool) *rkyv.Struct {
 	header := structure("BlockHeader",
 		field("parent_hash", hash), field("ommers_hash", hash), field("coinbase", address), field("state_root", hash),
 		field("transactions_root", hash), field("receipts_root", hash), field("logs_bloom", rkyv.Raw(256)), field("difficulty", u256),
-		field("number", u64), field("gas_limit", u64), field("gas_used", u64), field("timestamp", u64), field("extra_data", text),
+		field("number", u64), field("gas_limit", u64), field("gas_used", u64), field("timestamp", u64), field("extra_data", byteString),
 		field("prev_randao", hash), field("nonce", u64), field("base_fee_per_gas", optionU64), field("withdrawals_root", optionHash),
 		field("blob_gas_used", optionU64), field("excess_blob_gas", optionU64), field("parent_beacon_block_root", optionHash),
 		field("requests_hash", optionHash))
@@ -73,7 +73,7 @@ func transactionLayout() *rkyv.Enum {
 		field("y_parity", u256), field("r", u256), field("s", u256))
 	signature := []rkyv.Field{field("y_parity", rkyv.Bool{}), field("r", u256), field("s", u256)}
 	variant := func(fields ...rkyv.Field) *rkyv.Struct { return structure("", append(fields, signature...)...) }
-	to, payload := field("to", kind), []rkyv.Field{field("value", u256), field("data", text), field("access_list", texts)}
+	to, payload := field("to", kind), []rkyv.Field{field("value", u256), field("data", byteString), field("access_list", byteStrings)}
 	with := func(head []rkyv.Field, rest ...rkyv.Field) []rkyv.Field {
 		return append(append(head, payload...), rest...)
 	}
@@ -82,7 +82,7 @@ func transactionLayout() *rkyv.Enum {
 	}
 	return &rkyv.Enum{Name: "Transaction", Variants: []rkyv.Field{
 		{Name: "legacy", Type: structure("LegacyTransaction", field("nonce", u64), field("gas_price", u256), field("gas", u64), to,
-			field("value", u256), field("data", text), field("v", u256), field("r", u256), field("s", u256))},
+			field("value", u256), field("data", byteString), field("v", u256), field("r", u256), field("s", u256))},
 		{Name: "eip2930", Type: variant(with([]rkyv.Field{field("chain_id", u64), field("nonce", u64), field("gas_price", u256), field("gas_limit", u64), to})...)},
 		{Name: "eip1559", Type: variant(with(fees("gas_limit", to))...)},
 		{Name: "eip4844", Type: variant(with(fees("gas", field("to", address)), field("max_fee_per_blob_gas", u256), field("blob_versioned_hashes", rkyv.Slice{Elem: hash}))...)},
@@ -96,19 +96,19 @@ func witnessLayout(config *rkyv.Struct, hashed bool) *rkyv.Struct {
 	if hashed {
 		key = hash
 	}
-	w := structure("ExecutionWitness", field("codes", texts), field("block_headers_bytes", texts), field("first_block_number", u64),
+	w := structure("ExecutionWitness", field("codes", byteStrings), field("block_headers_bytes", byteStrings), field("first_block_number", u64),
 		field("chain_config", config), field("state_trie_root", rkyv.Option{Elem: node}),
 		field("storage_trie_roots", rkyv.Map{Key: key, Value: node}))
 	if !hashed {
-		w.Fields = append(w.Fields, field("keys", texts))
+		w.Fields = append(w.Fields, field("keys", byteStrings))
 	}
 	return w
 }
 
-// nodeLayout is the type of a trie node, which contains itself.
+// nodeLayout returns the type of a trie node, which is recursive.
 func nodeLayout() *rkyv.Enum {
 	node := &rkyv.Enum{Name: "Node"}
-	nibbles := structure("Nibbles", field("data", text), field("already_consumed", text))
+	nibbles := structure("Nibbles", field("data", byteString), field("already_consumed", byteString))
 	inline := structure("", field("data", rkyv.Raw(31)), field("length", u8))
 	nodeHash := &rkyv.Enum{Name: "NodeHash", Variants: []rkyv.Field{{Name: "hashed", Type: hash}, {Name: "inline", Type: inline}}}
 	ref := &rkyv.Enum{Name: "NodeRef", Variants: []rkyv.Field{{Name: "node", Type: rkyv.Pointer{Elem: node}}, {Name: "hash", Type: nodeHash}}}
@@ -116,18 +116,19 @@ func nodeLayout() *rkyv.Enum {
 	for _, name := range childNames {
 		branch.Fields = append(branch.Fields, field(name, ref))
 	}
-	branch.Fields = append(branch.Fields, field("value", text))
+	branch.Fields = append(branch.Fields, field("value", byteString))
 	node.Variants = []rkyv.Field{
 		{Name: "branch", Type: rkyv.Pointer{Elem: branch}},
 		{Name: "extension", Type: structure("ExtensionNode", field("prefix", nibbles), field("child", ref))},
-		{Name: "leaf", Type: structure("LeafNode", field("partial", nibbles), field("value", text))},
+		{Name: "leaf", Type: structure("LeafNode", field("partial", nibbles), field("value", byteString))},
 	}
 	return node
 }
 
 var childNames = [16]string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"}
 
-// forkNames are the fields of a chain configuration that hold a block or a time.
+// forkNames are the names of the fields of a chain configuration with the block or the time
+// of a fork, in their order.
 var forkNames = []string{
 	"homestead_block", "dao_fork_block", "eip150_block", "eip155_block", "eip158_block", "byzantium_block", "constantinople_block",
 	"petersburg_block", "istanbul_block", "muir_glacier_block", "berlin_block", "london_block", "arrow_glacier_block", "gray_glacier_block",

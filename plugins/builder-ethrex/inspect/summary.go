@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
-// Summary is what a guest input contains.
+// Summary describes the content of a guest input.
 type Summary struct {
 	Format       guest.Format   `json:"format"`
 	AlsoValidAs  []guest.Format `json:"also_valid_as,omitempty"`
@@ -24,8 +24,7 @@ type Summary struct {
 	Block        Block          `json:"block"`
 	Witness      Witness        `json:"witness"`
 	Chain        Chain          `json:"chain"`
-	// Findings say why a guest will refuse the input; there are none in a good
-	// one.
+	// Findings are the faults for which a guest will refuse the input.
 	Findings []string `json:"findings"`
 }
 
@@ -53,28 +52,28 @@ type Witness struct {
 	Accounts       int        `json:"accounts"`
 	State          *TrieStats `json:"state,omitempty"` // absent where the state is empty
 	StorageTries   int        `json:"storage_tries"`
-	Storage        TrieStats  `json:"storage"` // of all storage tries together
+	Storage        TrieStats  `json:"storage"` // totals of all storage tries
 	LargestStorage int        `json:"largest_storage_nodes"`
 }
 
 // Chain describes the chain configuration.
 type Chain struct {
 	ChainID uint64 `json:"chain_id"`
-	// Network is the public network whose configuration this is, or "custom".
+	// Network is the name of the public network with this configuration, or "custom".
 	Network         string            `json:"network"`
 	DepositContract common.Address    `json:"deposit_contract"`
 	Forks           map[string]uint64 `json:"forks"`
 }
 
-// Faults counts the findings.
+// Faults returns the number of findings.
 func (s *Summary) Faults() int { return len(s.Findings) }
 
-// Summarize counts, and checks that the parts belong together: transactions and
-// withdrawals hash to the roots in the header, the headers are a chain that ends
-// at the parent, the state trie hashes to the parent's state root, and each
-// storage trie to the root in its account.
+// Summarize describes the input and checks that its parts belong together: transactions and
+// withdrawals hash to the roots in the header, the headers form a chain that ends at the
+// parent, the state trie hashes to the parent's state root, and each storage trie hashes to
+// the root in its account.
 func (f *File) Summarize() *Summary {
-	s := &Summary{Format: f.Format, AlsoValidAs: f.Also, Framing: f.Framing, ArchiveBytes: len(f.Archive), Findings: []string{}}
+	s := &Summary{Format: f.Format, AlsoValidAs: f.AlsoFormats, Framing: f.Framing, ArchiveBytes: len(f.Archive), Findings: []string{}}
 	parent := s.block(block(f.Root))
 	w := f.Root.Field("execution_witness")
 	s.witness(w, parent)
@@ -82,15 +81,15 @@ func (f *File) Summarize() *Summary {
 	return s
 }
 
-func (s *Summary) find(format string, args ...any) {
+func (s *Summary) addFinding(format string, args ...any) {
 	s.Findings = append(s.Findings, fmt.Sprintf(format, args...))
 }
 
-// block fills in the block and returns the hash of its parent.
+// block describes the block and returns the hash of its parent.
 func (s *Summary) block(v rkyv.View) (parent common.Hash) {
 	b, err := decodeBlock(v)
 	if err != nil {
-		s.find("block: %v", err)
+		s.addFinding("block: %v", err)
 		return common.Hash{}
 	}
 	h := &b.Header
@@ -104,7 +103,7 @@ func (s *Summary) block(v rkyv.View) (parent common.Hash) {
 		s.Block.TransactionTypes[name]++
 	}
 	if _, err := b.Verify(); err != nil {
-		s.find("block: %v", err)
+		s.addFinding("block: %v", err)
 	}
 	return h.ParentHash
 }
@@ -140,7 +139,7 @@ func (s *Summary) headers(list rkyv.View, parent common.Hash) (root common.Hash,
 		raw := list.Index(i).Bytes()
 		var h types.Header
 		if err := rlp.DecodeBytes(raw, &h); err != nil {
-			s.find("headers[%d]: %v", i, err)
+			s.addFinding("headers[%d]: %v", i, err)
 			continue
 		}
 		hash := crypto.Keccak256Hash(raw)
@@ -150,7 +149,7 @@ func (s *Summary) headers(list rkyv.View, parent common.Hash) (root common.Hash,
 		}
 	}
 	if !found {
-		s.find("headers: the parent %v is not there", parent)
+		s.addFinding("headers: the parent %v is missing", parent)
 		return root, false
 	}
 	linked := 0
@@ -161,13 +160,13 @@ func (s *Summary) headers(list rkyv.View, parent common.Hash) (root common.Hash,
 		linked++
 	}
 	if linked != len(numbers) {
-		s.find("headers: only %d of %d are a chain without gaps that ends at the parent", linked, len(numbers))
+		s.addFinding("headers: only %d of %d are a chain without gaps that ends at the parent", linked, len(numbers))
 	}
 	return root, true
 }
 
-// state walks the state trie and returns the storage root of each account by
-// the hash of its address.
+// state describes the state trie and returns the storage root of each account by the hash of
+// its address. It compares the trie's root with want where known is set.
 func (s *Summary) state(v rkyv.View, want common.Hash, known bool) map[[32]byte][32]byte {
 	accounts := map[[32]byte][32]byte{}
 	root := mpt.EmptyRoot
@@ -175,7 +174,7 @@ func (s *Summary) state(v rkyv.View, want common.Hash, known bool) map[[32]byte]
 		h := &hasher{leaf: func(path, value []byte) {
 			storageRoot, err := mpt.StorageRoot(value)
 			if err != nil || len(path) != 64 {
-				s.find("state trie: the leaf at %x is no account", path)
+				s.addFinding("state trie: the leaf at %x is no account", path)
 				return
 			}
 			var key [32]byte
@@ -189,11 +188,12 @@ func (s *Summary) state(v rkyv.View, want common.Hash, known bool) map[[32]byte]
 	}
 	s.Witness.Accounts = len(accounts)
 	if known && root != want {
-		s.find("state trie: its root is %v, the parent's state root is %v", common.Hash(root), want)
+		s.addFinding("state trie: its root is %v, the parent's state root is %v", common.Hash(root), want)
 	}
 	return accounts
 }
 
+// storage describes the storage tries and compares their roots with the accounts.
 func (s *Summary) storage(tries rkyv.View, accounts map[[32]byte][32]byte) {
 	s.Witness.StorageTries = tries.Len()
 	tries.Entries(func(key, node rkyv.View) bool {
@@ -207,14 +207,15 @@ func (s *Summary) storage(tries rkyv.View, accounts map[[32]byte][32]byte) {
 		s.Witness.LargestStorage = max(s.Witness.LargestStorage, h.stats.Nodes)
 		switch want, known := accounts[[32]byte(hashed)]; {
 		case !known:
-			s.find("storage of 0x%x: the state trie does not have the account", key.Image())
+			s.addFinding("storage of 0x%x: the state trie does not have the account", key.Image())
 		case root != want:
-			s.find("storage of 0x%x: its root is %v, the account says %v", key.Image(), common.Hash(root), common.Hash(want))
+			s.addFinding("storage of 0x%x: its root is %v, the account says %v", key.Image(), common.Hash(root), common.Hash(want))
 		}
 		return true
 	})
 }
 
+// chain describes the chain configuration.
 func (s *Summary) chain(v rkyv.View) {
 	c := decodeConfig(v)
 	s.Chain = Chain{ChainID: c.ChainID, Network: "custom", DepositContract: c.DepositContract, Forks: map[string]uint64{}}

@@ -13,7 +13,7 @@ type TrieStats struct {
 	Branches   int `json:"branches"`
 	Extensions int `json:"extensions"`
 	Leaves     int `json:"leaves"`
-	// Unresolved are the references to nodes that are not there.
+	// Unresolved is the number of references to nodes that the input does not contain.
 	Unresolved int `json:"unresolved"`
 }
 
@@ -25,11 +25,11 @@ func (s *TrieStats) add(o TrieStats) {
 	s.Unresolved += o.Unresolved
 }
 
-// hasher computes the root of a trie that is written as nested nodes, and
-// counts on the way.
+// hasher computes the root of a trie that is written as nested nodes, and counts the nodes.
 type hasher struct {
 	stats TrieStats
-	// leaf is called with the nibbles of each leaf's path, without terminator.
+	// leaf, where it is not nil, is called for each leaf. path holds nibbles without the
+	// terminator.
 	leaf func(path, value []byte)
 }
 
@@ -94,8 +94,8 @@ func (h *hasher) reference(to *rlp.EncoderBuffer, ref rkyv.View, path []byte) {
 	}
 }
 
-// extend returns a path with nibbles behind it. Paths of over 64 nibbles, which
-// no key has, all become the same one of 65.
+// extend returns a path with further nibbles. It returns the same path of 65 nibbles for all
+// paths of more than 64, which no key has.
 func extend(path []byte, nibbles ...byte) []byte {
 	if len(path)+len(nibbles) > 64 {
 		return make([]byte, 65)
@@ -103,8 +103,8 @@ func extend(path []byte, nibbles ...byte) []byte {
 	return append(path[:len(path):len(path)], nibbles...)
 }
 
-// hexPrefix packs nibbles, of a leaf with the terminator 16 behind (yellow
-// paper, appendix C).
+// hexPrefix returns the hex-prefix encoding of nibbles (yellow paper, appendix C). The path of
+// a leaf ends with the terminator 16.
 func hexPrefix(nibbles []byte) []byte {
 	flag := byte(0)
 	if n := len(nibbles); n > 0 && nibbles[n-1] == 16 {

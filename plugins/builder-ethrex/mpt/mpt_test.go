@@ -68,17 +68,17 @@ func TestFindEveryAccount(t *testing.T) {
 			t.Fatalf("%d accounts: found %v, %d nodes of %d, %v", n, found, table.Len(), len(nodes), err)
 		}
 		for key, address := range addresses {
-			value, err := table.Account(id, address)
-			if err != nil || !bytes.Equal(value, entries[key]) {
-				t.Errorf("account %x: %x, %v", address, value, err)
+			value, found, err := table.Account(id, address)
+			if err != nil || !found || !bytes.Equal(value, entries[key]) {
+				t.Errorf("account %x: %x, found %v, %v", address, value, found, err)
 			}
 			have, err := StorageRoot(value)
 			if err != nil || have != [32]byte(crypto.Keccak256([]byte(key))) {
 				t.Errorf("storage root of %x: %x, %v", address, have, err)
 			}
 		}
-		if value, err := table.Account(id, make([]byte, 20)); value != nil || err != nil {
-			t.Errorf("absent account: %x, %v", value, err)
+		if value, found, err := table.Account(id, make([]byte, 20)); found || value != nil || err != nil {
+			t.Errorf("absent account: %x, found %v, %v", value, found, err)
 		}
 		var keys []string
 		err = table.Leaves(id, func(path [32]byte, value []byte) error {
@@ -113,7 +113,7 @@ func TestMissingAndBadNodes(t *testing.T) {
 		}
 		lost := 0
 		for _, address := range addresses {
-			if _, err := table.Account(id, address); errors.Is(err, ErrMissing) {
+			if _, _, err := table.Account(id, address); errors.Is(err, ErrMissing) {
 				lost++
 			} else if err != nil {
 				t.Fatal(err)
@@ -196,8 +196,8 @@ func must(t testing.TB, text string) []byte {
 	return b
 }
 
-// FuzzTable looks for nodes that panic or that make a walk endless. The input is
-// a list of nodes, each with its length before it.
+// FuzzTable looks for nodes that cause a panic or an endless walk. The input is a list of nodes,
+// each after its length.
 func FuzzTable(f *testing.F) {
 	for _, file := range []string{"tiny/witness.json", "random/1004.witness.json", "random/1015.witness.json"} {
 		w, err := witness.Read("../input/testdata/" + file)
@@ -232,7 +232,7 @@ func FuzzTable(f *testing.F) {
 					t.Errorf("child %d: %x", i, c.Raw)
 				}
 			}
-			_, _ = table.Account(id, make([]byte, 20))
+			_, _, _ = table.Account(id, make([]byte, 20))
 			if table.Len() < 64 { // the walk's bound is its caller's business
 				_ = table.Leaves(id, func([32]byte, []byte) error { return nil })
 			}

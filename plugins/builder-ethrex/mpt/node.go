@@ -7,7 +7,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// Kind is the kind of a node, with ethrex's numbers.
+// Kind is the kind of a node. The numbers are ethrex's.
 type Kind uint8
 
 // The kinds of node.
@@ -21,11 +21,10 @@ const (
 // Terminator ends the nibbles of a leaf's path.
 const Terminator = 16
 
-// Child is a reference from a node to a child: the hash of a node, or the node
-// itself where its RLP has fewer than 32 bytes. No bytes mean that there is no
-// child.
+// Child is a reference from a node to a child: the hash of the child, or the child itself
+// where its RLP has fewer than 32 bytes. Without bytes there is no child.
 type Child struct {
-	Raw    []byte // 32 bytes of hash, or the RLP of the child
+	Raw    []byte // the hash, 32 bytes, or the RLP of the child
 	Inline bool
 }
 
@@ -35,7 +34,8 @@ func (c Child) Empty() bool { return c.Inline && len(c.Raw) == 0 }
 // Path is a hex-prefix encoded path (yellow paper, appendix C).
 type Path []byte
 
-// split returns the number of nibbles to skip at the front.
+// skip returns the number of nibbles at the front that belong to the prefix: 1 for an odd
+// path, 2 for an even one.
 func (p Path) skip() int {
 	if p[0]>>4&1 == 1 {
 		return 1
@@ -46,7 +46,7 @@ func (p Path) skip() int {
 // IsLeaf reports whether the path ends with the terminator.
 func (p Path) IsLeaf() bool { return len(p) > 0 && p[0] >= 0x20 }
 
-// Len returns the number of nibbles, the terminator included.
+// Len returns the number of nibbles including the terminator.
 func (p Path) Len() int {
 	if len(p) == 0 {
 		return 0
@@ -58,8 +58,8 @@ func (p Path) Len() int {
 	return n
 }
 
-// Nibbles writes the nibbles, one per byte, the terminator included, to dst,
-// which holds Len bytes, and returns dst.
+// Nibbles writes the nibbles including the terminator to dst, one in each byte. dst must hold
+// Len bytes. It returns the part of dst that it has written.
 func (p Path) Nibbles(dst []byte) []byte {
 	if len(p) == 0 {
 		return dst
@@ -81,17 +81,17 @@ func (p Path) Nibbles(dst []byte) []byte {
 type Node struct {
 	Kind Kind
 
-	// Of a Table: which children it has too, by bits, and where their links begin.
-	linked uint16
-	links  int32
+	// Set by a Table.
+	linked uint16 // bit i is set where the table has child i
+	links  int32  // index of the first link in Table.links
 
-	items    []byte     // of the RLP list; the path and the value of a leaf
-	children [16]uint16 // where each begins among the items behind a path: since children are short, the numbers are small
+	items    []byte     // content of the RLP list
+	children [16]uint16 // offset of each child in items, after the path of an extension
 }
 
-// Decode has read every item once: that no method below fails follows from it.
+// The methods below ignore the errors of package rlp, because Decode has read every item.
 
-// Path returns the path of a leaf or extension; a branch has none.
+// Path returns the path of a leaf or an extension, nil for a branch.
 func (n *Node) Path() Path {
 	if n.Kind == Branch || n.Kind == bad {
 		return nil
@@ -100,7 +100,7 @@ func (n *Node) Path() Path {
 	return path
 }
 
-// Value returns the value of a leaf or branch; an extension has none.
+// Value returns the value of a leaf or a branch, nil where it is empty and for an extension.
 func (n *Node) Value() []byte {
 	var rest []byte
 	switch n.Kind {
@@ -117,14 +117,14 @@ func (n *Node) Value() []byte {
 	return value
 }
 
-// The first bytes of the two forms that nearly all children have: an empty string,
-// and one of 32 bytes.
+// The first bytes of the two forms of nearly all children: an empty string and a string of 32
+// bytes.
 const (
 	emptyItem = 0x80
 	hashItem  = 0xa0
 )
 
-// width is the number of children that a node of its kind can have.
+// width returns the number of children that a node of this kind can have.
 func (n *Node) width() int {
 	switch n.Kind {
 	case Branch:
@@ -135,7 +135,7 @@ func (n *Node) width() int {
 	return 0
 }
 
-// Child returns a child of a branch; an extension's child is number 0.
+// Child returns child i of a branch, or the child of an extension, whose number is 0.
 func (n *Node) Child(i int) Child {
 	rest := n.items
 	if n.Kind == Extension {
@@ -152,7 +152,7 @@ func (n *Node) Child(i int) Child {
 	}
 }
 
-// childSize is the number of bytes of the first item, a child that split has read.
+// childSize returns the size in bytes of the first item of rest, a child that split has read.
 func childSize(rest []byte) int {
 	switch rest[0] {
 	case emptyItem:
@@ -164,8 +164,8 @@ func childSize(rest []byte) int {
 	return len(rest) - len(after)
 }
 
-// Decode reads a node into n. The whole of raw must be one RLP list of 2 or 17
-// items. Only the fields that the node's kind has are set.
+// Decode decodes a node into n, which keeps raw. raw must be exactly one RLP list of 2 or 17
+// items. Decode sets only the fields of the node's kind.
 func (n *Node) Decode(raw []byte) error {
 	items, rest, err := rlp.SplitList(raw)
 	if err != nil {
@@ -174,7 +174,7 @@ func (n *Node) Decode(raw []byte) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("%d bytes after the RLP list", len(rest))
 	}
-	// Nearly all nodes are branches, and nothing else can be read as one.
+	// Nearly all nodes are branches, and no other kind decodes as a branch.
 	at, branchErr := n.branch(items)
 	if branchErr == nil {
 		return nil
@@ -193,8 +193,8 @@ func (n *Node) Decode(raw []byte) error {
 	return fmt.Errorf("%d items, where a trie node has 2 or 17", count)
 }
 
-// branch reads 16 children and a value, and nothing after them. Where that is
-// not possible it returns the number of the item.
+// branch decodes exactly 16 children and a value. at is the number of the item that is at
+// fault where err is not nil.
 func (n *Node) branch(items []byte) (at int, err error) {
 	n.Kind, n.items = Branch, items
 	rest := items
@@ -212,6 +212,7 @@ func (n *Node) branch(items []byte) (at int, err error) {
 	return 0, nil
 }
 
+// short decodes a leaf or an extension.
 func (n *Node) short(items []byte) error {
 	path, rest, err := rlp.SplitString(items)
 	if err != nil {
@@ -237,8 +238,8 @@ var (
 	errMoreItems = errors.New("items after the value of the branch")
 )
 
-// split reads the first of the remaining items as child i and returns what is
-// left. The number of a child counts from the first of all items.
+// split reads the first item of rest as child i and returns the items after it. items are all
+// items from which the offset of the child counts.
 func (n *Node) split(i int, items, rest []byte) ([]byte, error) {
 	n.children[i] = uint16(len(items) - len(rest))
 	if len(rest) > 0 && rest[0] == emptyItem {

@@ -16,25 +16,24 @@ import (
 // EmptyRoot is the root of a trie without entries: keccak256(0x80).
 var EmptyRoot = [32]byte(crypto.Keccak256([]byte{0x80}))
 
-// ID names a node of a Table.
+// ID is the number of an entry of a Table.
 type ID int32
 
 // None is the ID of a node that the table does not have.
 const None ID = -1
 
-// Table holds the nodes of a witness by their hash, each with links to those
-// of its children that are in the table too. It is read-only once made and safe
-// for concurrent use.
+// Table holds the nodes of a witness by their hash, each with links to those of its children
+// that the table has. It does not change and is safe for concurrent use.
 type Table struct {
 	nodes []Node
-	links []ID // the children of each node that are in the table, in order
+	links []ID // children that the table has, ordered by node and child
 	index index
 	bad   map[ID]*BadEntry
 }
 
 // BadEntry is an entry of the state list that is no trie node.
 type BadEntry struct {
-	Index int // in the list
+	Index int // index in the state list
 	Err   error
 }
 
@@ -44,15 +43,14 @@ func (b *BadEntry) Error() string {
 
 func (b *BadEntry) Unwrap() error { return b.Err }
 
-// NewTable hashes and decodes the entries of a witness's state list, on all
-// processors. It skips those that are exactly 0x80, the empty trie, and
-// collapses duplicates. The table refers to the entries.
+// NewTable hashes and decodes the entries of a witness's state list on all cores. It skips
+// duplicates and entries that are exactly 0x80, the empty trie. The table keeps the entries.
 func NewTable(state [][]byte) *Table {
 	t := &Table{nodes: make([]Node, len(state)), bad: map[ID]*BadEntry{}}
 	hashes := make([][32]byte, len(state))
 	t.index = newIndex(hashes)
 	var mu sync.Mutex
-	errs := map[int]error{} // by entry that is no node
+	errs := map[int]error{} // errors by the index of the entry
 	parallel(len(state), func() func(from, to int) {
 		h := keccak.New()
 		return func(from, to int) {
@@ -90,10 +88,10 @@ func NewTable(state [][]byte) *Table {
 	return t
 }
 
-// link looks up the children of all nodes. Only where short says so does the
-// table hold nodes that can be the target of an inline reference.
+// link finds the children of all nodes in the table. short reports that the table has entries
+// of fewer than 32 bytes, which can be the target of an inline reference.
 func (t *Table) link(short bool) {
-	parts := make([][]ID, (len(t.nodes)+share-1)/share)
+	parts := make([][]ID, (len(t.nodes)+batchSize-1)/batchSize)
 	parallel(len(t.nodes), func() func(from, to int) {
 		return func(from, to int) {
 			var links []ID
@@ -107,22 +105,23 @@ func (t *Table) link(short bool) {
 					}
 				}
 			}
-			parts[from/share] = links
+			parts[from/batchSize] = links
 		}
 	})
 	t.links = slices.Concat(parts...)
 	before := int32(0)
 	for i, part := range parts {
-		for k := i * share; k < min((i+1)*share, len(t.nodes)); k++ {
+		for k := i * batchSize; k < min((i+1)*batchSize, len(t.nodes)); k++ {
 			t.nodes[k].links += before
 		}
 		before += int32(len(part))
 	}
 }
 
-// target finds the node that a reference means. An inline reference means the
-// node whose hash is that of the inline RLP (lambdaclass/ethrex:crates/common/trie/trie.rs@891528d,
-// get_embedded_root), and a branch's empty reference none.
+// target returns the node that a reference refers to, or None. The target of an inline
+// reference is the node with the hash of the inline RLP
+// (lambdaclass/ethrex:crates/common/trie/trie.rs@891528d, get_embedded_root). An empty
+// reference of a branch has no target.
 func (t *Table) target(c Child, short bool, parent Kind) ID {
 	var key [32]byte
 	switch {
@@ -136,7 +135,7 @@ func (t *Table) target(c Child, short bool, parent Kind) ID {
 	return t.Find(key)
 }
 
-// Len returns the number of distinct entries, those that are no node included.
+// Len returns the number of distinct entries, including those that are no node.
 func (t *Table) Len() int { return len(t.nodes) }
 
 // Bad returns the entries that are no trie node.
@@ -155,17 +154,16 @@ func (t *Table) Find(hash [32]byte) ID {
 	return t.index.find(&hash)
 }
 
-// Root returns the node with this hash. The error is a *BadEntry where the
-// entry with this hash is no node.
-func (t *Table) Root(hash [32]byte) (ID, bool, error) {
-	id := t.Find(hash)
-	if id == None {
+// Root returns the node with this hash. found is false where the table has no such entry. The
+// error is a *BadEntry where the entry is no node.
+func (t *Table) Root(hash [32]byte) (id ID, found bool, err error) {
+	if id = t.Find(hash); id == None {
 		return None, false, nil
 	}
 	return id, true, t.Usable(id)
 }
 
-// Usable returns the *BadEntry that says why an entry is no node, or nil.
+// Usable returns nil for a node, and a *BadEntry with the reason for an entry that is none.
 func (t *Table) Usable(id ID) error {
 	if t.nodes[id].Kind == bad {
 		return t.bad[id]
@@ -173,11 +171,11 @@ func (t *Table) Usable(id ID) error {
 	return nil
 }
 
-// Node returns a usable node. It must not be changed.
+// Node returns the node of a usable entry. The caller must not change it.
 func (t *Table) Node(id ID) *Node { return &t.nodes[id] }
 
-// Link returns the entry that a child of a node of the table (one of 16 of a branch,
-// number 0 of an extension) refers to, or None.
+// Link returns the entry that a child of a node refers to, or None. The child has a number
+// from 0 to 15 in a branch, and 0 in an extension.
 func (t *Table) Link(n *Node, child int) ID {
 	if n.linked>>child&1 == 0 {
 		return None
@@ -185,13 +183,13 @@ func (t *Table) Link(n *Node, child int) ID {
 	return t.links[int(n.links)+bits.OnesCount16(n.linked&(1<<child-1))]
 }
 
-// Links returns the children of a node that are in the table, in order.
+// Links returns the children of a node that the table has, in their order.
 func (t *Table) Links(n *Node) []ID {
 	end := int(n.links) + bits.OnesCount16(n.linked)
 	return t.links[n.links:end:end]
 }
 
-// Hashes returns the Keccak-256 hash of each entry, computed on all processors.
+// Hashes computes the Keccak-256 hash of each entry on all cores.
 func Hashes(entries [][]byte) [][32]byte {
 	hashes := make([][32]byte, len(entries))
 	parallel(len(entries), func() func(from, to int) {
@@ -201,25 +199,24 @@ func Hashes(entries [][]byte) [][32]byte {
 	return hashes
 }
 
-// share is how many entries a worker takes at a time.
-const share = 128
+// batchSize is the number of entries that a worker processes at a time.
+const batchSize = 128
 
-// parallel has ranges that together cover 0 to n worked on by as many workers as
-// there are processors, and returns when all is done. Each range begins at a multiple
-// of share and has no more than share entries. Each worker is made once and used by
-// one goroutine.
+// parallel processes the numbers below n in ranges on all cores, and returns when all are
+// done. Each range begins at a multiple of batchSize and has at most batchSize numbers.
+// parallel calls worker once for each goroutine; only that goroutine calls the result.
 func parallel(n int, worker func() func(from, to int)) {
-	workers := min(runtime.GOMAXPROCS(0), (n+share-1)/share)
+	workers := min(runtime.GOMAXPROCS(0), (n+batchSize-1)/batchSize)
 	var next atomic.Int64
 	var group sync.WaitGroup
 	run := func() {
 		work := worker()
 		for {
-			from := int(next.Add(share)) - share
+			from := int(next.Add(batchSize)) - batchSize
 			if from >= n {
 				return
 			}
-			work(from, min(from+share, n))
+			work(from, min(from+batchSize, n))
 		}
 	}
 	for range workers - 1 {

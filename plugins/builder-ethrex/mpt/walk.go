@@ -9,14 +9,13 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// ErrMissing says that a path ends in a reference to a node that the witness
-// does not hold.
+// ErrMissing means that a path ends at a reference to a node that the witness lacks.
 var ErrMissing = errors.New("node is not in the witness")
 
-// Account returns the value that the state trie below root has for an address,
-// nil where it has none. It fails with ErrMissing where the path ends in a hash
-// that the table does not resolve.
-func (t *Table) Account(root ID, address []byte) ([]byte, error) {
+// Account returns the value of an address in the state trie below root. found is false where
+// the trie has no such account. The error wraps ErrMissing where the table lacks a node on
+// the path.
+func (t *Table) Account(root ID, address []byte) (value []byte, found bool, err error) {
 	var path [65]byte
 	for i, b := range crypto.Keccak256(address) {
 		path[2*i], path[2*i+1] = b>>4, b&15
@@ -25,11 +24,11 @@ func (t *Table) Account(root ID, address []byte) ([]byte, error) {
 	return t.get(root, path[:])
 }
 
-// get follows a path that ends with the terminator.
-func (t *Table) get(id ID, path []byte) ([]byte, error) {
+// get is Account for a path of nibbles that ends with the terminator.
+func (t *Table) get(id ID, path []byte) (value []byte, found bool, err error) {
 	var nibbles [130]byte
 	if err := t.Usable(id); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	node := t.Node(id)
 	for depth := 0; ; {
@@ -38,30 +37,28 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 		switch node.Kind {
 		case Leaf:
 			if p := node.Path(); p.Len() == len(path) && bytes.Equal(p.Nibbles(nibbles[:]), path) {
-				return node.Value(), nil
+				value = node.Value()
 			}
-			return nil, nil
+			return value, value != nil, nil
 		case Extension:
 			p := node.Path()
 			n := p.Len()
 			if n > len(path) || !bytes.Equal(p.Nibbles(nibbles[:n]), path[:n]) {
-				return nil, nil
+				return nil, false, nil
 			}
 			path, child = path[n:], node.Child(0)
 			link = t.Link(node, 0)
 			if depth++; n == 0 && depth > len(nibbles) {
-				return nil, errors.New("a chain of extensions that hold no nibble")
+				return nil, false, errors.New("a chain of extensions that hold no nibble")
 			}
 		case Branch:
 			if len(path) == 0 || path[0] == Terminator {
-				if value := node.Value(); len(value) > 0 {
-					return value, nil
-				}
-				return nil, nil
+				value = node.Value()
+				return value, value != nil, nil
 			}
 			child = node.Child(int(path[0]))
 			if child.Empty() {
-				return nil, nil
+				return nil, false, nil
 			}
 			link = t.Link(node, int(path[0]))
 			path = path[1:]
@@ -69,33 +66,32 @@ func (t *Table) get(id ID, path []byte) ([]byte, error) {
 		switch {
 		case link != None:
 			if err := t.Usable(link); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			node = t.Node(link)
 		case child.Inline:
-			// Its own children are not looked up in the table: they are shorter
-			// still, and a node that short holds no hash.
+			// An inline node is too short to hold a hash, so its children are inline, too.
 			node = new(Node)
 			if err := node.Decode(child.Raw); err != nil {
-				return nil, fmt.Errorf("inline node: %w", err)
+				return nil, false, fmt.Errorf("inline node: %w", err)
 			}
 		default:
-			return nil, fmt.Errorf("%w: %x", ErrMissing, child.Raw)
+			return nil, false, fmt.Errorf("%w: %x", ErrMissing, child.Raw)
 		}
 	}
 }
 
-// Leaves calls visit for every leaf below root that is reachable through nodes
-// of the table, in ascending order of path. The path is 32 bytes; leaves at
-// another depth are passed over, except that a path of 63 nibbles counts as one
-// with a zero at its end (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143).
-// A *BadEntry on the way ends the walk. The caller bounds the work by measuring
-// the trie first.
+// Leaves calls visit for every leaf below root that is reachable through nodes of the table,
+// in ascending order of their paths. It ignores leaves whose path is not 32 bytes long. A
+// path of 63 nibbles counts as one with a zero at its end
+// (lambdaclass/ethrex:crates/common/types/block_execution_witness.rs@52e4b646:143). Leaves
+// returns a *BadEntry that it meets. Before it calls Leaves, the caller must compute the size
+// of the trie, which limits the work.
 func (t *Table) Leaves(root ID, visit func(path [32]byte, value []byte) error) error {
 	return t.leaves(root, make([]byte, 0, 66), visit)
 }
 
-// leaves is Leaves below a path, behind which it writes into the same memory.
+// leaves is Leaves for the node id at a path. It writes into the memory after path.
 func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) error {
 	if err := t.Usable(id); err != nil {
 		return err
@@ -141,7 +137,7 @@ func (t *Table) leaves(id ID, path []byte, visit func([32]byte, []byte) error) e
 	return nil
 }
 
-// StorageRoot returns the storage root of an account, the value of a leaf of
+// StorageRoot returns the storage root of an account. An account is the value of a leaf of
 // the state trie: the RLP list of nonce, balance, storage root and code hash.
 func StorageRoot(account []byte) (root [32]byte, err error) {
 	items, rest, err := rlp.SplitList(account)
@@ -163,8 +159,8 @@ func StorageRoot(account []byte) (root [32]byte, err error) {
 	}
 }
 
-// CodeHash returns the code hash of an account, the fourth of the items that
-// StorageRoot names.
+// CodeHash returns the code hash of an account, the fourth item. ok is false where the account
+// has none.
 func CodeHash(account []byte) (hash [32]byte, ok bool) {
 	items, _, err := rlp.SplitList(account)
 	var item []byte

@@ -1,16 +1,17 @@
 package rkyv
 
-// capacity is the number of entries in a node of rkyv's B-tree, its default E.
+// capacity is the number of entries in a node of rkyv's B-tree, the default of its parameter
+// E.
 const capacity = 5
 
-// Entries are the sorted entries of a BTreeMap to be written. R is what the
-// writer of a value must remember between its two steps.
+// Entries describes the sorted entries of a BTreeMap to write. R holds the positions that the
+// first step of writing a value passes to the second.
 type Entries[R any] struct {
 	Len       int
 	KeySize   int // bytes of a key's image
 	ValueSize int // bytes of a value's image
 
-	// Serialize writes what key i and then value i hold out of line.
+	// Serialize writes the out-of-line data of key i and then of value i.
 	Serialize func(i int) R
 	// Key writes the image of key i.
 	Key func(i int)
@@ -18,33 +19,32 @@ type Entries[R any] struct {
 	Value func(i int, resolver R)
 }
 
-// LeafSize returns the bytes of a leaf node's image.
+// LeafSize returns the size of a leaf node's image in bytes.
 func (e Entries[R]) LeafSize() int { return 1 + capacity*(e.KeySize+e.ValueSize) + 4 }
 
-// InnerSize returns the bytes of an inner node's image.
+// InnerSize returns the size of an inner node's image in bytes.
 func (e Entries[R]) InnerSize() int {
 	return 1 + capacity*(e.KeySize+e.ValueSize) + 4*capacity + 4
 }
 
-// entry is one slot of a node: the entry's index, and in an inner node the
-// child with the smaller keys.
+// entry is one slot of a node.
 type entry struct {
-	index  int
-	lesser Position
+	index  int      // index of the map's entry
+	lesser Position // in an inner node, the child with the smaller keys
 }
 
-// TreeSize returns the bytes that the nodes of a map's tree take, without what
-// its keys and values hold out of line.
+// TreeSize returns the size in bytes of the nodes of a map's tree, without the out-of-line
+// data of its keys and values.
 func TreeSize[R any](e Entries[R]) int {
 	if e.Len == 0 {
 		return 0
 	}
-	last, levels := shape(e.Len)
-	lowest := ceil(last, capacity) // leaves on the last level
+	last, levels := treeShape(e.Len)
+	lowest := ceil(last, capacity) // number of leaves on the last level
 	if levels == 0 {
 		return lowest * e.LeafSize()
 	}
-	// The level above is full, but only some of its nodes have children; all
+	// The level above is full, but only some of its nodes have children. All nodes of the
 	// levels above that one are inner nodes.
 	width, upper := 1, 0
 	for range levels - 1 {
@@ -57,10 +57,10 @@ func TreeSize[R any](e Entries[R]) int {
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
-// shape returns how many of n entries live on the last level, and how many
-// levels of inner nodes stand above it.
-func shape(n int) (last, inner int) {
-	above, width := 0, 6 // entries of a full tree above the last level; 6^height
+// treeShape returns how many of n entries are on the last level, and the number of levels of
+// inner nodes above it.
+func treeShape(n int) (last, inner int) {
+	above, width := 0, 6 // entries of a full tree above the last level; 6 to the power of the height
 	for width <= n {
 		above = width - 1
 		width *= capacity + 1
@@ -69,21 +69,22 @@ func shape(n int) (last, inner int) {
 	return n - above, inner
 }
 
-// Tree writes the nodes of a map, bottom up and in the order in which rkyv
-// fills them from a sorted iterator, and returns the position of the root node,
-// None for an empty map. Source: rkyv/rkyv:rkyv/src/collections/btree/map/mod.rs@0.8.12,
+// Tree writes the nodes of a map bottom up, in the order in which rkyv fills them from a
+// sorted iterator. It returns the position of the root node, None for an empty map.
+// Source: rkyv/rkyv:rkyv/src/collections/btree/map/mod.rs@0.8.12,
 // serialize_from_ordered_iter.
 func Tree[R any](w *Writer, e Entries[R]) Position {
 	if e.Len == 0 {
 		return None
 	}
-	last, levels := shape(e.Len)
-	open := make([][]entry, levels) // inner nodes being filled, the lowest level at the end
+	last, levels := treeShape(e.Len)
+	open := make([][]entry, levels) // inner nodes that are being filled, the lowest level last
 	var leaf []entry
 	child := None
 	next, inLeaves := 0, 0
-	// take moves the next entry into an inner node, above the child just closed.
-	take := func(node []entry) []entry {
+	// appendNext appends the next entry to an inner node, with the last finished child below
+	// it.
+	appendNext := func(node []entry) []entry {
 		node = append(node, entry{next, child})
 		next++
 		child = None
@@ -99,11 +100,11 @@ func Tree[R any](w *Writer, e Entries[R]) Position {
 		child = e.leaf(w, leaf)
 		leaf = leaf[:0]
 		if inLeaves == last && len(open) > 0 {
-			// No further leaf: the lowest inner node takes what it can hold.
+			// There is no further leaf, so the lowest inner node is filled with entries.
 			node := open[len(open)-1]
 			open = open[:len(open)-1]
 			for len(node) < capacity && next < e.Len {
-				node = take(node)
+				node = appendNext(node)
 			}
 			child = e.inner(w, node, child)
 		}
@@ -111,7 +112,7 @@ func Tree[R any](w *Writer, e Entries[R]) Position {
 		for len(open) > 0 {
 			top := open[len(open)-1]
 			if len(top) < capacity {
-				open[len(open)-1] = take(top)
+				open[len(open)-1] = appendNext(top)
 				for range closed {
 					open = append(open, nil)
 				}
@@ -131,7 +132,7 @@ func Tree[R any](w *Writer, e Entries[R]) Position {
 	return child
 }
 
-// slots writes tag, keys and values of a node and returns its position.
+// slots writes the tag, the keys and the values of a node, and returns its position.
 func (e Entries[R]) slots(w *Writer, tag byte, node []entry) Position {
 	resolvers := make([]R, len(node))
 	for i, slot := range node {
@@ -170,8 +171,8 @@ func (e Entries[R]) inner(w *Writer, node []entry, greater Position) Position {
 	return start
 }
 
-// Map writes the image of a BTreeMap: the pointer to its root node, as Tree
-// returned it, and the number of entries.
+// Map writes the image of a BTreeMap: the pointer to the root node that Tree has returned,
+// and the number of entries.
 func (w *Writer) Map(root Position, n int) {
 	w.Pointer(root)
 	w.Uint32(uint32(n))

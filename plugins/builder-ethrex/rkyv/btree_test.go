@@ -31,8 +31,9 @@ func TestTreeSize(t *testing.T) {
 	}
 }
 
-// The digest was computed with the reference writer (class BTreeMap of
-// ethrex_rkyv_ref.py), which was compared with rkyv itself for sizes up to 1512.
+// TestTreeBytes compares the digest of trees of all sizes with that of the reference writer
+// (class BTreeMap of ethrex_rkyv_ref.py), which was compared with rkyv itself for sizes up to
+// 1512.
 func TestTreeBytes(t *testing.T) {
 	const want = "f8c8065d7d54d9dc252ddcc79db81d9b0ddd2c5203db4eaa9aaf0438880921d4"
 	all := sha256.New()

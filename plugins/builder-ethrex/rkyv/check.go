@@ -5,32 +5,32 @@ import (
 	"fmt"
 )
 
-// maxDepth bounds the nesting of pointers in an archive that is read.
+// maxDepth is the largest depth of nested pointers in an archive that Open accepts.
 const maxDepth = 8192
 
-// Malformed says where an archive breaks the rules of its layout.
-type Malformed struct {
-	Path   string // of the field, for example "blocks[0].header.extra_data"
-	Offset int
+// FormatError means that an archive breaks a rule of its layout.
+type FormatError struct {
+	Path   string // path of the field, for example "blocks[0].header.extra_data"
+	Offset int    // in bytes
 	Reason string
 }
 
-func (e *Malformed) Error() string {
+func (e *FormatError) Error() string {
 	if e.Path == "" {
 		return fmt.Sprintf("byte %d: %s", e.Offset, e.Reason)
 	}
 	return fmt.Sprintf("%s at byte %d: %s", e.Path, e.Offset, e.Reason)
 }
 
-// Open checks a whole archive whose root object is of type t and returns a view
-// of the root. Like rkyv's own validator (rkyv/rkyv:rkyv/src/validation/archive/validator.rs@0.8.12)
-// it accepts an object only behind its earlier siblings and before the object
-// that refers to it, so that no two objects share bytes. The error is a
-// *Malformed.
+// Open checks a whole archive whose root object has the type t, and returns a view of the
+// root. Like rkyv's own validator
+// (rkyv/rkyv:rkyv/src/validation/archive/validator.rs@0.8.12) it accepts an object only after
+// its earlier siblings and before the object that refers to it, so that no two objects share
+// bytes. The error is a *FormatError.
 func Open(data []byte, t Type) (View, error) {
 	root := len(data) - t.Size()
 	if root < 0 {
-		return View{}, &Malformed{Offset: len(data), Reason: fmt.Sprintf("%d bytes are too few for the root object of %d", len(data), t.Size())}
+		return View{}, &FormatError{Offset: len(data), Reason: fmt.Sprintf("%d bytes are too few for the root object of %d", len(data), t.Size())}
 	}
 	c := &checker{data: data, end: root}
 	if err := c.value(t, root); err != nil {
@@ -39,8 +39,8 @@ func Open(data []byte, t Type) (View, error) {
 	return View{data: data, typ: t, pos: root}, nil
 }
 
-// checker walks an archive. Objects may lie only in the bytes from start to
-// end, which shrink as the walk goes on.
+// checker walks an archive. The next object may lie only in the bytes from start to end, a
+// range that shrinks during the walk.
 type checker struct {
 	data       []byte
 	start, end int
@@ -48,7 +48,7 @@ type checker struct {
 	path       []segment
 }
 
-// segment is a step of a path: a field's name, or an index.
+// segment is one step of a path: the name of a field, or an index where name is empty.
 type segment struct {
 	name  string
 	index int
@@ -59,7 +59,7 @@ func (c *checker) fail(pos int, format string, args ...any) error {
 	for _, s := range c.path {
 		path = appendSegment(path, s)
 	}
-	return &Malformed{Path: path, Offset: pos, Reason: fmt.Sprintf(format, args...)}
+	return &FormatError{Path: path, Offset: pos, Reason: fmt.Sprintf(format, args...)}
 }
 
 func appendSegment(path string, s segment) string {
@@ -72,8 +72,8 @@ func appendSegment(path string, s segment) string {
 	return path + "." + s.name
 }
 
-// in runs check for a part of the current value.
-func (c *checker) in(s segment, check func() error) error {
+// within runs check for a part of the current value.
+func (c *checker) within(s segment, check func() error) error {
 	c.path = append(c.path, s)
 	err := check()
 	c.path = c.path[:len(c.path)-1]
@@ -84,7 +84,7 @@ func (c *checker) in(s segment, check func() error) error {
 func (c *checker) subtree(pos int, n uint64, check func(target int) error) error {
 	target := pos + int(int32(binary.LittleEndian.Uint32(c.data[pos:])))
 	if target < c.start || target > c.end || n > uint64(c.end-target) {
-		return c.fail(pos, "the pointer leads to %d bytes at %d, outside of the bytes %d to %d that are left for it", n, target, c.start, c.end)
+		return c.fail(pos, "the pointer leads to %d bytes at %d, outside of the bytes %d to %d where its target may lie", n, target, c.start, c.end)
 	}
 	if c.depth++; c.depth > maxDepth {
 		return c.fail(pos, "objects nest deeper than %d levels", maxDepth)
@@ -99,7 +99,7 @@ func (c *checker) subtree(pos int, n uint64, check func(target int) error) error
 	return nil
 }
 
-// value checks an image whose bytes are known to exist.
+// value checks the image at pos. The caller has checked that its bytes exist.
 func (c *checker) value(t Type, pos int) error {
 	switch t := t.(type) {
 	case Uint, Raw:
@@ -126,7 +126,7 @@ func (c *checker) value(t Type, pos int) error {
 		return c.fail(pos, "%d is no tag of an option", c.data[pos])
 	case *Struct:
 		for _, f := range t.Fields {
-			if err := c.in(segment{name: f.Name}, func() error { return c.value(f.Type, pos) }); err != nil {
+			if err := c.within(segment{name: f.Name}, func() error { return c.value(f.Type, pos) }); err != nil {
 				return err
 			}
 			pos += f.Type.Size()
@@ -138,7 +138,7 @@ func (c *checker) value(t Type, pos int) error {
 			return c.fail(pos, "%d is no tag of %s", tag, t.Name)
 		}
 		if v := t.Variants[tag]; v.Type != nil {
-			return c.in(segment{name: v.Name}, func() error { return c.value(v.Type, pos+1) })
+			return c.within(segment{name: v.Name}, func() error { return c.value(v.Type, pos+1) })
 		}
 		return nil
 	case Map:
@@ -151,7 +151,7 @@ func (c *checker) slice(t Slice, pos int) error {
 	n, size := int(binary.LittleEndian.Uint32(c.data[pos+4:])), t.Elem.Size()
 	return c.subtree(pos, uint64(n)*uint64(size), func(target int) error {
 		for i := range n {
-			if err := c.in(segment{index: i}, func() error { return c.value(t.Elem, target+i*size) }); err != nil {
+			if err := c.within(segment{index: i}, func() error { return c.value(t.Elem, target+i*size) }); err != nil {
 				return err
 			}
 		}
@@ -169,17 +169,17 @@ func (c *checker) tree(t Map, pos int) error {
 		return err
 	}
 	if count != n {
-		return c.fail(pos, "the map says %d entries, its nodes hold %d", n, count)
+		return c.fail(pos, "the map has the length %d, but its nodes hold %d entries", n, count)
 	}
 	return nil
 }
 
-// treeNode checks the node that the pointer at pos refers to, and counts its
-// entries and those below it.
+// treeNode checks the node that the pointer at pos refers to and the nodes below it. It adds
+// the number of their entries to count.
 func (c *checker) treeNode(t Map, pos int, count *int) error {
 	target := pos + int(int32(binary.LittleEndian.Uint32(c.data[pos:])))
 	if target < c.start || target >= c.end {
-		return c.fail(pos, "the pointer leads to a node at %d, outside of the bytes %d to %d that are left for it", target, c.start, c.end)
+		return c.fail(pos, "the pointer leads to a node at %d, outside of the bytes %d to %d where its target may lie", target, c.start, c.end)
 	}
 	size := t.leafSize()
 	switch c.data[target] {
@@ -217,11 +217,11 @@ func (c *checker) treeNode(t Map, pos int, count *int) error {
 func (c *checker) treeEntries(t Map, node, entries int) error {
 	keys, values := node+1, node+1+capacity*t.Key.Size()
 	for i := range entries {
-		if err := c.in(segment{name: "key"}, func() error { return c.value(t.Key, keys+i*t.Key.Size()) }); err != nil {
+		if err := c.within(segment{name: "key"}, func() error { return c.value(t.Key, keys+i*t.Key.Size()) }); err != nil {
 			return err
 		}
 		name := fmt.Sprintf("%x", c.data[keys+i*t.Key.Size():keys+(i+1)*t.Key.Size()])
-		if err := c.in(segment{name: name}, func() error { return c.value(t.Value, values+i*t.Value.Size()) }); err != nil {
+		if err := c.within(segment{name: name}, func() error { return c.value(t.Value, values+i*t.Value.Size()) }); err != nil {
 			return err
 		}
 	}

@@ -3,14 +3,14 @@ package rkyv
 // Type describes the layout of an archived type. Types may be recursive through
 // a Pointer, Slice or Map, whose own size is fixed.
 type Type interface {
-	// Size returns the bytes of the inline image.
+	// Size returns the size of the inline image in bytes.
 	Size() int
 }
 
 // Uint is a number of 1, 4, 8, 16 or 32 bytes, little-endian.
 type Uint int
 
-// Raw is a string of so many bytes: a hash, an address.
+// Raw is a fixed number of bytes, for example a hash or an address.
 type Raw int
 
 // Bool is one byte, 0 or 1.
@@ -19,13 +19,13 @@ type Bool struct{}
 // Bytes is a Vec<u8>.
 type Bytes struct{}
 
-// Slice is a Vec of anything else.
+// Slice is a Vec of any other type.
 type Slice struct{ Elem Type }
 
 // Pointer is a Box or an Arc.
 type Pointer struct{ Elem Type }
 
-// Option is a core Option: tag 0 is None, 1 is Some.
+// Option is Rust's core Option. The tag 0 is None, 1 is Some.
 type Option struct{ Elem Type }
 
 // Field is a named field or variant. Type is nil for a variant without payload.
@@ -34,13 +34,13 @@ type Field struct {
 	Type Type
 }
 
-// Struct has its fields one after another.
+// Struct is the concatenation of its fields.
 type Struct struct {
 	Name   string
 	Fields []Field
 }
 
-// Enum is a tag, the index of the variant, and its payload.
+// Enum is a tag of one byte, which is the index of the variant, and the variant's payload.
 type Enum struct {
 	Name     string
 	Variants []Field

@@ -7,9 +7,8 @@ import (
 	"github.com/holiman/uint256"
 )
 
-// View is a value in an archive that Open has checked. Asking a value for what
-// its type does not have panics: that is a mistake of the program, no property
-// of the archive.
+// View is a value in an archive that Open has checked. A method panics where the value's type
+// does not have what it returns. That is a fault of the program, not of the archive.
 type View struct {
 	data []byte
 	typ  Type
@@ -19,7 +18,7 @@ type View struct {
 // Type returns the layout of the value.
 func (v View) Type() Type { return v.typ }
 
-// Offset returns where the inline image begins.
+// Offset returns the byte offset of the inline image.
 func (v View) Offset() int { return v.pos }
 
 // Image returns the bytes of the inline image.
@@ -27,8 +26,8 @@ func (v View) Image() []byte { return v.data[v.pos : v.pos+v.typ.Size()] }
 
 func (v View) at(t Type, pos int) View { return View{v.data, t, pos} }
 
-func (v View) mismatch(asked string) {
-	panic(fmt.Sprintf("rkyv: %s of a %T", asked, v.typ))
+func (v View) mismatch(requested string) {
+	panic(fmt.Sprintf("rkyv: %s of a %T", requested, v.typ))
 }
 
 // Field returns a field of a struct.
@@ -100,12 +99,12 @@ func (v View) Len() int {
 	return 0
 }
 
-// target returns where the pointer at a position leads.
+// target returns the byte offset that the pointer at pos leads to.
 func (v View) target(pos int) int {
 	return pos + int(int32(binary.LittleEndian.Uint32(v.data[pos:])))
 }
 
-// Bytes returns the content of bytes, or of a raw value. It must not be changed.
+// Bytes returns the content of a Bytes or Raw value. The caller must not change it.
 func (v View) Bytes() []byte {
 	switch v.typ.(type) {
 	case Bytes:
@@ -127,7 +126,7 @@ func (v View) Index(i int) View {
 	return v.at(t.Elem, v.target(v.pos)+i*t.Elem.Size())
 }
 
-// Deref returns what a pointer refers to.
+// Deref returns the value that a pointer refers to.
 func (v View) Deref() View {
 	t, ok := v.typ.(Pointer)
 	if !ok {
@@ -136,7 +135,7 @@ func (v View) Deref() View {
 	return v.at(t.Elem, v.target(v.pos))
 }
 
-// Some returns the content of an option, if there is one.
+// Some returns the content of an option, and whether it has one.
 func (v View) Some() (View, bool) {
 	t, ok := v.typ.(Option)
 	if !ok {

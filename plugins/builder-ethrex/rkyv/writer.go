@@ -7,8 +7,7 @@ import (
 	"math"
 )
 
-// ErrTooLarge says that an archive outgrew what its 32-bit relative pointers
-// reach.
+// ErrTooLarge means that an archive is larger than 32-bit relative pointers can span.
 var ErrTooLarge = errors.New("archive larger than 2 GiB, which 32-bit relative pointers cannot span")
 
 // Position is an offset in bytes from the start of the archive.
@@ -17,31 +16,31 @@ type Position int
 // None is the position of something that was not written.
 const None Position = -1
 
-// invalid is the value of a pointer to nothing: it points into itself.
+// invalid is the value of a null pointer. It points into itself.
 const invalid = 1
 
-// bufferSize is how many bytes a Writer collects before it passes them on.
+// bufferSize is the number of bytes that a Writer buffers.
 const bufferSize = 64 << 10
 
-// Writer appends to an archive. What is written stays, so only a part of it is in
-// memory at a time. The zero value passes nothing on and tells positions.
+// Writer appends to an archive. It keeps only the last bytes in memory. The zero value
+// discards the bytes and only counts positions.
 type Writer struct {
-	out    io.Writer // nil: the bytes are only counted
-	buf    []byte    // not passed on yet
-	passed Position  // bytes before those
-	err    error     // of out, the first
+	out     io.Writer // nil where the bytes are only counted
+	buf     []byte    // bytes that are not written to out yet
+	flushed Position  // number of bytes before buf
+	err     error     // first error of out
 }
 
-// NewWriter returns a writer that passes the archive on in large parts.
+// NewWriter returns a writer that writes the archive to out in large parts.
 func NewWriter(out io.Writer) *Writer {
 	return &Writer{out: out, buf: make([]byte, 0, bufferSize)}
 }
 
-// Position returns where the next byte will stand.
-func (w *Writer) Position() Position { return w.passed + Position(len(w.buf)) }
+// Position returns the position of the next byte.
+func (w *Writer) Position() Position { return w.flushed + Position(len(w.buf)) }
 
-// Finish passes the rest on and returns the size of the archive. The error is that
-// of the underlying writer, or ErrTooLarge. The writer must not be used further.
+// Finish writes the rest and returns the size of the archive in bytes. The error is that of
+// the underlying writer, or ErrTooLarge. The writer must not be used afterwards.
 func (w *Writer) Finish() (int64, error) {
 	w.flush()
 	size := w.Position()
@@ -51,27 +50,27 @@ func (w *Writer) Finish() (int64, error) {
 	return int64(size), w.err
 }
 
-// flush passes on what was collected. After an error the rest is only counted.
+// flush writes the buffer to out. After an error it only counts the bytes.
 func (w *Writer) flush() {
-	w.passed += Position(len(w.buf))
-	w.pass(w.buf)
+	w.flushed += Position(len(w.buf))
+	w.writeOut(w.buf)
 	w.buf = w.buf[:0]
 }
 
-func (w *Writer) pass(b []byte) {
+func (w *Writer) writeOut(b []byte) {
 	if w.out != nil && w.err == nil && len(b) > 0 {
 		_, w.err = w.out.Write(b)
 	}
 }
 
-// Append writes bytes and returns where they begin.
+// Append writes bytes and returns the position of the first.
 func (w *Writer) Append(b []byte) Position {
 	p := w.Position()
 	if len(b) > cap(w.buf)-len(w.buf) {
 		w.flush()
 		if len(b) >= bufferSize {
-			w.passed += Position(len(b))
-			w.pass(b)
+			w.flushed += Position(len(b))
+			w.writeOut(b)
 			return p
 		}
 	}
@@ -79,8 +78,8 @@ func (w *Writer) Append(b []byte) Position {
 	return p
 }
 
-// Extend appends n bytes and returns them for the caller to fill; they hold
-// rubbish. The slice is valid until the next call.
+// Extend appends n bytes and returns them. Their content is undefined, and the caller must
+// set all of them. The slice is valid until the next call.
 func (w *Writer) Extend(n int) []byte {
 	if cap(w.buf)-len(w.buf) < n {
 		w.flush()
@@ -96,8 +95,8 @@ func (w *Writer) Extend(n int) []byte {
 // Zero writes n zero bytes.
 func (w *Writer) Zero(n int) { clear(w.Extend(n)) }
 
-// PadTo writes zero bytes until the position is reached. What is beyond it
-// already stays.
+// PadTo writes zero bytes up to the position. It does nothing where the writer is already
+// beyond it.
 func (w *Writer) PadTo(p Position) {
 	if n := int(p - w.Position()); n > 0 {
 		w.Zero(n)
@@ -122,15 +121,15 @@ func (w *Writer) Uint32(v uint32) { binary.LittleEndian.PutUint32(w.Extend(4), v
 // Uint64 writes eight bytes.
 func (w *Writer) Uint64(v uint64) { binary.LittleEndian.PutUint64(w.Extend(8), v) }
 
-// Limbs writes a number of several words, the lowest first.
+// Limbs writes a number that consists of several 64-bit limbs, the lowest first.
 func (w *Writer) Limbs(words []uint64) {
 	for _, v := range words {
 		w.Uint64(v)
 	}
 }
 
-// Pointer writes a relative pointer to the target: an i32 that counts from its
-// own first byte. None gives the pointer to nothing.
+// Pointer writes a relative pointer to the target: an i32 that counts from its own first
+// byte. For None it writes the null pointer.
 func (w *Writer) Pointer(target Position) {
 	if target == None {
 		w.Uint32(invalid)
@@ -139,16 +138,16 @@ func (w *Writer) Pointer(target Position) {
 	w.Uint32(uint32(int32(target - w.Position())))
 }
 
-// Slice writes the image of a Vec: the pointer to its first element and the
-// number of elements. rkyv points an empty Vec at the place where its elements
-// would have been written.
+// Slice writes the image of a Vec: the pointer to its first element and the number of
+// elements. For an empty Vec first is the position at which elements would have been written,
+// as in rkyv.
 func (w *Writer) Slice(first Position, n int) {
 	w.Pointer(first)
 	w.Uint32(uint32(n))
 }
 
-// ByteStrings writes a Vec<Vec<u8>> out of line, all contents and then all
-// images, and returns the position of the images, for Slice.
+// ByteStrings writes the out-of-line data of a Vec<Vec<u8>>: all contents and then all images.
+// It returns the position of the images, for Slice.
 func (w *Writer) ByteStrings(list [][]byte) Position {
 	start := w.Position()
 	for _, b := range list {

@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// rule is what a value must be. Absent is a nil value.
+// rule checks a JSON value. It gets nil for an absent member. The text of its error continues
+// a sentence that begins with the name of the member.
 type rule func(json.RawMessage) error
 
-// object is a rule for each member that counts; all others are passed over.
+// object holds the rules of an object's members. Other members are ignored.
 type object map[string]rule
 
 var errAbsent = errors.New("is missing")
@@ -31,7 +32,7 @@ func (o object) check(raw json.RawMessage) error {
 	return nil
 }
 
-// list is a rule for each element of an array, which must be there.
+// list returns a rule for an array that must be present, with a rule for each element.
 func list(element rule) rule {
 	return func(raw json.RawMessage) error {
 		var have []json.RawMessage
@@ -50,7 +51,7 @@ func list(element rule) rule {
 	}
 }
 
-// text returns a string that must be there.
+// text returns a string that must be present.
 func text(raw json.RawMessage) (string, error) {
 	var have *string
 	switch {
@@ -64,7 +65,7 @@ func text(raw json.RawMessage) (string, error) {
 	return *have, nil
 }
 
-// digits returns what follows 0x.
+// digits returns the text after 0x of a string that must be present.
 func digits(raw json.RawMessage) (string, error) {
 	have, err := text(raw)
 	if err != nil {
@@ -77,7 +78,7 @@ func digits(raw json.RawMessage) (string, error) {
 	return rest, nil
 }
 
-// byteString is any number of bytes; fixed is so many.
+// byteString is the rule for hexadecimal text of any number of bytes.
 func byteString(raw json.RawMessage) error {
 	have, err := digits(raw)
 	if err == nil {
@@ -86,6 +87,7 @@ func byteString(raw json.RawMessage) error {
 	return err
 }
 
+// fixed returns the rule for hexadecimal text of n bytes.
 func fixed(n int) rule {
 	return func(raw json.RawMessage) error {
 		have, err := digits(raw)
@@ -100,8 +102,9 @@ func fixed(n int) rule {
 	}
 }
 
-// number is a number of so many bits; ethrex takes zeros before it only where the
-// number has its own type rather than that of 256 bits.
+// number returns the rule for a number with at most so many bits. With padded it may have any
+// number of leading zeros; otherwise it has at most 64 digits, because ethrex reads it as a
+// U256.
 func number(bits int, padded bool) rule {
 	return func(raw json.RawMessage) error {
 		have, err := digits(raw)
@@ -121,7 +124,8 @@ func number(bits int, padded bool) rule {
 	}
 }
 
-// optional takes an absent value and null, and where it says so an empty string.
+// optional returns a rule that also accepts an absent value and null, and with empty also an
+// empty string.
 func optional(check rule, empty bool) rule {
 	return func(raw json.RawMessage) error {
 		if raw == nil {
@@ -131,7 +135,8 @@ func optional(check rule, empty bool) rule {
 	}
 }
 
-// nullable takes null, but requires the member.
+// nullable returns a rule that also accepts null, and with empty also an empty string. The
+// member must be present.
 func nullable(check rule, empty bool) rule {
 	return func(raw json.RawMessage) error {
 		if string(raw) == "null" || empty && string(raw) == `""` {
@@ -141,7 +146,7 @@ func nullable(check rule, empty bool) rule {
 	}
 }
 
-// absentOr takes an absent value, but not null.
+// absentOr returns a rule that also accepts an absent value, but not null.
 func absentOr(check rule) rule {
 	return func(raw json.RawMessage) error {
 		if raw == nil {

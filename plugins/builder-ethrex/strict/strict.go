@@ -11,43 +11,43 @@ import (
 )
 
 var (
-	hash    = fixed(32)
-	address = fixed(20)
-	word    = number(64, true)   // a u64 of its own
-	u64     = number(64, false)  // a u64 that is read as 256 bits first
-	u256    = number(256, false) // a U256
+	hash            = fixed(32)
+	address         = fixed(20)
+	uint64Number    = number(64, true)   // a u64
+	uint64Quantity  = number(64, false)  // a u64 that ethrex reads as a U256
+	uint256Quantity = number(256, false) // a U256
 )
 
 var block = object{
-	"hash": hash, "size": word, "parentHash": hash, "sha3Uncles": hash, "miner": address, "stateRoot": hash,
-	"transactionsRoot": hash, "receiptsRoot": hash, "logsBloom": fixed(256), "difficulty": absentOr(u256),
-	"number": word, "gasLimit": word, "gasUsed": word, "timestamp": word, "extraData": byteString, "mixHash": hash, "nonce": word,
-	"baseFeePerGas": optional(word, true), "withdrawalsRoot": optional(hash, false), "blobGasUsed": optional(word, true),
-	"excessBlobGas": optional(word, true), "parentBeaconBlockRoot": optional(hash, false), "requestsHash": optional(hash, false),
+	"hash": hash, "size": uint64Number, "parentHash": hash, "sha3Uncles": hash, "miner": address, "stateRoot": hash,
+	"transactionsRoot": hash, "receiptsRoot": hash, "logsBloom": fixed(256), "difficulty": absentOr(uint256Quantity),
+	"number": uint64Number, "gasLimit": uint64Number, "gasUsed": uint64Number, "timestamp": uint64Number, "extraData": byteString, "mixHash": hash, "nonce": uint64Number,
+	"baseFeePerGas": optional(uint64Number, true), "withdrawalsRoot": optional(hash, false), "blobGasUsed": optional(uint64Number, true),
+	"excessBlobGas": optional(uint64Number, true), "parentBeaconBlockRoot": optional(hash, false), "requestsHash": optional(hash, false),
 	"uncles": list(hash), "transactions": list(transaction),
-	"withdrawals": list(object{"index": word, "validatorIndex": word, "address": address, "amount": word}.check),
+	"withdrawals": list(object{"index": uint64Number, "validatorIndex": uint64Number, "address": address, "amount": uint64Number}.check),
 }
 
-// The members of all transactions, and what each type adds.
+// The members of all transactions, and those that the types add.
 var (
 	common = object{
-		"blockNumber": nullable(word, true), "transactionIndex": nullable(word, true), "blockHash": optional(hash, false), "hash": hash, "from": address,
-		"nonce": u64, "gas": u64, "value": u256, "input": byteString, "r": u256, "s": u256,
+		"blockNumber": nullable(uint64Number, true), "transactionIndex": nullable(uint64Number, true), "blockHash": optional(hash, false), "hash": hash, "from": address,
+		"nonce": uint64Quantity, "gas": uint64Quantity, "value": uint256Quantity, "input": byteString, "r": uint256Quantity, "s": uint256Quantity,
 	}
 	typed = object{
-		"chainId": u64, "yParity": number(8, true),
+		"chainId": uint64Quantity, "yParity": number(8, true),
 		"accessList": list(object{"address": address, "storageKeys": list(hash)}.check),
 	}
-	fees         = object{"maxFeePerGas": u64, "maxPriorityFeePerGas": u64}
+	fees         = object{"maxFeePerGas": uint64Quantity, "maxPriorityFeePerGas": uint64Quantity}
 	anyRecipient = object{"to": nullable(address, true)}
 	recipient    = object{"to": address}
-	tuple        = object{"chainId": u256, "address": address, "nonce": absentOr(word), "yParity": u256, "r": u256, "s": u256}
+	tuple        = object{"chainId": uint256Quantity, "address": address, "nonce": absentOr(uint64Number), "yParity": uint256Quantity, "r": uint256Quantity, "s": uint256Quantity}
 
 	transactions = map[string]object{
-		"0x0": union(common, anyRecipient, object{"gasPrice": u256, "v": u256}),
-		"0x1": union(common, typed, anyRecipient, object{"gasPrice": u256}),
+		"0x0": union(common, anyRecipient, object{"gasPrice": uint256Quantity, "v": uint256Quantity}),
+		"0x1": union(common, typed, anyRecipient, object{"gasPrice": uint256Quantity}),
 		"0x2": union(common, typed, fees, anyRecipient),
-		"0x3": union(common, typed, fees, recipient, object{"maxFeePerBlobGas": u256, "blobVersionedHashes": list(hash)}),
+		"0x3": union(common, typed, fees, recipient, object{"maxFeePerBlobGas": uint256Quantity, "blobVersionedHashes": list(hash)}),
 		"0x4": union(common, typed, fees, recipient, object{"authorizationList": list(tuple.check)}),
 	}
 )
@@ -74,8 +74,8 @@ func transaction(raw json.RawMessage) error {
 	return rules.check(raw)
 }
 
-// Block checks the answer to eth_getBlockByNumber, with or without the JSON-RPC
-// envelope.
+// Block checks the result of eth_getBlockByNumber, with or without the JSON-RPC response
+// around it.
 func Block(data []byte) error {
 	result, err := unwrap(data)
 	if err != nil {
@@ -87,8 +87,9 @@ func Block(data []byte) error {
 	return nil
 }
 
-// Witness checks the answer to debug_executionWitness. Keys must be there where the
-// format needs them; elsewhere they may be absent, but not null.
+// Witness checks the result of debug_executionWitness, with or without the JSON-RPC response
+// around it. Keys must be present where needsKeys is set; otherwise they may be absent, but
+// not null.
 func Witness(data []byte, needsKeys bool) error {
 	result, err := unwrap(data)
 	if err != nil {
@@ -112,7 +113,7 @@ func header(raw json.RawMessage) error {
 	return byteString(raw)
 }
 
-// File checks the document in a file. Errors begin with the path.
+// File applies check to the content of a file. Errors begin with the path.
 func File(path string, check func(data []byte) error) error {
 	text, err := witness.ReadFile(path)
 	if err != nil {
@@ -124,7 +125,7 @@ func File(path string, check func(data []byte) error) error {
 	return nil
 }
 
-// Files checks block and witness in files, as File does.
+// Files checks the files of a block and a witness. Errors begin with the path.
 func Files(blockFile, witnessFile string, needsKeys bool) error {
 	if err := File(blockFile, Block); err != nil {
 		return err
@@ -132,7 +133,7 @@ func Files(blockFile, witnessFile string, needsKeys bool) error {
 	return File(witnessFile, func(data []byte) error { return Witness(data, needsKeys) })
 }
 
-// unwrap returns the result of a JSON-RPC answer, or the document itself.
+// unwrap returns the result of a JSON-RPC response, or the document itself where it is none.
 func unwrap(data []byte) (json.RawMessage, error) {
 	var answer struct {
 		Result json.RawMessage `json:"result"`

@@ -75,9 +75,10 @@ func recordedVerdicts(t *testing.T) (list []verdict) {
 	return list
 }
 
-// The verdicts were recorded from the JSON types of ethrex-common 17.0.0 to 23.0.0,
-// which agree (the oracle in .ci/tools/oracle, command block), for twelve
-// changes of each member of a block with a transaction of each type.
+// TestNothingPassesThatEthrexRefuses changes each member of a block with a transaction of each
+// type in twelve ways, and compares the result with recorded verdicts. The JSON types of
+// ethrex-common 17.0.0 to 23.0.0, which agree, gave the verdicts (the oracle in
+// .ci/tools/oracle, command block).
 func TestNothingPassesThatEthrexRefuses(t *testing.T) {
 	text, err := os.ReadFile("testdata/block.json")
 	if err != nil {
@@ -87,7 +88,7 @@ func TestNothingPassesThatEthrexRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	verdicts := recordedVerdicts(t)
-	// What ethrex takes and no client writes.
+	// Forms that ethrex accepts and no client writes.
 	harmless := []string{"unprefixed", "0X", "0xg", "number", "true", "list", "object"}
 	var checked, stricter int
 	for _, v := range verdicts {
@@ -108,7 +109,7 @@ func TestNothingPassesThatEthrexRefuses(t *testing.T) {
 	t.Logf("%d changes, %d of which ethrex would take", checked, stricter)
 }
 
-// TestOracleVerdicts asks ethrex's types again: make oracle.
+// TestOracleVerdicts compares the recorded verdicts with ethrex's types (make oracle).
 func TestOracleVerdicts(t *testing.T) {
 	oracle := os.Getenv("ETHREX_ORACLE")
 	if oracle == "" {

@@ -14,8 +14,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Build makes the input of a block from the block, its witness and what executing
-// it again has found. The block is one of the fork, and the outcome is the block's
+// Build builds the input of a block from the block, its witness and the outcome of its
+// execution. The block must belong to the fork and the outcome to the block
 // (stateless.Outcome.Check). Errors begin with the block's number.
 func Build(dialect guest.Format, fork guest.Fork, chainID uint64, block *types.Block, w Witness, outcome *stateless.Outcome) (*Input, error) {
 	in, err := build(dialect, fork, chainID, block, w, outcome)
@@ -43,7 +43,7 @@ func build(dialect guest.Format, fork guest.Fork, chainID uint64, block *types.B
 	return in, nil
 }
 
-// setPayload takes over what the header and the body hold.
+// setPayload sets the payload and the versioned hashes from the header and the body.
 func (in *Input) setPayload(block *types.Block) error {
 	header := block.Header()
 	p := &in.Payload
@@ -70,7 +70,7 @@ func (in *Input) setPayload(block *types.Block) error {
 		{"slotNumber", guest.Amsterdam, header.SlotNumber, &p.SlotNumber},
 	} {
 		if has := in.Fork >= field.from; has != (field.value != nil) {
-			return fmt.Errorf("%s is %s, but it is a block of %v", field.name, map[bool]string{true: "missing", false: "there"}[has], in.Fork)
+			return fmt.Errorf("%s is %s, but it is a block of %v", field.name, map[bool]string{true: "missing", false: "set"}[has], in.Fork)
 		}
 		if field.value != nil {
 			*field.to = *field.value
@@ -95,7 +95,7 @@ func (in *Input) setPayload(block *types.Block) error {
 	return nil
 }
 
-// setRequests sorts typed requests (EIP-7685) by their type.
+// setRequests sets the execution requests (EIP-7685) by their type.
 func (in *Input) setRequests(requests [][]byte) error {
 	for _, request := range requests {
 		if len(request) < 2 || int(request[0]) >= requestTypesOf(in.Fork) {
@@ -109,16 +109,16 @@ func (in *Input) setRequests(requests [][]byte) error {
 	return nil
 }
 
-// Normalize brings a node's witness into the form that depends on the block alone:
-// nodes and codes ascending by their bytes and without duplicates, headers
-// ascending. Entries that stand for nothing (empty codes, the empty trie) are left
-// out. It fails where the headers are no chain that ends at the block's parent.
+// Normalize converts a node's witness to a form that does not depend on the node's order:
+// nodes and codes are sorted by their bytes and have no duplicates, and headers are
+// ascending. It leaves out empty codes and the node of the empty trie. It fails where the
+// headers do not form a chain that ends at the block's parent.
 func Normalize(block *types.Block, w *witness.Witness) (Witness, error) {
 	chain, err := w.Ancestors(block)
 	if err != nil {
 		return Witness{}, &stateless.WitnessError{Err: err}
 	}
-	out := Witness{State: sorted(w.State), Codes: sorted(w.Codes), Headers: make([][]byte, len(chain))}
+	out := Witness{State: sortEntries(w.State), Codes: sortEntries(w.Codes), Headers: make([][]byte, len(chain))}
 	for i, header := range chain {
 		encoded, err := rlp.EncodeToBytes(header)
 		if err != nil {
@@ -129,7 +129,8 @@ func Normalize(block *types.Block, w *witness.Witness) (Witness, error) {
 	return out, nil
 }
 
-func sorted(entries [][]byte) [][]byte {
+// sortEntries returns the entries sorted, without duplicates and without empty ones.
+func sortEntries(entries [][]byte) [][]byte {
 	list := make([][]byte, 0, len(entries))
 	for _, entry := range entries {
 		if len(entry) > 0 && !bytes.Equal(entry, emptyTrie) {

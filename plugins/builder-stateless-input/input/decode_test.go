@@ -11,7 +11,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// Everything that the encoder would not write is refused, with the place.
+// TestDecodeIsStrict checks that an encoding that Encode would not write is refused, and that
+// the error names the place.
 func TestDecodeIsStrict(t *testing.T) {
 	good := file(t, witnesstest.Shared(t, "vectors", "amsterdam", "d4_sar00", "stateless_input.bin"))
 	put := func(at int, value uint32) func([]byte) []byte {
@@ -38,7 +39,7 @@ func TestDecodeIsStrict(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever decodes encodes to the same bytes, and has a root.
+// FuzzDecode checks that every input that decodes encodes to the same bytes, and has a root.
 func FuzzDecode(f *testing.F) {
 	// Minimal inputs of every fork and dialect.
 	for fork := guest.Paris; fork <= guest.Amsterdam; fork++ {

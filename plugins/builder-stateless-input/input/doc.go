@@ -1,8 +1,10 @@
-// Package input makes the SSZ StatelessInput of a block: what a guest program of
-// ethrex, reth, zesu or nimbus reads. It begins with the schema id, two bytes
-// big-endian, whose first byte is the index of the block's fork; the container
-// behind it follows from the fork and from the dialect, which only the guest's
-// release tells.
+// Package input builds the SSZ StatelessInput of a block, which guest programs of ethrex,
+// reth, zesu and nimbus read:
+//
+//	schema id, 2 bytes big-endian     first byte: guest.Fork of the block; second byte: 1
+//	SSZ container                     fields follow from the fork and the dialect
+//
+// The input does not name its dialect. The release of the guest determines it.
 //
 // Sources: ethereum/execution-specs:src/ethereum/forks/amsterdam/stateless.py@c1200883
 // (D4) and @6e9e6713 (D3); for the forks before Amsterdam

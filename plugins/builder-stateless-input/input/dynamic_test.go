@@ -127,7 +127,7 @@ func checkDynamic(t *testing.T, in *input.Input, data []byte) {
 	}
 }
 
-// The second opinion itself is right about the published inputs.
+// TestDynamicOnUpstream checks dynamic-ssz itself with the published inputs.
 func TestDynamicOnUpstream(t *testing.T) {
 	_, m := upstream(t)
 	for _, dialect := range guest.Dialects() {

@@ -10,16 +10,16 @@ import (
 	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
-// ConfigError says that the chain's configuration does not fit the block: a fault
-// of the file, not of the block.
+// ConfigError means that the chain's configuration does not fit the block. The file with the
+// configuration is at fault, not the block.
 type ConfigError struct{ Err error }
 
 func (e *ConfigError) Error() string { return e.Err.Error() }
 
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// Fork returns the fork of a block: by its header, which must agree with the
-// chain's configuration. Forks whose blocks no guest accepts are an error.
+// Fork returns the fork of a block by the chain's configuration, which must agree with the
+// block's header. It fails for forks whose blocks no guest accepts.
 func Fork(chain *params.ChainConfig, header *types.Header) (guest.Fork, error) {
 	number, time := header.Number, header.Time
 	byHeader := header.BlockAccessListHash != nil && header.SlotNumber != nil
@@ -58,11 +58,10 @@ func timeText(time *uint64) string {
 	return fmt.Sprint(*time)
 }
 
-// Accepted refuses what a guest refuses by the chain configuration that it makes up
-// from nothing but the chain id: a fork that it does not know, and blob parameters
-// that it does not have. The guest would run to its end and prove that it has
-// refused the block.
-func Accepted(name string, forks guest.Forks, fork guest.Fork, chain *params.ChainConfig, header *types.Header) error {
+// CheckAccepted checks that the guest accepts the fork, and that the chain has the blob
+// parameters that the guest derives from the fork. Otherwise the guest would run to its end
+// and prove that it has refused the block.
+func CheckAccepted(name string, forks guest.Forks, fork guest.Fork, chain *params.ChainConfig, header *types.Header) error {
 	number := header.Number
 	if !forks.Has(fork) {
 		hint := "use a guest that accepts it, for example reth-0.1.0-rc.4"
@@ -77,9 +76,9 @@ func Accepted(name string, forks guest.Forks, fork guest.Fork, chain *params.Cha
 	return nil
 }
 
-// DepositsRefused is the error for a block whose deposits a guest does not see as
-// they are.
-func DepositsRefused(name string, chain *params.ChainConfig, number uint64) error {
+// DepositError returns the error for a block for which a guest finds other deposits than the
+// chain.
+func DepositError(name string, chain *params.ChainConfig, number uint64) error {
 	return fmt.Errorf("block %d: it has deposits that guest %s does not see: guests take mainnet's deposit contract %s for that of every chain, chain %v has %s: it would refuse the block",
 		number, name, guest.DepositContract, chain.ChainID, chain.DepositContractAddress.Hex())
 }

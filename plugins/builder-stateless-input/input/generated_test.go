@@ -24,8 +24,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// generated mints blocks of Amsterdam on a development chain, a real go-ethereum
-// node, and hands each to take with its witness as the node serves it.
+// generated makes blocks of Amsterdam on a development chain, which is a real go-ethereum node.
+// It calls take with each block and the witness that the node serves.
 func generated(t *testing.T, blocks, transactions int, take func(material)) {
 	t.Helper()
 	c, err := chain.Open(t.Context(), chain.Config{
@@ -52,11 +52,11 @@ func generated(t *testing.T, blocks, transactions int, take func(material)) {
 		t.Fatal(err)
 	}
 	for range blocks {
-		minted, err := c.Mint(0) // each block comes a second after the one before
+		made, err := c.MakeBlock(0) // each block comes a second after the one before
 		if err != nil {
 			t.Fatal(err)
 		}
-		number := fmt.Sprintf("%#x", minted.NumberU64())
+		number := fmt.Sprintf("%#x", made.NumberU64())
 		block, err := witness.DecodeBlock(ask(t, c.Endpoint(), "eth_getBlockByNumber", number, true))
 		if err != nil {
 			t.Fatal(err)
@@ -87,8 +87,8 @@ func ask(t *testing.T, endpoint, method string, params ...any) []byte {
 	return text
 }
 
-// generatedBlocks is how many blocks of the usual size are made; all that the
-// project promises with PROOFLINE_LONG.
+// generatedBlocks returns the number of blocks of the usual size. With PROOFLINE_LONG it is the
+// full number.
 func generatedBlocks() int {
 	if os.Getenv("PROOFLINE_LONG") != "" {
 		return 300
@@ -96,10 +96,10 @@ func generatedBlocks() int {
 	return 16
 }
 
-// Blocks of Amsterdam of every kind are encoded so that two decoders written by
-// others, the Python one from the specification alone and dynamic-ssz, read them,
-// encode them to the same bytes and find the same request root. Of some of them
-// every node that is left out is missed.
+// TestGeneratedBlocks encodes Amsterdam blocks of every kind. Two independent decoders, the
+// Python one that follows the specification and dynamic-ssz, must decode them, encode them to
+// the same bytes and compute the same request root. For some blocks it also removes every node
+// in turn and checks that the missing node is reported.
 func TestGeneratedBlocks(t *testing.T) {
 	python := &python{dir: t.TempDir()}
 	var seen struct{ blocks, empty, largest, holes int }
@@ -155,8 +155,8 @@ func TestGeneratedBlocks(t *testing.T) {
 	}
 }
 
-// holes leaves out each node of the witness in turn. A block that still executes
-// never asked for it.
+// holes removes each node of the witness in turn and returns how many were reported as missing.
+// A block that still executes has not read the node.
 func holes(t *testing.T, m material) (missed int) {
 	t.Helper()
 	report, err := stateless.Execute(t.Context(), m.rules, m.block, m.witness)

@@ -8,8 +8,8 @@ import (
 	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
-// Input is the content of a StatelessInput. Lists of items of fixed size hold the
-// items one behind the other.
+// Input is the content of a StatelessInput. A list of items of fixed size is one byte slice
+// with the concatenated items.
 type Input struct {
 	Dialect guest.Format
 	Fork    guest.Fork
@@ -17,13 +17,13 @@ type Input struct {
 	Payload         Payload
 	VersionedHashes []byte // 32 bytes each; from Cancun on
 	BeaconRoot      [32]byte
-	Requests        [5][]byte // by type, without the type's byte; three from Prague on, five from Amsterdam on
+	Requests        [5][]byte // by type, without the byte of the type; three from Prague on, five from Amsterdam on
 	Witness         Witness
 	ChainID         uint64
 	PublicKeys      []byte // 65 bytes each, in the order of the transactions; D3 only
 }
 
-// Payload is the block.
+// Payload is the ExecutionPayload: the block.
 type Payload struct {
 	ParentHash    [32]byte
 	FeeRecipient  [20]byte
@@ -53,9 +53,9 @@ type Witness struct {
 	Headers [][]byte // RLP, ascending, the parent last
 }
 
-// Limits of the schema. A guest that finds one exceeded refuses the whole input.
-// ethrex allows more for nodes and codes; these are the limits of execution-specs
-// and of reth.
+// Limits of the schema, in bytes or in entries. A guest refuses an input that exceeds one.
+// These are the limits of execution-specs and of reth; ethrex allows more for nodes and
+// codes.
 const (
 	maxExtraData = 32
 	maxHeaders   = 256
@@ -64,8 +64,8 @@ const (
 	maxCode      = 65536
 )
 
-// requestTypes are the execution requests, by type, with the parts of an item
-// (EIP-6110, EIP-7002, EIP-7251, and twice EIP-8282).
+// requestTypes are the types of execution requests, with the sizes in bytes of the parts of
+// an item (EIP-6110, EIP-7002, EIP-7251, and twice EIP-8282).
 var requestTypes = [5]struct {
 	name  string
 	parts []int
@@ -77,7 +77,7 @@ var requestTypes = [5]struct {
 	{"builder_exits", []int{20, 48}},
 }
 
-// requestTypesOf is how many types of request a fork has.
+// requestTypesOf returns the number of types of execution requests of a fork.
 func requestTypesOf(f guest.Fork) int {
 	switch {
 	case f >= guest.Amsterdam:
@@ -88,6 +88,7 @@ func requestTypesOf(f guest.Fork) int {
 	return 0
 }
 
+// container describes the StatelessInput. Its fields point into in.
 func (in *Input) container() *ssz.Container {
 	fields := []ssz.Field{
 		ssz.Nested("new_payload_request", in.request()),
@@ -104,7 +105,7 @@ func (in *Input) container() *ssz.Container {
 	return &ssz.Container{Fields: fields}
 }
 
-// request is the NewPayloadRequest, whose root the guest commits to.
+// request describes the NewPayloadRequest, whose root the guest commits to.
 func (in *Input) request() *ssz.Container {
 	fields := []ssz.Field{ssz.Nested("execution_payload", in.payload())}
 	if in.Fork >= guest.Cancun {
@@ -122,6 +123,7 @@ func (in *Input) request() *ssz.Container {
 	return &ssz.Container{Fields: fields}
 }
 
+// payload describes the ExecutionPayload.
 func (in *Input) payload() *ssz.Container {
 	p := &in.Payload
 	fields := []ssz.Field{
@@ -156,24 +158,23 @@ func (in *Input) payload() *ssz.Container {
 	return &ssz.Container{Fields: fields, Progressive: true}
 }
 
-// Encode returns the input as guests read it, without a frame. It fails where a
-// limit is exceeded.
+// Encode returns the encoded input without a frame. It fails where a limit is exceeded.
 func (in *Input) Encode() ([]byte, error) {
 	c := in.container()
 	b := binary.BigEndian.AppendUint16(make([]byte, 0, 2+c.Size()), in.Fork.SchemaID())
 	return c.Append(b)
 }
 
-// Output is what a guest commits to that finds the block valid.
+// Output returns the result that a guest commits to when it accepts the block.
 func (in *Input) Output() guest.ValidationResult {
 	return guest.ValidationResult{RequestRoot: in.request().Root(), Success: true, ChainID: in.ChainID, SchemaID: in.Fork.SchemaID()}
 }
 
-// Leaves lists the values in their order.
+// Leaves returns the values in the order of the encoding.
 func (in *Input) Leaves() []ssz.Leaf { return in.container().Leaves() }
 
-// Decode reads an input of a dialect, strictly: what Encode would not write is
-// refused. The values are parts of data.
+// Decode decodes an input of a dialect. It refuses an encoding that Encode would not write.
+// The values share the memory of data.
 func Decode(data []byte, dialect guest.Format) (*Input, error) {
 	fork, err := forkOf(data)
 	if err != nil {
@@ -186,6 +187,7 @@ func Decode(data []byte, dialect guest.Format) (*Input, error) {
 	return in, nil
 }
 
+// forkOf returns the fork in the schema id of an input.
 func forkOf(data []byte) (guest.Fork, error) {
 	if len(data) < 2 {
 		return 0, fmt.Errorf("%d bytes, too short for a schema id", len(data))
@@ -197,8 +199,8 @@ func forkOf(data []byte) (guest.Fork, error) {
 	return fork, nil
 }
 
-// Detect tells the dialect of an input by its first offsets. It is for people who
-// look at files: no builder may decide by it what a guest reads.
+// Detect returns the dialect of an input by its first offsets. It is only for showing files;
+// a builder must not use it to decide what a guest reads.
 func Detect(data []byte) (guest.Format, error) {
 	if _, err := forkOf(data); err != nil {
 		return "", err
@@ -210,7 +212,7 @@ func Detect(data []byte) (guest.Format, error) {
 	case 20:
 		return guest.SSZD3, nil
 	case 16:
-		// In D1 the third field is an offset as well, which ascends.
+		// In D1 the third field is an ascending offset, too.
 		if second, third := binary.LittleEndian.Uint32(data[6:]), binary.LittleEndian.Uint32(data[10:]); third >= second && binary.LittleEndian.Uint32(data[14:]) >= third {
 			return guest.SSZD1, fmt.Errorf("an input of dialect D1, which is not read")
 		}

@@ -39,9 +39,9 @@ func recorded(t testing.TB, name string) material {
 	return read(t, spec, path.Join(dir, "block.json.gz"), path.Join(dir, "witness.json.gz"))
 }
 
-// Every recorded block from before Amsterdam can be encoded for the guest of reth in
-// both dialects, decodes to the same, and hashes to its block hash as a guest
-// rebuilds it; the guests of ethrex are not given it.
+// TestRecordedBlocksForReth encodes every recorded block before Amsterdam for the guest of reth
+// in both dialects. The input must decode to the same values, and the header that a guest
+// rebuilds must have the block's hash. For the guests of ethrex the block must be refused.
 func TestRecordedBlocksForReth(t *testing.T) {
 	forks := make(map[guest.Fork]int)
 	for _, name := range recordedNames() {
@@ -51,10 +51,10 @@ func TestRecordedBlocksForReth(t *testing.T) {
 			t.Fatal(err)
 		}
 		forks[fork]++
-		if err := input.Accepted("reth-0.1.0-rc.4", guest.Forks{From: guest.Paris, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err != nil {
+		if err := input.CheckAccepted("reth-0.1.0-rc.4", guest.Forks{From: guest.Paris, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := input.Accepted("ethrex-v29", guest.Forks{From: guest.Amsterdam, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err == nil {
+		if err := input.CheckAccepted("ethrex-v29", guest.Forks{From: guest.Amsterdam, To: guest.Amsterdam}, fork, m.rules, m.block.Header()); err == nil {
 			t.Errorf("%s: a block of %v is given to ethrex-v29", name, fork)
 		}
 		for _, dialect := range guest.Dialects() {

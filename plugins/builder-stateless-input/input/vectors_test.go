@@ -99,8 +99,8 @@ func upstream(t testing.TB) (dir string, m material) {
 	return dir, read(t, spec, filepath.Join(dir, "block.json"), filepath.Join(dir, "witness.json"))
 }
 
-// From block and witness alone comes the input that execution-specs published, and
-// its output.
+// TestUpstreamD4 checks that block and witness give the input that execution-specs published,
+// and its output.
 func TestUpstreamD4(t *testing.T) {
 	dir, m := upstream(t)
 	in := m.build(t, guest.SSZD4)
@@ -125,8 +125,8 @@ func TestDerivedD3(t *testing.T) {
 	}
 }
 
-// The published inputs decode, encode to themselves and give the published output;
-// the other dialect refuses them.
+// TestUpstreamDecodes checks that the published inputs decode, encode to the same bytes and give
+// the published output, and that the other dialect refuses them.
 func TestUpstreamDecodes(t *testing.T) {
 	dir := witnesstest.Shared(t, "vectors", "amsterdam")
 	for _, c := range []struct {
@@ -159,7 +159,8 @@ func TestUpstreamDecodes(t *testing.T) {
 	}
 }
 
-// The roots that the specification names of the parts of the fixture.
+// TestUpstreamRequestRoot compares the roots of the fixture's parts with those in the
+// specification.
 func TestUpstreamRequestRoot(t *testing.T) {
 	_, m := upstream(t)
 	root := m.build(t, guest.SSZD4).Output().RequestRoot
@@ -168,7 +169,7 @@ func TestUpstreamRequestRoot(t *testing.T) {
 	}
 }
 
-// Every shape in which nodes write a witness (geth, reth in its default order with
+// TestWitnessShapes checks that every form of a witness (geth, reth in its default order with
 // keys, duplicates and empty entries, reth before 2025) gives the same bytes.
 func TestWitnessShapes(t *testing.T) {
 	dir, m := upstream(t)

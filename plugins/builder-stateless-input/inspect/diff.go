@@ -9,16 +9,16 @@ import (
 
 // Difference is the first place where two inputs differ.
 type Difference struct {
-	Path string `json:"path"` // of the value, for example "witness.codes[3]"
+	Path string `json:"path"` // path of the value, for example "witness.codes[3]"
 	A    string `json:"a"`
 	B    string `json:"b"`
 }
 
 func (d *Difference) String() string { return fmt.Sprintf("%s: %s and %s", d.Path, d.A, d.B) }
 
-// Diff returns the first difference in the order of the values, or nil where the
-// inputs are the same. Inputs of different forks or dialects are compared value by
-// value; framing does not count.
+// Diff returns the first difference in the order of the values, nil where the inputs are
+// equal. It compares inputs of different forks or dialects value by value, and ignores the
+// framing.
 func Diff(a, b *File) *Difference {
 	x, y := a.Input.Leaves(), b.Input.Leaves()
 	for i := range min(len(x), len(y)) {
@@ -26,7 +26,7 @@ func Diff(a, b *File) *Difference {
 		case x[i].Path != y[i].Path:
 			return &Difference{Path: x[i].Path, A: "a value", B: "none, but " + y[i].Path}
 		case !bytes.Equal(x[i].Value, y[i].Value):
-			return &Difference{Path: x[i].Path, A: show(x[i]), B: show(y[i])}
+			return &Difference{Path: x[i].Path, A: preview(x[i]), B: preview(y[i])}
 		}
 	}
 	switch {
@@ -42,14 +42,14 @@ func Diff(a, b *File) *Difference {
 	return nil
 }
 
-// show prints the beginning of a value.
-func show(l ssz.Leaf) string {
-	const shown = 40
+// preview returns the beginning of a value for people.
+func preview(l ssz.Leaf) string {
+	const maxBytes = 40
 	switch {
 	case l.Count:
 		return string(l.Value)
-	case len(l.Value) > shown:
-		return fmt.Sprintf("0x%x… (%d bytes)", l.Value[:shown], len(l.Value))
+	case len(l.Value) > maxBytes:
+		return fmt.Sprintf("0x%x… (%d bytes)", l.Value[:maxBytes], len(l.Value))
 	}
 	return fmt.Sprintf("0x%x", l.Value)
 }

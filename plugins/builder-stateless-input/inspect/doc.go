@@ -1,3 +1,3 @@
-// Package inspect shows what an SSZ StatelessInput contains, checks what a guest
-// checks without executing the block, and compares two inputs.
+// Package inspect reads the file of an SSZ StatelessInput, describes its content, makes the
+// checks of a guest that need no execution, and compares two inputs.
 package inspect

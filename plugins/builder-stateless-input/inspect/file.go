@@ -8,15 +8,14 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// File is an input that was read from a file.
+// File is the content of an input file.
 type File struct {
 	Framing guest.Framing
 	Input   *input.Input
 	Encoded []byte // without the frame
 }
 
-// Read reads a file. Framing and dialect are found out from it. Errors begin with
-// the path.
+// Read reads a file and detects its framing and dialect. Errors begin with the path.
 func Read(path string) (*File, error) {
 	content, err := witness.ReadFile(path)
 	if err != nil {
@@ -29,7 +28,7 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Decode reads the content of a file.
+// Decode is Read for the content of a file.
 func Decode(content []byte) (*File, error) {
 	f := &File{Framing: guest.Raw, Encoded: content}
 	if inner, err := guest.Unframe(content); err == nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/proofline/proofline/plugins/internal/stateless"
 )
 
-// findings lists what a guest would refuse, as far as it shows without execution,
-// and counts the nodes that nothing refers to, which guests pass over.
+// findings returns the faults for which a guest would refuse the input and that can be found
+// without execution. stray is the number of nodes that nothing refers to; guests ignore them.
 func findings(in *input.Input) (list []string, stray int) {
 	list = []string{}
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
@@ -47,7 +47,7 @@ func findings(in *input.Input) (list []string, stray int) {
 	return list, stray
 }
 
-// rebuild makes the header from the payload, as a guest does.
+// rebuild builds the header from the payload, as a guest does.
 func rebuild(in *input.Input) (types.Transactions, *types.Header, error) {
 	p := &in.Payload
 	txs := make(types.Transactions, len(p.Transactions))
@@ -94,7 +94,8 @@ func rebuild(in *input.Input) (types.Transactions, *types.Header, error) {
 	return txs, h, nil
 }
 
-// parentRoot follows the headers to the parent and returns its state root.
+// parentRoot checks that the headers form a chain that ends at the parent, and returns the
+// parent's state root.
 func parentRoot(in *input.Input) (root common.Hash, err error) {
 	if len(in.Witness.Headers) == 0 {
 		return root, fmt.Errorf("the witness has no header")
@@ -125,8 +126,7 @@ func blobHashes(txs types.Transactions) (list []byte) {
 	return list
 }
 
-// checkKeys makes sure that there is one key for each transaction, that of its
-// sender.
+// checkKeys checks that there is one key for each transaction, and that it is its sender's.
 func checkKeys(in *input.Input, txs types.Transactions) error {
 	if have := len(in.PublicKeys) / 65; have != len(txs) {
 		return fmt.Errorf("%d public keys for %d transactions", have, len(txs))

@@ -9,13 +9,13 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// unreachable counts the nodes that no path from the state root leads to. The root
-// itself must be there, unless the trie is empty.
+// unreachable returns the number of nodes that no path from the state root reaches. It fails
+// where the root itself is missing, unless the trie is empty.
 func unreachable(nodes [][]byte, root common.Hash) (int, error) {
 	if root == types.EmptyRootHash {
 		return len(nodes), nil
 	}
-	w := walk{nodes: make(map[common.Hash][]byte, len(nodes)), seen: make(map[common.Hash]bool)}
+	w := walk{nodes: make(map[common.Hash][]byte, len(nodes)), visited: make(map[common.Hash]bool)}
 	for _, node := range nodes {
 		w.nodes[crypto.Keccak256Hash(node)] = node
 	}
@@ -23,26 +23,27 @@ func unreachable(nodes [][]byte, root common.Hash) (int, error) {
 		return 0, fmt.Errorf("the parent's state root %s is none of the %d nodes", root, len(nodes))
 	}
 	w.follow(root, true)
-	return len(w.nodes) - len(w.seen), nil
+	return len(w.nodes) - len(w.visited), nil
 }
 
-// walk follows the references from node to node.
+// walk follows the references from node to node. accounts, a parameter of its methods, is
+// true in the state trie, whose leaves refer to storage tries.
 type walk struct {
-	nodes map[common.Hash][]byte
-	seen  map[common.Hash]bool
+	nodes   map[common.Hash][]byte
+	visited map[common.Hash]bool
 }
 
 func (w *walk) follow(hash common.Hash, accounts bool) {
 	node, ok := w.nodes[hash]
-	if !ok || w.seen[hash] {
+	if !ok || w.visited[hash] {
 		return
 	}
-	w.seen[hash] = true
+	w.visited[hash] = true
 	w.visit(node, accounts)
 }
 
-// visit looks at a node that may be part of another one. What does not decode has
-// no references.
+// visit follows the references of a node, which may be embedded in another one. A node that
+// does not decode has no references.
 func (w *walk) visit(node []byte, accounts bool) {
 	list, _, err := rlp.SplitList(node)
 	if err != nil {
@@ -58,15 +59,15 @@ func (w *walk) visit(node []byte, accounts bool) {
 		if err != nil {
 			return
 		}
-		whole := rest[:len(rest)-len(next)]
+		encoding := rest[:len(rest)-len(next)]
 		rest = next
 		if count == 2 {
 			if items = append(items, content); kind == rlp.List && len(items) == 2 {
-				items[1] = whole
+				items[1] = encoding
 			}
 			continue
 		}
-		w.child(kind, content, whole, accounts)
+		w.child(kind, content, encoding, accounts)
 	}
 	if len(items) != 2 || len(items[0]) == 0 {
 		return
@@ -84,10 +85,10 @@ func (w *walk) visit(node []byte, accounts bool) {
 	}
 }
 
-func (w *walk) child(kind rlp.Kind, content, whole []byte, accounts bool) {
+func (w *walk) child(kind rlp.Kind, content, encoding []byte, accounts bool) {
 	switch {
 	case kind == rlp.List:
-		w.visit(whole, accounts)
+		w.visit(encoding, accounts)
 	case len(content) == common.HashLength:
 		w.follow(common.Hash(content), accounts)
 	}

@@ -32,35 +32,35 @@ type Summary struct {
 	Blobs        int           `json:"blobs"`
 	AccessList   int           `json:"block_access_list_bytes"`
 	Requests     [5]int        `json:"requests"` // by type
-	Nodes        Bulk          `json:"nodes"`
-	StrayNodes   int           `json:"stray_nodes"` // that do not hang on the parent's state root
-	Codes        Bulk          `json:"codes"`
-	Headers      Bulk          `json:"headers"`
+	Nodes        EntryTotals   `json:"nodes"`
+	StrayNodes   int           `json:"stray_nodes"` // nodes that the parent's state root does not reach
+	Codes        EntryTotals   `json:"codes"`
+	Headers      EntryTotals   `json:"headers"`
 	PublicKeys   int           `json:"public_keys"`
 	RequestRoot  common.Hash   `json:"request_root"`
-	PublicValues string        `json:"public_values"` // of a guest that finds the block valid
+	PublicValues string        `json:"public_values"` // public values of a guest that accepts the block
 	Findings     []string      `json:"findings"`
 }
 
-// Bulk is a list of byte strings.
-type Bulk struct {
+// EntryTotals is the number of entries of a list, and their total size in bytes.
+type EntryTotals struct {
 	Count int `json:"count"`
 	Bytes int `json:"bytes"`
 }
 
-func bulk(list [][]byte) (b Bulk) {
+func totals(list [][]byte) (b EntryTotals) {
 	for _, entry := range list {
 		b.Count, b.Bytes = b.Count+1, b.Bytes+len(entry)
 	}
 	return b
 }
 
-// Faults counts the findings.
+// Faults returns the number of findings.
 func (s *Summary) Faults() int { return len(s.Findings) }
 
-// Summarize counts, and checks what Findings says: that the parts hash to the
-// block's hash, that the headers lead to the parent, whose state root is a node, and
-// that each public key is that of its transaction.
+// Summarize describes the input and checks it. Findings names the faults: the parts do not
+// hash to the block's hash, the headers do not end at the parent, the parent's state root is
+// no node, or a public key is not that of the transaction's sender.
 func (f *File) Summarize() *Summary {
 	in, p := f.Input, &f.Input.Payload
 	output := in.Output()
@@ -69,7 +69,7 @@ func (f *File) Summarize() *Summary {
 		ChainID: in.ChainID, Number: p.Number, Hash: p.BlockHash, ParentHash: p.ParentHash, StateRoot: p.StateRoot, Timestamp: p.Timestamp,
 		SlotNumber: p.SlotNumber, GasUsed: p.GasUsed, Transactions: make(map[uint8]int), Withdrawals: len(p.Withdrawals) / 44,
 		Blobs: len(in.VersionedHashes) / 32, AccessList: len(p.AccessList),
-		Nodes: bulk(in.Witness.State), Codes: bulk(in.Witness.Codes), Headers: bulk(in.Witness.Headers), PublicKeys: len(in.PublicKeys) / 65,
+		Nodes: totals(in.Witness.State), Codes: totals(in.Witness.Codes), Headers: totals(in.Witness.Headers), PublicKeys: len(in.PublicKeys) / 65,
 		RequestRoot: output.RequestRoot, PublicValues: output.Hex(),
 	}
 	for i, size := range [5]int{192, 76, 116, 184, 68} {
@@ -96,7 +96,7 @@ func (s *Summary) Print(w io.Writer) error {
 	row("state root", "%s", s.StateRoot)
 	row("time", "%d, slot %d", s.Timestamp, s.SlotNumber)
 	row("gas used", "%d", s.GasUsed)
-	row("transactions", "%s", kinds(s.Transactions))
+	row("transactions", "%s", typeCounts(s.Transactions))
 	row("withdrawals", "%d", s.Withdrawals)
 	row("blobs", "%d", s.Blobs)
 	row("requests", "%d deposits, %d withdrawals, %d consolidations, %d builder deposits, %d builder exits", s.Requests[0], s.Requests[1], s.Requests[2], s.Requests[3], s.Requests[4])
@@ -111,7 +111,7 @@ func (s *Summary) Print(w io.Writer) error {
 	return t.Flush()
 }
 
-func kinds(counts map[uint8]int) string {
+func typeCounts(counts map[uint8]int) string {
 	total := 0
 	var parts []string
 	for kind := range uint8(128) {

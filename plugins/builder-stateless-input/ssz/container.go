@@ -3,12 +3,13 @@ package ssz
 // Container is an ordered list of fields.
 type Container struct {
 	Fields []Field
-	// Progressive containers are hashed with their fields as a progressive list and
-	// a bit for each of them (EIP-7495). The encoding is that of an ordinary one.
+	// Progressive selects the hash of EIP-7495: that of a progressive list of the fields,
+	// mixed with one bit for each field. The encoding is the same.
 	Progressive bool
 }
 
-// Field is one field of a container. The functions below make them.
+// Field is one field of a container. Number, Fixed, Bytes, List, Items and Nested create
+// fields.
 type Field struct {
 	Name  string
 	shape shape
@@ -19,7 +20,7 @@ type Field struct {
 	list      *[][]byte
 	container *Container
 
-	item  []int // sizes of the parts of an item
+	item  []int // sizes of the parts of an item in bytes
 	limit Limit
 }
 
@@ -34,39 +35,41 @@ const (
 	shapeContainer
 )
 
-// Limit bounds a list. Zero is no bound, and makes the list a progressive one.
+// Limit limits a list. Zero means no limit, and makes the list a progressive one.
 type Limit struct {
-	Length int // bytes of a byte list, entries of a list
-	Entry  int // bytes of each entry of a list of byte lists
+	Length int // largest number of bytes of a byte list, or of entries of a list
+	Entry  int // largest size in bytes of an entry of a list of byte lists
 }
 
-// Number is an unsigned number of 64 bits.
+// Number returns a field with an unsigned number of 64 bits.
 func Number(name string, value *uint64) Field {
 	return Field{Name: name, shape: shapeNumber, number: value}
 }
 
-// Fixed is a vector of bytes, or any other value of fixed size in its encoded form.
+// Fixed returns a field with a vector of bytes, or with any other encoded value of fixed
+// size.
 func Fixed(name string, value []byte) Field {
 	return Field{Name: name, shape: shapeFixed, fixed: value}
 }
 
-// Bytes is a byte list.
+// Bytes returns a field with a byte list.
 func Bytes(name string, value *[]byte, limit Limit) Field {
 	return Field{Name: name, shape: shapeBytes, bytes: value, limit: limit}
 }
 
-// List is a list of byte lists.
+// List returns a field with a list of byte lists.
 func List(name string, value *[][]byte, limit Limit) Field {
 	return Field{Name: name, shape: shapeList, list: value, limit: limit}
 }
 
-// Items is a list of items of fixed size, one behind the other in value. An item of
-// one part is that part, one of several is a container of them.
+// Items returns a field with a list of items of fixed size, which value holds concatenated.
+// parts are the sizes of an item's parts in bytes. An item with one part is that part, an
+// item with several parts is a container.
 func Items(name string, value *[]byte, parts ...int) Field {
 	return Field{Name: name, shape: shapeItems, bytes: value, item: parts}
 }
 
-// Nested is a container of variable size within the container.
+// Nested returns a field with a container of variable size.
 func Nested(name string, value *Container) Field {
 	return Field{Name: name, shape: shapeContainer, container: value}
 }
@@ -76,8 +79,8 @@ const (
 	numberSize = 8
 )
 
-// fixedSize is what the field takes in the fixed part of its container: its value,
-// or an offset.
+// fixedSize returns the size in bytes of the field in the fixed part of its container, which
+// holds the value or an offset.
 func (f *Field) fixedSize() int {
 	switch f.shape {
 	case shapeNumber:
@@ -88,7 +91,7 @@ func (f *Field) fixedSize() int {
 	return offsetSize
 }
 
-// variable reports whether the value lies behind the fixed part.
+// variable reports whether the value lies after the fixed part.
 func (f *Field) variable() bool { return f.shape != shapeNumber && f.shape != shapeFixed }
 
 func (f *Field) itemSize() int { return sum(f.item) }

@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// Decode reads an encoding into the places that the fields point to, and refuses
-// everything that Append would not write: offsets that are not where the part
-// before ends, rests, and lists above their limits. The values are parts of data.
-// After an error some of them are set.
+// Decode decodes data into the values that the fields point to. It refuses an encoding that
+// Append would not write: offsets that are not the end of the part before, further bytes,
+// and lists above their limits. The values share the memory of data. After an error some of
+// them are set. The text of an error begins with the path below the container.
 func (c *Container) Decode(data []byte) error {
 	fixed := c.fixedSize()
 	if len(data) < fixed {
 		return fmt.Errorf(": %d bytes, fewer than the %d of the fixed part", len(data), fixed)
 	}
-	// Offsets are found first: a part ends where the next one begins.
+	// All offsets are read first, because a part ends at the next offset.
 	var offsets []int
 	at := 0
 	for i := range c.Fields {

@@ -6,16 +6,16 @@ import (
 	"math"
 )
 
-// Append appends the encoding of the container to b. It fails where a list exceeds
-// its limit, where a list of items holds a part of one, and where the encoding is
-// longer than its offsets can tell.
+// Append appends the encoding of the container to b. It fails where a list exceeds its
+// limit, where a list of items ends within an item, and where the encoding is too long for
+// 32-bit offsets.
 func (c *Container) Append(b []byte) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	size := c.Size()
 	if uint64(size) > math.MaxUint32 {
-		return nil, fmt.Errorf("%d bytes, more than an offset can tell", size)
+		return nil, fmt.Errorf("%d bytes, too many for a 32-bit offset", size)
 	}
 	if free := cap(b) - len(b); free < size {
 		grown := make([]byte, len(b), len(b)+size)

@@ -16,6 +16,7 @@ var zeros = func() (list [64][chunkSize]byte) {
 	return list
 }()
 
+// pair returns the hash of two chunks.
 func pair(left, right [chunkSize]byte) [chunkSize]byte {
 	var b [2 * chunkSize]byte
 	copy(b[:], left[:])
@@ -23,8 +24,8 @@ func pair(left, right [chunkSize]byte) [chunkSize]byte {
 	return sha256.Sum256(b[:])
 }
 
-// tree is the root of a binary tree of 2^depth chunks, of which data fills the
-// first.
+// tree returns the root of a binary tree of 2^depth chunks. data fills the first chunks, the
+// others are zero.
 func tree(data []byte, depth int) [chunkSize]byte {
 	if len(data) == 0 {
 		return zeros[depth]
@@ -38,7 +39,7 @@ func tree(data []byte, depth int) [chunkSize]byte {
 	return pair(tree(data[:half], depth-1), tree(data[half:], depth-1))
 }
 
-// depthOf is the depth of the smallest tree that holds so many chunks.
+// depthOf returns the depth of the smallest tree with at least so many chunks.
 func depthOf(chunks int) int {
 	if chunks <= 1 {
 		return 0
@@ -46,16 +47,15 @@ func depthOf(chunks int) int {
 	return bits.Len(uint(chunks - 1))
 }
 
-// fixedRoot is the root of a value of fixed size that is not a list: an unsigned
-// number or a vector of bytes.
+// fixedRoot returns the root of a number or a vector of bytes.
 func fixedRoot(data []byte) [chunkSize]byte {
 	return tree(data, depthOf(chunksOf(len(data))))
 }
 
 func chunksOf(size int) int { return (size + chunkSize - 1) / chunkSize }
 
-// progressive is the root of a progressive tree (EIP-7916) of the chunks in data,
-// the first of whose subtrees is of width 1, each further one of four times that.
+// progressive returns the root of a progressive tree (EIP-7916) of the chunks in data. The
+// first subtree has one chunk, each further one four times as many as the one before.
 func progressive(data []byte) [chunkSize]byte { return progressiveFrom(data, 0) }
 
 func progressiveFrom(data []byte, depth int) [chunkSize]byte {
@@ -66,7 +66,7 @@ func progressiveFrom(data []byte, depth int) [chunkSize]byte {
 	return pair(tree(data[:width], depth), progressiveFrom(data[width:], depth+2))
 }
 
-// withNumber mixes a number, such as a list's length, into a root.
+// withNumber mixes a number, for example a list's length, into a root.
 func withNumber(root [chunkSize]byte, n uint64) [chunkSize]byte {
 	var b [chunkSize]byte
 	binary.LittleEndian.PutUint64(b[:], n)

@@ -44,8 +44,8 @@ func (f *Field) root() [32]byte {
 	return listRoot(roots, f.limit.Length)
 }
 
-// bytesRoot is the root of a byte list of at most limit bytes, or of a progressive
-// one where there is no limit.
+// bytesRoot returns the root of a byte list of at most limit bytes, or of a progressive byte
+// list where limit is 0.
 func bytesRoot(data []byte, limit int) [32]byte {
 	if limit == 0 {
 		return withNumber(progressive(data), uint64(len(data)))
@@ -53,7 +53,7 @@ func bytesRoot(data []byte, limit int) [32]byte {
 	return withNumber(tree(data, depthOf(chunksOf(limit))), uint64(len(data)))
 }
 
-// listRoot is the root of a list with the roots of its entries.
+// listRoot returns the root of a list from the roots of its entries.
 func listRoot(roots []byte, limit int) [32]byte {
 	n := uint64(len(roots) / chunkSize)
 	if limit == 0 {

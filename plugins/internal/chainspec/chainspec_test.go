@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// parse returns both forms of a configuration that must be one.
+// parse returns both forms of a configuration and fails the test where one is an error.
 func parse(t *testing.T, text string) (*Config, *params.ChainConfig) {
 	t.Helper()
 	spec, err := Parse([]byte(text))
@@ -31,7 +31,8 @@ func parse(t *testing.T, text string) (*Config, *params.ChainConfig) {
 	return config, rules
 }
 
-// The built-in configurations in ethrex's form are those of ethrex's files.
+// TestNetworksEqualGenesis checks that the built-in configurations in ethrex's form equal those
+// in ethrex's genesis files.
 func TestNetworksEqualGenesis(t *testing.T) {
 	dir := witnesstest.Shared(t, "vectors", "config")
 	for _, name := range Networks() {
@@ -156,9 +157,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// A genesis file says the same to both forms, however it writes its numbers: geth
-// writes the terminal total difficulty as a number, all of ethrex's files
-// (lambdaclass/ethrex:fixtures/genesis/l1-bal.json@18cac661) as a string.
+// TestTerminalTotalDifficulty checks that both forms read the terminal total difficulty as a
+// number, which geth writes, and as a string, which all of ethrex's files have
+// (lambdaclass/ethrex:fixtures/genesis/l1-bal.json@18cac661).
 func TestTerminalTotalDifficulty(t *testing.T) {
 	own := *params.HoodiChainConfig
 	own.ChainID = big.NewInt(1337)
@@ -186,7 +187,7 @@ func TestTerminalTotalDifficulty(t *testing.T) {
 	}
 }
 
-// What one form lacks does not take the other away.
+// TestForms checks that an entry that only one form requires does not make the other form fail.
 func TestForms(t *testing.T) {
 	own := *params.HoodiChainConfig
 	plain, err := json.Marshal(&own)
@@ -201,7 +202,7 @@ func TestForms(t *testing.T) {
 		{`"terminalTotalDifficulty":0,`, ``, "", "chain 560048 has no terminalTotalDifficulty"},
 		{`"londonBlock":0,`, ``, "", "chain 560048 has no londonBlock"},
 		{`"bpo1":{`, `"other":{`, "", `missing entry for fork "bpo1"`},
-		{`"cancunTime":0`, `"cancunTime":9999999999`, "", "make no sense"},
+		{`"cancunTime":0`, `"cancunTime":9999999999`, "", "out of order"},
 		{`"osakaTime":`, `"verkleTime":99,"osakaTime":`, "", "verkleTime"},
 		{`"depositContractAddress":`, `"other":`, "depositContractAddress is missing", ""},
 		{blobs + `,`, ``, "", ""},
@@ -253,7 +254,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// The names are those that ethrex reads.
+// TestHegotaTime checks the names of hegotaTime that ethrex accepts.
 func TestHegotaTime(t *testing.T) {
 	for _, name := range []string{"hegotaTime", "bogotaTime", "bogota_time", "hezeTime", "heze_time"} {
 		spec, err := Parse([]byte(`{"chainId":7,"depositContractAddress":"0x7f02C3E3c98b133055B8B348B2Ac625669Ed295D","` + name + `":5}`))

@@ -10,17 +10,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Values of a stage's network entry beside the names of the public networks.
+// Values of a stage's key network other than the names of the public networks.
 const (
 	Auto   = "auto"   // the source's chain.json, or else the block's chain id
 	Custom = "custom" // the genesis file
 )
 
-// Choice is what a stage's config says about the chain: its entries network and
+// Choice holds the two keys of a stage's config that choose its chain: network and
 // genesis.
 type Choice struct{ Network, Genesis string }
 
-// Validate judges the entries against each other.
+// Validate reports where the two keys contradict each other.
 func (c Choice) Validate() []sdk.Finding {
 	switch {
 	case c.Network == Custom && c.Genesis == "":
@@ -37,9 +37,10 @@ func (c Choice) Validate() []sdk.Finding {
 	return nil
 }
 
-// Check reads the genesis file, where one is named, as the stage will, and asks for
-// the forms that the stage needs. That the file is there is checked elsewhere.
-func (c Choice) Check(forms ...func(*Spec) error) []sdk.Finding {
+// Check reads the genesis file, if the config names one, and applies the requirements
+// of the stage to it. It reports nothing where the file does not exist, because the
+// caller checks that.
+func (c Choice) Check(requirements ...func(*Spec) error) []sdk.Finding {
 	if c.Genesis == "" {
 		return nil
 	}
@@ -47,9 +48,9 @@ func (c Choice) Check(forms ...func(*Spec) error) []sdk.Finding {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	for _, form := range forms {
+	for _, requirement := range requirements {
 		if err == nil {
-			err = form(spec)
+			err = requirement(spec)
 		}
 	}
 	if err == nil {
@@ -61,13 +62,15 @@ func (c Choice) Check(forms ...func(*Spec) error) []sdk.Finding {
 	}}
 }
 
-// NeedsRules is a form for Check: the stage executes blocks.
+// NeedsRules is a requirement for Check of a stage that executes blocks.
 func NeedsRules(s *Spec) error { return s.rulesErr }
 
-// NeedsEthrex is a form for Check: the stage writes ethrex's chain configuration.
+// NeedsEthrex is a requirement for Check of a stage that writes ethrex's chain
+// configuration.
 func NeedsEthrex(s *Spec) error { return s.configErr }
 
-// Spec returns the chain that the entries name, nil for auto.
+// Spec returns the chain that the keys name. It returns nil for auto, where ForTask
+// finds the chain of each block.
 func (c Choice) Spec() (*Spec, error) {
 	switch {
 	case c.Genesis != "":
@@ -78,8 +81,8 @@ func (c Choice) Spec() (*Spec, error) {
 	return Network(c.Network)
 }
 
-// Provides are the facts of the chain that the entries tell. A genesis file is read
-// when the stage starts, and by doctor: of it nothing is told.
+// Provides returns the traits of the chain that the keys name. It does not read a
+// genesis file, so it returns nil where genesis is set, and also for auto.
 func (c Choice) Provides() map[string]string {
 	if c.Genesis != "" {
 		return nil
@@ -91,7 +94,8 @@ func (c Choice) Provides() map[string]string {
 	return map[string]string{contract.TraitChainID: strconv.FormatUint(spec.ChainID, 10), contract.TraitNetwork: spec.Name}
 }
 
-// Requires names the chain whose blocks the stage takes, as far as the entries tell.
+// Requires returns the chain id of the blocks that the stage takes, nil where the keys
+// do not determine it.
 func (c Choice) Requires() map[string][]string {
 	id := c.Provides()[contract.TraitChainID]
 	if id == "" {
@@ -100,12 +104,12 @@ func (c Choice) Requires() map[string][]string {
 	return map[string][]string{contract.TraitChainID: {id}}
 }
 
-// ForTask returns the chain of the task's block: the chosen one, or where that is
-// nil what the source says of it in chain.json, or else the public network with
-// the block's chain id. A chain that is not the block's, or not known, is a fault
-// of the file and not of the block: an environment error.
+// ForTask returns the chain of the task's block: the chosen one, or where that is nil
+// the one in the source's chain.json, or else the public network with the block's chain
+// id. It returns an environment error where the chain is unknown or is not the block's,
+// because then the pipeline file is at fault and not the block.
 func ForTask(task *sdk.Task, chosen *Spec) (*Spec, error) {
-	spec, whose := chosen, "the stage is configured for chain %d"
+	spec, mismatch := chosen, "the stage is configured for chain %d"
 	switch {
 	case spec != nil:
 	case task.HasInput(sdk.ArtifactChain):
@@ -116,7 +120,7 @@ func ForTask(task *sdk.Task, chosen *Spec) (*Spec, error) {
 		if spec, err = Read(path); err != nil {
 			return nil, sdk.Permanent(err)
 		}
-		whose = sdk.ArtifactChain + " is of chain %d"
+		mismatch = sdk.ArtifactChain + " is of chain %d"
 	default:
 		spec, err := ByID(task.Block.ChainID)
 		if err != nil {
@@ -125,7 +129,7 @@ func ForTask(task *sdk.Task, chosen *Spec) (*Spec, error) {
 		return spec, nil
 	}
 	if spec.ChainID != task.Block.ChainID {
-		return nil, sdk.Environment(fmt.Errorf("the block is of chain %d, but "+whose, task.Block.ChainID, spec.ChainID),
+		return nil, sdk.Environment(fmt.Errorf("the block is of chain %d, but "+mismatch, task.Block.ChainID, spec.ChainID),
 			"correct network or genesis in the stage's config")
 	}
 	return spec, nil

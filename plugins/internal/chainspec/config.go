@@ -2,8 +2,9 @@ package chainspec
 
 import "github.com/holiman/uint256"
 
-// Config says which rules hold on a chain from which block or time on, in the
-// form in which ethrex puts it into a guest input. Nil means never.
+// Config is the configuration of a chain in the form in which ethrex puts it into a
+// guest input. The fields that end in Block or Time give the number or the timestamp
+// from which a fork is active; nil means never.
 type Config struct {
 	ChainID uint64
 
@@ -35,7 +36,7 @@ type Config struct {
 	BPO4Time      *uint64
 	BPO5Time      *uint64
 	AmsterdamTime *uint64
-	HegotaTime    *uint64 // known to ethrex from v21 on
+	HegotaTime    *uint64 // exists in ethrex from v21 on
 
 	TerminalTotalDifficulty       *uint256.Int // at most 128 bits
 	TerminalTotalDifficultyPassed bool
@@ -56,8 +57,8 @@ type Blob struct {
 	Max, Target           uint32
 }
 
-// defaultSchedule is what ethrex assumes for entries that a genesis file does
-// not have (lambdaclass/ethrex:crates/common/types/genesis.rs@891528d).
+// defaultSchedule holds the values that ethrex uses where a genesis file has no entry
+// (lambdaclass/ethrex:crates/common/types/genesis.rs@891528d).
 var defaultSchedule = BlobSchedule{
 	Cancun: Blob{3338477, 6, 3},
 	Prague: Blob{5007716, 9, 6},

@@ -13,7 +13,7 @@ import (
 	"github.com/holiman/uint256"
 )
 
-// genesisConfig is the JSON form of a Config.
+// genesisConfig is the "config" object of a genesis file of geth or ethrex.
 type genesisConfig struct {
 	ChainID             *uint64 `json:"chainId"`
 	HomesteadBlock      *uint64 `json:"homesteadBlock"`
@@ -45,8 +45,8 @@ type genesisConfig struct {
 	AmsterdamTime       *uint64 `json:"amsterdamTime"`
 	HegotaTime          *uint64 `json:"hegotaTime"`
 
-	// The other names of hegotaTime that ethrex reads
-	// (crates.io ethrex-common@21.0.0:types/genesis.rs); the first is geth's.
+	// These are the other names of hegotaTime that ethrex accepts
+	// (crates.io ethrex-common@21.0.0:types/genesis.rs). geth uses the first.
 	BogotaTime      *uint64 `json:"bogotaTime"`
 	BogotaTimeSnake *uint64 `json:"bogota_time"`
 	HezeTime        *uint64 `json:"hezeTime"`
@@ -58,11 +58,11 @@ type genesisConfig struct {
 	DepositContractAddress        *string          `json:"depositContractAddress"`
 	EnableVerkleAtGenesis         bool             `json:"enableVerkleAtGenesis"`
 
-	// Of geth alone.
+	// Only geth has this entry.
 	UBTTime *uint64 `json:"ubtTime"`
 
 	difficulty *big.Int        // at most 128 bits
-	deposits   *common.Address // nil: not there
+	deposits   *common.Address // nil where the file has none
 }
 
 type blob struct {
@@ -71,8 +71,8 @@ type blob struct {
 	Target                *uint32 `json:"target"`
 }
 
-// check reads the entries that need more than JSON's types, and refuses what is no
-// configuration for anyone.
+// check parses the entries that encoding/json leaves as text, and checks what both
+// forms require.
 func (g *genesisConfig) check() (err error) {
 	if g.ChainID == nil {
 		return errors.New("chainId is missing")
@@ -86,15 +86,15 @@ func (g *genesisConfig) check() (err error) {
 	if g.deposits, err = g.readDeposits(); err != nil {
 		return err
 	}
-	for name, have := range g.BlobSchedule {
-		if have != nil && (have.BaseFeeUpdateFraction == nil || have.Max == nil || have.Target == nil) {
+	for name, entry := range g.BlobSchedule {
+		if entry != nil && (entry.BaseFeeUpdateFraction == nil || entry.Max == nil || entry.Target == nil) {
 			return fmt.Errorf("blobSchedule.%s: needs baseFeeUpdateFraction, max and target", name)
 		}
 	}
 	return nil
 }
 
-// ethrex gives the configuration the form of ethrex.
+// ethrex converts the configuration to ethrex's form.
 func (g *genesisConfig) ethrex() (*Config, error) {
 	if g.deposits == nil {
 		return nil, errors.New("depositContractAddress is missing (a chain without deposits has 0x0000000000000000000000000000000000000000)")
@@ -141,7 +141,8 @@ func (g *genesisConfig) ethrex() (*Config, error) {
 	return c, nil
 }
 
-// readDeposits reads the address of the deposit contract, nil where there is none.
+// readDeposits parses the address of the deposit contract. It returns nil where the
+// file has none.
 func (g *genesisConfig) readDeposits() (*common.Address, error) {
 	if g.DepositContractAddress == nil {
 		return nil, nil
@@ -157,8 +158,9 @@ func (g *genesisConfig) readDeposits() (*common.Address, error) {
 	return &address, nil
 }
 
-// readDifficulty reads a number, as geth writes it, or a string of a hexadecimal
-// or decimal number, as ethrex does.
+// readDifficulty parses terminalTotalDifficulty: a number, as geth writes it, or a
+// string with a hexadecimal or decimal number, as ethrex does. It returns nil where
+// the file has none.
 func (g *genesisConfig) readDifficulty() (*big.Int, error) {
 	text := string(g.TerminalTotalDifficulty)
 	if text == "" || text == "null" {
@@ -180,14 +182,15 @@ func (g *genesisConfig) readDifficulty() (*big.Int, error) {
 	return n, nil
 }
 
-// schedule takes what ethrex takes where the file has no entry.
+// schedule returns the blob parameters of the file, with ethrex's defaults for missing
+// entries.
 func (g *genesisConfig) schedule() BlobSchedule {
 	s := defaultSchedule
-	for name, have := range g.BlobSchedule {
-		if have == nil {
+	for name, entry := range g.BlobSchedule {
+		if entry == nil {
 			continue
 		}
-		b := Blob{BaseFeeUpdateFraction: *have.BaseFeeUpdateFraction, Max: *have.Max, Target: *have.Target}
+		b := Blob{BaseFeeUpdateFraction: *entry.BaseFeeUpdateFraction, Max: *entry.Max, Target: *entry.Target}
 		switch name {
 		case "cancun":
 			s.Cancun = b

@@ -5,6 +5,7 @@ import (
 	"github.com/holiman/uint256"
 )
 
+// from returns a pointer to the block or time from which a fork is active.
 func from(n uint64) *uint64 { return &n }
 
 func mainnet() *Config {
@@ -38,8 +39,8 @@ func mainnet() *Config {
 	}
 }
 
-// mergedFromGenesis returns what the test networks have in common: all forks of
-// the proof-of-work era are active from genesis.
+// mergedFromGenesis returns the part of the configuration that the test networks
+// share: all forks of the proof-of-work era are active from genesis.
 func mergedFromGenesis(id uint64) *Config {
 	return &Config{
 		ChainID:                       id,

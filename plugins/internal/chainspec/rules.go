@@ -8,7 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/params"
 )
 
-// rules gives the configuration the form of go-ethereum.
+// rules converts the configuration to go-ethereum's form.
 func (g *genesisConfig) rules() (*params.ChainConfig, error) {
 	c := &params.ChainConfig{
 		ChainID:                 new(big.Int).SetUint64(*g.ChainID),
@@ -55,13 +55,13 @@ func (g *genesisConfig) rules() (*params.ChainConfig, error) {
 		return nil, errors.New("verkleTime or ubtTime is set, whose rules cannot be executed from a witness")
 	}
 	if err := c.CheckConfigForkOrder(); err != nil {
-		return nil, fmt.Errorf("the rules of chain %s make no sense: %w", c.ChainID, err)
+		return nil, fmt.Errorf("the forks of chain %s are out of order: %w", c.ChainID, err)
 	}
 	return c, g.checkNamedBlobs(c)
 }
 
-// blobs takes the schedule over. Cancun and Prague have the values of EIP-4844 and
-// EIP-7691 where the file has none, as in ethrex.
+// blobs converts the blob schedule. Where the file has no entry, Cancun and Prague have
+// the values of EIP-4844 and EIP-7691, as in ethrex.
 func (g *genesisConfig) blobs() *params.BlobScheduleConfig {
 	s := &params.BlobScheduleConfig{
 		Cancun: params.DefaultCancunBlobConfig,
@@ -82,8 +82,9 @@ func (b *blob) params() *params.BlobConfig {
 	return &params.BlobConfig{Target: int(*b.Target), Max: int(*b.Max), UpdateFraction: *b.BaseFeeUpdateFraction}
 }
 
-// checkNamedBlobs refuses an entry of a fork that go-ethereum has none for and
-// that differs from what it takes: the newest entry before.
+// checkNamedBlobs checks the entries of Osaka and Amsterdam, for which go-ethereum has
+// no entry of its own. go-ethereum uses the newest earlier entry there, so an entry that
+// differs from that is an error.
 func (g *genesisConfig) checkNamedBlobs(c *params.ChainConfig) error {
 	s := c.BlobScheduleConfig
 	osaka, amsterdam := s.Prague, s.Prague

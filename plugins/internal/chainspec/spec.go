@@ -15,7 +15,7 @@ import (
 // concurrent use.
 type Spec struct {
 	ChainID uint64
-	Name    string // of a public network; empty for any other chain
+	Name    string // name of a public network; empty for any other chain
 
 	config    *Config
 	configErr error
@@ -23,19 +23,17 @@ type Spec struct {
 	rulesErr  error
 }
 
-// Rules returns the configuration for go-ethereum. It is shared and must not be
-// changed. A chain that has not merged, or whose rules go-ethereum cannot follow,
-// is an error.
+// Rules returns the configuration for go-ethereum. The caller must not change it. It
+// returns an error for a chain that has not merged, and for rules that go-ethereum
+// cannot execute.
 func (s *Spec) Rules() (*params.ChainConfig, error) { return s.rules, s.rulesErr }
 
-// Ethrex returns the configuration in ethrex's form. It is shared and must not be
-// changed. A file without an entry that ethrex demands is an error.
+// Ethrex returns the configuration in ethrex's form. The caller must not change it. It
+// returns an error where the file lacks an entry that ethrex requires.
 func (s *Spec) Ethrex() (*Config, error) { return s.config, s.configErr }
 
-// go-ethereum dropped Holesky after v1.17.4; the values are those of its
-// params/config.go@v1.17.4.
-//
-// Names of the public networks.
+// Names of the public networks. The values of Holesky are those of
+// ethereum/go-ethereum:params/config.go@v1.17.4, the last version that has it.
 const (
 	Mainnet = "mainnet"
 	Sepolia = "sepolia"
@@ -48,13 +46,13 @@ var holeskyJSON []byte
 
 // networks are the public networks.
 var networks = []*Spec{
-	public(Mainnet, mainnet(), params.MainnetChainConfig),
-	public(Sepolia, sepolia(), params.SepoliaChainConfig),
-	public(Holesky, holesky(), holeskyRules()),
-	public(Hoodi, hoodi(), params.HoodiChainConfig),
+	publicNetwork(Mainnet, mainnet(), params.MainnetChainConfig),
+	publicNetwork(Sepolia, sepolia(), params.SepoliaChainConfig),
+	publicNetwork(Holesky, holesky(), holeskyRules()),
+	publicNetwork(Hoodi, hoodi(), params.HoodiChainConfig),
 }
 
-func public(name string, config *Config, rules *params.ChainConfig) *Spec {
+func publicNetwork(name string, config *Config, rules *params.ChainConfig) *Spec {
 	return &Spec{ChainID: config.ChainID, Name: name, config: config, rules: rules}
 }
 
@@ -94,9 +92,9 @@ func ByID(id uint64) (*Spec, error) {
 	return nil, fmt.Errorf("chain id %d is none of the networks %v: give its genesis file", id, Networks())
 }
 
-// Read reads the configuration in a file: a genesis file as geth or ethrex has
-// them, or only its "config" object. Names that end in .gz are read as gzip.
-// Errors begin with the path, also those of Rules and Ethrex.
+// Read reads the configuration from a file, which is a genesis file of geth or ethrex,
+// or only its "config" object. It reads a name that ends in .gz as gzip. All errors
+// begin with the path, also those of Rules and Ethrex.
 func Read(path string) (*Spec, error) {
 	data, err := witness.ReadFile(path)
 	if err != nil {
@@ -114,9 +112,9 @@ func Read(path string) (*Spec, error) {
 	return spec, nil
 }
 
-// Parse reads the content of such a file. Entries that it does not know are
-// ignored, as geth and ethrex do. It fails where the text is no configuration at
-// all; what one of the two forms lacks is told when that form is asked for.
+// Parse parses the content of a genesis file or of its "config" object. Like geth and
+// ethrex it ignores unknown entries. It fails where the text is no configuration. Where
+// only one of the two forms lacks an entry, Rules or Ethrex returns that error.
 func Parse(data []byte) (*Spec, error) {
 	var outer struct {
 		Config json.RawMessage `json:"config"`

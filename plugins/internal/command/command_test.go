@@ -30,7 +30,7 @@ func decode(t *testing.T, text string) Config {
 	return c
 }
 
-// attempt is a run in a directory of the test, whose artifacts stay where they are.
+// attempt returns an Attempt in a directory of the test. Its artifacts are not moved.
 func attempt(t *testing.T) (Attempt, *[]sdk.Progress) {
 	t.Helper()
 	shown := &[]sdk.Progress{}
@@ -73,7 +73,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("%s: %v, want %q", argument, err, want)
 		}
 	}
-	// What is put in is not looked at again.
+	// Values are not expanded.
 	a.Values.Names["block"] = "{work}"
 	if got, _ := a.Values.expand("{block}"); got != "{work}" {
 		t.Errorf("a value is expanded: %q", got)
@@ -93,7 +93,7 @@ func FuzzExpand(f *testing.F) {
 	})
 }
 
-func TestJudge(t *testing.T) {
+func TestValidateWith(t *testing.T) {
 	for text, want := range map[string][]string{
 		`{"command":["tool","{work}","{in:a}"]}`:                                         nil,
 		`{"command":["{wrok}"]}`:                                                         {"/command/0 there is no placeholder {wrok}"},
@@ -110,7 +110,7 @@ func TestJudge(t *testing.T) {
 		`{"command":["t"],"facts":{"file":"../f.json"},"time":{"pointer":"t"}}`:          {"/facts/file", "/time/pointer"},
 		`{"command":["t"],"facts":{"file":"f.json","pointers":{"a":"/b"}},"grace":"1s"}`: nil,
 	} {
-		got := decode(t, text).Judge(nil, "work")
+		got := decode(t, text).ValidateWith(nil, "work")
 		if len(got) != len(want) {
 			t.Errorf("%s: %v, want %q", text, got, want)
 			continue
@@ -123,8 +123,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestNoProgram: a command without a program is refused, also where it came out of
-// a variable that is not set.
+// TestNoProgram checks that a command without a program is refused, also where a variable that
+// is not set was to give the program.
 func TestNoProgram(t *testing.T) {
 	s, err := schema.For[Config]()
 	if err != nil {
@@ -137,7 +137,7 @@ func TestNoProgram(t *testing.T) {
 	}
 }
 
-// sh makes the config of a line of shell with more settings.
+// sh returns the config of a shell command with further keys.
 func sh(script, more string) string {
 	if more != "" {
 		more = "," + more
@@ -184,24 +184,25 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestPreflightOfProgramsOutOfReach: what they start is not ended with the stage.
+// TestPreflightOfProgramsOutOfReach checks the warnings about programs whose work does not end
+// with the stage.
 func TestPreflightOfProgramsOutOfReach(t *testing.T) {
 	dir := t.TempDir()
-	for name, word := range map[string]string{"docker": "daemon", "sudo": "another user", "prove": ""} {
+	for name, part := range map[string]string{"docker": "daemon", "sudo": "another user", "prove": ""} {
 		program := filepath.Join(dir, name)
 		if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		switch f := Look("/command", []string{program, "run"}); {
-		case word == "" && len(f) > 0:
+		switch f := CheckProgram("/command", []string{program, "run"}); {
+		case part == "" && len(f) > 0:
 			t.Errorf("%s: %v", name, f)
-		case word != "" && (len(f) != 1 || f[0].Severity != sdk.SeverityWarning || !strings.Contains(f[0].Summary, word)):
-			t.Errorf("%s: %v, want a warning with %q", name, f, word)
+		case part != "" && (len(f) != 1 || f[0].Severity != sdk.SeverityWarning || !strings.Contains(f[0].Summary, part)):
+			t.Errorf("%s: %v, want a warning with %q", name, f, part)
 		}
 	}
 }
 
-// TestCancelled: the end of the context stops the program, and the error is the
+// TestCancelled checks that the end of the context stops the program, and that the error is the
 // context's.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -226,7 +227,7 @@ func TestProgress(t *testing.T) {
 		{Phase: "MAIN_TRACE", Fraction: 0.25}, {Phase: "PROVING", Fraction: 0.735},
 		{Phase: "RUNNING", Fraction: -1, Note: "hello"}, {Phase: "PROVING", Fraction: 1},
 	}
-	// The two streams are read apart, so that their order among each other is open.
+	// The two streams are read independently, so the order between them is not defined.
 	order := func(a, b sdk.Progress) int { return strings.Compare(a.Phase+a.Note, b.Phase+b.Note) }
 	slices.SortStableFunc(*shown, order)
 	slices.SortStableFunc(want, order)
@@ -293,8 +294,8 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestEnvironment: the program sees the plugin's variables, those of the attempt, and
-// the configured ones with placeholders; it runs in {work}.
+// TestEnvironment checks that the program gets the variables of the plugin, of the attempt and
+// of the config, and runs in {work}.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("OF_THE_PLUGIN", "p")
 	c := decode(t, sh(`echo "$OF_THE_PLUGIN $OF_THE_ATTEMPT $OF_THE_CONFIG $(pwd)" > out`, `"env":{"OF_THE_CONFIG":"block {block}"},"outputs":[{"file":"out"}]`))

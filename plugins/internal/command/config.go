@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Config is what the config blocks of all three plugins have in common.
+// Config holds the keys that the config blocks of all three plugins share.
 type Config struct {
 	Command []string          `json:"command" doc:"The program and its arguments, with placeholders such as {input}, each replaced within its argument." required:"true" min:"1"`
 	Dir     string            `json:"dir" doc:"Working directory of the program. Unset means the attempt's scratch directory, which is {work}."`
@@ -28,17 +28,17 @@ type Config struct {
 	Facts    Facts          `json:"facts" doc:"Facts about the result: those known beforehand, and those in a JSON file that the program writes."`
 	Time     *Time          `json:"time" doc:"Where the program tells how long the work took. Unset means the wall clock."`
 
-	Handed map[string]string   `json:"provides" doc:"Facts about what the stage hands on, such as input.format: the host compares them with what later stages require."`
-	Needed map[string][]string `json:"requires" doc:"Facts that earlier stages must provide, each with the values that the program can work with."`
+	ProvidedTraits map[string]string   `json:"provides" doc:"Facts about what the stage hands on, such as input.format: the host compares them with what later stages require."`
+	RequiredTraits map[string][]string `json:"requires" doc:"Facts that earlier stages must provide, each with the values that the program can work with."`
 }
 
-// Output is a file that the program makes.
+// Output is a file that the program writes.
 type Output struct {
 	File string `json:"file" doc:"The file, relative to {work}." required:"true"`
 	Name string `json:"name" doc:"The artifact's name. Unset means the file's own."`
 }
 
-// Errors maps the end of the program to classes of error.
+// Errors maps exit codes and messages of the program to classes of error.
 type Errors struct {
 	PermanentExits   []int    `json:"permanent_exits" doc:"Exit codes that give the block up."`
 	RetryableExits   []int    `json:"retryable_exits" doc:"Exit codes after which another attempt may help, whatever the messages say."`
@@ -48,20 +48,20 @@ type Errors struct {
 	Remedy           string   `json:"remedy" doc:"What the operator is told to do when the stage pauses."`
 }
 
-// ProgressRule reads one kind of line.
+// ProgressRule reads progress from the lines that match its pattern.
 type ProgressRule struct {
 	Pattern string `json:"pattern" doc:"Regular expression. The groups (?P<phase>…), (?P<percent>…), (?P<done>…) with (?P<total>…), and (?P<note>…) are read." required:"true"`
 	Phase   string `json:"phase" doc:"The phase that the line tells of. Unset means the group phase, else RUNNING."`
 }
 
-// Facts says where facts come from.
+// Facts names the sources of facts.
 type Facts struct {
 	Set      map[string]string `json:"set" doc:"Facts that are known beforehand, such as gpus."`
 	File     string            `json:"file" doc:"JSON file that the program writes, relative to {work}."`
 	Pointers map[string]string `json:"pointers" doc:"For each fact the place in the file, an RFC 6901 pointer such as /stats/cycles."`
 }
 
-// Time says where the program's own figure of its work time is.
+// Time names the place of the program's own figure of its work time.
 type Time struct {
 	Pattern string `json:"pattern" doc:"Regular expression for a line of the program; its first group is the number."`
 	Pointer string `json:"pointer" doc:"RFC 6901 pointer to the number in the file of facts."`
@@ -70,20 +70,21 @@ type Time struct {
 }
 
 // Provides implements the SDK's provider.
-func (c Config) Provides() map[string]string { return c.Handed }
+func (c Config) Provides() map[string]string { return c.ProvidedTraits }
 
 // Requires implements the SDK's requirer.
-func (c Config) Requires() map[string][]string { return c.Needed }
+func (c Config) Requires() map[string][]string { return c.RequiredTraits }
 
-// findings collects what is wrong with a configuration.
+// findings collects the faults of a configuration.
 type findings []sdk.Finding
 
 func (f *findings) add(pointer, summary, remedy string) {
 	*f = append(*f, sdk.Finding{Severity: sdk.SeverityError, Pointer: pointer, Summary: summary, Remedy: remedy})
 }
 
-// JudgeLine validates a command line at a pointer.
-func JudgeLine(pointer string, argv, known []string) []sdk.Finding {
+// ValidateCommand validates the placeholders of a command line. pointer is its place in
+// the config, and known are the names of the placeholders.
+func ValidateCommand(pointer string, argv, known []string) []sdk.Finding {
 	var out findings
 	for i, argument := range argv {
 		out.placeholders(fmt.Sprintf("%s/%d", pointer, i), argument, known)
@@ -91,10 +92,11 @@ func JudgeLine(pointer string, argv, known []string) []sdk.Finding {
 	return out
 }
 
-// Judge validates the configuration of a plugin that knows these placeholders and
-// has settings, by pointer, that name files of the program.
-func (c Config) Judge(files map[string]string, known ...string) []sdk.Finding {
-	out := findings(JudgeLine("/command", c.Command, known))
+// ValidateWith validates the configuration of a plugin. known are the names of its
+// placeholders. files maps the pointers of the plugin's own keys that name files below
+// {work} to their values.
+func (c Config) ValidateWith(files map[string]string, known ...string) []sdk.Finding {
+	out := findings(ValidateCommand("/command", c.Command, known))
 	for _, pointer := range slices.Sorted(maps.Keys(files)) {
 		out.local(pointer, files[pointer])
 	}
@@ -107,7 +109,7 @@ func (c Config) Judge(files map[string]string, known ...string) []sdk.Finding {
 	for i, o := range c.Outputs {
 		out.local(fmt.Sprintf("/outputs/%d/file", i), o.File)
 	}
-	c.Errors.judge(&out)
+	c.Errors.validate(&out)
 	for i, p := range c.Progress {
 		out.pattern(fmt.Sprintf("/progress/%d/pattern", i), p.Pattern, 0)
 	}
@@ -135,7 +137,7 @@ func (c Config) Judge(files map[string]string, known ...string) []sdk.Finding {
 	return out
 }
 
-func (e Errors) judge(out *findings) {
+func (e Errors) validate(out *findings) {
 	lists := []struct {
 		name  string
 		codes []int
@@ -161,13 +163,14 @@ func (e Errors) judge(out *findings) {
 	}
 }
 
-// local demands a path below {work}.
+// local reports a path that does not lie below {work}.
 func (f *findings) local(pointer, path string) {
 	if !filepath.IsLocal(path) || path == "." {
 		f.add(pointer, fmt.Sprintf("%q is no file below {work}", path), "have the program write below {work}, and name the file relative to it")
 	}
 }
 
+// pattern reports an invalid regular expression, and one with fewer groups than needed.
 func (f *findings) pattern(pointer, pattern string, groups int) {
 	re, err := regexp.Compile(pattern)
 	switch {
@@ -178,6 +181,7 @@ func (f *findings) pattern(pointer, pattern string, groups int) {
 	}
 }
 
+// pointer reports an invalid JSON pointer in the key at at.
 func (f *findings) pointer(at, pointer string) {
 	if pointer != "" && pointer[0] != '/' {
 		f.add(at, fmt.Sprintf("%q is no JSON pointer", pointer), "begin it with a slash, for example /stats/cycles")
@@ -186,8 +190,10 @@ func (f *findings) pointer(at, pointer string) {
 
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// Look is the preflight of a program that a list begins with, at a pointer.
-func Look(pointer string, argv []string) []sdk.Finding {
+// CheckProgram checks that the program of a command line exists and can be executed. It
+// warns of programs whose work proofline cannot end. pointer is the place of the command
+// line in the config.
+func CheckProgram(pointer string, argv []string) []sdk.Finding {
 	var out findings
 	if len(argv) == 0 {
 		return nil
@@ -214,12 +220,12 @@ func Look(pointer string, argv []string) []sdk.Finding {
 	return out
 }
 
-// Programs whose work the keeper around a plugin cannot end: it starts them as a
-// daemon's child, or as another user.
+// Programs whose work the keeper around a plugin cannot end, because they start it as a
+// child of a daemon or as another user.
 var (
 	containerClients = []string{"docker", "docker-compose", "nerdctl", "kubectl", "systemd-run"}
 	userChangers     = []string{"sudo", "doas", "su", "runuser", "pkexec"}
 )
 
 // Check implements the SDK's checker.
-func (c Config) Check(context.Context) []sdk.Finding { return Look("/command", c.Command) }
+func (c Config) Check(context.Context) []sdk.Finding { return CheckProgram("/command", c.Command) }

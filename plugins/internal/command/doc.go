@@ -1,8 +1,10 @@
-// Package command makes a stage of a command line. It is the core of builder-exec,
-// prover-exec and reporter-exec: it fills the placeholders of the arguments, runs
-// the tool as package process does, reads progress, times and facts from what the
-// tool prints and writes, collects the files that it was to make, and turns its end
-// into an error with a class.
+// Package command runs a command line as the work of a stage. builder-exec, prover-exec
+// and reporter-exec are built on it. In the order of one run:
 //
-// No shell is involved: an argument stays one argument, whatever is put into it.
+//	values.go, event.go   the placeholders of a task or an event
+//	expand.go             the arguments with their placeholders replaced
+//	run.go                the process, the class of its failure, its output files
+//	read.go               progress, time and facts from what the program prints and writes
+//
+// It uses no shell, so an argument stays one argument with any value in it.
 package command

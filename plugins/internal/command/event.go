@@ -14,7 +14,7 @@ import (
 // EventNames are the placeholders of an event.
 var EventNames = []string{"work", "state", "block", "hash", "chain", "event", "id", "try", "file", "proof"}
 
-// eventJSON is the file {file}: an event as a script reads it.
+// eventJSON is the content of the file {file}: the event for scripts.
 type eventJSON struct {
 	ID        string            `json:"id"`
 	Kind      sdk.EventKind     `json:"kind"`
@@ -34,8 +34,8 @@ type eventArtifact struct {
 	Role   string `json:"role,omitempty"`
 }
 
-// OfEvent prepares the run of an event. What it is about is in the file {file}.
-// {block}, {hash}, {chain} and {proof} are empty where the event has none.
+// OfEvent prepares the run for an event. It writes the event to the file {file}. {block},
+// {hash}, {chain} and {proof} are empty where the event has none.
 func OfEvent(e *sdk.Event, env sdk.Env) (Attempt, error) {
 	work := filepath.Join(e.Temp(), "work")
 	if err := os.MkdirAll(work, 0o700); err != nil {
@@ -61,7 +61,7 @@ func OfEvent(e *sdk.Event, env sdk.Env) (Attempt, error) {
 		}
 	}
 	if e.Block != nil {
-		ofBlock(names, e.Block)
+		addBlock(names, e.Block)
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {

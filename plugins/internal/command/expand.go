@@ -9,19 +9,18 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// placeholder is {name} or {in:NAME} or {fact:NAME}; in double braces it stands for
-// itself. Other braces are text.
+// placeholder matches {name}, {in:NAME} and {fact:NAME}, and the same in double braces,
+// which stands for the text in single braces. Other braces are text.
 var placeholder = regexp.MustCompile(`\{\{[a-z_]+(?::[^{}]+)?\}\}|\{[a-z_]+(?::[^{}]+)?\}`)
 
-// Values fills placeholders.
+// Values holds the values of placeholders.
 type Values struct {
 	Names map[string]string // by name, without braces
 	Input func(name string) (string, error)
 	Facts map[string]string
 }
 
-// expand replaces the placeholders of one argument. What is put in is not looked
-// at again.
+// expand replaces the placeholders of one argument. It does not expand the values.
 func (v Values) expand(argument string) (text string, err error) {
 	text = placeholder.ReplaceAllStringFunc(argument, func(found string) string {
 		if strings.HasPrefix(found, "{{") {
@@ -64,7 +63,7 @@ func (v Values) expandAll(list []string) ([]string, error) {
 	return out, nil
 }
 
-// placeholders reports those that are not known.
+// placeholders reports unknown placeholders of an argument.
 func (f *findings) placeholders(pointer, argument string, known []string) {
 	for _, found := range placeholder.FindAllString(argument, -1) {
 		name := strings.Trim(found, "{}")

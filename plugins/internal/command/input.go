@@ -13,17 +13,17 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Forms of the guest input that a program may want, for Convert.
+// Forms of the guest input that Convert can write.
 const (
-	InputRaw       = "raw"        // as the builder made it
-	InputU32Length = "u32-length" // behind its length, 32 bits, little-endian
-	InputZiskStrip = "zisk-strip" // without the frame that the builder made for ZisK
+	InputRaw       = "raw"        // as the builder wrote it
+	InputU32Length = "u32-length" // the length as a little-endian u32, then the input
+	InputZiskStrip = "zisk-strip" // without the frame that the builder wrote for ZisK
 	InputHex       = "hex"        // one line of hexadecimal digits
 )
 
-// Convert writes the guest input at from to the file to in another form, and
-// returns the path of what the program is to read. A content that does not have the
-// frame to take away is a permanent error.
+// Convert writes the guest input at from to the file to in another form, and returns the
+// path of the file that the program is to read. For InputRaw it writes nothing and
+// returns from. It returns a permanent error where the input cannot have that form.
 func Convert(from, form, to string) (path string, err error) {
 	if form == InputRaw || form == "" {
 		return from, nil
@@ -56,7 +56,7 @@ func Convert(from, form, to string) (path string, err error) {
 			err = w.WriteByte('\n')
 		}
 	case InputZiskStrip:
-		err = strip(w, src, info.Size())
+		err = removeFrame(w, src, info.Size())
 	default:
 		err = fmt.Errorf("unknown form %q of the guest input", form)
 	}
@@ -66,10 +66,10 @@ func Convert(from, form, to string) (path string, err error) {
 	return to, err
 }
 
-// strip copies the content of the one frame that a file consists of: a length of 64
-// bits, little-endian, the content, zeros up to a multiple of eight bytes
+// removeFrame copies the content of a file that consists of one frame: a little-endian
+// u64 length, the content, and zeros up to a multiple of eight bytes
 // (0xPolygonHermez/zisk:ziskos/entrypoint/src/io.rs@v0.16.1).
-func strip(w io.Writer, r io.Reader, size int64) error {
+func removeFrame(w io.Writer, r io.Reader, size int64) error {
 	var head [8]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return sdk.Permanent(fmt.Errorf("the guest input has %d bytes, too few for a frame of ZisK", size))

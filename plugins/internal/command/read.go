@@ -18,29 +18,29 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// reader watches the lines of one run. Its methods are never called at the same
-// time.
+// reader reads the lines of one run. Its methods are not called concurrently.
 type reader struct {
 	progress    []rule
 	permanent   []*regexp.Regexp
 	environment []*regexp.Regexp
 	time        *regexp.Regexp
 	config      *Config
-	show        func(sdk.Progress)
+	onProgress  func(sdk.Progress)
 
-	sign  string // the first line that means something
-	class sdk.Class
-	took  float64 // in the configured unit
-	timed bool
+	firstSign string    // the first line that matches a pattern of Errors
+	class     sdk.Class // class of firstSign
+	took      float64   // the program's own time, in the configured unit
+	timed     bool      // took was read
 }
 
+// rule is a compiled ProgressRule.
 type rule struct {
 	*regexp.Regexp
 	phase string
 }
 
-func (c *Config) reader(show func(sdk.Progress)) *reader {
-	r := &reader{config: c, show: show}
+func (c *Config) reader(onProgress func(sdk.Progress)) *reader {
+	r := &reader{config: c, onProgress: onProgress}
 	for _, p := range c.Progress {
 		r.progress = append(r.progress, rule{regexp.MustCompile(p.Pattern), p.Phase})
 	}
@@ -59,17 +59,17 @@ func (c *Config) reader(show func(sdk.Progress)) *reader {
 func (r *reader) line(text string) {
 	for _, rule := range r.progress {
 		if match := rule.FindStringSubmatch(text); match != nil {
-			r.show(rule.read(match))
+			r.onProgress(rule.read(match))
 			break
 		}
 	}
 	fits := func(re *regexp.Regexp) bool { return re.MatchString(text) }
-	if r.sign == "" {
+	if r.firstSign == "" {
 		switch {
 		case slices.ContainsFunc(r.environment, fits):
-			r.sign, r.class = text, sdk.ClassEnvironment
+			r.firstSign, r.class = text, sdk.ClassEnvironment
 		case slices.ContainsFunc(r.permanent, fits):
-			r.sign, r.class = text, sdk.ClassPermanent
+			r.firstSign, r.class = text, sdk.ClassPermanent
 		}
 	}
 	if r.time != nil {
@@ -84,6 +84,7 @@ func (r *reader) line(text string) {
 	}
 }
 
+// read makes a progress from the groups of a match.
 func (r rule) read(match []string) sdk.Progress {
 	p := sdk.Progress{Phase: r.phase, Fraction: -1}
 	number := map[string]float64{}
@@ -117,11 +118,11 @@ var units = map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "
 
 func (t *Time) duration(n float64) time.Duration { return time.Duration(n * float64(units[t.Unit])) }
 
-// maxFacts bounds the file of facts, in bytes.
+// maxFacts is how many bytes of the file of facts are read.
 const maxFacts = 16 << 20
 
-// readFacts reads the file of facts. What is not there is said in the error beside
-// what is.
+// readFacts reads the configured facts and the time from the file of facts. It returns
+// what it could read together with an error that names what is missing.
 func (c *Config) readFacts(work string) (facts map[string]string, took time.Duration, err error) {
 	facts = maps.Clone(c.Facts.Set)
 	if facts == nil {

@@ -18,9 +18,9 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// Attempt is what a run needs of a task or an event.
+// Attempt holds what a run needs from a task or an event.
 type Attempt struct {
-	Work     string // absolute: scratch directory, {work}
+	Work     string // absolute path of the scratch directory, {work}
 	Values   Values
 	Log      *slog.Logger
 	Progress func(sdk.Progress)
@@ -29,11 +29,11 @@ type Attempt struct {
 	Environ []string
 }
 
-// Names adds a placeholder for a file below {work}.
-func (a Attempt) Names(name, file string) { a.Values.Names[name] = filepath.Join(a.Work, file) }
+// AddFile adds a placeholder with the path of a file below {work}.
+func (a Attempt) AddFile(name, file string) { a.Values.Names[name] = filepath.Join(a.Work, file) }
 
-// Run runs the configured command. Its result has the outputs of Config.Outputs,
-// the facts, and the work time.
+// Run runs the configured command. The result has the artifacts of Config.Outputs, the
+// facts and the work time.
 func (c *Config) Run(ctx context.Context, a Attempt) (*sdk.Result, error) {
 	exit, r, err := c.run(ctx, c.Command, a)
 	if err != nil {
@@ -50,7 +50,7 @@ func (c *Config) Run(ctx context.Context, a Attempt) (*sdk.Result, error) {
 	case r.timed:
 		result.WorkTime = c.Time.duration(r.took)
 	case c.Time != nil:
-		a.Log.Warn("the program did not tell its time; the wall clock counts", "wall_clock", exit.Duration.String())
+		a.Log.Warn("the program did not print its time; the wall clock counts", "wall_clock", exit.Duration.String())
 	}
 	for _, o := range c.Outputs {
 		artifact, err := Collect(a, o.File, o.Name)
@@ -62,9 +62,9 @@ func (c *Config) Run(ctx context.Context, a Attempt) (*sdk.Result, error) {
 	return result, nil
 }
 
-// RunOther runs another command line with the same environment and rules: nothing
-// is collected.
-func (c *Config) RunOther(ctx context.Context, argv []string, a Attempt) error {
+// RunCommand runs another command line with the same environment and the same classes of
+// error. It collects no files and no facts.
+func (c *Config) RunCommand(ctx context.Context, argv []string, a Attempt) error {
 	_, _, err := c.run(ctx, argv, a)
 	return err
 }
@@ -82,8 +82,8 @@ func (c *Config) run(ctx context.Context, argv []string, a Attempt) (*process.Ex
 		}
 		env = append(env, name+"="+value)
 	}
-	// A relative path of the program is relative to the pipeline file, not to the
-	// directory in which it runs.
+	// A relative path of the program is relative to the pipeline file, which is the
+	// plugin's own directory, not to the program's.
 	if strings.ContainsRune(argv[0], filepath.Separator) {
 		if argv[0], err = filepath.Abs(argv[0]); err != nil {
 			return nil, nil, err
@@ -94,13 +94,13 @@ func (c *Config) run(ctx context.Context, argv []string, a Attempt) (*process.Ex
 		dir = c.Dir
 	}
 	r := c.reader(a.Progress)
-	hear := func(stream string) func(string) {
+	readLine := func(stream string) func(string) {
 		return func(line string) {
 			a.Log.Debug(line, "stream", stream)
 			r.line(line)
 		}
 	}
-	tool := process.Command{Path: argv[0], Args: argv[1:], Dir: dir, Env: env, Grace: c.Grace.Std(), Stdout: hear("stdout"), Stderr: hear("stderr")}
+	tool := process.Command{Path: argv[0], Args: argv[1:], Dir: dir, Env: env, Grace: c.Grace.Std(), Stdout: readLine("stdout"), Stderr: readLine("stderr")}
 	exit, err := tool.Run(ctx)
 	if err != nil {
 		return exit, r, c.Errors.class(ctx, err, r)
@@ -108,18 +108,18 @@ func (c *Config) run(ctx context.Context, argv []string, a Attempt) (*process.Ex
 	return exit, r, nil
 }
 
-// class gives the error of a run its class.
+// class returns the error of a run with its class.
 func (e Errors) class(ctx context.Context, err error, r *reader) error {
 	ended, ok := errors.AsType[*process.ExitError](err)
 	if ctx.Err() != nil || !ok {
-		return err // cut off, or never started: it has a class or gets one
+		return err // cancelled or not started; the caller adds a class where it has none
 	}
 	remedy := e.Remedy
 	if remedy == "" {
-		remedy = "look at the log of the stage, and mend what the program misses"
+		remedy = "see the log of the stage, and provide what the program lacks"
 	}
-	if r.sign != "" && !strings.Contains(err.Error(), r.sign) {
-		err = fmt.Errorf("%w: %s", err, r.sign)
+	if r.firstSign != "" && !strings.Contains(err.Error(), r.firstSign) {
+		err = fmt.Errorf("%w: %s", err, r.firstSign)
 	}
 	code := func(list []int) bool { return ended.Signal == 0 && slices.Contains(list, ended.Code) }
 	switch {
@@ -141,8 +141,8 @@ func (e Errors) class(ctx context.Context, err error, r *reader) error {
 	return sdk.Retryable(err)
 }
 
-// Collect publishes a file below {work} that the program was to make. An absent or
-// an empty one is a retryable error.
+// Collect makes an artifact of a file below {work} that the program has written. It
+// returns a retryable error where the file is absent, empty or no regular file.
 func Collect(a Attempt, file, name string) (sdk.Artifact, error) {
 	if name == "" {
 		name = filepath.Base(file)
@@ -160,8 +160,8 @@ func Collect(a Attempt, file, name string) (sdk.Artifact, error) {
 	return a.Adopt(path, name)
 }
 
-// Version runs a command line that prints the program's version and returns the
-// first line that is not empty.
+// Version runs a command line that prints the program's version. It returns the first
+// line that is not empty, or an empty text where argv is empty.
 func Version(ctx context.Context, argv []string) (string, error) {
 	if len(argv) == 0 {
 		return "", nil
@@ -169,7 +169,7 @@ func Version(ctx context.Context, argv []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var first string
-	hear := func(line string) {
+	readLine := func(line string) {
 		if first == "" {
 			first = strings.TrimSpace(line)
 		}
@@ -178,7 +178,7 @@ func Version(ctx context.Context, argv []string) (string, error) {
 	if err != nil {
 		return "", sdk.Environment(err, "install the program, or write its whole path")
 	}
-	tool := process.Command{Path: path, Args: argv[1:], Env: os.Environ(), Stdout: hear, Stderr: hear}
+	tool := process.Command{Path: path, Args: argv[1:], Env: os.Environ(), Stdout: readLine, Stderr: readLine}
 	if _, err := tool.Run(ctx); err != nil {
 		return "", err
 	}

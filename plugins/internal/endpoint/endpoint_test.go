@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestTransport: what counts as a call, and as one that failed.
+// TestTransport checks which requests count as calls and which as failed calls.
 func TestTransport(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -36,7 +36,7 @@ func TestTransport(t *testing.T) {
 		server.URL + "/busy":    {Calls: 1, Failed: 1},
 		server.URL + "/ill":     {Calls: 1, Failed: 1},
 		server.URL + "/cut":     {Calls: 1, Failed: 1},
-		server.URL + "/hangs":   {}, // called off
+		server.URL + "/hangs":   {}, // cancelled
 		other.URL:               {}, // another host
 	} {
 		var tally Tally
@@ -60,7 +60,7 @@ func TestTransport(t *testing.T) {
 	}
 }
 
-// TestRefused: never more calls have failed than there were.
+// TestRefused checks that there are never more failed calls than calls.
 func TestRefused(t *testing.T) {
 	var tally Tally
 	tally.Refused()

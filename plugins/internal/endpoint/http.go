@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Transport counts the requests that a transport carries out. A request has failed when
-// there is no answer, and when the answer is that the server cannot answer now (429) or
-// has failed (5xx). The time is that until the header of the answer.
+// Transport counts the requests that its Base carries out. A request counts as failed
+// when there is no answer, and when the status is 429 or 5xx. Its time ends with the
+// header of the answer. A cancelled request is not counted.
 type Transport struct {
 	Tally *Tally
 	Base  http.RoundTripper
-	// Host is the only host, with its port as in a URL, whose requests are counted;
-	// empty for any.
+	// Host is the host, with its port as in a URL, whose requests are counted. With an
+	// empty Host all requests are counted.
 	Host string
 }
 
@@ -26,7 +26,7 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	began := time.Now()
 	response, err := t.Base.RoundTrip(r)
 	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
-		return response, err // called off
+		return response, err // cancelled
 	}
 	t.Tally.Ended(time.Since(began), err != nil || response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500)
 	return response, err

@@ -1,5 +1,5 @@
-// Package endpoint counts the calls that a plugin makes to the services it depends on,
-// for its answers about health (contract.Endpoint).
+// Package endpoint counts the calls that a plugin makes to the services it depends on.
+// The plugin reports the counts as contract.Endpoint in its health.
 package endpoint
 
 import (
@@ -17,8 +17,8 @@ type Tally struct {
 	time          time.Duration
 }
 
-// Ended counts a call that has ended. Calls that the plugin has called off itself are
-// not counted.
+// Ended counts a call that has ended. The caller must not count calls that it has
+// cancelled itself.
 func (t *Tally) Ended(took time.Duration, failed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -29,18 +29,18 @@ func (t *Tally) Ended(took time.Duration, failed bool) {
 	}
 }
 
-// Refused counts a call as failed that was counted as one that went well: what it
-// brought is no good.
+// Refused counts a call as failed that was counted as successful before, because the
+// data it returned were refused.
 func (t *Tally) Refused() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed = min(t.failed+1, t.calls)
 }
 
-// Endpoint describes the endpoint. why says why it is not usable, and is empty where
-// it is.
-func (t *Tally) Endpoint(name, why string) contract.Endpoint {
+// Endpoint returns the counts together with the endpoint's name. detail is the reason
+// why the endpoint is not usable, empty where it is usable.
+func (t *Tally) Endpoint(name, detail string) contract.Endpoint {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return contract.Endpoint{Name: name, Usable: why == "", Detail: why, Calls: t.calls, Failed: t.failed, Time: t.time}
+	return contract.Endpoint{Name: name, Usable: detail == "", Detail: detail, Calls: t.calls, Failed: t.failed, Time: t.time}
 }

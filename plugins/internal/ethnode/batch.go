@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// headers asks for one batch of headers, or one by one where the node takes no
-// batches, which is remembered.
+// headers requests one batch of headers. Once a node has refused a batch, it requests
+// them one by one.
 func (c *Client) headers(ctx context.Context, numbers []uint64) ([]*Header, error) {
 	if len(numbers) == 1 || c.noBatch.Load() {
 		return c.headersSingly(ctx, numbers)
@@ -21,15 +21,16 @@ func (c *Client) headers(ctx context.Context, numbers []uint64) ([]*Header, erro
 	began := time.Now()
 	headers, refused, err := c.batch(ctx, numbers)
 	if refused {
-		c.counted(ctx, began, nil)
+		c.count(ctx, began, nil)
 		c.noBatch.Store(true)
 		return c.headersSingly(ctx, numbers)
 	}
-	c.counted(ctx, began, err)
+	c.count(ctx, began, err)
 	return headers, err
 }
 
-// batch asks for headers in one request. refused says that the node takes no batches.
+// batch requests headers in one HTTP request. refused reports that the node takes no
+// batches.
 func (c *Client) batch(ctx context.Context, numbers []uint64) (headers []*Header, refused bool, err error) {
 	const method = "eth_getBlockByNumber"
 	ctx, cancel := context.WithTimeoutCause(ctx, 3*c.opt.Timeout, fmt.Errorf("no answer within %v: %w", 3*c.opt.Timeout, context.DeadlineExceeded))
@@ -44,18 +45,18 @@ func (c *Client) batch(ctx context.Context, numbers []uint64) (headers []*Header
 	}
 	answers := bytes.TrimSpace(buf.Bytes())
 	if len(answers) > 0 && answers[0] == '{' { // one error for the whole batch
-		var told struct{ Error json.RawMessage }
-		if err := json.Unmarshal(answers, &told); err != nil {
+		var failure struct{ Error json.RawMessage }
+		if err := json.Unmarshal(answers, &failure); err != nil {
 			return nil, false, c.classify(ctx, method, fmt.Errorf("batch answer is no JSON-RPC: %w", err))
 		}
-		err := decodeRPCError(told.Error)
+		err := decodeRPCError(failure.Error)
 		return nil, refusesBatches(err), c.classify(ctx, method, err)
 	}
 	headers, err = matchBatch(answers, calls, numbers)
 	return headers, false, c.classify(ctx, method, err)
 }
 
-// refusesBatches reports whether an error says that the node takes no batches.
+// refusesBatches reports whether an error means that the node takes no batches.
 func refusesBatches(err error) bool {
 	if e, ok := errors.AsType[*StatusError](err); ok {
 		return e.Status == 400 || e.Status == 413
@@ -66,8 +67,8 @@ func refusesBatches(err error) bool {
 	return false
 }
 
-// matchBatch puts the answers of a batch, which may come in any order, into
-// that of the calls.
+// matchBatch decodes the answers of a batch, which come in any order, into the order
+// of the calls. A block that the node does not have is nil.
 func matchBatch(answers []byte, calls []request, numbers []uint64) ([]*Header, error) {
 	var list []struct {
 		ID     *uint64
@@ -75,29 +76,29 @@ func matchBatch(answers []byte, calls []request, numbers []uint64) ([]*Header, e
 		Error  json.RawMessage
 	}
 	if err := json.Unmarshal(answers, &list); err != nil {
-		return nil, fmt.Errorf("batch answer is not what the method promises: %w", err)
+		return nil, fmt.Errorf("the batch answer does not have the form that the method defines: %w", err)
 	}
-	place := make(map[uint64]int, len(calls))
+	position := make(map[uint64]int, len(calls))
 	for i, call := range calls {
-		place[call.ID] = i
+		position[call.ID] = i
 	}
 	headers := make([]*Header, len(calls))
 	for _, a := range list {
 		if len(a.Error) > 0 && string(a.Error) != "null" {
-			said := decodeRPCError(a.Error)
-			if errors.Is(meaning(said), ErrNotFound) {
+			failure := decodeRPCError(a.Error)
+			if errors.Is(meaning(failure), ErrNotFound) {
 				continue
 			}
-			return nil, said
+			return nil, failure
 		}
 		if a.ID == nil {
 			return nil, errors.New("batch answer without an id")
 		}
-		i, ok := place[*a.ID]
+		i, ok := position[*a.ID]
 		if !ok {
 			return nil, fmt.Errorf("batch answer with the unknown id %d", *a.ID)
 		}
-		delete(place, *a.ID)
+		delete(position, *a.ID)
 		headers[i] = a.Result
 	}
 	if missing := len(calls) - len(list); missing > 0 {

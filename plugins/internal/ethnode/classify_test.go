@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// The words of the clients in the field, each with its source.
+// TestMeaning checks the error messages of real clients, each with its source.
 func TestMeaning(t *testing.T) {
 	limit := errors.Join(ErrNoState, errLimit)
 	for _, c := range []struct {
@@ -74,7 +74,7 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-// What a node adds to its error is a part of the message, and of what it means.
+// TestErrorData checks that the member "data" is part of the error's text and of its meaning.
 func TestErrorData(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"code":-32008,"message":"Response is too big","data":"Exceeded max limit of 167772160"}`: "the node answered error -32008: Response is too big: Exceeded max limit of 167772160",
@@ -97,7 +97,8 @@ func TestErrorData(t *testing.T) {
 	}
 }
 
-// Near the head absent state is waited for, far below it is final.
+// TestAbsentState checks that missing state is retryable near the head and permanent far below
+// it.
 func TestAbsentState(t *testing.T) {
 	client := testNode(t).Client
 	for _, c := range []struct {
@@ -118,7 +119,7 @@ func TestAbsentState(t *testing.T) {
 		{"Internal error", 5000, 128, false},
 	} {
 		err := client.classify(t.Context(), "debug_executionWitness", decodeRPCError(json.RawMessage(`{"code":-32000,"message":"`+c.message+`"}`)))
-		err = finally(err, Candidate{Depth: func() (uint64, uint64) { return c.depth, c.window }})
+		err = permanentIfPruned(err, Candidate{Depth: func() (uint64, uint64) { return c.depth, c.window }})
 		want := contract.ClassRetryable
 		if c.final {
 			want = contract.ClassPermanent
@@ -129,9 +130,9 @@ func TestAbsentState(t *testing.T) {
 	}
 }
 
-// A call that ends because another one failed says nothing about its node, and
-// repeats nothing of the other's error.
-func TestCalledOff(t *testing.T) {
+// TestCancelledByAnotherError checks that a call that ends because another call failed has a
+// neutral error without the text of the other error.
+func TestCancelledByAnotherError(t *testing.T) {
 	client := testNode(t).Client
 	ctx, cancel := context.WithCancelCause(t.Context())
 	other := contract.Retryable(errors.New("http://other: bad block"))

@@ -29,19 +29,19 @@ import (
 // Options tune a Client. The zero value of a field stands for its default.
 type Options struct {
 	Header         http.Header   // sent with every request
-	Timeout        time.Duration // of a small call; 10 s
-	WitnessTimeout time.Duration // until the first byte of a witness; 2 min: a node may take long to make one
-	StallTimeout   time.Duration // longest silence inside an answer; 30 s
-	MinRate        int64         // slowest rate of an answer, behind the first StallTimeout, in bytes a second, unpacked; 64 KiB
-	MaxAnswer      int64         // bytes of one streamed answer, unpacked; 4 GiB
-	// Compression asks the server for gzip. By default only endpoints outside
-	// private networks are asked: on a fast link packing costs a node more time
-	// than sending.
+	Timeout        time.Duration // limit of a small call; default 10 s
+	WitnessTimeout time.Duration // limit until the first byte of a witness, which a node may need long to make; default 2 min
+	StallTimeout   time.Duration // longest time in which no byte of an answer arrives; default 30 s
+	MinRate        int64         // lowest rate of an answer after its first StallTimeout, in uncompressed bytes per second; default 64 KiB
+	MaxAnswer      int64         // largest size of one streamed answer, in uncompressed bytes; default 4 GiB
+	// Compression requests gzip from the server. By default it is requested only
+	// from endpoints outside private networks, because on a fast link a node needs
+	// more time to compress an answer than to send it.
 	Compression *bool
 }
 
-// Client speaks JSON-RPC 2.0 over HTTP with one endpoint. Small answers are
-// read into memory, blocks and witnesses are streamed.
+// Client speaks JSON-RPC 2.0 over HTTP with one endpoint. It reads small answers
+// into memory and streams blocks and witnesses.
 type Client struct {
 	name     string // the redacted URL
 	url      string
@@ -53,20 +53,20 @@ type Client struct {
 	http     *http.Client
 	ids      atomic.Uint64
 	noBatch  atomic.Bool
-	dialect  atomic.Int32 // index into witnessDialects
+	dialect  atomic.Int32 // 1 + index into witnessDialects; 0 until known
 	tally    endpoint.Tally
 }
 
-// counted counts a call that has ended by itself: one that was called off says nothing
-// about the node.
-func (c *Client) counted(ctx context.Context, began time.Time, err error) {
+// count adds a finished call to the tally. It ignores a call that was cancelled,
+// because the outcome of such a call says nothing about the node.
+func (c *Client) count(ctx context.Context, began time.Time, err error) {
 	if err != nil && (errors.Is(context.Cause(ctx), errLost) || contract.ClassOf(err) == contract.ClassInterrupted) {
 		return
 	}
 	c.tally.Ended(time.Since(began), err != nil && !isNeutral(err))
 }
 
-// smallAnswer bounds the answers that are read into memory.
+// smallAnswer is the largest size, in bytes, of an answer that is read into memory.
 const smallAnswer = 64 << 20
 
 // NewClient prepares a client for an http or https URL, which may carry user
@@ -99,7 +99,7 @@ func NewClient(rawURL string, opt Options) (*Client, error) {
 			MaxIdleConnsPerHost:   8,
 			IdleConnTimeout:       90 * time.Second,
 			ReadBufferSize:        64 << 10,
-			DisableCompression:    true, // unpacked here, with a bound
+			DisableCompression:    true, // exchange decompresses and limits the size
 			ExpectContinueTimeout: time.Second,
 		}),
 		// A redirect would carry the credentials to another host.
@@ -108,10 +108,10 @@ func NewClient(rawURL string, opt Options) (*Client, error) {
 	return c, nil
 }
 
-// Name is the endpoint's URL without credentials.
+// Name returns the endpoint's URL without credentials.
 func (c *Client) Name() string { return c.name }
 
-// Close drops idle connections.
+// Close closes idle connections. It always returns nil.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil
@@ -139,8 +139,8 @@ func (c *Client) request(method string, params []any) request {
 	return request{Version: "2.0", ID: c.ids.Add(1), Method: method, Params: params}
 }
 
-// Call makes one small call and decodes its result. A null result is
-// ErrNotFound.
+// Call makes one call with a small answer and decodes its result. It returns
+// ErrNotFound when the result is null.
 func (c *Client) Call(ctx context.Context, result any, method string, params ...any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.Timeout, fmt.Errorf("no answer within %v: %w", c.opt.Timeout, context.DeadlineExceeded))
 	defer cancel()
@@ -155,16 +155,16 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 			return err
 		}
 		if err := json.Unmarshal(buf.Bytes(), result); err != nil {
-			return fmt.Errorf("answer is not what the method promises: %w", err)
+			return fmt.Errorf("the answer does not have the form that the method defines: %w", err)
 		}
 		return nil
 	}()
 	err = c.classify(ctx, method, err)
-	c.counted(ctx, began, err)
+	c.count(ctx, began, err)
 	return err
 }
 
-// destination remembers why a result could not be passed on.
+// destination keeps the last error of the writer that a result is copied to.
 type destination struct {
 	w   io.Writer
 	err error
@@ -178,9 +178,9 @@ func (d *destination) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Stream makes one call and writes its result to dst, byte for byte as the node
-// sent it, while it arrives. first is the longest wait for the first byte. An
-// error of dst is returned as it is.
+// Stream makes one call and writes its result to dst while it arrives, byte for
+// byte as the node sent it. first is the longest wait for the first byte. Stream
+// returns an error of dst unchanged.
 func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration, method string, params ...any) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -190,13 +190,13 @@ func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration,
 	guard.timer = time.AfterFunc(first, func() {
 		cancel(fmt.Errorf("no answer within %v: %w", first, context.DeadlineExceeded))
 	})
-	defer func() { guard.timer.Stop() }() // the last one: a write replaces it
+	defer func() { guard.timer.Stop() }() // a closure, because a write replaces the timer
 	guard.dst = env
 	began := time.Now()
 	err := c.exchange(ctx, c.request(method, params), guard, c.opt.MaxAnswer)
 	if out.err != nil {
-		if _, ours := errors.AsType[*storeError](out.err); !ours {
-			c.counted(ctx, began, nil) // the verdict on what it gave is not this function's
+		if _, isStore := errors.AsType[*storeError](out.err); !isStore {
+			c.count(ctx, began, nil) // whoever checks the data counts a refusal
 		}
 		return out.err
 	}
@@ -204,39 +204,39 @@ func (c *Client) Stream(ctx context.Context, dst io.Writer, first time.Duration,
 		err = env.Close()
 	}
 	err = c.classify(ctx, method, err)
-	if isOtherDialect(err) { // the question was wrong, not the node
-		c.counted(ctx, began, nil)
+	if isOtherDialect(err) { // the form of the request was wrong, the node works
+		c.count(ctx, began, nil)
 	} else {
-		c.counted(ctx, began, err)
+		c.count(ctx, began, err)
 	}
 	return err
 }
 
-// stallGuard cancels a call whose answer stops arriving, or drips.
+// stallGuard cancels a call whose answer stops arriving or arrives too slowly.
 type stallGuard struct {
-	dst    io.Writer
-	cancel context.CancelCauseFunc
-	limit  time.Duration
-	rate   int64 // bytes a second
-	timer  *time.Timer
-	begun  time.Time // of the answer
-	seen   int64
-	dead   bool // the first byte came too late
+	dst      io.Writer
+	cancel   context.CancelCauseFunc
+	limit    time.Duration
+	rate     int64 // bytes a second
+	timer    *time.Timer
+	began    time.Time // of the answer
+	received int64
+	timedOut bool // the first byte came too late
 }
 
 func (g *stallGuard) Write(p []byte) (int, error) {
-	if g.begun.IsZero() {
-		g.begun = time.Now()
-		g.dead = !g.timer.Stop()
-		if !g.dead {
+	if g.began.IsZero() {
+		g.began = time.Now()
+		g.timedOut = !g.timer.Stop()
+		if !g.timedOut {
 			g.timer = time.AfterFunc(g.limit, g.stalled)
 		}
 	}
-	g.seen += int64(len(p))
-	if !g.dead {
-		// What has arrived pays for so much time.
-		paid := g.limit + time.Duration(float64(g.seen)/float64(g.rate)*float64(time.Second))
-		g.timer.Reset(min(g.limit, max(paid-time.Since(g.begun), 0)))
+	g.received += int64(len(p))
+	if !g.timedOut {
+		// The bytes received so far allow the answer this much time in all.
+		allowed := g.limit + time.Duration(float64(g.received)/float64(g.rate)*float64(time.Second))
+		g.timer.Reset(min(g.limit, max(allowed-time.Since(g.began), 0)))
 	}
 	return g.dst.Write(p)
 }
@@ -245,9 +245,9 @@ func (g *stallGuard) stalled() {
 	g.cancel(fmt.Errorf("%w: nothing for %v, or fewer than %d bytes a second", ErrStalled, g.limit, g.rate))
 }
 
-// exchange posts the body as JSON and copies the answer's body, unpacked, to
-// dst. It returns a *StatusError for anything but 200, unless the body is a
-// JSON-RPC error.
+// exchange posts the body as JSON and copies the uncompressed body of the answer to
+// dst. It fails when that is over limit bytes. A status other than 200 is a
+// *StatusError, or an *RPCError where the body is a JSON-RPC error.
 func (c *Client) exchange(ctx context.Context, body any, dst io.Writer, limit int64) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -278,7 +278,7 @@ func (c *Client) exchange(ctx context.Context, body any, dst io.Writer, limit in
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		unpacked, err := gzip.NewReader(resp.Body)
 		if err != nil {
-			return fmt.Errorf("answer says gzip but is not: %w", err)
+			return fmt.Errorf("the answer is declared as gzip but is not: %w", err)
 		}
 		defer unpacked.Close()
 		answer = unpacked
@@ -296,7 +296,7 @@ func (c *Client) exchange(ctx context.Context, body any, dst io.Writer, limit in
 
 func (c *Client) statusError(resp *http.Response, answer io.Reader) error {
 	head, _ := io.ReadAll(io.LimitReader(answer, 4<<10))
-	after, _ := retry.Told(resp.Header, time.Now())
+	after, _ := retry.FromHeader(resp.Header, time.Now())
 	if after == 0 && resp.StatusCode == http.StatusTooManyRequests {
 		if s, err := strconv.Atoi(resp.Header.Get("RateLimit-Reset")); err == nil && s >= 0 && s <= 3600 {
 			after = time.Duration(s) * time.Second
@@ -304,11 +304,11 @@ func (c *Client) statusError(resp *http.Response, answer io.Reader) error {
 	}
 	e := &StatusError{Status: resp.StatusCode, RetryAfter: after}
 	// geth and others send JSON-RPC errors with a 4xx or 5xx status.
-	var told struct {
+	var answered struct {
 		Error json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(head, &told) == nil && len(told.Error) > 0 && told.Error[0] == '{' && resp.StatusCode != http.StatusTooManyRequests {
-		return decodeRPCError(told.Error)
+	if json.Unmarshal(head, &answered) == nil && len(answered.Error) > 0 && answered.Error[0] == '{' && resp.StatusCode != http.StatusTooManyRequests {
+		return decodeRPCError(answered.Error)
 	}
 	e.Body = string(bytes.TrimSpace(head))
 	return e

@@ -2,15 +2,16 @@ package ethnode
 
 import "io"
 
-// consumer hands what is written to it to a reader that runs in a goroutine of its
-// own, so that a document is examined while it is stored. It is used by one
-// goroutine, which must call finish.
+// consumer passes what is written to it to a reader in a goroutine of its own, so that
+// a document can be examined while it is stored. One goroutine uses it, and must call
+// finish.
 type consumer struct {
 	pipe *io.PipeWriter
 	done chan struct{}
-	err  error // of read
+	err  error // error of read; valid after done is closed
 }
 
+// consume starts a consumer whose goroutine calls read once.
 func consume(read func(io.Reader) error) *consumer {
 	r, w := io.Pipe()
 	c := &consumer{pipe: w, done: make(chan struct{})}
@@ -22,12 +23,11 @@ func consume(read func(io.Reader) error) *consumer {
 	return c
 }
 
-// Write implements io.Writer. It fails with the reader's error as soon as there is
-// one.
+// Write implements io.Writer. It returns the reader's error as soon as there is one.
 func (c *consumer) Write(p []byte) (int, error) { return c.pipe.Write(p) }
 
-// finish ends the stream, with cause where it is not complete, and waits for the
-// reader. The error is the reader's; it wraps cause where that is all there is.
+// finish ends the stream and waits for the reader, whose error it returns. cause is
+// nil where the stream is complete; otherwise the reader sees it as its read error.
 func (c *consumer) finish(cause error) error {
 	_ = c.pipe.CloseWithError(cause)
 	<-c.done

@@ -10,26 +10,25 @@ import (
 // cursorVersion is the version of the cursor's format.
 const cursorVersion = 1
 
-// windowSize is how many blocks a cursor remembers: two epochs, after which a
-// healthy chain is final.
+// windowSize is how many blocks a cursor holds: two epochs, after which a healthy
+// chain is final.
 const windowSize = 64
 
-// cursor is a position on a chain. Everything below next has been looked at.
-// The window holds blocks already looked at, ascending; blocks that follow each
-// other may have gaps between them after a long catch-up, when only targets are
-// read.
+// cursor is a position on a chain. Every number below Next has been examined. Window
+// holds the last examined blocks in ascending order. It has gaps after a long
+// catch-up, in which only targets are read.
 type cursor struct {
-	Version int    `json:"v"`
-	ChainID uint64 `json:"chain"`
-	Next    uint64 `json:"next"`
-	Window  []seen `json:"window"`
+	Version int         `json:"v"`
+	ChainID uint64      `json:"chain"`
+	Next    uint64      `json:"next"`
+	Window  []seenBlock `json:"window"`
 }
 
-// seen is a block of the window.
-type seen struct {
+// seenBlock is a block of the window.
+type seenBlock struct {
 	Number uint64        `json:"n"`
 	Hash   contract.Hash `json:"h"`
-	Handed bool          `json:"t,omitempty"` // handed out as a target
+	Target bool          `json:"t,omitempty"` // handed out as a target
 }
 
 func (c *cursor) encode() []byte {
@@ -40,7 +39,8 @@ func (c *cursor) encode() []byte {
 	return raw
 }
 
-// decodeCursor reads a cursor; an empty one is nil.
+// decodeCursor decodes a cursor. It returns nil for an empty one, which stands for a
+// chain that has not been followed yet.
 func decodeCursor(raw []byte) (*cursor, error) {
 	if len(raw) == 0 {
 		return nil, nil
@@ -60,16 +60,16 @@ func decodeCursor(raw []byte) (*cursor, error) {
 	return c, nil
 }
 
-// tip is the newest block of the window, nil before the first.
-func (c *cursor) tip() *seen {
+// tip returns the newest block of the window, nil where the window is empty.
+func (c *cursor) tip() *seenBlock {
 	if len(c.Window) == 0 {
 		return nil
 	}
 	return &c.Window[len(c.Window)-1]
 }
 
-// add appends a block and forgets the oldest ones.
-func (c *cursor) add(s seen) {
+// add appends a block to the window and drops the oldest ones beyond windowSize.
+func (c *cursor) add(s seenBlock) {
 	c.Window = append(c.Window, s)
 	if extra := len(c.Window) - windowSize; extra > 0 {
 		c.Window = append(c.Window[:0:0], c.Window[extra:]...)
@@ -77,12 +77,12 @@ func (c *cursor) add(s seen) {
 	c.Next = s.Number + 1
 }
 
-// rollBack keeps the first n blocks of the window and returns the hashes of
-// those dropped that had been handed out. Dropped numbers are looked at again.
+// rollBack keeps the first n blocks of the window and returns the hashes of the
+// dropped targets. The dropped numbers will be examined again.
 func (c *cursor) rollBack(n int) []contract.Hash {
 	var orphaned []contract.Hash
 	for _, s := range c.Window[n:] {
-		if s.Handed {
+		if s.Target {
 			orphaned = append(orphaned, s.Hash)
 		}
 	}

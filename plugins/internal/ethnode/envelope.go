@@ -8,21 +8,21 @@ import (
 	"io"
 )
 
-// envelopeLimit bounds what is kept of a JSON-RPC answer besides its result:
-// keys, the id and the error object.
+// envelopeLimit is the largest size, in bytes, of a member of a JSON-RPC answer other
+// than its result.
 const envelopeLimit = 256 << 10
 
-// errNullResult says that the node answered null, which is how it says that it
-// does not have the block.
+// errNullResult means that the result is null, with which a node reports that it does
+// not have the block.
 var errNullResult = errors.New("the node answered null")
 
-// envelope takes a JSON-RPC answer apart as it streams by: the bytes of the
-// value of "result" go to dst unchanged, everything else is kept and bounded.
-// It checks the nesting and the quoting of the result and leaves the rest of
-// its grammar to whoever reads it. The members may come in any order.
+// envelope parses a JSON-RPC answer while it arrives. It writes the bytes of the
+// value of "result" to dst unchanged, and keeps the other members up to
+// envelopeLimit. It checks the nesting and the quoting of the result; the reader of
+// the result checks the rest of its grammar. The members may come in any order.
 //
-// Write is given the answer in pieces of any size; Close says whether the
-// answer was complete, and returns the node's error if it is one.
+// Write takes the answer in pieces of any size. Close reports whether the answer was
+// complete, and returns the node's error if the answer is one.
 type envelope struct {
 	dst io.Writer
 
@@ -33,11 +33,11 @@ type envelope struct {
 	key     []byte
 	value   []byte // the value being read, unless it is the result
 
-	failure   json.RawMessage // value of "error"
-	seen      bool            // a result that is not null
-	null      bool            // a result that is null
-	undecided []byte          // first bytes of a result that may turn out to be null
-	err       error
+	failure    json.RawMessage // value of "error"
+	hasResult  bool            // a result that is not null
+	nullResult bool            // a result that is null
+	undecided  []byte          // the first bytes of a result that may still be null
+	err        error
 }
 
 type envelopeState int
@@ -109,7 +109,7 @@ func (e *envelope) step(p []byte) (int, error) {
 		e.value, e.undecided = e.value[:0], e.undecided[:0]
 		e.state = inValue
 		if string(e.key) == "result" {
-			if e.seen || e.null {
+			if e.hasResult || e.nullResult {
 				return 0, errors.New("answer is no JSON-RPC: two results")
 			}
 			e.state = inResult
@@ -147,7 +147,7 @@ func (e *envelope) readKey(p []byte) (int, error) {
 	return end + 1, nil
 }
 
-// readValue passes on the part of p that belongs to the current value.
+// readValue consumes the part of p that belongs to the current value.
 func (e *envelope) readValue(p []byte) (int, error) {
 	n, done, err := e.scan(p)
 	if err != nil {
@@ -165,8 +165,8 @@ func (e *envelope) readValue(p []byte) (int, error) {
 	return n, nil
 }
 
-// scan returns how many bytes of p belong to the value, and whether it ends
-// there. A bare literal ends before the comma or brace that follows it.
+// scan returns how many bytes of p belong to the value, and whether the value ends
+// there. A number, true, false and null end before the character that follows them.
 func (e *envelope) scan(p []byte) (n int, done bool, err error) {
 	for i := 0; i < len(p); {
 		if e.quoted {
@@ -196,7 +196,7 @@ func (e *envelope) scan(p []byte) (n int, done bool, err error) {
 			continue
 		}
 		switch p[i] {
-		case ' ', '\t', '\n', '\r': // ends a bare literal, too
+		case ' ', '\t', '\n', '\r': // also ends a number, true, false and null
 			if e.depth == 0 {
 				return i, true, nil
 			}
@@ -234,12 +234,12 @@ func (e *envelope) keep(p []byte) error {
 		return nil
 	}
 	// A result of up to four bytes may be null, which must not reach dst.
-	if !e.seen {
+	if !e.hasResult {
 		if len(e.undecided)+len(p) <= 4 {
 			e.undecided = append(e.undecided, p...)
 			return nil
 		}
-		e.seen = true
+		e.hasResult = true
 		if _, err := e.dst.Write(e.undecided); err != nil {
 			return err
 		}
@@ -257,21 +257,21 @@ func (e *envelope) endValue() error {
 		return nil
 	}
 	e.state = afterValue
-	if e.seen {
+	if e.hasResult {
 		return nil
 	}
 	if text := bytes.TrimSpace(e.undecided); string(text) == "null" {
-		e.null = true
+		e.nullResult = true
 		return nil
 	}
-	e.seen = true
+	e.hasResult = true
 	_, err := e.dst.Write(e.undecided)
 	return err
 }
 
-// Close reports how the answer ended: nil for a result, errNullResult, an
-// *RPCError, io.ErrUnexpectedEOF for an answer that stops half-way, or what was
-// wrong with it.
+// Close returns nil for an answer with a result. Otherwise it returns errNullResult,
+// an *RPCError, io.ErrUnexpectedEOF for an answer that is not complete, or the fault
+// in the answer's form.
 func (e *envelope) Close() error {
 	switch {
 	case e.err != nil:
@@ -282,9 +282,9 @@ func (e *envelope) Close() error {
 		return io.ErrUnexpectedEOF
 	case e.failure != nil:
 		return decodeRPCError(e.failure)
-	case e.null:
+	case e.nullResult:
 		return errNullResult
-	case !e.seen:
+	case !e.hasResult:
 		return errors.New("answer is no JSON-RPC: neither result nor error")
 	}
 	return nil

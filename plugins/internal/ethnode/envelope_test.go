@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// open takes an answer apart in pieces of n bytes.
+// open parses an answer that arrives in pieces of n bytes.
 func open(answer string, n int) (result string, err error) {
 	var out bytes.Buffer
 	e := &envelope{dst: &out}
@@ -62,8 +62,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// FuzzEnvelope compares with encoding/json: what both accept is the same, and
-// whatever is valid for encoding/json is accepted.
+// FuzzEnvelope compares envelope with encoding/json. It accepts every document that is valid
+// for encoding/json, and gives the same result where both accept it.
 func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(`{"jsonrpc":"2.0","id":1,"result":{"a":["0x12",{"b":"}"}]}}`), 3)
 	f.Add([]byte(`{"id":1,"error":{"code":-32000,"message":"no such block"}}`), 1)

@@ -16,24 +16,24 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// RPCError is an error that the node answered: the "error" member of JSON-RPC
-// 2.0.
+// RPCError is an error that a node returned: the "error" member of a JSON-RPC 2.0
+// response.
 type RPCError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
-	// Data is what the node adds, in words: the text of a string, or else JSON.
+	// Data is the member "data": the text where it is a string, otherwise its JSON.
 	Data string `json:"-"`
 }
 
 func (e *RPCError) Error() string {
-	said := fmt.Sprintf("the node answered error %d: %s", e.Code, text.Cut(e.Message, maxMessage))
+	message := fmt.Sprintf("the node answered error %d: %s", e.Code, text.Cut(e.Message, maxMessage))
 	if e.Data != "" {
-		said += ": " + text.Cut(e.Data, maxMessage)
+		message += ": " + text.Cut(e.Data, maxMessage)
 	}
-	return said
+	return message
 }
 
-// Limits on what is kept of a node's words, in bytes.
+// Limits of what an error shows of a node's answer, in bytes.
 const (
 	maxMessage = 500
 	maxExcerpt = 80
@@ -47,7 +47,7 @@ func decodeRPCError(raw json.RawMessage) *RPCError {
 	}
 	body.RPCError = e
 	if err := json.Unmarshal(raw, &body); err != nil {
-		// Some gateways put a bare string there.
+		// Some gateways send a string instead of an object.
 		if json.Unmarshal(raw, &e.Message) != nil {
 			e.Message = string(raw)
 		}
@@ -58,12 +58,12 @@ func decodeRPCError(raw json.RawMessage) *RPCError {
 	return e
 }
 
-// garbageError is an answer that is no JSON-RPC. What it shows of it is cut when it
-// is printed, so that secrets can be taken out before: half of one is not
-// recognised.
+// garbageError is an answer that is no JSON-RPC. Error shortens the excerpt, so that
+// secrets can be removed from the whole text before: the redactor does not recognise
+// a part of a secret.
 type garbageError struct {
 	want  string
-	found string // the first bytes
+	found string // the first 4 KiB of what was read instead
 }
 
 func newGarbageError(want string, found []byte) *garbageError {
@@ -78,45 +78,45 @@ func (e *garbageError) Error() string {
 type StatusError struct {
 	Status     int
 	RetryAfter time.Duration // zero when the server gave none
-	Body       string        // first bytes
+	Body       string        // the first 4 KiB
 }
 
 func (e *StatusError) Error() string {
-	said := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
+	message := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
 	if e.Body != "" {
-		said += ": " + text.Cut(e.Body, maxExcerpt)
+		message += ": " + text.Cut(e.Body, maxExcerpt)
 	}
-	return said
+	return message
 }
 
-// ErrStalled is the cause when an answer stopped arriving half-way.
+// ErrStalled is the cause of a call that was cancelled because its answer stopped
+// arriving.
 var ErrStalled = errors.New("no byte arrived for too long")
 
-// ErrNotFound marks an answer that says: the node does not have this block, or
-// not yet.
+// ErrNotFound means that the node does not have the block, or not yet.
 var ErrNotFound = errors.New("the node does not have the block (yet)")
 
-// ErrNoState marks an answer that says: the node does not have the state that the
-// witness of this block needs. Near the head that is so for a moment, since a block
-// is announced before its state is stored everywhere; far below it is final.
+// ErrNoState means that the node does not have the state from which it would make
+// the witness of the block. Near the head this may change within a moment, because a
+// block is announced before its state is stored. Far below the head it is final.
 var ErrNoState = errors.New("the node does not have the state of the block")
 
-// ErrOutsideWindow marks an ErrNoState that is final: the block lies so far below
-// the node's head that its state is gone.
+// ErrOutsideWindow means that an ErrNoState is final: the block lies so far below the
+// node's head that the node has deleted its state.
 var ErrOutsideWindow = errors.New("the block is older than the node's witness window")
 
-// ErrNoMethod marks an answer that says: the node does not offer the method.
+// ErrNoMethod means that the node does not offer the JSON-RPC method.
 var ErrNoMethod = errors.New("the node does not offer the method")
 
-// errLimit is in the chain of an ErrNoState where the node names a limit of its own
-// that the block is beyond.
+// errLimit is in the chain of an ErrNoState where the node named a limit of its own
+// that the block exceeds.
 var errLimit = errors.New("it names a limit")
 
-// sayings are what clients say, in lower case, and what it means. The first that
-// occurs in an answer counts.
-var sayings = []struct {
-	meaning error
-	words   []string
+// knownMessages maps parts of the clients' error messages, in lower case, to their
+// meaning. The first entry that matches decides.
+var knownMessages = []struct {
+	meaning  error
+	patterns []string
 }{
 	{ErrNoMethod, []string{"method not found", "does not exist/is not available", "unsupported method", "method is not whitelisted", "method disabled", "requires commitment history"}},
 	{fmt.Errorf("%w, and %w", ErrNoState, errLimit), []string{"proof window", "too old", "history has expired", "is pruned", "been pruned", "pruned history"}},
@@ -132,16 +132,17 @@ var sayings = []struct {
 	}},
 }
 
-// meaning is what a node's error means, nil where nothing is known of it. Clients
-// agree on the code of ErrNoMethod only, so the rest is read from their words.
+// meaning returns the error of this package that a node's error stands for, nil where
+// it is not known. Clients agree only on the code of ErrNoMethod. The others are
+// recognised by their messages.
 func meaning(e *RPCError) error {
 	if e.Code == -32601 {
 		return ErrNoMethod
 	}
-	said := strings.ToLower(e.Message + " " + e.Data)
-	for _, s := range sayings {
-		for _, words := range s.words {
-			if strings.Contains(said, words) {
+	message := strings.ToLower(e.Message + " " + e.Data)
+	for _, s := range knownMessages {
+		for _, pattern := range s.patterns {
+			if strings.Contains(message, pattern) {
 				return s.meaning
 			}
 		}
@@ -149,22 +150,22 @@ func meaning(e *RPCError) error {
 	return nil
 }
 
-// classify gives an error of a call the class that the host acts on, and words
-// that name the endpoint and the method. It keeps the chain for errors.Is.
+// classify adds to an error of a call the class that the host acts on, the endpoint
+// and the method. It keeps the chain for errors.Is.
 func (c *Client) classify(ctx context.Context, method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	// A call that was called off because of another one's error, which is then the
-	// cause, has no error of its own.
-	if _, others := errors.AsType[*contract.Error](context.Cause(ctx)); others && ctx.Err() != nil {
-		return contract.Interrupted(fmt.Errorf("%s at %s was called off: %w", method, c.name, errUnjudged))
+	// A classified cause is the error of another call, which cancelled this one. This
+	// call has no error of its own.
+	if _, fromOther := errors.AsType[*contract.Error](context.Cause(ctx)); fromOther && ctx.Err() != nil {
+		return contract.Interrupted(fmt.Errorf("%s at %s was cancelled: %w", method, c.name, errNotCompared))
 	}
-	if _, done := errors.AsType[*contract.Error](err); done {
+	if _, classified := errors.AsType[*contract.Error](err); classified {
 		return err
 	}
 	err = c.clean(err)
-	// A limit of this package says more than the context that it ended.
+	// The cause names the limit that cancelled the context; err does not.
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = cause
@@ -197,10 +198,10 @@ func (c *Client) classify(ctx context.Context, method string, err error) error {
 	return contract.Retryable(named)
 }
 
-// clean takes the endpoint's secrets out of an error. This is the one place where
-// the words of a node, and those of the libraries that speak with it, enter.
+// clean removes the endpoint's secrets from an error. Every text of a node, and of
+// the libraries that talk to it, passes through this function.
 func (c *Client) clean(err error) error {
-	// The URL, with its key, is part of what net/http says.
+	// The message of a url.Error contains the URL with its key.
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
@@ -232,7 +233,7 @@ func classifyRPC(named error, e *RPCError, method string) error {
 	case errors.Is(m, ErrNotFound):
 		return contract.RetryAfter(fmt.Errorf("%w: %w", ErrNotFound, named), time.Second)
 	case e.Code == -32005 || e.Code == 429 || strings.Contains(strings.ToLower(e.Message), "rate limit"):
-		return limited(named, 0)
+		return rateLimited(named, 0)
 	}
 	return contract.Retryable(named)
 }
@@ -240,7 +241,7 @@ func classifyRPC(named error, e *RPCError, method string) error {
 func classifyStatus(named error, e *StatusError) error {
 	switch {
 	case e.Status == http.StatusTooManyRequests:
-		return limited(named, e.RetryAfter)
+		return rateLimited(named, e.RetryAfter)
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusPaymentRequired:
 		return contract.Environment(named, "check the endpoint's credentials: API key, user info, headers")
 	case e.Status == http.StatusNotFound, e.Status == http.StatusMethodNotAllowed:
@@ -251,8 +252,9 @@ func classifyStatus(named error, e *StatusError) error {
 	return contract.RetryAfter(named, e.RetryAfter)
 }
 
-// limited is a rate limit: no fault of the block, so no attempt is spent.
-func limited(named error, after time.Duration) error {
+// rateLimited is the error of a rate limit. It has the class environment, because the
+// block is not at fault and no attempt is to be spent.
+func rateLimited(named error, after time.Duration) error {
 	if after == 0 {
 		after = 5 * time.Second
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// onMethod makes a fault of one method.
+// onMethod returns a fault that affects one method.
 func onMethod(method string, answer func(w http.ResponseWriter, call ethnodetest.Call)) ethnodetest.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
 		if !strings.HasPrefix(call.Method, method) {
@@ -28,7 +28,7 @@ func onMethod(method string, answer func(w http.ResponseWriter, call ethnodetest
 	}
 }
 
-// cut closes the connection under an answer.
+// cut closes the connection in the middle of an answer.
 func cut(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
@@ -153,10 +153,13 @@ func TestFetchFaults(t *testing.T) {
 					c.set(n)
 				}
 			})
-			// Only those who wait for a limit have a short one.
+			// A case that waits for a limit has a short one, and only that one.
 			var opt ethnode.Options
-			if c.name == "stalled" || c.name == "silent" {
-				opt = ethnode.Options{StallTimeout: 50 * time.Millisecond, WitnessTimeout: 50 * time.Millisecond}
+			switch c.name {
+			case "stalled":
+				opt.StallTimeout = 50 * time.Millisecond
+			case "silent":
+				opt.WitnessTimeout = 50 * time.Millisecond
 			}
 			source := newSource(t, node.URL, opt)
 			task := openTask(t, chain.At(6).Contract(chain.ID))
@@ -173,10 +176,10 @@ func TestFetchFaults(t *testing.T) {
 			if files := leftOver(t, task); len(files) > 1 { // the block alone may be there
 				t.Errorf("left behind: %v", files)
 			}
-			// The same source gets the block once the node is well. One that has short
-			// limits may need several tries on a busy machine.
+			// The same source gets the block once the node is well. A source with a short
+			// limit may need several tries on a busy machine.
 			node.Set(func(n *ethnodetest.Node) { n.Fault, n.Witness, n.NoDebug = nil, nil, false })
-			if opt.StallTimeout > 0 {
+			if opt.StallTimeout > 0 || opt.WitnessTimeout > 0 {
 				return
 			}
 			task = openTask(t, chain.At(6).Contract(chain.ID))

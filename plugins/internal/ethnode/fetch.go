@@ -17,54 +17,54 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Names of facts of a fetch, besides those that package contract names.
+// Names of the facts of a fetch that package contract does not define.
 const (
-	FactWitnessBytes    = "witness_bytes"    // size of witness.json
-	FactBlockEndpoint   = "block_endpoint"   // which endpoint gave block.json
-	FactWitnessEndpoint = "witness_endpoint" // which endpoint gave witness.json
-	FactSurplus         = "surplus_entries"  // entries of witness.json that nothing refers to
+	FactWitnessBytes    = "witness_bytes"    // size of witness.json in bytes
+	FactBlockEndpoint   = "block_endpoint"   // label of the endpoint that served block.json
+	FactWitnessEndpoint = "witness_endpoint" // label of the endpoint that served witness.json
+	FactSurplus         = "surplus_entries"  // number of entries of witness.json that nothing refers to
 )
 
-// File is an artifact that is being written. It may also have
+// File is an artifact that is being written. It may also have a method
 // Reject(reason error), which is called before Discard when the content did not
 // pass the checks.
 type File interface {
 	io.Writer
-	Commit() (contract.Artifact, error) // makes it durable
-	Discard()                           // forgets it
+	Commit() (contract.Artifact, error) // makes the file durable
+	Discard()                           // deletes what was written
 }
 
-// reject gives up a file because of its content.
-func reject(f File, reason error) {
+// callReject calls the Reject method of a file that has one.
+func callReject(f File, reason error) {
 	if r, ok := f.(interface{ Reject(reason error) }); ok {
 		r.Reject(reason)
 	}
 }
 
-// Fetcher brings blocks and witnesses to disk.
+// Fetcher writes blocks and witnesses to disk.
 type Fetcher struct {
 	Supply Supply
-	// Patience is how long a fetch goes on asking for a block that the node
-	// does not have yet; 10 s. The head reaches the parts of a node, and the
+	// MissingTimeout is how long a fetch goes on asking for a block that the node does
+	// not have yet. The default is 10 s. The head reaches the parts of a node, and the
 	// nodes behind one address, at different times.
-	Patience time.Duration
-	// Enter, if set, is waited for before a fetch begins, and what it returns is
-	// called at its end.
+	MissingTimeout time.Duration
+	// Enter blocks until a fetch may begin. The fetch calls leave at its end. A nil
+	// Enter means that any number of fetches may run.
 	Enter func(ctx context.Context, number uint64) (leave func(), err error)
 	// Strict refuses a witness with entries that nothing refers to.
 	Strict bool
 }
 
-// Fetch writes block.json and witness.json, at the same time, to files made by
-// create, and checks them against the block's hash and each other. Nothing is
-// committed that did not pass. What is examined is examined as it streams by, in
-// memory that hardly grows with it.
-func (f *Fetcher) Fetch(ctx context.Context, want Want, create func(name string) (File, error)) (*contract.Result, error) {
-	if want.Block.Number == 0 {
+// Fetch writes block.json and witness.json at the same time to files made by create,
+// and checks them against the block's hash and each other. It commits only what passed
+// the checks. It checks the data while they arrive, in memory that hardly grows with
+// their size.
+func (f *Fetcher) Fetch(ctx context.Context, request FetchRequest, create func(name string) (File, error)) (*contract.Result, error) {
+	if request.Block.Number == 0 {
 		return nil, contract.Permanent(errors.New("block 0 is the genesis block: it has no parent and no witness"))
 	}
 	if f.Enter != nil {
-		leave, err := f.Enter(ctx, want.Block.Number)
+		leave, err := f.Enter(ctx, request.Block.Number)
 		if err != nil {
 			return nil, contract.Interrupted(err)
 		}
@@ -73,10 +73,10 @@ func (f *Fetcher) Fetch(ctx context.Context, want Want, create func(name string)
 	group, ctx := errgroup.WithContext(ctx)
 	var got atomic.Pointer[witness.Block]
 	blockRead := make(chan struct{})
-	var block fetched
+	var block fetchedBlock
 	var wit fetchedWitness
 	group.Go(func() (err error) {
-		block, err = f.block(ctx, want, create)
+		block, err = f.block(ctx, request, create)
 		if err == nil {
 			got.Store(block.block)
 			close(blockRead)
@@ -84,7 +84,7 @@ func (f *Fetcher) Fetch(ctx context.Context, want Want, create func(name string)
 		return err
 	})
 	group.Go(func() (err error) {
-		wit, err = f.witness(ctx, want, create, &pending{got: &got, read: blockRead})
+		wit, err = f.witness(ctx, request, create, &pendingBlock{block: &got, fetched: blockRead})
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -103,32 +103,33 @@ func (f *Fetcher) Fetch(ctx context.Context, want Want, create func(name string)
 	return &contract.Result{Outputs: []contract.Artifact{block.artifact, wit.artifact}, Facts: facts}, nil
 }
 
-// pending is a block that is being fetched.
-type pending struct {
-	got  *atomic.Pointer[witness.Block]
-	read <-chan struct{}
+// pendingBlock is a block that is being fetched.
+type pendingBlock struct {
+	block   *atomic.Pointer[witness.Block]
+	fetched <-chan struct{}
 }
 
-// wait waits for the block. The error says nothing about whoever waits.
-func (p *pending) wait(ctx context.Context) (*witness.Block, error) {
+// wait waits for the block. It fails with errNotCompared when ctx ends first.
+func (p *pendingBlock) wait(ctx context.Context) (*witness.Block, error) {
 	select {
-	case <-p.read:
-		return p.got.Load(), nil
+	case <-p.fetched:
+		return p.block.Load(), nil
 	case <-ctx.Done():
-		return nil, contract.Interrupted(fmt.Errorf("%w: %w", errUnjudged, context.Cause(ctx)))
+		return nil, contract.Interrupted(fmt.Errorf("%w: %w", errNotCompared, context.Cause(ctx)))
 	}
 }
 
-// witnessLimit is how many bytes the witness may have, as far as is known now.
-func (p *pending) witnessLimit() int64 {
-	if b := p.got.Load(); b != nil {
+// witnessLimit returns how many bytes the witness may have. Before the block has been
+// fetched that is the limit of the largest block.
+func (p *pendingBlock) witnessLimit() int64 {
+	if b := p.block.Load(); b != nil {
 		return witness.Limit(b.GasLimit())
 	}
 	return witness.Limit(0)
 }
 
-// fetched is a block on disk.
-type fetched struct {
+// fetchedBlock is a block on disk.
+type fetchedBlock struct {
 	block    *witness.Block
 	artifact contract.Artifact
 	from     string // label of the reader
@@ -141,23 +142,24 @@ type fetchedWitness struct {
 	from     string
 }
 
-// file is data that passed the checks and are not committed yet.
-type file[T any] struct {
+// checkedFile is data that passed the checks and are not committed yet.
+type checkedFile[T any] struct {
 	File
-	from string
-	what T
+	from    string
+	content T
 }
 
-// refused is the verdict on what a reader sent: retryable, since another fetch, or
-// another reader, may do better.
-func refused(out File, err error) error {
+// refuseData rejects the file and returns the error for data that failed the checks.
+// The error is retryable, because another fetch or another reader may succeed.
+func refuseData(out File, err error) error {
 	err = contract.Retryable(&badDataError{err})
-	reject(out, err)
+	callReject(out, err)
 	return err
 }
 
-func (f *Fetcher) block(ctx context.Context, want Want, create func(string) (File, error)) (got fetched, err error) {
-	fetch := func(ctx context.Context, c Candidate) (b file[*witness.Block], err error) {
+// block fetches the block and checks its hash and number.
+func (f *Fetcher) block(ctx context.Context, request FetchRequest, create func(string) (File, error)) (got fetchedBlock, err error) {
+	fetch := func(ctx context.Context, c Candidate) (b checkedFile[*witness.Block], err error) {
 		out, err := create(contract.ArtifactBlock)
 		if err != nil {
 			return b, &storeError{err}
@@ -172,32 +174,32 @@ func (f *Fetcher) block(ctx context.Context, want Want, create func(string) (Fil
 			block, err = witness.ScanBlock(src)
 			return err
 		})
-		err = c.Block(ctx, io.MultiWriter(storing{out}, reader), want.Block)
+		err = c.Block(ctx, io.MultiWriter(storedFile{out}, reader), request.Block)
 		if bad := reader.finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
-			return b, refused(out, fmt.Errorf("%s: %w", c.Name(), bad))
+			return b, refuseData(out, fmt.Errorf("%s: %w", c.Name(), bad))
 		}
 		if err != nil {
 			return b, err
 		}
-		if have := contract.Hash(block.Hash()); have != want.Block.Hash || block.NumberU64() != want.Block.Number {
-			return b, refused(out, fmt.Errorf("%s: asked for block %d %v, the node answered block %d %v", c.Name(), want.Block.Number, want.Block.Hash, block.NumberU64(), have))
+		if have := contract.Hash(block.Hash()); have != request.Block.Hash || block.NumberU64() != request.Block.Number {
+			return b, refuseData(out, fmt.Errorf("%s: asked for block %d %v, the node answered block %d %v", c.Name(), request.Block.Number, request.Block.Hash, block.NumberU64(), have))
 		}
-		return file[*witness.Block]{out, c.Label, block}, nil
+		return checkedFile[*witness.Block]{out, c.Label, block}, nil
 	}
-	use := func(b file[*witness.Block]) error {
-		got.block, got.from = b.what, b.from
+	use := func(b checkedFile[*witness.Block]) error {
+		got.block, got.from = b.content, b.from
 		got.artifact, err = b.Commit()
 		return err
 	}
-	err = f.patiently(ctx, BlockData, want, func(list []Candidate) error {
-		return race(ctx, list, fetch, use, func(b file[*witness.Block]) { b.Discard() })
+	err = f.retryMissing(ctx, BlockData, request, func(list []Candidate) error {
+		return race(ctx, list, fetch, use, func(b checkedFile[*witness.Block]) { b.Discard() })
 	})
 	return got, err
 }
 
 // witness fetches the witness and checks it against the block.
-func (f *Fetcher) witness(ctx context.Context, want Want, create func(string) (File, error), block *pending) (got fetchedWitness, err error) {
-	fetch := func(ctx context.Context, c Candidate) (w file[witnesscheck.Summary], err error) {
+func (f *Fetcher) witness(ctx context.Context, request FetchRequest, create func(string) (File, error), block *pendingBlock) (got fetchedWitness, err error) {
+	fetch := func(ctx context.Context, c Candidate) (w checkedFile[witnesscheck.Summary], err error) {
 		out, err := create(contract.ArtifactWitness)
 		if err != nil {
 			return w, &storeError{err}
@@ -212,41 +214,42 @@ func (f *Fetcher) witness(ctx context.Context, want Want, create func(string) (F
 			contents, err = witnesscheck.Read(src)
 			return err
 		})
-		err = c.Witness(ctx, io.MultiWriter(storing{out}, &limited64{reader, block.witnessLimit, 0}), want.Block)
+		err = c.Witness(ctx, io.MultiWriter(storedFile{out}, &limitedWriter{reader, block.witnessLimit, 0}), request.Block)
 		if bad := reader.finish(err); bad != nil && (err == nil || errors.Is(err, bad)) {
-			return w, refused(out, fmt.Errorf("%s: block %d: %w", c.Name(), want.Block.Number, bad))
+			return w, refuseData(out, fmt.Errorf("%s: block %d: %w", c.Name(), request.Block.Number, bad))
 		}
 		if err != nil {
-			return w, finally(err, c)
+			return w, permanentIfPruned(err, c)
 		}
 		b, err := block.wait(ctx)
 		if err != nil {
 			return w, err
 		}
-		summary, err := contents.Against(b, f.Strict)
+		summary, err := contents.Check(b, f.Strict)
 		if err != nil {
-			return w, refused(out, fmt.Errorf("%s: %w", c.Name(), err))
+			return w, refuseData(out, fmt.Errorf("%s: %w", c.Name(), err))
 		}
-		return file[witnesscheck.Summary]{out, c.Label, summary}, nil
+		return checkedFile[witnesscheck.Summary]{out, c.Label, summary}, nil
 	}
-	use := func(w file[witnesscheck.Summary]) error {
-		got.summary, got.from = w.what, w.from
+	use := func(w checkedFile[witnesscheck.Summary]) error {
+		got.summary, got.from = w.content, w.from
 		got.artifact, err = w.Commit()
 		return err
 	}
-	err = f.patiently(ctx, WitnessData, want, func(list []Candidate) error {
-		return race(ctx, list, fetch, use, func(w file[witnesscheck.Summary]) { w.Discard() })
+	err = f.retryMissing(ctx, WitnessData, request, func(list []Candidate) error {
+		return race(ctx, list, fetch, use, func(w checkedFile[witnesscheck.Summary]) { w.Discard() })
 	})
 	return got, err
 }
 
-// nearHead is how many blocks below the head a node's own limit is not believed
-// yet: a head that has just moved, or a node behind a balancer, says the same.
+// nearHead is the number of blocks below the head for which a limit that a node names
+// does not count as final. A node whose head has just moved, or one of several nodes
+// behind a load balancer, answers the same for a moment.
 const nearHead = 8
 
-// finally turns an absent state into a permanent error where the block lies so far
-// below the reader's head that it will not come back.
-func finally(err error, c Candidate) error {
+// permanentIfPruned turns an ErrNoState into a permanent error where the block lies so
+// far below the reader's head that the reader has deleted the state.
+func permanentIfPruned(err error, c Candidate) error {
 	if !errors.Is(err, ErrNoState) || c.Depth == nil {
 		return err
 	}
@@ -257,13 +260,13 @@ func finally(err error, c Candidate) error {
 	return err
 }
 
-// patiently repeats fetch while the nodes say that they do not have the block, or
-// its state, yet.
-func (f *Fetcher) patiently(ctx context.Context, data Data, want Want, fetch func([]Candidate) error) error {
-	deadline := time.Now().Add(cmp.Or(f.Patience, 10*time.Second))
+// retryMissing repeats fetch, up to MissingTimeout, while the nodes do not have the
+// block or its state yet.
+func (f *Fetcher) retryMissing(ctx context.Context, data Data, request FetchRequest, fetch func([]Candidate) error) error {
+	deadline := time.Now().Add(cmp.Or(f.MissingTimeout, 10*time.Second))
 	pause := 100 * time.Millisecond
 	for {
-		list, err := f.Supply.Candidates(data, want)
+		list, err := f.Supply.Candidates(data, request)
 		if err == nil {
 			err = fetch(list)
 		}
@@ -280,10 +283,10 @@ func (f *Fetcher) patiently(ctx context.Context, data Data, want Want, fetch fun
 	}
 }
 
-// storing marks the errors of a file that is written.
-type storing struct{ File }
+// storedFile marks the write errors of a file as storeError.
+type storedFile struct{ File }
 
-func (s storing) Write(p []byte) (int, error) {
+func (s storedFile) Write(p []byte) (int, error) {
 	n, err := s.File.Write(p)
 	if err != nil {
 		err = &storeError{err}
@@ -291,15 +294,15 @@ func (s storing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// limited64 refuses more bytes than a limit that may change.
-type limited64 struct {
+// limitedWriter refuses more bytes than a limit that may change.
+type limitedWriter struct {
 	*consumer
-	limit func() int64
-	seen  int64
+	limit   func() int64
+	written int64
 }
 
-func (l *limited64) Write(p []byte) (int, error) {
-	if l.seen += int64(len(p)); l.seen > l.limit() {
+func (l *limitedWriter) Write(p []byte) (int, error) {
+	if l.written += int64(len(p)); l.written > l.limit() {
 		return 0, contract.Retryable(&badDataError{fmt.Errorf("the witness is over %d bytes, more than a block of its gas limit can need", l.limit())})
 	}
 	return l.consumer.Write(p)

@@ -22,7 +22,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// openTask makes a task as the host would, for a block.
+// openTask returns a task for a block as the host creates it.
 func openTask(t testing.TB, block contract.Block) *sdk.Task {
 	dir := t.TempDir()
 	for _, sub := range []string{"in", "out", "tmp"} {
@@ -46,7 +46,7 @@ func newSource(t testing.TB, url string, opt ethnode.Options) *ethnode.Source {
 	}
 	t.Cleanup(func() { client.Close() })
 	s := ethnode.NewSource(client, time.Millisecond, slog.New(slog.DiscardHandler))
-	s.Patience = 300 * time.Millisecond
+	s.MissingTimeout = 300 * time.Millisecond
 	return s
 }
 
@@ -159,7 +159,8 @@ func TestSilentNode(t *testing.T) {
 	}
 }
 
-// A block that the node is about to have is waited for.
+// TestFetchWaitsForTheBlock checks that a fetch waits for a block that the node does not have
+// yet.
 func TestFetchWaitsForTheBlock(t *testing.T) {
 	chain := ethnodetest.NewChain(3)
 	node := ethnodetest.Start(t, chain)
@@ -177,7 +178,7 @@ func TestFetchWaitsForTheBlock(t *testing.T) {
 		}
 	})
 	source := newSource(t, node.URL, ethnode.Options{})
-	source.Patience = time.Minute
+	source.MissingTimeout = time.Minute
 	if _, err := source.Fetch(t.Context(), openTask(t, chain.Head().Contract(chain.ID))); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +205,7 @@ func TestFetchCancelled(t *testing.T) {
 	}
 }
 
-// Credentials reach the node and nothing else.
+// TestSecretsStaySecret checks that credentials are sent to the node and appear nowhere else.
 func TestSecretsStaySecret(t *testing.T) {
 	chain := ethnodetest.NewChain(3)
 	node := ethnodetest.Start(t, chain)

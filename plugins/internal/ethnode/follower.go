@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Chain is what a Follower reads: one node, or several that stand for one.
+// Chain is what a Follower reads: one node, or a Pool of nodes.
 type Chain interface {
 	ChainID(ctx context.Context) (uint64, error)
 	// Head returns the newest header.
@@ -22,42 +22,42 @@ type Chain interface {
 	Headers(ctx context.Context, numbers []uint64) ([]*Header, error)
 }
 
-// Follower walks along a chain and hands out target blocks. All its state is in
+// Follower follows a chain and returns target blocks from polls. All its state is in
 // the cursor that the caller keeps.
 type Follower struct {
 	Chain Chain
-	// Interval is the time between two looks at the head; 2 s.
+	// Interval is the time between two reads of the head. The default is 2 s.
 	Interval time.Duration
-	// Confirmations is how many blocks must lie on top of a block before it is
-	// handed out; 0 hands out the head itself.
+	// Confirmations is how many blocks must lie on top of a block before a poll
+	// returns it; with 0 a poll returns the head itself.
 	Confirmations uint64
-	// Wake returns a channel that is closed at the next sign of a new block. It
-	// shortens the wait for the next look and may be nil; polling goes on
-	// whether it says something or not.
+	// Wake returns a channel that is closed when the next block is announced. It
+	// shortens the wait for the next read of the head. It may be nil; the head is
+	// also read every Interval.
 	Wake func() <-chan struct{}
-	// Woken is when there was such a sign last; nil where there is none.
-	Woken func() time.Time
-	// Closely looks at the head every denseInterval while the next block is due by the
-	// clock of the slots, unless there was a sign of the last one.
-	Closely bool
-	Log     *slog.Logger // nil for the default logger
+	// LastWake returns the time of the last announcement; nil where there are none.
+	LastWake func() time.Time
+	// PollDense reads the head every denseInterval while the next block is due by the
+	// slot clock, unless the last block was announced.
+	PollDense bool
+	Log       *slog.Logger // nil for the default logger
 
 	slots slotClock
 
 	chainID atomic.Uint64 // 0 until known
 }
 
-// headersPerStep bounds the headers that one step of a poll asks for.
+// headersPerStep is the largest number of headers that one step of a poll requests.
 const headersPerStep = 256
 
-// catchUpTime bounds how long one poll looks at blocks that are there already
-// without finding a target.
+// catchUpTime is how long one poll may examine existing blocks without finding a
+// target, even if the request's Wait is shorter.
 const catchUpTime = 10 * time.Second
 
-// Poll looks at every block from the cursor on and answers the next targets. It
-// waits up to the request's Wait for the first one. Hashes that the chain has
-// dropped are answered at once. The genesis block is never a target: it has no
-// parent, and so no witness.
+// Poll examines every block from the cursor on and returns the next targets. It waits
+// up to the request's Wait for the first one. It returns at once when the chain has
+// dropped blocks. The genesis block is never a target: it has no parent, and so no
+// witness.
 func (f *Follower) Poll(ctx context.Context, req contract.PollRequest) (contract.PollResponse, error) {
 	begun := time.Now()
 	deadline := begun.Add(req.Wait)
@@ -74,25 +74,25 @@ func (f *Follower) Poll(ctx context.Context, req contract.PollRequest) (contract
 			fmt.Errorf("the checkpoint follows chain %d, but the node serves chain %d", cur.ChainID, chainID),
 			"point the source at a node of the same chain, or use another data directory")
 	}
-	w := &walk{f: f, cur: cur, chainID: chainID, req: req, most: max(req.Max, 1)}
+	w := &walk{f: f, cur: cur, chainID: chainID, req: req, maxBlocks: max(req.Max, 1)}
 	for {
 		wake := f.wake()
 		more, err := w.step(ctx)
 		if err == nil {
-			f.slots.look(w.head, time.Now())
+			f.slots.observe(w.head, time.Now())
 		}
 		if errors.Is(err, errInconsistent) && time.Until(deadline) > 0 && ctx.Err() == nil {
-			more, err = false, nil // the chain may have changed between two calls: look again
+			more, err = false, nil // the chain may have changed between two calls: read it again
 		}
 		if err != nil {
-			// What was found so far is complete as it stands; the error will
-			// come again if it lasts.
+			// The blocks found so far are complete. A lasting error occurs again in
+			// the next poll.
 			if len(w.blocks) > 0 || len(w.orphaned) > 0 {
 				return w.response(), nil
 			}
 			return contract.PollResponse{}, err
 		}
-		if len(w.blocks) >= w.most || !more && (len(w.blocks) > 0 || len(w.orphaned) > 0) || w.done() {
+		if len(w.blocks) >= w.maxBlocks || !more && (len(w.blocks) > 0 || len(w.orphaned) > 0) || w.done() {
 			return w.response(), nil
 		}
 		if ctx.Err() != nil {
@@ -109,18 +109,18 @@ func (f *Follower) Poll(ctx context.Context, req contract.PollRequest) (contract
 	}
 }
 
-// pause waits for the next look at the chain. Where the clock of the slots says so it
-// looks itself meanwhile whether the head is another one.
+// pause waits until the chain is to be read again: for the given time, until the next
+// announcement, or, with PollDense, until a read of the head returns another block.
 func (f *Follower) pause(ctx context.Context, head Header, wait time.Duration, wake <-chan struct{}) {
 	for end := time.Now().Add(wait); ; {
 		left := time.Until(end)
 		if left <= 0 {
 			return
 		}
-		closely := false
-		if f.Closely && (f.Woken == nil || f.Woken().Before(head.Time)) {
+		dense := false
+		if f.PollDense && (f.LastWake == nil || f.LastWake().Before(head.Time)) {
 			if next := f.slots.next(time.Now()); next > 0 && next < left {
-				left, closely = next, true
+				left, dense = next, true
 			}
 		}
 		timer := time.NewTimer(left)
@@ -133,14 +133,14 @@ func (f *Follower) pause(ctx context.Context, head Header, wait time.Duration, w
 			timer.Stop()
 			return
 		}
-		if !closely {
+		if !dense {
 			continue
 		}
 		now, err := f.Chain.Head(ctx)
 		if err != nil {
-			return // the next step says so
+			return // the next step returns the error
 		}
-		f.slots.look(now, time.Now())
+		f.slots.observe(now, time.Now())
 		if now.Hash != head.Hash {
 			return
 		}
@@ -169,8 +169,8 @@ func (f *Follower) log() *slog.Logger {
 	return cmp.Or(f.Log, slog.Default())
 }
 
-// Resolve names the blocks of the numbers, without any cursor. Requests are
-// bounded by the caller; the answer has the order of the numbers.
+// Resolve returns the blocks of the numbers, in their order, without a cursor. The
+// caller limits the length of the list.
 func (f *Follower) Resolve(ctx context.Context, numbers []uint64) ([]contract.Resolution, error) {
 	chainID, err := f.id(ctx)
 	if err != nil {
@@ -180,7 +180,7 @@ func (f *Follower) Resolve(ctx context.Context, numbers []uint64) ([]contract.Re
 	if err != nil {
 		return nil, err
 	}
-	var head *Header // looked up once, to say why a block is missing
+	var head *Header // read once, to name the reason for a missing block
 	answers := make([]contract.Resolution, len(numbers))
 	for i, n := range numbers {
 		answers[i].Number = n
@@ -204,6 +204,6 @@ func (f *Follower) Resolve(ctx context.Context, numbers []uint64) ([]contract.Re
 	return answers, nil
 }
 
-// errInconsistent is the answer of a node, or of several behind one address,
-// whose headers do not form a chain.
+// errInconsistent means that the headers of a node, or of several nodes behind one
+// address, do not form a chain.
 var errInconsistent = errors.New("the node's headers do not form a chain")

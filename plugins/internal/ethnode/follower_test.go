@@ -18,7 +18,7 @@ func TestFollowerSeesEveryTarget(t *testing.T) {
 		t.Run(fmt.Sprint("every ", every), func(t *testing.T) {
 			chain := ethnodetest.NewChain(50)
 			node := ethnodetest.Start(t, chain)
-			p := newPupil(t, node.URL, contract.Selection{Every: every})
+			p := newHostDouble(t, node.URL, contract.Selection{Every: every})
 			p.settle()
 			for _, gap := range []int{1, 1, 2, 5, 70, 300, 1} {
 				chain.Extend(gap)
@@ -49,7 +49,7 @@ func TestFollowerStart(t *testing.T) {
 		{"empty selection", contract.Selection{From: at(0)}, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPupil(t, node.URL, c.sel)
+			p := newHostDouble(t, node.URL, c.sel)
 			var got []uint64
 			r := p.poll(0)
 			for _, b := range r.Blocks {
@@ -66,18 +66,18 @@ func TestFollowerMax(t *testing.T) {
 	chain := ethnodetest.NewChain(1000)
 	node := ethnodetest.Start(t, chain)
 	from := uint64(0)
-	p := newPupil(t, node.URL, contract.Selection{Every: 7, From: &from})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 7, From: &from})
 	p.max = 3
 	p.settle()
 	p.wantTargets(chain, 0)
 }
 
-// An hour offline is 300 blocks; with every: 100 only targets and the last 64
-// headers need to be read.
+// TestFollowerCatchUpIsCheap checks the catch-up after an hour, 300 blocks. With every: 100
+// only the targets and the last 64 headers are read.
 func TestFollowerCatchUpIsCheap(t *testing.T) {
 	chain := ethnodetest.NewChain(0)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 100})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 100})
 	p.settle()
 	chain.Extend(3000)
 	before := node.Calls("eth_getBlockByNumber")
@@ -99,7 +99,7 @@ func TestFollowerCatchUpIsCheap(t *testing.T) {
 func TestFollowerConfirmations(t *testing.T) {
 	chain := ethnodetest.NewChain(20)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 	fresh := p.follow
 	p.follow = func() *ethnode.Follower { f := fresh(); f.Confirmations = 4; return f }
 	p.settle()
@@ -122,22 +122,22 @@ func TestFollowerConfirmations(t *testing.T) {
 	}
 }
 
-func TestFollowerLyingHead(t *testing.T) {
+func TestFollowerFalseHead(t *testing.T) {
 	chain := ethnodetest.NewChain(100)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 	p.settle()
-	node.Set(func(n *ethnodetest.Node) { n.HeadLie = 1000 })
+	node.Set(func(n *ethnodetest.Node) { n.HeadOffset = 1000 })
 	chain.Extend(3)
 	for range 3 {
 		p.tryPoll(0)
 	}
-	node.Set(func(n *ethnodetest.Node) { n.HeadLie = -50 })
+	node.Set(func(n *ethnodetest.Node) { n.HeadOffset = -50 })
 	chain.Extend(3)
 	for range 3 {
 		p.tryPoll(0)
 	}
-	node.Set(func(n *ethnodetest.Node) { n.HeadLie = 0 })
+	node.Set(func(n *ethnodetest.Node) { n.HeadOffset = 0 })
 	chain.Extend(3)
 	p.settle()
 	p.wantTargets(chain, 100)
@@ -150,7 +150,7 @@ func TestFollowerWithoutBatches(t *testing.T) {
 	chain := ethnodetest.NewChain(10)
 	node := ethnodetest.Start(t, chain)
 	node.Set(func(n *ethnodetest.Node) { n.NoBatch = true })
-	p := newPupil(t, node.URL, contract.Selection{Every: 5})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 5})
 	p.settle()
 	chain.Extend(40)
 	p.settle()
@@ -160,7 +160,7 @@ func TestFollowerWithoutBatches(t *testing.T) {
 func TestFollowerWaits(t *testing.T) {
 	chain := ethnodetest.NewChain(10)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 	p.settle()
 	extended := make(chan struct{})
 	go func() {
@@ -186,7 +186,7 @@ func TestFollowerWaits(t *testing.T) {
 func TestFollowerWakesUp(t *testing.T) {
 	chain := ethnodetest.NewChain(10)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 	p.settle()
 	heads := make(chan struct{})
 	f := p.follow()
@@ -208,7 +208,7 @@ func TestFollowerWakesUp(t *testing.T) {
 func TestResolve(t *testing.T) {
 	chain := ethnodetest.NewChain(10)
 	node := ethnodetest.Start(t, chain)
-	f := newPupil(t, node.URL, contract.Selection{}).follow()
+	f := newHostDouble(t, node.URL, contract.Selection{}).follow()
 	got, err := f.Resolve(t.Context(), []uint64{7, 99, 0})
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func TestCursorErrors(t *testing.T) {
 		{`{"v":1,"chain":1,"next":5,"window":[]}`, "chain 1, but the node serves chain 1337", contract.ClassEnvironment},
 		{`{"v":1,"chain":1337,"next":5,"window":[{"n":7,"h":"0x` + strings.Repeat("ab", 32) + `"}]}`, "block 7 is out of order", contract.ClassPermanent},
 	} {
-		p := newPupil(t, node.URL, contract.Selection{Every: 1})
+		p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 		p.cursor = []byte(c.cursor)
 		_, err := p.tryPoll(0)
 		if err == nil || !strings.Contains(err.Error(), c.want) || contract.ClassOf(err) != c.class {

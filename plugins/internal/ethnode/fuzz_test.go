@@ -11,8 +11,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// FuzzCursor polls with any cursor: it is refused, or what comes out is a valid
-// cursor again that polls to a standstill.
+// FuzzCursor polls with any cursor. The poll either fails or returns a valid cursor with which
+// polling comes to an end.
 func FuzzCursor(f *testing.F) {
 	chain := ethnodetest.NewChain(20)
 	node := ethnodetest.Start(f, chain)
@@ -49,7 +49,7 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// FuzzUnwrap holds the streaming against encoding/json.
+// FuzzUnwrap compares Unwrap with encoding/json.
 func FuzzUnwrap(f *testing.F) {
 	f.Add([]byte(`{"jsonrpc":"2.0","id":1,"result":{"number":"0x1"}}`))
 	f.Add([]byte(`{"number":"0x1"}`))

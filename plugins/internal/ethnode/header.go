@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// Header is what following a chain needs of a block.
+// Header holds the members of a block that a Follower needs.
 type Header struct {
 	Number  uint64
 	Hash    contract.Hash
@@ -28,8 +28,8 @@ func (h Header) Block(chainID uint64) contract.Block {
 		Time: h.Time, GasUsed: h.GasUsed, TxCount: h.TxCount}
 }
 
-// Limits of what is believed: far beyond any chain, and far from where sums
-// overflow.
+// Limits of the numbers that are accepted. They lie far beyond any chain, and are small
+// enough that sums cannot overflow.
 const (
 	maxNumber = 1 << 48
 	maxTime   = 1 << 38 // seconds, in the year 10680
@@ -63,7 +63,7 @@ func (h *Header) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// skipped is a JSON value that only counts.
+// skipped is an element of a JSON array of which only the length is needed.
 type skipped struct{}
 
 func (*skipped) UnmarshalJSON([]byte) error { return nil }
@@ -74,19 +74,19 @@ type quantity uint64
 func (q *quantity) UnmarshalText(chars []byte) error {
 	digits, ok := strings.CutPrefix(string(chars), "0x")
 	if !ok {
-		return fmt.Errorf("%s is no quantity: want 0x and hexadecimal digits", shown(chars))
+		return fmt.Errorf("%s is no quantity: want 0x and hexadecimal digits", quoteShort(chars))
 	}
 	n, err := strconv.ParseUint(digits, 16, 64)
 	if err != nil {
-		return fmt.Errorf("%s is no 64-bit quantity", shown(chars))
+		return fmt.Errorf("%s is no 64-bit quantity", quoteShort(chars))
 	}
 	*q = quantity(n)
 	return nil
 }
 
-// shown quotes a short text. A long one is not cut but only counted: a piece of a
-// secret in it could not be recognised.
-func shown(chars []byte) string {
+// quoteShort quotes a short text. Of a long one it gives only the length, because the
+// redactor would not recognise a part of a secret.
+func quoteShort(chars []byte) string {
 	if len(chars) > maxExcerpt {
 		return fmt.Sprintf("a text of %d characters", len(chars))
 	}
@@ -95,30 +95,31 @@ func shown(chars []byte) string {
 
 func hexNumber(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
 
-// ChainID asks eth_chainId.
+// ChainID calls eth_chainId.
 func (c *Client) ChainID(ctx context.Context) (uint64, error) {
 	var q quantity
 	err := c.Call(ctx, &q, "eth_chainId")
 	return uint64(q), err
 }
 
-// BlockNumber asks eth_blockNumber.
+// BlockNumber calls eth_blockNumber.
 func (c *Client) BlockNumber(ctx context.Context) (uint64, error) {
 	var q quantity
 	err := c.Call(ctx, &q, "eth_blockNumber")
 	return uint64(q), err
 }
 
-// ClientVersion asks web3_clientVersion, for example "Geth/v1.17.10-stable/…".
+// ClientVersion calls web3_clientVersion. It returns at most 80 bytes of the answer,
+// for example "Geth/v1.17.10-stable/…".
 func (c *Client) ClientVersion(ctx context.Context) (string, error) {
 	var version string
 	err := c.Call(ctx, &version, "web3_clientVersion")
 	return text.Cut(c.redactor.Text(version), maxExcerpt), err
 }
 
-// Syncing asks eth_syncing. While the node syncs, behind is the number of
-// blocks it says it lacks, as far as it tells. A node that has every block and
-// only indexes, as geth does for a while, does not count as syncing.
+// Syncing calls eth_syncing. While the node is syncing, behind is the number of blocks
+// that it lacks, 0 where it does not report that. A node that has every block and only
+// builds its index, as geth does for a while, does not count as syncing.
 func (c *Client) Syncing(ctx context.Context) (syncing bool, behind uint64, err error) {
 	var raw json.RawMessage
 	if err := c.Call(ctx, &raw, "eth_syncing"); err != nil {
@@ -144,13 +145,14 @@ func (c *Client) Head(ctx context.Context) (Header, error) {
 	return h, err
 }
 
-// Headers returns the header of each number on the node's canonical chain, nil
-// where it has none. It asks in batches, one by one where the node takes none.
+// Headers returns the header of each number on the node's canonical chain, nil where
+// the node has none. It requests them in batches, or one by one where the node takes
+// no batches.
 func (c *Client) Headers(ctx context.Context, numbers []uint64) ([]*Header, error) {
-	const most = 64 // a batch of full mainnet blocks' headers stays below 4 MB
+	const batchSize = 64 // the answer for full mainnet blocks stays below 4 MB
 	headers := make([]*Header, 0, len(numbers))
 	for len(numbers) > 0 {
-		n := min(len(numbers), most)
+		n := min(len(numbers), batchSize)
 		part, err := c.headers(ctx, numbers[:n])
 		if err != nil {
 			return nil, err

@@ -8,7 +8,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// condition says what a node is of use for at an instant, and why not for more.
+// condition is what a node can be used for at an instant, and the reason where it
+// cannot be used for everything.
 type condition struct {
 	head, witness bool
 	reason        error
@@ -18,7 +19,7 @@ func (n *node) condition(now time.Time) condition {
 	if err := n.usable(now, BlockData); err != nil {
 		return condition{reason: err}
 	}
-	if err := n.calls.failing(); err != nil && n.lastHead().Number == 0 { // never answered yet
+	if err := n.calls.failing(); err != nil && n.lastHead().Number == 0 { // it has never answered
 		return condition{reason: err}
 	}
 	c := condition{head: canHead(n), witness: canWitness(n)}
@@ -30,8 +31,8 @@ func (n *node) condition(now time.Time) condition {
 	return c
 }
 
-// Health tells how many of the nodes are of use, from memory, and of each how its calls
-// went. An old head is told in the detail and leaves the state as it is.
+// Health reports, without a request, which nodes are usable and how the calls to each
+// went. The detail names an old head, which does not change the state.
 func (p *Pool) Health() contract.Health {
 	now := time.Now()
 	var reasons []error
@@ -55,8 +56,8 @@ func (p *Pool) Health() contract.Health {
 		h.State = contract.HealthDegraded
 	}
 	p.mu.Lock()
-	if age := p.headAge(now); age > 0 && heads > 0 { // the blocks that are there can be worked on
-		reasons = append(reasons, fmt.Errorf("the newest head, block %d, is %v old (%s)", p.best.Number, age, oldRemedy))
+	if age := p.headAge(now); age > 0 && heads > 0 { // the existing blocks can still be fetched
+		reasons = append(reasons, fmt.Errorf("the newest head, block %d, is %v old (%s)", p.best.Number, age, headAgeRemedy))
 	}
 	p.mu.Unlock()
 	if len(reasons) > 0 {

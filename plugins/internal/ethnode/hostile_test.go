@@ -16,8 +16,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// hostile is a node that is wrong in one way.
-type hostile struct {
+// faultyNode is a node with one fault.
+type faultyNode struct {
 	name  string
 	chain *ethnodetest.Chain // nil for the honest one
 	set   func(n *ethnodetest.Node)
@@ -48,7 +48,7 @@ func edited(t *testing.T, change func(b *ethnodetest.Block, w map[string]any)) f
 	}
 }
 
-// headTime changes the time of the node's newest block, which then is another block.
+// headTime changes the timestamp, the number and the hash of the node's newest block.
 func headTime(honest *ethnodetest.Chain, at time.Time) func(*ethnodetest.Node) {
 	return func(n *ethnodetest.Node) {
 		n.Fault = func(w http.ResponseWriter, _ *http.Request, call ethnodetest.Call) bool {
@@ -70,13 +70,13 @@ func headTime(honest *ethnodetest.Chain, at time.Time) func(*ethnodetest.Node) {
 	}
 }
 
-func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
+func faultyNodes(t *testing.T, honest *ethnodetest.Chain) []faultyNode {
 	const wit, blk = "debug_executionWitness", "eth_getBlockByHash"
 	other := ethnodetest.NewChainOf(1, honest.Head().Number)
 	text := func(s string) func(ethnodetest.Call) []byte {
 		return func(ethnodetest.Call) []byte { return []byte(s) }
 	}
-	said := func(code int, message string) func(ethnodetest.Call) []byte {
+	failure := func(code int, message string) func(ethnodetest.Call) []byte {
 		return func(call ethnodetest.Call) []byte { return ethnodetest.ReplyError(call, code, message) }
 	}
 	result := func(s string) func(ethnodetest.Call) []byte {
@@ -89,12 +89,12 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 			w["state"] = append(state[:at:at], state[at+1:]...)
 		}
 	}
-	return []hostile{
-		{"dead", nil, func(n *ethnodetest.Node) { n.Fault = dead }},
-		{"always lacks the state", nil, answer(wit, said(-32000, "missing trie node 8b3c (path ) <nil>"))},
-		{"always prunes", nil, answer(wit, said(4444, "pruned history unavailable"))},
-		{"internal error", nil, answer(wit, said(-32603, "Internal error"))},
-		{"too large for itself", nil, answer(wit, said(-32008, "Response is too big"))},
+	return []faultyNode{
+		{"dead", nil, func(n *ethnodetest.Node) { n.Fault = cutEveryCall }},
+		{"always lacks the state", nil, answer(wit, failure(-32000, "missing trie node 8b3c (path ) <nil>"))},
+		{"always prunes", nil, answer(wit, failure(4444, "pruned history unavailable"))},
+		{"internal error", nil, answer(wit, failure(-32603, "Internal error"))},
+		{"too large for itself", nil, answer(wit, failure(-32008, "Response is too big"))},
 		{"no debug namespace", nil, func(n *ethnodetest.Node) { n.NoDebug = true }},
 		{"witness null", nil, answer(wit, result("null"))},
 		{"witness null with space", nil, answer(wit, result(" null \n"))},
@@ -124,8 +124,8 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 		{"a changed block", nil, answer(blk, func(call ethnodetest.Call) []byte {
 			return ethnodetest.Reply(call, bytes.Replace(honest.At(2).JSON(), []byte(`"gasLimit":"0x2`), []byte(`"gasLimit":"0x3`), 1))
 		})},
-		{"a head that is not there", nil, func(n *ethnodetest.Node) { n.HeadLie = 1000 }},
-		{"a head beyond all numbers", nil, func(n *ethnodetest.Node) { n.HeadLie = -1 - int64(honest.Head().Number) }},
+		{"a head that is not there", nil, func(n *ethnodetest.Node) { n.HeadOffset = 1000 }},
+		{"a head beyond all numbers", nil, func(n *ethnodetest.Node) { n.HeadOffset = -1 - int64(honest.Head().Number) }},
 		{"another chain", other, func(*ethnodetest.Node) {}},
 		{"a chain that lags", ethnodetest.NewChain(2), func(*ethnodetest.Node) {}},
 		{"syncing", nil, func(n *ethnodetest.Node) { n.Syncing = true }},
@@ -208,12 +208,12 @@ func hostiles(t *testing.T, honest *ethnodetest.Chain) []hostile {
 	}
 }
 
-// However bad one endpoint is, and wherever it stands in the list, the honest one
-// serves every block, each in one fetch.
+// TestOneBadEndpoint checks that with one faulty endpoint at any place of the list the other
+// endpoint serves every block, each in one fetch.
 func TestOneBadEndpoint(t *testing.T) {
 	const blocks = 100
 	honest := ethnodetest.NewChain(blocks)
-	for _, bad := range hostiles(t, honest) {
+	for _, bad := range faultyNodes(t, honest) {
 		for _, first := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, first %v", bad.name, first), func(t *testing.T) {
 				t.Parallel()
@@ -231,7 +231,7 @@ func TestOneBadEndpoint(t *testing.T) {
 					list[0], list[1] = list[1], list[0]
 				}
 				_, source := newPool(t, ethnode.PoolOptions{ChainID: honest.ID, HedgeAfter: 50 * time.Millisecond}, list...)
-				source.Patience = time.Minute // a node that answers "not yet" is asked beside the other one
+				source.MissingTimeout = time.Minute // a node that answers "not yet" is asked beside the other one
 				from := uint64(1)
 				p := onPool(t, source, contract.Selection{Every: 1, From: &from})
 				p.max = 32
@@ -247,7 +247,7 @@ func TestOneBadEndpoint(t *testing.T) {
 				for n := uint64(1); n <= blocks; n++ {
 					b := honest.At(n)
 					stored := &memoryFiles{}
-					if _, err := source.Fetcher.Fetch(t.Context(), ethnode.Want{Block: b.Contract(honest.ID), Attempt: 1}, stored.create); err != nil {
+					if _, err := source.Fetcher.Fetch(t.Context(), ethnode.FetchRequest{Block: b.Contract(honest.ID), Attempt: 1}, stored.create); err != nil {
 						t.Fatalf("block %d: %v", n, err)
 					}
 					if !bytes.Equal(stored.committed("block.json"), b.JSON()) || !bytes.Equal(stored.committed("witness.json"), b.Witness()) {
@@ -259,7 +259,7 @@ func TestOneBadEndpoint(t *testing.T) {
 	}
 }
 
-// memoryFiles are files without a disk, which would take most of the time.
+// memoryFiles holds files in memory, because files on disk would take most of the test's time.
 type memoryFiles struct {
 	mu    sync.Mutex
 	files map[string][]byte // committed
@@ -296,13 +296,13 @@ func (f *memoryFile) Commit() (contract.Artifact, error) {
 
 func (f *memoryFile) Discard() {}
 
-// A single node whose claimed head is made up does no lasting damage: once it is
-// honest, everything goes on.
-func TestMadeUpHeadLeavesNoTrace(t *testing.T) {
+// TestFalseHeadHasNoLastingEffect checks that after a single node has returned a head with an
+// invented number, polls go on as soon as its head is right.
+func TestFalseHeadHasNoLastingEffect(t *testing.T) {
 	for _, lie := range []int64{1000, 1 << 40, -1 - 20} { // the last is 2^64-1
 		chain := ethnodetest.NewChain(20)
 		node := ethnodetest.Start(t, chain)
-		node.Set(func(n *ethnodetest.Node) { n.HeadLie = lie })
+		node.Set(func(n *ethnodetest.Node) { n.HeadOffset = lie })
 		_, source := newPool(t, ethnode.PoolOptions{}, ethnode.Endpoint{URL: node.URL})
 		p := onPool(t, source, contract.Selection{Every: 1})
 		for range 3 {
@@ -310,7 +310,7 @@ func TestMadeUpHeadLeavesNoTrace(t *testing.T) {
 				t.Errorf("lie %d: a head that is not there gave %+v", lie, r.Blocks)
 			}
 		}
-		node.Set(func(n *ethnodetest.Node) { n.HeadLie = 0 })
+		node.Set(func(n *ethnodetest.Node) { n.HeadOffset = 0 })
 		eventually(t, "the true head", func() bool {
 			p.tryPoll(0)
 			return len(p.live) == 1

@@ -15,48 +15,48 @@ import (
 // Endpoint describes one node of a Pool.
 type Endpoint struct {
 	URL    string  // http or https
-	WS     string  // ws or wss, for newHeads; may be empty
+	WS     string  // ws or wss, for newHeads; empty to poll only
 	Weight float64 // preference among healthy nodes; 0 counts as 1
-	// NoHead and NoWitness keep the node from being asked for that.
+	// NoHead and NoWitness exclude the node from requests for heads and witnesses.
 	NoHead, NoWitness bool
 	Options           Options
 }
 
-// hedgeFirst is how long a witness is waited for before a second node is asked,
-// until there are samples enough to know better.
+// hedgeFirst is how long to wait for a witness before a second node is asked, while
+// there are fewer than hedgeSamples times of earlier witnesses.
 const (
 	hedgeFirst   = 3 * time.Second
 	hedgeSamples = 8
 )
 
-// slot is the time between two blocks. A head whose timestamp is further ahead of
-// the clock is not believed.
+// slot is the time between two blocks. A head whose timestamp is further ahead of the
+// clock is rejected.
 const slot = 12 * time.Second
 
-// node is a Client and what is known of its health.
+// node is a Client together with what is known of its health.
 type node struct {
 	*Client
 	index     int
 	weight    float64
 	noHead    bool
 	noWitness bool
-	out       bool // as last written to the log; used by Pool.judge alone
+	excluded  bool // as last written to the log; only Pool.compareNodes uses it
 
-	calls     *standing // heads, blocks, and whether it answers at all
-	witnesses *standing // what it gives as witnesses
+	calls     *reputation // of all calls
+	witnesses *reputation // of the witnesses alone
 
-	mu      sync.Mutex
-	syncing string        // why the node must not be used though it answers: its own word
-	misfit  string        // the same, compared with the other nodes
-	chainID uint64        // 0 until known
-	window  uint64        // blocks for which it can make witnesses; 0 until known
-	head    Header        // the newest it told
-	proven  contract.Hash // the head whose place in the chain was looked at
-	latency []time.Duration
-	next    int // in latency, once it is full
-	// noWitnessUntil ends the time in which the node is not expected to offer
-	// witnesses, because it said so.
-	noWitnessUntil time.Time
+	mu            sync.Mutex
+	syncing       string          // why the node must not be used, by its own eth_syncing; empty if usable
+	mismatch      string          // why the node must not be used, compared with the others; empty if usable
+	chainID       uint64          // 0 until known
+	window        uint64          // number of blocks below the head with witnesses; 0 until known
+	head          Header          // the newest head it returned
+	confirmedHead contract.Hash   // the last head that confirmHead confirmed
+	latency       []time.Duration // times of the last witnesses, in no order
+	next          int             // index of the oldest entry of latency once that is full
+	// witnessesOffUntil is the end of the time in which the node is asked for
+	// witnesses only after all others, because it does not offer the method.
+	witnessesOffUntil time.Time
 }
 
 func newNode(index int, e Endpoint) (*node, error) {
@@ -65,18 +65,19 @@ func newNode(index int, e Endpoint) (*node, error) {
 		return nil, err
 	}
 	return &node{Client: client, index: index, weight: cmp.Or(e.Weight, 1), noHead: e.NoHead, noWitness: e.NoWitness,
-		calls: newStanding(), witnesses: newStanding()}, nil
+		calls: newReputation(), witnesses: newReputation()}, nil
 }
 
-// Label names the node among those of its pool, for facts and messages.
+// Label identifies the node among those of its pool, in facts and messages.
 func (n *node) Label() string { return fmt.Sprintf("%d %s", n.index, n.name) }
 
-// usable says why the node must not be asked now for the data.
+// usable returns the reason why the node must not be asked for the data now, nil where
+// it may be.
 func (n *node) usable(now time.Time, data Data) error {
 	left, cause := n.calls.blocked(now)
 	if data == WitnessData {
-		if more, why := n.witnesses.blocked(now); more > left {
-			left, cause = more, why
+		if longer, other := n.witnesses.blocked(now); longer > left {
+			left, cause = longer, other
 		}
 	}
 	if left > 0 {
@@ -84,33 +85,35 @@ func (n *node) usable(now time.Time, data Data) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if reason := cmp.Or(n.misfit, n.syncing); reason != "" {
+	if reason := cmp.Or(n.mismatch, n.syncing); reason != "" {
 		return fmt.Errorf("%s: %s", n.name, reason)
 	}
 	return nil
 }
 
-// rank orders usable nodes, the greatest first.
+// rank is the weight of a usable node in the order of nodes. The node with the
+// greatest rank comes first.
 func (n *node) rank(data Data) float64 {
-	rank := n.weight * n.calls.rank()
+	rank := n.weight * n.calls.currentScore()
 	if data == WitnessData {
-		rank *= n.witnesses.rank()
+		rank *= n.witnesses.currentScore()
 	}
 	return rank
 }
 
-// Causes of a fetch's end that are not the node's fault.
+// Reasons for the end of a fetch that are not the node's fault.
 var (
-	// errLost: another node was faster.
+	// errLost means that another node was faster.
 	errLost = errors.New("another endpoint answered first")
-	// errUnjudged: what the witness is compared with did not arrive.
-	errUnjudged = errors.New("the witness could not be compared with its block")
+	// errNotCompared means that the block did not arrive that the witness is compared with.
+	errNotCompared = errors.New("the witness could not be compared with its block")
 )
 
-// sawHead keeps a head that the node told, unless it lies in the future.
-func (n *node) sawHead(h Header) error {
+// recordHead keeps a head that the node returned. It fails when the head's timestamp
+// lies more than a slot in the future.
+func (n *node) recordHead(h Header) error {
 	if ahead := time.Until(h.Time); ahead > slot {
-		return contract.Retryable(fmt.Errorf("%s says its head is block %d, whose time is %v ahead of the clock (the node's chain or this machine's clock is wrong)", n.name, h.Number, ahead.Round(time.Second)))
+		return contract.Retryable(fmt.Errorf("%s gives block %d as its head, whose time is %v ahead of the clock (the node's chain or this machine's clock is wrong)", n.name, h.Number, ahead.Round(time.Second)))
 	}
 	n.mu.Lock()
 	n.head = h
@@ -124,9 +127,9 @@ func (n *node) lastHead() Header {
 	return n.head
 }
 
-// tookWitness keeps the times of the last 64 witnesses that were of use. What a
-// slower node took until it was called off says only how fast the other one was.
-func (n *node) tookWitness(d time.Duration) {
+// recordWitnessTime keeps the times of the last 64 witnesses that were used. The time
+// of a cancelled fetch must not be recorded: it says only how fast the other node was.
+func (n *node) recordWitnessTime(d time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.latency) < 64 {
@@ -137,7 +140,8 @@ func (n *node) tookWitness(d time.Duration) {
 	n.next = (n.next + 1) % len(n.latency)
 }
 
-// hedgeAfter is the 95th percentile of the node's witness times.
+// hedgeAfter returns the 95th percentile of the node's witness times, but at least
+// 50 ms.
 func (n *node) hedgeAfter() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -148,7 +152,8 @@ func (n *node) hedgeAfter() time.Duration {
 	return max(sorted[len(sorted)*95/100], 50*time.Millisecond)
 }
 
-// probe asks which chain the node serves, whether it syncs, and for its head.
+// probe asks the node for its chain, its head and whether it is syncing, and records
+// the outcome.
 func (n *node) probe(ctx context.Context) {
 	id, err := n.ChainID(ctx)
 	reason := ""
@@ -157,7 +162,7 @@ func (n *node) probe(ctx context.Context) {
 		var behind uint64
 		syncing, behind, err = n.Syncing(ctx)
 		if errors.Is(err, ErrNoMethod) {
-			err = nil // some providers hide it
+			err = nil // some providers do not offer eth_syncing
 		}
 		if syncing {
 			reason = fmt.Sprintf("it is syncing, %d blocks behind", behind)
@@ -166,19 +171,19 @@ func (n *node) probe(ctx context.Context) {
 	if err == nil {
 		var h Header
 		if h, err = n.Head(ctx); err == nil {
-			err = n.sawHead(h)
+			err = n.recordHead(h)
 		}
 	}
 	n.mu.Lock()
 	window := n.window
 	n.mu.Unlock()
 	if err == nil && window == 0 {
-		window = windowOf("")
+		window = defaultWindow("")
 		if version, e := n.ClientVersion(ctx); e == nil {
-			window = windowOf(version)
+			window = defaultWindow(version)
 		}
 	}
-	n.calls.told(err)
+	n.calls.record(err)
 	if err != nil {
 		return
 	}
@@ -187,15 +192,15 @@ func (n *node) probe(ctx context.Context) {
 	n.mu.Unlock()
 }
 
-// prove looks whether the node's head has a place in its chain: the block of that
-// number is that block, and the one that lies below it, at the number given, has
-// the hash given. Neither can be said of a number that was made up.
-func (n *node) prove(ctx context.Context, below Header) bool {
+// confirmHead reports whether the node's chain holds the node's head at the head's
+// number, and the block below at its number. A node cannot pass with a head whose
+// number it invented.
+func (n *node) confirmHead(ctx context.Context, below Header) bool {
 	head := n.lastHead()
 	n.mu.Lock()
-	proven := n.proven == head.Hash
+	confirmed := n.confirmedHead == head.Hash
 	n.mu.Unlock()
-	if proven {
+	if confirmed {
 		return true
 	}
 	numbers := []uint64{head.Number}
@@ -210,7 +215,7 @@ func (n *node) prove(ctx context.Context, below Header) bool {
 		return false
 	}
 	n.mu.Lock()
-	n.proven = head.Hash
+	n.confirmedHead = head.Hash
 	n.mu.Unlock()
 	return true
 }

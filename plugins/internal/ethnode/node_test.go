@@ -34,24 +34,24 @@ func TestBreaker(t *testing.T) {
 			}
 		}
 		for range breakerFailures - 1 {
-			n.calls.told(ill)
+			n.calls.record(ill)
 		}
 		usable(true)
-		n.calls.told(ill)
+		n.calls.record(ill)
 		usable(false)
 		// Each failed trial doubles the time, up to the limit.
-		for pause := breakerFirst; pause < 4*breakerMost; pause *= 2 {
-			time.Sleep(min(pause, breakerMost) - time.Nanosecond)
+		for pause := breakerFirst; pause < 4*breakerMax; pause *= 2 {
+			time.Sleep(min(pause, breakerMax) - time.Nanosecond)
 			usable(false)
 			time.Sleep(time.Nanosecond)
 			usable(true)
-			n.calls.told(ill)
+			n.calls.record(ill)
 			usable(false)
 		}
-		time.Sleep(breakerMost)
-		n.calls.told(nil)
+		time.Sleep(breakerMax)
+		n.calls.record(nil)
 		usable(true)
-		n.calls.told(ill)
+		n.calls.record(ill)
 		usable(true)
 	})
 }
@@ -59,7 +59,7 @@ func TestBreaker(t *testing.T) {
 func TestBreakerKeepsRateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := testNode(t)
-		n.calls.told(limited(errors.New("HTTP 429"), 17*time.Second))
+		n.calls.record(rateLimited(errors.New("HTTP 429"), 17*time.Second))
 		time.Sleep(17*time.Second - time.Nanosecond)
 		if n.usable(time.Now(), BlockData) == nil {
 			t.Error("asked before the time that the endpoint named")
@@ -71,22 +71,23 @@ func TestBreakerKeepsRateLimits(t *testing.T) {
 	})
 }
 
-// What says nothing about a node's health does not change its rank.
-func TestNodeIsNotBlamed(t *testing.T) {
+// TestNeutralOutcomesKeepRank checks that outcomes that say nothing about a node's quality do
+// not change its rank.
+func TestNeutralOutcomesKeepRank(t *testing.T) {
 	n := testNode(t)
 	before := n.rank(BlockData)
 	for _, err := range []error{
 		fmt.Errorf("x: %w", ErrNotFound), contract.Permanent(fmt.Errorf("%w: %w", ErrOutsideWindow, ErrNoState)), contract.Retryable(ErrNoState),
-		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), fmt.Errorf("x: %w", errUnjudged), contract.Interrupted(errors.New("x")),
+		contract.Environment(fmt.Errorf("x: %w", ErrNoMethod), ""), fmt.Errorf("x: %w", errNotCompared), contract.Interrupted(errors.New("x")),
 	} {
 		for range breakerFailures {
-			n.calls.told(err)
+			n.calls.record(err)
 		}
 		if n.rank(BlockData) != before || n.usable(time.Now(), BlockData) != nil {
 			t.Errorf("%v: rank %v, %v", err, n.rank(BlockData), n.usable(time.Now(), BlockData))
 		}
 	}
-	n.calls.told(contract.Retryable(errors.New("bad witness")))
+	n.calls.record(contract.Retryable(errors.New("bad witness")))
 	if n.rank(BlockData) >= before {
 		t.Error("a bad witness did not count")
 	}
@@ -95,28 +96,29 @@ func TestNodeIsNotBlamed(t *testing.T) {
 func TestHedgeAfter(t *testing.T) {
 	n := testNode(t)
 	for range hedgeSamples - 1 {
-		n.tookWitness(time.Second)
+		n.recordWitnessTime(time.Second)
 	}
 	if d := n.hedgeAfter(); d != hedgeFirst {
 		t.Errorf("with few samples: %v", d)
 	}
 	for i := range 100 { // only the last 64 count: 36 to 99 ms
-		n.tookWitness(time.Duration(i) * time.Millisecond)
+		n.recordWitnessTime(time.Duration(i) * time.Millisecond)
 	}
 	if d := n.hedgeAfter(); d != 96*time.Millisecond {
 		t.Errorf("the 95th percentile of 36…99 ms is %v", d)
 	}
 }
 
-// Who is slower than another loses rank, and its time does not count as its own.
-func TestLosing(t *testing.T) {
+// TestSlowerNodeLosesRank checks that a node that loses a race loses rank, and that its time
+// is not recorded.
+func TestSlowerNodeLosesRank(t *testing.T) {
 	n := testNode(t)
 	for range hedgeSamples {
-		n.toldFetch(WitnessData, nil, 60*time.Millisecond)
+		n.recordFetch(WitnessData, nil, 60*time.Millisecond)
 	}
 	before := n.rank(WitnessData)
 	for range 100 {
-		n.toldFetch(WitnessData, errLost, 5*time.Second)
+		n.recordFetch(WitnessData, errLost, 5*time.Second)
 	}
 	if d := n.hedgeAfter(); d != 60*time.Millisecond {
 		t.Errorf("after it lost: %v, want its own 60ms", d)
@@ -126,25 +128,26 @@ func TestLosing(t *testing.T) {
 	}
 }
 
-// A verdict on a witness counts among witnesses only.
-func TestBadWitnessLeavesHeadsAlone(t *testing.T) {
+// TestBadWitnessCountsAgainstWitnessesOnly checks that a refused witness leaves the node usable
+// for heads.
+func TestBadWitnessCountsAgainstWitnessesOnly(t *testing.T) {
 	n := testNode(t)
 	for range breakerFailures {
-		n.toldFetch(WitnessData, contract.Retryable(&badDataError{errors.New("incomplete")}), time.Second)
+		n.recordFetch(WitnessData, contract.Retryable(&badDataError{errors.New("incomplete")}), time.Second)
 	}
 	if n.usable(time.Now(), WitnessData) == nil || n.usable(time.Now(), BlockData) != nil || n.rank(BlockData) != 1 || n.rank(WitnessData) >= 1 {
 		t.Errorf("witnesses: %v, heads: %v", n.usable(time.Now(), WitnessData), n.usable(time.Now(), BlockData))
 	}
 	for range breakerFailures {
-		n.toldFetch(WitnessData, contract.Retryable(errors.New("internal error")), time.Second)
+		n.recordFetch(WitnessData, contract.Retryable(errors.New("internal error")), time.Second)
 	}
 	if n.usable(time.Now(), BlockData) == nil {
 		t.Error("a node that fails is still asked for heads")
 	}
 }
 
-// beliefs makes a pool of nodes with these heads, whose chain is not asked.
-func beliefs(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
+// poolWithHeads returns a pool of nodes with these heads. It sends no requests.
+func poolWithHeads(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
 	p := &Pool{log: slog.New(slog.DiscardHandler), maxLag: time.Minute, maxAge: maxAge}
 	for i, h := range heads {
 		n, err := newNode(i, Endpoint{URL: "http://127.0.0.1:1"})
@@ -157,7 +160,8 @@ func beliefs(t *testing.T, maxAge time.Duration, heads ...Header) *Pool {
 	return p
 }
 
-// No head is believed that nobody confirms, and none ahead of the clock.
+// TestHeadsAreConfirmed checks that a head counts only when another node or the node's own
+// chain confirms it, and never when it is ahead of the clock.
 func TestHeadsAreConfirmed(t *testing.T) {
 	now := time.Now()
 	head := func(number uint64, age time.Duration) Header {
@@ -175,29 +179,29 @@ func TestHeadsAreConfirmed(t *testing.T) {
 		{"a slot ahead is the clock's", []Header{head(100, -11*time.Second), head(100, -11*time.Second), head(93, 2*time.Minute)}, []bool{false, false, true}},
 		{"two of three are ahead", []Header{head(200, 0), head(199, 12*time.Second), head(100, 20*time.Minute)}, []bool{false, false, true}},
 	} {
-		p := beliefs(t, 0, c.heads...)
-		p.judge(t.Context(), now)
+		p := poolWithHeads(t, 0, c.heads...)
+		p.compareNodes(t.Context(), now)
 		for i, n := range p.nodes {
 			if out := n.usable(now, BlockData) != nil; out != c.out[i] {
 				t.Errorf("%s: node %d: %v", c.name, i, n.usable(now, BlockData))
 			}
 		}
 	}
-	ahead := beliefs(t, 0, head(105, -20*time.Second), head(100, 30*time.Second), head(100, 30*time.Second))
-	if ahead.judge(t.Context(), now); ahead.best.Number != 100 {
+	ahead := poolWithHeads(t, 0, head(105, -20*time.Second), head(100, 30*time.Second), head(100, 30*time.Second))
+	if ahead.compareNodes(t.Context(), now); ahead.best.Number != 100 {
 		t.Errorf("block %d, whose time has not come, is the newest head", ahead.best.Number)
 	}
 	n := testNode(t)
-	if err := n.sawHead(head(7, -slot-time.Minute)); err == nil || n.lastHead().Number != 0 {
+	if err := n.recordHead(head(7, -slot-time.Minute)); err == nil || n.lastHead().Number != 0 {
 		t.Errorf("a head a minute and a slot ahead: %v", err)
 	}
-	if err := n.sawHead(head(7, -slot+time.Second)); err != nil {
+	if err := n.recordHead(head(7, -slot+time.Second)); err != nil {
 		t.Error(err)
 	}
 }
 
-// The chain is the configured one, else what most serve, else the first's; and what
-// was handed out stays.
+// TestChainIsElected checks the order: the configured chain, the chain of the majority, the
+// chain of the first node. A chain that was returned stays.
 func TestChainIsElected(t *testing.T) {
 	for _, c := range []struct {
 		chains     []uint64
@@ -206,12 +210,12 @@ func TestChainIsElected(t *testing.T) {
 	}{
 		{[]uint64{5, 1, 1}, 0, 1}, {[]uint64{5, 1}, 0, 5}, {[]uint64{5, 1}, 1, 1}, {[]uint64{5, 5}, 1, 1}, {[]uint64{0, 7, 0}, 0, 7}, {[]uint64{0, 0}, 0, 0},
 	} {
-		p := beliefs(t, 0, make([]Header, len(c.chains))...)
+		p := poolWithHeads(t, 0, make([]Header, len(c.chains))...)
 		p.wantChain = c.configured
 		for i, id := range c.chains {
 			p.nodes[i].chainID = id
 		}
-		p.judge(t.Context(), time.Now())
+		p.compareNodes(t.Context(), time.Now())
 		if p.chainID != c.want {
 			t.Errorf("%v, configured %d: chain %d, want %d", c.chains, c.configured, p.chainID, c.want)
 		}
@@ -229,30 +233,30 @@ func TestChainIsElected(t *testing.T) {
 		for _, n := range p.nodes {
 			n.chainID = 99
 		}
-		p.judge(t.Context(), time.Now())
+		p.compareNodes(t.Context(), time.Now())
 		if p.chainID != c.want {
 			t.Errorf("%v: chain %d after blocks of chain %d were handed out", c.chains, p.chainID, c.want)
 		}
 	}
 }
 
-// An old head is told in the health, by its own time, until a young one comes.
+// TestHeadAge checks that Health names an old head, by its timestamp, until a new one arrives.
 func TestHeadAge(t *testing.T) {
 	now := time.Now()
-	p := beliefs(t, 5*time.Minute, Header{Number: 10, Time: now.Add(-172 * time.Hour)})
-	p.judge(t.Context(), now)
+	p := poolWithHeads(t, 5*time.Minute, Header{Number: 10, Time: now.Add(-172 * time.Hour)})
+	p.compareNodes(t.Context(), now)
 	if h := p.Health(); h.State != contract.HealthReady || !strings.Contains(h.Detail, "the newest head, block 10, is 172h0m0s old") {
 		t.Errorf("health %+v", h)
 	}
 	p.nodes[0].head = Header{Number: 11, Time: now.Add(-time.Minute)}
-	p.judge(t.Context(), now)
+	p.compareNodes(t.Context(), now)
 	if h := p.Health(); h.State != contract.HealthReady || h.Detail != "" {
 		t.Errorf("health %+v", h)
 	}
 }
 
-// An answer that drips is cut off when it has used up the time that its bytes pay
-// for; one that flows is not.
+// TestSlowestRate checks that an answer below MinRate is cancelled when its time is over, and
+// that a faster one is not.
 func TestSlowestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := func(size int, every time.Duration, most time.Duration) (time.Duration, error) {
@@ -279,12 +283,12 @@ func TestSlowestRate(t *testing.T) {
 	})
 }
 
-// A witness is read as far as a block of the gas limit can need, which is known
-// better once the block is there.
+// TestWitnessLimit checks that the size of a witness is limited by the gas limit of its block
+// as soon as that is known.
 func TestWitnessLimit(t *testing.T) {
 	limit := int64(20)
 	var got bytes.Buffer
-	w := &limited64{consume(func(r io.Reader) error { _, err := got.ReadFrom(r); return err }), func() int64 { return limit }, 0}
+	w := &limitedWriter{consume(func(r io.Reader) error { _, err := got.ReadFrom(r); return err }), func() int64 { return limit }, 0}
 	for i, c := range []struct {
 		limit int64
 		bad   bool

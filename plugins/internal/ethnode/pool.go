@@ -16,62 +16,63 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// Pool is several nodes of one chain that stand for one. It follows one node as
-// long as that is well, and changes to the next best when it fails, lags behind
-// or contradicts itself. It implements Chain and Supply.
+// Pool combines several nodes of one chain. It follows one node as long as that node
+// works, and changes to the next best when it fails, lags behind or contradicts
+// itself. It implements Chain and Supply.
 type Pool struct {
-	nodes  []*node
-	log    *slog.Logger
-	hedge  time.Duration // fixed delay before a second node is asked; 0 learns it
-	maxLag time.Duration
-	stop   context.CancelFunc
-	done   sync.WaitGroup
-	bell   *bell
-	gate   *gate
-	window uint64 // configured; 0 for what is known of the nodes
+	nodes      []*node
+	log        *slog.Logger
+	hedgeAfter time.Duration // fixed delay before a second node is asked; 0 for each node's own
+	maxLag     time.Duration
+	stop       context.CancelFunc
+	done       sync.WaitGroup
+	newBlocks  *signal
+	fetches    *fetchQueue
+	window     uint64 // configured, in blocks; 0 for each node's own
 
-	wantChain uint64        // configured; 0 for what most nodes serve
-	maxAge    time.Duration // of a head; 0 for any
-	near      bool          // every node lies in a private network
+	wantChain  uint64        // configured chain id; 0 for the chain of the majority
+	maxAge     time.Duration // largest age of a head; 0 for any
+	allPrivate bool          // every node lies in a private network
 
 	mu      sync.Mutex
 	chainID uint64
-	settled bool   // chainID was handed out
-	current *node  // answered the last Head
-	best    Header // the newest that is believed
-	old     bool   // best is older than maxAge, and the log says so
+	settled bool   // chainID has been returned to a caller and stays
+	current *node  // the node that answered the last Head
+	best    Header // the newest confirmed head
+	headOld bool   // best is older than maxAge; already logged
 }
 
 // PoolOptions tune a Pool. The zero value of a field stands for its default.
 type PoolOptions struct {
-	// MaxLag is how much older than the newest known head a node's own may be;
-	// 1 min.
+	// MaxLag is how much older than the newest known head the head of a node may be.
+	// The default is 1 min.
 	MaxLag time.Duration
-	// HedgeAfter is how long a witness is waited for before a second node is
-	// asked for it, too. By default it is each node's own 95th percentile.
+	// HedgeAfter is how long to wait for a witness before a second node is asked for
+	// it as well. The default is the 95th percentile of each node's own times.
 	HedgeAfter time.Duration
-	// Fetches is how many fetches may run at the same time; 4.
+	// Fetches is how many fetches may run at the same time. The default is 4.
 	Fetches int
-	// Window is for how many blocks below the head the nodes can make witnesses.
-	// By default it is what is known of their make.
+	// Window is the number of blocks below the head for which the nodes can make
+	// witnesses. The default depends on the client software of each node.
 	Window uint64
-	// ChainID is the chain that the nodes must serve. By default it is what most of
-	// them do.
+	// ChainID is the chain that the nodes must serve. The default is the chain that
+	// most of them serve.
 	ChainID uint64
-	// MaxHeadAge is how old the newest head may be, by its own time, before the
-	// pool counts as degraded; 0 for any age.
+	// MaxHeadAge is the largest age of the newest head, by its own timestamp, that
+	// Health does not report; 0 for any age.
 	MaxHeadAge time.Duration
 	Log        *slog.Logger // nil for the default logger
 }
 
-// NewPool starts watching the nodes. It asks each once how it is, and does not
-// fail when none answers: they may come up later. Close ends it.
+// NewPool creates a pool and starts to watch its nodes. It probes each node once, and
+// does not fail when none answers, because a node may start later. The caller must
+// call Close.
 func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool, error) {
 	if len(endpoints) == 0 {
 		return nil, contract.Permanent(errors.New("no endpoint is configured"))
 	}
-	p := &Pool{log: cmp.Or(opt.Log, slog.Default()), hedge: opt.HedgeAfter, maxLag: cmp.Or(opt.MaxLag, time.Minute), bell: newBell(),
-		gate: newGate(cmp.Or(opt.Fetches, 4)), window: opt.Window, wantChain: opt.ChainID, maxAge: opt.MaxHeadAge, near: true}
+	p := &Pool{log: cmp.Or(opt.Log, slog.Default()), hedgeAfter: opt.HedgeAfter, maxLag: cmp.Or(opt.MaxLag, time.Minute), newBlocks: newSignal(),
+		fetches: newFetchQueue(cmp.Or(opt.Fetches, 4)), window: opt.Window, wantChain: opt.ChainID, maxAge: opt.MaxHeadAge, allPrivate: true}
 	for i, e := range endpoints {
 		n, err := newNode(i, e)
 		if err != nil {
@@ -79,7 +80,7 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 		}
 		p.nodes = append(p.nodes, n)
 		u, err := url.Parse(e.URL)
-		p.near = p.near && err == nil && isPrivate(u.Hostname())
+		p.allPrivate = p.allPrivate && err == nil && isPrivate(u.Hostname())
 	}
 	first, cancel := context.WithTimeout(ctx, 5*time.Second)
 	p.probe(first, func(*node) bool { return true })
@@ -89,7 +90,7 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 	p.done.Go(func() { p.watch(background) })
 	for _, e := range endpoints {
 		if e.WS != "" {
-			w := &wakeup{url: e.WS, name: redact.URL(e.WS), header: e.Options.Header, bell: p.bell, log: p.log,
+			w := &headSubscription{url: e.WS, name: redact.URL(e.WS), header: e.Options.Header, newBlocks: p.newBlocks, log: p.log,
 				redactor: redact.New(slices.Concat(redact.SecretsOfURL(e.WS), redact.SecretsOfURL(e.URL), redact.SecretsOfHeader(e.Options.Header))...)}
 			p.done.Go(func() { w.run(background) })
 		}
@@ -97,7 +98,8 @@ func NewPool(ctx context.Context, endpoints []Endpoint, opt PoolOptions) (*Pool,
 	return p, nil
 }
 
-// Close stops the watching and drops connections.
+// Close stops the goroutines of the pool and closes idle connections. It always
+// returns nil.
 func (p *Pool) Close() error {
 	p.stop()
 	p.done.Wait()
@@ -107,34 +109,33 @@ func (p *Pool) Close() error {
 	return nil
 }
 
-// Wake returns a channel that is closed at the next newHeads message of any
-// node.
-func (p *Pool) Wake() <-chan struct{} { return p.bell.wait() }
+// Wake returns a channel that is closed when a node next announces a head.
+func (p *Pool) Wake() <-chan struct{} { return p.newBlocks.wait() }
 
-// How often the nodes are looked at, and how often a well one is asked.
+// Intervals of watch.
 const (
-	watchSick = time.Second
-	watchWell = 3 * time.Second
-	probeWell = 15 * time.Second
+	watchFailing = time.Second
+	watchWell    = 3 * time.Second
+	probeWell    = 15 * time.Second
 )
 
-// watch probes sick nodes every watchSick and well ones every probeWell. While all are
-// well it looks every watchWell.
+// watch runs until ctx ends. It probes failing nodes every watchFailing and the others
+// every probeWell. While no node fails it wakes every watchWell.
 func (p *Pool) watch(ctx context.Context) {
-	asked := time.Now()
+	probedAll := time.Now()
 	for {
 		pause := watchWell
 		if !p.well() {
-			pause = watchSick
+			pause = watchFailing
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.At(pause):
 		}
-		all := time.Since(asked) > probeWell-watchSick
+		all := time.Since(probedAll) > probeWell-watchFailing
 		if all {
-			asked = time.Now()
+			probedAll = time.Now()
 		}
 		p.probe(ctx, func(n *node) bool {
 			left, _ := n.calls.blocked(time.Now())
@@ -143,12 +144,12 @@ func (p *Pool) watch(ctx context.Context) {
 	}
 }
 
-// well reports whether nothing is known against any node.
+// well reports whether all nodes are well.
 func (p *Pool) well() bool {
 	return !slices.ContainsFunc(p.nodes, func(n *node) bool { return !n.well() })
 }
 
-// well reports whether the last call went well and the node has all blocks.
+// well reports whether the last call succeeded and the node is not syncing.
 func (n *node) well() bool {
 	failing := n.calls.failing()
 	n.mu.Lock()
@@ -156,7 +157,7 @@ func (n *node) well() bool {
 	return failing == nil && n.syncing == ""
 }
 
-// probe asks the nodes that the filter passes how they are, and judges all.
+// probe probes the nodes that pass the filter, and then compares all nodes.
 func (p *Pool) probe(ctx context.Context, filter func(*node) bool) {
 	var group sync.WaitGroup
 	for _, n := range p.nodes {
@@ -166,12 +167,12 @@ func (p *Pool) probe(ctx context.Context, filter func(*node) bool) {
 	}
 	group.Wait()
 	if ctx.Err() == nil {
-		p.judge(ctx, time.Now())
+		p.compareNodes(ctx, time.Now())
 	}
 }
 
-// order returns the usable nodes that pass the filter, the best first; the one
-// that is followed keeps its place unless another is clearly better.
+// order returns the usable nodes that pass the filter, the best first. The node that
+// is followed keeps its place unless another is clearly better.
 func (p *Pool) order(data Data, filter func(*node) bool) ([]*node, error) {
 	now := time.Now()
 	p.mu.Lock()
@@ -216,7 +217,8 @@ func (p *Pool) order(data Data, filter func(*node) bool) ([]*node, error) {
 	return list, nil
 }
 
-// ChainID is the chain that all usable nodes serve.
+// ChainID returns the chain that all usable nodes serve. From the first call on the
+// pool stays with that chain.
 func (p *Pool) ChainID(ctx context.Context) (uint64, error) {
 	p.mu.Lock()
 	id := p.chainID
@@ -230,13 +232,13 @@ func (p *Pool) ChainID(ctx context.Context) (uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.chainID == 0 {
-		return 0, contract.Environment(fmt.Errorf("no endpoint tells its chain: %w", errors.Join(p.failures()...)), "see `proofline doctor`, or add an endpoint")
+		return 0, contract.Environment(fmt.Errorf("no endpoint answers eth_chainId: %w", errors.Join(p.failures()...)), "see `proofline doctor`, or add an endpoint")
 	}
 	p.settled = true
 	return p.chainID, nil
 }
 
-// failures are the last errors of the nodes.
+// failures returns the last error of each node that fails.
 func (p *Pool) failures() (list []error) {
 	for _, n := range p.nodes {
 		if err := n.calls.failing(); err != nil {
@@ -246,13 +248,12 @@ func (p *Pool) failures() (list []error) {
 	return list
 }
 
-// Head returns the newest header of the best node, which Headers then asks,
-// too.
+// Head returns the newest header of the best node. Headers then asks the same node.
 func (p *Pool) Head(ctx context.Context) (Header, error) {
 	return firstOf(p, canHead, func(n *node) (Header, error) {
 		h, err := n.Head(ctx)
 		if err == nil {
-			err = n.sawHead(h)
+			err = n.recordHead(h)
 		}
 		if err == nil {
 			p.mu.Lock()
@@ -263,12 +264,13 @@ func (p *Pool) Head(ctx context.Context) (Header, error) {
 	})
 }
 
-// Headers asks the node that the head came from.
+// Headers returns the canonical header of each number, nil where there is none. It
+// asks the node that answered the last Head.
 func (p *Pool) Headers(ctx context.Context, numbers []uint64) ([]*Header, error) {
 	p.mu.Lock()
 	current := p.current
 	p.mu.Unlock()
-	ask := func(n *node) ([]*Header, error) {
+	read := func(n *node) ([]*Header, error) {
 		headers, err := n.Headers(ctx, numbers)
 		if err == nil {
 			err = n.contradiction(numbers, headers)
@@ -276,28 +278,30 @@ func (p *Pool) Headers(ctx context.Context, numbers []uint64) ([]*Header, error)
 		return headers, err
 	}
 	if current != nil && current.usable(time.Now(), BlockData) == nil {
-		headers, err := ask(current)
-		current.calls.told(err)
+		headers, err := read(current)
+		current.calls.record(err)
 		return headers, err
 	}
-	return firstOf(p, canHead, ask)
+	return firstOf(p, canHead, read)
 }
 
-// contradiction is the error of a node that lacks its own head, or blocks below it.
+// contradiction returns an error where the node lacks its own head or a block below.
+// headers are its answer for the numbers.
 func (n *node) contradiction(numbers []uint64, headers []*Header) error {
 	head := n.lastHead().Number
 	for i, h := range headers {
 		if h == nil && numbers[i] <= head {
-			return contract.Retryable(fmt.Errorf("%w: %s says its head is %d, but does not have block %d", errInconsistent, n.name, head, numbers[i]))
+			return contract.Retryable(fmt.Errorf("%w: the head of %s is %d, but it does not have block %d", errInconsistent, n.name, head, numbers[i]))
 		}
 	}
 	return nil
 }
 
-// Enter waits until a fetch may begin. Of those waiting, a block that is about
-// to leave the window goes first, then the newest one.
+// Enter waits until a fetch of the block may begin. The caller must call leave at the
+// end of the fetch. Of the waiting fetches, one whose block is about to leave the
+// witness window begins first, then the one of the newest block.
 func (p *Pool) Enter(ctx context.Context, number uint64) (leave func(), err error) {
-	if err := p.gate.enter(ctx, number); err != nil {
+	if err := p.fetches.enter(ctx, number); err != nil {
 		return nil, err
 	}
 	return func() {
@@ -309,20 +313,20 @@ func (p *Pool) Enter(ctx context.Context, number uint64) (leave func(), err erro
 				n.mu.Unlock()
 			}
 		}
-		p.gate.leave(head, cmp.Or(p.window, window))
+		p.fetches.leave(head, cmp.Or(p.window, window))
 	}, nil
 }
 
 func canHead(n *node) bool    { return !n.noHead }
 func canWitness(n *node) bool { return !n.noWitness }
 
-// firstOf asks one node after the other until one answers.
-func firstOf[T any](p *Pool, filter func(*node) bool, ask func(*node) (T, error)) (T, error) {
+// firstOf calls read with one usable node after the other until one succeeds.
+func firstOf[T any](p *Pool, filter func(*node) bool, read func(*node) (T, error)) (T, error) {
 	list, err := p.order(BlockData, filter)
 	var answer T
 	for _, n := range list {
-		answer, err = ask(n)
-		n.calls.told(err)
+		answer, err = read(n)
+		n.calls.record(err)
 		if err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
 			return answer, err
 		}

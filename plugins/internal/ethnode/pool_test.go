@@ -22,17 +22,17 @@ func newPool(t testing.TB, opt ethnode.PoolOptions, endpoints ...ethnode.Endpoin
 	}
 	t.Cleanup(func() { pool.Close() })
 	s := ethnode.NewPoolSource(pool, 5*time.Millisecond, opt.Log)
-	s.Patience = 200 * time.Millisecond
+	s.MissingTimeout = 200 * time.Millisecond
 	return pool, s
 }
 
-func onPool(t *testing.T, s *ethnode.Source, sel contract.Selection) *pupil {
-	p := newPupil(t, "http://localhost", sel)
+func onPool(t *testing.T, s *ethnode.Source, sel contract.Selection) *hostDouble {
+	p := newHostDouble(t, "http://localhost", sel)
 	p.follow = func() *ethnode.Follower { return &s.Follower }
 	return p
 }
 
-// eventually waits until a condition holds that background work brings about.
+// eventually waits until background work has made a condition true.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -42,8 +42,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// dead is a fault that cuts every call.
-func dead(w http.ResponseWriter, _ *http.Request, _ ethnodetest.Call) bool {
+// cutEveryCall is a fault that closes the connection of every call.
+func cutEveryCall(w http.ResponseWriter, _ *http.Request, _ ethnodetest.Call) bool {
 	cut(w)
 	return true
 }
@@ -59,7 +59,7 @@ func TestPoolFailsOver(t *testing.T) {
 	if n := second.Calls("eth_getBlockByNumber"); n > 1 { // the probe's
 		t.Errorf("the lighter endpoint was asked %d times while the heavier one was well", n)
 	}
-	first.Set(func(n *ethnodetest.Node) { n.Fault = dead })
+	first.Set(func(n *ethnodetest.Node) { n.Fault = cutEveryCall })
 	for range 5 {
 		chain.Extend(2)
 		p.settle()
@@ -69,7 +69,7 @@ func TestPoolFailsOver(t *testing.T) {
 	}
 	p.wantTargets(chain, 20)
 	eventually(t, "degraded health", func() bool { return pool.Health().State == contract.HealthDegraded })
-	second.Set(func(n *ethnodetest.Node) { n.Fault = dead })
+	second.Set(func(n *ethnodetest.Node) { n.Fault = cutEveryCall })
 	eventually(t, "unavailable health", func() bool {
 		p.tryPoll(0)
 		return pool.Health().State == contract.HealthUnavailable
@@ -88,7 +88,7 @@ func TestPoolFailsOver(t *testing.T) {
 func TestPoolStartsBeforeItsNodes(t *testing.T) {
 	chain := ethnodetest.NewChain(5)
 	node := ethnodetest.Start(t, chain)
-	node.Set(func(n *ethnodetest.Node) { n.Fault = dead })
+	node.Set(func(n *ethnodetest.Node) { n.Fault = cutEveryCall })
 	pool, source := newPool(t, ethnode.PoolOptions{}, ethnode.Endpoint{URL: node.URL})
 	if h := pool.Health(); h.State != contract.HealthUnavailable {
 		t.Errorf("health %+v", h)
@@ -131,14 +131,15 @@ func TestPoolRefuses(t *testing.T) {
 	}
 }
 
-// A node whose claimed head has nothing below it is left for another one.
-func TestPoolLeavesALiar(t *testing.T) {
+// TestPoolLeavesNodeWithFalseHead checks that the pool changes to another node when a node
+// lacks the blocks below the head that it returns.
+func TestPoolLeavesNodeWithFalseHead(t *testing.T) {
 	chain := ethnodetest.NewChain(30)
 	liar, honest := ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)
 	_, source := newPool(t, ethnode.PoolOptions{}, ethnode.Endpoint{URL: liar.URL, Weight: 1.1}, ethnode.Endpoint{URL: honest.URL})
 	p := onPool(t, source, contract.Selection{Every: 1})
 	p.settle()
-	liar.Set(func(n *ethnodetest.Node) { n.HeadLie = 1000 })
+	liar.Set(func(n *ethnodetest.Node) { n.HeadOffset = 1000 })
 	chain.Extend(5)
 	eventually(t, "the honest node's blocks", func() bool {
 		p.tryPoll(0)
@@ -173,9 +174,9 @@ func TestWitnessIsHedged(t *testing.T) {
 	}
 }
 
-// What health tells of the endpoints: how many calls have ended, how many of them have
-// failed, a refused witness included, and no word of those that were called off because
-// another endpoint was faster.
+// TestEndpointsAreCounted checks the counts of calls and of failed calls in Health. A refused
+// witness counts as failed. A call that was cancelled because another endpoint was faster does
+// not count.
 func TestEndpointsAreCounted(t *testing.T) {
 	chain := ethnodetest.NewChain(20)
 	slow, fast := ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)
@@ -197,11 +198,11 @@ func TestEndpointsAreCounted(t *testing.T) {
 	if err := fetch(10); err != nil {
 		t.Fatal(err)
 	}
-	told := pool.Health().Endpoints
-	if len(told) != 2 || !strings.HasPrefix(told[0].Name, "0 "+slow.URL) || strings.Contains(told[0].Name, "s3cret") || told[1].Name != "1 "+fast.URL || !told[0].Usable || !told[1].Usable {
-		t.Fatalf("endpoints %+v", told)
+	endpoints := pool.Health().Endpoints
+	if len(endpoints) != 2 || !strings.HasPrefix(endpoints[0].Name, "0 "+slow.URL) || strings.Contains(endpoints[0].Name, "s3cret") || endpoints[1].Name != "1 "+fast.URL || !endpoints[0].Usable || !endpoints[1].Usable {
+		t.Fatalf("endpoints %+v", endpoints)
 	}
-	for _, e := range told {
+	for _, e := range endpoints {
 		if e.Calls == 0 || e.Failed != 0 || e.Time <= 0 {
 			t.Errorf("after a fetch: %+v", e)
 		}
@@ -216,20 +217,21 @@ func TestEndpointsAreCounted(t *testing.T) {
 	fast.Set(func(n *ethnodetest.Node) {
 		n.Witness = func(b *ethnodetest.Block) []byte { return chain.At(b.Number - 2).Witness() }
 	})
-	slow.Set(func(n *ethnodetest.Node) { n.Fault = dead })
+	slow.Set(func(n *ethnodetest.Node) { n.Fault = cutEveryCall })
 	if err := fetch(11); err == nil {
 		t.Fatal("a wrong witness and no other")
 	}
 	eventually(t, "failures of both", func() bool {
-		told = pool.Health().Endpoints
-		return told[0].Failed > 0 && told[1].Failed > 0 && !told[0].Usable && strings.Contains(told[0].Detail, "left alone")
+		endpoints = pool.Health().Endpoints
+		return endpoints[0].Failed > 0 && endpoints[1].Failed > 0 && !endpoints[0].Usable && strings.Contains(endpoints[0].Detail, "left alone")
 	})
-	if told[0].Failed > told[0].Calls || told[1].Failed > told[1].Calls {
-		t.Errorf("endpoints %+v", told)
+	if endpoints[0].Failed > endpoints[0].Calls || endpoints[1].Failed > endpoints[1].Calls {
+		t.Errorf("endpoints %+v", endpoints)
 	}
 }
 
-// Two good answers at nearly the same time leave one artifact.
+// TestHedgedAnswersCollide checks that two good answers at nearly the same time give one
+// artifact.
 func TestHedgedAnswersCollide(t *testing.T) {
 	chain := ethnodetest.NewChain(8)
 	one, two := ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)
@@ -249,7 +251,8 @@ func TestHedgedAnswersCollide(t *testing.T) {
 	group.Wait()
 }
 
-// An endpoint that sends bad witnesses costs a retry, then its good name.
+// TestBadWitnessCountsAgainstEndpoint checks that an endpoint with bad witnesses costs a retry
+// and then is asked last.
 func TestBadWitnessCountsAgainstEndpoint(t *testing.T) {
 	chain := ethnodetest.NewChain(20)
 	bad, good := ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)
@@ -271,9 +274,9 @@ func TestBadWitnessCountsAgainstEndpoint(t *testing.T) {
 	}
 }
 
-// Every attempt begins with another endpoint, and one whose witness a later stage
-// refused is asked last and thought less of.
-func TestAttemptsTakeTurns(t *testing.T) {
+// TestAttemptsBeginWithDifferentNodes checks that every attempt begins with another endpoint,
+// and that an endpoint whose witness a later stage refused is asked last and loses rank.
+func TestAttemptsBeginWithDifferentNodes(t *testing.T) {
 	chain := ethnodetest.NewChain(20)
 	nodes := []*ethnodetest.Node{ethnodetest.Start(t, chain), ethnodetest.Start(t, chain), ethnodetest.Start(t, chain)}
 	var endpoints []ethnode.Endpoint
@@ -298,7 +301,7 @@ func TestAttemptsTakeTurns(t *testing.T) {
 	if len(given) != 3 {
 		t.Errorf("three attempts went to %v", given)
 	}
-	// Whatever the number of the attempt, it is not the accused one's.
+	// No attempt begins with the endpoint whose witness was refused.
 	first := fetch(1, nil)
 	for attempt := uint32(2); attempt < 8; attempt++ {
 		if again := fetch(attempt, map[string]string{"stale": "the witness of block 20 is incomplete", ethnode.FactWitnessEndpoint: first}); again == first {
@@ -361,7 +364,8 @@ func TestRolesOfEndpoints(t *testing.T) {
 	}
 }
 
-// newHeads shortens the wait; without it, or after it breaks, polling goes on.
+// TestWebSocketWakesPolling checks that newHeads shortens the wait of a poll, and that polling
+// goes on without it.
 func TestWebSocketWakesPolling(t *testing.T) {
 	chain := ethnodetest.NewChain(5)
 	node := ethnodetest.Start(t, chain)

@@ -10,24 +10,24 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// race asks the candidates for the same thing: the second one when the first
-// has failed or has not answered within its HedgeAfter, and so on, two at a
-// time. The first success is handed to use, while the others are called off.
-// What they still bring is handed to drop. race returns when all have returned.
-func race[T any](ctx context.Context, list []Candidate, fetch func(context.Context, Candidate) (T, error), use func(T) error, drop func(T)) error {
-	const most = 2
+// race calls fetch for the candidates, at most two at the same time. It starts the
+// next one when the one before has failed or has not returned within its HedgeAfter.
+// It passes the first success to use, cancels the others, and passes every further
+// success to drop. It returns after all calls have returned.
+func race[T any](ctx context.Context, candidates []Candidate, fetch func(context.Context, Candidate) (T, error), use func(T) error, drop func(T)) error {
+	const maxRunning = 2
 	type outcome struct {
 		value T
 		err   error
 	}
-	outcomes := make(chan outcome, len(list))
+	outcomes := make(chan outcome, len(candidates))
 	ctx, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
 	started, running := 0, 0
 	hedge := time.NewTimer(time.Hour)
 	defer hedge.Stop()
 	start := func() {
-		c := list[started]
+		c := candidates[started]
 		started++
 		running++
 		hedge.Stop()
@@ -37,12 +37,12 @@ func race[T any](ctx context.Context, list []Candidate, fetch func(context.Conte
 		group.Go(func() {
 			begun := time.Now()
 			value, err := fetch(ctx, c)
-			told := err
+			outcomeErr := err
 			if err != nil && errors.Is(context.Cause(ctx), errLost) {
-				told = errLost
+				outcomeErr = errLost
 			}
-			if c.Told != nil {
-				c.Told(told, time.Since(begun))
+			if c.Done != nil {
+				c.Done(outcomeErr, time.Since(begun))
 			}
 			outcomes <- outcome{value, err}
 		})
@@ -67,43 +67,42 @@ func race[T any](ctx context.Context, list []Candidate, fetch func(context.Conte
 				return use(o.value)
 			}
 			failures = append(failures, o.err)
-			if final(o.err) {
+			if isFinal(o.err) {
 				return o.err
 			}
-			if started < len(list) && running < most {
+			if started < len(candidates) && running < maxRunning {
 				start()
 			}
 		case <-hedge.C:
-			if started < len(list) && running < most {
+			if started < len(candidates) && running < maxRunning {
 				start()
 			}
 		}
 	}
-	return combine(failures)
+	return combineErrors(failures)
 }
 
-// storeError is a failure to store what was fetched: no other node would do
-// better.
+// storeError is a failure to store what was fetched. Asking another node does not help.
 type storeError struct{ err error }
 
 func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
 
-// final reports whether asking another node is of no use.
-func final(err error) bool {
-	_, store := errors.AsType[*storeError](err)
-	return store || contract.ClassOf(err) == contract.ClassInterrupted
+// isFinal reports whether asking another node does not help.
+func isFinal(err error) bool {
+	_, isStore := errors.AsType[*storeError](err)
+	return isStore || contract.ClassOf(err) == contract.ClassInterrupted
 }
 
-// combine is the error of several nodes together. A block is given up only if
-// all say that nothing can be done, and the stage pauses only if all nodes are
-// ill.
-func combine(failures []error) error {
+// combineErrors joins the errors of several nodes into one. It is permanent only if
+// all are, and of class environment if all are permanent or environment and at least
+// one is environment. Otherwise it is retryable.
+func combineErrors(failures []error) error {
 	if len(failures) == 1 {
 		return failures[0]
 	}
 	count := make(map[contract.Class]int)
-	var first *contract.Error // of the class that is returned
+	var first *contract.Error // the first error of the returned class
 	for _, err := range failures {
 		count[contract.ClassOf(err)]++
 	}
@@ -114,7 +113,7 @@ func combine(failures []error) error {
 		}
 	}
 	if count[contract.ClassPermanent]+count[contract.ClassEnvironment] == len(failures) && count[contract.ClassEnvironment] > 0 {
-		class = contract.ClassEnvironment // the ill ones may have it
+		class = contract.ClassEnvironment // a node that does not work now may have the block
 	}
 	all := &contract.Error{Class: class}
 	for _, err := range failures {

@@ -16,24 +16,24 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// What is told of the readers of a race: of the one that was called off that another
-// was faster, whatever error its end looks like; of one that failed by itself its own
+// TestRaceReportsOutcomes checks the outcomes that race passes to Candidate.Done. A cancelled
+// reader gets errLost, whatever error it returns. A reader that fails by itself gets its own
 // error.
-func TestRaceTellsWhoLost(t *testing.T) {
+func TestRaceReportsOutcomes(t *testing.T) {
 	own := contract.Retryable(errors.New("internal error"))
 	for name, c := range map[string]struct {
 		first func(ctx context.Context) error
 		want  error
 	}{
-		"called off":                    {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, errLost},
-		"called off, with its own word": {func(ctx context.Context) error { <-ctx.Done(); return own }, errLost},
+		"cancelled":                     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, errLost},
+		"cancelled, with its own error": {func(ctx context.Context) error { <-ctx.Done(); return own }, errLost},
 		"failed before":                 {func(context.Context) error { return own }, own},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				told, first := map[string]error{}, c.first
+				outcomes, first := map[string]error{}, c.first
 				candidate := func(label string) Candidate {
-					return Candidate{Label: label, HedgeAfter: time.Second, Told: func(err error, _ time.Duration) { told[label] = err }}
+					return Candidate{Label: label, HedgeAfter: time.Second, Done: func(err error, _ time.Duration) { outcomes[label] = err }}
 				}
 				used := ""
 				err := race(t.Context(), []Candidate{candidate("first"), candidate("second")}, func(ctx context.Context, c Candidate) (string, error) {
@@ -43,17 +43,17 @@ func TestRaceTellsWhoLost(t *testing.T) {
 					time.Sleep(time.Second)
 					return c.Label, nil
 				}, func(label string) error { used = label; return nil }, func(string) {})
-				if err != nil || used != "second" || told["second"] != nil || !errors.Is(told["first"], c.want) {
-					t.Errorf("%v, used %q, told %v", err, used, told)
+				if err != nil || used != "second" || outcomes["second"] != nil || !errors.Is(outcomes["first"], c.want) {
+					t.Errorf("%v, used %q, told %v", err, used, outcomes)
 				}
 			})
 		})
 	}
 }
 
-// A node whose head nobody confirms proves it: the head is where it says, and the
-// block below, which another node knows, is the same in its chain.
-func TestProve(t *testing.T) {
+// TestConfirmHead checks that a node's chain must hold its head at the head's number, and the
+// head of another node below it.
+func TestConfirmHead(t *testing.T) {
 	hash := func(n uint64) contract.Hash { return contract.Hash{byte(n), 1} }
 	answer := func(number uint64, hash contract.Hash) string {
 		return fmt.Sprintf(`{"number":"0x%x","hash":"%v","parentHash":"%v","timestamp":"0x1"}`, number, hash, contract.Hash{})
@@ -117,7 +117,7 @@ func TestProve(t *testing.T) {
 			if c.below > 0 {
 				below = Header{Number: c.below, Hash: hash(c.below)}
 			}
-			if have := n.prove(t.Context(), below); have != c.want {
+			if have := n.confirmHead(t.Context(), below); have != c.want {
 				t.Errorf("have %t, want %t", have, c.want)
 			}
 		})

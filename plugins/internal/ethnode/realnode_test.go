@@ -72,7 +72,7 @@ func (n *realNode) block(transfers int) *types.Header {
 	return h
 }
 
-// wantMatch checks that the fetched files are what the block's hash promises.
+// wantMatch checks that the fetched files belong to the block's hash.
 func wantMatch(t *testing.T, dir string, block contract.Block) {
 	t.Helper()
 	b, err := witness.ReadBlock(filepath.Join(dir, "out", "block.json"))

@@ -17,7 +17,7 @@ func TestFollowerReorgs(t *testing.T) {
 				t.Run(fmt.Sprintf("depth %d, head at target%+d, %d longer", depth, around, grow), func(t *testing.T) {
 					chain := ethnodetest.NewChain(90)
 					node := ethnodetest.Start(t, chain)
-					p := newPupil(t, node.URL, contract.Selection{Every: 10})
+					p := newHostDouble(t, node.URL, contract.Selection{Every: 10})
 					p.settle()
 					chain.Extend(10 + around)
 					p.settle()
@@ -33,12 +33,13 @@ func TestFollowerReorgs(t *testing.T) {
 	}
 }
 
-// A reorg to a chain that is shorter for a moment must not orphan what may come
-// back, and must be seen once it has grown.
+// TestFollowerReorgToShorterChain checks that a reorg to a chain that is shorter for a moment
+// orphans no block that may return, and that the follower reports the reorg when the chain has
+// grown.
 func TestFollowerReorgToShorterChain(t *testing.T) {
 	chain := ethnodetest.NewChain(95)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 	p.settle()
 	chain.Extend(10)
 	p.settle()
@@ -58,7 +59,7 @@ func TestFollowerReorgToShorterChain(t *testing.T) {
 func TestFollowerReorgDeeperThanWindow(t *testing.T) {
 	chain := ethnodetest.NewChain(10)
 	node := ethnodetest.Start(t, chain)
-	p := newPupil(t, node.URL, contract.Selection{Every: 1})
+	p := newHostDouble(t, node.URL, contract.Selection{Every: 1})
 	p.settle()
 	chain.Extend(100)
 	p.settle()
@@ -74,15 +75,15 @@ func TestFollowerReorgDeeperThanWindow(t *testing.T) {
 	}
 }
 
-// Any history of growth, gaps and reorgs within the window ends with exactly
-// the canonical targets alive, whatever the selection and wherever polls fall.
+// TestFollowerHistories checks random histories of growth, gaps and reorgs within the window,
+// with random selections and times of polls. In the end exactly the canonical targets are live.
 func TestFollowerHistories(t *testing.T) {
 	for seed := range uint64(15) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		chain := ethnodetest.NewChain(100 + rng.Uint64N(20))
 		node := ethnodetest.Start(t, chain)
 		start := chain.Head().Number
-		p := newPupil(t, node.URL, contract.Selection{Every: []uint64{1, 2, 10, 40}[rng.IntN(4)]})
+		p := newHostDouble(t, node.URL, contract.Selection{Every: []uint64{1, 2, 10, 40}[rng.IntN(4)]})
 		p.max = 1 + rng.IntN(5)
 		p.settle()
 		for range 25 {

@@ -16,8 +16,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// A node repeats everything that it was sent, in every place where its words are
-// taken up, and nothing of it comes out: not in errors, in health, or in the log.
+// TestEchoedSecrets uses nodes that repeat all secrets in every kind of answer. It checks that
+// no secret appears in errors, in the health or in the log.
 func TestEchoedSecrets(t *testing.T) {
 	const key, user, password, token, query = "k3y-of-the-path", "operat0r", "pa55/w+rd", "t0ken-of-a-header", "qu3ry&v=lue"
 	std := base64.StdEncoding.EncodeToString
@@ -32,8 +32,8 @@ func TestEchoedSecrets(t *testing.T) {
 			w.Write(ethnodetest.ReplyError(call, -32000, echo(r)))
 		},
 		"error data": func(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) {
-			said, _ := json.Marshal(echo(r))
-			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32000,"message":"no","data":{"url":%s}}}`, call.ID, said)
+			text, _ := json.Marshal(echo(r))
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32000,"message":"no","data":{"url":%s}}}`, call.ID, text)
 		},
 		"error with 403": func(w http.ResponseWriter, r *http.Request, _ ethnodetest.Call) {
 			http.Error(w, echo(r), http.StatusForbidden)
@@ -47,16 +47,16 @@ func TestEchoedSecrets(t *testing.T) {
 			fmt.Fprint(w, "<html>"+strings.Repeat("x", 60)+echo(r))
 		},
 		"a string for an error": func(w http.ResponseWriter, r *http.Request, _ ethnodetest.Call) {
-			said, _ := json.Marshal(echo(r))
-			fmt.Fprintf(w, `{"error":%s}`, said)
+			text, _ := json.Marshal(echo(r))
+			fmt.Fprintf(w, `{"error":%s}`, text)
 		},
 		"a string for a result": func(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) {
-			said, _ := json.Marshal(echo(r))
-			w.Write(ethnodetest.Reply(call, said))
+			text, _ := json.Marshal(echo(r))
+			w.Write(ethnodetest.Reply(call, text))
 		},
 		"a member's name": func(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) {
-			said, _ := json.Marshal(map[string]any{"state": map[string]string{key + token: "0x1"}, "headers": []string{"0x" + key}})
-			w.Write(ethnodetest.Reply(call, said))
+			text, _ := json.Marshal(map[string]any{"state": map[string]string{key + token: "0x1"}, "headers": []string{"0x" + key}})
+			w.Write(ethnodetest.Reply(call, text))
 		},
 		"a redirect": func(w http.ResponseWriter, r *http.Request, _ ethnodetest.Call) {
 			http.Redirect(w, r, "http://127.0.0.1:1/"+echo(r), http.StatusFound)
@@ -84,13 +84,13 @@ func TestEchoedSecrets(t *testing.T) {
 				t.Fatal(err)
 			}
 			source := ethnode.NewPoolSource(pool, 1, opt.Log)
-			source.Patience = 1
-			said := []string{}
+			source.MissingTimeout = 1
+			text := []string{}
 			for range 4 {
 				_, err := source.Poll(t.Context(), contract.PollRequest{Selection: contract.Selection{Every: 1}, Max: 1})
-				said = append(said, fmt.Sprint(err))
+				text = append(text, fmt.Sprint(err))
 				_, err = source.Fetch(t.Context(), openTask(t, chain.Head().Contract(chain.ID)))
-				said = append(said, fmt.Sprint(err), pool.Health().Detail)
+				text = append(text, fmt.Sprint(err), pool.Health().Detail)
 			}
 			client, err := ethnode.NewClient(u.String(), ethnode.Options{Header: http.Header{"X-Token": {token}}})
 			if err != nil {
@@ -98,9 +98,9 @@ func TestEchoedSecrets(t *testing.T) {
 			}
 			version, err := client.ClientVersion(t.Context())
 			err2 := client.Witness(t.Context(), &bytes.Buffer{}, chain.Head().Contract(chain.ID))
-			said = append(said, version, fmt.Sprint(err), fmt.Sprint(err2), client.Name())
+			text = append(text, version, fmt.Sprint(err), fmt.Sprint(err2), client.Name())
 			pool.Close()
-			for _, text := range append(said, log.String()) {
+			for _, text := range append(text, log.String()) {
 				for _, secret := range secrets {
 					for _, form := range []string{secret, secret[:len(secret)-2], secret[2:]} {
 						if strings.Contains(text, form) {
@@ -109,8 +109,8 @@ func TestEchoedSecrets(t *testing.T) {
 					}
 				}
 			}
-			if !strings.Contains(strings.Join(said, ""), "127.0.0.1") {
-				t.Errorf("nothing names the endpoint: %q", said)
+			if !strings.Contains(strings.Join(text, ""), "127.0.0.1") {
+				t.Errorf("nothing names the endpoint: %q", text)
 			}
 		})
 	}

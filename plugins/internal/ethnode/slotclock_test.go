@@ -13,15 +13,15 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// slotChain is a node that has each block some time after its slot has begun, and counts
-// the looks at its head. It answers at once.
+// slotChain is a Chain that has each block some time after the begin of its slot, and counts
+// the reads of its head. It answers at once.
 type slotChain struct {
 	began time.Time // of slot 0
 	every time.Duration
 	late  func(number uint64) time.Duration // negative for a slot without a block
 
 	mu    sync.Mutex
-	looks int
+	reads int
 }
 
 func (c *slotChain) ChainID(context.Context) (uint64, error) { return 1, nil }
@@ -36,7 +36,7 @@ func (c *slotChain) header(number uint64) Header {
 func (c *slotChain) Head(context.Context) (Header, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.looks++
+	c.reads++
 	number := uint64(time.Since(c.began) / c.every)
 	for number > 1 && time.Since(c.header(number).Time) < c.late(number) {
 		number--
@@ -53,7 +53,7 @@ func (c *slotChain) Headers(_ context.Context, numbers []uint64) ([]*Header, err
 	return list, nil
 }
 
-// delays polls for blocks and returns how long after its arrival each was found.
+// delays polls for blocks and returns the time from the arrival of each block to the response.
 func (c *slotChain) delays(t *testing.T, f *Follower, blocks int) (found []time.Duration) {
 	t.Helper()
 	f.Chain = c
@@ -71,9 +71,9 @@ func (c *slotChain) delays(t *testing.T, f *Follower, blocks int) (found []time.
 	return found
 }
 
-// TestSlotClock: after a few blocks a node that announces nothing is looked at closely
-// when the next one is due, whenever in the slot that is, and seldom otherwise; a chain
-// without slots and a node far away are looked at every interval.
+// TestSlotClock checks that, after a few blocks, the head of a node that announces nothing is
+// read densely when the next block is due, and rarely otherwise. The head of a chain without
+// slots, and of a public node, is read every interval.
 func TestSlotClock(t *testing.T) {
 	uneven := func(n uint64) time.Duration {
 		return 1500*time.Millisecond + time.Duration(n*n%7)*90*time.Millisecond
@@ -100,9 +100,9 @@ func TestSlotClock(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chain := &slotChain{began: time.Now().Add(-time.Hour), every: c.every, late: c.late}
-				found := chain.delays(t, &Follower{Interval: 2 * time.Second, Closely: c.closely}, 48)[8:]
+				found := chain.delays(t, &Follower{Interval: 2 * time.Second, PollDense: c.closely}, 48)[8:]
 				slices.Sort(found)
-				looks := chain.looks / 48
+				looks := chain.reads / 48
 				t.Logf("delay %v median, %v most; %d looks a slot", found[len(found)/2], found[len(found)-1], looks)
 				if c.name == "closely" {
 					t.Attr("slot-delay-ms", fmt.Sprint(found[len(found)/2].Milliseconds()))
@@ -119,13 +119,14 @@ func TestSlotClock(t *testing.T) {
 	}
 }
 
-// TestSlotClockIsNotAsked: a node that announces its blocks is not looked at more often.
-func TestSlotClockIsNotAsked(t *testing.T) {
+// TestSlotClockWithAnnouncements checks that the head of a node that announces its blocks is
+// not read more often.
+func TestSlotClockWithAnnouncements(t *testing.T) {
 	looks := map[bool]int{}
 	for _, closely := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			chain := &slotChain{began: time.Now().Add(-time.Hour), every: slot, late: func(uint64) time.Duration { return 1300 * time.Millisecond }}
-			bell := newBell()
+			bell := newSignal()
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			go func() {
@@ -133,18 +134,18 @@ func TestSlotClockIsNotAsked(t *testing.T) {
 					select {
 					case <-ctx.Done():
 					case <-time.After(slot - time.Since(chain.began)%slot + 1300*time.Millisecond):
-						bell.ring()
+						bell.send()
 					}
 				}
 			}()
-			found := chain.delays(t, &Follower{Interval: 2 * time.Second, Closely: closely, Wake: bell.wait, Woken: bell.rung}, 20)[2:]
+			found := chain.delays(t, &Follower{Interval: 2 * time.Second, PollDense: closely, Wake: bell.wait, LastWake: bell.lastSent}, 20)[2:]
 			if most := slices.Max(found); most > 0 {
 				t.Errorf("found after %v at most", most)
 			}
-			looks[closely] = chain.looks
+			looks[closely] = chain.reads
 		})
 	}
-	// A look and a sign at one instant may come in either order.
+	// A read and an announcement at one instant may come in either order.
 	if looks[true] > looks[false]+20 {
 		t.Errorf("%d looks, and %d without the clock", looks[true], looks[false])
 	}

@@ -16,9 +16,9 @@ import (
 	"github.com/proofline/proofline/plugins/internal/ethnode"
 )
 
-// TestStreamLetsGoOfItsDestination: a witness that has arrived is not held until
-// the time is over in which it could have stalled.
-func TestStreamLetsGoOfItsDestination(t *testing.T) {
+// TestStreamReleasesItsDestination checks that a finished stream does not keep its destination
+// in memory until its timers have expired.
+func TestStreamReleasesItsDestination(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, part := range []string{`{"jsonrpc":"2.0",`, `"id":1,`, `"result":"0x1"}`} {
 			fmt.Fprint(w, part)
@@ -46,8 +46,8 @@ func TestStreamLetsGoOfItsDestination(t *testing.T) {
 	}
 }
 
-// TestAnswersAreLimited: what is longer than an answer may be is given up there,
-// packed or not.
+// TestAnswersAreLimited checks that an answer over the limit is cancelled at the limit,
+// compressed or not.
 func TestAnswersAreLimited(t *testing.T) {
 	const limit = 100_000
 	for _, packed := range []bool{false, true} {

@@ -8,8 +8,8 @@ import (
 )
 
 // Unwrap copies a JSON document from src to dst. Where the document is a whole
-// JSON-RPC answer, as tools save it, only its result is copied; an answer that
-// is an error becomes that error.
+// JSON-RPC response, as tools save it, Unwrap copies only its result. It returns an
+// *RPCError where the response is an error.
 func Unwrap(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 128<<10)
 	start, err := in.Peek(512)
@@ -27,7 +27,8 @@ func Unwrap(dst io.Writer, src io.Reader) error {
 	return env.Close()
 }
 
-// isAnswer looks at the first member's name.
+// isAnswer reports whether the first member of the document is one of a JSON-RPC
+// response.
 func isAnswer(start []byte) bool {
 	dec := json.NewDecoder(bytes.NewReader(start))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {

@@ -14,55 +14,56 @@ import (
 	"github.com/proofline/proofline/sdk/redact"
 )
 
-// bell wakes everybody who waits, and may be rung at any time.
-type bell struct {
+// signal wakes all goroutines that wait for it. It can be sent at any time, and any
+// number of times.
+type signal struct {
 	mu   sync.Mutex
-	ch   chan struct{}
-	last time.Time // when it was rung
+	ch   chan struct{} // closed by the next send
+	last time.Time
 }
 
-func newBell() *bell { return &bell{ch: make(chan struct{})} }
+func newSignal() *signal { return &signal{ch: make(chan struct{})} }
 
-func (b *bell) wait() <-chan struct{} {
+func (b *signal) wait() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.ch
 }
 
-func (b *bell) ring() {
+func (b *signal) send() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.ch)
 	b.ch, b.last = make(chan struct{}), time.Now()
 }
 
-// rung is when the bell was rung last; the zero time before.
-func (b *bell) rung() time.Time {
+// lastSent returns the time of the last send, the zero time before the first.
+func (b *signal) lastSent() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.last
 }
 
-// silence is how long a subscription may say nothing before it is taken for
-// dead and made anew: five slots.
-const silence = time.Minute
+// subscriptionTimeout is how long a subscription may deliver no message, five slots,
+// before it is replaced.
+const subscriptionTimeout = time.Minute
 
-// firstPause is the wait before a broken subscription is made anew.
+// firstPause is the first wait before a broken subscription is replaced.
 const firstPause = 200 * time.Millisecond
 
-// wakeup keeps a newHeads subscription over WebSocket alive and rings the bell
-// at every message. What the message says is not used: the truth is read over
-// HTTP.
-type wakeup struct {
+// headSubscription keeps a newHeads subscription over WebSocket alive and sends
+// newBlocks at every message. It ignores the contents of the messages, because heads
+// are read over HTTP.
+type headSubscription struct {
 	url, name string
 	header    http.Header
-	bell      *bell
+	newBlocks *signal
 	redactor  *redact.Redactor
 	log       *slog.Logger
 }
 
-// run subscribes again and again until ctx ends.
-func (w *wakeup) run(ctx context.Context) {
+// run keeps a subscription until ctx ends.
+func (w *headSubscription) run(ctx context.Context) {
 	pause := firstPause
 	for {
 		begun := time.Now()
@@ -70,7 +71,7 @@ func (w *wakeup) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(begun) > silence {
+		if time.Since(begun) > subscriptionTimeout {
 			pause = firstPause
 		}
 		w.log.Debug("newHeads subscription ended, polling goes on", "endpoint", w.name, "error", w.redactor.Text(err.Error()), "again_in", pause)
@@ -83,8 +84,8 @@ func (w *wakeup) run(ctx context.Context) {
 	}
 }
 
-// subscribe listens until the subscription ends, and says why it did.
-func (w *wakeup) subscribe(ctx context.Context) error {
+// subscribe subscribes once and returns when the subscription ends, with the reason.
+func (w *headSubscription) subscribe(ctx context.Context) error {
 	dial, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var options []rpc.ClientOption
@@ -103,21 +104,21 @@ func (w *wakeup) subscribe(ctx context.Context) error {
 	}
 	defer sub.Unsubscribe()
 	w.log.Debug("newHeads subscription begins", "endpoint", w.name)
-	w.bell.ring() // something may have been missed
-	quiet := time.NewTimer(silence)
+	w.newBlocks.send() // a block may have come before the subscription
+	quiet := time.NewTimer(subscriptionTimeout)
 	defer quiet.Stop()
 	for {
 		select {
 		case <-heads:
-			w.bell.ring()
-			quiet.Reset(silence)
+			w.newBlocks.send()
+			quiet.Reset(subscriptionTimeout)
 		case err := <-sub.Err():
 			if err == nil {
 				err = errors.New("the connection was closed")
 			}
 			return err
 		case <-quiet.C:
-			return fmt.Errorf("no message for %v", silence)
+			return fmt.Errorf("no message for %v", subscriptionTimeout)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -10,11 +10,11 @@ import (
 
 // walk is the state of one poll.
 type walk struct {
-	f       *Follower
-	cur     *cursor // nil until the first head is known
-	chainID uint64
-	req     contract.PollRequest
-	most    int
+	f         *Follower
+	cur       *cursor // nil until the first head is known
+	chainID   uint64
+	req       contract.PollRequest
+	maxBlocks int
 
 	head     Header
 	blocks   []contract.Block
@@ -29,13 +29,13 @@ func (w *walk) response() contract.PollResponse {
 	return r
 }
 
-// done reports whether every number of the selection has been looked at.
+// done reports whether every number of the selection has been examined.
 func (w *walk) done() bool {
 	return w.cur != nil && w.req.Selection.To != nil && w.cur.Next > *w.req.Selection.To
 }
 
-// step looks at the head and at the next blocks up to it. more says that
-// another step can go further at once.
+// step reads the head and the next blocks up to it. more reports that another step can
+// go further at once.
 func (w *walk) step(ctx context.Context) (more bool, err error) {
 	head, err := w.f.Chain.Head(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 	}
 	w.head = head
 	if w.cur == nil {
-		if err := w.confirm(ctx); err != nil {
+		if err := w.confirmHead(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -56,9 +56,9 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 	if to := w.req.Selection.To; to != nil {
 		end = min(end, *to)
 	}
-	numbers, whole := w.plan(end)
-	// A header that follows the window names its parent; otherwise the window
-	// has to be compared with the chain.
+	numbers, reachesEnd := w.plan(end)
+	// accept detects a reorg by the parent of a header that follows the window. Without
+	// such a header the window must be compared with the chain.
 	if tip := w.cur.tip(); tip != nil && (len(numbers) == 0 || numbers[0] != tip.Number+1) {
 		if reorg, err := w.checkWindow(ctx, limit); reorg || err != nil {
 			return reorg, err
@@ -72,28 +72,29 @@ func (w *walk) step(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	before := w.cur.Next
-	if err := w.take(ctx, headers); err != nil {
+	if err := w.accept(ctx, headers); err != nil {
 		return false, err
 	}
 	reached := w.cur.Next > numbers[len(numbers)-1]
-	return w.cur.Next != before && !(whole && reached), nil
+	return w.cur.Next != before && !(reachesEnd && reached), nil
 }
 
-// confirm looks whether the head is the block that the chain has at its number.
-// Where a cursor begins, nothing else would tell a number that was made up, and the
-// cursor would wait for it for ever.
-func (w *walk) confirm(ctx context.Context) error {
+// confirmHead checks that the head is the block that the chain has at its number. It
+// is called before a new cursor begins there: with an invented number the cursor would
+// wait for ever.
+func (w *walk) confirmHead(ctx context.Context) error {
 	headers, err := w.f.Chain.Headers(ctx, []uint64{w.head.Number})
 	if err != nil {
 		return err
 	}
 	if h := headers[0]; h == nil || h.Hash != w.head.Hash {
-		return contract.Retryable(fmt.Errorf("%w: its head is block %d (%v), but that is not the block it has there", errInconsistent, w.head.Number, w.head.Hash))
+		return contract.Retryable(fmt.Errorf("%w: its head is block %d (%v), but it has another block at that number", errInconsistent, w.head.Number, w.head.Hash))
 	}
 	return nil
 }
 
-// start places a new cursor, and moves an old one up to the selection's start.
+// start creates the cursor where there is none, and moves it up to the start of the
+// selection.
 func (w *walk) start(limit uint64) {
 	from := w.req.Selection.From
 	if w.cur == nil {
@@ -107,9 +108,9 @@ func (w *walk) start(limit uint64) {
 	}
 }
 
-// checkWindow compares the newest comparable block of the window with the
-// chain, and rolls back to the last common block if they differ. A head below
-// the window is a node that lags behind, not a reorg.
+// checkWindow compares the newest block of the window up to limit with the chain, and
+// rolls back to the last common block if they differ. A head below the window means
+// that the node lags behind, and is no reorg.
 func (w *walk) checkWindow(ctx context.Context, limit uint64) (reorg bool, err error) {
 	i := len(w.cur.Window) - 1
 	for i >= 0 && w.cur.Window[i].Number > limit {
@@ -136,8 +137,8 @@ func (w *walk) checkWindow(ctx context.Context, limit uint64) (reorg bool, err e
 	return true, w.rollBack(ctx, limit)
 }
 
-// rollBack finds the newest block of the window that is still on the chain and
-// forgets the later ones.
+// rollBack drops the blocks of the window that are no longer on the chain. It adds the
+// targets among them to orphaned, unless this poll found them itself.
 func (w *walk) rollBack(ctx context.Context, limit uint64) error {
 	var numbers []uint64
 	for _, s := range w.cur.Window {
@@ -166,7 +167,7 @@ func (w *walk) rollBack(ctx context.Context, limit uint64) error {
 			w.orphaned = append(w.orphaned, hash)
 			continue
 		}
-		w.blocks = slices.Delete(w.blocks, i, i+1) // found in this very poll, never handed out
+		w.blocks = slices.Delete(w.blocks, i, i+1) // found in this poll, so never returned
 	}
 	w.f.log().Info("reorg", "from", w.cur.Next, "to", old-1, "orphaned_targets", len(dropped))
 	if common == 0 {
@@ -175,12 +176,12 @@ func (w *walk) rollBack(ctx context.Context, limit uint64) error {
 	return nil
 }
 
-// plan lists the numbers to read next, ascending: all of them close to the end,
-// where reorgs happen, and before that only targets. whole says that the list
-// reaches the end.
-func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
+// plan lists the numbers to read next, in ascending order: all numbers close to end,
+// where reorgs happen, and only targets before. reachesEnd reports that the list goes
+// up to end.
+func (w *walk) plan(end uint64) (numbers []uint64, reachesEnd bool) {
 	sel := w.req.Selection
-	room := w.most - len(w.blocks)
+	room := w.maxBlocks - len(w.blocks)
 	dense := uint64(0)
 	if end+1 > windowSize {
 		dense = end + 1 - windowSize
@@ -205,7 +206,7 @@ func (w *walk) plan(end uint64) (numbers []uint64, whole bool) {
 	return numbers, true
 }
 
-// read fetches headers, without asking again for the head.
+// read requests the headers of the numbers, except for the head, which is known.
 func (w *walk) read(ctx context.Context, numbers []uint64) ([]*Header, error) {
 	last := len(numbers) - 1
 	if numbers[last] != w.head.Number {
@@ -221,10 +222,10 @@ func (w *walk) read(ctx context.Context, numbers []uint64) ([]*Header, error) {
 	return append(headers, &w.head), nil
 }
 
-// take accepts headers as long as each one is the child of the block before it,
-// and stops at the first that is missing or is not. A first header that does
-// not continue the window is a reorg.
-func (w *walk) take(ctx context.Context, headers []*Header) error {
+// accept adds headers to the cursor as long as each is the child of the one before. It
+// stops at the first that is missing or is not. A first header that does not continue
+// the window is a reorg.
+func (w *walk) accept(ctx context.Context, headers []*Header) error {
 	for i, h := range headers {
 		if h == nil {
 			w.f.log().Debug("the node lacks a block below its head", "head", w.head.Number, "next", w.cur.Next)
@@ -237,7 +238,7 @@ func (w *walk) take(ctx context.Context, headers []*Header) error {
 			return w.rollBack(ctx, tip.Number)
 		}
 		target := h.Number > 0 && w.req.Selection.Includes(h.Number) // genesis has no witness
-		w.cur.add(seen{Number: h.Number, Hash: h.Hash, Handed: target})
+		w.cur.add(seenBlock{Number: h.Number, Hash: h.Hash, Target: target})
 		if target {
 			w.blocks = append(w.blocks, h.Block(w.chainID))
 		}

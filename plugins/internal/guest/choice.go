@@ -8,31 +8,31 @@ import (
 	"strings"
 )
 
-// Choice is what a builder's config says about the guest: its entries of these
-// names. What is said twice must agree.
+// Choice holds the keys of a builder's config that choose the guest. Keys that determine
+// the same property must agree.
 type Choice struct {
-	SSZ                                bool // a guest of the SSZ StatelessInput is meant, not one of an rkyv format
+	SSZ                                bool // the guest reads the SSZ StatelessInput, not an rkyv format
 	Format, Guest, ZKVM, ZisK, Framing string
 }
 
-// Target is what a Choice asks for.
+// Target is the input that a Choice asks for.
 type Target struct {
-	Guest   string // as chosen; the format where none is
+	Guest   string // the chosen guest, or the format where no guest is chosen
 	Format  Format
 	Forks   Forks // zero for rkyv formats
 	Framing Framing
-	Note    string // of the guest program
+	Note    string // note of the guest program
 }
 
-// Target resolves the entries. An error comes with the pointer to the entry that is
-// at fault.
+// Target resolves the keys. pointer is the JSON pointer to the key that is at fault where
+// err is not nil.
 func (c Choice) Target() (t Target, pointer string, err error) {
 	if c.Format == "" && c.Guest == "" {
 		return t, "", errors.New("neither format nor guest is set")
 	}
 	lookup, parse := Lookup, ParseFormat
 	if c.SSZ {
-		// Who names the format answers for what the guest accepts.
+		// A config with a format alone does not tell the forks of the guest.
 		t.Forks = Forks{Paris, Amsterdam}
 		lookup, parse = LookupSSZ, ParseDialect
 	}
@@ -59,7 +59,7 @@ func (c Choice) Target() (t Target, pointer string, err error) {
 		if c.ZisK != "" {
 			return t, "/zisk", fmt.Errorf("zisk is set, but zkvm is %s", c.ZKVM)
 		}
-		// The prover of such a zkVM makes the frame, where it has one.
+		// The provers of other zkVMs add a frame themselves where one is needed.
 		t.Framing = Framing(cmp.Or(c.Framing, string(Raw)))
 	}
 	if c.ZisK != "" {
@@ -78,11 +78,11 @@ func (c Choice) Target() (t Target, pointer string, err error) {
 			return t, "/framing", err
 		}
 		if t.Framing != "" && t.Framing != framing {
-			why := c.Guest
+			owner := c.Guest
 			if c.ZisK != "" {
-				why = "ZisK " + c.ZisK
+				owner = "ZisK " + c.ZisK
 			}
-			return t, "/framing", fmt.Errorf("framing %s, but %s needs %s", framing, why, t.Framing)
+			return t, "/framing", fmt.Errorf("framing %s, but %s needs %s", framing, owner, t.Framing)
 		}
 		t.Framing = framing
 	}

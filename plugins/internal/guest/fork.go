@@ -2,8 +2,8 @@ package guest
 
 import "fmt"
 
-// Fork is the index of a fork in the schema id of an SSZ StatelessInput. A fork of
-// blob parameters alone counts like a named one.
+// Fork is the index of a fork in the schema id of an SSZ StatelessInput. A fork that
+// changes only blob parameters has an index, too.
 type Fork uint8
 
 // The forks that have an index.
@@ -30,20 +30,20 @@ func (f Fork) String() string {
 	return fmt.Sprintf("fork %#02x", uint8(f))
 }
 
-// Known reports whether the fork is one of those above.
+// Known reports whether the fork is one of the constants.
 func (f Fork) Known() bool { _, ok := forkNames[f]; return ok }
 
-// SchemaID returns the two bytes that an input of the fork begins with, as a
-// big-endian number: the index, then the version of the schema.
+// SchemaID returns the first two bytes of an input of the fork as a big-endian number:
+// the index, then the version of the schema.
 func (f Fork) SchemaID() uint16 { return uint16(f)<<8 | 1 }
 
-// Forks are the forks whose blocks a program accepts, both ends included.
+// Forks is the range of forks whose blocks a program accepts, both ends included.
 type Forks struct {
 	From Fork `json:"from"`
 	To   Fork `json:"to"`
 }
 
-// Has reports whether the fork is one of them.
+// Has reports whether the fork lies in the range.
 func (f Forks) Has(fork Fork) bool { return f.From <= fork && fork <= f.To }
 
 func (f Forks) String() string {
@@ -59,15 +59,15 @@ type Blobs struct {
 	UpdateFraction uint64
 }
 
-// The chain configuration that the guests of an SSZ StatelessInput make up from
-// the fork and the chain id (ethrex-common 31.0.0, amsterdam_chain_config;
+// The guests of an SSZ StatelessInput derive the chain configuration from the fork and
+// the chain id (ethrex-common 31.0.0, amsterdam_chain_config;
 // paradigmxyz/stateless:crates/stateless-validator-reth@3e430006).
 
-// DepositContract is what they take for the deposit contract of every chain, that
-// of mainnet.
+// DepositContract is the deposit contract that these guests use on every chain. It is
+// mainnet's.
 const DepositContract = "0x00000000219ab540356cBB839Cbe05303d7705Fa"
 
-// Blobs returns the parameters that they take, zero before Cancun.
+// Blobs returns the blob parameters that these guests use, zero before Cancun.
 func (f Fork) Blobs() Blobs {
 	switch f {
 	case Cancun:

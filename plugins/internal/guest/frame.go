@@ -9,14 +9,14 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// Source is an input that knows its size before it is written.
+// Source is an input whose size is known before it is written.
 type Source interface {
 	io.WriterTo
 	Size() int64
 }
 
-// StreamFramed writes an input the way that the given ZisK versions read it from a
-// file (lambdaclass/ethrex:crates/prover/src/backend/zisk.rs@52e4b646).
+// StreamFramed writes an input with the given framing, as ZisK reads it from a file
+// (lambdaclass/ethrex:crates/prover/src/backend/zisk.rs@52e4b646).
 func StreamFramed(w io.Writer, input Source, framing Framing) error {
 	var length, padding []byte
 	switch framing {
@@ -42,7 +42,8 @@ func WriteFramed(w io.Writer, input []byte, framing Framing) error {
 	return StreamFramed(w, bytes.NewReader(input), framing)
 }
 
-// StreamFile writes an input to a file, framed. The file appears whole or not at all.
+// StreamFile writes an input with the given framing to a file. The file appears complete
+// or not at all.
 func StreamFile(path string, input Source, framing Framing) error {
 	return files.Replace(path, 0o644, func(w io.Writer) error { return StreamFramed(w, input, framing) })
 }
@@ -52,8 +53,8 @@ func WriteFile(path string, input []byte, framing Framing) error {
 	return StreamFile(path, bytes.NewReader(input), framing)
 }
 
-// Unframe returns the input in a framed file, or an error that says why the
-// content is no frame around one input. The result is a part of content.
+// Unframe returns the input in the content of a framed file. It fails where the content
+// is not one frame. The result shares the memory of content.
 func Unframe(content []byte) ([]byte, error) {
 	if len(content) < 8 {
 		return nil, fmt.Errorf("%d bytes, too short for a frame", len(content))

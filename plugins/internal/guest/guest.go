@@ -1,13 +1,14 @@
-// Package guest knows the guest programs that operators run: which input format
-// each of them reads, blocks of which forks it accepts, on which zkVMs it runs, for
-// which ZisK version it was built, which decides about the framing of the input
-// file, and what it commits to. It is the only place with this knowledge.
+// Package guest describes the guest programs that operators run. For each program it
+// holds the input format, the forks whose blocks it accepts, the zkVMs that it runs on,
+// the ZisK version that it was built for, the framing of its input file, which follows
+// from that version, and the public values that it commits to. No other package holds
+// this knowledge.
 //
 // Sources: the version-bump commits of lambdaclass/ethrex, the crates
 // ethrex-common 22.0.0 to 31.0.0, the manifests of 0xPolygonHermez/zisk-eth-client
 // at the tags named, paradigmxyz/stateless at 0aa0c19d and 3e430006, and
-// eth-act/ere-guests. What the types of ethrex-common 17.0.0 to 23.0.0 read was tried
-// with them (make oracle); of other rkyv releases the layout is known from sources.
+// eth-act/ere-guests. The layouts of ethrex-common 17.0.0 to 23.0.0 are checked with its
+// types (make oracle). The layouts of other rkyv releases are known only from sources.
 package guest
 
 import (
@@ -20,7 +21,7 @@ import (
 // Format names a layout of the guest input.
 type Format string
 
-// The formats. G5 and G6 existed on the main branch for days and were in no
+// The formats. G5 and G6 existed only on the main branch for some days and were in no
 // release.
 const (
 	G4   Format = "g4"   // ProgramInput of ethrex v7 to v9
@@ -32,12 +33,12 @@ const (
 )
 
 // The formats of the SSZ StatelessInput (ethereum/execution-specs:
-// src/ethereum/forks/amsterdam/stateless.py). All dialects carry the same schema
-// id: only the guest's release tells which one it reads.
+// src/ethereum/forks/amsterdam/stateless.py). All dialects have the same schema id, so
+// only the release of a guest determines the dialect that it reads.
 const (
-	SSZD1 Format = "ssz-d1" // tests-zkevm v0.6: with the chain configuration; not written
+	SSZD1 Format = "ssz-d1" // tests-zkevm v0.6: with the chain configuration; no builder writes it
 	SSZD3 Format = "ssz-d3" // tests-zkevm v0.8: with the public keys of the senders
-	SSZD4 Format = "ssz-d4" // tests-zkevm v21.0.1 to v21.0.5: without
+	SSZD4 Format = "ssz-d4" // tests-zkevm v21.0.1 to v21.0.5: without public keys
 )
 
 // Formats lists the rkyv formats that can be written.
@@ -68,12 +69,12 @@ func ParseDialect(name string) (Format, error) {
 	return "", fmt.Errorf("unknown dialect %q: want one of %v", name, Dialects())
 }
 
-// Framing says what surrounds the guest input in the file for cargo-zisk -i.
+// Framing is the form of the guest input in the file for cargo-zisk -i.
 type Framing string
 
 // The framings.
 const (
-	Raw    Framing = "raw"    // nothing: ZisK up to 0.15
+	Raw    Framing = "raw"    // the input alone: ZisK up to 0.15
 	Framed Framing = "framed" // u64 length, input, zero bytes to a multiple of 8: ZisK 0.16 and later
 )
 
@@ -88,8 +89,8 @@ func ParseFraming(name string) (Framing, error) {
 	return "", fmt.Errorf("unknown framing %q: want one of %v", name, Framings())
 }
 
-// FramingOf returns the framing that a ZisK version reads, for example of
-// "0.14.0" or "v1.1.0-alpha".
+// FramingOf returns the framing that a ZisK version reads. zisk is for example "0.14.0"
+// or "v1.1.0-alpha".
 func FramingOf(zisk string) (Framing, error) {
 	parts := strings.SplitN(strings.TrimPrefix(zisk, "v"), ".", 3)
 	if len(parts) >= 2 {
@@ -105,9 +106,9 @@ func FramingOf(zisk string) (Framing, error) {
 	return "", fmt.Errorf("%q is no ZisK version: want for example 0.14.0", zisk)
 }
 
-// DefaultFraming returns the framing that goes with a format where neither the
-// guest nor the ZisK version is known: every guest of g4 was built for ZisK up
-// to 0.15, all others for later ones.
+// DefaultFraming returns the framing of a format where neither the guest nor the ZisK
+// version is known. Every guest of g4 was built for ZisK up to 0.15, all others for
+// later versions.
 func DefaultFraming(f Format) Framing {
 	if f == G4 {
 		return Raw

@@ -30,8 +30,8 @@ func TestFramingOf(t *testing.T) {
 	}
 }
 
-// The table must not contradict itself: the framing follows from the ZisK
-// version, and the default framing of a format is that of all its guests.
+// TestTable checks that the framing of every program follows from its ZisK version, and that the
+// default framing of a format is that of all its guests.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range Programs() {
@@ -85,7 +85,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Releases of one major version are one program; D1, D3 and D4 are told apart.
+// TestLookupByRelease checks that the releases of one major version are one program, and that
+// D1, D3 and D4 are different programs.
 func TestLookupByRelease(t *testing.T) {
 	for name, want := range map[string]Format{
 		"ethrex-v25": SSZD3, "ethrex-v26.0.0": SSZD3, "ethrex-v28.0.0": SSZD3, "ethrex-v29.0.0": SSZD4, "ethrex-v29.0.1": SSZD4,
@@ -107,7 +108,8 @@ func TestLookupByRelease(t *testing.T) {
 	}
 }
 
-// The output of the fixture, and what each difference to it means.
+// TestValidationResult checks the public values of the fixture, and the error for each
+// difference.
 func TestValidationResult(t *testing.T) {
 	dir := witnesstest.Shared(t, "vectors", "amsterdam")
 	for _, name := range []string{"d4_sar00", "d3_guest_smoke"} {

@@ -14,8 +14,8 @@ type Program struct {
 	Format  Format   `json:"format"`
 	Forks   Forks    `json:"forks,omitzero"`
 	ZKVMs   []string `json:"zkvms"`
-	ZisK    string   `json:"zisk"`    // version that it was built with
-	Framing Framing  `json:"framing"` // for that version
+	ZisK    string   `json:"zisk"`    // version of ZisK that it was built with
+	Framing Framing  `json:"framing"` // framing that this version reads
 	Note    string   `json:"note,omitempty"`
 }
 
@@ -30,8 +30,8 @@ const (
 func ZKVMs() []string { return []string{ZisK, SP1, OpenVM} }
 
 const (
-	unproven = "layout known from published types only, not compared with a file"
-	texts    = "dialect known from texts only, not from its source"
+	fromTypes       = "layout known from published types only, not compared with a file"
+	fromDescription = "dialect known from texts only, not from its source"
 )
 
 var (
@@ -41,8 +41,8 @@ var (
 	fromParis = Forks{Paris, Amsterdam}
 )
 
-// programs is the table, oldest first. A name that ends after the major version
-// stands for all its releases.
+// programs lists the known programs, the oldest first. A name that ends after the major
+// version stands for all releases of that version.
 var programs = []Program{
 	{"ethrex-v7.0.0", G4, Forks{}, zisk, "≤ 0.14", Raw, ""},
 	{"ethrex-891528d", G4, Forks{}, zisk, "0.14.0", Raw, "main, 2025-12-10"},
@@ -55,7 +55,7 @@ var programs = []Program{
 	{"zisk-eth-client-v0.8.0", Zec, Forks{}, zisk, "0.17.0", Framed, "ethrex 283ae1a5"},
 	{"zisk-eth-client-v0.9.0", Zec, Forks{}, zisk, "0.18.0", Framed, "ethrex 283ae1a5"},
 	{"ethrex-v12.0.0", G8, Forks{}, zisk, "≥ 0.16", Framed, ""},
-	{"ethrex-v15.0.0", G8, Forks{}, zisk, "0.18.0", Framed, "eth-act/ere-guests 0.12.0; " + unproven},
+	{"ethrex-v15.0.0", G8, Forks{}, zisk, "0.18.0", Framed, "eth-act/ere-guests 0.12.0; " + fromTypes},
 	{"zisk-eth-client-v0.10.0", Zec, Forks{}, zisk, "1.0.0-alpha", Framed, "ethrex v12.0.0"},
 	{"ethrex-v20.0.0", G8, Forks{}, zisk, "≥ 0.18", Framed, ""},
 	{"zisk-eth-client-v0.11.0", Zec, Forks{}, zisk, "1.1.0-alpha", Framed, "ethrex v20.0.0"},
@@ -73,19 +73,20 @@ var programs = []Program{
 	{"ethrex-v29", SSZD4, amsterdam, anyZKVM, "1.2.0-alpha", Framed, "eth-act/ere-guests 0.18"},
 	{"ethrex-v30", SSZD4, amsterdam, anyZKVM, "≥ 1.2", Framed, ""},
 	{"ethrex-v31", SSZD4, amsterdam, anyZKVM, "≥ 1.2", Framed, ""},
-	{"reth-0.1.0-rc.4", SSZD4, fromParis, anyZKVM, "≥ 1.1", Framed, texts},
+	{"reth-0.1.0-rc.4", SSZD4, fromParis, anyZKVM, "≥ 1.1", Framed, fromDescription},
 }
 
 // Programs returns the known guest programs, oldest first.
 func Programs() []Program { return slices.Clone(programs) }
 
-// release is the rest of a version behind its major number.
-var release = regexp.MustCompile(`^(ethrex-v[0-9]+)(\.[0-9]+){1,2}$`)
+// releaseName matches the name of a release of ethrex. Its first group is the name up to
+// the major version.
+var releaseName = regexp.MustCompile(`^(ethrex-v[0-9]+)(\.[0-9]+){1,2}$`)
 
 // find returns the program with this name, or with the name of its major version.
 func find(name string) (Program, bool) {
 	names := []string{name}
-	if match := release.FindStringSubmatch(name); match != nil {
+	if match := releaseName.FindStringSubmatch(name); match != nil {
 		names = append(names, match[1])
 	}
 	for _, name := range names {
@@ -96,7 +97,7 @@ func find(name string) (Program, bool) {
 	return Program{}, false
 }
 
-// namesOf lists the programs of which the format is one of these.
+// namesOf lists the names of the programs that read one of the formats.
 func namesOf(formats []Format) string {
 	var names []string
 	for _, p := range programs {
@@ -107,8 +108,8 @@ func namesOf(formats []Format) string {
 	return strings.Join(names, ", ")
 }
 
-// Lookup returns the program with this name, which reads an rkyv format. Its error
-// names those that exist, or says which builder writes the program's format.
+// Lookup returns the program with this name that reads an rkyv format. The error names
+// the programs that exist, or the builder that writes the program's format.
 func Lookup(name string) (Program, error) {
 	p, ok := find(name)
 	switch {
@@ -122,8 +123,8 @@ func Lookup(name string) (Program, error) {
 	return p, nil
 }
 
-// LookupSSZ returns the program with this name, which reads a dialect of the SSZ
-// StatelessInput. Its error names those that exist, or says which builder writes
+// LookupSSZ returns the program with this name that reads a dialect of the SSZ
+// StatelessInput. The error names the programs that exist, or the builder that writes
 // the program's format.
 func LookupSSZ(name string) (Program, error) {
 	p, ok := find(name)

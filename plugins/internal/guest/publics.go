@@ -12,33 +12,34 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Commitment is what a guest program writes to its public values.
+// Commitment is the kind of data that a guest program writes to its public values.
 type Commitment string
 
-// The commitments. A guest of ZisK has 64 public values of 32 bits, which are
-// read here as the bytes of 64 little-endian words; what the guest does not write
-// is zero.
+// The commitments. A guest of ZisK has 64 public values of 32 bits, which are treated
+// here as the bytes of 64 little-endian words. Values that the guest does not write are
+// zero.
 const (
-	// HashText: the block hash as 0x and 64 digits, behind its length, 66, which
-	// bincode 1 (ZisK 0.16 and 0.17) writes as a u64 and bincode 2 (0.18 and
-	// later) as one byte.
+	// HashText is the length 66 and then the block hash as 0x and 64 digits. bincode 1
+	// (ZisK 0.16 and 0.17) writes the length as a u64, bincode 2 (0.18 and later) as
+	// one byte.
 	// Source: 0xPolygonHermez/zisk-eth-client:bin/guests/stateless-validator-ethrex/src/main.rs@1fbed93
 	// (`ziskos::io::commit(&block_hash)`), 0xPolygonHermez/zisk:ziskos/entrypoint/src/io.rs@v0.16.1, @v0.18.0.
 	HashText Commitment = "hash text"
-	// OutputDigest: the SHA-256 of the program output.
+	// OutputDigest is the SHA-256 of the program output.
 	// Source: lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/zisk/src/main.rs@891528d.
 	OutputDigest Commitment = "output digest"
-	// Output: the program output itself, behind its length.
+	// Output is the length of the program output and then the output itself.
 	// Source: lambdaclass/ethrex:crates/guest-program/bin/zisk/src/main.rs@52e4b646.
 	Output Commitment = "output"
-	// Validation: root of the request, verdict, chain and schema, 43 bytes.
+	// Validation is a ValidationResult: root of the request, success, chain and schema,
+	// 43 bytes.
 	// Source: lambdaclass/ethrex:crates/common/types/stateless_ssz.rs.
 	Validation Commitment = "validation"
 )
 
-// commitments are those of the programs of rkyv formats whose source is known, by
-// the beginning of their names. Every guest of an SSZ StatelessInput commits to the
-// Validation.
+// commitments holds the commitments of the programs of rkyv formats whose source is
+// known, by the prefix of their names. Every guest of an SSZ StatelessInput has the
+// commitment Validation.
 var commitments = []struct {
 	prefix     string
 	commitment Commitment
@@ -49,8 +50,8 @@ var commitments = []struct {
 	{"zisk-eth-client-", HashText},
 }
 
-// CommitmentOf returns what the program with this name commits to; empty when
-// that is not known.
+// CommitmentOf returns the commitment of the program with this name, empty where it is
+// not known.
 func CommitmentOf(program string) Commitment {
 	if p, known := find(program); known && p.Format.SSZ() {
 		return Validation
@@ -63,8 +64,8 @@ func CommitmentOf(program string) Commitment {
 	return ""
 }
 
-// Commitment returns what all known guests commit to that read the format; empty
-// when they differ or are not known.
+// Commitment returns the commitment of all known guests that read the format, empty
+// where they differ or are not known.
 func (f Format) Commitment() Commitment {
 	var found []Commitment
 	for _, p := range programs {
@@ -78,13 +79,13 @@ func (f Format) Commitment() Commitment {
 	return ""
 }
 
-// outputSize is the size of an encoded program output: the state root before and
-// after the block, its hash, the chain id and the number of transactions, each of
-// 32 bytes.
+// outputSize is the size of an encoded program output in bytes. It consists of five
+// fields of 32 bytes: the state root before and after the block, the block hash, the
+// chain id and the number of transactions.
 // Source: lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/output.rs@891528d.
 const outputSize = 160
 
-// ProgramOutput encodes the output of ethrex's own guests for a block.
+// ProgramOutput encodes the output of ethrex's guests of rkyv formats for a block.
 func ProgramOutput(parentStateRoot, stateRoot, hash [32]byte, chainID, transactions uint64) []byte {
 	b := make([]byte, outputSize)
 	copy(b, parentStateRoot[:])
@@ -98,27 +99,27 @@ func ProgramOutput(parentStateRoot, stateRoot, hash [32]byte, chainID, transacti
 // Block is what is known of the block that a guest has executed.
 type Block struct {
 	Hash   contract.Hash
-	Output []byte     // its ProgramOutput; nil when not known
-	Exact  []byte     // the public values that the builder expects; nil when not known
-	Guest  Commitment // what the guest commits to; empty when not known
+	Output []byte     // the block's ProgramOutput; nil where not known
+	Exact  []byte     // the public values that the builder expects; nil where not known
+	Guest  Commitment // the commitment of the guest; empty where not known
 }
 
-// Verdict is what a comparison of public values has shown.
+// Verdict is the outcome of a comparison of public values.
 type Verdict int
 
 // The verdicts.
 const (
-	NotCompared Verdict = iota // nothing is known to compare with
+	NotCompared Verdict = iota // there is nothing to compare with
 	Matches                    // the guest commits to this block
-	Differs                    // it commits to something else
+	Differs                    // the guest commits to something else
 )
 
-// Compare compares the public values of a guest with the block. The text says
-// what they hold, for people.
+// Compare compares the public values of a guest with the block. The text describes the
+// public values for people.
 func (b Block) Compare(publics []byte) (Verdict, string) {
 	written := bytes.TrimRight(publics, "\x00")
 	if len(written) == 0 {
-		return b.unwritten()
+		return b.compareEmpty()
 	}
 	if b.Exact != nil {
 		if bytes.Equal(written, bytes.TrimRight(b.Exact, "\x00")) {
@@ -129,64 +130,66 @@ func (b Block) Compare(publics []byte) (Verdict, string) {
 				return Differs, err.Error()
 			}
 		}
-		return Differs, fmt.Sprintf("the public values are %s, the builder expects %s", short(written), short(b.Exact))
+		return Differs, fmt.Sprintf("the public values are %s, the builder expects %s", shortHex(written), shortHex(b.Exact))
 	}
 	if b.Guest == Validation {
-		return judgeValidation(publics)
+		return compareValidation(publics)
 	}
-	if hash, form, ok := hashIn(publics); ok {
-		return b.judgeHash(hash, form)
+	if hash, form, ok := findHash(publics); ok {
+		return b.compareHash(hash, form)
 	}
 	if b.Output != nil {
-		if digest := sha256.Sum256(b.Output); bytes.Equal(padded(publics, len(digest)), digest[:]) {
+		if digest := sha256.Sum256(b.Output); bytes.Equal(firstBytes(publics, len(digest)), digest[:]) {
 			return Matches, "the digest of the block's output"
 		}
 	}
-	// A hash by itself looks like any other 32 bytes: only equality says something.
-	for _, words := range [][]byte{publics, swapped(publics)} {
+	// A hash without a length looks like any other 32 bytes, so only equality counts.
+	for _, words := range [][]byte{publics, swapWords(publics)} {
 		if bytes.HasPrefix(words, b.Hash[:]) && len(bytes.Trim(words[32:], "\x00")) == 0 {
 			return Matches, "the block hash"
 		}
 	}
 	switch {
 	case b.Guest == HashText || b.Guest == Output:
-		return Differs, fmt.Sprintf("the public values %s hold no block hash", short(written))
+		return Differs, fmt.Sprintf("the public values %s hold no block hash", shortHex(written))
 	case b.Guest == OutputDigest && b.Output != nil:
-		return Differs, fmt.Sprintf("the public values %s are not the digest of the block's output", short(written))
+		return Differs, fmt.Sprintf("the public values %s are not the digest of the block's output", shortHex(written))
 	}
-	return NotCompared, fmt.Sprintf("the public values %s are of a form that is not known", short(written))
+	return NotCompared, fmt.Sprintf("the public values %s are of a form that is not known", shortHex(written))
 }
 
-// unwritten judges public values that are all zero.
-func (b Block) unwritten() (Verdict, string) {
+// compareEmpty is Compare for public values that are all zero.
+func (b Block) compareEmpty() (Verdict, string) {
 	if b.Guest != "" || b.Exact != nil {
 		return Differs, "the guest wrote no public values"
 	}
 	return NotCompared, "the guest wrote no public values"
 }
 
-// judgeValidation judges what a guest of an SSZ StatelessInput commits to where the
-// root of the request is not known: only whether the guest took the block.
-func judgeValidation(publics []byte) (Verdict, string) {
+// compareValidation is Compare for a ValidationResult where the root of the request is
+// not known. It checks only whether the guest accepted the block.
+func compareValidation(publics []byte) (Verdict, string) {
 	switch result, err := DecodeValidationResult(publics); {
 	case err != nil:
 		return Differs, err.Error()
 	case !result.Success:
 		return Differs, errRefused.Error()
 	default:
-		return NotCompared, fmt.Sprintf("the guest took a block of chain %d with the request root %x, of which it is not known which block it is", result.ChainID, result.RequestRoot)
+		return NotCompared, fmt.Sprintf("the guest accepted a block of chain %d with the request root %x, and it is not known which block has that root", result.ChainID, result.RequestRoot)
 	}
 }
 
-func (b Block) judgeHash(hash contract.Hash, form string) (Verdict, string) {
+// compareHash is Compare for a block hash in the public values. form describes how the
+// hash is encoded.
+func (b Block) compareHash(hash contract.Hash, form string) (Verdict, string) {
 	if hash == b.Hash {
 		return Matches, "the block hash, " + form
 	}
 	return Differs, fmt.Sprintf("the guest commits to the block %v (%s), not to %v", hash, form, b.Hash)
 }
 
-// hashIn finds a block hash whose form shows that it is one.
-func hashIn(publics []byte) (hash contract.Hash, form string, ok bool) {
+// findHash finds a block hash that the length before it marks as one.
+func findHash(publics []byte) (hash contract.Hash, form string, ok bool) {
 	for _, length := range []int{66, 32, outputSize} {
 		for _, prefix := range [][]byte{binary.LittleEndian.AppendUint64(nil, uint64(length)), {byte(length)}} {
 			content, found := bytes.CutPrefix(publics, prefix)
@@ -217,17 +220,18 @@ func hashIn(publics []byte) (hash contract.Hash, form string, ok bool) {
 	return hash, "", false
 }
 
-// padded returns the first n bytes, and nil unless all behind them are zero.
-func padded(publics []byte, n int) []byte {
+// firstBytes returns the first n bytes where all bytes after them are zero, otherwise
+// nil.
+func firstBytes(publics []byte, n int) []byte {
 	if len(publics) < n || len(bytes.Trim(publics[n:], "\x00")) > 0 {
 		return nil
 	}
 	return publics[:n]
 }
 
-// swapped returns the values with the bytes of each 32-bit word in the other
-// order: programs that print their public values as words differ in it.
-func swapped(publics []byte) []byte {
+// swapWords reverses the bytes of each 32-bit word. Programs that print their public
+// values as words differ in the byte order.
+func swapWords(publics []byte) []byte {
 	b := bytes.Clone(publics)
 	for i := 0; i+4 <= len(b); i += 4 {
 		slices.Reverse(b[i : i+4])
@@ -235,8 +239,8 @@ func swapped(publics []byte) []byte {
 	return b
 }
 
-// short is hexadecimal for a message.
-func short(b []byte) string {
+// shortHex returns at most 48 bytes in hexadecimal, for a message.
+func shortHex(b []byte) string {
 	if len(b) > 48 {
 		return hex.EncodeToString(b[:48]) + "…"
 	}

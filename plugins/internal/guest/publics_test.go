@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// values fills the 64 public values of ZisK.
+// values returns the 256 bytes of ZisK's 64 public values.
 func values(b ...[]byte) []byte { return append(bytes.Join(b, nil), make([]byte, 256)...)[:256] }
 
 func TestCompare(t *testing.T) {

@@ -6,22 +6,21 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/big"
 )
 
-// FactPublicValues is the fact by which a builder hands on what the guest commits
-// to when it has found the block valid: the bytes in hexadecimal, without 0x. A
-// zkVM whose public values have a fixed size (ZisK: 256 bytes) has zeros behind
-// them. It is absent where the commitment of a guest is not known.
+// FactPublicValues is the fact in which a builder gives the public values of a guest
+// that accepts the block, in hexadecimal without 0x. A zkVM whose public values have a
+// fixed size (ZisK: 256 bytes) adds zeros. The fact is absent where the commitment of a
+// guest is not known.
 const FactPublicValues = "public_values"
 
-// ValidationResultSize is the number of bytes that a guest of an SSZ StatelessInput commits to.
+// ValidationResultSize is the size of an encoded ValidationResult in bytes.
 const ValidationResultSize = 43
 
 // ValidationResult is what a guest of an SSZ StatelessInput commits to
 // (ethereum/execution-specs:src/ethereum/forks/amsterdam/stateless_guest.py@c1200883).
-// A guest that refuses a block ends like any other, and the proof of its run is
-// valid: only Success tells.
+// A guest that refuses a block ends without an error, and the proof of its run is valid.
+// Only Success shows the refusal.
 type ValidationResult struct {
 	RequestRoot [32]byte // hash tree root of the NewPayloadRequest
 	Success     bool
@@ -29,7 +28,7 @@ type ValidationResult struct {
 	SchemaID    uint16 // as Fork.SchemaID
 }
 
-// Encode returns the bytes that are committed to.
+// Encode returns the public values of a guest with this result.
 func (o ValidationResult) Encode() [ValidationResultSize]byte {
 	var b [ValidationResultSize]byte
 	copy(b[:], o.RequestRoot[:])
@@ -47,14 +46,15 @@ func (o ValidationResult) Hex() string {
 	return hex.EncodeToString(b[:])
 }
 
-// errRefused is what a result without success means.
+// errRefused means that Success is false.
 var errRefused = errors.New("the guest refused the block: the proof says success = 0")
 
-// errUndecodable is what 43 zero bytes mean.
+// errUndecodable means that all 43 bytes are zero.
 var errUndecodable = errors.New("the guest could not decode its input: it reads another dialect, or a limit is exceeded")
 
-// DecodeValidationResult reads what a guest has committed to. Zeros may follow the 43 bytes.
-// All of them zero means that the guest could not decode its input, an error.
+// DecodeValidationResult decodes the public values of a guest. Zeros may follow the 43
+// bytes. It fails where all bytes are zero, because then the guest could not decode its
+// input.
 func DecodeValidationResult(b []byte) (o ValidationResult, err error) {
 	if len(b) < ValidationResultSize {
 		return o, fmt.Errorf("%d bytes of public values, want %d", len(b), ValidationResultSize)
@@ -76,8 +76,8 @@ func DecodeValidationResult(b []byte) (o ValidationResult, err error) {
 	}, nil
 }
 
-// Check compares what a guest has committed to with what is expected, and says in
-// words what a difference means.
+// Check compares the public values of a guest with the expected result. The error names
+// the meaning of the first difference.
 func (o ValidationResult) Check(committed []byte) error {
 	have, err := DecodeValidationResult(committed)
 	switch {
@@ -95,28 +95,21 @@ func (o ValidationResult) Check(committed []byte) error {
 	return nil
 }
 
-// BlockOutput is what ethrex's guests of rkyv formats compute
-// (lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/output.rs@891528d).
+// BlockOutput holds the fields of a program output, see ProgramOutput.
 type BlockOutput struct {
 	InitialStateRoot, FinalStateRoot, BlockHash [32]byte
 	ChainID, Transactions                       uint64
 }
 
-// PublicValues returns what a guest of the format commits to, and whether that is
-// known. Those of G4 set the SHA-256 of the encoded output
+// PublicValues returns the public values of a guest of the format, and whether they are
+// known. Guests of G4 commit to the SHA-256 of the encoded output
 // (lambdaclass/ethrex:crates/l2/prover/src/guest_program/src/zisk/src/main.rs@891528d).
-// Later ones commit to the encoded output, those of zisk-eth-client to the block
-// hash, both by a serialisation that differs between ZisK versions.
+// Later guests commit to the encoded output, and those of zisk-eth-client to the block
+// hash. Their serialisation differs between ZisK versions.
 func (o BlockOutput) PublicValues(f Format) (values []byte, known bool) {
 	if f != G4 {
 		return nil, false
 	}
-	var b [160]byte
-	copy(b[:], o.InitialStateRoot[:])
-	copy(b[32:], o.FinalStateRoot[:])
-	copy(b[64:], o.BlockHash[:])
-	new(big.Int).SetUint64(o.ChainID).FillBytes(b[96:128])
-	new(big.Int).SetUint64(o.Transactions).FillBytes(b[128:160])
-	digest := sha256.Sum256(b[:])
+	digest := sha256.Sum256(ProgramOutput(o.InitialStateRoot, o.FinalStateRoot, o.BlockHash, o.ChainID, o.Transactions))
 	return digest[:], true
 }

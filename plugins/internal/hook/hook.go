@@ -1,7 +1,6 @@
-// Package hook posts messages to a web hook: a URL that is itself a secret. It
-// says of every answer whether another try makes sense. Its errors name the host
-// only; where a receiver repeats a part of the URL or of a header, that is blotted
-// out.
+// Package hook posts messages to a web hook, whose URL is itself a secret. The class of
+// an error tells whether another try makes sense. Errors name only the host, and the
+// URL and the headers are removed from the receiver's answers.
 package hook
 
 import (
@@ -26,25 +25,25 @@ import (
 	"github.com/proofline/proofline/sdk/tracing"
 )
 
-// Poster posts to one URL. It may be used concurrently.
+// Poster posts to one URL. It is safe for concurrent use.
 type Poster struct {
-	url      string
-	host     string
-	remedy   string
-	header   http.Header
-	redactor *redact.Redactor
-	lost     Misaddressed // nil for status codes alone
-	http     *http.Client
+	url          string
+	host         string
+	remedy       string
+	header       http.Header
+	redactor     *redact.Redactor
+	misaddressed Misaddressed // nil where only the status decides
+	http         *http.Client
 }
 
-// Misaddressed reports whether an answer means that the receiver is not there or not
-// allowed, where its status alone does not say so.
+// Misaddressed reports whether an answer means that the receiver does not exist or is
+// not allowed, for receivers whose status alone does not show that.
 type Misaddressed func(status int, body []byte) bool
 
-// New returns a poster. White space around the URL is no part of it. The header,
-// whose values count as secrets, goes with every request. The timeout bounds one
-// request as a whole. The remedy is what an operator should do when the URL is wrong
-// or was revoked. Hidden texts are secrets that are part of a path or a body.
+// New returns a poster for the target URL. It removes white space around the URL. It
+// sends the header, whose values are secrets, with every request. timeout limits one
+// whole request. remedy tells an operator what to do when the URL is wrong or was
+// revoked. hidden are further secrets, which are part of a path or a body.
 func New(target sdk.Secret, header http.Header, timeout time.Duration, remedy string, hidden ...string) (*Poster, error) {
 	cleaned, err := secret.Clean("the URL (not shown)", target.Reveal())
 	if err != nil {
@@ -62,26 +61,27 @@ func New(target sdk.Secret, header http.Header, timeout time.Duration, remedy st
 	}}, nil
 }
 
-// JudgeBy adds a rule for answers that mean that the receiver is wrong. It is called
-// before the poster is used.
-func (p *Poster) JudgeBy(lost Misaddressed) { p.lost = lost }
+// SetMisaddressed sets a rule for answers that mean that the receiver is wrong. It must
+// be called before the first request.
+func (p *Poster) SetMisaddressed(misaddressed Misaddressed) { p.misaddressed = misaddressed }
 
-// Host is where messages go.
+// Host returns the host and port of the URL.
 func (p *Poster) Host() string { return p.host }
 
-// Close drops idle connections.
+// Close closes idle connections.
 func (p *Poster) Close() { p.http.CloseIdleConnections() }
 
-// Get asks for what is at the URL, by the rules of Post. It is how a preflight finds
-// out whether a receiver is there that answers to GET without writing anything.
+// Get sends a GET request to the URL, with the errors of Post. A preflight uses it for
+// receivers that answer GET without writing anything.
 func (p *Poster) Get(ctx context.Context) error {
 	return p.do(ctx, http.MethodGet, nil, nil, 1)
 }
 
-// Post sends one message; header adds to the poster's own. Any 2xx is success. The error has a class: 408, 425,
-// 429, 5xx and broken connections are retryable, with the pause that the server
-// or the number of tries asks for; an answer that means that the URL is wrong or
-// not allowed any more is an environment error; other answers are permanent.
+// Post sends one message. header adds to the poster's own, and try counts from 1. Any
+// status 2xx is success. 408, 425, 429, 5xx and broken connections are retryable errors
+// with the pause that the server asks for, or one that grows with try. An answer that
+// means that the URL is wrong or no longer allowed is an environment error. Other
+// answers are permanent errors.
 func (p *Poster) Post(ctx context.Context, header http.Header, body []byte, try uint32) error {
 	return p.do(ctx, http.MethodPost, header, body, try)
 }
@@ -110,17 +110,17 @@ func (p *Poster) do(ctx context.Context, method string, header http.Header, body
 	if response.StatusCode/100 == 2 {
 		return nil
 	}
-	return p.judge(response, content, try)
+	return p.classify(response, content, try)
 }
 
-func (p *Poster) judge(response *http.Response, content []byte, try uint32) error {
-	said := text.Line(p.redactor.Text(string(content)), 200)
+func (p *Poster) classify(response *http.Response, content []byte, try uint32) error {
+	excerpt := text.Line(p.redactor.Text(string(content)), 200)
 	status := response.StatusCode
-	err := fmt.Errorf("%s to %s: status %d: %s", response.Request.Method, p.host, status, strconv.Quote(said))
+	err := fmt.Errorf("%s to %s: status %d: %s", response.Request.Method, p.host, status, strconv.Quote(excerpt))
 	switch {
 	case status >= 500, status == 429, status == 408, status == 425:
-		return sdk.RetryAfter(err, retry.After(response.Header, time.Now(), pauseIn(content, retry.Backoff(try))))
-	case p.lost != nil && p.lost(status, content):
+		return sdk.RetryAfter(err, retry.After(response.Header, time.Now(), bodyPause(content, retry.Backoff(try))))
+	case p.misaddressed != nil && p.misaddressed(status, content):
 		return sdk.Environment(err, p.remedy)
 	case status/100 == 3, status == 401, status == 403, status == 404, status == 405, status == 410:
 		return sdk.Environment(err, p.remedy)
@@ -128,9 +128,10 @@ func (p *Poster) judge(response *http.Response, content []byte, try uint32) erro
 	return sdk.Permanent(err)
 }
 
-// pauseIn reads the pause that Discord (retry_after) and Telegram
-// (parameters.retry_after) ask for in the body of a 429, in seconds.
-func pauseIn(content []byte, otherwise time.Duration) time.Duration {
+// bodyPause returns the pause that Discord (retry_after) and Telegram
+// (parameters.retry_after) give in the body of a 429, in seconds. It returns otherwise
+// where the body has none.
+func bodyPause(content []byte, otherwise time.Duration) time.Duration {
 	var body struct {
 		After      float64 `json:"retry_after"`
 		Parameters struct {

@@ -62,7 +62,7 @@ func TestPauseInTheBody(t *testing.T) {
 		`{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}`: 30 * time.Second,
 		`{"retry_after": 1e12}`: time.Hour, `{"retry_after": -5}`: time.Second, `{"retry_after": "soon"}`: time.Second, `rate_limited`: time.Second,
 	} {
-		if got := pauseIn([]byte(body), time.Second); got != want {
+		if got := bodyPause([]byte(body), time.Second); got != want {
 			t.Errorf("%s: %s, want %s", body, got, want)
 		}
 	}

@@ -15,23 +15,23 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Files names what the build command reads and writes. Out is "-" for standard
+// Files holds the paths that the build command reads and writes. Out is "-" for standard
 // output.
 type Files struct{ Block, Witness, Out string }
 
 // Build describes the build command of a builder.
 type Build struct {
 	Plugin, Example, Description string
-	Formats                      string     // the usage of --format
-	Flags                        []cli.Flag // beyond those of every builder
-	// Config makes the stage's config of the flags.
+	Formats                      string     // usage text of --format
+	Flags                        []cli.Flag // further flags of this builder
+	// Config returns the stage's config with the values of the flags.
 	Config func(*cli.Context) interface{ Validate() []sdk.Finding }
-	// Run builds the input. It returns the facts that the stage hands on; warnings go
+	// Run builds the input and returns the facts of the stage's result. It writes warnings
 	// to stderr.
 	Run func(ctx context.Context, c *cli.Context, files Files, stdout, stderr io.Writer) (map[string]string, error)
 }
 
-// Command is the build command.
+// Command returns the build command.
 func (b Build) Command() *cli.Command {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "block", Usage: "the block, a JSON `FILE`", TakesFile: true},
@@ -75,14 +75,14 @@ func (b Build) run(c *cli.Context) error {
 	return err
 }
 
-// Summary is what an input contains.
+// Summary describes an input.
 type Summary interface {
 	Print(io.Writer) error
-	// Faults counts what a guest would refuse.
+	// Faults returns the number of faults for which a guest would refuse the input.
 	Faults() int
 }
 
-// Inspect is the command that shows an input. What it checks stands in about; read
+// Inspect returns the command that shows an input. about is its description, and read
 // reads and checks a file.
 func Inspect(plugin, about string, read func(path string) (Summary, error)) *cli.Command {
 	return &cli.Command{
@@ -110,8 +110,8 @@ func Inspect(plugin, about string, read func(path string) (Summary, error)) *cli
 	}
 }
 
-// Diff is the command that compares two inputs. The difference of two files is nil
-// where there is none, and in JSON what it is.
+// Diff returns the command that compares two inputs. diff returns the zero value where
+// there is no difference.
 func Diff[F any, D interface {
 	comparable
 	fmt.Stringer
@@ -150,9 +150,10 @@ func Diff[F any, D interface {
 	}
 }
 
-// Guests is the command that lists the guest programs that belong to a builder: a
-// line of words under the columns for each, and a last sentence.
-func Guests(plugin, columns string, belongs func(guest.Program) bool, row func(guest.Program) []string, last string) *cli.Command {
+// Guests returns the command that lists the guest programs of a builder as a table.
+// columns is the line of headings separated by tabs, row returns the cells of a program,
+// and footer is printed below the table.
+func Guests(plugin, columns string, belongs func(guest.Program) bool, row func(guest.Program) []string, footer string) *cli.Command {
 	return &cli.Command{
 		Name: "guests", Usage: "list the guest programs with their formats", UsageText: plugin + " guests [--json]",
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the list as JSON"}},
@@ -171,7 +172,7 @@ func Guests(plugin, columns string, belongs func(guest.Program) bool, row func(g
 			for _, p := range programs {
 				fmt.Fprintln(table, strings.Join(row(p), "\t"))
 			}
-			fmt.Fprintln(table, "\n"+last)
+			fmt.Fprintln(table, "\n"+footer)
 			return table.Flush()
 		},
 	}

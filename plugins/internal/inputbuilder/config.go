@@ -9,13 +9,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Choice is what the config of a builder says of guest and chain.
+// Choice holds the keys of a builder's config that choose guest and chain.
 type Choice struct {
 	Guest guest.Choice
 	Chain chainspec.Choice
 }
 
-// Validate judges the entries by themselves; plugin is the program that lists guests.
+// Validate validates the keys without reading files. plugin is the name of the plugin, for
+// the remedy.
 func (c Choice) Validate(plugin string) (findings []sdk.Finding) {
 	if _, pointer, err := c.Guest.Target(); err != nil {
 		findings = append(findings, sdk.Finding{
@@ -26,18 +27,17 @@ func (c Choice) Validate(plugin string) (findings []sdk.Finding) {
 	return append(findings, c.Chain.Validate()...)
 }
 
-// Check reads the genesis file, where one is named, as the stage will, and asks for
-// the forms of the chain that the stage needs. It hands on what there is to say of the
-// guest.
-func (c Choice) Check(forms ...func(*chainspec.Spec) error) []sdk.Finding {
-	findings := c.Chain.Check(forms...)
+// Check reads the genesis file, if the config names one, and applies the stage's
+// requirements to it, see chainspec.Choice.Check. It also returns the note of the guest.
+func (c Choice) Check(requirements ...func(*chainspec.Spec) error) []sdk.Finding {
+	findings := c.Chain.Check(requirements...)
 	if t, _, err := c.Guest.Target(); err == nil && t.Note != "" {
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityInfo, Pointer: "/guest", Summary: t.Note})
 	}
 	return findings
 }
 
-// Provides are the facts about input and chain that the config tells.
+// Provides returns the traits of input and chain that the config determines.
 func (c Choice) Provides() map[string]string {
 	t, _, err := c.Guest.Target()
 	if err != nil {

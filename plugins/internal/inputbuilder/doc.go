@@ -1,4 +1,4 @@
-// Package inputbuilder holds what the builders of guest inputs have in common: what
-// their stages tell of their config, how they read block and witness, which fault is
-// whose, and the commands by which they are tools.
+// Package inputbuilder holds the code that all builders of guest inputs share: the keys of
+// their config that choose guest and chain, reading block and witness, the classes of
+// their errors, and their commands build, inspect, diff and guests.
 package inputbuilder

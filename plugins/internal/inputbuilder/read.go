@@ -12,37 +12,40 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Read reads a block, in the way and form of readBlock, and its witness at the same
-// time. What is wrong with the content of a file is an error that calls it stale, unless
-// it has a class: it is to be made anew, from another node if there is one.
+// Read reads a block with readBlock and its witness at the same time. A fault in the
+// content of a file is an error that marks the artifact as stale, so that the host has it
+// fetched again, from another node if there is one. An error of readBlock that has a class
+// keeps it.
 func Read[Block any](blockFile, witnessFile string, readBlock func(path string) (Block, error)) (block Block, w *witness.Witness, err error) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
 		block, err = readBlock(blockFile)
-		done <- stale(err, sdk.ArtifactBlock)
+		done <- markStale(err, sdk.ArtifactBlock)
 	}()
 	w, err = witness.Read(witnessFile)
-	return block, w, cmp.Or(<-done, stale(err, sdk.ArtifactWitness))
+	return block, w, cmp.Or(<-done, markStale(err, sdk.ArtifactWitness))
 }
 
-// stale marks an error as a fault of an artifact, unless it has a class or the machine
-// is at fault.
-func stale(err error, artifact string) error {
-	if _, classed := errors.AsType[*contract.Error](err); err == nil || classed || ofMachine(err) {
+// markStale marks the artifact as stale, unless the error has a class or the machine is at
+// fault.
+func markStale(err error, artifact string) error {
+	if _, hasClass := errors.AsType[*contract.Error](err); err == nil || hasClass || isMachineFault(err) {
 		return err
 	}
 	return sdk.Stale(err, artifact)
 }
 
-func ofMachine(err error) bool {
+// isMachineFault reports whether a file could not be read.
+func isMachineFault(err error) bool {
 	_, machine := errors.AsType[*fs.PathError](err)
 	return machine
 }
 
-// Classify says what the host shall do about an error of a build. The same files give
-// the same error again, except where the machine is at fault; a block or witness that
-// is at fault is fetched again.
+// Classify returns an error of a build with the class that the host acts on. A fault of
+// the block or the witness marks that artifact as stale, so that the host has it fetched
+// again. Another fault is permanent, because the same files give the same error again. A
+// fault of the machine keeps its error.
 func Classify(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -50,11 +53,11 @@ func Classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return sdk.Interrupted(err)
 	}
-	_, classed := errors.AsType[*contract.Error](err)
+	_, hasClass := errors.AsType[*contract.Error](err)
 	_, incomplete := errors.AsType[*stateless.IncompleteError](err)
 	_, foreign := errors.AsType[*stateless.WitnessError](err)
 	switch {
-	case classed || ofMachine(err):
+	case hasClass || isMachineFault(err):
 		return err
 	case errors.Is(err, witness.ErrMismatch):
 		return sdk.Stale(err, sdk.ArtifactBlock)

@@ -1,4 +1,5 @@
-// Package keccak computes many Keccak-256 hashes at once, as the nodes of a witness take.
+// Package keccak computes the Keccak-256 hashes of many inputs at once, for example of
+// the nodes of a witness.
 package keccak
 
 import (
@@ -10,7 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
-// Keccak-256 takes its input in blocks of rate bytes.
+// Keccak-256 absorbs its input in blocks of rate bytes. StateX4 has lanes states.
 const (
 	rate  = 136
 	lanes = 4
@@ -20,8 +21,8 @@ const (
 // (AVX2). It is not safe for concurrent use.
 type Hasher struct {
 	wide  *keccakf1600.StateX4
-	words []uint64 // of wide: word i of lane j is words[4*i+j]
-	order []int
+	words []uint64 // the state of wide: word i of lane j is words[lanes*i+j]
+	order []int    // indexes of the inputs, the longest first
 }
 
 // New returns a hasher.
@@ -34,7 +35,8 @@ func New() *Hasher {
 	return h
 }
 
-// Hash writes the hash of each input to the output with the same index.
+// Hash writes the hash of each input to the output with the same index. outputs must
+// be at least as long as inputs.
 func (h *Hasher) Hash(inputs [][]byte, outputs [][32]byte) {
 	if h.wide == nil {
 		state := crypto.NewKeccakState()
@@ -45,7 +47,7 @@ func (h *Hasher) Hash(inputs [][]byte, outputs [][32]byte) {
 		}
 		return
 	}
-	// Inputs of the same number of blocks share the lanes best.
+	// Inputs with the same number of blocks fill the lanes best.
 	h.order = h.order[:0]
 	for i := range inputs {
 		h.order = append(h.order, i)
@@ -76,7 +78,7 @@ func (h *Hasher) four(group []int, inputs [][]byte, outputs [][32]byte) {
 	}
 }
 
-// absorb adds the first block of rest to a lane, padded where it is the last.
+// absorb adds the first block of rest to a lane. It pads the last block of an input.
 func (h *Hasher) absorb(lane int, rest []byte) {
 	if len(rest) < rate {
 		var last [rate]byte

@@ -22,7 +22,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// BucketConfig is the config block of a bucket.
+// BucketConfig is the part of a config block that describes a bucket.
 type BucketConfig struct {
 	Endpoint     string       `json:"endpoint" doc:"URL of the service, such as https://s3.eu-central-1.amazonaws.com or http://127.0.0.1:9000." required:"true" format:"url"`
 	Bucket       string       `json:"bucket" doc:"The bucket. It must exist." required:"true"`
@@ -35,16 +35,17 @@ type BucketConfig struct {
 	Timeout      sdk.Duration `json:"timeout" doc:"How long one object may take." default:"10m" min:"1s"`
 }
 
-// maxObject is what one request can store.
+// maxObject is the largest size, in bytes, that one request can store.
 const maxObject = 5 << 30
 
-// tries are the requests made before an error is an error; the host tries again, too.
+// tries is how often a request is sent before its error is returned. The host then retries
+// the stage.
 const tries = 3
 
-// Bucket is a bucket, or a folder in one, as a Store. An object is sent in one request
-// with its SHA-256, which the service checks. Afterwards the service is asked for its
-// size and SHA-256, else for its ETag, which is the MD5 at most services; one that
-// states neither is read back.
+// Bucket is a Store in a bucket, or in a folder of a bucket. Put sends an object in one
+// request with its SHA-256, which the service checks. It then compares the size and the
+// SHA-256 that the service reports, or else the ETag, which is the MD5 at most services.
+// Where the service reports neither, it reads the object back.
 type Bucket struct {
 	config BucketConfig
 	prefix string // empty, or with a slash at the end
@@ -52,7 +53,8 @@ type Bucket struct {
 	conns  *http.Transport
 }
 
-// Validate judges the values alone; pointer is where the block stands in the config.
+// Validate validates the values without a request. pointer is the place of the block in the
+// config.
 func (c *BucketConfig) Validate(pointer string) (findings []sdk.Finding) {
 	problem := func(field, summary, remedy string) {
 		findings = append(findings, sdk.Finding{Severity: sdk.SeverityError, Pointer: pointer + field, Summary: summary, Remedy: remedy})
@@ -75,13 +77,13 @@ func (c *BucketConfig) Validate(pointer string) (findings []sdk.Finding) {
 			problem("/"+field, err.Error(), "set it to the text alone, as the service issued it")
 		}
 	}
-	if err := local(strings.Trim(c.Prefix, "/")); c.Prefix != "" && err != nil {
+	if err := checkName(strings.Trim(c.Prefix, "/")); c.Prefix != "" && err != nil {
 		problem("/prefix", fmt.Sprintf("%q is no folder of a bucket", c.Prefix), "write it like mainnet/blocks")
 	}
 	return findings
 }
 
-// OpenBucket makes the client of a bucket. Nothing is asked of the service yet.
+// OpenBucket creates the client of a bucket. It sends no request.
 func OpenBucket(c BucketConfig) (*Bucket, error) {
 	u, err := url.Parse(c.Endpoint)
 	if err != nil {
@@ -111,19 +113,19 @@ func (b *Bucket) Name() string {
 	return fmt.Sprintf("%s/%s/%s", strings.TrimSuffix(b.config.Endpoint, "/"), b.config.Bucket, b.prefix)
 }
 
-// Close ends the connections that are idle.
+// Close closes idle connections.
 func (b *Bucket) Close() error {
 	b.conns.CloseIdleConnections()
 	return nil
 }
 
-func (b *Bucket) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+func (b *Bucket) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, b.config.Timeout.Std())
 }
 
 // Put implements Store.
 func (b *Bucket) Put(ctx context.Context, name string, c Content) error {
-	if err := local(name); err != nil {
+	if err := checkName(name); err != nil {
 		return err
 	}
 	if c.Size > maxObject {
@@ -134,12 +136,12 @@ func (b *Bucket) Put(ctx context.Context, name string, c Content) error {
 		return err
 	}
 	defer in.Close()
-	limited, cancel := b.limited(ctx)
+	limited, cancel := b.withTimeout(ctx)
 	defer cancel()
 	_, err = b.client.PutObject(limited, b.config.Bucket, b.prefix+name, in, c.Size, minio.PutObjectOptions{
 		DisableMultipart: true,
-		// The spelling is that of Go's header keys: a service that knows the header compares
-		// and keeps the digest.
+		// The key has the canonical form of Go's header keys. A service that supports the
+		// header compares and stores the digest.
 		UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": base64.StdEncoding.EncodeToString(c.SHA256[:])},
 	})
 	if err != nil {
@@ -154,7 +156,7 @@ func (b *Bucket) Put(ctx context.Context, name string, c Content) error {
 
 // Holds implements Store.
 func (b *Bucket) Holds(ctx context.Context, name string, c Content) (bool, error) {
-	limited, cancel := b.limited(ctx)
+	limited, cancel := b.withTimeout(ctx)
 	defer cancel()
 	info, err := b.client.StatObject(limited, b.config.Bucket, b.prefix+name, minio.StatObjectOptions{Checksum: true})
 	if err != nil {
@@ -168,23 +170,22 @@ func (b *Bucket) Holds(ctx context.Context, name string, c Content) (bool, error
 	case info.Size != c.Size:
 		return false, nil
 	case b.config.ReadBack:
-	// A service that only gives back the headers of the upload does not state of what the
-	// digest is.
+	// Without this mode the digest may be only the header of the upload.
 	case info.ChecksumMode == "FULL_OBJECT" && errSum == nil && len(sum) == len(c.SHA256):
 		return [32]byte(sum) == c.SHA256, nil
 	case info.ETag == hex.EncodeToString(c.MD5[:]):
 		return true, nil
 	}
-	// The ETag of an object that the service encrypts or has put together is no MD5.
-	return reads(ctx, b, name, c)
+	// The ETag of an encrypted or a composed object is no MD5.
+	return contentMatches(ctx, b, name, c)
 }
 
 // Open implements Store.
 func (b *Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
-	limited, cancel := b.limited(ctx)
+	limited, cancel := b.withTimeout(ctx)
 	r, err := b.client.GetObject(limited, b.config.Bucket, b.prefix+name, minio.GetObjectOptions{})
 	if err == nil {
-		_, err = r.Stat() // makes the request
+		_, err = r.Stat() // sends the request
 	}
 	if err != nil {
 		cancel()
@@ -193,7 +194,7 @@ func (b *Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return &download{b, ctx, r, cancel, name}, nil
 }
 
-// download is an object that is being read.
+// download is an open object.
 type download struct {
 	bucket *Bucket
 	ctx    context.Context
@@ -217,7 +218,7 @@ func (d *download) Close() error {
 
 // Modified implements Store.
 func (b *Bucket) Modified(ctx context.Context, name string) (time.Time, error) {
-	limited, cancel := b.limited(ctx)
+	limited, cancel := b.withTimeout(ctx)
 	defer cancel()
 	info, err := b.client.StatObject(limited, b.config.Bucket, b.prefix+name, minio.StatObjectOptions{})
 	if err != nil {
@@ -228,7 +229,7 @@ func (b *Bucket) Modified(ctx context.Context, name string) (time.Time, error) {
 
 // Folders implements Store.
 func (b *Bucket) Folders(ctx context.Context) (names []string, err error) {
-	limited, cancel := b.limited(ctx)
+	limited, cancel := b.withTimeout(ctx)
 	defer cancel()
 	for o := range b.client.ListObjects(limited, b.config.Bucket, minio.ListObjectsOptions{Prefix: b.prefix}) {
 		if o.Err != nil {
@@ -241,9 +242,9 @@ func (b *Bucket) Folders(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
-// Exists reports whether the bucket is there, as an error of the class environment.
+// Exists returns an error of the class environment where the bucket does not exist.
 func (b *Bucket) Exists(ctx context.Context) error {
-	limited, cancel := b.limited(ctx)
+	limited, cancel := b.withTimeout(ctx)
 	defer cancel()
 	found, err := b.client.BucketExists(limited, b.config.Bucket)
 	if err == nil && !found {

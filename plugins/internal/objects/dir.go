@@ -14,14 +14,14 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// Dir is a directory as a Store: an object is a file, and the parts of its name are
-// folders. Content is synced to disk and read again before Put returns.
+// Dir is a Store in a directory. An object is a file, and the parts of its name are
+// folders. Put syncs the content to disk and reads it back before it returns.
 type Dir struct {
 	path string
 	root *os.Root
 }
 
-// OpenDir opens a directory that exists.
+// OpenDir opens an existing directory. The caller must call Close.
 func OpenDir(dir string) (*Dir, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +41,7 @@ func (d *Dir) Close() error { return d.root.Close() }
 
 // Put implements Store.
 func (d *Dir) Put(ctx context.Context, name string, c Content) error {
-	if err := local(name); err != nil {
+	if err := checkName(name); err != nil {
 		return err
 	}
 	if err := d.write(name, c); err != nil {
@@ -60,7 +60,7 @@ func (d *Dir) write(name string, c Content) error {
 		return err
 	}
 	defer in.Close()
-	// The directories are made inside the root: no link in them leads out of it.
+	// The root creates the directories, so that no link in the path leads out of it.
 	if err := d.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (d *Dir) Holds(ctx context.Context, name string, c Content) (bool, error) {
 	if err != nil {
 		return false, files.Fault(err, d.path)
 	}
-	return reads(ctx, d, name, c)
+	return contentMatches(ctx, d, name, c)
 }
 
 // Open implements Store.
@@ -94,7 +94,7 @@ func (d *Dir) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, files.Fault(err, d.path)
 	}
-	return &interruptible{ctx, f}, nil
+	return &cancelableFile{ctx, f}, nil
 }
 
 // Modified implements Store.
@@ -117,13 +117,13 @@ func (d *Dir) Folders(context.Context) (names []string, err error) {
 	return names, files.Fault(err, d.path)
 }
 
-// interruptible is a file whose reading ends with its context.
-type interruptible struct {
+// cancelableFile is a file whose Read fails after its context has ended.
+type cancelableFile struct {
 	ctx context.Context
 	io.ReadCloser
 }
 
-func (i *interruptible) Read(p []byte) (int, error) {
+func (i *cancelableFile) Read(p []byte) (int, error) {
 	if i.ctx.Err() != nil {
 		return 0, contract.Interrupted(context.Cause(i.ctx))
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// remedies are what the operator can do about the error codes of a service
-// (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; those that begin with
+// remedies maps the error codes of a service to remedies
+// (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; codes that begin with
 // XMinio are MinIO's, those with XAdmin versitygw's).
 var remedies = map[string]string{
 	"NoSuchBucket":                   "make the bucket, or name another one",
@@ -33,37 +33,38 @@ var remedies = map[string]string{
 	"XMinioAdminBucketQuotaExceeded": "make room in the bucket, or raise its quota",
 }
 
-// ErrUnreachable is wrapped by errors of a service that does not answer, or is at fault
-// itself: waiting may be enough.
+// ErrUnreachable is wrapped by the errors of a service that does not answer or fails itself.
+// Waiting may be enough.
 var ErrUnreachable = errors.New("no object storage")
 
-// fault gives an error of a request its class. That there is no such object is an
-// fs.ErrNotExist, and ctx is the caller's: its end is an interruption.
-func (b *Bucket) fault(ctx context.Context, err error, doing string) error {
+// fault returns an error of a request with its class and the operation that failed. It
+// wraps fs.ErrNotExist where the object does not exist. ctx must be the caller's context,
+// whose end is an interruption.
+func (b *Bucket) fault(ctx context.Context, err error, operation string) error {
 	if ctx.Err() != nil {
 		return contract.Interrupted(context.Cause(ctx))
 	}
 	answer := minio.ToErrorResponse(err)
-	named := fmt.Errorf("%s: cannot %s: %w", b.Name(), doing, err)
+	detailed := fmt.Errorf("%s: cannot %s: %w", b.Name(), operation, err)
 	if answer.StatusCode != 0 {
-		named = fmt.Errorf("%s: cannot %s: the service says %d %s: %s", b.Name(), doing, answer.StatusCode, answer.Code, answer.Message)
+		detailed = fmt.Errorf("%s: cannot %s: the service says %d %s: %s", b.Name(), operation, answer.StatusCode, answer.Code, answer.Message)
 	}
 	remedy, known := remedies[answer.Code]
 	switch {
 	case answer.Code == "NoSuchKey":
-		return fmt.Errorf("%w: %w", named, fs.ErrNotExist)
+		return fmt.Errorf("%w: %w", detailed, fs.ErrNotExist)
 	case known:
-		return contract.Environment(named, remedy)
+		return contract.Environment(detailed, remedy)
 	case answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized:
-		return contract.Environment(named, remedies["AccessDenied"])
+		return contract.Environment(detailed, remedies["AccessDenied"])
 	case answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests:
-		return contract.Environment(unreachable{named}, "the service is overloaded or at fault; what is to be stored waits here")
+		return contract.Environment(unreachable{detailed}, "the service is overloaded or at fault; what is to be stored waits here")
 	case errors.Is(err, context.DeadlineExceeded):
-		return contract.Environment(unreachable{named}, "the service is slower than timeout allows: raise it, or look at the network; what is to be stored waits here")
+		return contract.Environment(unreachable{detailed}, "the service is slower than timeout allows: raise it, or look at the network; what is to be stored waits here")
 	case answer.StatusCode == 0:
-		return contract.Environment(unreachable{named}, "check the endpoint and the network; what is to be stored waits here")
+		return contract.Environment(unreachable{detailed}, "check the endpoint and the network; what is to be stored waits here")
 	}
-	return contract.Retryable(named)
+	return contract.Retryable(detailed)
 }
 
 // unreachable marks an error as ErrUnreachable without changing its text.

@@ -1,9 +1,9 @@
 // Package objects stores files under names with slashes, in a directory or in a bucket
-// of a service that speaks the S3 protocol, and makes sure that what is stored is what
-// was handed over.
+// of a service with the S3 protocol, and checks that the stored content is the content of
+// the file.
 //
-// A name is a relative path such as "24000100-1a2b3c4d/block.json.gz". An object
-// appears whole or not at all; to store it again replaces it.
+// A name is a relative path such as "24000100-1a2b3c4d/block.json.gz". An object appears
+// complete or not at all. Storing it again replaces it.
 package objects
 
 import (
@@ -20,35 +20,36 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Store is a place for objects. Its methods are safe for concurrent use. Errors that
-// are faults of the machine, of the service or of its configuration are of the class
-// environment and have a remedy.
+// Store is a directory or a bucket. Its methods are safe for concurrent use. An error that
+// is a fault of the machine, of the service or of its configuration has the class
+// environment and a remedy.
 type Store interface {
-	// Name is the place in words for people, without credentials.
+	// Name returns the path or address of the store for people, without credentials.
 	Name() string
-	// Put stores a file and returns when the store holds it, as Holds says.
+	// Put stores a file. It returns after Holds has confirmed the stored content.
 	Put(ctx context.Context, name string, c Content) error
-	// Holds reports whether the store has an object of that name with that content, by
-	// what the place itself says of it, or by reading it.
+	// Holds reports whether the store has an object with this name and content. It
+	// compares the digests that the service reports, or reads the object.
 	Holds(ctx context.Context, name string, c Content) (bool, error)
-	// Open reads an object. The error wraps fs.ErrNotExist where there is none.
+	// Open opens an object for reading. The error wraps fs.ErrNotExist where there is
+	// none.
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
-	// Modified is when an object was stored; the error is as in Open.
+	// Modified returns the time at which an object was stored. The error is as in Open.
 	Modified(ctx context.Context, name string) (time.Time, error)
-	// Folders lists the first parts of all names that have several.
+	// Folders returns the first part of every name that has several parts.
 	Folders(ctx context.Context) ([]string, error)
 	Close() error
 }
 
-// Content is a file to store and what is known of it.
+// Content is a file to store, with its size and digests.
 type Content struct {
 	Path   string
 	Size   int64 // bytes
 	SHA256 contract.Digest
-	MD5    [md5.Size]byte // the ETag that most services give an object
+	MD5    [md5.Size]byte // most services use it as the ETag of an object
 }
 
-// Measure reads a file once.
+// Measure reads a file and computes its size and digests.
 func Measure(path string) (Content, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -58,7 +59,7 @@ func Measure(path string) (Content, error) {
 	return MeasureFrom(f, path)
 }
 
-// MeasureFrom reads the content that path has or is being given.
+// MeasureFrom is Measure for a reader of the content that path has or will have.
 func MeasureFrom(r io.Reader, path string) (c Content, err error) {
 	strong, tag := sha256.New(), md5.New()
 	c.Path = path
@@ -70,8 +71,8 @@ func MeasureFrom(r io.Reader, path string) (c Content, err error) {
 	return c, nil
 }
 
-// reads reports whether a reader of an object yields the content.
-func reads(ctx context.Context, s Store, name string, c Content) (bool, error) {
+// contentMatches reads an object and reports whether it has the content.
+func contentMatches(ctx context.Context, s Store, name string, c Content) (bool, error) {
 	r, err := s.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -84,8 +85,8 @@ func reads(ctx context.Context, s Store, name string, c Content) (bool, error) {
 	return err == nil && got.Size == c.Size && got.SHA256 == c.SHA256, err
 }
 
-// local refuses names that lead out of the place.
-func local(name string) error {
+// checkName refuses names that lead out of the store.
+func checkName(name string) error {
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return contract.Permanent(errors.New(name + " is no name of an object"))
 	}

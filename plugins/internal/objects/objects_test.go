@@ -45,7 +45,8 @@ func bucket(t *testing.T, c objects.BucketConfig) *objects.Bucket {
 	return b
 }
 
-// every runs a test on a directory and on every service, by digest and by reading back.
+// every runs a test with a directory and with every service, each with and without reading
+// back.
 func every(t *testing.T, test func(t *testing.T, s objects.Store)) {
 	t.Run("dir", func(t *testing.T) {
 		d, err := objects.OpenDir(t.TempDir())
@@ -117,7 +118,7 @@ func TestStores(t *testing.T) {
 	})
 }
 
-// TestLongList: a service lists a thousand names at a time.
+// TestLongList checks a list of more than a thousand names, which a service returns in parts.
 func TestLongList(t *testing.T) {
 	b := bucket(t, objectstest.Config(objectstest.InProcess(t, nil)))
 	c := content(t, "x")
@@ -131,8 +132,8 @@ func TestLongList(t *testing.T) {
 	}
 }
 
-// TestDamageOnTheWayIsFound: the service stores something else than was sent, says that
-// all went well, and gives the digest back that came with the upload.
+// TestDamageOnTheWayIsFound uses a service that stores other content than was sent, reports
+// success and returns the digest of the upload. It checks that Put fails.
 func TestDamageOnTheWayIsFound(t *testing.T) {
 	endpoint := objectstest.InProcess(t, func(service http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -149,8 +150,8 @@ func TestDamageOnTheWayIsFound(t *testing.T) {
 	}
 }
 
-// TestFaults: what a service answers is a fault of the environment with a remedy, and
-// never shows the secret.
+// TestFaults checks that error responses of a service become environment errors with a remedy,
+// and that they never contain the secret.
 func TestFaults(t *testing.T) {
 	var status atomic.Int32
 	failing := objectstest.InProcess(t, func(http.Handler) http.Handler {
@@ -239,8 +240,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestSlowService: a service that stops in the middle is left after the timeout, and at
-// once where the caller has gone.
+// TestSlowService checks that a request to a service that stops in the middle ends after the
+// timeout, or at once when the caller's context ends.
 func TestSlowService(t *testing.T) {
 	c := objectstest.Config(objectstest.InProcess(t, func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

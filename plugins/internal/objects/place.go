@@ -6,7 +6,8 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Open opens the place that a config names: a directory, or a bucket.
+// Open opens the store that a config names: the bucket where it is not nil, otherwise the
+// directory.
 func Open(dir string, bucket *BucketConfig) (Store, error) {
 	if bucket != nil {
 		return OpenBucket(*bucket)
@@ -14,7 +15,8 @@ func Open(dir string, bucket *BucketConfig) (Store, error) {
 	return OpenDir(dir)
 }
 
-// ValidatePlace judges the fields dir and s3 of a config, one of which names the place.
+// ValidatePlace validates the keys dir and s3 of a config, exactly one of which must be
+// set.
 func ValidatePlace(dir string, bucket *BucketConfig) []sdk.Finding {
 	switch {
 	case dir == "" && bucket == nil:

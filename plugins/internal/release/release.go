@@ -1,5 +1,4 @@
-// Package release names the release that the plugins of this repository belong
-// to.
+// Package release holds the version of the plugins of this repository.
 package release
 
 // Version is the semantic version of every plugin of this repository.

@@ -1,4 +1,4 @@
-// Package retry says when a request to another service is worth another try.
+// Package retry computes the pause before a request to another service is repeated.
 package retry
 
 import (
@@ -10,29 +10,28 @@ import (
 )
 
 const (
-	first   = 2 * time.Second
-	longest = 15 * time.Minute
+	firstPause = 2 * time.Second
+	maxPause   = 15 * time.Minute
 )
 
-// Backoff is the pause after the n-th try, from 1: 2 s doubled each time, 15
-// minutes at most.
-func Backoff(try uint32) time.Duration { return backoff.Doubled(first, longest, try) }
+// Backoff returns the pause after a failed try. try counts from 1. The first pause is
+// 2 s, each further one twice as long, up to 15 min.
+func Backoff(try uint32) time.Duration { return backoff.Doubled(firstPause, maxPause, try) }
 
-// After reads Retry-After in both of its forms (RFC 9110, 10.2.3), and returns
-// otherwise where it is absent or not readable. The result is between a second
-// and an hour.
+// After returns the pause that the header Retry-After asks for, or otherwise where the
+// header is absent or invalid. The result lies between one second and one hour.
 func After(header http.Header, now time.Time, otherwise time.Duration) time.Duration {
-	wait, found := Told(header, now)
+	wait, found := FromHeader(header, now)
 	if !found {
 		wait = otherwise
 	}
 	return min(max(wait, time.Second), time.Hour)
 }
 
-// Told is what Retry-After says, not below zero and not above an hour. found is
-// false where the header is absent or not readable. Fractions of a second, which
-// some gateways send, are taken.
-func Told(header http.Header, now time.Time) (wait time.Duration, found bool) {
+// FromHeader parses the header Retry-After in both forms of RFC 9110, 10.2.3, and
+// fractions of a second, which some gateways send. The result lies between zero and
+// one hour. found is false where the header is absent or invalid.
+func FromHeader(header http.Header, now time.Time) (wait time.Duration, found bool) {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
 		return time.Duration(min(seconds, 3600) * float64(time.Second)), true

@@ -37,7 +37,7 @@ func FuzzAfter(f *testing.F) {
 	})
 }
 
-func TestTold(t *testing.T) {
+func TestFromHeader(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	const none = -1
 	for value, want := range map[string]time.Duration{
@@ -49,7 +49,7 @@ func TestTold(t *testing.T) {
 		if value != "" {
 			header.Set("Retry-After", value)
 		}
-		if wait, found := Told(header, now); found != (want != none) || found && wait != want {
+		if wait, found := FromHeader(header, now); found != (want != none) || found && wait != want {
 			t.Errorf("%q: %v, %v, want %v", value, wait, found, want)
 		}
 	}

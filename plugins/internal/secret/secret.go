@@ -1,5 +1,5 @@
-// Package secret reads keys, tokens and addresses that operators hand over by way
-// of files and terminals.
+// Package secret cleans keys, tokens and addresses that operators enter through files
+// and terminals.
 package secret
 
 import (
@@ -9,14 +9,13 @@ import (
 	"unicode"
 )
 
-// controls are the control characters that get into a text by way of files and
-// terminals.
+// controls are the names of the control characters that files and terminals often add.
 var controls = map[rune]string{0: "NUL", '\t': "tab", '\n': "line feed", '\r': "carriage return", 0x1b: "escape", 0x7f: "delete"}
 
-// Clean returns a text that can stand in a header or an address: without the white
-// space that a file or a terminal has put around it. The error names what cannot,
-// with its place, and never holds the text. What names the text in messages: "the
-// key".
+// Clean removes white space around a text and checks that the rest can stand in a
+// header or an address. what is the name of the text in messages, for example "the
+// key". The error names the first forbidden character with its position, and never
+// contains the text.
 func Clean(what, raw string) (string, error) {
 	text := strings.TrimSpace(raw)
 	if text == "" && raw != "" {

@@ -38,7 +38,7 @@ func upstream(t testing.TB) recorded {
 	return r
 }
 
-// The access list, which no RPC answer holds, is that of the fixture.
+// TestUpstreamAccessList checks that the computed access list is that of the fixture.
 func TestUpstreamAccessList(t *testing.T) {
 	r := upstream(t)
 	report, err := Execute(t.Context(), r.config, r.block, r.witness)
@@ -71,31 +71,31 @@ func TestUpstreamAccessList(t *testing.T) {
 
 func TestEveryHoleOfAnAmsterdamWitnessIsFound(t *testing.T) {
 	r := upstream(t)
-	nodes, codes := asked(t, r)
+	nodes, codes := used(t, r)
 	for kind, list := range map[string]struct {
 		entries *[][]byte
 		used    map[common.Hash]*blob
 	}{"node": {&r.witness.State, nodes}, "code": {&r.witness.Codes, codes}} {
-		whole := *list.entries
+		entries := *list.entries
 		dropped := 0
-		for i, entry := range whole {
+		for i, entry := range entries {
 			if b := list.used[crypto.Keccak256Hash(entry)]; b == nil || !b.used.Load() {
 				continue
 			}
 			dropped++
-			*list.entries = without(whole, i)
+			*list.entries = without(entries, i)
 			_, err := Execute(t.Context(), r.config, fresh(t, r.block), r.witness)
 			wantError[*IncompleteError](t, err, "incomplete")
 		}
-		*list.entries = whole
+		*list.entries = entries
 		if dropped == 0 {
 			t.Errorf("no %s was dropped", kind)
 		}
 	}
 }
 
-// A header whose commitments to the access list or to the requests are wrong is
-// found out, although the roots are right.
+// TestWrongAmsterdamCommitments checks that a header with a wrong hash of the access list or of
+// the requests is refused although the roots are right.
 func TestWrongAmsterdamCommitments(t *testing.T) {
 	r := upstream(t)
 	for name, change := range map[string]func(*types.Header){
@@ -121,7 +121,7 @@ func TestWrongAmsterdamCommitments(t *testing.T) {
 	}
 }
 
-// The keys are those of the senders that go-ethereum finds.
+// TestPublicKeys checks that the keys belong to the senders that go-ethereum finds.
 func TestPublicKeys(t *testing.T) {
 	kinds := make(map[uint8]int)
 	for _, name := range recordedNames() {

@@ -15,9 +15,9 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// BenchmarkBesideBare executes a block in turn by Execute and by go-ethereum's own
-// core.ExecuteStateless, which checks less, and compares the least of both: the time until
-// the verdict, and the time of the processors, which counts where a builder works beside it.
+// BenchmarkBesideBare executes a block alternately with Execute and with go-ethereum's own
+// core.ExecuteStateless, which checks less. It compares the smallest figures of both: the wall
+// time, and the CPU time, which matters where a builder runs at the same time.
 func BenchmarkBesideBare(b *testing.B) {
 	const rounds = 11
 	r := load(b, "mainnet/24647140")
@@ -66,7 +66,7 @@ func BenchmarkBesideBare(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// processorTime is what all threads of this process have used of the processors.
+// processorTime returns the CPU time that all threads of this process have used.
 func processorTime() time.Duration {
 	var used syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)

@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// checkBody compares the body with the header, the part of go-ethereum's
-// core.BlockValidator.ValidateBody that needs no chain.
+// checkBody compares the body with the header. It makes the checks of go-ethereum's
+// core.BlockValidator.ValidateBody that need no chain.
 func checkBody(config *params.ChainConfig, block *types.Block) error {
 	header := block.Header()
 	if size := block.Size(); config.IsOsaka(header.Number, header.Time) && size > params.MaxBlockSize {
@@ -36,6 +36,7 @@ func checkBody(config *params.ChainConfig, block *types.Block) error {
 	return checkBlobs(header, block.Transactions())
 }
 
+// checkBlobs compares the number of blobs with the blob gas in the header.
 func checkBlobs(header *types.Header, txs types.Transactions) error {
 	var blobs uint64
 	for i, tx := range txs {
@@ -53,8 +54,8 @@ func checkBlobs(header *types.Header, txs types.Transactions) error {
 	return nil
 }
 
-// checkHeader compares the header with its parent's by the rules of the fork:
-// number, time, gas limit, base fee, excess blob gas, and which fields exist.
+// checkHeader compares the header with its parent by the rules of the fork: number,
+// time, gas limit, base fee, excess blob gas, and which fields exist.
 func checkHeader(chain *ancestors, header *types.Header) error {
 	if header.Difficulty.Sign() != 0 {
 		return errors.New("it is from before the merge, which is not supported")

@@ -21,38 +21,38 @@ import (
 
 var errReadOnly = errors.New("a witness is read-only")
 
-// blob is a trie node or a bytecode, and whether the execution asked for it.
+// blob is a trie node or a bytecode. used is set when the execution reads it.
 type blob struct {
 	data []byte
 	used atomic.Bool
 }
 
-// witnessDB is the state before the block as far as the witness shows it. It
-// implements state.Database and, for the tries, database.NodeDatabase, and notes
-// what is asked for: nodes, codes and accounts, found or not.
+// witnessDB is the part of the state before the block that the witness contains. It
+// implements state.Database and, for the tries, database.NodeDatabase. It records which
+// nodes, codes and accounts the execution reads, and which are missing.
 //
-// Storage tries are updated concurrently, so all methods may run concurrently.
+// It is safe for concurrent use, because go-ethereum updates storage tries concurrently.
 type witnessDB struct {
 	nodes map[common.Hash]*blob
 	codes map[common.Hash]*blob
 
 	mu           sync.Mutex
 	touched      map[common.Address]struct{}
-	missingNodes []MissingNode // in the order in which they were missed
+	missingNodes []MissingNode // in the order in which they were read
 	missingCodes []MissingCode
 }
 
 func newWitnessDB(nodes, codes [][]byte) *witnessDB {
 	return &witnessDB{
-		nodes:   index(nodes),
-		codes:   index(codes),
+		nodes:   indexByHash(nodes),
+		codes:   indexByHash(codes),
 		touched: make(map[common.Address]struct{}),
 	}
 }
 
-// index maps the Keccak-256 hash of each entry to the entry. Hashing takes a good
-// part of a block's time, so all cores share it.
-func index(entries [][]byte) map[common.Hash]*blob {
+// indexByHash maps the Keccak-256 hash of each entry to the entry. It hashes on all
+// cores, because that takes a large part of a block's time.
+func indexByHash(entries [][]byte) map[common.Hash]*blob {
 	var (
 		hashes  = make([][32]byte, len(entries))
 		workers = runtime.GOMAXPROCS(0)
@@ -72,8 +72,8 @@ func index(entries [][]byte) map[common.Hash]*blob {
 	return indexed
 }
 
-// used counts the entries that were asked for.
-func used(indexed map[common.Hash]*blob) int {
+// countUsed returns the number of entries that the execution has read.
+func countUsed(indexed map[common.Hash]*blob) int {
 	n := 0
 	for _, b := range indexed {
 		if b.used.Load() {
@@ -83,7 +83,8 @@ func used(indexed map[common.Hash]*blob) int {
 	return n
 }
 
-// incomplete returns what was asked for in vain, or nil.
+// incomplete returns an error that lists what the execution read and the witness
+// lacks, nil where nothing is missing.
 func (db *witnessDB) incomplete(block uint64, headers []MissingHeader) *IncompleteError {
 	if len(db.missingNodes) == 0 && len(db.missingCodes) == 0 && len(headers) == 0 {
 		return nil
@@ -99,7 +100,7 @@ func (db *witnessDB) incomplete(block uint64, headers []MissingHeader) *Incomple
 	return &IncompleteError{Block: block, Nodes: nodes, Codes: slices.Clone(db.missingCodes), Headers: headers}
 }
 
-// addresses returns the accounts that were asked for, ascending.
+// addresses returns the accounts that the execution has read, in ascending order.
 func (db *witnessDB) addresses() []common.Address {
 	list := make([]common.Address, 0, len(db.touched))
 	for addr := range db.touched {
@@ -112,8 +113,8 @@ func (db *witnessDB) addresses() []common.Address {
 // NodeReader implements database.NodeDatabase.
 func (db *witnessDB) NodeReader(common.Hash) (database.NodeReader, error) { return db, nil }
 
-// Node implements database.NodeReader; a missing node is (nil, nil), which the
-// trie turns into its MissingNodeError.
+// Node implements database.NodeReader. It records a missing node and returns nil, nil
+// for it, which the trie turns into its MissingNodeError.
 func (db *witnessDB) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, error) {
 	if node, ok := db.nodes[hash]; ok {
 		node.used.Store(true)
@@ -149,7 +150,7 @@ func (db *witnessDB) Reader(root common.Hash) (state.Reader, error) {
 	return &reader{db: db, root: root, accounts: accounts, storage: make(map[common.Address]state.Trie)}, nil
 }
 
-// TrieDB implements state.Database. There is none: the tries read witnessDB.
+// TrieDB implements state.Database. It returns nil, because the tries read witnessDB.
 func (db *witnessDB) TrieDB() *triedb.Database { return nil }
 
 // Iteratee implements state.Database.

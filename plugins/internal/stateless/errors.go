@@ -10,10 +10,10 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// IncompleteError says that the execution asked for something that the witness
-// lacks. Another fetch, or another node, may mend it. What is missing is in the
-// order in which it was missed: the first thing surely is, the later ones may be
-// where the execution got lost because of it.
+// IncompleteError means that the execution read something that the witness lacks.
+// Another fetch, or another node, may provide it. The lists are in the order of
+// reading. The first entry is certainly missing; later ones may be a consequence of
+// it, because the execution went on with wrong data.
 type IncompleteError struct {
 	Block   uint64
 	Nodes   []MissingNode
@@ -50,7 +50,7 @@ func (n MissingNode) String() string {
 // MissingCode is an absent bytecode.
 type MissingCode struct {
 	Hash    common.Hash
-	Account common.Address // the first account that asked for it
+	Account common.Address // the first account whose code was read
 }
 
 func (c MissingCode) String() string {
@@ -75,10 +75,11 @@ func (e *IncompleteError) Error() string {
 	return fmt.Sprintf("the witness of block %d is incomplete: it lacks %s", e.Block, strings.Join(parts, "; "))
 }
 
-// Unwrap makes the error one of witness.ErrIncomplete.
+// Unwrap returns witness.ErrIncomplete.
 func (e *IncompleteError) Unwrap() error { return witness.ErrIncomplete }
 
-// appendFirst names the first few of the missing things and counts the rest.
+// appendFirst appends the names of the first three missing things and the number of
+// the others.
 func appendFirst[T fmt.Stringer](parts []string, missing []T) []string {
 	const named = 3
 	for i, m := range missing {
@@ -90,17 +91,17 @@ func appendFirst[T fmt.Stringer](parts []string, missing []T) []string {
 	return parts
 }
 
-// WitnessError says that the witness cannot be that of the block: its headers
-// are no chain that ends at the block's parent, or its state cannot be read.
+// WitnessError means that the witness cannot be the one of the block: its headers do
+// not form a chain that ends at the block's parent, or its state cannot be read.
 type WitnessError struct{ Err error }
 
 func (e *WitnessError) Error() string { return e.Err.Error() }
 
 func (e *WitnessError) Unwrap() error { return e.Err }
 
-// InvalidError says that the block breaks a rule of the protocol, whatever the
-// state: its body does not match its header, its header does not follow from its
-// parent, or a transaction cannot be executed.
+// InvalidError means that the block breaks a rule of the protocol: its body does not
+// match its header, its header does not follow from its parent, or a transaction
+// cannot be executed.
 type InvalidError struct {
 	Block uint64
 	Err   error
@@ -110,8 +111,8 @@ func (e *InvalidError) Error() string { return fmt.Sprintf("block %d is invalid:
 
 func (e *InvalidError) Unwrap() error { return e.Err }
 
-// MismatchError says that the block was executed from a complete witness and the
-// outcome is not what its header claims.
+// MismatchError means that the block was executed from a complete witness with another
+// outcome than its header states.
 type MismatchError struct {
 	Block       uint64
 	Differences []Difference
@@ -120,8 +121,8 @@ type MismatchError struct {
 // Difference is one header field that the execution does not confirm.
 type Difference struct {
 	Field    string // as in the JSON of a header, for example "stateRoot"
-	Header   string // what the header says
-	Executed string // what the execution gives
+	Header   string // value in the header
+	Executed string // value that the execution computed
 }
 
 func (d Difference) String() string {
@@ -136,8 +137,8 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("block %d does not execute to its header by the rules of %s: %s", e.Block, Engine(), strings.Join(parts, "; "))
 }
 
-// Engine names the EVM that executes blocks, with its version. Where a block does
-// not execute to its header soon after a fork, it may be older than the fork.
+// Engine returns the name and version of the EVM that executes blocks. A MismatchError
+// soon after a fork may mean that this version is older than the fork.
 func Engine() string {
 	return fmt.Sprintf("go-ethereum %d.%d.%d", version.Major, version.Minor, version.Patch)
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Report is what a successful execution found. Every value is computed, and
-// agrees with the header where the header has it.
+// Report is the outcome of a successful execution. Every value is computed. Where the
+// header holds the same value, the two are equal.
 type Report struct {
 	Number           uint64
 	Hash             common.Hash
@@ -35,11 +35,11 @@ type Report struct {
 	GasUsed          uint64
 	BlobGasUsed      uint64
 	Transactions     int
-	Failed           int // transactions whose receipt says failed
+	Failed           int // number of transactions whose receipt has the status failed
 	Withdrawals      int
 
-	// Requests are the execution requests (EIP-7685): one entry for each type that
-	// is not empty, its first byte the type. Nil before Prague.
+	// Requests are the execution requests (EIP-7685). There is one entry for each type
+	// that is not empty, and its first byte is the type. It is nil before Prague.
 	Requests [][]byte
 	// AccessList is the RLP of the block access list (EIP-7928), nil before
 	// Amsterdam, and AccessListHash its Keccak-256.
@@ -47,23 +47,23 @@ type Report struct {
 	AccessListHash *common.Hash
 	// PublicKeys are the keys that signed the transactions.
 	PublicKeys []PublicKey
-	// DepositsAsMainnet says that the deposit requests are those that a client
-	// finds which takes mainnet's deposit contract to be the chain's.
+	// DepositsAsMainnet reports that a client which uses the address of mainnet's
+	// deposit contract on this chain would find the same deposit requests.
 	DepositsAsMainnet bool
 
-	Nodes, NodesUsed int // distinct trie nodes of the witness, and those asked for
-	Codes, CodesUsed int // the same of bytecodes
-	Headers          int // distinct ancestor headers
+	Nodes, NodesUsed int // distinct trie nodes of the witness, and those read
+	Codes, CodesUsed int // distinct bytecodes of the witness, and those read
+	Headers          int // distinct ancestor headers of the witness
 
-	Touched []common.Address // every account that was looked up, ascending
+	Touched []common.Address // every account that was read, in ascending order
 	Time    time.Duration    // wall time of the whole call
 }
 
 // Execute executes the block from the witness and compares the outcome with the
-// block's header. The errors are *WitnessError and *IncompleteError where the
-// witness is at fault, *InvalidError and *MismatchError where the block is, and
-// the context's error. A hole in the witness is reported before any difference
-// that it may have caused. A cancelled context is noticed between transactions.
+// block's header. It returns a *WitnessError or an *IncompleteError where the witness
+// is at fault, an *InvalidError or a *MismatchError where the block is, or the error of
+// ctx. An incomplete witness takes precedence over a difference that it may have
+// caused. Execute checks ctx between transactions.
 func Execute(ctx context.Context, chain *params.ChainConfig, block *types.Block, w *witness.Witness) (*Report, error) {
 	started := time.Now()
 	number := block.NumberU64()
@@ -89,8 +89,8 @@ func Execute(ctx context.Context, chain *params.ChainConfig, block *types.Block,
 	return report, nil
 }
 
-// Touched executes the block and returns every account that the execution looked
-// up, ascending: a superset of those whose storage it needs.
+// Touched executes the block and returns every account that the execution read, in
+// ascending order. It is a superset of the accounts whose storage the block needs.
 func Touched(ctx context.Context, chain *params.ChainConfig, block *types.Block, w *witness.Witness) ([]common.Address, error) {
 	report, err := Execute(ctx, chain, block, w)
 	if err != nil {
@@ -99,7 +99,7 @@ func Touched(ctx context.Context, chain *params.ChainConfig, block *types.Block,
 	return report.Touched, nil
 }
 
-// prepare indexes the witness and, beside it, recovers the keys of the senders.
+// prepare indexes the witness and recovers the keys of the senders at the same time.
 func prepare(ctx context.Context, chain *params.ChainConfig, block *types.Block, w *witness.Witness) (db *witnessDB, keys []PublicKey, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -114,24 +114,50 @@ func prepare(ctx context.Context, chain *params.ChainConfig, block *types.Block,
 	return db, keys, err
 }
 
+// execute executes the block and checks the outcome.
 func execute(ctx context.Context, block *types.Block, headers *ancestors, db *witnessDB, keys []PublicKey) (*Report, error) {
-	var (
-		number = block.NumberU64()
-		config = headers.config
-	)
+	number := block.NumberU64()
 	statedb, err := state.New(headers.parent().Root, db)
 	if err != nil {
-		return nil, cause(db.incomplete(number, nil), &WitnessError{Err: fmt.Errorf("block %d: %w", number, err)})
+		return nil, preferIncomplete(db.incomplete(number, nil), &WitnessError{Err: fmt.Errorf("block %d: %w", number, err)})
 	}
-	result, err := process(ctx, block, headers, statedb, signersOf(config, block, keys))
+	result, err := process(ctx, block, headers, statedb, signersOf(headers.config, block, keys))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, cause(db.incomplete(number, headers.missing), &InvalidError{Block: number, Err: err})
+		return nil, preferIncomplete(db.incomplete(number, headers.missing), &InvalidError{Block: number, Err: err})
 	}
+	report, accessList, err := newReport(block, headers, statedb, result, keys)
+	if err != nil {
+		return nil, err
+	}
+	if missing := db.incomplete(number, headers.missing); missing != nil {
+		return nil, missing
+	}
+	if err := statedb.Error(); err != nil {
+		return nil, &WitnessError{Err: fmt.Errorf("block %d: the state cannot be read from the witness: %w", number, err)}
+	}
+	if differences := differencesOf(block.Header(), report, types.MergeBloom(result.receipts)); len(differences) > 0 {
+		return nil, &MismatchError{Block: number, Differences: differences}
+	}
+	if accessList != nil {
+		if err := accessList.Validate(block.GasLimit(), len(block.Transactions())); err != nil {
+			return nil, &InvalidError{Block: number, Err: fmt.Errorf("its access list breaks a rule: %w", err)}
+		}
+	}
+	report.Nodes, report.NodesUsed = len(db.nodes), countUsed(db.nodes)
+	report.Codes, report.CodesUsed = len(db.codes), countUsed(db.codes)
+	report.Headers = len(headers.headers)
+	report.Touched = db.addresses()
+	return report, nil
+}
+
+// newReport computes the roots and hashes of the outcome. It also returns the block
+// access list, nil before Amsterdam.
+func newReport(block *types.Block, headers *ancestors, statedb *state.StateDB, result *processed, keys []PublicKey) (*Report, *bal.BlockAccessList, error) {
 	report := &Report{
-		Number:            number,
+		Number:            block.NumberU64(),
 		Hash:              block.Hash(),
 		PreStateRoot:      headers.parent().Root,
 		TransactionsRoot:  block.TxHash(),
@@ -143,14 +169,15 @@ func execute(ctx context.Context, block *types.Block, headers *ancestors, db *wi
 		PublicKeys:        keys,
 		DepositsAsMainnet: depositsAsMainnet(result),
 	}
-	// The state root takes a good part of the time; the rest is made beside it.
-	var beside errgroup.Group
-	beside.Go(func() error {
+	// The state root takes a large part of the time. The other two are computed at the
+	// same time.
+	var group errgroup.Group
+	group.Go(func() error {
 		report.ReceiptsRoot = types.DeriveSha(result.receipts, trie.NewStackTrie(nil))
 		return nil
 	})
 	var accessList *bal.BlockAccessList
-	beside.Go(func() (err error) {
+	group.Go(func() (err error) {
 		if result.accessList == nil {
 			return nil
 		}
@@ -161,9 +188,9 @@ func execute(ctx context.Context, block *types.Block, headers *ancestors, db *wi
 		}
 		return err
 	})
-	report.StateRoot = statedb.IntermediateRoot(config.Rules(block.Number(), true, block.Time()))
-	if err := beside.Wait(); err != nil {
-		return nil, fmt.Errorf("block %d: the block access list cannot be encoded: %w", number, err)
+	report.StateRoot = statedb.IntermediateRoot(headers.config.Rules(block.Number(), true, block.Time()))
+	if err := group.Wait(); err != nil {
+		return nil, nil, fmt.Errorf("block %d: the block access list cannot be encoded: %w", report.Number, err)
 	}
 	if block.BlobGasUsed() != nil {
 		report.BlobGasUsed = *block.BlobGasUsed()
@@ -177,32 +204,14 @@ func execute(ctx context.Context, block *types.Block, headers *ancestors, db *wi
 			report.Failed++
 		}
 	}
-	if missing := db.incomplete(number, headers.missing); missing != nil {
-		return nil, missing
-	}
-	if err := statedb.Error(); err != nil {
-		return nil, &WitnessError{Err: fmt.Errorf("block %d: the state cannot be read from the witness: %w", number, err)}
-	}
-	if differences := compare(block.Header(), report, types.MergeBloom(result.receipts)); len(differences) > 0 {
-		return nil, &MismatchError{Block: number, Differences: differences}
-	}
-	if accessList != nil {
-		if err := accessList.Validate(block.GasLimit(), len(block.Transactions())); err != nil {
-			return nil, &InvalidError{Block: number, Err: fmt.Errorf("its access list breaks a rule: %w", err)}
-		}
-	}
-	report.Nodes, report.NodesUsed = len(db.nodes), used(db.nodes)
-	report.Codes, report.CodesUsed = len(db.codes), used(db.codes)
-	report.Headers = len(headers.headers)
-	report.Touched = db.addresses()
-	return report, nil
+	return report, accessList, nil
 }
 
 // depositRequest is the type of deposit requests (EIP-6110).
 const depositRequest = 0x00
 
-// depositsAsMainnet compares the deposit requests with those that the logs give
-// when mainnet's deposit contract is the chain's.
+// depositsAsMainnet reports whether the deposit requests equal those that the logs give
+// with the address of mainnet's deposit contract.
 func depositsAsMainnet(result *processed) bool {
 	var have, want []byte
 	for _, request := range result.requests {
@@ -220,16 +229,17 @@ func depositsAsMainnet(result *processed) bool {
 	return bytes.Equal(have, want)
 }
 
-// cause prefers the hole in the witness to what it led to.
-func cause(incomplete *IncompleteError, otherwise error) error {
+// preferIncomplete returns the error of an incomplete witness where there is one,
+// because it may have caused the other.
+func preferIncomplete(incomplete *IncompleteError, otherwise error) error {
 	if incomplete != nil {
 		return incomplete
 	}
 	return otherwise
 }
 
-// compare lists the header fields that the execution does not confirm.
-func compare(header *types.Header, report *Report, bloom types.Bloom) []Difference {
+// differencesOf lists the header fields that differ from the outcome of the execution.
+func differencesOf(header *types.Header, report *Report, bloom types.Bloom) []Difference {
 	var differences []Difference
 	add := func(field, claimed, executed string) {
 		if claimed != executed {
@@ -247,7 +257,7 @@ func compare(header *types.Header, report *Report, bloom types.Bloom) []Differen
 	add("gasUsed", strconv.FormatUint(header.GasUsed, 10), strconv.FormatUint(report.GasUsed, 10))
 	add("requestsHash", text(header.RequestsHash), text(report.RequestsHash))
 	add("blockAccessListHash", text(header.BlockAccessListHash), text(report.AccessListHash))
-	// Blooms are too long to read; their hashes tell them apart.
+	// A bloom is too long for a message, so its hash stands for it.
 	add("keccak256(logsBloom)", crypto.Keccak256Hash(header.Bloom[:]).Hex(), crypto.Keccak256Hash(bloom[:]).Hex())
 	return differences
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// ancestors is the chain as far as the witness shows it: the headers below the
-// block. It implements core.ChainContext and notes every header that the
-// execution needs and the witness lacks. The execution asks from one goroutine.
+// ancestors holds the headers of the witness, which lie below the block. It implements
+// core.ChainContext, and records every header that the execution needs and the witness
+// lacks. It is used by one goroutine.
 type ancestors struct {
 	config  *params.ChainConfig
 	engine  consensus.Engine
@@ -24,7 +24,7 @@ type ancestors struct {
 	missing []MissingHeader
 }
 
-// newAncestors takes the headers from the witness; they must be an unbroken chain
+// newAncestors decodes the headers of the witness. They must form a chain without gaps
 // that ends at the block's parent.
 func newAncestors(config *params.ChainConfig, block *types.Block, w *witness.Witness) (*ancestors, error) {
 	chain, err := w.Ancestors(block)
@@ -43,7 +43,7 @@ func newAncestors(config *params.ChainConfig, block *types.Block, w *witness.Wit
 	return a, nil
 }
 
-// parent is the header of the block before.
+// parent returns the header of the block's parent.
 func (a *ancestors) parent() *types.Header { return a.chain[0] }
 
 // Config implements consensus.ChainHeaderReader.
@@ -55,8 +55,8 @@ func (a *ancestors) Engine() consensus.Engine { return a.engine }
 // CurrentHeader implements consensus.ChainHeaderReader: the block's parent.
 func (a *ancestors) CurrentHeader() *types.Header { return a.parent() }
 
-// GetHeader implements consensus.ChainHeaderReader. A header that is not there is
-// noted as missing.
+// GetHeader implements consensus.ChainHeaderReader. It records a header that the
+// witness lacks as missing.
 func (a *ancestors) GetHeader(hash common.Hash, number uint64) *types.Header {
 	if header, ok := a.headers[hash]; ok && header.Number.Uint64() == number {
 		return header
@@ -73,18 +73,17 @@ func (a *ancestors) GetHeaderByHash(hash common.Hash) *types.Header { return a.h
 
 // GetHeaderByNumber implements consensus.ChainHeaderReader.
 func (a *ancestors) GetHeaderByNumber(number uint64) *types.Header {
-	top := a.parent().Number.Uint64()
-	if number > top || top-number >= uint64(len(a.chain)) {
+	parent := a.parent().Number.Uint64()
+	if number > parent || parent-number >= uint64(len(a.chain)) {
 		return nil
 	}
-	return a.chain[top-number]
+	return a.chain[parent-number]
 }
 
-// blockhashes is the chain that the EVM sees: every lookup is BLOCKHASH on its way
-// down.
+// blockhashes is the chain that the EVM reads for the opcode BLOCKHASH.
 //
-// go-ethereum answers BLOCKHASH(k) with the parent hash in header k+1. Guests
-// hash header k itself, and nodes serve it for them, so it is needed too.
+// go-ethereum answers BLOCKHASH(k) with the parent hash in header k+1. Guests hash
+// header k itself, so every lookup here also requires the header below.
 type blockhashes struct{ *ancestors }
 
 // GetHeader implements consensus.ChainHeaderReader.

@@ -29,7 +29,7 @@ func wantError[E error](t *testing.T, err error, part string) E {
 	return typed
 }
 
-// fresh decodes the block anew, so that no sender is remembered.
+// fresh decodes the block again, so that no sender is cached.
 func fresh(t testing.TB, block *types.Block) *types.Block {
 	t.Helper()
 	text, err := rlp.EncodeToBytes(block)
@@ -43,8 +43,8 @@ func fresh(t testing.TB, block *types.Block) *types.Block {
 	return again
 }
 
-// asked returns what the execution of the block asks for.
-func asked(t *testing.T, r recorded) (nodes, codes map[common.Hash]*blob) {
+// used returns the nodes and codes that the execution of the block reads.
+func used(t *testing.T, r recorded) (nodes, codes map[common.Hash]*blob) {
 	t.Helper()
 	headers, err := newAncestors(r.config, r.block, r.witness)
 	if err != nil {
@@ -60,12 +60,12 @@ func asked(t *testing.T, r recorded) (nodes, codes map[common.Hash]*blob) {
 	return db.nodes, db.codes
 }
 
-// without returns a copy of the list in which entry i is gone.
+// without returns a copy of the list without entry i.
 func without(list [][]byte, i int) [][]byte {
 	return slices.Delete(slices.Clone(list), i, i+1)
 }
 
-// flipped returns a copy of the list in which a bit of entry i is turned.
+// flipped returns a copy of the list with one flipped bit in entry i.
 func flipped(list [][]byte, i int) [][]byte {
 	list = slices.Clone(list)
 	list[i] = bytes.Clone(list[i])
@@ -73,8 +73,8 @@ func flipped(list [][]byte, i int) [][]byte {
 	return list
 }
 
-// Every single node and code that the execution asks for is missed, whatever the
-// roots say; the others are not.
+// TestEverySingleHoleIsFound removes every node and code in turn. It checks that exactly those
+// that the execution reads are reported as missing, even where the roots agree.
 func TestEverySingleHoleIsFound(t *testing.T) {
 	for _, name := range []string{
 		"hoodi/974567", "hoodi/1041734", "mainnet/21429020",
@@ -83,7 +83,7 @@ func TestEverySingleHoleIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := load(t, name)
-			nodes, codes := asked(t, r)
+			nodes, codes := used(t, r)
 			holes := 0
 			for i, node := range r.witness.State {
 				hash := crypto.Keccak256Hash(node)
@@ -126,7 +126,8 @@ func TestEverySingleHoleIsFound(t *testing.T) {
 	}
 }
 
-// Each recorded header is needed: the deepest for BLOCKHASH, the others as links.
+// TestEveryHeaderIsNeeded checks that each recorded header is needed: the oldest for BLOCKHASH,
+// the others as links of the chain.
 func TestEveryHeaderIsNeeded(t *testing.T) {
 	for _, name := range []string{"geth-osaka/9", "hoodi/974567", "hoodi/1265656"} {
 		r := load(t, name)
@@ -150,8 +151,8 @@ func TestEveryHeaderIsNeeded(t *testing.T) {
 	}
 }
 
-// BLOCKHASH of a header that is not there gives zero; that must not pass even
-// where nothing depends on it.
+// TestMissingAncestorOfBlockhash checks that BLOCKHASH of a missing header is an error even
+// where nothing depends on its result, which is zero.
 func TestMissingAncestorOfBlockhash(t *testing.T) {
 	r := load(t, "geth-osaka/9")
 	chain, err := r.witness.Ancestors(r.block)
@@ -194,7 +195,7 @@ func TestWitnessOfAnotherBlock(t *testing.T) {
 	}
 }
 
-// A block that is not what its header says is found, each field on its own.
+// TestChangedBlock checks that a change of each header field is found.
 func TestChangedBlock(t *testing.T) {
 	r := load(t, "hoodi/1265656")
 	number := func(v uint64) *uint64 { return &v }

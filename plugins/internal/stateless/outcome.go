@@ -12,14 +12,14 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// ArtifactOutcome is the name of the artifact by which a gate hands on what
-// executing a block again has found, so that a builder need not do it once more.
+// ArtifactOutcome is the name of the artifact in which a gate stores the outcome of
+// re-executing a block, so that a builder need not execute the block again.
 const ArtifactOutcome = "reexecution.json"
 
-// Outcome is the content of that artifact: what no RPC answer holds, and what it
-// belongs to.
+// Outcome is the content of that artifact: values that no JSON-RPC method returns, and
+// the block and witness that they belong to.
 type Outcome struct {
-	Engine  string      `json:"engine"` // EVM and version
+	Engine  string      `json:"engine"` // name and version of the EVM
 	ChainID uint64      `json:"chain_id"`
 	Number  uint64      `json:"number"`
 	Hash    common.Hash `json:"hash"`
@@ -31,7 +31,7 @@ type Outcome struct {
 
 	// AccessList is the RLP of the block access list, absent before Amsterdam.
 	AccessList hexutil.Bytes `json:"block_access_list,omitempty"`
-	// Requests are typed (EIP-7685), empty types left out.
+	// Requests are the execution requests (EIP-7685) as in Report.
 	Requests Requests `json:"execution_requests"`
 	// PublicKeys are the uncompressed keys of the transactions, 65 bytes each.
 	PublicKeys hexutil.Bytes `json:"public_keys"`
@@ -39,7 +39,8 @@ type Outcome struct {
 	DepositsAsMainnet bool `json:"deposits_as_mainnet"`
 }
 
-// Requests are typed execution requests; in JSON a list of hexadecimal strings.
+// Requests is a list of execution requests (EIP-7685). In JSON it is a list of
+// hexadecimal strings.
 type Requests [][]byte
 
 // MarshalJSON implements json.Marshaler.
@@ -64,8 +65,8 @@ func (r *Requests) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Outcome returns what of the report a builder needs. The SHA-256 is that of the
-// witness file, zero where there is none.
+// Outcome returns the part of the report that a builder needs. witnessSHA256 is the
+// digest of the witness file, zero where there is none.
 func (r *Report) Outcome(chainID uint64, witnessSHA256 [32]byte) *Outcome {
 	keys := make([]byte, 0, len(PublicKey{})*len(r.PublicKeys))
 	for i := range r.PublicKeys {
@@ -78,7 +79,7 @@ func (r *Report) Outcome(chainID uint64, witnessSHA256 [32]byte) *Outcome {
 	}
 }
 
-// ReadOutcome reads the artifact. Errors begin with the path.
+// ReadOutcome reads the artifact from a file. Errors begin with the path.
 func ReadOutcome(path string) (*Outcome, error) {
 	text, err := witness.ReadFile(path)
 	if err != nil {
@@ -91,8 +92,8 @@ func ReadOutcome(path string) (*Outcome, error) {
 	return o, nil
 }
 
-// Check makes sure that the outcome is that of the block on the chain: access list
-// and requests hash to the header's commitments, and there is a key for every
+// Check checks that the outcome belongs to the block and the chain: the hashes of the
+// access list and the requests are those in the header, and there is a key for every
 // transaction.
 func (o *Outcome) Check(chainID uint64, block *types.Block) error {
 	switch header := block.Header(); {

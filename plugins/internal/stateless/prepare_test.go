@@ -8,9 +8,9 @@ import (
 	"github.com/ethereum/go-ethereum/crypto/kzg4844"
 )
 
-// Behind Prepare a verification takes a small part of the time that it took. The
-// proof is that of the constant polynomial 0: commitment and proof are the point at
-// infinity (EIP-4844).
+// TestPrepare checks that after Prepare a verification takes a small part of the time that
+// Prepare took. The proof is that of the constant polynomial 0, whose commitment and proof are
+// the point at infinity (EIP-4844).
 func TestPrepare(t *testing.T) {
 	started := time.Now()
 	Prepare()

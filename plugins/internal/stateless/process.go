@@ -11,7 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/vm"
 )
 
-// processed is what the transactions and system calls of a block gave.
+// processed is the outcome of the transactions and system calls of a block.
 type processed struct {
 	receipts   types.Receipts
 	logs       []*types.Log
@@ -20,10 +20,10 @@ type processed struct {
 	accessList *bal.ConstructionBlockAccessList // EIP-7928; nil before Amsterdam
 }
 
-// process executes the block's transactions and system calls on the state, as
-// go-ethereum's core.StateProcessor does
-// (ethereum/go-ethereum:core/state_processor.go@v1.17.10), which keeps the block
-// access list to itself.
+// process executes the block's transactions and system calls on the state. It does what
+// core.StateProcessor does
+// (ethereum/go-ethereum:core/state_processor.go@v1.17.10), which does not return the
+// block access list.
 func process(ctx context.Context, block *types.Block, headers *ancestors, statedb *state.StateDB, signers []signer) (*processed, error) {
 	var (
 		config = headers.config

@@ -85,8 +85,8 @@ func TestRecordedBlocksAgree(t *testing.T) {
 	}
 }
 
-// checkTouched compares the accounts with what the block and the node that
-// served the witness say.
+// checkTouched compares the accounts with those of the block and with the keys of the node that
+// served the witness.
 func checkTouched(t *testing.T, r recorded, touched []common.Address) {
 	t.Helper()
 	if !slices.IsSortedFunc(touched, common.Address.Cmp) {
@@ -125,7 +125,8 @@ func TestTouched(t *testing.T) {
 	checkTouched(t, r, touched)
 }
 
-// Without the headers nothing can be said, however complete the state is.
+// TestOldWitnessWithoutHeaders checks that a witness without headers is refused even where its
+// state is complete.
 func TestOldWitnessWithoutHeaders(t *testing.T) {
 	dir := witnesstest.Shared(t, "data", "holesky", "2965790")
 	block, err := witness.ReadBlock(dir + "/reth-2024-block.json.gz")

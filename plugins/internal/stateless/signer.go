@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// PublicKey is an uncompressed secp256k1 key: 04, X, Y.
+// PublicKey is an uncompressed secp256k1 key: the byte 4, then X and Y.
 type PublicKey [65]byte
 
 // Address returns the account of the key.
@@ -23,7 +23,7 @@ func (k *PublicKey) Address() common.Address {
 }
 
 // PublicKeys recovers the key that signed each of the block's transactions, on all
-// processors. A signature that gives none is an *InvalidError.
+// cores. It returns an *InvalidError for a signature that gives no key.
 func PublicKeys(ctx context.Context, chain *params.ChainConfig, block *types.Block) ([]PublicKey, error) {
 	keys := make([]PublicKey, len(block.Transactions()))
 	base := types.MakeSigner(chain, block.Number(), block.Time())
@@ -100,7 +100,8 @@ type signer struct {
 // Sender implements types.Signer.
 func (s *signer) Sender(*types.Transaction) (common.Address, error) { return s.sender, nil }
 
-// Equal implements types.Signer: what another signer found does not count.
+// Equal implements types.Signer. It returns false, so that a transaction does not use
+// the cached sender of another signer.
 func (s *signer) Equal(types.Signer) bool { return false }
 
 // signersOf returns a signer for each of the block's transactions.

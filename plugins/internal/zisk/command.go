@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// Action is what a block's input is put to.
+// Action is what a stage does with a guest input.
 type Action string
 
-// The actions on an input. Only Prove makes a proof; Emulate is the one of
-// ziskemu, all others are cargo-zisk's.
+// The actions. Only Prove makes a proof. ziskemu carries out Emulate, cargo-zisk all
+// others.
 const (
 	Prove             Action = "prove"
 	Execute           Action = "execute"
@@ -20,8 +20,8 @@ const (
 	Emulate           Action = "emulate"
 )
 
-// Request is one call of cargo-zisk, said without regard to the version. Empty
-// and false fields are left to the tool's own default.
+// Request describes one call of cargo-zisk independently of the version. For empty
+// and false fields the tool uses its own default.
 type Request struct {
 	Action        Action
 	ELF           string
@@ -30,24 +30,23 @@ type Request struct {
 	ProvingKey    string
 	Minimal       bool // the smaller STARK proof
 	VerifyProof   bool // have the tool verify its own proof before it ends
-	Unlock        bool // do not lock the services' memory
+	Unlock        bool // do not lock the memory of the assembly services
 	MinimalMemory bool
 	GPU           bool
-	Emulator      bool // the Rust emulator in place of the assembly services
+	Emulator      bool // use the Rust emulator instead of the assembly services
 	Port          int  // first port of the assembly services
 	Extra         []string
 }
 
-// Names of the files that `prove` leaves in the output directory.
+// Names of the files that `prove` writes to the output directory.
 const (
 	FileResult     = "result.json"                       // 0.14, 0.15
 	FileProof      = "vadcop_final_proof.bin"            // every version
 	FileCompressed = "vadcop_final_proof.compressed.bin" // 0.14: FileProof under zstd
 )
 
-// flags is the argument table of one family: the spelling of each function, or
-// empty where the family has none. A function that is on by default, or that
-// never needs a flag, is listed in free.
+// flags is the argument table of one family. A field is the flag for a function, empty
+// where the family has no such flag.
 type flags struct {
 	elf, input, provingKey, unlock, minimalMemory string
 
@@ -63,10 +62,10 @@ type flags struct {
 	executeNoKey  bool // execute takes no proving key
 	constraints   string
 	setup         [][]string // subcommands that prepare a program, each with its own flags
-	verifyKeyFlag string     // of `verify`
-	server        string     // the subcommand that stays loaded between proofs
-	serverPort    string     // of the server: the port that it takes requests on
-	serverBase    string     // of the server: what port is for the others
+	verifyKeyFlag string     // flag of `verify` for the key
+	server        string     // subcommand that stays loaded between proofs
+	serverPort    string     // flag of the server for the port of its requests
+	serverBase    string     // flag of the server that replaces port
 }
 
 var families = map[Family]flags{
@@ -98,22 +97,23 @@ var families = map[Family]flags{
 }
 
 // HasPort reports whether the version's assembly services listen on ports.
-func (v Version) HasPort() bool { return v.can(func(f flags) string { return f.port }) }
+func (v Version) HasPort() bool { return v.hasFlag(func(f flags) string { return f.port }) }
 
 // HasMinimal reports whether the version makes minimal proofs.
-func (v Version) HasMinimal() bool { return v.can(func(f flags) string { return f.minimal }) }
+func (v Version) HasMinimal() bool { return v.hasFlag(func(f flags) string { return f.minimal }) }
 
-// HasGPUFlag reports whether the version uses a GPU only when told to; earlier
-// ones have it compiled in.
-func (v Version) HasGPUFlag() bool { return v.can(func(f flags) string { return f.gpu }) }
+// HasGPUFlag reports whether the version needs a flag to use a GPU. Earlier versions
+// are compiled for it.
+func (v Version) HasGPUFlag() bool { return v.hasFlag(func(f flags) string { return f.gpu }) }
 
-func (v Version) can(flag func(flags) string) bool {
+// hasFlag reports whether the version's table has the flag that the function selects.
+func (v Version) hasFlag(flag func(flags) string) bool {
 	family, err := v.Family()
 	return err == nil && flag(families[family]) != ""
 }
 
-// Command returns the arguments of cargo-zisk for the request. A function that
-// the version lacks is an error that names it: nothing is dropped in silence.
+// Command returns the arguments of cargo-zisk for the request. It fails where the
+// request needs a function that the version lacks, and names that function.
 func (v Version) Command(r Request) ([]string, error) {
 	family, err := v.Family()
 	if err != nil {
@@ -183,10 +183,10 @@ func (v Version) Command(r Request) ([]string, error) {
 	return b.args, b.err
 }
 
-// SetupCommands returns the calls of cargo-zisk that prepare the proving key
-// and the program once, in order. They take minutes and belong outside any
-// block's time limit. An execution needs no constant trees of the key, and in
-// the emulator nothing at all.
+// SetupCommands returns the calls of cargo-zisk that prepare the proving key and the
+// program once, in their order. They take minutes, so the caller must not run them
+// within the time limit of a block. An execution does not need the constant trees of
+// the key, and in the emulator it needs no setup.
 func (v Version) SetupCommands(r Request) ([][]string, error) {
 	family, err := v.Family()
 	if err != nil {
@@ -199,19 +199,19 @@ func (v Version) SetupCommands(r Request) ([][]string, error) {
 			continue
 		}
 		b := builder{version: v, args: step[:1:1]}
-		for _, what := range step[1:] {
+		for _, function := range step[1:] {
 			switch {
-			case what == "elf":
+			case function == "elf":
 				b.value("an ELF", f.elf, r.ELF)
-			case what == "key":
+			case function == "key":
 				b.value("a proving key", f.provingKey, r.ProvingKey)
-			case what == "aggregate":
+			case function == "aggregate":
 				b.flag("aggregation", f.aggregate)
-			case what == "gpu" && r.GPU:
+			case function == "gpu" && r.GPU:
 				b.flag("a GPU switch", f.gpu)
-			case what == "assembly" && !r.Emulator:
+			case function == "assembly" && !r.Emulator:
 				b.flag("the assembly services", f.assembly)
-			case what == "unlock" && r.Unlock && !r.Emulator:
+			case function == "unlock" && r.Unlock && !r.Emulator:
 				b.flag("unlocked memory", f.unlock)
 			}
 		}
@@ -223,10 +223,10 @@ func (v Version) SetupCommands(r Request) ([][]string, error) {
 	return commands, nil
 }
 
-// VerifyCommand returns the arguments that verify the proof file. The key pins
-// the proving setup: up to 0.15 it is a verification key file, in 0.16 a
-// proving key directory, later versions take none because the key travels in
-// the proof; an empty key means the tool's own default.
+// VerifyCommand returns the arguments that verify the proof file. key fixes the proving
+// setup. Up to 0.15 it is a verification key file, in 0.16 a proving key directory.
+// Later versions take none, because the proof contains the key. An empty key stands for
+// the tool's own default.
 func (v Version) VerifyCommand(proof, key string) ([]string, error) {
 	family, err := v.Family()
 	if err != nil {
@@ -240,28 +240,30 @@ func (v Version) VerifyCommand(proof, key string) ([]string, error) {
 }
 
 // PinsVerifyKey reports whether VerifyCommand takes a key.
-func (v Version) PinsVerifyKey() bool { return v.can(func(f flags) string { return f.verifyKeyFlag }) }
+func (v Version) PinsVerifyKey() bool {
+	return v.hasFlag(func(f flags) string { return f.verifyKeyFlag })
+}
 
-// builder appends flags and keeps the first function that the version lacks.
+// builder collects arguments. err names the first function that the version lacks.
 type builder struct {
 	version Version
 	args    []string
 	err     error
 }
 
-func (b *builder) flag(what, name string) {
+func (b *builder) flag(function, name string) {
 	if name == "" {
-		b.fail(fmt.Errorf("ZisK %v has no flag for %s", b.version, what))
+		b.fail(fmt.Errorf("ZisK %v has no flag for %s", b.version, function))
 		return
 	}
 	b.args = append(b.args, name)
 }
 
-func (b *builder) value(what, name, value string) {
+func (b *builder) value(function, name, value string) {
 	if value == "" {
 		return
 	}
-	b.flag(what, name)
+	b.flag(function, name)
 	b.args = append(b.args, value)
 }
 
@@ -271,7 +273,7 @@ func (b *builder) fail(err error) {
 	}
 }
 
-// Outputs returns the files that a successful prove leaves in the output
+// Outputs returns the names of the files that a successful prove writes to the output
 // directory, in the order in which the version writes them.
 func (v Version) Outputs() []string {
 	family, err := v.Family()

@@ -5,14 +5,14 @@ import (
 	"strconv"
 )
 
-// cudaLine is what the tool prints of a CUDA call that failed, before it aborts.
-// 0.14 writes "failed:", later ones "failed due to:"; a second line may tell the
-// last error that the device still holds.
+// cudaLine matches the line that the tool prints of a failed CUDA call before it
+// aborts. 0.14 writes "failed:", later versions "failed due to:". A second line may
+// name the last error that the device still holds.
 // Source: 0xPolygonHermez/pil2-proofman:pil2-stark/src/goldilocks/utils/cuda_utils.cuh@v0.14.0, @v0.15.0;
 // pil2-stark/src/utils/cuda_utils.cuh@v0.16.0, @v0.18.0, @v1.1.0-alpha.
 var cudaLine = regexp.MustCompile(`^\[CUDA\] .*\((\d{1,5})\)(?: at .*)?$`)
 
-// cudaFault is what an error number of CUDA means for the operator.
+// cudaFault is the meaning of an error number of CUDA.
 type cudaFault struct {
 	kind            Kind
 	code            Code
@@ -26,8 +26,8 @@ const (
 	memoryRemedy = "end what else uses the card (`nvidia-smi --query-compute-apps=pid,used_memory --format=csv`), lower max-witness-stored (`extra_args: [-x, \"2\"]`), set `minimal_memory: true`, or give this stage other cards with `gpus`"
 )
 
-// cudaFaults are the numbers whose cause is known to lie outside the block. A
-// number that is not here is a fault of the machine of unknown cause.
+// cudaFaults maps the error numbers whose cause is known to lie outside the block. Any
+// other number is a fault of the machine with an unknown cause.
 // Source: enum cudaError of the CUDA Runtime API, driver_types.h of CUDA 12.
 var cudaFaults = map[int]cudaFault{
 	2:   {Machine, CodeGPUMemory, "the memory of the GPU ran out", memoryRemedy},                                                                                   // MemoryAllocation
@@ -66,7 +66,7 @@ const (
 	mpsRemedy   = "restart it (nvidia-cuda-mps-control), or do without it"
 )
 
-// cudaSign is the sign of a line that cudaLine matches.
+// cudaSign returns the sign for a line that begins with [CUDA].
 func cudaSign(text string) *sign {
 	s := &sign{kind: Machine, code: CodeCUDA, summary: "a CUDA call failed", remedy: deviceRemedy}
 	if m := cudaLine.FindStringSubmatch(text); m != nil {

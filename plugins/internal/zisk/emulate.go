@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// FileOutput is the name for what ziskemu writes: the guest's public values.
+// FileOutput is the name of the file with the guest's public values that ziskemu
+// writes.
 const FileOutput = "output.bin"
 
-// EmulateCommand returns the arguments of ziskemu that run the program on the
-// input, write its public values to the file and print how many steps it took.
-// The emulator needs no key, no set-up and no GPU, and takes the same input files
-// as cargo-zisk of its version.
+// EmulateCommand returns the arguments with which ziskemu runs the program on the
+// input, writes its public values to the file output and prints the number of steps.
+// The emulator needs no key, no setup and no GPU, and reads the same input files as
+// cargo-zisk of its version.
 // Source: 0xPolygonHermez/zisk:emulator/src/emu_options.rs@v0.14.0, @v0.16.1, @v0.18.0.
 func (v Version) EmulateCommand(r Request, output string) ([]string, error) {
 	if _, err := v.Family(); err != nil {
@@ -23,15 +24,15 @@ func (v Version) EmulateCommand(r Request, output string) ([]string, error) {
 	return append([]string{"--elf", r.ELF, "--inputs", r.Input, "--output", output, "--log-metrics"}, r.Extra...), nil
 }
 
-// emulatorMetrics is the line that --log-metrics asks for.
+// emulatorMetrics matches the line that --log-metrics prints.
 // Source: 0xPolygonHermez/zisk:emulator/src/emulator.rs@v0.14.0, @v0.16.1, @v0.18.0.
 var emulatorMetrics = regexp.MustCompile(`^process_rom\(\) steps=(\d{1,19}) duration=([0-9.]{1,20}) `)
 
-// metrics reads the emulator's line.
-func (s *Summary) metrics(text string) {
+// readMetrics reads the line that emulatorMetrics matches.
+func (s *Summary) readMetrics(text string) {
 	if m := emulatorMetrics.FindStringSubmatch(text); m != nil {
 		s.Steps, _ = strconv.ParseUint(m[1], 10, 64)
-		s.ProvingTime = seconds(m[2])
+		s.ProvingTime = parseSeconds(m[2])
 		s.Speed = speed(s.Steps, s.ProvingTime)
 	}
 }
@@ -43,11 +44,11 @@ func speed(steps uint64, took time.Duration) string {
 	return fmt.Sprintf("%.1f million steps per second", float64(steps)/took.Seconds()/1e6)
 }
 
-// maxPublics bounds the file of public values, 64 words of 32 bits.
+// maxPublics is the largest size in bytes of the public values, 64 words of 32 bits.
 const maxPublics = 64 * 4
 
-// ReadPublics reads the public values that ziskemu wrote: up to 0.15 as many as
-// the guest set, later all 64.
+// ReadPublics reads the public values that ziskemu wrote. Up to 0.15 these are as many
+// as the guest set, later all 64.
 // Source: 0xPolygonHermez/zisk:emulator/src/emu.rs, get_output_8, @v0.14.0, @v0.16.1.
 func ReadPublics(path string) ([]byte, error) {
 	info, err := os.Stat(path)

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// Exit is how the process ended.
+// Exit is the exit status of a process, or the signal that ended it.
 type Exit struct {
 	Code   int            // exit status; meaningless when Signal is set
 	Signal syscall.Signal // the signal that ended it, or 0
@@ -33,17 +33,18 @@ func (e Exit) signal() syscall.Signal {
 	return e.Signal
 }
 
-// commandLineRemedy is how to mend arguments that the tool refuses.
+// commandLineRemedy is the remedy for arguments that the tool refuses.
 const commandLineRemedy = "compare `extra_args` with `cargo-zisk prove --help`; after an update of cargo-zisk restart the pipeline"
 
-// shmRemedy is how to mend shared memory.
+// shmRemedy is the remedy for missing shared memory.
 const shmRemedy = "look at `df -h /dev/shm`; a container needs --shm-size 32g; free what an ended prover has left there"
 
-// signOf explains an exit by itself; sure when it outweighs a general message.
-// Sources: the exit status 2 of clap's usage errors, 101 of a Rust panic, 126 and
-// 127 of the shell that becomes the tool, 128 + n of a shell whose child a signal
-// ended.
-func signOf(exit Exit) (s sign, sure bool) {
+// signOf returns the sign for an exit alone. certain reports that the exit explains
+// more than a line with a transient failure.
+// Sources: 2 is the exit status of clap's usage errors, 101 that of a Rust panic, 126
+// and 127 those of a shell that cannot run the tool, and 128 + n that of a shell whose
+// child was ended by signal n.
+func signOf(exit Exit) (s sign, certain bool) {
 	switch exit.signal() {
 	case syscall.SIGKILL:
 		return sign{kind: Transient, code: CodeKilled, summary: "cargo-zisk was killed, as a rule by the kernel for memory",

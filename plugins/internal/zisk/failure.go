@@ -11,27 +11,27 @@ type Kind string
 
 // The kinds of failure.
 const (
-	// Usage: the tool refused the command line; another version is installed
+	// Usage means that the tool refused the command line. Another version is installed
 	// than was detected, or an extra argument is wrong.
 	Usage Kind = "usage"
-	// Configuration: the machine or the installation lacks something; every
-	// block would fail the same way until somebody changes it.
+	// Configuration means that the machine or the installation lacks something. Every
+	// block fails in the same way until somebody changes that.
 	Configuration Kind = "configuration"
-	// Machine: a device, the memory or a file system failed. Other blocks would
-	// as a rule fail the same way now; it may pass by itself.
+	// Machine means that a device, the memory or a file system failed. Other blocks
+	// would usually fail in the same way now. The fault may end by itself.
 	Machine Kind = "machine"
-	// Guest: the program itself failed on this input. Another attempt ends the
-	// same way.
+	// Guest means that the program itself failed on this input. Another attempt ends in
+	// the same way.
 	Guest Kind = "guest"
-	// Transient: the tool failed for a reason that says nothing of the machine or
-	// of the block. Another attempt may pass.
+	// Transient means that the tool failed for a reason that lies neither in the
+	// machine nor in the block. Another attempt may succeed.
 	Transient Kind = "transient"
-	// Invalid: the tool made a proof and found it wrong.
+	// Invalid means that the tool made a proof that does not verify.
 	Invalid Kind = "invalid"
 )
 
-// Code names one cause of failure. What has to be decided by the cause compares
-// codes; the words of a Failure are for people.
+// Code names one cause of failure. Programs compare codes. The texts of a Failure are
+// for people.
 type Code string
 
 // The codes.
@@ -44,7 +44,7 @@ const (
 	CodeGPUBuild      Code = "gpu-build"      // built for another GPU, or without GPU
 	CodeGPU           Code = "gpu"            // no usable GPU, or its driver
 	CodeGPUMemory     Code = "gpu-memory"     // the GPU's memory is too small or taken
-	CodeCUDA          Code = "cuda"           // any other CUDA call
+	CodeCUDA          Code = "cuda"           // any other failed CUDA call
 	CodeNoExecute     Code = "no-execute"     // the build does not execute
 	CodeAssembly      Code = "assembly-files" // the program was not set up
 	CodeConstantTrees Code = "constant-trees" // the proving key was not set up
@@ -61,21 +61,21 @@ const (
 	CodeGuest         Code = "guest"          // the guest program failed
 	CodeGuestCrash    Code = "guest-crash"    // a service crashed as it does when the guest panics
 	CodePublics       Code = "public-values"  // the guest commits to another block
-	CodeHung          Code = "hung"           // stopped by a limit of the stage
+	CodeHung          Code = "hung"           // no progress within a limit of the stage
 	CodeKilled        Code = "killed"         // ended by SIGKILL
 	CodeStopped       Code = "stopped"        // ended by another signal from outside
-	CodeCrash         Code = "crash"          // ended by a signal of its own making
+	CodeCrash         Code = "crash"          // ended by a signal that it caused itself
 	CodeService       Code = "service"        // an assembly service failed
 	CodePanic         Code = "panic"          // the tool panicked
-	CodeOther         Code = "other"          // it failed, and nothing says why
+	CodeOther         Code = "other"          // the cause is unknown
 )
 
-// Failure is a failed run, explained.
+// Failure describes a failed run and its cause.
 type Failure struct {
 	Kind    Kind
 	Code    Code
-	Summary string // what happened, lower case
-	Line    string // the line of output that shows it; may be empty
+	Summary string // what happened, in lower case
+	Line    string // the line of output that shows the failure; may be empty
 	Remedy  string // what the operator can do; may be empty
 }
 
@@ -86,24 +86,23 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%s: %s", f.Summary, f.Line)
 }
 
-// maxLine bounds the line that a Failure quotes, in bytes.
+// maxLine is the largest size of a Failure's Line in bytes.
 const maxLine = 400
 
-// Diagnosis watches the output of a run for signs of failure. It is not for
-// concurrent use.
+// Diagnosis reads the output of a run and finds the cause of a failure. It is not safe
+// for concurrent use.
 type Diagnosis struct {
-	rank int   // 1 + index of the best sign so far; 0 for none
-	sign *sign // the best sign; nil for none
-	line string
-	next bool // the line after a panic's first line carries its message
+	rank        int   // 1 + index of the best sign so far; 0 for none
+	sign        *sign // the best sign; nil for none
+	line        string
+	messageNext bool // the next line holds the message of a panic
 
-	chain bool   // the last lines belong to a list of causes
-	cause string // the innermost cause of the last list
+	inCauses bool   // the last line belongs to a list of causes
+	cause    string // the innermost cause of the last list
 }
 
-// causeLine is a line of the list that anyhow prints below "Caused by:": the
-// text of a single cause is indented by four spaces, each of several has a
-// number before it.
+// causeLine matches a line of the list that anyhow prints below "Caused by:". A single
+// cause is indented by four spaces, each of several causes has a number.
 var causeLine = regexp.MustCompile(`^ {4,5}(?:(\d+): )?(\S.*)$`)
 
 // Line reads one line of standard output or standard error.
@@ -112,10 +111,10 @@ func (d *Diagnosis) Line(line string) {
 	if text == "" {
 		return
 	}
-	// Rust prints the message of a panic on the next line of standard error; one
-	// of the logger, on standard output, can come between.
-	if d.next && !isLogged(line) {
-		d.next = false
+	// Rust prints the message of a panic on the next line of standard error. A line of
+	// the logger, on standard output, can come between.
+	if d.messageNext && !isLogged(line) {
+		d.messageNext = false
 		d.line += " " + text
 	}
 	limit := len(signs)
@@ -124,36 +123,36 @@ func (d *Diagnosis) Line(line string) {
 	}
 	for i := range signs[:limit] {
 		if s := &signs[i]; s.pattern.MatchString(text) {
-			d.rank, d.sign, d.line = i+1, s.precise(text), text
-			d.next = panicHead.MatchString(text)
+			d.rank, d.sign, d.line = i+1, s.refine(text), text
+			d.messageNext = panicHead.MatchString(text)
 			return
 		}
 	}
 }
 
-// panicHead is the first line of a panic, of the tool or of the guest program.
+// panicHead matches the first line of a panic of the tool or of the guest program.
 var panicHead = regexp.MustCompile(`^(?:thread '.*' (?:\(\d+\) )?)?panicked at `)
 
-// unwrap returns the text of a line, and follows the list of an error's causes.
+// unwrap returns the text of a line, and keeps the innermost of an error's causes.
 func (d *Diagnosis) unwrap(line string) string {
 	text := Text(line)
 	switch m := causeLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); {
 	case text == "Caused by:":
-		d.chain, d.cause = true, ""
+		d.inCauses, d.cause = true, ""
 		return ""
-	case d.chain && m != nil:
+	case d.inCauses && m != nil:
 		if m[1] != "" || d.cause == "" { // a further line of a cause is not a cause
 			d.cause = m[2]
 		}
 		return m[2]
 	case text != "":
-		d.chain = false
+		d.inCauses = false
 	}
 	return text
 }
 
-// Explain says why a run failed. A failed verification, and a guest that failed,
-// count even with exit status 0; otherwise nil means that the run succeeded.
+// Explain returns the cause of a failed run, nil where the run succeeded. A proof that
+// does not verify and a guest that failed count as failures even with exit status 0.
 func (d *Diagnosis) Explain(exit Exit) *Failure {
 	if exit.Success() {
 		if d.sign != nil && (d.sign.kind == Invalid || d.sign.despiteSuccess) {
@@ -161,20 +160,20 @@ func (d *Diagnosis) Explain(exit Exit) *Failure {
 		}
 		return nil
 	}
-	byExit, sure := signOf(exit)
+	byExit, certain := signOf(exit)
 	switch {
 	case d.sign == nil:
 		return d.failure(byExit, exit)
-	case sure && d.sign.kind == Transient:
-		// The way it ended says more than a general line of output.
+	case certain && d.sign.kind == Transient:
+		// The exit explains more than a general line of output.
 		return d.failure(byExit, exit)
 	}
 	return d.failure(*d.sign, exit)
 }
 
-// Said is the failure that the lines show by themselves, of a process that has
-// not ended: nil when they show none.
-func (d *Diagnosis) Said() *Failure {
+// Current returns the failure that the lines so far show, nil where they show none. It
+// is for a process that has not ended.
+func (d *Diagnosis) Current() *Failure {
 	if d.sign == nil {
 		return nil
 	}

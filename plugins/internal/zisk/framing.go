@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Framing is how a file given with --input holds the guest's bytes.
+// Framing is the form in which an input file of cargo-zisk holds the guest's bytes.
 type Framing string
 
 // The framings.
@@ -17,7 +17,7 @@ const (
 	Framed Framing = "framed" // frames of u64 little-endian length, data, zeros up to 8 bytes
 )
 
-// Framing returns what the version reads.
+// Framing returns the framing that the version reads.
 // Source: 0xPolygonHermez/zisk:ziskos/entrypoint/src/io.rs@v0.16.1.
 func (v Version) Framing() Framing {
 	if v.Major == 0 && v.Minor <= 15 {
@@ -26,10 +26,10 @@ func (v Version) Framing() Framing {
 	return Framed
 }
 
-// DetectFraming tells the framings apart and counts the frames. A file is
-// framed when it is made of frames from its first byte to its last, with zeros
-// for padding and at least one that is not empty; in a file of any other origin
-// the first eight bytes would have to be its own length.
+// DetectFraming returns the framing of a file and its number of frames. A file is
+// framed when it consists of frames from its first byte to its last, with zeros for
+// padding and at least one frame that is not empty. A raw file is taken for a framed
+// one only if its first eight bytes happen to be such a length.
 func DetectFraming(r io.ReaderAt, size int64) (Framing, int, error) {
 	frames, data := 0, int64(0)
 	var head [8]byte
@@ -65,8 +65,8 @@ func DetectFraming(r io.ReaderAt, size int64) (Framing, int, error) {
 	return Framed, frames, nil
 }
 
-// CheckInput reports whether the file can be given to the version as it is. The
-// error says what to change.
+// CheckInput checks that the version can read the input file. The error names what to
+// change in the builder's config.
 func (v Version) CheckInput(path string) error {
 	file, err := os.Open(path)
 	if err != nil {

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Progress is how far a run has come, read from its output.
+// Progress is the progress of a run, read from its output.
 type Progress struct {
 	Phase     string  // the tool's own name, for example GENERATING_PROOFS
-	Fraction  float64 // 0 to 1, never falling within a run
+	Fraction  float64 // from 0 to 1; never falls within a run
 	Instances int     // proof instances of this run; 0 while unknown
 	Note      string  // the instance summary, or empty
 }
 
-// stages are the phases that a proof passes, with the part of the whole that is
-// done when each begins and when it ends. The parts are rough: contributions
-// take about a third, proofs about half (real log of 0.16.1:
+// phases are the phases of a proof in their order, with the fraction of the whole that
+// is done at the begin and at the end of each. The fractions are rough: contributions
+// take about a third, proofs about half (log of 0.16.1 in
 // https://github.com/eth-act/ere/issues/323).
-var stages = []struct {
+var phases = []struct {
 	names      string // space-separated prefixes
 	begin, end float64
 }{
@@ -37,52 +37,53 @@ var (
 	genProofPattern = regexp.MustCompile(`^(<<< )?GEN_PROOF_\d+`)
 )
 
-// Tracker turns the output of a run into Progress. It is not for concurrent use.
+// Tracker reads the output of a run and keeps its Progress. It is not safe for
+// concurrent use.
 type Tracker struct {
-	now  Progress
-	done int // instances proved, seen only in verbose output
+	current Progress
+	proved  int // number of proved instances; only verbose output shows it
 }
 
-// Line reads one line of standard output and reports the progress when the
-// line moved it.
+// Line reads one line of standard output. It returns the progress, and whether the line
+// changed it.
 func (t *Tracker) Line(line string) (Progress, bool) {
 	text := Text(line)
 	if m := phasePattern.FindStringSubmatch(text); m != nil && !genProofPattern.MatchString(m[2]) {
-		begin, end, ok := stageOf(m[2])
+		begin, end, ok := phaseOf(m[2])
 		if m[1] == "<<<" {
-			if !ok || end <= t.now.Fraction {
-				return t.now, false
+			if !ok || end <= t.current.Fraction {
+				return t.current, false
 			}
 			t.raise(end)
-			return t.now, true
+			return t.current, true
 		}
-		if t.now.Phase == m[2] {
-			return t.now, false
+		if t.current.Phase == m[2] {
+			return t.current, false
 		}
-		t.now.Phase = m[2]
+		t.current.Phase = m[2]
 		t.raise(begin)
-		return t.now, true
+		return t.current, true
 	}
 	if m := instancePattern.FindStringSubmatch(text); m != nil {
 		n, _ := strconv.Atoi(m[1])
-		t.now.Instances = n
-		t.now.Note = fmt.Sprintf("%d instances", n)
-		return t.now, true
+		t.current.Instances = n
+		t.current.Note = fmt.Sprintf("%d instances", n)
+		return t.current, true
 	}
-	if t.now.Instances > 0 && strings.Contains(text, "<<< GEN_PROOF_") {
-		t.done = min(t.done+1, t.now.Instances)
-		begin, end, _ := stageOf("GENERATING_PROOFS")
-		t.raise(begin + (end-begin)*float64(t.done)/float64(t.now.Instances))
-		t.now.Note = fmt.Sprintf("%d of %d instances", t.done, t.now.Instances)
-		return t.now, true
+	if t.current.Instances > 0 && strings.Contains(text, "<<< GEN_PROOF_") {
+		t.proved = min(t.proved+1, t.current.Instances)
+		begin, end, _ := phaseOf("GENERATING_PROOFS")
+		t.raise(begin + (end-begin)*float64(t.proved)/float64(t.current.Instances))
+		t.current.Note = fmt.Sprintf("%d of %d instances", t.proved, t.current.Instances)
+		return t.current, true
 	}
-	return t.now, false
+	return t.current, false
 }
 
-func (t *Tracker) raise(fraction float64) { t.now.Fraction = max(t.now.Fraction, fraction) }
+func (t *Tracker) raise(fraction float64) { t.current.Fraction = max(t.current.Fraction, fraction) }
 
-func stageOf(phase string) (begin, end float64, ok bool) {
-	for _, s := range stages {
+func phaseOf(phase string) (begin, end float64, ok bool) {
+	for _, s := range phases {
 		for name := range strings.FieldsSeq(s.names) {
 			if phase == name || strings.HasSuffix(name, "_") && strings.HasPrefix(phase, name) {
 				return s.begin, s.end, true

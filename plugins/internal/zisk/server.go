@@ -6,13 +6,13 @@ import (
 	"strconv"
 )
 
-// HasServer reports whether the version can stay loaded between proofs, as
-// `cargo-zisk server`: 0.14 and 0.15 can.
-func (v Version) HasServer() bool { return v.can(func(f flags) string { return f.server }) }
+// HasServer reports whether the version has `cargo-zisk server`, which stays loaded
+// between proofs. 0.14 and 0.15 have it.
+func (v Version) HasServer() bool { return v.hasFlag(func(f flags) string { return f.server }) }
 
-// ServerCommand returns the arguments of a server for the request's program that
-// takes requests on the port. Input, output and what `prove` takes beside them
-// go into each request.
+// ServerCommand returns the arguments of a server for the request's program, which
+// takes requests on the port. Input, output and the other options of `prove` belong to
+// each request of the server.
 // Source: 0xPolygonHermez/zisk:cli/src/commands/server.rs@v0.14.0, @v0.15.0.
 func (v Version) ServerCommand(r Request, port int) ([]string, error) {
 	family, err := v.Family()
@@ -46,21 +46,21 @@ func (v Version) ServerCommand(r Request, port int) ([]string, error) {
 }
 
 var (
-	waitingPattern = regexp.MustCompile(`^ZisK Server waiting for requests on port \d+`)
-	askedPattern   = regexp.MustCompile(`^Received '\w+' request`)
+	readyPattern   = regexp.MustCompile(`^ZisK Server waiting for requests on port \d+`)
+	requestPattern = regexp.MustCompile(`^Received '\w+' request`)
 	panicPattern   = regexp.MustCompile(`^thread '.*' .*panicked at `)
 )
 
-// Waiting reports whether the line says that the server is ready for a request.
-func Waiting(line string) bool { return waitingPattern.MatchString(Text(line)) }
+// IsReady reports whether the line means that the server is ready for a request.
+func IsReady(line string) bool { return readyPattern.MatchString(Text(line)) }
 
-// Asked reports whether the line only says that the server was asked something:
-// it is no sign that a proof goes on.
+// IsRequest reports whether the line means only that the server received a request or
+// waits for one. Such a line shows no progress of a proof.
 // Source: 0xPolygonHermez/zisk:server/src/zisk_service.rs@v0.14.0, @v0.15.0.
-func Asked(line string) bool {
+func IsRequest(line string) bool {
 	text := Text(line)
-	return askedPattern.MatchString(text) || waitingPattern.MatchString(text)
+	return requestPattern.MatchString(text) || readyPattern.MatchString(text)
 }
 
-// Panicked reports whether the line begins the message of a panic.
-func Panicked(line string) bool { return panicPattern.MatchString(Text(line)) }
+// IsPanic reports whether the line is the first of a panic.
+func IsPanic(line string) bool { return panicPattern.MatchString(Text(line)) }

@@ -49,39 +49,39 @@ func TestServerLines(t *testing.T) {
 	if p, moved := tracker.Line(head + ">>> GENERATING_PROOFS"); !moved || p.Phase != "GENERATING_PROOFS" {
 		t.Errorf("progress %+v", p)
 	}
-	if !zisk.Waiting(head + "ZisK Server waiting for requests on port 7878 for ELF 'g.elf'") {
+	if !zisk.IsReady(head + "ZisK Server waiting for requests on port 7878 for ELF 'g.elf'") {
 		t.Error("the server waits")
 	}
-	if zisk.Waiting(head + "Received 'Status' request") {
+	if zisk.IsReady(head + "Received 'Status' request") {
 		t.Error("the server does not wait")
 	}
 
 	var d zisk.Diagnosis
 	d.Line(head + "<<< PLAN")
-	if f := d.Said(); f != nil {
+	if f := d.Current(); f != nil {
 		t.Errorf("a failure in good output: %v", f)
 	}
 	const panicked = "thread '<unnamed>' panicked at server/src/handler_prove.rs:75:22:"
-	if !zisk.Panicked(panicked) || zisk.Panicked(head+"no thread 'x' panicked at y") {
+	if !zisk.IsPanic(panicked) || zisk.IsPanic(head+"no thread 'x' panicked at y") {
 		t.Error("Panicked")
 	}
 	d.Line(panicked)
 	d.Line(head + ">>> PLAN") // of the other stream
 	d.Line("Failed to generate proof: Error generating proof: Service mo process crashed with signal: 11")
-	if f := d.Said(); f == nil || f.Kind != zisk.Guest || strings.Contains(f.Summary, "exit status") || strings.Contains(f.Line, "PLAN") {
+	if f := d.Current(); f == nil || f.Kind != zisk.Guest || strings.Contains(f.Summary, "exit status") || strings.Contains(f.Line, "PLAN") {
 		t.Errorf("got %+v", f)
 	}
 }
 
-// TestAsked tells the server's notes on requests from signs of a proof.
-func TestAsked(t *testing.T) {
+// TestIsRequest checks which lines of the server only report requests.
+func TestIsRequest(t *testing.T) {
 	for line, want := range map[string]bool{
 		"2025-11-20T10:00:00.000000Z  INFO Received 'status' request":                                     true,
 		"2025-11-20T10:00:00.000000Z  INFO ZisK Server waiting for requests on port 7878 for ELF 'g.elf'": true,
 		"2025-11-20T10:00:00.000000Z  INFO >>> GENERATING_PROOFS":                                         false,
 		"": false,
 	} {
-		if got := zisk.Asked(line); got != want {
+		if got := zisk.IsRequest(line); got != want {
 			t.Errorf("%q: %t", line, got)
 		}
 	}

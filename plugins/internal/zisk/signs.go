@@ -2,45 +2,43 @@ package zisk
 
 import "regexp"
 
-// sign is a text in the output that explains a failure.
+// sign maps a pattern of the output to the failure that it shows.
 type sign struct {
 	pattern *regexp.Regexp
 	kind    Kind
 	code    Code
 	summary string
 	remedy  string
-	// despiteSuccess: the line shows a failure even of a run with exit status 0.
+	// despiteSuccess means that the line shows a failure even with exit status 0.
 	despiteSuccess bool
-	// wrapper: the line only says that something failed; the cause stands below
-	// it.
+	// wrapper means that the line names no cause. The causes follow below it.
 	wrapper bool
-	// cuda: the line carries a number of CUDA that says more.
+	// cuda means that cudaSign reads the failure from an error number in the line.
 	cuda bool
 }
 
-// precise returns the sign for a line that its pattern matches.
-func (s *sign) precise(text string) *sign {
+// refine returns the sign for a line that the pattern matches.
+func (s *sign) refine(text string) *sign {
 	if s.cuda {
 		return cudaSign(text)
 	}
 	return s
 }
 
-// signs are tried in order on every line; of all lines the one with the
-// earliest sign explains the failure. First comes the verdict on a proof, which
-// counts whatever the exit status is. Faults of the installation and of the
-// machine come before those of the guest: a service that lost its memory dies by
-// the same signal as one whose guest panicked. What says least comes last.
+// signs are tried in order on every line. Of all lines the one with the earliest sign
+// explains the failure. A proof that does not verify comes first, because it counts with
+// any exit status. Faults of the installation and of the machine come before those of
+// the guest, because a service that lost its memory dies by the same signal as one whose
+// guest panicked. The least specific signs come last.
 //
-// Where the wordings were read is said with the cases of the test, release by
-// release.
+// The cases of TestSigns name the source of each text for each release.
 var signs = []sign{
 	{pattern: regexp.MustCompile(`✗.*proof was not verified|Proof (?:was not verified|verification failed)|[Pp]roof was not verified`),
 		kind: Invalid, code: CodeUnverified, summary: "cargo-zisk made a proof that does not verify"},
 	{pattern: regexp.MustCompile(`^error: (?:unexpected argument|unrecognized subcommand|invalid value|the argument|the following required arguments|a value is required|unknown)`),
 		kind: Usage, code: CodeCommandLine, summary: "cargo-zisk refused its command line", remedy: commandLineRemedy},
 
-	// Limits, whatever was being done when they were hit.
+	// Limits of the process and the file system.
 	{pattern: regexp.MustCompile(`(?i)Too many open files|os error 24\b|errno ?[=:]? ?24\b`),
 		kind: Configuration, code: CodeOpenFiles, summary: "cargo-zisk may not open more files",
 		remedy: "raise the limit (`ulimit -n 1048576`; systemd LimitNOFILE=1048576; docker --ulimit nofile=1048576)"},
@@ -118,7 +116,7 @@ var signs = []sign{
 	{pattern: regexp.MustCompile(`(?:crashed|exited) with signal: (?:11|4|8)\b`),
 		kind: Guest, code: CodeGuestCrash, summary: "an assembly service crashed, as it does when the guest program fails on its input", remedy: guestRemedy},
 
-	// What says only that something failed.
+	// Lines without a cause.
 	{pattern: regexp.MustCompile("Timeout: service `?\\w+`? not ready"),
 		kind: Transient, code: CodeService, summary: "an assembly service did not start",
 		remedy: "if it returns: check memory, memlock and who listens on the ports of the services"},

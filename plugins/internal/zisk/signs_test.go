@@ -9,10 +9,10 @@ import (
 	"github.com/proofline/proofline/plugins/internal/zisk"
 )
 
-// wordings are texts of real releases, with the file whose format they were made
-// from: the constant parts are that file's, the variable ones are invented.
-// Those marked "seen" were printed by the real program. Paths without a
-// repository are in 0xPolygonHermez/zisk; proofman is 0xPolygonHermez/pil2-proofman.
+// wordings are messages of real releases, each with the source file that contains its format.
+// The constant parts are those of the file, the variable parts are invented. The real program
+// has printed the messages marked "seen". Paths without a repository are in
+// 0xPolygonHermez/zisk; proofman is 0xPolygonHermez/pil2-proofman.
 var wordings = []struct {
 	source string
 	output string
@@ -53,7 +53,7 @@ var wordings = []struct {
 	{"the same, killed", "ERROR: Service MT process crashed with signal: 9 (SIGKILL)\n", zisk.Exit{Code: 1}, zisk.Machine, zisk.CodeMemory, "signal: 9"},
 	{"the same, out of shared memory", "ERROR: Service MT process crashed with signal: 7 (SIGBUS)\n", zisk.Exit{Code: 1}, zisk.Machine, zisk.CodeSharedMemory, "SIGBUS"},
 	{"the same, by itself", "ERROR: Service MT process crashed with exit status: 1\n", zisk.Exit{Code: 1}, zisk.Transient, zisk.CodeService, "exit status: 1"},
-	// The machine comes before the guest, in whatever order they are printed.
+	// A fault of the machine takes precedence over one of the guest, in any order of the lines.
 	{"proofman:pil2-stark/src/utils/cuda_utils.cuh@v0.18.0 and stdio.rs@v0.18.0",
 		"[CUDA] cudaMalloc(&p, n) failed due to: out of memory (2) at starks_api.cu:77\nERROR: Service mo process crashed with signal: 11 (SIGSEGV)\n", zisk.Exit{Code: 1},
 		zisk.Machine, zisk.CodeGPUMemory, "out of memory (2)"},
@@ -82,15 +82,15 @@ var wordings = []struct {
 	{"proofman:pil2-stark/src/api/starks_api.cu@v0.14.0, @v0.18.0", "CUDA error getting device count: system has unsupported display driver / cuda driver combination\n", zisk.Exit{Code: 1}, zisk.Configuration, zisk.CodeGPU, "combination"},
 	{"cli/src/commands/common.rs@v0.14.0", "Error: Error executing Execute command\n\nCaused by:\n    Command is not supported on GPU mode\n", zisk.Exit{Code: 1}, zisk.Configuration, zisk.CodeNoExecute, "GPU mode"},
 	{"emulator/src/emu_context.rs@v0.16.1", "thread 'main' panicked at emulator/src/emu_context.rs:44:13:\nEmuContext::new() input size must be a multiple of 8 size=17\n", zisk.Exit{Code: 101}, zisk.Configuration, zisk.CodeInput, "size=17"},
-	// What only the way it ended tells.
+	// Failures that only the exit shows.
 	{"kernel", "", zisk.Exit{Signal: syscall.SIGBUS}, zisk.Machine, zisk.CodeSharedMemory, "/dev/shm"},
 	{"kernel", "", zisk.Exit{Code: 128 + 7}, zisk.Machine, zisk.CodeSharedMemory, "/dev/shm"},
 	{"kernel", "", zisk.Exit{Signal: syscall.SIGKILL}, zisk.Transient, zisk.CodeKilled, "killed"},
 	{"Rust", "", zisk.Exit{Code: 101}, zisk.Transient, zisk.CodePanic, "panicked"},
-	// An error of unknown cause is quoted by its cause, the innermost one.
+	// For an unknown error the innermost cause is quoted.
 	{"anyhow, one cause", "Error: Error executing Prove command\n\nCaused by:\n    the moon is in the wrong phase\n", zisk.Exit{Code: 1}, zisk.Transient, zisk.CodeOther, ": the moon is"},
 	{"anyhow, several causes", "Error: Error executing Prove command\n\nCaused by:\n    0: outer\n    1: inner\n       continued\n\nStack backtrace:\n   0: anyhow::error\n", zisk.Exit{Code: 1}, zisk.Transient, zisk.CodeOther, ": inner"},
-	// The verdict on a proof wins over all, also with exit status 0.
+	// A proof that does not verify takes precedence over everything, also with exit status 0.
 	{"cli/src/commands/verify_stark.rs@v0.14.0", "Error: Error executing Verify command: Stark proof was not verified\n", zisk.Exit{Code: 1}, zisk.Invalid, zisk.CodeUnverified, "was not verified"},
 	{"the same after a warning of CUDA", "[CUDA] x failed due to: unknown error (999) at y.cu:1\nINFO: ✗ Stark proof was not verified\n", zisk.Exit{}, zisk.Invalid, zisk.CodeUnverified, "✗"},
 }
@@ -175,8 +175,8 @@ func TestCUDAErrors(t *testing.T) {
 	}
 }
 
-// TestQuoteIsCutBetweenCharacters cuts a long line of characters of several
-// bytes.
+// TestQuoteIsCutBetweenCharacters checks that a long line of multi-byte characters is cut
+// between two characters.
 func TestQuoteIsCutBetweenCharacters(t *testing.T) {
 	f := diagnose("Error: "+strings.Repeat("é", 1000)+"\n", zisk.Exit{Code: 1})
 	if n := len(f.Line); n > 410 || !strings.HasSuffix(f.Line, "é…") {

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Summary is what a run says of itself at its end.
+// Summary holds the figures that a run prints at its end.
 type Summary struct {
-	ProofID     string        // blake3 of the proof in hexadecimal; up to 0.16
-	Steps       uint64        // executed steps of the guest
-	ProvingTime time.Duration // the tool's own figure, start-up excluded; 0 when it gave none
+	ProofID     string        // blake3 of the proof in hexadecimal; only up to 0.16
+	Steps       uint64        // number of executed steps of the guest
+	ProvingTime time.Duration // the tool's own figure without its start; 0 where it printed none
 	Instances   int
-	Speed       string // of the assembly services, for example "512 MHz"
+	Speed       string // speed of the assembly services, for example "512 MHz"
 }
 
 var (
@@ -37,10 +37,10 @@ func (s *Summary) Line(line string) {
 		s.ProofID = m[1]
 	}
 	if m := proofSeconds.FindStringSubmatch(text); m != nil {
-		s.ProvingTime = seconds(m[1])
+		s.ProvingTime = parseSeconds(m[1])
 	}
 	if m := timeSteps.FindStringSubmatch(text); m != nil {
-		s.ProvingTime = seconds(m[1])
+		s.ProvingTime = parseSeconds(m[1])
 		s.Steps, _ = strconv.ParseUint(m[2], 10, 64)
 	}
 	if m := executedSteps.FindStringSubmatch(text); m != nil {
@@ -49,7 +49,7 @@ func (s *Summary) Line(line string) {
 			s.ProvingTime = d
 		}
 	}
-	s.metrics(text)
+	s.readMetrics(text)
 	if m := assemblySpeed.FindStringSubmatch(text); m != nil {
 		s.Speed = m[1]
 	}
@@ -58,7 +58,7 @@ func (s *Summary) Line(line string) {
 	}
 }
 
-func seconds(text string) time.Duration {
+func parseSeconds(text string) time.Duration {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || f < 0 || f > 1e9 {
 		return 0
@@ -66,7 +66,7 @@ func seconds(text string) time.Duration {
 	return time.Duration(math.Round(f * 1e9))
 }
 
-// RootHash finds the program's verification key in a line that a setup prints.
+// RootHash reads the program's verification key from a line that a setup prints.
 func RootHash(line string) (words [4]uint64, ok bool) {
 	m := rootHashPattern.FindStringSubmatch(line)
 	if m == nil {
@@ -82,7 +82,8 @@ func RootHash(line string) (words [4]uint64, ok bool) {
 	return words, true
 }
 
-// Verified reports whether the line is the tool's verdict on a proof, and which.
+// Verified reports whether the line is the tool's verdict on a proof, and whether the
+// proof is valid. valid is meaningless where verdict is false.
 func Verified(line string) (valid, verdict bool) {
 	text := Text(line)
 	if strings.Contains(text, "proof was not verified") {
@@ -91,7 +92,7 @@ func Verified(line string) (valid, verdict bool) {
 	return true, strings.Contains(text, "✓") && strings.Contains(text, "proof was verified")
 }
 
-// Result is the file result.json of 0.14 and 0.15.
+// Result is the content of result.json of 0.14 and 0.15.
 // Source: 0xPolygonHermez/zisk:common/src/proof_log.rs@v0.14.0.
 type Result struct {
 	Cycles uint64  `json:"cycles"`
@@ -99,7 +100,7 @@ type Result struct {
 	Time   float64 `json:"time"` // seconds
 }
 
-// maxResult bounds result.json, which has three short fields.
+// maxResult is the largest accepted size of result.json in bytes.
 const maxResult = 64 << 10
 
 // ReadResult reads and checks result.json.
@@ -146,5 +147,5 @@ func DecodeResult(data []byte) (Result, error) {
 	return Result{Cycles: *raw.Cycles, ID: *raw.ID, Time: *raw.Time}, nil
 }
 
-// ProvingTime is Time as a duration.
+// ProvingTime returns Time as a duration.
 func (r Result) ProvingTime() time.Duration { return time.Duration(math.Round(r.Time * 1e9)) }

@@ -8,17 +8,17 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// Build says for which device a cargo-zisk was compiled.
+// Build is the device for which a cargo-zisk was compiled.
 type Build string
 
-// The builds. Only 0.18 and later name theirs.
+// The builds. Only 0.18 and later print their build.
 const (
 	BuildUnknown Build = ""
 	BuildCPU     Build = "cpu"
 	BuildGPU     Build = "gpu"
 )
 
-// Version is what `cargo-zisk --version` says.
+// Version is the version that `cargo-zisk --version` prints.
 type Version struct {
 	Major, Minor, Patch int
 	Pre                 string // "beta", "alpha.1"; empty for a release
@@ -28,7 +28,7 @@ type Version struct {
 var versionPattern = regexp.MustCompile(
 	`\b(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?(?:\s+\[([a-z-]+)\])?`)
 
-// ParseVersion finds the version in the answer to --version, for example
+// ParseVersion finds the version in the output of --version, for example
 // "cargo-zisk 0.18.0 [gpu] (42ad4d0 2026-05-15T10:00:00Z)".
 func ParseVersion(answer string) (Version, error) {
 	m := versionPattern.FindStringSubmatch(answer)
@@ -57,8 +57,8 @@ func (v Version) String() string {
 	return text
 }
 
-// Setup names the proving key that belongs to the version: "0.14.0" for every
-// 0.14. It is the version with which ziskup names the key's archive.
+// Setup returns the version in the name of the proving key's archive that ziskup
+// installs for this version: "0.14.0" for every 0.14.
 func (v Version) Setup() string { return fmt.Sprintf("%d.%d.0", v.Major, v.Minor) }
 
 // Family groups the versions that share one command line.
@@ -76,8 +76,7 @@ func (f Family) String() string {
 	return [...]string{"0.14/0.15", "0.16", "0.17/0.18", "1.0"}[f]
 }
 
-// Family returns the family of the version, and an error for one that is older
-// than any known.
+// Family returns the family of the version. It fails for a version before 0.14.
 func (v Version) Family() (Family, error) {
 	switch {
 	case v.Major >= 1:
@@ -92,8 +91,8 @@ func (v Version) Family() (Family, error) {
 	return 0, fmt.Errorf("ZisK %v is not supported; the oldest is 0.14.0", v)
 }
 
-// Tested reports whether the command line of exactly this release was read; a
-// later one is driven like the last that was.
+// Tested reports whether the command line of this release is known from its source. A
+// later release gets the command line of the last known one.
 func (v Version) Tested() bool {
 	return v.Major == 0 && v.Minor >= 14 && v.Minor <= 18 || v.Major == 1 && v.Minor == 0
 }

@@ -55,7 +55,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 			add(sdk.SeverityWarning, at, fmt.Sprintf("ere-server %v, before 0.11, cannot say which guest it holds: guest_vk is not compared", id.Ere), "")
 		}
 	}
-	return append(findings, command.Look("/on_timeout", c.OnTimeout)...)
+	return append(findings, command.CheckProgram("/on_timeout", c.OnTimeout)...)
 }
 
 // describe says in words what a server is.

@@ -81,7 +81,7 @@ func (c Config) Validate() []sdk.Finding {
 	if c.Setup != "" && c.ZKVM != container.ZisK {
 		report("/setup_vk", "only zisk has such a key", "set `zkvm: zisk`, or leave it out")
 	}
-	return append(findings, command.JudgeLine("/on_timeout", c.OnTimeout, []string{"endpoint"})...)
+	return append(findings, command.ValidateCommand("/on_timeout", c.OnTimeout, []string{"endpoint"})...)
 }
 
 // checkVersion judges the text of the wanted version.

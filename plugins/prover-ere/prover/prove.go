@@ -38,7 +38,7 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	}
 	result, err := work(ctx, t, s, input)
 	if err != nil {
-		return nil, p.streak.Judge(t.Job, err, tool.Suspects(t)...)
+		return nil, p.streak.FailedWith(t.Job, err, tool.Suspects(t)...)
 	}
 	p.streak.Succeeded(t.Job)
 	return result, nil

@@ -157,5 +157,5 @@ func failed(job, reason string) error {
 	}
 	f := diagnosis.Explain(zisk.Exit{Code: 1})
 	f.Summary, f.Line = "job "+job+" failed on the cluster", strings.TrimSpace(reason)
-	return fmt.Errorf("%w: %w", tool.Classed(f), errEnded)
+	return fmt.Errorf("%w: %w", tool.Classify(f), errEnded)
 }

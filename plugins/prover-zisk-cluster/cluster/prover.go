@@ -121,7 +121,7 @@ func (p *Prover) Close() error { return p.conn.Close() }
 func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	result, err := p.prove(ctx, t)
 	if err != nil {
-		return nil, p.streak.Judge(t.Job, err, tool.Suspects(t)...)
+		return nil, p.streak.FailedWith(t.Job, err, tool.Suspects(t)...)
 	}
 	p.streak.Succeeded(t.Job)
 	return result, nil

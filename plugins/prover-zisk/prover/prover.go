@@ -259,7 +259,7 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 		result, err = p.prove(ctx, t, input, program)
 	}
 	if err != nil {
-		return nil, p.streak.Judge(t.Job, err, tool.Suspects(t)...)
+		return nil, p.streak.FailedWith(t.Job, err, tool.Suspects(t)...)
 	}
 	p.streak.Succeeded(t.Job)
 	return result, nil

@@ -72,7 +72,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 		return out, stopped(cause)
 	}
 	if failure := said.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
-		return out, tool.Classed(failure)
+		return out, tool.Classify(failure)
 	}
 	out.swept = !exit.Left
 	return out, nil
@@ -82,7 +82,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 // this stage.
 func stopped(cause error) error {
 	if errors.Is(cause, errSilent) || errors.Is(cause, errDeadline) {
-		return tool.Classed(&zisk.Failure{Kind: zisk.Transient, Code: zisk.CodeHung, Summary: cause.Error()})
+		return tool.Classify(&zisk.Failure{Kind: zisk.Transient, Code: zisk.CodeHung, Summary: cause.Error()})
 	}
 	return sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
 }
@@ -114,7 +114,7 @@ type reader struct {
 }
 
 func (r *reader) stdout(line string) {
-	if !zisk.Asked(line) { // a question of ours must not keep a hung server alive
+	if !zisk.IsRequest(line) { // a question of ours must not keep a hung server alive
 		r.reset()
 	}
 	r.log.Debug(line)

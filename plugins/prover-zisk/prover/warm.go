@@ -96,7 +96,7 @@ func (w *warm) ask(ctx context.Context, said *reader, job server.Job) (*warmServ
 	s.detach()
 	out.summary = said.summary
 	if failure := said.diagnosis.Explain(zisk.Exit{}); failure != nil {
-		err := tool.Classed(failure)
+		err := tool.Classify(failure)
 		s.end(err)
 		return nil, out, err
 	}

@@ -104,10 +104,10 @@ func (s *warmServer) line(line string, take func(*reader, string)) {
 		r = discard(s.p.log)
 	}
 	take(r, line)
-	if zisk.Waiting(line) {
+	if zisk.IsReady(line) {
 		signal(s.idle)
 	}
-	if zisk.Panicked(line) {
+	if zisk.IsPanic(line) {
 		signal(s.panicked)
 		s.doubt = errServerPanic
 	}
@@ -205,11 +205,11 @@ func (s *warmServer) fail(ctx context.Context, said *reader, err error) error {
 	case errors.Is(err, errServerEnded):
 		failure = said.diagnosis.Explain(zisk.Exit{Code: s.exit.Code, Signal: s.exit.Signal})
 	default:
-		failure = said.diagnosis.Said()
+		failure = said.diagnosis.Current()
 	}
 	switch class, known := errors.AsType[*sdk.Error](err); {
 	case failure != nil:
-		return tool.Classed(failure)
+		return tool.Classify(failure)
 	case known:
 		return class
 	}

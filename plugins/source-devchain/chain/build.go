@@ -10,9 +10,9 @@ import (
 	"github.com/ethereum/go-ethereum/miner"
 )
 
-// build makes the block after the head without adding it to the chain: it must be
-// in the journal first. (catalyst.SimulatedBeacon builds and adds in one step.)
-// Transactions that others send to the node's pool are not included.
+// build makes the block after the head. It does not add it to the chain, because it must
+// be in the journal first. (catalyst.SimulatedBeacon builds and adds in one step.) The
+// block has no transactions from the node's pool.
 func (c *Chain) build(timestamp uint64) (*types.Block, error) {
 	bc := c.node.BlockChain()
 	parent := bc.CurrentBlock()
@@ -29,7 +29,7 @@ func (c *Chain) build(timestamp uint64) (*types.Block, error) {
 	beaconRoot := crypto.Keccak256Hash([]byte("proofline devchain beacon root"), parent.Hash().Bytes())
 	var slot *uint64
 	if c.rules.IsAmsterdam(parent.Number, timestamp) {
-		// Slots go by the time, so that blocks that come late leave some empty.
+		// The slot follows from the timestamp, so that a late block leaves empty slots.
 		slot = new(uint64)
 		*slot = (timestamp - genesisTime) / uint64(max(c.config.Period, time.Second)/time.Second)
 	}

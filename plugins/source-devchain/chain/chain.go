@@ -1,10 +1,12 @@
-// Package chain runs a development chain: a go-ethereum node without network that
-// makes a block every few seconds and serves it over JSON-RPC on loopback.
+// Package chain runs a development chain: a go-ethereum node without network that makes a
+// block every few seconds and serves it over JSON-RPC on loopback.
 //
-// What makes the chain last is the journal, to which every block is written, and
-// synced, before the node shows it to anyone. The node's database is a cache of
-// it: at start it is brought up to the journal's last block, or rebuilt where it
-// is damaged, so that after any crash the same chain goes on.
+//	build ──► journal.Append (synced) ──► node (InsertChain) ──► JSON-RPC
+//
+// Every block is written to the journal and synced before the node serves it. The node's
+// database is a cache of the journal. At start Open imports the blocks that the database
+// lacks, or rebuilds the database where it is damaged, so that the same chain goes on
+// after any crash.
 package chain
 
 import (
@@ -34,13 +36,13 @@ var clientVersion = fmt.Sprintf("proofline-devchain/go-ethereum-%d.%d.%d", versi
 
 func keccak(data []byte) []byte { return crypto.Keccak256(data) }
 
-// Config says what chain it is.
+// Config configures a chain.
 type Config struct {
-	Dir          string        // absolute; of one process at a time
-	Seed         uint64        // of the accounts and the load
-	Period       time.Duration // between blocks, at least a second
-	Transactions int           // per block on average
-	ForkBlock    uint64        // the first one by the rules of Amsterdam; 0 for never
+	Dir          string        // absolute path; only one process may use it at a time
+	Seed         uint64        // seed of the accounts and the load
+	Period       time.Duration // time between two blocks, at least a second
+	Transactions int           // average number of transactions in a block
+	ForkBlock    uint64        // first block of Amsterdam; 0 for never
 	Log          *slog.Logger
 }
 
@@ -48,22 +50,22 @@ type Config struct {
 type Chain struct {
 	config  Config
 	rules   *params.ChainConfig
-	fork    *fork // nil: none
+	fork    *fork // nil where the chain has no fork
 	load    *load.Generator
 	journal *journal.Journal
 	node    *node
 	server  *server
 
-	minting sync.Mutex // held while a block is made
+	making sync.Mutex // held while a block is made
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next block
-	err     error         // why no block is made; nil while all is well
-	broken  bool          // err can be cured by a restart only
+	err     error         // why the last block could not be made; nil where it was made
+	broken  bool          // only a restart removes err
 }
 
-// Open continues the chain in the directory, or begins one. No block is made
-// before Run or Mint.
+// Open opens the chain in the directory, or creates one. It makes no block. The caller
+// must call Close.
 func Open(ctx context.Context, config Config) (*Chain, error) {
 	fork, err := openFork(config, time.Now())
 	if err != nil {
@@ -94,8 +96,8 @@ func open(ctx context.Context, config Config, rules *params.ChainConfig, fork *f
 	return c, nil
 }
 
-// openNode opens the node and brings it up to the journal. Where the database is
-// of no use it is rebuilt once.
+// openNode opens the node and imports the blocks of the journal. Where that fails it
+// deletes the database and tries once more.
 func (c *Chain) openNode(ctx context.Context, open func() (*node, error)) (err error) {
 	for attempt := range 2 {
 		if c.node, err = open(); err == nil {
@@ -116,17 +118,17 @@ func (c *Chain) openNode(ctx context.Context, open func() (*node, error)) (err e
 	return err
 }
 
-// errJournal marks errors that no rebuilding of the database can mend.
+// errJournal marks errors that rebuilding the database cannot remove.
 var errJournal = errors.New("the journal cannot be read")
 
 const (
-	importBatch   = 128             // blocks that are imported at once
-	progressEvery = 5 * time.Second // how often a long import is told
+	importBatch   = 128             // number of blocks that are imported at once
+	progressEvery = 5 * time.Second // interval of log lines during a long import
 )
 
-// catchUp imports the journal's blocks that the database lacks. Where the
-// database is ahead, because the end of the journal was lost, it lends the
-// journal its blocks. Cut off, it goes on at the next start where it was.
+// catchUp imports the journal's blocks that the database lacks. Where the database has
+// more blocks, because the end of the journal was lost, it appends these to the journal.
+// When ctx ends, the next start goes on with the rest.
 func (c *Chain) catchUp(ctx context.Context) error {
 	bc := c.node.BlockChain()
 	last, lastHash := c.journal.Last()
@@ -144,15 +146,15 @@ func (c *Chain) catchUp(ctx context.Context) error {
 		}
 	}
 	var batch types.Blocks
-	told := time.Now()
+	logged := time.Now()
 	insert := func() error {
 		if n, err := bc.InsertChain(batch); err != nil {
 			return fmt.Errorf("block %d of the journal is not accepted: %w", batch[n].NumberU64(), err)
 		}
 		batch = batch[:0]
-		if time.Since(told) > progressEvery {
+		if time.Since(logged) > progressEvery {
 			c.config.Log.Info("bringing the chain's database up to the journal", "block", bc.CurrentBlock().Number.Uint64(), "of", last)
-			told = time.Now()
+			logged = time.Now()
 		}
 		return ctx.Err()
 	}
@@ -169,14 +171,14 @@ func (c *Chain) catchUp(ctx context.Context) error {
 	return insert()
 }
 
-// Endpoint is the URL of the node's JSON-RPC.
+// Endpoint returns the URL of the node's JSON-RPC.
 func (c *Chain) Endpoint() string { return c.server.endpoint }
 
 // Head returns the newest block's header.
 func (c *Chain) Head() *types.Header { return c.node.BlockChain().CurrentBlock() }
 
-// Rules returns the chain config as JSON, in the shape of a genesis file's
-// "config".
+// Rules returns the chain config as JSON, in the form of the "config" object of a genesis
+// file.
 func (c *Chain) Rules() ([]byte, error) { return json.MarshalIndent(c.rules, "", "  ") }
 
 // Changed returns a channel that is closed when the next block appears.
@@ -186,15 +188,15 @@ func (c *Chain) Changed() <-chan struct{} {
 	return c.changed
 }
 
-// Err says why no blocks are made; nil while they are.
+// Err returns the reason why the last block could not be made, nil where it was made.
 func (c *Chain) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Run makes a block every period until the context ends. A block that cannot be
-// made is tried again at the next turn; Err tells.
+// Run makes a block every period until the context ends. When a block cannot be made, Run
+// logs the error and tries again after a period.
 func (c *Chain) Run(ctx context.Context) {
 	timer := time.NewTimer(c.untilNext(time.Now()))
 	defer timer.Stop()
@@ -204,7 +206,7 @@ func (c *Chain) Run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		_, err := c.Mint(uint64(time.Now().Unix()))
+		_, err := c.MakeBlock(uint64(time.Now().Unix()))
 		if err != nil {
 			c.config.Log.Error("no block could be made", "block", c.Head().Number.Uint64()+1, "error", err)
 		}
@@ -212,13 +214,13 @@ func (c *Chain) Run(ctx context.Context) {
 	}
 }
 
-// untilNext is the time until the next block is due: a period after the head, in
-// whole seconds of its timestamp, and a second after a failure at least.
+// untilNext returns the time until the next block is due: a period after the timestamp of
+// the head, or a period from now after a failure.
 func (c *Chain) untilNext(now time.Time) time.Duration {
 	due := time.Unix(int64(c.Head().Time), 0).Add(max(c.config.Period, time.Second))
 	if head := c.Head(); c.fork != nil && head.Number.Uint64() < c.fork.Block && due.Before(now.Add(-c.config.Period)) {
-		// The chain stood still before its fork, and its blocks keep to the time
-		// before: it goes on at its pace.
+		// The chain was stopped before its fork, so the timestamps of its blocks lie in the
+		// past. Without this it would make them all at once.
 		due = now.Add(c.config.Period)
 	}
 	if c.Err() != nil {
@@ -227,12 +229,12 @@ func (c *Chain) untilNext(now time.Time) time.Duration {
 	return max(due.Sub(now), 0)
 }
 
-// Mint makes a block with the timestamp, journals it, and only then adds it to
+// MakeBlock makes a block with the timestamp, writes it to the journal, and then adds it to
 // the chain.
-func (c *Chain) Mint(timestamp uint64) (*types.Block, error) {
-	c.minting.Lock()
-	defer c.minting.Unlock()
-	block, err := c.mint(timestamp)
+func (c *Chain) MakeBlock(timestamp uint64) (*types.Block, error) {
+	c.making.Lock()
+	defer c.making.Unlock()
+	block, err := c.makeBlock(timestamp)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.broken {
@@ -245,7 +247,8 @@ func (c *Chain) Mint(timestamp uint64) (*types.Block, error) {
 	return block, err
 }
 
-func (c *Chain) mint(timestamp uint64) (*types.Block, error) {
+// makeBlock is MakeBlock without the record of its outcome. The caller must hold c.making.
+func (c *Chain) makeBlock(timestamp uint64) (*types.Block, error) {
 	if c.broken {
 		return nil, c.Err()
 	}
@@ -266,7 +269,7 @@ func (c *Chain) mint(timestamp uint64) (*types.Block, error) {
 	return block, nil
 }
 
-// Close stops serving and closes the node. Run must have returned.
+// Close stops the server and closes the node. Run must have returned.
 func (c *Chain) Close() error {
 	var errs []error
 	if c.server != nil {
@@ -278,7 +281,7 @@ func (c *Chain) Close() error {
 	return errors.Join(append(errs, c.journal.Close())...)
 }
 
-// random is the block's prevRandao: known beforehand, different in every block.
+// random returns the prevRandao of a block, which follows from the seed and the number.
 func (c *Chain) random(number uint64) common.Hash {
 	material := binary.BigEndian.AppendUint64([]byte("proofline devchain randao"), c.config.Seed)
 	return crypto.Keccak256Hash(binary.BigEndian.AppendUint64(material, number))

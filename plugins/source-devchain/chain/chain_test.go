@@ -48,10 +48,10 @@ func closeChain(t *testing.T, c *Chain) {
 	}
 }
 
-func mint(t *testing.T, c *Chain, n int) (blocks []*types.Block) {
+func makeBlocks(t *testing.T, c *Chain, n int) (blocks []*types.Block) {
 	t.Helper()
 	for range n {
-		block, err := c.Mint(now)
+		block, err := c.MakeBlock(now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,12 +121,12 @@ func fetch(t *testing.T, c *Chain, number uint64) (*params.ChainConfig, *types.B
 	return rules, block.Block, w
 }
 
-// Two turns of the load: everything that it promises is there, and each block
-// executes from the witness that the node serves.
+// TestEveryBlockExecutesFromItsWitness makes two cycles of the load. It checks that they have
+// every kind of transaction, and that each block executes from the witness of the node.
 func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
 	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
-	blocks := mint(t, c, 20)
+	blocks := makeBlocks(t, c, 20)
 	kinds := make(map[uint8]int)
 	var failed, requests, withdrawals, empty, deepest int
 	for _, block := range blocks {
@@ -159,9 +159,9 @@ func TestEveryBlockExecutesFromItsWitness(t *testing.T) {
 	}
 }
 
-// The chain passes to Amsterdam at its block, whatever time it is: block access
-// lists, other gas rules, two more kinds of requests. Every block of both sides
-// executes from its witness.
+// TestAmsterdam checks that the chain passes to Amsterdam at its block, at any time, with block
+// access lists, other gas rules and two more kinds of requests. Every block before and after
+// the fork executes from its witness.
 func TestAmsterdam(t *testing.T) {
 	cfg := config(t.TempDir())
 	cfg.ForkBlock = 6
@@ -178,7 +178,7 @@ func TestAmsterdam(t *testing.T) {
 		if c.Head().Number.Uint64()+1 >= f.Block {
 			at = now
 		}
-		block, err := c.Mint(at)
+		block, err := c.MakeBlock(at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,20 +202,20 @@ func TestAmsterdam(t *testing.T) {
 	}
 }
 
-// A chain remembers its fork, and refuses another one.
+// TestForkIsKept checks that a chain keeps its fork and refuses another one.
 func TestForkIsKept(t *testing.T) {
 	cfg := config(t.TempDir())
 	cfg.ForkBlock = 3
 	c := openChain(t, cfg)
 	first := c.fork
-	blocks := mint(t, c, 4)
+	blocks := makeBlocks(t, c, 4)
 	closeChain(t, c)
 	c = openChain(t, cfg)
 	if *c.fork != *first {
 		t.Errorf("fork %+v, was %+v", c.fork, first)
 	}
 	sameBlocks(t, c, blocks)
-	mint(t, c, 1)
+	makeBlocks(t, c, 1)
 	closeChain(t, c)
 	for block, want := range map[uint64]string{4: "passes to Amsterdam at block 3, not at block 4", 0: "another chain"} {
 		cfg.ForkBlock = block
@@ -228,14 +228,14 @@ func TestForkIsKept(t *testing.T) {
 	}
 }
 
-// Blocks at the upper end of the load can be built and executed.
+// TestHeavyLoad checks that blocks with the largest load can be built and executed.
 func TestHeavyLoad(t *testing.T) {
 	cfg := config(t.TempDir())
 	cfg.Transactions = 400
 	c := openChain(t, cfg)
 	defer closeChain(t, c)
 	var most uint64
-	for _, block := range mint(t, c, 5) {
+	for _, block := range makeBlocks(t, c, 5) {
 		report := execute(t, c, block.NumberU64())
 		most = max(most, report.GasUsed)
 		t.Logf("block %d: %d transactions, %d gas, %d nodes, executed in %v", report.Number, report.Transactions, report.GasUsed, report.Nodes, report.Time)
@@ -245,12 +245,12 @@ func TestHeavyLoad(t *testing.T) {
 	}
 }
 
-// A witness from which anything that the execution needs is taken away is never
-// accepted: exactly the nodes, codes and headers that count as used are missed.
+// TestEverySingleHoleIsFound removes every entry of a witness in turn. It checks that exactly
+// the nodes, codes and headers that count as used are reported as missing.
 func TestEverySingleHoleIsFound(t *testing.T) {
 	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
-	mint(t, c, 15)
+	makeBlocks(t, c, 15)
 	for _, number := range []uint64{5, 15} { // deletes storage, asks for old block hashes
 		rules, block, w := fetch(t, c, number)
 		report, err := stateless.Execute(t.Context(), rules, block, w)
@@ -282,12 +282,12 @@ func TestEverySingleHoleIsFound(t *testing.T) {
 	}
 }
 
-// Only the calls that are meant to fail do.
+// TestOnlyRevertsFail checks that only the transactions that are meant to revert fail.
 func TestOnlyRevertsFail(t *testing.T) {
 	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
 	reverts := 0
-	for _, block := range mint(t, c, 32) {
+	for _, block := range makeBlocks(t, c, 32) {
 		for i, receipt := range c.node.BlockChain().GetReceiptsByHash(block.Hash()) {
 			if receipt.Status == types.ReceiptStatusSuccessful {
 				continue
@@ -306,7 +306,7 @@ func TestOnlyRevertsFail(t *testing.T) {
 func TestWitnessOfAnOldBlock(t *testing.T) {
 	dir := t.TempDir()
 	c := openChain(t, config(dir))
-	mint(t, c, 160) // go-ethereum keeps 128 states in memory
+	makeBlocks(t, c, 160) // go-ethereum keeps 128 states in memory
 	if report := execute(t, c, 9); report.Transactions == 0 {
 		t.Error("block 9 is empty")
 	}
@@ -339,7 +339,7 @@ func size(t *testing.T, dir string) (bytes int64) {
 func TestRestartContinuesTheChain(t *testing.T) {
 	dir := t.TempDir()
 	c := openChain(t, config(dir))
-	blocks := mint(t, c, 10)
+	blocks := makeBlocks(t, c, 10)
 	closeChain(t, c)
 	for range 2 {
 		c = openChain(t, config(dir))
@@ -347,16 +347,16 @@ func TestRestartContinuesTheChain(t *testing.T) {
 			t.Fatalf("the head is block %d after a restart, was block %d", c.Head().Number, len(blocks))
 		}
 		sameBlocks(t, c, blocks)
-		blocks = append(blocks, mint(t, c, 5)...)
+		blocks = append(blocks, makeBlocks(t, c, 5)...)
 		closeChain(t, c)
 	}
 }
 
-// The database is a cache: gone, or of another chain, it is made anew.
+// TestDatabaseIsRebuilt checks that a missing, damaged or foreign database is rebuilt.
 func TestDatabaseIsRebuilt(t *testing.T) {
 	dir := t.TempDir()
 	c := openChain(t, config(dir))
-	blocks := mint(t, c, 10)
+	blocks := makeBlocks(t, c, 10)
 	closeChain(t, c)
 
 	t.Run("absent", func(t *testing.T) {
@@ -392,7 +392,7 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 		other := t.TempDir()
 		c := openChain(t, config(other))
 		// The timestamp makes the difference.
-		if _, err := c.Mint(now + 77); err != nil {
+		if _, err := c.MakeBlock(now + 77); err != nil {
 			t.Fatal(err)
 		}
 		closeChain(t, c)
@@ -408,11 +408,12 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 	})
 }
 
-// A journal that lost its last record gets it back from the database.
-func TestJournalIsMendedFromTheDatabase(t *testing.T) {
+// TestJournalIsCompletedFromTheDatabase checks that a journal without its last record gets it
+// back from the database.
+func TestJournalIsCompletedFromTheDatabase(t *testing.T) {
 	dir := t.TempDir()
 	c := openChain(t, config(dir))
-	blocks := mint(t, c, 5)
+	blocks := makeBlocks(t, c, 5)
 	closeChain(t, c)
 	path := filepath.Join(dir, "journal", "blocks-0000000001.journal")
 	info, err := os.Stat(path)
@@ -423,7 +424,7 @@ func TestJournalIsMendedFromTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = openChain(t, config(dir))
-	blocks = append(blocks, mint(t, c, 2)...)
+	blocks = append(blocks, makeBlocks(t, c, 2)...)
 	closeChain(t, c)
 	if err := removeDatabase(dir); err != nil {
 		t.Fatal(err)
@@ -436,7 +437,7 @@ func TestJournalIsMendedFromTheDatabase(t *testing.T) {
 func TestAnotherSeedIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	c := openChain(t, config(dir))
-	mint(t, c, 1)
+	makeBlocks(t, c, 1)
 	closeChain(t, c)
 	cfg := config(dir)
 	cfg.Seed = 2
@@ -451,14 +452,15 @@ func TestAnotherSeedIsRefused(t *testing.T) {
 	}
 }
 
-// Two chains of one seed carry the same blocks at the same times.
+// TestSeedDecides checks that two chains with the same seed have the same blocks at the same
+// times.
 func TestSeedDecides(t *testing.T) {
 	var heads [3]common.Hash
 	for i, seed := range []uint64{1, 1, 2} {
 		cfg := config(t.TempDir())
 		cfg.Seed = seed
 		c := openChain(t, cfg)
-		mint(t, c, 9)
+		makeBlocks(t, c, 9)
 		heads[i] = c.Head().Hash()
 		closeChain(t, c)
 	}
@@ -507,7 +509,7 @@ func TestServesOnlyThisMachineAndOnlyReads(t *testing.T) {
 	}
 }
 
-// Blocks come by themselves, their times are true, and waiters are woken.
+// TestRun checks that Run makes blocks with right timestamps and closes the channel of Changed.
 func TestRun(t *testing.T) {
 	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
@@ -536,16 +538,16 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A block that cannot be written is not shown to anybody, and the next try makes
-// it.
+// TestFailedWrite checks that a block that cannot be written to the journal is not served, and
+// that the next try makes it.
 func TestFailedWrite(t *testing.T) {
 	c := openChain(t, config(t.TempDir()))
 	defer closeChain(t, c)
-	mint(t, c, 2)
+	makeBlocks(t, c, 2)
 	if err := c.journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Mint(now); err == nil || c.Err() == nil || c.Head().Number.Uint64() != 2 {
+	if _, err := c.MakeBlock(now); err == nil || c.Err() == nil || c.Head().Number.Uint64() != 2 {
 		t.Errorf("with a closed journal: %v, %v, head %d", err, c.Err(), c.Head().Number)
 	}
 }

@@ -11,20 +11,21 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// fork says when the chain passes to Amsterdam. It is fixed when the chain begins,
-// as the time of a fork is on any chain, and the blocks keep to it: those before
-// the fork's block have earlier timestamps, however late they are made, and the
-// fork's block and those behind it have none.
+// fork is the block and the time at which the chain passes to Amsterdam. Both are fixed
+// when the chain is created, as on any chain. Blocks before the fork get an earlier
+// timestamp than Time, however late they are made; the fork's block and later ones do not.
+// The methods can be called on nil, which stands for a chain without a fork.
 type fork struct {
-	Block uint64 `json:"block"` // the first one by the rules of Amsterdam
+	Block uint64 `json:"block"` // number of the first block of Amsterdam
 	Time  uint64 `json:"time"`  // amsterdamTime, in Unix seconds
 }
 
-// forkFile lies beside the journal.
+// forkFile is the name of the file with the fork, in the chain's directory.
 const forkFile = "amsterdam.json"
 
-// openFork returns the fork of the chain in the directory, nil where the config has
-// none. A chain that begins forks when its block is due, counted from now.
+// openFork returns the fork of the chain in the directory, nil where the config has none.
+// The time of the fork of a new chain is the time, counted from now, at which its block is
+// due.
 func openFork(config Config, now time.Time) (*fork, error) {
 	if config.ForkBlock == 0 {
 		return nil, nil
@@ -49,7 +50,7 @@ func openFork(config Config, now time.Time) (*fork, error) {
 	return f, nil
 }
 
-// write makes the file durable before the first block is.
+// write writes the file durably. It is called before the first block is made.
 func (f *fork) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -57,8 +58,8 @@ func (f *fork) write(path string) error {
 	return files.WriteJSON(path, 0o600, f)
 }
 
-// extra marks the genesis block, so that chains of different forks are different
-// chains.
+// extra returns the extra data of the genesis block, so that chains with different forks
+// have different genesis hashes.
 func (f *fork) extra() []byte {
 	if f == nil {
 		return nil
@@ -66,8 +67,8 @@ func (f *fork) extra() []byte {
 	return fmt.Appendf(nil, "amsterdam %d %d", f.Block, f.Time)
 }
 
-// timestamp moves the time of a block to its side of the fork. Blocks before it
-// leave a second for each of those that follow them.
+// timestamp moves the time of a block to its side of the fork. A block before the fork
+// leaves one second for each block between it and the fork.
 func (f *fork) timestamp(number, time uint64) uint64 {
 	switch {
 	case f == nil:

@@ -12,17 +12,16 @@ import (
 // ID is the chain id.
 const ID = 77663
 
-// gasLimit is that of the genesis block and of all others. A chain that passes to
-// Amsterdam has room for what is dearer then.
+// Gas limits of the genesis block and of all others. A chain that passes to Amsterdam has
+// the larger one, because the same transactions need more gas there.
 const (
 	gasLimit          = 60_000_000
 	amsterdamGasLimit = 300_000_000
 )
 
-// rules returns the chain config: every fork up to Osaka and the blob schedule of
-// Hoodi's newest blob-parameter fork, from the first block on, and Amsterdam from
-// the fork on. A chain that passes a fork has mainnet's deposit contract, since the
-// guests of Amsterdam know no other.
+// rules returns the chain config. Every fork up to Osaka and Hoodi's blob schedule up to
+// BPO2 are active from the first block on, and Amsterdam from the fork on. A chain with a
+// fork has mainnet's deposit contract, because the guests of Amsterdam support no other.
 func rules(fork *fork) *params.ChainConfig {
 	zero := func() *uint64 { return new(uint64) }
 	hoodi := params.HoodiChainConfig
@@ -64,11 +63,11 @@ func rules(fork *fork) *params.ChainConfig {
 	return c
 }
 
-// genesisTime is the genesis block's: the first block comes with the present time.
+// genesisTime is the timestamp of the genesis block. The first block has the present time.
 const genesisTime = 1_762_955_544 // BPO2 of Hoodi
 
-// newGenesis puts the accounts of the load beside the system contracts and the
-// precompiles, which hold 1 wei so that a call does not create them.
+// newGenesis returns the genesis with the accounts of the load, the system contracts and
+// the precompiles. The precompiles hold 1 wei, so that a call does not create them.
 func newGenesis(config *params.ChainConfig, fork *fork, load types.GenesisAlloc) *core.Genesis {
 	alloc := core.SystemContractAllocs()
 	for i := byte(1); i <= 0x11; i++ {

@@ -13,13 +13,13 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// mintIn names the directory in which this test binary, started again, makes
-// blocks and prints each once it is served, until it is killed.
-const mintIn = "DEVCHAIN_TEST_MINT_IN"
+// blocksIn is the variable with the directory in which this test binary, started again, makes
+// blocks and prints each when it is served, until it is killed.
+const blocksIn = "DEVCHAIN_TEST_MINT_IN"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(mintIn); dir != "" {
-		if err := mintUntilKilled(dir); err != nil {
+	if dir := os.Getenv(blocksIn); dir != "" {
+		if err := makeBlocksUntilKilled(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -27,13 +27,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func mintUntilKilled(dir string) error {
+func makeBlocksUntilKilled(dir string) error {
 	c, err := Open(context.Background(), Config{Dir: dir, Seed: 1, Transactions: 12, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	for {
-		block, err := c.Mint(now)
+		block, err := c.MakeBlock(now)
 		if err != nil {
 			return err
 		}
@@ -41,8 +41,9 @@ func mintUntilKilled(dir string) error {
 	}
 }
 
-// Killed again and again in the middle of whatever it does, the chain keeps every
-// block that anybody has seen.
+// TestKilledAtAnyTime kills the process of a chain again and again at random moments. It proves
+// that the chain keeps every block that was served. It does not prove what happens when the
+// machine loses power.
 func TestKilledAtAnyTime(t *testing.T) {
 	dir := t.TempDir()
 	seen := make(map[uint64]common.Hash)
@@ -64,12 +65,12 @@ func TestKilledAtAnyTime(t *testing.T) {
 	}
 }
 
-// killAfter starts the process, notes the blocks that it prints, and kills it
-// after so many.
+// killAfter starts the process, records the blocks that it prints, and kills it after the given
+// number of lines.
 func killAfter(t *testing.T, dir string, lines int, seen map[uint64]common.Hash) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), mintIn+"="+dir)
+	cmd.Env = append(os.Environ(), blocksIn+"="+dir)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()

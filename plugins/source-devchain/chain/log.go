@@ -7,19 +7,20 @@ import (
 	gethlog "github.com/ethereum/go-ethereum/log"
 )
 
-// quiet passes go-ethereum's log on at debug level. Only what ends the process is
-// an error.
-type quiet struct{ slog.Handler }
+// debugHandler writes go-ethereum's log at debug level. Only a message that ends the process
+// is an error.
+type debugHandler struct{ slog.Handler }
 
-// redirectLog makes go-ethereum, whose log is global to the process, write there.
-// Its attributes, "time" and "level" among them, stay in a group of their own.
+// redirectLog makes go-ethereum, whose log is global to the process, write to log. Its
+// attributes, for example "time" and "level", are in a group of their own.
 func redirectLog(log *slog.Logger) {
 	standard := slog.Default()
-	gethlog.SetDefault(gethlog.NewLogger(quiet{log.WithGroup("geth").Handler()}))
-	slog.SetDefault(standard) // which gethlog.SetDefault replaces, too
+	gethlog.SetDefault(gethlog.NewLogger(debugHandler{log.WithGroup("geth").Handler()}))
+	slog.SetDefault(standard) // gethlog.SetDefault has replaced it
 }
 
-func demoted(level slog.Level) slog.Level {
+// demote returns the level at which a message of go-ethereum is written.
+func demote(level slog.Level) slog.Level {
 	switch {
 	case level >= gethlog.LevelCrit:
 		return slog.LevelError
@@ -29,15 +30,19 @@ func demoted(level slog.Level) slog.Level {
 	return slog.LevelDebug
 }
 
-func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
-	return q.Handler.Enabled(ctx, demoted(level))
+func (q debugHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return q.Handler.Enabled(ctx, demote(level))
 }
 
-func (q quiet) Handle(ctx context.Context, record slog.Record) error {
-	record.Level = demoted(record.Level)
+func (q debugHandler) Handle(ctx context.Context, record slog.Record) error {
+	record.Level = demote(record.Level)
 	return q.Handler.Handle(ctx, record)
 }
 
-func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+func (q debugHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return debugHandler{q.Handler.WithAttrs(attrs)}
+}
 
-func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
+func (q debugHandler) WithGroup(name string) slog.Handler {
+	return debugHandler{q.Handler.WithGroup(name)}
+}

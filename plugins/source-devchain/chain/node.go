@@ -20,8 +20,8 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 )
 
-// node is a go-ethereum node without network whose database lies in a directory.
-// The database can be rebuilt from the journal at any time.
+// node is a go-ethereum node without network. Its database can be rebuilt from the journal
+// at any time.
 type node struct {
 	stack *gethnode.Node
 	*eth.Ethereum
@@ -29,7 +29,7 @@ type node struct {
 
 const databaseDir = "node"
 
-// openNode opens the database, or makes one that holds the genesis block.
+// openNode opens the database below dir, or creates one with the genesis block.
 func openNode(dir string, genesis *core.Genesis) (*node, error) {
 	config := gethnode.DefaultConfig
 	config.Name = "devchain"
@@ -52,8 +52,8 @@ func openNode(dir string, genesis *core.Genesis) (*node, error) {
 	return n, nil
 }
 
-// nodeConfig is an archive node with small caches and no indexes: every state
-// stays readable, so that a witness of any block can be made.
+// nodeConfig configures an archive node with small caches and no indexes. It keeps every
+// state, so that it can make the witness of any block.
 func nodeConfig(genesis *core.Genesis) *ethconfig.Config {
 	config := ethconfig.Defaults
 	config.Genesis = genesis
@@ -77,8 +77,8 @@ func (n *node) close() error { return n.stack.Close() }
 // removeDatabase deletes the database below dir.
 func removeDatabase(dir string) error { return os.RemoveAll(filepath.Join(dir, databaseDir)) }
 
-// debugAPI is the part of the debug namespace that is read-only. The whole of it
-// could rewind the chain and write files.
+// debugAPI is the read-only part of the debug namespace. The other methods could rewind the
+// chain and write files.
 type debugAPI struct{ node *eth.DebugAPI }
 
 // ExecutionWitness serves debug_executionWitness.
@@ -134,8 +134,8 @@ func (s *server) close() error {
 	return err
 }
 
-// localOnly refuses requests by another name than the loopback address, which a
-// web page could send by way of DNS.
+// localOnly refuses requests whose Host is no loopback address. A web page could send such
+// requests by a DNS name that points to loopback.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host

@@ -1,8 +1,8 @@
-// Package journal keeps the blocks of one chain in append-only files, so that a
-// chain survives whatever happens to the database built from it.
+// Package journal stores the blocks of one chain in append-only files, from which a damaged
+// database can be rebuilt.
 //
-// The files of a directory are segments of SegmentBlocks blocks, named after
-// their first block, which is a multiple of SegmentBlocks plus one:
+// A directory holds segments of SegmentBlocks blocks. Each is named after its first block,
+// whose number is a multiple of SegmentBlocks plus one:
 //
 //	blocks-0000000001.journal
 //	blocks-0000008193.journal
@@ -12,9 +12,9 @@
 //	record  = length of the payload u32le | crc32c of length and payload u32le | payload
 //	payload = RLP of a block
 //
-// A block is appended and synced before it is served. A crash can leave a torn
-// record at the end of the last segment; Open sets it aside, and the block, which
-// nobody has seen, is lost. Damage anywhere else is an error that names the place.
+// A block is appended and synced before it is served. A crash can leave an incomplete
+// record at the end of the last segment. Open moves it to another file; the block is lost,
+// but it was never served. Damage anywhere else is an error that names file and byte.
 package journal
 
 import (
@@ -41,35 +41,35 @@ import (
 const SegmentBlocks = 8192
 
 const (
-	magic        = "plblock1"
-	headerSize   = len(magic) + common.HashLength + 8
-	frameSize    = 8
-	maxPayload   = 16 << 20 // EIP-7934 bounds a block to 10 MiB
-	filePrefix   = "blocks-"
-	fileSuffix   = ".journal"
-	setAsideName = ".torn"
+	magic      = "plblock1"
+	headerSize = len(magic) + common.HashLength + 8
+	frameSize  = 8
+	maxPayload = 16 << 20 // bytes; EIP-7934 limits a block to 10 MiB
+	filePrefix = "blocks-"
+	fileSuffix = ".journal"
+	tornSuffix = ".torn"
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Journal is an open journal. Its methods must not be called concurrently.
+// Journal is an open journal. It is not safe for concurrent use.
 type Journal struct {
 	dir     string
 	genesis common.Hash
-	size    uint64 // blocks in a full segment
+	size    uint64 // number of blocks in a full segment
 	log     *slog.Logger
 
-	segments []uint64 // first block of each segment, ascending
-	file     *os.File // the last segment, nil while there is none
-	end      int64    // where the next record goes
-	last     uint64   // newest block, 0 while there is none
-	lastHash common.Hash
-	broken   error // a failed append that could not be undone
+	segments []uint64    // number of the first block of each segment, ascending
+	file     *os.File    // the last segment, nil while there is none
+	end      int64       // offset of the next record in file
+	last     uint64      // number of the newest block, 0 while there is none
+	lastHash common.Hash // hash of the newest block, or of the genesis block
+	broken   error       // why nothing can be appended any more; nil where it can
 }
 
-// Open opens the journal of the chain with the genesis hash, and creates the
-// directory if need be. It reads the last segment only. A torn record at its end
-// is moved to a file of its own, with a warning.
+// Open opens the journal of the chain with the genesis hash. It creates a missing directory.
+// It reads only the last segment. It moves an incomplete record at the end to a file of its
+// own and logs a warning. It returns an *OtherChainError for the journal of another chain.
 func Open(dir string, genesis common.Hash, log *slog.Logger) (*Journal, error) {
 	return openSized(dir, genesis, SegmentBlocks, log)
 }
@@ -80,7 +80,7 @@ func openSized(dir string, genesis common.Hash, size uint64, log *slog.Logger) (
 	}
 	j := &Journal{dir: dir, genesis: genesis, size: size, log: log, lastHash: genesis}
 	var err error
-	if j.segments, err = list(dir, size); err != nil {
+	if j.segments, err = listSegments(dir, size); err != nil {
 		return nil, err
 	}
 	for len(j.segments) > 0 && j.file == nil {
@@ -91,8 +91,9 @@ func openSized(dir string, genesis common.Hash, size uint64, log *slog.Logger) (
 	return j, nil
 }
 
-// list returns the first blocks of the segments and checks that none is missing.
-func list(dir string, size uint64) ([]uint64, error) {
+// listSegments returns the numbers of the segments' first blocks, and checks that no segment
+// is missing.
+func listSegments(dir string, size uint64) ([]uint64, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -123,8 +124,8 @@ func segmentName(first uint64) string { return fmt.Sprintf("%s%010d%s", filePref
 
 func (j *Journal) path(first uint64) string { return filepath.Join(j.dir, segmentName(first)) }
 
-// openLast opens the last segment for appending. A segment without a complete
-// header was torn when it was created; it is removed.
+// openLast opens the last segment for appending. It removes a segment without a complete
+// header, which a crash left when the segment was created.
 func (j *Journal) openLast() error {
 	first := j.segments[len(j.segments)-1]
 	s, err := readSegment(j.path(first), first, j.genesis)
@@ -139,12 +140,12 @@ func (j *Journal) openLast() error {
 		return err
 	}
 	if s.torn() {
-		if err := j.setAside(s); err != nil {
+		if err := j.saveTorn(s); err != nil {
 			return err
 		}
 	}
 	if j.last == 0 && first > 1 {
-		// The segment is empty: its predecessor's last block is the newest.
+		// The segment is empty, so the last block of the one before is the newest.
 		last, err := j.lastOf(j.segments[len(j.segments)-2])
 		if err != nil {
 			return err
@@ -162,6 +163,7 @@ func (j *Journal) openLast() error {
 	return nil
 }
 
+// lastOf returns the last block of a full segment.
 func (j *Journal) lastOf(first uint64) (last *types.Block, err error) {
 	s, err := readSegment(j.path(first), first, j.genesis)
 	if err != nil {
@@ -176,9 +178,9 @@ func (j *Journal) lastOf(first uint64) (last *types.Block, err error) {
 	return last, nil
 }
 
-// setAside keeps the bytes of the torn record, so that nothing is thrown away.
-func (j *Journal) setAside(s *segment) error {
-	path := fmt.Sprintf("%s%s-%d", s.path, setAsideName, s.end)
+// saveTorn writes the bytes of the incomplete record to a file of their own.
+func (j *Journal) saveTorn(s *segment) error {
+	path := fmt.Sprintf("%s%s-%d", s.path, tornSuffix, s.end)
 	if err := os.WriteFile(path, s.data[s.end:], 0o600); err != nil {
 		return err
 	}
@@ -186,12 +188,12 @@ func (j *Journal) setAside(s *segment) error {
 	return nil
 }
 
-// Last returns the newest block's number and hash: 0 and the genesis hash while
-// there is none.
+// Last returns the number and hash of the newest block, 0 and the genesis hash while there
+// is none.
 func (j *Journal) Last() (number uint64, hash common.Hash) { return j.last, j.lastHash }
 
-// Append writes the block, which must follow the last one, and returns once it is
-// on the disk. After an error the journal is as before.
+// Append writes the block, which must follow the last one, and syncs it. After an error the
+// journal is unchanged.
 func (j *Journal) Append(block *types.Block) error {
 	number := block.NumberU64()
 	switch {
@@ -237,7 +239,7 @@ func encode(block *types.Block) ([]byte, error) {
 	return append(record, payload...), nil
 }
 
-// checksum covers the four bytes of the length and the payload.
+// checksum returns the checksum over the four bytes of the length and the payload.
 func checksum(length, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(length[:4], castagnoli), castagnoli, payload)
 }
@@ -270,7 +272,7 @@ func (j *Journal) startSegment(first uint64) error {
 	return err
 }
 
-// Close closes the journal. It may be called again.
+// Close closes the journal. It may be called more than once.
 func (j *Journal) Close() error {
 	if j.file == nil {
 		return nil

@@ -156,8 +156,9 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// Wherever the last record is cut off, the blocks before it survive, the rest is
-// kept aside, and the journal goes on.
+// TestCutAtEveryByteOfTheLastRecord cuts the last record at every byte. It checks that the
+// blocks before it are kept, that the rest is moved to another file, and that the journal goes
+// on.
 func TestCutAtEveryByteOfTheLastRecord(t *testing.T) {
 	dir := t.TempDir()
 	j, _ := open(t, dir)
@@ -217,7 +218,7 @@ func TestCutAtEveryByteOfTheLastRecord(t *testing.T) {
 	}
 }
 
-// Damage before the last record is never mended silently.
+// TestDamageInTheMiddle checks that damage before the last record is an error.
 func TestDamageInTheMiddle(t *testing.T) {
 	dir := t.TempDir()
 	j, _ := open(t, dir)
@@ -245,8 +246,8 @@ func TestDamageInTheMiddle(t *testing.T) {
 	}
 }
 
-// When the disk takes only a part of a record, the part is taken back, and the
-// block can be appended once there is room.
+// TestFullDisk checks that a partly written record is removed, and that the block can be
+// appended once there is space.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	j, _ := open(t, dir)

@@ -12,15 +12,15 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// errTornHeader: the segment ends within its header.
+// errTornHeader means that the segment ends within its header.
 var errTornHeader = errors.New("the segment has no complete header")
 
-// segment is the content of one file.
+// segment is the content of one file, and the position of a scan in it.
 type segment struct {
 	path  string
 	first uint64
 	data  []byte
-	end   int64 // how far complete records go
+	end   int64 // offset after the last record that scan has read
 }
 
 func readSegment(path string, first uint64, genesis common.Hash) (*segment, error) {
@@ -48,7 +48,7 @@ func parseSegment(path string, data []byte, first uint64, genesis common.Hash) (
 	return s, nil
 }
 
-// OtherChainError says that the journal was begun with another genesis block.
+// OtherChainError means that the journal belongs to a chain with another genesis block.
 type OtherChainError struct {
 	Path       string
 	Have, Want common.Hash // genesis hashes
@@ -58,13 +58,13 @@ func (e *OtherChainError) Error() string {
 	return fmt.Sprintf("%s: it holds the chain with genesis block %s, not %s", e.Path, e.Have, e.Want)
 }
 
-// scan calls yield with each block and moves end behind it, until yield returns
-// false. It stops without error before a torn record.
+// scan calls yield with each block, and moves end behind it, until yield returns false. It
+// stops without an error before an incomplete record at the end of the file.
 func (s *segment) scan(yield func(*types.Block) bool) error {
 	number, parent := s.first, common.Hash{}
 	for int(s.end) < len(s.data) {
-		payload, err := s.record()
-		if err != nil || payload == nil {
+		payload, ok, err := s.record()
+		if err != nil || !ok {
 			return err
 		}
 		block := new(types.Block)
@@ -83,42 +83,39 @@ func (s *segment) scan(yield func(*types.Block) bool) error {
 	return nil
 }
 
-// record returns the payload at end, nil where the rest of the file is a torn
-// record: none, and no complete one behind it.
-func (s *segment) record() ([]byte, error) {
+// record returns the payload of the record at end. ok is false where the rest of the file
+// is an incomplete record. It is an error when a complete record follows later.
+func (s *segment) record() (payload []byte, ok bool, err error) {
 	rest := s.data[s.end:]
-	if payload := decodeRecord(rest); payload != nil {
-		return payload, nil
+	if payload, ok = decodeRecord(rest); ok {
+		return payload, true, nil
 	}
 	for i := 1; i < len(rest); i++ {
-		if decodeRecord(rest[i:]) != nil {
-			return nil, s.damage("there is no record of a block, but there is one %d bytes later", i)
+		if _, ok := decodeRecord(rest[i:]); ok {
+			return nil, false, s.damage("there is no record of a block, but there is one %d bytes later", i)
 		}
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
-// decodeRecord returns the payload of the record that data begins with, nil where
-// there is none. It looks at cheap signs before the checksum.
-func decodeRecord(data []byte) []byte {
+// decodeRecord returns the payload of the record at the begin of data. ok is false where
+// there is none. It makes the cheap checks before the checksum.
+func decodeRecord(data []byte) (payload []byte, ok bool) {
 	if len(data) < frameSize {
-		return nil
+		return nil, false
 	}
 	length := uint64(binary.LittleEndian.Uint32(data))
 	if length > maxPayload || frameSize+length > uint64(len(data)) {
-		return nil
+		return nil, false
 	}
-	payload := data[frameSize : frameSize+length]
+	payload = data[frameSize : frameSize+length]
 	if _, rest, err := rlp.SplitList(payload); err != nil || len(rest) > 0 {
-		return nil
+		return nil, false
 	}
-	if checksum(data, payload) != binary.LittleEndian.Uint32(data[4:]) {
-		return nil
-	}
-	return payload
+	return payload, checksum(data, payload) == binary.LittleEndian.Uint32(data[4:])
 }
 
-// torn reports, after a complete scan, whether bytes are left.
+// torn reports, after a complete scan, whether the file ends with an incomplete record.
 func (s *segment) torn() bool { return int(s.end) < len(s.data) }
 
 func (s *segment) damage(format string, args ...any) error {
@@ -126,8 +123,8 @@ func (s *segment) damage(format string, args ...any) error {
 		s.path, s.end, fmt.Sprintf(format, args...))
 }
 
-// Blocks returns the blocks from the number on. The sequence ends after the last
-// block or with an error.
+// Blocks returns the blocks from the number on in ascending order. The sequence ends after
+// the last block or with an error.
 func (j *Journal) Blocks(from uint64) iter.Seq2[*types.Block, error] {
 	return func(yield func(*types.Block, error) bool) {
 		next := from

@@ -12,12 +12,12 @@ import (
 // fieldElement is the size of an element of a blob, in bytes.
 const fieldElement = 32
 
-// newSidecar makes a sidecar with cell proofs (EIP-7594) of so many blobs.
+// newSidecar returns a sidecar of the given number of blobs with cell proofs (EIP-7594).
 //
-// Each blob repeats one random value v. Such a blob is a constant polynomial:
-// its commitment is v times the generator of G1, and all its proofs are the point
-// at infinity. So the sidecar is valid and costs one multiplication, where the
-// proofs of any other blob cost a second of CPU.
+// Each blob repeats one random value v, so it is a constant polynomial. Its commitment is v
+// times the generator of G1, and all its proofs are the point at infinity. Such a sidecar is
+// valid and takes one multiplication for each blob. The proofs of any other blob would take
+// a second of CPU time.
 func newSidecar(blobs int, random func() uint64) *types.BlobTxSidecar {
 	_, _, generator, _ := bls12381.Generators()
 	var infinity bls12381.G1Affine

@@ -11,7 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
-// The contracts that the chain is born with.
+// The contracts of the genesis block. The text of each name determines its address.
 var (
 	ledgers = []common.Address{contractAddress("ledger 0"), contractAddress("ledger 1"), contractAddress("ledger 2")}
 	auditor = contractAddress("auditor")
@@ -20,15 +20,15 @@ var (
 	caller  = contractAddress("caller")
 )
 
-// ledgerSlots is how many storage slots a ledger is born with.
+// ledgerSlots is the number of storage slots of a ledger in the genesis block.
 const ledgerSlots = 384
 
 func contractAddress(name string) common.Address {
 	return common.BytesToAddress(crypto.Keccak256([]byte("proofline devchain contract " + name))[12:])
 }
 
-// contracts returns the genesis accounts of the contracts. depositContract is
-// where the chain config expects deposits to be logged.
+// contracts returns the genesis accounts of the contracts. depositContract is the address
+// of the deposit contract in the chain config.
 func contracts(depositContract common.Address) types.GenesisAlloc {
 	alloc := types.GenesisAlloc{
 		auditor:         contract(auditorCode()),
@@ -57,7 +57,7 @@ func word(v uint64) (w common.Hash) {
 	return w
 }
 
-// words packs calldata of 32-byte numbers.
+// words returns calldata of 32-byte numbers.
 func words(values ...uint64) []byte {
 	var data []byte
 	for _, v := range values {
@@ -66,9 +66,8 @@ func words(values ...uint64) []byte {
 	return data
 }
 
-// ledgerCode takes (slot, count, factor) and stores in each of count slots from
-// slot on the product of factor and the odd number next to the slot's; factor 0
-// deletes them.
+// ledgerCode takes (slot, count, factor). In each of count slots from slot on it stores
+// factor * (slot | 1). The factor 0 deletes the slots.
 func ledgerCode() []byte {
 	return loop(program.New().Op(vm.PUSH0, vm.CALLDATALOAD).Push(32).Op(vm.CALLDATALOAD), func(p *program.Program) {
 		// slot count → slot count
@@ -78,13 +77,13 @@ func ledgerCode() []byte {
 	}).Op(vm.STOP).Bytes()
 }
 
-// auditorCode takes (ledger, slot, count, factor), runs the ledger's code in its
-// own storage and logs the gas that is left.
+// auditorCode takes (ledger, slot, count, factor), runs the ledger's code in its own storage
+// and logs the remaining gas.
 func auditorCode() []byte {
 	p := program.New()
 	p.Op(vm.CALLDATASIZE, vm.PUSH0, vm.PUSH0, vm.CALLDATACOPY)
 	p.Op(vm.PUSH0, vm.PUSH0)                // out
-	p.Push(96).Push(32)                     // in: what follows the address
+	p.Push(96).Push(32)                     // in: the bytes after the address
 	p.Op(vm.PUSH0, vm.CALLDATALOAD, vm.GAS) // gas, address
 	p.Op(vm.DELEGATECALL)                   // success
 	p.Op(vm.GAS, vm.PUSH0, vm.MSTORE)       // success
@@ -100,8 +99,8 @@ func fuseCode() []byte {
 	return p.Op(vm.CALLDATASIZE, vm.PUSH0, vm.REVERT).Bytes()
 }
 
-// archiveCode takes (depth) and stores the hash of the block so far back in the
-// slot of the block number modulo 64, by way of transient storage.
+// archiveCode takes (depth). It stores the hash of the block that many blocks back, through
+// transient storage, in the slot of the block number modulo 64.
 func archiveCode() []byte {
 	p := program.New().Op(vm.PUSH0, vm.CALLDATALOAD) // depth
 	p.Op(vm.NUMBER, vm.SUB, vm.BLOCKHASH)            // hash
@@ -110,7 +109,7 @@ func archiveCode() []byte {
 	return p.Op(vm.SSTORE, vm.STOP).Bytes()
 }
 
-// callerCode takes an address and input, calls it, and logs what came back.
+// callerCode takes an address and input, calls the address, and logs the return data.
 func callerCode() []byte {
 	p := program.New()
 	p.Push(32).Op(vm.CALLDATASIZE, vm.SUB) // size
@@ -124,8 +123,7 @@ func callerCode() []byte {
 	return p.Op(vm.STOP).Bytes()
 }
 
-// depositTopic is keccak256 of "DepositEvent(bytes,bytes,bytes,bytes,bytes)",
-// which EIP-6110 looks for.
+// depositTopic is the topic of deposit events in EIP-6110.
 var depositTopic = crypto.Keccak256Hash([]byte("DepositEvent(bytes,bytes,bytes,bytes,bytes)"))
 
 // depositCode logs its calldata as a deposit.
@@ -135,18 +133,18 @@ func depositCode() []byte {
 	return p.Op(vm.CALLDATASIZE, vm.PUSH0, vm.LOG1, vm.STOP).Bytes()
 }
 
-// loop appends a loop over count steps. The program before it leaves slot below
-// count on the stack; the body sees count and, below it, slot, and leaves them.
+// loop appends a loop of count steps. The program before it must leave count on the stack
+// and slot below it. The body finds both there and must leave them.
 func loop(p *program.Program, body func(*program.Program)) *program.Program {
 	_, start := p.Jumpdest()
 	p.Op(vm.DUP1, vm.ISZERO, vm.PUSH2)
-	hole := p.Size()
+	offset := p.Size()
 	p.Append([]byte{0, 0}).Op(vm.JUMPI)
 	body(p)
 	p.Op(vm.SWAP1).Push(1).Op(vm.ADD, vm.SWAP1) // the next slot
 	p.Push(1).Op(vm.SWAP1, vm.SUB)              // one step less
 	p.Jump(start)
 	_, end := p.Jumpdest()
-	binary.BigEndian.PutUint16(p.Bytes()[hole:], uint16(end))
+	binary.BigEndian.PutUint16(p.Bytes()[offset:], uint16(end))
 	return p
 }

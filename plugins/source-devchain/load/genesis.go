@@ -17,21 +17,22 @@ const (
 	holderCount    = 2000 // accounts that only receive, so that the state trie has depth
 )
 
-// key derives a private key. The keys are public knowledge: they are worth
-// nothing outside of this chain.
-func key(seed uint64, role string, index int) *ecdsa.PrivateKey {
+// deriveKey derives a private key. Everybody can derive these keys; they have no value
+// outside of this chain.
+func deriveKey(seed uint64, role string, index int) *ecdsa.PrivateKey {
 	material := append([]byte("proofline devchain "+role), binary.BigEndian.AppendUint64(nil, seed)...)
 	material = binary.BigEndian.AppendUint64(material, uint64(index))
 	for {
 		material = crypto.Keccak256(material)
-		// One in 2^128 is no valid key.
+		// Only one hash in 2^128 is no valid key.
 		if k, err := crypto.ToECDSA(material); err == nil {
 			return k
 		}
 	}
 }
 
-func holder(seed uint64, index int) common.Address {
+// holderAddress returns the address of an account that only receives.
+func holderAddress(seed uint64, index int) common.Address {
 	material := binary.BigEndian.AppendUint64([]byte("proofline devchain holder"), seed)
 	return common.BytesToAddress(crypto.Keccak256(binary.BigEndian.AppendUint64(material, uint64(index)))[12:])
 }
@@ -39,14 +40,14 @@ func holder(seed uint64, index int) common.Address {
 func newAccounts(seed uint64, role string, count int) []account {
 	list := make([]account, count)
 	for i := range list {
-		k := key(seed, role, i)
+		k := deriveKey(seed, role, i)
 		list[i] = account{key: k, address: crypto.PubkeyToAddress(k.PublicKey)}
 	}
 	return list
 }
 
-// Alloc returns what the chain of this seed is born with besides the system
-// contracts: funded senders, accounts that receive, and contracts to call.
+// Alloc returns the accounts of the genesis block: funded senders, accounts that only
+// receive, and contracts.
 func (g *Generator) Alloc() types.GenesisAlloc {
 	alloc := contracts(g.config.DepositContractAddress)
 	million := new(big.Int).Mul(big.NewInt(1_000_000), big.NewInt(params.Ether))
@@ -54,7 +55,7 @@ func (g *Generator) Alloc() types.GenesisAlloc {
 		alloc[a.address] = types.Account{Balance: million}
 	}
 	for i := range holderCount {
-		alloc[holder(g.seed, i)] = types.Account{Balance: big.NewInt(int64(i+1) * params.GWei)}
+		alloc[holderAddress(g.seed, i)] = types.Account{Balance: big.NewInt(int64(i+1) * params.GWei)}
 	}
 	return alloc
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/holiman/uint256"
 )
 
-// transfer moves some value, half of the time by a legacy transaction.
+// transfer sends some value, in half of the cases with a legacy transaction.
 func (p *plan) transfer() {
 	to, value := p.receiver(), new(big.Int).SetUint64(1+p.random.Uint64N(params.Ether))
 	if p.random.IntN(2) == 0 {
@@ -25,18 +25,19 @@ func (p *plan) transfer() {
 
 const gasPerSlot = 30_000 // for a write of a cold, empty slot with the loop around it
 
-// store writes to so many slots beside those that the ledger is born with.
+// store writes to slots of a ledger beyond those of the genesis block.
 func (p *plan) store(slots int) {
 	first := ledgerSlots + p.random.Uint64N(1<<12)
 	p.call(p.ledger(), uint64(60_000+slots*gasPerSlot), nil, words(first, uint64(slots), 1+p.random.Uint64N(1<<32)))
 }
 
-// remove deletes so many slots among those that the ledger is born with or that
-// store has likely written.
+// remove deletes slots of a ledger among those of the genesis block and those that store has
+// probably written.
 func (p *plan) remove(slots int) {
 	p.call(p.ledger(), uint64(60_000+slots*gasPerSlot), nil, words(p.random.Uint64N(ledgerSlots+1<<10), uint64(slots), 0))
 }
 
+// revert calls a contract that reverts.
 func (p *plan) revert() { p.call(&fuse, 80_000, nil, p.bytes(4+p.random.IntN(64))) }
 
 // audit runs the code of a ledger in the storage of another contract.
@@ -45,6 +46,7 @@ func (p *plan) audit() {
 	p.call(&auditor, 200_000, nil, data)
 }
 
+// blockhash stores the hash of an earlier block.
 func (p *plan) blockhash(depth uint64) {
 	p.call(&archive, 100_000, nil, words(min(depth, p.number)))
 }
@@ -56,11 +58,11 @@ func (p *plan) deploy() {
 	p.call(nil, 200_000+uint64(len(code))*(params.CreateDataGas+32), nil, init)
 }
 
-// destroyAtBirth creates a contract that destroys itself in its constructor, with
-// a value that goes to a new account.
-func (p *plan) destroyAtBirth() {
-	heir := common.BytesToAddress(p.bytes(20))
-	p.call(nil, 200_000, big.NewInt(3), program.New().Sstore(1, 1).Selfdestruct(heir).Bytes())
+// destroyInConstructor creates a contract that destroys itself in its constructor. Its value
+// goes to a new account.
+func (p *plan) destroyInConstructor() {
+	beneficiary := common.BytesToAddress(p.bytes(20))
+	p.call(nil, 200_000, big.NewInt(3), program.New().Sstore(1, 1).Selfdestruct(beneficiary).Bytes())
 }
 
 // recreate deploys through the factory of EIP-7997 (CREATE2).
@@ -70,7 +72,7 @@ func (p *plan) recreate() {
 	p.call(&params.DeterministicFactoryAddress, 200_000, nil, append(salt, init...))
 }
 
-// accessList writes to slots that the transaction names beforehand.
+// accessList writes to slots with an access list (EIP-2930).
 func (p *plan) accessList() {
 	to, first := p.ledger(), p.random.Uint64N(ledgerSlots)
 	gas := uint64(60_000 + 3*gasPerSlot)
@@ -83,7 +85,7 @@ func (p *plan) accessList() {
 	})
 }
 
-// blob carries so many blobs.
+// blob sends a transaction with the given number of blobs (EIP-4844).
 func (p *plan) blob(blobs int) {
 	sidecar := newSidecar(blobs, p.random.Uint64)
 	to := p.receiver()
@@ -95,8 +97,8 @@ func (p *plan) blob(blobs int) {
 	})
 }
 
-// delegate lets an account that never sends run the code of a ledger, or takes
-// that back.
+// delegate delegates an account that never sends to the code of a ledger, or removes its
+// delegation (EIP-7702).
 func (p *plan) delegate() {
 	authority := p.authorities[p.random.IntN(len(p.authorities))]
 	target := *p.ledger()
@@ -122,37 +124,37 @@ func (p *plan) delegate() {
 	}
 }
 
-// callDelegated calls an account that may be delegated: then it writes to the
+// callDelegated calls an account that may be delegated. If it is, the call writes to the
 // account's own storage.
 func (p *plan) callDelegated() {
 	to := p.authorities[p.random.IntN(len(p.authorities))].address
 	p.call(&to, 150_000, nil, words(p.random.Uint64N(16), 3, p.random.Uint64N(8)))
 }
 
-// withdrawalRequest asks for a validator's exit (EIP-7002).
+// withdrawalRequest requests a validator's withdrawal (EIP-7002).
 func (p *plan) withdrawalRequest() {
 	data := append(p.bytes(48), binary.BigEndian.AppendUint64(nil, p.random.Uint64N(32*params.GWei))...)
 	p.call(&params.WithdrawalQueueAddress, 200_000, big.NewInt(params.GWei), data)
 }
 
-// consolidationRequest asks for the consolidation of two validators (EIP-7251).
+// consolidationRequest requests the consolidation of two validators (EIP-7251).
 func (p *plan) consolidationRequest() {
 	p.call(&params.ConsolidationQueueAddress, 250_000, big.NewInt(params.GWei), p.bytes(96))
 }
 
-// builderDeposit asks for a builder's deposit of 1 ether (EIP-8282).
+// builderDeposit requests a builder's deposit of 1 ether (EIP-8282).
 func (p *plan) builderDeposit() {
 	data := append(p.bytes(48+32), binary.BigEndian.AppendUint64(nil, params.GWei)...)
-	value := new(big.Int).Add(big.NewInt(params.Ether), big.NewInt(params.GWei)) // and the fee
+	value := new(big.Int).Add(big.NewInt(params.Ether), big.NewInt(params.GWei)) // deposit and fee
 	p.call(&params.BuilderDepositAddress, 250_000, value, append(data, p.bytes(96)...))
 }
 
-// builderExit asks for a builder's exit (EIP-8282).
+// builderExit requests a builder's exit (EIP-8282).
 func (p *plan) builderExit() {
 	p.call(&params.BuilderExitAddress, 200_000, big.NewInt(params.GWei), p.bytes(48))
 }
 
-// deposit logs a validator's deposit as the deposit contract does (EIP-6110).
+// deposit logs a validator's deposit in the form of the deposit contract (EIP-6110).
 func (p *plan) deposit() {
 	var data []byte
 	fields := [][]byte{
@@ -175,7 +177,7 @@ func (p *plan) deposit() {
 	p.call(&to, 100_000, nil, data)
 }
 
-// precompileCall is an input that a precompile accepts.
+// precompileCall is a call of a precompile with an input that it accepts.
 type precompileCall struct {
 	address byte
 	input   func(p *plan) []byte
@@ -193,7 +195,7 @@ var precompileCalls = []precompileCall{
 	{0x0b, func(*plan) []byte { return make([]byte, 256) }},
 }
 
-// precompile calls one through a contract that logs the result.
+// precompile calls a precompile through a contract that logs the result.
 func (p *plan) precompile(call precompileCall) {
 	data := append(word(uint64(call.address)).Bytes(), call.input(p)...)
 	p.call(&caller, 250_000, nil, data)

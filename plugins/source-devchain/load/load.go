@@ -1,10 +1,10 @@
-// Package load makes the content of a development chain's blocks: transactions of
-// every type, contracts that write, delete and read storage, calls that revert,
-// precompiles, requests to the consensus layer, withdrawals.
+// Package load makes the content of a development chain's blocks: transactions of every
+// type, contracts that write, delete and read storage, calls that revert, precompiles,
+// requests to the consensus layer, and withdrawals.
 //
-// What a block holds follows from the seed, the block's number and the state
-// before it, so that two chains of one seed carry the same load. Every eighth
-// block is of the same theme; one of sixteen is empty and one of eight has no
+// The content follows from the seed, the block's number and the state before the block, so
+// two chains with the same seed have the same load. The number modulo 8 determines special
+// transactions of a block, see addFixed. One block of 16 is empty, and one of 8 has no
 // transactions.
 package load
 
@@ -20,12 +20,12 @@ import (
 	"github.com/holiman/uint256"
 )
 
-// Nonces is the state that the generator looks at.
+// Nonces is the part of the state that the generator reads.
 type Nonces interface {
 	GetNonce(common.Address) uint64
 }
 
-// Content is what goes into a block.
+// Content is the content of a block.
 type Content struct {
 	Transactions []*types.Transaction
 	Withdrawals  []*types.Withdrawal
@@ -46,9 +46,8 @@ type account struct {
 	address common.Address
 }
 
-// New prepares a generator for the chain that puts this many transactions into a
-// block on average; the single block has between a half and one and a half times
-// as many.
+// New returns a generator for the chain. average is the average number of transactions in a
+// block. A block has between half and one and a half times as many.
 func New(config *params.ChainConfig, seed uint64, average int) *Generator {
 	return &Generator{
 		config:      config,
@@ -60,11 +59,11 @@ func New(config *params.ChainConfig, seed uint64, average int) *Generator {
 	}
 }
 
-// Coinbase is where the fees go.
-func (g *Generator) Coinbase() common.Address { return holder(g.seed, holderCount) }
+// Coinbase returns the account that receives the fees.
+func (g *Generator) Coinbase() common.Address { return holderAddress(g.seed, holderCount) }
 
-// Block makes the content of the block with this number and timestamp. baseFee is
-// that of the new block, gasLimit what its transactions may reserve together.
+// Block returns the content of the block with this number and timestamp. baseFee is the base
+// fee of that block, and gasLimit is the gas that its transactions may reserve together.
 func (g *Generator) Block(number, timestamp uint64, baseFee *big.Int, gasLimit uint64, state Nonces) (Content, error) {
 	p := &plan{
 		Generator: g,
@@ -83,9 +82,9 @@ func (g *Generator) Block(number, timestamp uint64, baseFee *big.Int, gasLimit u
 	}
 	content.Withdrawals = p.withdrawals()
 	if g.average > 0 && number%8 != 6 {
-		p.theme()
+		p.addFixed()
 		for want := g.average/2 + p.random.IntN(g.average+1); len(p.txs) < want && p.err == nil && !p.full; {
-			p.ordinary()
+			p.addRandom()
 		}
 	}
 	if p.err != nil {
@@ -95,7 +94,7 @@ func (g *Generator) Block(number, timestamp uint64, baseFee *big.Int, gasLimit u
 	return content, nil
 }
 
-// plan is a block's content in the making.
+// plan builds the content of one block.
 type plan struct {
 	*Generator
 	number      uint64
@@ -103,15 +102,15 @@ type plan struct {
 	tip, feeCap *big.Int
 	gasLeft     uint64
 	amsterdam   bool
-	full        bool // the gas did not suffice for the last one
+	full        bool // the gas did not suffice for the last transaction
 	state       Nonces
-	nonces      map[common.Address]uint64 // after the transactions so far
+	nonces      map[common.Address]uint64 // next nonces after the transactions so far
 	txs         []*types.Transaction
-	err         error // of the first signature that failed
+	err         error // error of the first signature that failed
 }
 
-// theme adds what the number's turn asks for.
-func (p *plan) theme() {
+// addFixed adds the transactions that the block's number modulo 8 determines.
+func (p *plan) addFixed() {
 	switch p.number % 8 {
 	case 1:
 		p.deploy()
@@ -129,7 +128,7 @@ func (p *plan) theme() {
 		}
 	case 4:
 		p.store(40)
-		p.destroyAtBirth()
+		p.destroyInConstructor()
 	case 5:
 		p.remove(40)
 		p.recreate()
@@ -143,8 +142,8 @@ func (p *plan) theme() {
 	}
 }
 
-// ordinary adds one transaction of a random kind.
-func (p *plan) ordinary() {
+// addRandom adds one transaction of a random kind.
+func (p *plan) addRandom() {
 	switch n := p.random.IntN(100); {
 	case n < 35:
 		p.transfer()
@@ -176,9 +175,8 @@ func (p *plan) nonce(a common.Address) uint64 {
 	return p.state.GetNonce(a)
 }
 
-// send signs the transaction that make builds for a random sender and its nonce,
-// and appends it. gas is what the transaction reserves before Amsterdam, which
-// charges what the state grows by (EIP-8037).
+// send chooses a random sender, and signs and appends the transaction that build returns. gas
+// is the gas limit before Amsterdam, which also charges for new state (EIP-8037).
 func (p *plan) send(gas uint64, build func(nonce, gas uint64) types.TxData) {
 	if p.err != nil || p.full {
 		return
@@ -201,7 +199,7 @@ func (p *plan) send(gas uint64, build func(nonce, gas uint64) types.TxData) {
 	p.txs = append(p.txs, tx)
 }
 
-// call sends a plain EIP-1559 transaction; to is nil for a new contract.
+// call sends an EIP-1559 transaction. to is nil for a new contract.
 func (p *plan) call(to *common.Address, gas uint64, value *big.Int, data []byte) {
 	p.send(gas, func(nonce, gas uint64) types.TxData {
 		return &types.DynamicFeeTx{
@@ -221,15 +219,15 @@ func (p *plan) bytes(n int) []byte {
 
 func (p *plan) ledger() *common.Address { return &ledgers[p.random.IntN(len(ledgers))] }
 
-// receiver is an account of the genesis block or, one time in four, a new one.
+// receiver returns an account of the genesis block or, in one case of four, a new one.
 func (p *plan) receiver() common.Address {
 	if p.random.IntN(4) == 0 {
 		return common.BytesToAddress(p.bytes(20))
 	}
-	return holder(p.seed, p.random.IntN(holderCount))
+	return holderAddress(p.seed, p.random.IntN(holderCount))
 }
 
-// withdrawals pays out to up to 16 accounts.
+// withdrawals returns up to 16 withdrawals.
 func (p *plan) withdrawals() []*types.Withdrawal {
 	list := make([]*types.Withdrawal, p.random.IntN(17))
 	for i := range list {

@@ -90,7 +90,7 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// The gas that the transactions reserve never exceeds what the block has.
+// TestGasLimit checks that the transactions never reserve more gas than the block has.
 func TestGasLimit(t *testing.T) {
 	for _, average := range []int{0, 1, 400} {
 		g := New(params.HoodiChainConfig, 7, average)
@@ -129,7 +129,7 @@ func TestSameSeedSameContent(t *testing.T) {
 	}
 }
 
-// The shortcut to a sidecar gives what the cryptography accepts.
+// TestSidecarIsValid checks that the KZG library accepts the sidecars.
 func TestSidecarIsValid(t *testing.T) {
 	sidecar := newSidecar(2, rand.New(rand.NewPCG(1, 2)).Uint64)
 	for i := range sidecar.Blobs {

@@ -1,6 +1,6 @@
-// Package ethnodetest plays an Ethereum node for tests: a chain whose blocks
-// and witnesses are consistent but made up, or recorded ones from files, served
-// over JSON-RPC with the faults that real nodes show.
+// Package ethnodetest is a double of an Ethereum node for tests. It serves synthetic blocks
+// with consistent witnesses, or recorded ones from files, over JSON-RPC, with the faults
+// that real nodes show. go-ethereum encodes the headers, transactions and tries.
 package ethnodetest
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -22,7 +23,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// ChainID is the chain id of made-up chains.
+// ChainID is the default chain id of synthetic chains.
 const ChainID = 1337
 
 // Block is one block as a node serves it.
@@ -30,7 +31,7 @@ type Block struct {
 	Number       uint64
 	Hash, Parent contract.Hash
 	JSON         func() []byte // eth_getBlockByNumber(n, true)
-	Brief        func() []byte // the same with transactions as hashes
+	Brief        func() []byte // eth_getBlockByNumber(n, false)
 	Witness      func() []byte // debug_executionWitness
 	header       *types.Header
 }
@@ -42,27 +43,27 @@ type Chain struct {
 
 	mu     sync.Mutex
 	byNum  map[uint64]*Block
-	byHash map[contract.Hash]*Block // orphans too
+	byHash map[contract.Hash]*Block // includes orphans
 	head   uint64
 	forks  int
-	state  madeState
+	state  syntheticState
 }
 
-// NewChain makes a chain of the blocks 0 to head.
+// NewChain returns a chain of the blocks 0 to head.
 func NewChain(head uint64) *Chain { return NewChainOf(ChainID, head) }
 
 // NewChainOf is NewChain with another chain id.
 func NewChainOf(id, head uint64) *Chain {
-	c := &Chain{ID: id, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: madeOnce()}
+	c := &Chain{ID: id, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: stateOnce()}
 	c.add(c.make(0, contract.Hash{}))
 	c.Extend(int(head))
 	return c
 }
 
-// NewChainOn makes a chain of the blocks 0 to head whose state root is given,
-// and whose blocks are empty. It serves no witnesses of its own.
+// NewChainOn returns a chain of the empty blocks 0 to head with the given state root. It
+// serves no witnesses of its own.
 func NewChainOn(state common.Hash, head uint64) *Chain {
-	c := &Chain{ID: ChainID, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: madeState{root: state}}
+	c := &Chain{ID: ChainID, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: syntheticState{root: state}}
 	c.add(c.make(0, contract.Hash{}))
 	c.Extend(int(head))
 	return c
@@ -80,8 +81,8 @@ func (c *Chain) Extend(n int) {
 	}
 }
 
-// Reorg replaces the newest depth blocks by n others. The old ones are still
-// found by hash.
+// Reorg replaces the newest depth blocks by n others. The old ones can still be read by
+// hash.
 func (c *Chain) Reorg(depth, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +119,7 @@ func (c *Chain) ByHash(hash contract.Hash) *Block {
 	return c.byHash[hash]
 }
 
-// Contract describes the block as a source hands it out.
+// Contract returns the block as a source returns it from a poll.
 func (b *Block) Contract(chainID uint64) contract.Block {
 	return contract.Block{ChainID: chainID, Number: b.Number, Hash: b.Hash, ParentHash: b.Parent}
 }
@@ -128,7 +129,7 @@ func (c *Chain) add(b *Block) {
 	c.head = max(c.head, b.Number)
 }
 
-// Recorded makes a chain of one recorded block: a folder with block.json.gz and
+// Recorded returns a chain of one recorded block. dir has block.json.gz and
 // witness.json.gz.
 func Recorded(dir string, chainID uint64) (*Chain, error) {
 	text, err := witness.ReadFile(filepath.Join(dir, "block.json.gz"))
@@ -145,16 +146,16 @@ func Recorded(dir string, chainID uint64) (*Chain, error) {
 	}
 	b := &Block{Number: block.NumberU64(), Hash: contract.Hash(block.Hash()), Parent: contract.Hash(block.ParentHash()), header: block.Header(),
 		JSON:    sync.OnceValue(func() []byte { return result(text) }),
-		Brief:   sync.OnceValue(func() []byte { return brief(result(text)) }),
+		Brief:   sync.OnceValue(func() []byte { return withTxHashes(result(text)) }),
 		Witness: sync.OnceValue(func() []byte { return result(wit) })}
-	c := &Chain{ID: chainID, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: madeOnce()}
+	c := &Chain{ID: chainID, byNum: make(map[uint64]*Block), byHash: make(map[contract.Hash]*Block), state: stateOnce()}
 	c.add(b)
 	return c, nil
 }
 
-// Awaited makes a chain that ends with the parent of a recorded block, whose header the
-// witness of the block has, and a function that makes the block the head. The parent's
-// body is not there: it is told to have no transactions.
+// Awaited returns a chain that ends with the parent of a recorded block, and a function
+// that appends the block. The parent's header comes from the witness of the block. Its body
+// is unknown, so it is served without transactions.
 func Awaited(dir string, chainID uint64) (chain *Chain, arrive func(), err error) {
 	chain, err = Recorded(dir, chainID)
 	if err != nil {
@@ -193,8 +194,7 @@ func Awaited(dir string, chainID uint64) (chain *Chain, arrive func(), err error
 	}, nil
 }
 
-// result takes a document out of the JSON-RPC answer around it, if there is
-// one.
+// result returns the result of a JSON-RPC response, or the text itself where it is none.
 func result(text []byte) []byte {
 	var answer struct{ Result json.RawMessage }
 	if json.Unmarshal(text, &answer) == nil && answer.Result != nil {
@@ -203,7 +203,7 @@ func result(text []byte) []byte {
 	return text
 }
 
-func brief(text []byte) []byte {
+func withTxHashes(text []byte) []byte {
 	var members map[string]json.RawMessage
 	must(json.Unmarshal(text, &members))
 	var txs []struct{ Hash common.Hash }
@@ -216,9 +216,9 @@ func brief(text []byte) []byte {
 	return encode(members)
 }
 
-// madeState is a state trie of a few hundred accounts, the same before and
-// after every block.
-type madeState struct {
+// syntheticState is a state trie of 301 accounts. It is the same before and after every
+// block.
+type syntheticState struct {
 	root  common.Hash
 	nodes []hexutil.Bytes
 	to    common.Address
@@ -226,11 +226,11 @@ type madeState struct {
 
 var senderKey, _ = crypto.ToECDSA(crypto.Keccak256([]byte("a key for tests only")))
 
-var madeOnce = sync.OnceValue(makeState)
+var stateOnce = sync.OnceValue(makeState)
 
-func makeState() madeState {
-	var s madeState
-	byHash := make(map[common.Hash][]byte) // hashed keys in order, as a StackTrie wants them
+func makeState() syntheticState {
+	var s syntheticState
+	byHash := make(map[common.Hash][]byte)
 	var order []common.Hash
 	add := func(address common.Address) {
 		h := crypto.Keccak256Hash(address[:])
@@ -243,7 +243,7 @@ func makeState() madeState {
 		s.to = common.BigToAddress(big.NewInt(int64(1000 + i)))
 		add(s.to)
 	}
-	sortHashes(order)
+	slices.SortFunc(order, common.Hash.Cmp) // a StackTrie takes keys in ascending order
 	t := trie.NewStackTrie(func(_ []byte, _ common.Hash, blob []byte) {
 		s.nodes = append(s.nodes, append(hexutil.Bytes(nil), blob...))
 	})
@@ -254,7 +254,7 @@ func makeState() madeState {
 	return s
 }
 
-// make builds the block after parent, with number%3 transfers and a withdrawal.
+// make returns the block after parent, with number%3 transfers and a withdrawal.
 func (c *Chain) make(number uint64, parent contract.Hash) *Block {
 	withdrawals, txs, count := types.Withdrawals{}, types.Transactions{}, uint64(0)
 	if c.state.to != (common.Address{}) {
@@ -277,7 +277,7 @@ func (c *Chain) make(number uint64, parent contract.Hash) *Block {
 	}
 	b := &Block{Number: number, Hash: contract.Hash(h.Hash()), Parent: parent, header: h}
 	b.JSON = sync.OnceValue(func() []byte { return blockJSON(h, txs, withdrawals, signer) })
-	b.Brief = sync.OnceValue(func() []byte { return brief(b.JSON()) })
+	b.Brief = sync.OnceValue(func() []byte { return withTxHashes(b.JSON()) })
 	b.Witness = sync.OnceValue(func() []byte { return []byte("null") })
 	if number > 0 {
 		parentHeader, nodes := c.byHash[parent].header, c.state.nodes
@@ -288,8 +288,8 @@ func (c *Chain) make(number uint64, parent contract.Hash) *Block {
 	return b
 }
 
-// transfers are those that were signed before, by chain and nonce: signing is most of
-// the work of making a block.
+// transfers caches signed transfers by chain and nonce, because signing takes most of the
+// time of making a block.
 var transfers sync.Map
 
 func transfer(signer types.Signer, nonce uint64, to common.Address) *types.Transaction {
@@ -332,7 +332,7 @@ func encode(v any) []byte {
 	return raw
 }
 
-// must is for what only a fault in this package can make fail.
+// must panics on an error that only a fault in this package can cause.
 func must(err error) {
 	if err != nil {
 		panic(err)

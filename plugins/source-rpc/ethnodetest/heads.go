@@ -15,7 +15,7 @@ type headFeed struct {
 	handler http.Handler
 
 	mu    sync.Mutex
-	conns map[net.Conn]bool // hijacked, so WebSockets
+	conns map[net.Conn]bool // hijacked connections, which are WebSockets
 	subs  map[*rpc.Subscription]*rpc.Notifier
 }
 
@@ -80,12 +80,12 @@ func (n *Node) Announce() {
 	}
 }
 
-// Subscribers returns how many newHeads subscriptions there are.
+// Subscribers returns the number of newHeads subscriptions.
 func (n *Node) Subscribers() int {
 	n.heads.mu.Lock()
 	defer n.heads.mu.Unlock()
 	return len(n.heads.subs)
 }
 
-// CloseWebSockets cuts every WebSocket.
+// CloseWebSockets closes every WebSocket.
 func (n *Node) CloseWebSockets() { n.heads.closeAll() }

@@ -13,16 +13,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Dialect is how a node wants to be asked for a witness.
+// Dialect is the form in which a node takes requests for a witness.
 type Dialect int
 
-// The dialects of the clients in the field.
+// The dialects of real clients. ethnode's witnessDialects names the sources.
 const (
 	Geth   Dialect = iota // debug_executionWitness: number or EIP-1898 object
 	Reth                  // by number, and debug_executionWitnessByBlockHash
@@ -36,25 +35,24 @@ type Call struct {
 	Params []json.RawMessage
 }
 
-// Fault answers a call in place of the node, and returns true, or returns false
-// to leave it to the node.
+// Fault answers a call instead of the node and returns true, or returns false so that the
+// node answers.
 type Fault func(w http.ResponseWriter, r *http.Request, call Call) bool
 
-// Node serves a chain over HTTP. Its fields may be changed with Set while it
-// runs.
+// Node serves a chain over HTTP. While it runs, its fields must be changed with Set.
 type Node struct {
 	Chain   *Chain
 	Dialect Dialect
 	NoBatch bool
 	NoDebug bool
 	Gzip    bool
-	// HeadLie is added to the number that the node claims as its head.
-	HeadLie int64
-	Syncing bool
-	// Fault is asked first at every call that is not part of a batch, and at
-	// every batch with its first call.
+	// HeadOffset is added to the number of the head that the node serves.
+	HeadOffset int64
+	Syncing    bool
+	// Fault is called first for every call that is not part of a batch, and for every
+	// batch with its first call.
 	Fault Fault
-	// Witness replaces what the node answers as witness of a block.
+	// Witness replaces the witness of a block.
 	Witness func(*Block) []byte
 
 	URL, WS string
@@ -64,7 +62,7 @@ type Node struct {
 	heads   headFeed
 }
 
-// Start serves a chain until the test ends.
+// Start starts a node that serves a chain until the test ends.
 func Start(t testing.TB, chain *Chain) *Node {
 	n := &Node{Chain: chain, calls: make(map[string]int)}
 	n.server = httptest.NewUnstartedServer(n)
@@ -94,7 +92,7 @@ func (n *Node) Calls(method string) int {
 	return n.calls[method]
 }
 
-// CloseConnections cuts every connection of the node.
+// CloseConnections closes every connection of the node.
 func (n *Node) CloseConnections() { n.server.CloseClientConnections() }
 
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -149,16 +147,16 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.Write(answers[0])
 		return
 	}
-	slices.Reverse(answers) // the order of a batch's answers is free
+	slices.Reverse(answers) // JSON-RPC 2.0 allows any order
 	fmt.Fprintf(out, "[%s]", bytes.Join(answers, []byte(",")))
 }
 
-// Reply wraps a result in a JSON-RPC answer.
+// Reply returns a JSON-RPC response with a result.
 func Reply(c Call, result []byte) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":%s}`, c.ID, result)
 }
 
-// ReplyError makes an error answer.
+// ReplyError returns a JSON-RPC response with an error.
 func ReplyError(c Call, code int, message string) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`, c.ID, code, message)
 }
@@ -203,9 +201,9 @@ func (n *Node) answer(c Call) []byte {
 	return noMethod
 }
 
-func (n *Node) claimedHead() uint64 { return uint64(int64(n.Chain.headNumber()) + n.HeadLie) }
+func (n *Node) claimedHead() uint64 { return uint64(int64(n.Chain.headNumber()) + n.HeadOffset) }
 
-// block answers eth_getBlockBy….
+// block returns the result of eth_getBlockByNumber and eth_getBlockByHash.
 func (n *Node) block(c Call) []byte {
 	b := n.find(c.Params[0])
 	if b == nil {
@@ -215,7 +213,7 @@ func (n *Node) block(c Call) []byte {
 	if len(c.Params) > 1 && string(c.Params[1]) == "true" {
 		text = b.JSON()
 	}
-	if n.HeadLie != 0 && string(c.Params[0]) == `"latest"` {
+	if n.HeadOffset != 0 && string(c.Params[0]) == `"latest"` {
 		var members map[string]json.RawMessage
 		must(json.Unmarshal(text, &members))
 		members["number"] = encode("0x" + strconv.FormatUint(n.claimedHead(), 16))
@@ -246,5 +244,3 @@ func (n *Node) find(param json.RawMessage) *Block {
 	}
 	return n.Chain.At(number)
 }
-
-func sortHashes(hashes []common.Hash) { slices.SortFunc(hashes, common.Hash.Cmp) }

@@ -23,25 +23,25 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// listed is how long the list of a bucket's folders counts: a long one costs a request
-// for every thousand blocks.
-const listed = 30 * time.Second
+// listLifetime is how long the list of a bucket's folders is used before it is read
+// again. Reading it costs one request for every thousand blocks.
+const listLifetime = 30 * time.Second
 
 // Blocks reads an archive. It is safe for concurrent use.
 type Blocks struct {
-	store objects.Store
-	fresh time.Duration // how long a list of the folders counts
+	store        objects.Store
+	listLifetime time.Duration // 0 where the list is read every time
 
 	mu      sync.Mutex
-	read    time.Time
-	folders map[uint64][]string // by number
+	listed  time.Time
+	folders map[uint64][]string // names by block number
 }
 
-// Read makes a reader of an archive, which closes the store in the end.
-func Read(store objects.Store) *Blocks {
+// NewBlocks returns a reader of the archive in a store. Its Close closes the store.
+func NewBlocks(store objects.Store) *Blocks {
 	b := &Blocks{store: store}
 	if _, remote := store.(*objects.Bucket); remote {
-		b.fresh = listed
+		b.listLifetime = listLifetime
 	}
 	return b
 }
@@ -52,7 +52,7 @@ func (b *Blocks) Close() error { return b.store.Close() }
 // Name implements ethnode.Reader.
 func (b *Blocks) Name() string { return b.store.Name() }
 
-// Numbers lists the blocks, ascending.
+// Numbers returns the numbers of the stored blocks in ascending order.
 func (b *Blocks) Numbers(ctx context.Context) ([]uint64, error) {
 	folders, err := b.list(ctx)
 	return slices.Sorted(maps.Keys(folders)), err
@@ -62,7 +62,7 @@ func (b *Blocks) Numbers(ctx context.Context) ([]uint64, error) {
 func (b *Blocks) list(ctx context.Context) (map[uint64][]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.folders != nil && b.fresh > 0 && time.Since(b.read) < b.fresh {
+	if b.folders != nil && b.listLifetime > 0 && time.Since(b.listed) < b.listLifetime {
 		return b.folders, nil
 	}
 	names, err := b.store.Folders(ctx)
@@ -75,11 +75,11 @@ func (b *Blocks) list(ctx context.Context) (map[uint64][]string, error) {
 			folders[number] = append(folders[number], name)
 		}
 	}
-	b.folders, b.read = folders, time.Now()
+	b.folders, b.listed = folders, time.Now()
 	return folders, nil
 }
 
-// numberOf reads the name of a block's folder: <number> or <number>-<hash, 8 digits>.
+// numberOf parses the name of a block's folder: <number> or <number>-<hash, 8 digits>.
 func numberOf(name string) (uint64, bool) {
 	digits, hash, hasHash := strings.Cut(name, "-")
 	number, err := strconv.ParseUint(digits, 10, 64)
@@ -94,9 +94,10 @@ func numberOf(name string) (uint64, bool) {
 	return number, true
 }
 
-// at returns the folder of a number: its own, else the one with its hash whose block
-// was stored last.
-func (b *Blocks) at(ctx context.Context, number uint64) (string, error) {
+// folderOf returns the folder of a number. Where no folder is named by the number
+// alone, that is the folder whose block was stored last. The error wraps
+// fs.ErrNotExist where there is none.
+func (b *Blocks) folderOf(ctx context.Context, number uint64) (string, error) {
 	folders, err := b.list(ctx)
 	if err != nil {
 		return "", err
@@ -107,8 +108,8 @@ func (b *Blocks) at(ctx context.Context, number uint64) (string, error) {
 		if name == folder(number) || len(folders[number]) == 1 {
 			return name, nil
 		}
-		for _, ending := range []string{"", ".gz"} {
-			at, err := b.store.Modified(ctx, path.Join(name, contract.ArtifactBlock+ending))
+		for _, suffix := range []string{"", ".gz"} {
+			at, err := b.store.Modified(ctx, path.Join(name, contract.ArtifactBlock+suffix))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return "", err
 			}
@@ -123,10 +124,10 @@ func (b *Blocks) at(ctx context.Context, number uint64) (string, error) {
 	return newest, nil
 }
 
-// Header reads the header of a block. The error is fs.ErrNotExist where there
-// is none.
+// Header reads the header of the block with this number. The error wraps
+// fs.ErrNotExist where there is none.
 func (b *Blocks) Header(ctx context.Context, number uint64) (h ethnode.Header, err error) {
-	dir, err := b.at(ctx, number)
+	dir, err := b.folderOf(ctx, number)
 	if err != nil {
 		return h, err
 	}
@@ -155,10 +156,12 @@ func (b *Blocks) header(ctx context.Context, dir string, number uint64) (h ethno
 
 func folder(number uint64) string { return strconv.FormatUint(number, 10) }
 
-// hashed is the name of a block's folder where it has the block's hash.
-func hashed(block contract.Block) string { return folder(block.Number) + "-" + block.Hash.Short() }
+// folderWithHash returns the name of a block's folder in the form with the hash.
+func folderWithHash(block contract.Block) string {
+	return folder(block.Number) + "-" + block.Hash.Short()
+}
 
-// file is an open file, unpacked where its name ends in .gz.
+// file is an open compressed file. Reading returns the uncompressed bytes.
 type file struct {
 	io.Reader
 	closers []io.Closer
@@ -172,31 +175,32 @@ func (f *file) Close() error {
 	return errors.Join(errs...)
 }
 
-// open opens dir/name, or dir/name.gz.
+// open opens dir/name, or dir/name.gz where that does not exist. The error wraps
+// fs.ErrNotExist where neither exists.
 func (b *Blocks) open(ctx context.Context, dir, name string) (io.ReadCloser, error) {
 	f, err := b.store.Open(ctx, path.Join(dir, name))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	packed, err := b.store.Open(ctx, path.Join(dir, name+".gz"))
+	compressed, err := b.store.Open(ctx, path.Join(dir, name+".gz"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", path.Join(b.Name(), dir, name+"[.gz]"), fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err
 	}
-	z, err := gzip.NewReader(packed)
+	z, err := gzip.NewReader(compressed)
 	if err != nil {
-		packed.Close()
+		compressed.Close()
 		return nil, fmt.Errorf("%s: %w", path.Join(b.Name(), dir, name+".gz"), err)
 	}
-	return &file{z, []io.Closer{z, packed}}, nil
+	return &file{z, []io.Closer{z, compressed}}, nil
 }
 
-// of opens a file of exactly this block: in the folder with its hash, else in that of
-// its number.
-func (b *Blocks) of(ctx context.Context, block contract.Block, name string) (io.ReadCloser, error) {
-	f, err := b.open(ctx, hashed(block), name)
+// openFile opens a file of a block: in the folder with the block's hash, or else in
+// that of its number.
+func (b *Blocks) openFile(ctx context.Context, block contract.Block, name string) (io.ReadCloser, error) {
+	f, err := b.open(ctx, folderWithHash(block), name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b.open(ctx, folder(block.Number), name)
 	}
@@ -213,10 +217,10 @@ func (b *Blocks) Witness(ctx context.Context, dst io.Writer, block contract.Bloc
 	return b.copy(ctx, dst, block, contract.ArtifactWitness)
 }
 
-// ChainConfig copies the chain's rules to dst where the archive has them; found
-// is false where it does not.
+// ChainConfig copies the chain.json of the block, or else of the archive, to dst.
+// found is false where there is neither.
 func (b *Blocks) ChainConfig(ctx context.Context, dst io.Writer, block contract.Block) (found bool, err error) {
-	f, err := b.of(ctx, block, contract.ArtifactChain)
+	f, err := b.openFile(ctx, block, contract.ArtifactChain)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = b.open(ctx, ".", contract.ArtifactChain)
 	}
@@ -232,7 +236,7 @@ func (b *Blocks) ChainConfig(ctx context.Context, dst io.Writer, block contract.
 }
 
 func (b *Blocks) copy(ctx context.Context, dst io.Writer, block contract.Block, name string) error {
-	f, err := b.of(ctx, block, name)
+	f, err := b.openFile(ctx, block, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return contract.Permanent(fmt.Errorf("the archive lacks %s of block %d: %w", name, block.Number, err))
 	}

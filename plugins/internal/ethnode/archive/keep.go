@@ -18,16 +18,16 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Source is a file to keep: its name in the archive, and its content.
+// Source is a file to store.
 type Source struct {
-	Name string
-	File *os.File // open at the beginning; Keep reads it to its end
+	Name string   // in the archive, without .gz
+	File *os.File // open at its beginning; Keep and Reject read it to its end
 }
 
-// Keep adds a block, packed if pack is true. A block of the same number but
-// another hash that is there already is moved aside; the same block is left as
-// it is.
-func (a *Archive) Keep(block contract.Block, files []Source, pack bool) error {
+// Keep stores a block, with gzip if compress is set. It renames the folder of a stored
+// block with the same number and another hash. It does nothing where the same block
+// is stored already.
+func (a *Archive) Keep(block contract.Block, files []Source, compress bool) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	dir := folder(block.Number)
@@ -47,11 +47,11 @@ func (a *Archive) Keep(block contract.Block, files []Source, pack bool) error {
 			return err
 		}
 	}
-	return a.put(dir, files, pack)
+	return a.put(dir, files, compress)
 }
 
-// Reject keeps data that failed the checks, and why.
-func (a *Archive) Reject(block contract.Block, files []Source, reason error, pack bool) error {
+// Reject stores data that failed the checks, and the reason, below rejected/.
+func (a *Archive) Reject(block contract.Block, files []Source, reason error, compress bool) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	dir := filepath.Join(rejected, folder(block.Number)+"-"+block.Hash.Short())
@@ -61,14 +61,14 @@ func (a *Archive) Reject(block contract.Block, files []Source, reason error, pac
 	if err := a.root.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := a.put(dir, files, pack); err != nil {
+	if err := a.put(dir, files, compress); err != nil {
 		return err
 	}
 	return a.root.WriteFile(filepath.Join(dir, "reason.txt"), []byte(reason.Error()+"\n"), 0o644)
 }
 
-// put writes a directory under a temporary name and renames it.
-func (a *Archive) put(dir string, files []Source, pack bool) (err error) {
+// put writes a directory under a temporary name and then renames it to dir.
+func (a *Archive) put(dir string, files []Source, compress bool) (err error) {
 	temp := filepath.Join(filepath.Dir(dir), ".tmp-"+filepath.Base(dir))
 	if err := a.root.RemoveAll(temp); err != nil {
 		return err
@@ -82,15 +82,15 @@ func (a *Archive) put(dir string, files []Source, pack bool) (err error) {
 		}
 	}()
 	for _, f := range files {
-		if err := a.write(filepath.Join(temp, f.Name), f.File, pack); err != nil {
+		if err := a.write(filepath.Join(temp, f.Name), f.File, compress); err != nil {
 			return fmt.Errorf("keep %s: %w", filepath.Join(a.Path(), dir, f.Name), err)
 		}
 	}
 	return a.root.Rename(temp, dir)
 }
 
-func (a *Archive) write(name string, from io.Reader, pack bool) (err error) {
-	if pack {
+func (a *Archive) write(name string, from io.Reader, compress bool) (err error) {
+	if compress {
 		name += ".gz"
 	}
 	f, err := a.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -98,7 +98,7 @@ func (a *Archive) write(name string, from io.Reader, pack bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if !pack {
+	if !compress {
 		_, err := io.Copy(f, from)
 		return err
 	}
@@ -110,34 +110,33 @@ func (a *Archive) write(name string, from io.Reader, pack bool) (err error) {
 	return errors.Join(err, z.Close())
 }
 
-// Prune removes the blocks with the lowest numbers until at most most numbers are
-// left. A block that another one of its number replaced counts with that number, and
-// so do data that failed the checks, which stay as long as a block of their number
-// or an older one does, but no more than most of them.
-func (a *Archive) Prune(most int) error {
+// Prune removes the blocks with the lowest numbers until at most limit numbers are
+// left. All blocks of one number count once. Rejected data of a number are removed
+// together with the blocks up to that number, and are also limited to limit numbers.
+func (a *Archive) Prune(limit int) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	kept, err := a.prune(".", most, 0)
+	kept, err := a.prune(".", limit, 0)
 	if err != nil {
 		return err
 	}
 	lowest := uint64(0)
-	if len(kept) == most && most > 0 {
+	if len(kept) == limit && limit > 0 {
 		lowest = kept[0]
 	}
-	_, err = a.prune(rejected, most, lowest)
+	_, err = a.prune(rejected, limit, lowest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// rejected is the folder of data that failed the checks.
+// rejected is the name of the folder of data that failed the checks.
 const rejected = "rejected"
 
-// prune removes the entries of a folder whose number is below lowest, or is none of
-// the most largest, and returns the numbers that stay, ascending.
-func (a *Archive) prune(dir string, most int, lowest uint64) (numbers []uint64, err error) {
+// prune removes the entries of a folder whose number is below lowest or not among the
+// limit largest. It returns the remaining numbers in ascending order.
+func (a *Archive) prune(dir string, limit int, lowest uint64) (numbers []uint64, err error) {
 	entries, err := fs.ReadDir(a.root.FS(), dir)
 	if err != nil {
 		return nil, err
@@ -151,7 +150,7 @@ func (a *Archive) prune(dir string, most int, lowest uint64) (numbers []uint64, 
 	}
 	numbers = slices.Sorted(maps.Keys(names))
 	for i, n := range numbers {
-		if len(numbers)-i <= most && n >= lowest {
+		if len(numbers)-i <= limit && n >= lowest {
 			return numbers[i:], nil
 		}
 		for _, name := range names[n] {

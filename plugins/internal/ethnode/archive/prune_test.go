@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Whatever carries a pruned number goes with it, and nothing else does.
+// TestPrune checks that Prune removes all entries of a pruned number and no others.
 func TestPrune(t *testing.T) {
 	for _, c := range []struct {
 		most       int

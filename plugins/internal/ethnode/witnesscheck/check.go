@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// Contents is what is remembered of a witness that streamed by.
+// Contents is what Read keeps of a witness.
 type Contents struct {
 	nodes   *nodeSet
 	codes   []code
@@ -21,9 +21,8 @@ type Contents struct {
 	headers [][]byte // RLP
 }
 
-// Read reads a witness in one pass. What it accepts is what package witness
-// accepts. The errors say what is wrong with the bytes themselves; an error of src
-// is in the chain.
+// Read reads a witness in one pass. It accepts what package witness accepts. Its
+// errors name faults of the bytes themselves, and wrap an error of src.
 func Read(src io.Reader) (*Contents, error) {
 	c := &Contents{nodes: newNodeSet()}
 	_, err := witness.Scan(src, witness.Entries{
@@ -33,7 +32,7 @@ func Read(src io.Reader) (*Contents, error) {
 		},
 		Code: func(entry []byte) error {
 			hash := crypto.HashData(c.nodes.hasher, entry)
-			c.codes = append(c.codes, code{markOf(hash[:]), len(entry)})
+			c.codes = append(c.codes, code{shorten(hash[:]), len(entry)})
 			return nil
 		},
 		Key: func(key []byte) error {
@@ -50,31 +49,31 @@ func Read(src io.Reader) (*Contents, error) {
 	return c, err
 }
 
-// code is what is remembered of a code.
+// code is the hash and the size of a contract's code.
 type code struct {
-	mark
+	shortHash
 	size int // bytes
 }
 
-// Summary counts what the witness holds.
+// Summary counts the entries of a witness.
 type Summary struct {
 	Nodes, Codes, Headers int
-	Odd                   int // entries of state that are no trie nodes
-	StrayNodes            int // nodes that no other one refers to
-	StrayCodes            int // codes that no account refers to, and the block cannot have created
+	NotNodes              int // state entries that are no trie nodes
+	StrayNodes            int // nodes that no other node refers to
+	StrayCodes            int // codes that no account refers to and that the block cannot have created
 }
 
-// Surplus is how many entries nothing refers to.
-func (s Summary) Surplus() int { return s.Odd + s.StrayNodes + s.StrayCodes }
+// Surplus returns the number of entries that nothing refers to.
+func (s Summary) Surplus() int { return s.NotNodes + s.StrayNodes + s.StrayCodes }
 
-// Against says whether the witness can be that of the block. Senders that the node
-// names are taken into account. Entries that nothing refers to are counted; strict
-// refuses them. The error wraps witness.ErrOtherBlock or witness.ErrIncomplete,
-// except for surplus.
-func (c *Contents) Against(block *witness.Block, strict bool) (Summary, error) {
-	sum := Summary{Nodes: len(c.nodes.nodes), Codes: len(c.codes), Headers: len(c.headers), Odd: c.nodes.odd}
+// Check checks whether the witness can be the one of the block, including the senders
+// that the node has put into the block's JSON. It counts entries that nothing refers
+// to; with strict these are an error. Any other error wraps witness.ErrOtherBlock or
+// witness.ErrIncomplete. Check may be called once.
+func (c *Contents) Check(block *witness.Block, strict bool) (Summary, error) {
+	sum := Summary{Nodes: len(c.nodes.nodes), Codes: len(c.codes), Headers: len(c.headers), NotNodes: c.nodes.notNodes}
 	fail := func(kind error, format string, args ...any) (Summary, error) {
-		return sum, fmt.Errorf("block %d (%v%s): %w: %w", block.NumberU64(), block.Hash(), newFork(block.Header()), kind, fmt.Errorf(format, args...))
+		return sum, fmt.Errorf("block %d (%v%s): %w: %w", block.NumberU64(), block.Hash(), forkNote(block.Header()), kind, fmt.Errorf(format, args...))
 	}
 	w := &witness.Witness{Headers: c.headers}
 	parent, err := w.Parent(block.Block)
@@ -87,36 +86,37 @@ func (c *Contents) Against(block *witness.Block, strict bool) (Summary, error) {
 	if !c.nodes.has(parent.Root[:]) {
 		return fail(witness.ErrIncomplete, "the parent's state root %v is none of its %d state nodes", parent.Root, sum.Nodes)
 	}
-	if err := c.paths(block, parent.Root); err != nil {
+	if err := c.checkPaths(block, parent.Root); err != nil {
 		return fail(witness.ErrIncomplete, "%w", err)
 	}
 	sum.StrayNodes = c.nodes.unreferenced(parent.Root[:])
 	sum.StrayCodes = c.nodes.strayCodes(c.codes, witness.CreatedCode(block.Block))
 	if n := sum.Surplus(); strict && n > 0 {
 		return sum, fmt.Errorf("block %d (%v): the witness has %d entries that nothing refers to (%d nodes, %d codes, %d that are no node), and strict is set",
-			block.NumberU64(), block.Hash(), n, sum.StrayNodes, sum.StrayCodes, sum.Odd)
+			block.NumberU64(), block.Hash(), n, sum.StrayNodes, sum.StrayCodes, sum.NotNodes)
 	}
 	return sum, nil
 }
 
-// newFork names the fork of a block of which clients may not make complete witnesses
-// yet: those that are ready for a fork are not all ready for its witnesses.
-func newFork(h *types.Header) string {
+// forkNote returns a note for error messages where the block belongs to a fork for
+// which some clients do not make complete witnesses yet, otherwise an empty text.
+func forkNote(h *types.Header) string {
 	if h.BlockAccessListHash == nil && h.SlotNumber == nil {
 		return ""
 	}
 	return ", of the fork Amsterdam"
 }
 
-// systemCall is a contract that every block of its fork calls, and slots that it
-// certainly touches.
+// systemCall is a contract that every block of its fork calls, with storage slots that
+// the call certainly reads or writes.
 type systemCall struct {
 	address common.Address
 	slots   []common.Hash
 }
 
-// systemCalls are the calls before and behind the transactions: EIP-4788 of Cancun,
-// and EIP-2935, EIP-7002 and EIP-7251 of Prague, which the fields of the header tell.
+// systemCalls returns the system calls before and after the transactions of a block:
+// EIP-4788 of Cancun, and EIP-2935, EIP-7002 and EIP-7251 of Prague. The fields of the
+// header determine the fork.
 func systemCalls(h *types.Header) (list []systemCall) {
 	slot := func(n uint64) common.Hash { return common.BigToHash(new(big.Int).SetUint64(n)) }
 	if h.ParentBeaconRoot != nil {
@@ -130,15 +130,15 @@ func systemCalls(h *types.Header) (list []systemCall) {
 	return list
 }
 
-// paths follows the paths to the accounts that the block certainly reads, and looks
-// for the code of those that it certainly calls.
-func (c *Contents) paths(block *witness.Block, root common.Hash) error {
+// checkPaths checks that the witness has the nodes on the paths to the accounts that
+// the block certainly reads, and the code of those that it certainly calls.
+func (c *Contents) checkPaths(block *witness.Block, root common.Hash) error {
 	if c.nodes.kept == nil {
 		return nil
 	}
-	codes := make(map[mark]bool, len(c.codes))
+	codes := make(map[shortHash]bool, len(c.codes))
 	for _, code := range c.codes {
-		codes[code.mark] = true
+		codes[code.shortHash] = true
 	}
 	walk := func(what string, address []byte, called bool, slots ...common.Hash) error {
 		value, missing := c.nodes.walk(root[:], address)
@@ -149,11 +149,11 @@ func (c *Contents) paths(block *witness.Block, root common.Hash) error {
 		if !ok {
 			return nil
 		}
-		if called && markOf(hash) != emptyCode && !codes[markOf(hash)] {
+		if called && shorten(hash) != emptyCode && !codes[shorten(hash)] {
 			return fmt.Errorf("the code %v of %s %v is missing", common.BytesToHash(hash), what, common.BytesToAddress(address))
 		}
 		for _, slot := range slots {
-			if markOf(storage) == emptyRoot || markOf(hash) == emptyCode {
+			if shorten(storage) == emptyRoot || shorten(hash) == emptyCode {
 				break
 			}
 			if _, missing := c.nodes.walk(storage, slot[:]); missing != nil {

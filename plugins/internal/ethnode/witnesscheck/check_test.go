@@ -21,13 +21,13 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// check runs a witness through the check.
+// check reads a witness and checks it against the block.
 func check(block *witness.Block, text []byte) (Summary, error) {
 	c, err := Read(bytes.NewReader(text))
 	if err != nil {
 		return Summary{}, err
 	}
-	return c.Against(block, false)
+	return c.Check(block, false)
 }
 
 func recorded(t testing.TB, dir string) (*witness.Block, []byte) {
@@ -42,7 +42,7 @@ func recorded(t testing.TB, dir string) (*witness.Block, []byte) {
 	return block, chain.Head().Witness()
 }
 
-// edit is a witness after a change of its members.
+// edit returns a witness with changed members.
 func edit(t testing.TB, text []byte, change func(w map[string][]string)) []byte {
 	t.Helper()
 	w, err := witness.Decode(text)
@@ -66,8 +66,9 @@ func hexes(list [][]byte) []string {
 	return out
 }
 
-// The witnesses of geth in the repository, and of public chains where they are
-// there, pass with nothing left over, except for what is known of some.
+// TestRecordedWitnessesPass checks that the recorded witnesses of geth, and those of public
+// chains where the shared data are present, pass without surplus entries, except for the known
+// ones.
 func TestRecordedWitnessesPass(t *testing.T) {
 	var dirs []string
 	for n := 1; n <= 19; n++ {
@@ -94,7 +95,7 @@ func TestRecordedWitnessesPass(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
-		if sum.Nodes != len(full.State)-sum.Odd || sum.Codes != len(full.Codes) || sum.Headers != len(full.Headers) || sum.Odd > 9 {
+		if sum.Nodes != len(full.State)-sum.NotNodes || sum.Codes != len(full.Codes) || sum.Headers != len(full.Headers) || sum.NotNodes > 9 {
 			t.Errorf("%s: %+v; package witness reads %d nodes, %d codes, %d headers", dir, sum, len(full.State), len(full.Codes), len(full.Headers))
 		}
 		if sum.StrayNodes+sum.StrayCodes > 0 {
@@ -103,9 +104,9 @@ func TestRecordedWitnessesPass(t *testing.T) {
 	}
 }
 
-// Drops the nodes of blocks, one at a time: whatever lies on the way to an account
-// that the block certainly reads is missed without execution, and so is the code of
-// an account that it certainly calls.
+// TestMissing removes the nodes of witnesses one at a time. Without execution the check must
+// find every missing node on the path to an account that the block certainly reads, and the
+// missing code of an account that it certainly calls.
 func TestMissing(t *testing.T) {
 	for n := 1; n <= 19; n++ {
 		block, text := recorded(t, witnesstest.Geth(t, n))
@@ -159,7 +160,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// way are the nodes below the root on the way to an account.
+// way returns the hashes of the nodes below the root on the path to an account.
 func way(t *testing.T, w *witness.Witness, root common.Hash, address common.Address) []common.Hash {
 	byHash := map[common.Hash][]byte{}
 	for _, node := range w.State {
@@ -176,7 +177,8 @@ func way(t *testing.T, w *witness.Witness, root common.Hash, address common.Addr
 	return slices.DeleteFunc(db.asked, func(hash common.Hash) bool { return hash == root })
 }
 
-// nodes is a trie database of a witness's nodes, by go-ethereum's own definition.
+// nodes is a go-ethereum trie database of a witness's nodes. It records the nodes that
+// go-ethereum reads.
 type nodes struct {
 	byHash map[common.Hash][]byte
 	asked  []common.Hash
@@ -189,8 +191,8 @@ func (n *nodes) Node(_ common.Hash, _ []byte, hash common.Hash) ([]byte, error) 
 	return n.byHash[hash], nil
 }
 
-// A witness that is incomplete may be so because its maker does not know the fork
-// yet: the reason names it, whichever of the fork's members the block has.
+// TestNewForkIsNamed checks that the error for an incomplete witness names a new fork, because
+// the node may not support that fork yet.
 func TestNewForkIsNamed(t *testing.T) {
 	block, text := recorded(t, witnesstest.Geth(t, 18))
 	text = edit(t, text, func(w map[string][]string) { w["state"] = []string{} })
@@ -210,7 +212,8 @@ func TestNewForkIsNamed(t *testing.T) {
 	}
 }
 
-// Entries that nothing refers to are counted, and refused only by strict.
+// TestSurplus checks that entries that nothing refers to are counted, and are an error only
+// with strict.
 func TestSurplus(t *testing.T) {
 	block, text := recorded(t, witnesstest.Geth(t, 7))
 	_, next := recorded(t, witnesstest.Geth(t, 8))
@@ -225,7 +228,7 @@ func TestSurplus(t *testing.T) {
 	}{
 		"nothing":      {func(map[string][]string) {}, Summary{}},
 		"a stray leaf": {func(w map[string][]string) { w["state"] = append(w["state"], strayLeaf) }, Summary{StrayNodes: 1}},
-		"no node":      {func(w map[string][]string) { w["state"] = append([]string{noNode, "0x80"}, w["state"]...) }, Summary{Odd: 2}},
+		"no node":      {func(w map[string][]string) { w["state"] = append([]string{noNode, "0x80"}, w["state"]...) }, Summary{NotNodes: 2}},
 		"codes": {func(w map[string][]string) {
 			w["codes"] = append(w["codes"], "0x600060005500"+strings.Repeat("5b", 24000), "0x")
 		}, Summary{StrayCodes: 1}},
@@ -249,20 +252,21 @@ func TestSurplus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum, err := contents.Against(block, false)
-		if err != nil || sum.StrayNodes != c.want.StrayNodes || sum.StrayCodes != c.want.StrayCodes || sum.Odd != c.want.Odd || sum.Nodes < len(full.State) {
+		sum, err := contents.Check(block, false)
+		if err != nil || sum.StrayNodes != c.want.StrayNodes || sum.StrayCodes != c.want.StrayCodes || sum.NotNodes != c.want.NotNodes || sum.Nodes < len(full.State) {
 			t.Errorf("%s: %+v, %v; want %+v", name, sum, err, c.want)
 		}
 		if contents, err = Read(bytes.NewReader(edit(t, text, c.change))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := contents.Against(block, true); (err != nil) != (c.want.Surplus() > 0) {
+		if _, err := contents.Check(block, true); (err != nil) != (c.want.Surplus() > 0) {
 			t.Errorf("%s, strict: %v", name, err)
 		}
 	}
 }
 
-// A path that ends in a branch of the last nibble is walked to its end.
+// TestDeepPaths checks that a path that ends in a branch of the last nibble is followed to its
+// end.
 func TestDeepPaths(t *testing.T) {
 	for _, shared := range []int{0, 1, 61, 62, 63} {
 		s := newNodeSet()
@@ -283,7 +287,7 @@ func TestDeepPaths(t *testing.T) {
 			t.Errorf("two keys that share %d nibbles: value %x, missing %x", shared, value, missing)
 		}
 		for m := range s.kept {
-			if m == markOf(root[:]) {
+			if m == shorten(root[:]) {
 				continue
 			}
 			cut := newNodeSet()
@@ -301,7 +305,7 @@ func TestDeepPaths(t *testing.T) {
 	}
 }
 
-// Nodes that lead on where a key has no more nibbles lead nowhere.
+// TestTooLongPaths checks that nodes below the last nibble of a key are ignored.
 func TestTooLongPaths(t *testing.T) {
 	encode := func(items ...[]byte) []byte {
 		text, err := rlp.EncodeToBytes(items)
@@ -357,14 +361,14 @@ func TestTooLongPaths(t *testing.T) {
 }
 
 // reaches reports whether a node holds the value of a key, or refers to what does.
-func (s *nodeSet) reaches(root, key []byte, m mark) bool {
+func (s *nodeSet) reaches(root, key []byte, m shortHash) bool {
 	value, _ := s.walk(root, key)
 	if bytes.Contains(s.kept[m], value) {
 		return true
 	}
 	items, _ := split(s.kept[m])
 	for _, it := range items {
-		if len(it.content) == 32 && s.reaches(root, key, markOf(it.content)) {
+		if len(it.content) == 32 && s.reaches(root, key, shorten(it.content)) {
 			return true
 		}
 	}
@@ -433,8 +437,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// FuzzChecker looks for panics, and for witnesses that pass here but that
-// package witness refuses to read.
+// FuzzChecker looks for panics, and for witnesses that pass the check but that package witness
+// refuses.
 func FuzzChecker(f *testing.F) {
 	b := ethnodetest.NewChain(2).Head()
 	block, err := witness.DecodeBlock(b.JSON())

@@ -12,7 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// Examining a witness takes a part of its size, whatever it is made of.
+// TestMemory checks that the memory for checking a witness is a fraction of its size, for any
+// content.
 func TestMemory(t *testing.T) {
 	branch := func(i int) []byte {
 		items := make([][]byte, 17)

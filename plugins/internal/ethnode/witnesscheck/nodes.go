@@ -10,50 +10,51 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// maxKept bounds the bytes of trie nodes that are kept to walk along; a larger
-// witness, far above those of mainnet, is checked without the walks.
+// maxKept is the largest total size, in bytes, of the trie nodes that are kept to
+// follow paths. A larger witness, far above those of mainnet, is checked without that.
 const maxKept = 32 << 20
 
-// mark stands for a 32-byte hash: its first eight bytes. Two nodes of one
-// witness share a mark with a chance of about 1 in 10^8 for a million nodes,
-// and then a check sees less, never too much.
-type mark uint64
+// shortHash is the first eight bytes of a 32-byte hash. With a million nodes two of
+// them have the same shortHash with a chance of about 1 in 10^8. A check may then miss
+// a fault, but never reports one that does not exist.
+type shortHash uint64
 
-func markOf(hash []byte) mark { return mark(binary.BigEndian.Uint64(hash)) }
+func shorten(hash []byte) shortHash { return shortHash(binary.BigEndian.Uint64(hash)) }
 
 var (
-	emptyRoot = markOf(types.EmptyRootHash[:])
-	emptyCode = markOf(types.EmptyCodeHash[:])
+	emptyRoot = shorten(types.EmptyRootHash[:])
+	emptyCode = shorten(types.EmptyCodeHash[:])
 )
 
-// nodeSet is the trie nodes of a witness and what they refer to.
+// nodeSet holds the trie nodes of a witness and the hashes that they refer to. It is
+// not safe for concurrent use.
 type nodeSet struct {
-	hasher crypto.KeccakState
-	nodes  []mark // one a node
-	refs   []mark // of children, and of the storage tries of accounts
-	codes  []mark // of the codes of accounts
-	odd    int    // entries that are no trie nodes
+	hasher   crypto.KeccakState
+	nodes    []shortHash // one per node
+	refs     []shortHash // references to child nodes and to the storage tries of accounts
+	codes    []shortHash // references to the codes of accounts
+	notNodes int         // number of entries that are no trie nodes
 
-	kept  map[mark][]byte // the nodes, in pieces of arena; nil once there are too many
-	size  int             // of the kept ones, in bytes
-	arena []byte          // free space for further ones
+	kept  map[shortHash][]byte // the encoded nodes; nil once they exceed maxKept
+	size  int                  // total size of kept in bytes
+	arena []byte               // free space for further nodes
 }
 
 func newNodeSet() *nodeSet {
-	return &nodeSet{hasher: crypto.NewKeccakState(), kept: make(map[mark][]byte)}
+	return &nodeSet{hasher: crypto.NewKeccakState(), kept: make(map[shortHash][]byte)}
 }
 
-// add takes a node; it does not keep the slice.
+// add adds a node. It does not keep the slice.
 func (s *nodeSet) add(node []byte) {
 	items, ok := split(node)
 	if !ok {
-		s.odd++
+		s.notNodes++
 		return
 	}
 	hash := crypto.HashData(s.hasher, node)
-	m := markOf(hash[:])
+	m := shorten(hash[:])
 	s.nodes = append(s.nodes, m)
-	s.refer(items)
+	s.addReferences(items)
 	if s.kept == nil {
 		return
 	}
@@ -68,24 +69,23 @@ func (s *nodeSet) add(node []byte) {
 	s.kept[m], s.arena = s.arena[:n:n], s.arena[n:]
 }
 
-// has reports whether the node with this hash is there. It is meant for a few
-// questions after the last add.
+// has reports whether the set has the node with this hash. It may take linear time.
 func (s *nodeSet) has(hash []byte) bool {
 	if s.kept != nil {
-		_, ok := s.kept[markOf(hash)]
+		_, ok := s.kept[shorten(hash)]
 		return ok
 	}
-	return slices.Contains(s.nodes, markOf(hash))
+	return slices.Contains(s.nodes, shorten(hash))
 }
 
-// unreferenced counts the nodes, other than the root, that no node refers to.
-// It ends the adding: the order of what was added is lost.
+// unreferenced returns the number of nodes, other than the root, that no node refers
+// to. It sorts the lists, so no node may be added afterwards.
 func (s *nodeSet) unreferenced(root []byte) int {
 	slices.Sort(s.nodes)
 	slices.Sort(s.refs)
-	count, top, refs := 0, markOf(root), s.refs
+	count, rootHash, refs := 0, shorten(root), s.refs
 	for i, m := range s.nodes {
-		if m == top || i > 0 && m == s.nodes[i-1] {
+		if m == rootHash || i > 0 && m == s.nodes[i-1] {
 			continue
 		}
 		for len(refs) > 0 && refs[0] < m {
@@ -98,15 +98,15 @@ func (s *nodeSet) unreferenced(root []byte) int {
 	return count
 }
 
-// item is one item of a node: the content of a string, or a whole list.
+// item is one item of an RLP-encoded node.
 type item struct {
-	kind    rlp.Kind
-	content []byte // of a string
-	whole   []byte // of a list, with its prefix
+	kind     rlp.Kind
+	content  []byte // content without the prefix
+	encoding []byte // a list with its prefix; nil for a string
 }
 
-// split takes a node apart: two items are a leaf or an extension, seventeen a
-// branch.
+// split decodes the items of a node. A leaf or an extension has two items, a branch
+// seventeen.
 func split(node []byte) (items [17]item, ok bool) {
 	content, rest, err := rlp.SplitList(node)
 	if err != nil || len(rest) > 0 {
@@ -120,13 +120,13 @@ func split(node []byte) (items [17]item, ok bool) {
 		}
 		items[n] = item{kind: kind, content: inner}
 		if kind == rlp.List {
-			items[n].whole = content[:len(content)-len(after)]
+			items[n].encoding = content[:len(content)-len(after)]
 		}
 		content = after
 		n++
 	}
 	if n == 2 {
-		items[16].kind = -1 // tells the two apart
+		items[16].kind = -1 // isBranch tests this
 		return items, items[0].kind != rlp.List && len(items[0].content) > 0
 	}
 	return items, n == 17
@@ -134,19 +134,20 @@ func split(node []byte) (items [17]item, ok bool) {
 
 func isBranch(items *[17]item) bool { return items[16].kind >= 0 }
 
-// isLeaf reads the flag of the hex-prefix encoding.
+// isLeaf reads the flag in the hex-prefix encoding of a node with two items.
 func isLeaf(items *[17]item) bool { return items[0].content[0]&0x20 != 0 }
 
-// refer collects the hashes in a node, and in the nodes embedded in it.
-func (s *nodeSet) refer(items [17]item) {
+// addReferences adds the hashes in a node, and in the nodes embedded in it, to refs and
+// codes.
+func (s *nodeSet) addReferences(items [17]item) {
 	child := func(it item) {
 		switch {
 		case it.kind == rlp.List:
-			if inner, ok := split(it.whole); ok {
-				s.refer(inner)
+			if inner, ok := split(it.encoding); ok {
+				s.addReferences(inner)
 			}
 		case len(it.content) == 32:
-			s.refs = append(s.refs, markOf(it.content))
+			s.refs = append(s.refs, shorten(it.content))
 		}
 	}
 	switch {
@@ -156,19 +157,19 @@ func (s *nodeSet) refer(items [17]item) {
 		}
 	case isLeaf(&items):
 		root, code, ok := account(items[1].content)
-		if ok && markOf(root) != emptyRoot {
-			s.refs = append(s.refs, markOf(root))
+		if ok && shorten(root) != emptyRoot {
+			s.refs = append(s.refs, shorten(root))
 		}
-		if ok && markOf(code) != emptyCode {
-			s.codes = append(s.codes, markOf(code))
+		if ok && shorten(code) != emptyCode {
+			s.codes = append(s.codes, shorten(code))
 		}
 	default:
 		child(items[1])
 	}
 }
 
-// account returns two of the items of an account's leaf: nonce, balance, storage
-// root, code hash.
+// account decodes the storage root and the code hash of an account's leaf, which holds
+// nonce, balance, storage root and code hash. ok is false where value is no account.
 func account(value []byte) (root, code []byte, ok bool) {
 	content, rest, err := rlp.SplitList(value)
 	if err != nil || len(rest) > 0 {
@@ -187,21 +188,20 @@ func account(value []byte) (root, code []byte, ok bool) {
 	return root, code, err == nil && len(code) == 32 && len(rest) == 0
 }
 
-// strayCodes counts the codes that no account refers to, beyond so many bytes of
-// them. The empty code, which every account without code has, is none of them. It
-// sorts both lists.
+// strayCodes returns the number of codes that no account refers to, not counting the
+// first allowed bytes of them and the empty code. It sorts both lists.
 func (s *nodeSet) strayCodes(codes []code, allowed int) int {
-	slices.SortFunc(codes, func(a, b code) int { return cmp.Compare(a.mark, b.mark) })
+	slices.SortFunc(codes, func(a, b code) int { return cmp.Compare(a.shortHash, b.shortHash) })
 	slices.Sort(s.codes)
 	count, refs := 0, s.codes
 	for i, c := range codes {
-		if c.mark == emptyCode || i > 0 && c.mark == codes[i-1].mark {
+		if c.shortHash == emptyCode || i > 0 && c.shortHash == codes[i-1].shortHash {
 			continue
 		}
-		for len(refs) > 0 && refs[0] < c.mark {
+		for len(refs) > 0 && refs[0] < c.shortHash {
 			refs = refs[1:]
 		}
-		if len(refs) > 0 && refs[0] == c.mark {
+		if len(refs) > 0 && refs[0] == c.shortHash {
 			continue
 		}
 		if allowed -= c.size; allowed < 0 {
@@ -211,12 +211,12 @@ func (s *nodeSet) strayCodes(codes []code, allowed int) int {
 	return count
 }
 
-// walk follows the path of a key's hash from the root. It returns the value there,
-// nil where the trie has none, or the hash of the first node on the way that is
-// missing. It needs the nodes to be kept.
+// walk follows the path of a key's hash from the root. It returns the value of the key,
+// nil where the trie has none, or the hash of the first missing node on the path. The
+// nodes must have been kept.
 func (s *nodeSet) walk(root, key []byte) (value, missing []byte) {
 	path := crypto.HashData(s.hasher, key)
-	depth := 0 // nibbles
+	depth := 0 // in nibbles
 	nibble := func() byte {
 		b := path[depth/2]
 		if depth%2 == 0 {
@@ -225,7 +225,7 @@ func (s *nodeSet) walk(root, key []byte) (value, missing []byte) {
 		depth++
 		return b & 15
 	}
-	node, ok := s.kept[markOf(root)]
+	node, ok := s.kept[shorten(root)]
 	if !ok {
 		return nil, root
 	}
@@ -259,9 +259,9 @@ func (s *nodeSet) walk(root, key []byte) (value, missing []byte) {
 		case !isBranch(&items) && isLeaf(&items):
 			return next.content, nil
 		case next.kind == rlp.List:
-			node = next.whole
+			node = next.encoding
 		case len(next.content) == 32:
-			if node, ok = s.kept[markOf(next.content)]; !ok {
+			if node, ok = s.kept[shorten(next.content)]; !ok {
 				return nil, next.content
 			}
 		default:

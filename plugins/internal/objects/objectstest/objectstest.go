@@ -1,11 +1,11 @@
-// Package objectstest runs object storage services for tests. None of them is ours:
+// Package objectstest runs object storage services of other projects for tests:
 //
 //   - gofakes3 (github.com/johannesboyne/gofakes3) in the test's own process. It answers
-//     as S3 does and checks Content-MD5, but neither signatures nor SHA-256 digests, and
-//     states none.
-//   - versitygw (github.com/versity/versitygw), a gateway that is used in production,
-//     where PROOFLINE_S3_SERVER names its binary: make test-archive builds it. It checks
-//     signatures and digests.
+//     as S3 does and checks Content-MD5. It neither checks signatures and SHA-256 digests
+//     nor reports digests.
+//   - versitygw (github.com/versity/versitygw), a gateway that is used in production. It
+//     checks signatures and digests. PROOFLINE_S3_SERVER names its binary, which make
+//     test-archive builds.
 package objectstest
 
 import (
@@ -32,49 +32,49 @@ import (
 	"github.com/proofline/proofline/sdk/schema"
 )
 
-// ServerVariable names the binary of versitygw.
+// ServerVariable is the environment variable with the path of versitygw's binary.
 const ServerVariable = "PROOFLINE_S3_SERVER"
 
-// Key and Secret are what the services are told to accept.
+// Key and Secret are the key that the services accept.
 const (
 	Key    = "archive-key"
 	Secret = "verysecret-archive-secret"
 )
 
-// Bucket is the bucket that a service has.
+// Bucket is the name of the bucket that every service has.
 const Bucket = "blocks"
 
-// Each runs a test against every service that there is.
+// Each runs a test against every service. It skips a service that is not available.
 func Each(t *testing.T, test func(t *testing.T, c objects.BucketConfig)) {
 	t.Run("gofakes3", func(t *testing.T) { test(t, Config(InProcess(t, nil))) })
 	t.Run("versitygw", func(t *testing.T) { test(t, Config(Versity(t))) })
 }
 
-// Config is a config block for a service.
+// Config returns a config block for the service at endpoint.
 func Config(endpoint string) objects.BucketConfig {
 	return objects.BucketConfig{Endpoint: endpoint, Bucket: Bucket, Prefix: "mainnet", AccessKey: Key,
 		SecretKey: sdk.NewSecret(Secret), Timeout: schema.Duration(20 * time.Second)}
 }
 
-// InProcess starts gofakes3 and returns its endpoint. Between, where it is not nil,
-// stands between the client and the service.
-func InProcess(t testing.TB, between func(service http.Handler) http.Handler) (endpoint string) {
+// InProcess starts gofakes3 and returns its endpoint. middleware, where it is not nil,
+// wraps the service.
+func InProcess(t testing.TB, middleware func(service http.Handler) http.Handler) (endpoint string) {
 	t.Helper()
 	backend := s3mem.New()
 	if err := backend.CreateBucket(Bucket); err != nil {
 		t.Fatal(err)
 	}
 	var service http.Handler = gofakes3.New(backend).Server()
-	if between != nil {
-		service = between(service)
+	if middleware != nil {
+		service = middleware(service)
 	}
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// Versity starts versitygw and returns its endpoint; without its binary the test is
-// skipped.
+// Versity starts versitygw and returns its endpoint. It skips the test where the binary is
+// not available.
 func Versity(t testing.TB) (endpoint string) {
 	t.Helper()
 	binary := os.Getenv(ServerVariable)
@@ -98,8 +98,7 @@ func Versity(t testing.TB) (endpoint string) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	// The side directory holds what would be extended attributes, which not every file
-	// system has.
+	// The sidecar directory replaces extended attributes, which not every file system has.
 	cmd := exec.Command(binary, "--port", address, "--access", Key, "--secret", Secret, "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "data"))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -118,7 +117,7 @@ func Versity(t testing.TB) (endpoint string) {
 	return endpoint
 }
 
-// makeBucket makes the bucket as soon as the service answers.
+// makeBucket creates the bucket as soon as the service answers.
 func makeBucket(ctx context.Context, endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package publish writes the artifacts that the provers of ZisK have in common:
-// the summary of a run, and the bytes of a proof that are reported.
+// Package publish writes and verifies the artifacts that all provers of ZisK share: the
+// summary of a run, and the bytes of a proof that are reported.
 package publish
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Names of facts that the provers of ZisK add to a result.
+// Names of the facts that the provers of ZisK add to a result.
 const (
 	FactVersion = "zisk_version"
 	FactProgram = "program_key"
@@ -22,8 +22,8 @@ const (
 	FactTest    = "test_proof" // "true" when a test double made the proof
 )
 
-// Report is result.json where the tool writes none, and execution.json. The
-// first three fields are those of result.json of ZisK 0.14.
+// Report is the content of execution.json, and of result.json where the tool writes
+// none. The first three fields are those of result.json of ZisK 0.14.
 type Report struct {
 	Cycles    uint64  `json:"cycles"`
 	ID        string  `json:"id,omitempty"`
@@ -36,24 +36,24 @@ type Report struct {
 	Instances int     `json:"instances,omitempty"`
 	Speed     string  `json:"assembly_speed,omitempty"`
 	Publics   string  `json:"public_values,omitempty"` // hexadecimal, without the zeros at the end
-	Commits   string  `json:"commits_to,omitempty"`    // what they say of the block, in words
+	Commits   string  `json:"commits_to,omitempty"`    // what the public values mean, as text
 }
 
-// Encoding is what is done with the bytes that a verifier takes.
+// Encoding is the form in which the bytes for a verifier are stored.
 type Encoding string
 
 // The encodings.
 const (
-	Words Encoding = "words" // as they are
-	Zstd  Encoding = "zstd"  // under zstd, as 0.14 stores them beside the proof
+	Words Encoding = "words" // uncompressed
+	Zstd  Encoding = "zstd"  // compressed with zstd, as in the file that 0.14 writes
 )
 
-// fileOf names the artifact of an encoding.
+// fileOf is the name of the artifact for each encoding.
 var fileOf = map[Encoding]string{Words: "proof.words.bin", Zstd: "proof.words.bin.zst"}
 
-// Proof writes the proof as it is reported, and marks the artifact. A proof
-// that lacks the key of its proving setup takes the given one; the release may be
-// unknown where the proof says enough, see proof.Proof.WireLayout.
+// Proof writes the proof as an artifact in the form in which it is reported, and marks
+// the artifact as the proof. setup is used where the proof lacks the key of its proving
+// setup. The release may be unknown in the cases that proof.Proof.WireLayout names.
 func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, r proof.Release, setup *proof.Key) (sdk.Artifact, error) {
 	name, ok := fileOf[encoding]
 	if !ok {
@@ -71,8 +71,7 @@ func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, r proof.Release, setu
 	return a, err
 }
 
-// Reported returns the bytes of the artifact that is reported, without the zstd
-// that may be around them.
+// Reported returns the uncompressed bytes of the artifact that is marked as the proof.
 func Reported(t *sdk.Task) ([]byte, error) {
 	for _, a := range t.Inputs {
 		if a.Role != sdk.RoleProof {
@@ -94,8 +93,8 @@ func Reported(t *sdk.Task) ([]byte, error) {
 	return nil, errors.New("no artifact is marked as the proof")
 }
 
-// CheckProof reports whether the bytes that are reported say what the proof
-// says, so that the verification of one is the verification of the other.
+// CheckProof checks that the reported bytes are those of the proof, so that verifying
+// the one verifies the other.
 func CheckProof(reported []byte, p *proof.Proof, r proof.Release, setup *proof.Key) error {
 	want, err := p.Wire(r, setup)
 	if err != nil {
@@ -107,7 +106,7 @@ func CheckProof(reported []byte, p *proof.Proof, r proof.Release, setup *proof.K
 	return nil
 }
 
-// Bytes writes an artifact.
+// Bytes writes data as an artifact of the task.
 func Bytes(t *sdk.Task, name string, data []byte) (sdk.Artifact, error) {
 	out, err := t.Create(name)
 	if err != nil {
@@ -120,7 +119,7 @@ func Bytes(t *sdk.Task, name string, data []byte) (sdk.Artifact, error) {
 	return out.Commit()
 }
 
-// JSON writes an artifact, indented.
+// JSON writes value as an artifact of the task, as indented JSON.
 func JSON(t *sdk.Task, name string, value any) (sdk.Artifact, error) {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

@@ -10,23 +10,22 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/verify"
 )
 
-// InProcess is what a stage knows of its proofs when it verifies them in its own
-// process.
+// InProcess verifies the proofs of a stage in the stage's own process.
 type InProcess struct {
-	Release proof.Release // zero when unknown
-	// Setup is the operator's key of the proving setup. Without one the published
-	// setup that the proof names counts, and for any other the key in the proof,
-	// which shows only that the proof is consistent.
+	Release proof.Release // zero where unknown
+	// Setup is the operator's key of the proving setup. With nil the key in the proof
+	// is used. For a published setup that is sufficient; for any other it shows only
+	// that the proof is consistent.
 	Setup   *proof.Key
-	Tables  []*verify.Table // of the operator's proving key, for a release without embedded ones
-	Program *proof.Key      // nil for any
+	Tables  []*verify.Table // from the operator's proving key, for a release without embedded tables
+	Program *proof.Key      // nil for any program
 	Log     *slog.Logger
 }
 
-// Verify verifies the bytes that are reported, as leniently as the published
-// verifiers do. A proof that does not hold is a retryable error. One of another
-// setup or program is an error of the environment: the next proof would be like
-// it.
+// Verify verifies the reported bytes as leniently as the published verifiers do. It
+// returns a retryable error for a proof that does not verify. It returns an environment
+// error for a proof of another setup or program, because the next proof would be of the
+// same.
 func (v InProcess) Verify(reported []byte) error {
 	setup := v.Setup
 	if setup == nil {
@@ -52,6 +51,7 @@ func (v InProcess) Verify(reported []byte) error {
 
 const setupRemedy = "set `verify_key` to vadcop_final.verkey.bin of the proving key in use or, for minimal proofs, to vadcop_final_compressed.verkey.bin"
 
+// classify adds the class and the remedy to an error of package verify.
 func classify(err error) error {
 	var r *verify.Rejection
 	if !errors.As(err, &r) {
@@ -67,9 +67,9 @@ func classify(err error) error {
 	return sdk.Retryable(err)
 }
 
-// ReleaseOf returns the release of a proof that was made by an unknown one, as
-// far as its wire form depends on it: the one whose constraints it fulfils. The
-// zero release will do for a proof that says enough itself.
+// ReleaseOf finds the release that made a proof, by the constraints that the proof
+// fulfils. It returns the zero release where the form in which the proof is reported
+// does not depend on the release.
 func ReleaseOf(p *proof.Proof, setup *proof.Key) (proof.Release, error) {
 	if _, err := p.WireLayout(proof.Release{}, setup); err == nil {
 		return proof.Release{}, nil

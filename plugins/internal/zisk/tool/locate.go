@@ -1,5 +1,6 @@
-// Package tool finds cargo-zisk on a machine, asks it for its version, and has
-// it verify proofs. What it says and takes is said in package zisk.
+// Package tool finds cargo-zisk on a machine, runs it to get its version and to verify
+// proofs, and classifies failures of the provers of ZisK. Package zisk describes the
+// arguments and the output of cargo-zisk.
 package tool
 
 import (
@@ -16,13 +17,14 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// versionTimeout bounds `cargo-zisk --version`.
+// versionTimeout is the time limit of `cargo-zisk --version`.
 const versionTimeout = 30 * time.Second
 
-// installRemedy is how to come by the tool.
+// installRemedy is the remedy where cargo-zisk is not found.
 const installRemedy = "install ZisK with ziskup (https://github.com/0xPolygonHermez/zisk), or set `bin` to the path of cargo-zisk"
 
-// Locate finds the tool: a path as it is, a name in PATH and in ~/.zisk/bin.
+// Locate returns the absolute path of the tool. bin is a path, or a name that is
+// searched in PATH and in ~/.zisk/bin.
 func Locate(bin string) (string, error) {
 	if path, err := exec.LookPath(bin); err == nil {
 		return filepath.Abs(path)
@@ -39,8 +41,8 @@ func Locate(bin string) (string, error) {
 	return "", sdk.Environment(fmt.Errorf("%s is no program that can be run", bin), installRemedy)
 }
 
-// Home is where ZisK keeps its things: ZISK_HOME, which 0.18 and later
-// know, or ~/.zisk.
+// Home returns the directory of the ZisK installation: ZISK_HOME, which 0.18 and later
+// use, or ~/.zisk.
 func Home() (string, error) {
 	if dir := os.Getenv("ZISK_HOME"); dir != "" {
 		return dir, nil
@@ -52,17 +54,18 @@ func Home() (string, error) {
 	return filepath.Join(home, ".zisk"), nil
 }
 
-// Detect asks the tool for its version.
+// Detect runs the tool with --version and returns the version. It fails for a version
+// that no Family has.
 func Detect(ctx context.Context, bin string) (zisk.Version, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, versionTimeout, fmt.Errorf("no answer within %v", versionTimeout))
 	defer cancel()
-	var said strings.Builder
+	var output strings.Builder
 	cmd := process.Command{Path: bin, Args: []string{"--version"}, Env: os.Environ(),
-		Stdout: func(line string) { said.WriteString(line + "\n") }}
+		Stdout: func(line string) { output.WriteString(line + "\n") }}
 	if _, err := cmd.Run(ctx); err != nil {
 		return zisk.Version{}, sdk.Environment(fmt.Errorf("%s --version: %w", bin, err), "run it by hand; a library may be missing (`ldd "+bin+"`)")
 	}
-	v, err := zisk.ParseVersion(said.String())
+	v, err := zisk.ParseVersion(output.String())
 	if err == nil {
 		_, err = v.Family()
 	}

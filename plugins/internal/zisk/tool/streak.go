@@ -10,28 +10,27 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Streak tells faults of the machine from faults of a block by what becomes of
-// the other blocks. Two different blocks in a row that fail alike are the
-// machine's until one block has succeeded; and a fault that looks like the
-// machine's is the block's when it returns with the same block although another
-// one succeeded in between. The zero value is ready for use. Its methods may be
-// called concurrently.
+// Streak distinguishes faults of the machine from faults of a block by the outcomes of
+// the other blocks. When two blocks in a row fail with the same code, the machine is at
+// fault until a block succeeds. When a fault of the machine returns with the same block
+// after another block has succeeded, the block is at fault. The zero value is ready for
+// use. It is safe for concurrent use.
 type Streak struct {
 	mu        sync.Mutex
 	successes int
-	failures  map[string]death // the last one of each job
+	failures  map[string]lastFailure // by job
 }
 
-// death is how a job failed last.
-type death struct {
+// lastFailure is the last failure of a job.
+type lastFailure struct {
 	code  zisk.Code
-	after int // how many successes there had been
+	after int // number of successes before the failure
 }
 
-// streakLimit bounds the remembered jobs.
+// streakLimit is the number of jobs in Streak.failures above which old ones are dropped.
 const streakLimit = 1000
 
-// Succeeded notes that a job was done.
+// Succeeded records the success of a job.
 func (s *Streak) Succeeded(job string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,10 +38,10 @@ func (s *Streak) Succeeded(job string) {
 	delete(s.failures, job)
 }
 
-// Failed notes the failure of a job and gives it the class by which the host
-// acts. A guest that fails for the first time on a block may have been given an
-// incomplete input: where suspects are named, they are made anew; and a service
-// that merely crashed is tried again once.
+// Failed records the failure of a job and returns it with the class that the host acts
+// on. suspects are names of inputs that may be incomplete. When the guest fails for the
+// first time on a block, the host makes the suspects anew and retries. It also retries
+// once when a service crashed.
 func (s *Streak) Failed(job string, f *zisk.Failure, suspects ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +53,7 @@ func (s *Streak) Failed(job string, f *zisk.Failure, suspects ...string) error {
 			break
 		}
 	}
-	s.note(job, death{f.Code, s.successes})
+	s.record(job, lastFailure{f.Code, s.successes})
 	switch f.Kind {
 	case zisk.Machine:
 		if again && before.code == f.Code && before.after < s.successes {
@@ -74,22 +73,22 @@ func (s *Streak) Failed(job string, f *zisk.Failure, suspects ...string) error {
 			return &sdk.Error{Class: sdk.ClassRetryable, Err: f, Remedy: f.Remedy, Stale: suspects}
 		}
 	}
-	return Classed(f)
+	return Classify(f)
 }
 
-func (s *Streak) note(job string, d death) {
+func (s *Streak) record(job string, d lastFailure) {
 	if s.failures == nil {
-		s.failures = make(map[string]death)
+		s.failures = make(map[string]lastFailure)
 	}
 	if len(s.failures) >= streakLimit {
-		maps.DeleteFunc(s.failures, func(_ string, old death) bool { return old.after < s.successes })
+		maps.DeleteFunc(s.failures, func(_ string, old lastFailure) bool { return old.after < s.successes })
 	}
 	s.failures[job] = d
 }
 
-// Judge is Failed for an error that may be a zisk.Failure; another error, and
-// one that is classed as interrupted, stays as it is.
-func (s *Streak) Judge(job string, err error, suspects ...string) error {
+// FailedWith calls Failed where err is a *zisk.Failure that is not classified as
+// interrupted. It returns any other error unchanged.
+func (s *Streak) FailedWith(job string, err error, suspects ...string) error {
 	f, ok := errors.AsType[*zisk.Failure](err)
 	if !ok || sdk.ClassOf(err) == sdk.ClassInterrupted {
 		return err
@@ -97,8 +96,8 @@ func (s *Streak) Judge(job string, err error, suspects ...string) error {
 	return s.Failed(job, f, suspects...)
 }
 
-// Suspects names the inputs of a task that may be why its guest failed: the
-// witness, unless a gate has executed the block from it.
+// Suspects returns the names of a task's inputs that may be the reason for a failed
+// guest: the witness, unless a gate has executed the block from it.
 func Suspects(t *sdk.Task) []string {
 	if t.HasInput(sdk.ArtifactWitness) && !t.HasInput(sdk.ArtifactExecution) {
 		return []string{sdk.ArtifactWitness}

@@ -53,7 +53,7 @@ func TestStreak(t *testing.T) {
 	}
 }
 
-// TestStreakSuspects has the inputs of a guest that fails made anew, once.
+// TestStreakSuspects checks that the inputs of a failed guest are made anew once.
 func TestStreakSuspects(t *testing.T) {
 	for _, code := range []zisk.Code{zisk.CodeGuest, zisk.CodeGuestCrash} {
 		var s tool.Streak

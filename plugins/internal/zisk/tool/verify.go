@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// Classed gives a failure the class by which the host acts.
-func Classed(f *zisk.Failure) error {
+// Classify returns the failure with the class that the host acts on.
+func Classify(f *zisk.Failure) error {
 	switch f.Kind {
 	case zisk.Usage, zisk.Configuration, zisk.Machine:
 		return sdk.Environment(f, f.Remedy)
@@ -26,20 +26,19 @@ func Classed(f *zisk.Failure) error {
 	return &sdk.Error{Class: sdk.ClassRetryable, Err: f, Remedy: f.Remedy}
 }
 
-// verifyTimeout bounds a verification, which takes milliseconds; a malformed
-// proof can make the tool spin.
+// verifyTimeout is the time limit of a verification. It takes milliseconds, but a
+// malformed proof can make the tool loop for ever.
 const verifyTimeout = 2 * time.Minute
 
 var errVerifyTimeout = fmt.Errorf("cargo-zisk verify gave no verdict within %v", verifyTimeout)
 
-// verifyRemedy is what can be done about a verifier that does not work.
+// verifyRemedy is the remedy for a verifier that does not work.
 const verifyRemedy = "run `cargo-zisk verify` on the kept proof by hand; install the release that made the proof, or set `verify: false` for the stage"
 
-// Verify has the tool verify a proof file, in a process of its own because a
-// malformed proof can crash it. The key pins the proving setup as
-// zisk.Version.VerifyCommand says. A proof that does not hold is a retryable
-// error; a tool that gives no verdict, because it crashed, hung or lacks
-// something, is a fault of the tool and says nothing of the proof.
+// Verify runs `cargo-zisk verify` on a proof file. key fixes the proving setup, see
+// zisk.Version.VerifyCommand. Verify returns a retryable error for a proof that does not
+// verify. It returns an environment error where the tool gives no verdict, because it
+// crashed, hung or lacks something.
 func Verify(ctx context.Context, bin string, version zisk.Version, proof, key, dir string, log *slog.Logger) error {
 	args, err := version.VerifyCommand(proof, key)
 	if err != nil {
@@ -48,13 +47,13 @@ func Verify(ctx context.Context, bin string, version zisk.Version, proof, key, d
 	ctx, cancel := context.WithTimeoutCause(ctx, verifyTimeout, errVerifyTimeout)
 	defer cancel()
 	var diagnosis zisk.Diagnosis
-	verdict := false
+	verified := false
 	cmd := process.Command{Path: bin, Args: args, Dir: dir, Env: append(slices.Clone(os.Environ()), "NO_COLOR=1"), Grace: time.Second,
 		Stdout: func(line string) {
 			log.Debug(line)
 			diagnosis.Line(line)
-			if valid, said := zisk.Verified(line); said && valid {
-				verdict = true
+			if valid, isVerdict := zisk.Verified(line); isVerdict && valid {
+				verified = true
 			}
 		},
 		Stderr: diagnosis.Line,
@@ -73,7 +72,7 @@ func Verify(ctx context.Context, bin string, version zisk.Version, proof, key, d
 		return sdk.Retryable(fmt.Errorf("the proof does not verify: %w", failure))
 	case failure != nil:
 		return sdk.Environment(fmt.Errorf("cargo-zisk verify gave no verdict on the proof: %w", failure), cmp.Or(failure.Remedy, verifyRemedy))
-	case !verdict:
+	case !verified:
 		return sdk.Environment(errors.New("cargo-zisk verify ended with exit status 0 but without saying that the proof was verified"), verifyRemedy)
 	}
 	return nil

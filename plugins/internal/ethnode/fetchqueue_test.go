@@ -16,9 +16,9 @@ func TestUrgency(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
+func TestFetchQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(2)
+		g := newFetchQueue(2)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 2 {
 			if err := g.enter(t.Context(), 1); err != nil {

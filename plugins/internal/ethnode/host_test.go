@@ -10,10 +10,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// pupil polls like a host: it keeps the cursor and the jobs, nothing else.
-type pupil struct {
+// hostDouble polls like the host. It keeps the cursor and the blocks that polls returned.
+type hostDouble struct {
 	t      *testing.T
-	follow func() *ethnode.Follower // a new one at every poll: a source has no state
+	follow func() *ethnode.Follower // returns a new one for every poll, because a source has no state
 	sel    contract.Selection
 	max    int
 	cursor []byte
@@ -22,8 +22,8 @@ type pupil struct {
 	last   contract.PollResponse
 }
 
-func newPupil(t *testing.T, url string, sel contract.Selection) *pupil {
-	return &pupil{t: t, sel: sel, max: 16, live: make(map[contract.Hash]contract.Block), dead: make(map[contract.Hash]bool),
+func newHostDouble(t *testing.T, url string, sel contract.Selection) *hostDouble {
+	return &hostDouble{t: t, sel: sel, max: 16, live: make(map[contract.Hash]contract.Block), dead: make(map[contract.Hash]bool),
 		follow: func() *ethnode.Follower {
 			c, err := ethnode.NewClient(url, ethnode.Options{})
 			if err != nil {
@@ -34,7 +34,7 @@ func newPupil(t *testing.T, url string, sel contract.Selection) *pupil {
 		}}
 }
 
-func (p *pupil) poll(wait time.Duration) contract.PollResponse {
+func (p *hostDouble) poll(wait time.Duration) contract.PollResponse {
 	p.t.Helper()
 	resp, err := p.tryPoll(wait)
 	if err != nil {
@@ -43,7 +43,7 @@ func (p *pupil) poll(wait time.Duration) contract.PollResponse {
 	return resp
 }
 
-func (p *pupil) tryPoll(wait time.Duration) (contract.PollResponse, error) {
+func (p *hostDouble) tryPoll(wait time.Duration) (contract.PollResponse, error) {
 	p.t.Helper()
 	resp, err := p.follow().Poll(p.t.Context(), contract.PollRequest{Cursor: p.cursor, Selection: p.sel, Max: p.max, Wait: wait})
 	if err != nil {
@@ -72,8 +72,8 @@ func (p *pupil) tryPoll(wait time.Duration) (contract.PollResponse, error) {
 	return resp, nil
 }
 
-// settle polls until nothing new comes.
-func (p *pupil) settle() {
+// settle polls until a poll returns nothing new.
+func (p *hostDouble) settle() {
 	p.t.Helper()
 	for {
 		if r := p.poll(0); len(r.Blocks) == 0 && len(r.Orphaned) == 0 {
@@ -82,8 +82,8 @@ func (p *pupil) settle() {
 	}
 }
 
-// wantTargets compares the live jobs with the targets of the canonical chain.
-func (p *pupil) wantTargets(chain *ethnodetest.Chain, from uint64) {
+// wantTargets compares the live blocks with the targets of the canonical chain.
+func (p *hostDouble) wantTargets(chain *ethnodetest.Chain, from uint64) {
 	p.t.Helper()
 	want := 0
 	for n := from; chain.At(n) != nil; n++ {

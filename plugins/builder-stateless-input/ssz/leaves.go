@@ -7,13 +7,13 @@ import (
 
 // Leaf is a value within a container.
 type Leaf struct {
-	Path  string // "witness.state[3]"
-	Value []byte // encoded; of a list that is no leaf its length, as decimal digits
-	Count bool   // Value is a length
+	Path  string // for example "witness.state[3]"
+	Value []byte // the encoded value, or the length of a list in decimal digits
+	Count bool   // Value is the length of a list
 }
 
-// Leaves lists the values of the container in their order. A list is its length
-// and then its entries.
+// Leaves returns the values of the container in the order of the encoding. A list gives its
+// length and then its entries.
 func (c *Container) Leaves() []Leaf { return c.leaves(nil, "") }
 
 func (c *Container) leaves(list []Leaf, prefix string) []Leaf {

@@ -16,22 +16,21 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// mischief makes a share of a node's answers wrong, each in one of the ways that
-// real nodes are.
-type mischief struct {
-	mu    sync.Mutex
-	rng   *rand.Rand
-	share float64
-	chain *ethnodetest.Chain
-	seen  map[string]int
+// faultMix replaces a part of a node's answers by faults that real nodes show.
+type faultMix struct {
+	mu     sync.Mutex
+	rng    *rand.Rand
+	rate   float64
+	chain  *ethnodetest.Chain
+	counts map[string]int
 }
 
-func (m *mischief) fault(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) bool {
+func (m *faultMix) fault(w http.ResponseWriter, r *http.Request, call ethnodetest.Call) bool {
 	m.mu.Lock()
-	strike := m.rng.Float64() < m.share
+	strike := m.rng.Float64() < m.rate
 	kind := []string{"500", "502", "429", "cut", "garbage", "truncated", "stalled", "error", "wrong witness", "dropped node"}[m.rng.IntN(10)]
 	if strike {
-		m.seen[kind]++
+		m.counts[kind]++
 	}
 	m.mu.Unlock()
 	if !strike {
@@ -81,17 +80,17 @@ func (m *mischief) fault(w http.ResponseWriter, r *http.Request, call ethnodetes
 	return true
 }
 
-// A month in seconds: two nodes that misbehave in every way, a chain that grows
-// and reorganises around targets, a source that is restarted. In the end every
-// target of the canonical chain has been handed out, and fetched once,
-// correctly.
-func TestScenes(t *testing.T) {
+// TestFaultyNodesOverLongTime follows a chain that grows and reorganises around targets,
+// through two nodes with all faults and with restarts of the source. It proves that every
+// target of the canonical chain is returned by a poll and fetched once with right content.
+// It does not prove how long that takes.
+func TestFaultyNodesOverLongTime(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(seed, 7))
 			chain := ethnodetest.NewChain(20)
-			trouble := &mischief{rng: rand.New(rand.NewPCG(seed, 8)), share: 0.15, chain: chain, seen: make(map[string]int)}
+			trouble := &faultMix{rng: rand.New(rand.NewPCG(seed, 8)), rate: 0.15, chain: chain, counts: make(map[string]int)}
 			var endpoints []ethnode.Endpoint
 			var nodes []*ethnodetest.Node
 			for range 2 {
@@ -102,7 +101,7 @@ func TestScenes(t *testing.T) {
 					Options: ethnode.Options{Timeout: 200 * time.Millisecond, WitnessTimeout: 200 * time.Millisecond, StallTimeout: 50 * time.Millisecond}})
 			}
 			from := uint64(20)
-			p := newPupil(t, "http://localhost", contract.Selection{Every: 3, From: &from})
+			p := newHostDouble(t, "http://localhost", contract.Selection{Every: 3, From: &from})
 			fetched := make(map[contract.Hash]bool)
 			failures := 0
 			var source *ethnode.Source
@@ -116,7 +115,7 @@ func TestScenes(t *testing.T) {
 					t.Fatal(err)
 				}
 				source = ethnode.NewPoolSource(pool, 5*time.Millisecond, slog.New(slog.DiscardHandler))
-				source.Patience = 50 * time.Millisecond
+				source.MissingTimeout = 50 * time.Millisecond
 			}
 			restart()
 			defer func() { pool.Close() }()
@@ -176,7 +175,7 @@ func TestScenes(t *testing.T) {
 				return p.last.Head == chain.Head().Number
 			})
 			p.wantTargets(chain, 20)
-			t.Logf("%d blocks, %d targets alive, %d orphaned, %d failed fetches, mischief %v", chain.Head().Number, len(p.live), len(p.dead), failures, trouble.seen)
+			t.Logf("%d blocks, %d targets alive, %d orphaned, %d failed fetches, mischief %v", chain.Head().Number, len(p.live), len(p.dead), failures, trouble.counts)
 		})
 	}
 }
