@@ -119,12 +119,12 @@ func (h *host) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddRes
 }
 
 // ProveBlock queues a block whose guest input exists already.
-func (h *host) ProveBlock(ctx context.Context, given control.Given) (status.AddResult, error) {
+func (h *host) ProveBlock(ctx context.Context, request control.ProveRequest) (status.AddResult, error) {
 	e, err := h.working()
 	if err != nil {
 		return status.AddResult{}, err
 	}
-	return e.ProveBlock(ctx, engine.Given(given))
+	return e.ProveBlock(ctx, engine.ProveRequest(request))
 }
 
 // Report sends the proof of a job once more.
@@ -137,12 +137,12 @@ func (h *host) Report(ctx context.Context, job, to string) (int, error) {
 }
 
 // Retry queues a job again that has ended.
-func (h *host) Retry(ctx context.Context, again control.Again) error {
+func (h *host) Retry(ctx context.Context, request control.RetryRequest) error {
 	e, err := h.working()
 	if err != nil {
 		return err
 	}
-	return e.Retry(ctx, engine.Again(again))
+	return e.Retry(ctx, engine.RetryRequest(request))
 }
 
 // Backup copies the checkpoint.

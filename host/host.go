@@ -106,7 +106,7 @@ type reporter struct {
 // reports describes a reporter stage to the engine.
 func (s *stage) reports() engine.Reporter {
 	m := s.binary.Manifest
-	return engine.Reporter{Name: s.config.Name, Wants: m.Events, Proofs: s.config.Proofs, Whole: m.Has(contract.CapabilityArtifacts)}
+	return engine.Reporter{Name: s.config.Name, Wants: m.Events, Proofs: s.config.Proofs, AllArtifacts: m.Has(contract.CapabilityArtifacts)}
 }
 
 // file is the pipeline file that counts at this instant.

@@ -69,8 +69,8 @@ func TestCommandsWhileStarting(t *testing.T) {
 		t.Errorf("blocks %+v, %v", jobs, err)
 	}
 	_, add := c.AddBlocks(t.Context(), []uint64{1})
-	_, prove := c.ProveBlock(t.Context(), control.Given{Number: 1, Input: "/x"})
-	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), control.Again{Job: "j"}), "skip": c.Skip(t.Context(), "j")} {
+	_, prove := c.ProveBlock(t.Context(), control.ProveRequest{Number: 1, Input: "/x"})
+	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), control.RetryRequest{Job: "j"}), "skip": c.Skip(t.Context(), "j")} {
 		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "the pipeline is starting") {
 			t.Errorf("%s: %v", name, err)
 		}

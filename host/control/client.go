@@ -130,13 +130,13 @@ func (c *Client) AddBlocks(ctx context.Context, numbers []uint64) (results []sta
 }
 
 // ProveBlock queues a block whose guest input exists already.
-func (c *Client) ProveBlock(ctx context.Context, given Given) (result status.AddResult, err error) {
-	return result, c.call(ctx, changeLimit, http.MethodPost, "/v1/prove", given, &result)
+func (c *Client) ProveBlock(ctx context.Context, request ProveRequest) (result status.AddResult, err error) {
+	return result, c.call(ctx, changeLimit, http.MethodPost, "/v1/prove", request, &result)
 }
 
 // Retry queues a job that has ended once more.
-func (c *Client) Retry(ctx context.Context, again Again) error {
-	return c.call(ctx, changeLimit, http.MethodPost, "/v1/retry", again, &struct{}{})
+func (c *Client) Retry(ctx context.Context, request RetryRequest) error {
+	return c.call(ctx, changeLimit, http.MethodPost, "/v1/retry", request, &struct{}{})
 }
 
 // Report sends the proof of a job once more.

@@ -11,8 +11,8 @@
 //	POST /v1/blocks            {"numbers":[…]} -> []status.AddResult
 //	GET  /v1/blocks/{number}   every job of the number: []status.Job
 //	GET  /v1/score             score.Report
-//	POST /v1/prove             Given -> status.AddResult
-//	POST /v1/retry             Again -> {}
+//	POST /v1/prove             ProveRequest -> status.AddResult
+//	POST /v1/retry             RetryRequest -> {}
 //	POST /v1/report            {"job":…,"to":…} -> number of reports
 //	POST /v1/jobs/{job}/skip   {} -> {}
 //	POST /v1/backup            {"to":…} -> {}

@@ -31,9 +31,9 @@ type Pipeline interface {
 	// the same order. A number that is already there is no error.
 	AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error)
 	// ProveBlock queues a block whose guest input exists already.
-	ProveBlock(ctx context.Context, given Given) (status.AddResult, error)
+	ProveBlock(ctx context.Context, given ProveRequest) (status.AddResult, error)
 	// Retry queues a job that has ended once more.
-	Retry(ctx context.Context, again Again) error
+	Retry(ctx context.Context, request RetryRequest) error
 	// Skip gives an unfinished job up.
 	Skip(ctx context.Context, job string) error
 	// Report sends the proof of a job once more, to one reporter or to all that
@@ -74,8 +74,8 @@ type Query struct {
 	Limit  int               // at most so many; 0 for no limit
 }
 
-// Given is a block whose guest input exists already.
-type Given struct {
+// ProveRequest names a block whose guest input exists already.
+type ProveRequest struct {
 	Number uint64         `json:"number"`
 	Hash   *contract.Hash `json:"hash,omitempty"`  // nil: the source resolves it
 	Input  string         `json:"input"`           // absolute path of the guest input; it is copied before the call returns
@@ -85,8 +85,8 @@ type Given struct {
 	BuildTime time.Duration `json:"build_time_ns,omitempty"`
 }
 
-// Again says which part of a job is done once more.
-type Again struct {
+// RetryRequest names the part of a finished job that is done once more.
+type RetryRequest struct {
 	Job string `json:"job"`
 	// From is the first stage that is done anew, with everything behind it. Empty
 	// for what failed only: what is done counts, and its files are used.

@@ -126,21 +126,21 @@ func routes(h Pipeline) http.Handler {
 		reply(w, results, err)
 	})
 	mux.HandleFunc("POST /v1/prove", func(w http.ResponseWriter, r *http.Request) {
-		var given Given
-		if err := decode(w, r, &given); err != nil {
+		var request ProveRequest
+		if err := decode(w, r, &request); err != nil {
 			reply(w, nil, err)
 			return
 		}
-		result, err := h.ProveBlock(r.Context(), given)
+		result, err := h.ProveBlock(r.Context(), request)
 		reply(w, result, err)
 	})
 	mux.HandleFunc("POST /v1/retry", func(w http.ResponseWriter, r *http.Request) {
-		var again Again
-		if err := decode(w, r, &again); err != nil {
+		var request RetryRequest
+		if err := decode(w, r, &request); err != nil {
 			reply(w, nil, err)
 			return
 		}
-		reply(w, struct{}{}, h.Retry(r.Context(), again))
+		reply(w, struct{}{}, h.Retry(r.Context(), request))
 	})
 	mux.HandleFunc("POST /v1/report", func(w http.ResponseWriter, r *http.Request) {
 		var body reportRequest

@@ -51,7 +51,7 @@ func TestWholeReporterGetsAllThatWasMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) {
 			whole := c.Reporters[0]
-			whole.Name, whole.Whole = "archive", true
+			whole.Name, whole.AllArtifacts = "archive", true
 			c.Reporters = append(c.Reporters, whole)
 			c.Stages[2].Needs, c.Stages[3].Needs, c.Stages[3].Confirm = []string{"source"}, []string{"input"}, []string{"check"}
 		})
@@ -647,10 +647,10 @@ func TestAddAndProveByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !results[0].Added || results[1].Added || results[2].Added || results[2].Word != "no such block" {
+		if !results[0].Added || results[1].Added || results[2].Added || results[2].Outcome != "no such block" {
 			t.Errorf("results %+v", results)
 		}
-		result, err := r.ProveBlock(ctx, Given{Number: 78, Input: "/input.bin", BuildTime: 850 * time.Millisecond})
+		result, err := r.ProveBlock(ctx, ProveRequest{Number: 78, Input: "/input.bin", BuildTime: 850 * time.Millisecond})
 		if err != nil || !result.Added {
 			t.Fatalf("%+v, %v", result, err)
 		}
@@ -706,7 +706,7 @@ func TestRetryAndSkip(t *testing.T) {
 			t.Error("a finished job was skipped")
 		}
 		mended = true
-		if err := r.Retry(ctx, Again{Job: broken.JobID()}); err != nil {
+		if err := r.Retry(ctx, RetryRequest{Job: broken.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		r.source.known = map[uint64]contract.Block{2: endless}

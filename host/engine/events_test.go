@@ -17,7 +17,7 @@ func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 	others := []Reporter{
 		{Name: "slack", Wants: []contract.EventKind{contract.EventFailed, contract.EventAccepted}},
 		{Name: "staging", Wants: []contract.EventKind{contract.EventQueued, contract.EventProved}},
-		{Name: "hook", Wants: contract.EventKinds(), Whole: true},
+		{Name: "hook", Wants: contract.EventKinds(), AllArtifacts: true},
 	}
 	published := []contract.Artifact{{Name: "proved.json", Path: "attempts/j/events/ethproofs/3-1/out/proved.json"}}
 	for _, c := range []struct {

@@ -39,7 +39,7 @@ func TestReorgRightBehindAClaim(t *testing.T) {
 			return contract.Result{}, ctx.Err()
 		}
 		done := make(chan struct{})
-		run.answered = func() {}
+		run.releaseSlot = func() {}
 		go func() { r.Engine.attempt(work, run); close(done) }()
 		time.Sleep(time.Second)
 		select {
@@ -414,7 +414,7 @@ func TestSeveralBlocksInARowOpenTheBreaker(t *testing.T) {
 		wrong = false
 		for _, b := range blocks {
 			if j := r.state(t, b); j.State == status.JobFailed {
-				if err := r.Retry(t.Context(), Again{Job: j.ID}); err != nil {
+				if err := r.Retry(t.Context(), RetryRequest{Job: j.ID}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -446,17 +446,17 @@ func TestRetryBeginsAtTheFailedStage(t *testing.T) {
 		stop := r.start(t)
 		time.Sleep(time.Minute)
 		broken = false
-		if err := r.Retry(t.Context(), Again{Job: b.JobID()}); err != nil {
+		if err := r.Retry(t.Context(), RetryRequest{Job: b.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		if j := r.state(t, b); j.State != status.JobDone || len(r.source.starts()) != 1 || len(r.builder.starts()) != 1 || len(r.proof.starts()) != 2 {
 			t.Errorf("job %s; fetched %d, built %d, proved %d times", j.State, len(r.source.starts()), len(r.builder.starts()), len(r.proof.starts()))
 		}
-		if err := r.Retry(t.Context(), Again{Job: b.JobID()}); err == nil {
+		if err := r.Retry(t.Context(), RetryRequest{Job: b.JobID()}); err == nil {
 			t.Error("a finished job was tried again without a word of what")
 		}
-		if err := r.Retry(t.Context(), Again{Job: b.JobID(), From: "input"}); err != nil {
+		if err := r.Retry(t.Context(), RetryRequest{Job: b.JobID(), From: "input"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

@@ -266,7 +266,7 @@ func TestRetryBesideAShadowCounts(t *testing.T) {
 		stop := again.start(t)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if err := again.Retry(t.Context(), Again{Job: b.JobID()}); err != nil {
+		if err := again.Retry(t.Context(), RetryRequest{Job: b.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -421,7 +421,7 @@ func TestRefusingGateCancelsTheProof(t *testing.T) {
 					return contract.Result{}, nil
 				}
 				stop := again.start(t)
-				if err := again.Retry(t.Context(), Again{Job: j.ID}); err != nil {
+				if err := again.Retry(t.Context(), RetryRequest{Job: j.ID}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Minute)

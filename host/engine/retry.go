@@ -12,24 +12,24 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Again says which part of a finished job is done once more.
-type Again struct {
+// RetryRequest names the part of a finished job that is done once more.
+type RetryRequest struct {
 	Job string
-	// From is the first stage that is done anew, with everything behind it. Empty
-	// for what failed only: what is done counts, and its files are used.
+	// From is the first stage that is done anew, with every stage behind it. When it is
+	// empty only the failed stages are done anew, and the results of the others are used.
 	From string
-	// Stage limits a retry to what this stage needs; empty for every branch.
+	// Stage limits a retry to this stage and the stages that it needs; empty for all.
 	Stage string
 }
 
-// Retry queues a job again that failed, was dropped or cancelled, or that is done
-// but for one of its branches.
-func (e *Engine) Retry(ctx context.Context, again Again) error {
-	from, err := e.optional(again.From)
+// Retry queues a finished job again: one that failed, was dropped or cancelled, or a
+// part of one that is done. It closes the breakers of all stages and ends their pauses.
+func (e *Engine) Retry(ctx context.Context, request RetryRequest) error {
+	from, err := e.optionalStage(request.From)
 	if err != nil {
 		return err
 	}
-	branch, err := e.optional(again.Stage)
+	branch, err := e.optionalStage(request.Stage)
 	if err != nil {
 		return err
 	}
@@ -38,22 +38,22 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 		return err
 	}
 	defer e.write.release()
-	known, err := e.store.Job(again.Job)
+	known, err := e.store.Job(request.Job)
 	switch {
 	case errors.Is(err, record.ErrNotFound):
-		return contract.Permanent(fmt.Errorf("there is no job %s", again.Job))
+		return contract.Permanent(fmt.Errorf("there is no job %s", request.Job))
 	case err != nil:
 		return err
 	case known.Orphaned:
-		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", again.Job))
+		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", request.Job))
 	case !known.State.Finished():
-		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", again.Job, known.State))
+		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", request.Job, known.State))
 	case known.State == status.JobDone && from == nil && branch == nil:
-		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", again.Job))
+		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", request.Job))
 	}
 	rec := known.Clone()
 	e.mu.Lock()
-	if a := e.jobs[again.Job]; a != nil { // a shadow of it still works
+	if a := e.jobs[request.Job]; a != nil { // a shadow stage still works on it
 		rec = t.edit(a)
 	}
 	e.mu.Unlock()
@@ -62,7 +62,7 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 		if !has || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
 			continue
 		}
-		if r.State == record.StageDone && lost(known, s.confirm) { // its files were held back
+		if r.State == record.StageDone && anyFailed(known, s.confirm) { // its files were not published
 			r.Announced, r.Phase = unfailed(r.Announced, ""), contract.EventProved
 			r.Unpublished = len(r.Outputs) > 0
 			rec.Stages[s.Name] = r
@@ -105,7 +105,8 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 	return t.commitOnce()
 }
 
-// unfailed is an announced phase without the failure that ended it.
+// unfailed returns reached instead of an announced failure, and any other announced
+// phase as it is.
 func unfailed(announced, reached contract.EventKind) contract.EventKind {
 	if announced == contract.EventFailed {
 		return reached
@@ -123,7 +124,8 @@ func onlyShadows(rec *record.Job) bool {
 	return true
 }
 
-func (e *Engine) optional(name string) (*stage, error) {
+// optionalStage finds a working stage. It returns nil for an empty name.
+func (e *Engine) optionalStage(name string) (*stage, error) {
 	if name == "" {
 		return nil, nil
 	}

@@ -111,7 +111,7 @@ func TestWindowsOfOpenAndFailedJobs(t *testing.T) {
 			c.Stages = append(c.Stages, shadow)
 		})
 		stop := again.start(t)
-		if err := again.Retry(t.Context(), Again{Job: failed.JobID()}); err != nil {
+		if err := again.Retry(t.Context(), RetryRequest{Job: failed.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

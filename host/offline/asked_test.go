@@ -35,7 +35,7 @@ func TestFarAboveTheHead(t *testing.T) {
 			t.Errorf("%+v", results[i])
 		}
 	}
-	if !strings.Contains(results[2].Word, "refused") || !strings.Contains(results[2].Word, "24000000") {
+	if !strings.Contains(results[2].Outcome, "refused") || !strings.Contains(results[2].Outcome, "24000000") {
 		t.Errorf("%+v", results[2])
 	}
 }

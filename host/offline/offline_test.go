@@ -170,8 +170,8 @@ func TestRequestsForTheNextRun(t *testing.T) {
 		t.Fatalf("%+v, %v", added, err)
 	}
 	for i, want := range []status.AddResult{
-		{Number: 9, Added: true, Word: "queued for the next run"}, {Number: 2, Job: ids[2], Word: "ignored: it is done already"},
-		{Number: 4, Added: true, Word: "queued for the next run"}, {Number: 9, Word: "ignored: already queued for the next run"},
+		{Number: 9, Added: true, Outcome: "queued for the next run"}, {Number: 2, Job: ids[2], Outcome: "ignored: it is done already"},
+		{Number: 4, Added: true, Outcome: "queued for the next run"}, {Number: 9, Outcome: "ignored: already queued for the next run"},
 	} {
 		if added[i] != want {
 			t.Errorf("%+v, want %+v", added[i], want)
@@ -182,25 +182,25 @@ func TestRequestsForTheNextRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash := contract.Hash{7}
-	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Hash: &hash, Input: input, Stage: "prove", BuildTime: time.Second}); err != nil || !r.Added {
+	if r, err := o.ProveBlock(t.Context(), control.ProveRequest{Number: 7, Hash: &hash, Input: input, Stage: "prove", BuildTime: time.Second}); err != nil || !r.Added {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Input: input}); err != nil || r.Added || !strings.Contains(r.Word, "already queued") {
+	if r, err := o.ProveBlock(t.Context(), control.ProveRequest{Number: 7, Input: input}); err != nil || r.Added || !strings.Contains(r.Outcome, "already queued") {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err := o.ProveBlock(t.Context(), control.Given{Number: 8, Input: input + ".gone"}); err == nil || !strings.Contains(err.Error(), input+".gone") {
+	if _, err := o.ProveBlock(t.Context(), control.ProveRequest{Number: 8, Input: input + ".gone"}); err == nil || !strings.Contains(err.Error(), input+".gone") {
 		t.Errorf("an input that is not there: %v", err)
 	}
-	if err := o.Retry(t.Context(), control.Again{Job: ids[3], From: "input", Stage: "prove"}); err != nil {
+	if err := o.Retry(t.Context(), control.RetryRequest{Job: ids[3], From: "input", Stage: "prove"}); err != nil {
 		t.Error(err)
 	}
 	if err := o.Skip(t.Context(), ids[1]); err != nil {
 		t.Error(err)
 	}
 	for what, err := range map[string]error{
-		"retry of what waits":     o.Retry(t.Context(), control.Again{Job: ids[1]}),
+		"retry of what waits":     o.Retry(t.Context(), control.RetryRequest{Job: ids[1]}),
 		"skip of what has ended":  o.Skip(t.Context(), ids[3]),
-		"retry of an unknown job": o.Retry(t.Context(), control.Again{Job: "1-99-00000000"}),
+		"retry of an unknown job": o.Retry(t.Context(), control.RetryRequest{Job: "1-99-00000000"}),
 		"skip of an unknown job":  o.Skip(t.Context(), "1-99-00000000"),
 	} {
 		if contract.ClassOf(err) != contract.ClassPermanent {

@@ -31,19 +31,19 @@ func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []sta
 		}
 		var requests []record.Request
 		for _, n := range numbers {
-			result := status.AddResult{Number: n, Added: true, Word: "queued for the next run"}
+			result := status.AddResult{Number: n, Added: true, Outcome: "queued for the next run"}
 			known, err := store.ByNumber(n)
 			switch {
 			case err != nil:
 				return err
 			case newest > 0 && n > newest+reach:
 				result.Added = false
-				result.Word = fmt.Sprintf("refused: far above the newest block that this pipeline has seen (%d)", newest)
+				result.Outcome = fmt.Sprintf("refused: far above the newest block that this pipeline has seen (%d)", newest)
 			case asked[n]:
-				result.Added, result.Word = false, "ignored: already queued for the next run"
+				result.Added, result.Outcome = false, "ignored: already queued for the next run"
 			case len(known) > 0 && known[len(known)-1].State != status.JobCancelled:
 				last := known[len(known)-1]
-				result.Job, result.Added, result.Word = last.ID, false, "ignored: it is "+string(last.State)+" already"
+				result.Job, result.Added, result.Outcome = last.ID, false, "ignored: it is "+string(last.State)+" already"
 			default:
 				asked[n] = true
 				requests = append(requests, record.Request{Verb: record.VerbAdd, Number: n, At: time.Now()})
@@ -90,37 +90,37 @@ func requested(store *checkpoint.Store) (map[uint64]bool, error) {
 }
 
 // ProveBlock copies the input and leaves a request for the next run.
-func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result status.AddResult, err error) {
-	result = status.AddResult{Number: given.Number}
+func (o *Pipeline) ProveBlock(_ context.Context, request control.ProveRequest) (result status.AddResult, err error) {
+	result = status.AddResult{Number: request.Number}
 	err = o.write(func(store *checkpoint.Store) error {
 		asked, err := requested(store)
 		if err != nil {
 			return err
 		}
-		if asked[given.Number] {
-			result.Word = "ignored: already queued for the next run"
+		if asked[request.Number] {
+			result.Outcome = "ignored: already queued for the next run"
 			return nil
 		}
 		files, err := artifact.Open(o.pipeline.Data, o.pipeline.Output)
 		if err != nil {
 			return err
 		}
-		kept, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, given.Input)
+		kept, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, request.Input)
 		if err != nil {
-			return fmt.Errorf("take over %s: %w", given.Input, err)
+			return fmt.Errorf("take over %s: %w", request.Input, err)
 		}
-		result.Added, result.Word = true, "queued for the next run"
+		result.Added, result.Outcome = true, "queued for the next run"
 		return store.AddRequests([]record.Request{{
-			Verb: record.VerbProve, Number: given.Number, Hash: given.Hash, Stage: given.Stage,
-			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), BuildTime: given.BuildTime, At: time.Now(),
+			Verb: record.VerbProve, Number: request.Number, Hash: request.Hash, Stage: request.Stage,
+			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), BuildTime: request.BuildTime, At: time.Now(),
 		}})
 	})
 	return result, err
 }
 
 // Retry leaves a request for the next run.
-func (o *Pipeline) Retry(_ context.Context, again control.Again) error {
-	return o.request(again.Job, record.Request{Verb: record.VerbRetry, Job: again.Job, From: again.From, Stage: again.Stage, At: time.Now()},
+func (o *Pipeline) Retry(_ context.Context, request control.RetryRequest) error {
+	return o.request(request.Job, record.Request{Verb: record.VerbRetry, Job: request.Job, From: request.From, Stage: request.Stage, At: time.Now()},
 		func(rec *record.Job) error {
 			if !rec.State.Finished() {
 				return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", rec.ID, rec.State))

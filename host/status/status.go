@@ -189,7 +189,7 @@ type AddResult struct {
 	Number uint64 `json:"number"`
 	Job    string `json:"job,omitempty"`
 	Added  bool   `json:"added"`
-	// Word is the outcome in words: "queued", "already queued", "already proved
-	// at …", "no such block".
-	Word string `json:"word"`
+	// Outcome is a message for the operator: "queued", "ignored: already queued",
+	// "no such block".
+	Outcome string `json:"word"`
 }
