@@ -159,7 +159,7 @@ func (h *host) work(ctx context.Context) error {
 	helpers.Go(func() { h.watch(background) })
 	helpers.Go(func() { h.tellProgress(background) })
 	helpers.Go(func() { h.tidy(background) })
-	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames, h.Log).Run(background) })
+	helpers.Go(func() { outbox.NewExpiry(h.store, h.reporterNames, h.Log).Run(background) })
 
 	// What does not let go of its work is not waited for then.
 	cut := context.AfterFunc(h.Hard, func() { _ = h.stopStages() }) // Run stops them again, and hears of errors

@@ -240,9 +240,9 @@ func TestRejectedLeavesAReportAndAnAlert(t *testing.T) {
 	}
 }
 
-// TestDeliveryIsToldToTheOthers: what a delivery gives rise to is in the other
+// TestDeliveryIsAnnouncedToTheOthers: the events that follow from a delivery are in the other
 // outbox, and the answer in the job's reports, the moment the event is gone.
-func TestDeliveryIsToldToTheOthers(t *testing.T) {
+func TestDeliveryIsAnnouncedToTheOthers(t *testing.T) {
 	store := fill(t, []uint64{1}, contract.EventProved)
 	answer := map[string]string{contract.FactOutcome: contract.OutcomeAccepted, "proof_id": "7"}
 	synctest.Test(t, func(t *testing.T) {

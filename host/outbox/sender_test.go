@@ -333,8 +333,8 @@ func (p *publisher) Report(_ context.Context, _ contract.Event, sink func(contra
 	return contract.Result{}, p.err
 }
 
-// TestCourtesyCopyNeverHarmsADelivery: failing to keep a request body is a warning.
-func TestCourtesyCopyNeverHarmsADelivery(t *testing.T) {
+// TestFailedCopyForPeopleFailsNoDelivery: a request body that cannot be kept is a warning.
+func TestFailedCopyForPeopleFailsNoDelivery(t *testing.T) {
 	store := fill(t, []uint64{7}, contract.EventProved)
 	synctest.Test(t, func(t *testing.T) {
 		log, logger := newLines()
@@ -412,7 +412,7 @@ func TestWithdrawnEventsAreForgotten(t *testing.T) {
 	})
 }
 
-func TestHousekeeping(t *testing.T) {
+func TestExpiry(t *testing.T) {
 	store := fill(t, []uint64{1}, contract.EventQueued)
 	block := contract.Block{ChainID: 1, Number: 1, Hash: contract.Hash{1}}
 	overdue := time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC) // as after a jump of the clock: synctest begins in 2000
@@ -434,7 +434,7 @@ func TestHousekeeping(t *testing.T) {
 		log, logger := newLines()
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { NewHousekeeping(store, func() []string { return []string{"r", "slack"} }, logger).Run(ctx) })
+		run.Go(func() { NewExpiry(store, func() []string { return []string{"r", "slack"} }, logger).Run(ctx) })
 		time.Sleep(59 * time.Minute)
 		if n := left(); n != 3 {
 			t.Errorf("%d of 3 events are left before they were overdue for an hour of this run", n)
