@@ -117,8 +117,8 @@ func TestKindsOfDamage(t *testing.T) {
 				t.Fatal("opened")
 			}
 			report, err := Check(path)
-			if err != nil || len(report.Problems) == 0 || report.Mendable != c.mends {
-				t.Errorf("%+v, %v; want it mendable: %v", report, err, c.mends)
+			if err != nil || len(report.Problems) == 0 || report.Repairable != c.mends {
+				t.Errorf("%+v, %v; want it repairable: %v", report, err, c.mends)
 			}
 			_, _, mended, err := Compact(path)
 			if mends := err == nil; mends != c.mends {
@@ -173,13 +173,13 @@ func TestFileWithoutFreelist(t *testing.T) {
 }
 
 var _ = func() bool {
-	lookTests = misbehave() // before any init
+	testModes = misbehave() // before any init
 	return true
 }()
 
 // misbehave is what a check does on a file that leads it astray.
-func misbehave() map[lookMode]func() {
-	return map[lookMode]func(){
+func misbehave() map[scanMode]func() {
+	return map[scanMode]func(){
 		"test-loop": func() {
 			for n := 0; ; n++ {
 				_ = n
@@ -207,8 +207,8 @@ func TestEndlessCheck(t *testing.T) {
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for mode, want := range map[lookMode]string{"test-loop": "goes on for ever", "test-memory": "out of memory", "test-crash": "crashed"} {
-		found, err := look(mode, path, "")
+	for mode, want := range map[scanMode]string{"test-loop": "goes on for ever", "test-memory": "out of memory", "test-crash": "crashed"} {
+		found, err := scan(mode, path, "")
 		if err != nil || len(found.Problems) != 1 || !strings.Contains(found.Problems[0].What, want) {
 			t.Errorf("%s: %+v, %v; want %q", mode, found, err, want)
 		}
