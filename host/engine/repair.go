@@ -58,7 +58,7 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 		return nil
 	}
 	var numbers []uint64
-	for _, n := range e.selection().Missed(head) {
+	for _, n := range e.selection().RepairTargets(head) {
 		if settled[n] || len(numbers) == repairBatch {
 			continue
 		}
