@@ -61,14 +61,14 @@ func (h *host) Reload(ctx context.Context) (control.Reloaded, error) {
 	}
 	r := reload{host: h, next: next, refused: map[string]error{}, touched: map[string]bool{}}
 	for _, d := range differences {
-		r.touched[d.Stage] = r.touched[d.Stage] || d.Takes == change.Plugin
+		r.touched[d.Stage] = r.touched[d.Stage] || d.Action == change.Plugin
 	}
 	if err := r.apply(ctx); err != nil {
 		return out, err
 	}
 	for _, d := range differences {
 		switch err := r.refused[d.Stage]; {
-		case d.Takes == change.Restart:
+		case d.Action == change.Restart:
 			out.Restart = append(out.Restart, d)
 		case err != nil:
 			out.Failed = append(out.Failed, control.Unapplied{Difference: d, Error: err.Error()})
@@ -112,7 +112,7 @@ func (h *host) outline(p *pipeline.Pipeline) (change.Outline, error) {
 	for _, s := range h.staged() {
 		running[s.config.Name] = s
 	}
-	return change.Of(p, h.Version, func(s pipeline.Stage) (change.Named, error) {
+	return change.Of(p, h.Version, func(s pipeline.Stage) (change.StageInfo, error) {
 		if p == h.file() && running[s.Name] != nil { // what runs, not what lies there now
 			return About(running[s.Name].binary, s), nil
 		}
@@ -127,7 +127,7 @@ func (h *host) keepOutline() error {
 	if err != nil {
 		return err
 	}
-	return change.Keep(h.file().Data, outline)
+	return change.Save(h.file().Data, outline)
 }
 
 // reload is one application of a file.
@@ -286,8 +286,8 @@ func (r *reload) replace(effective *pipeline.Pipeline, stages, fresh, gone []*st
 }
 
 // About is what a comparison needs to know of a stage.
-func About(binary catalog.Binary, s pipeline.Stage) change.Named {
-	return change.Named{
+func About(binary catalog.Binary, s pipeline.Stage) change.StageInfo {
+	return change.StageInfo{
 		Binary: binary, Fingerprint: fingerprint(binary.Manifest, s.Config), Secrets: secrets(binary.Manifest.Schema, s.Config),
 	}
 }

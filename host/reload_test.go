@@ -85,9 +85,9 @@ stages:
 		}
 		for _, d := range r.Applied {
 			switch {
-			case d.Takes == change.Plugin:
+			case d.Action == change.Plugin:
 				plugin++
-			case d.Stage == "second" && d.Path == "" && d.Was == "":
+			case d.Stage == "second" && d.Path == "" && d.Old == "":
 				added++
 			case d.Stage == "second" && d.Path == "":
 				removed++
@@ -188,7 +188,7 @@ stages:
 		}
 		return false
 	})
-	kept, err := change.Kept(e.p.Data)
+	kept, err := change.Load(e.p.Data)
 	if err != nil || len(kept.Stages) != 4 || strings.Contains(fmt.Sprint(kept), "hunter") {
 		t.Errorf("kept is %+v, %v", kept, err)
 	}

@@ -75,7 +75,7 @@ func (h *fakeHost) Drain(_ context.Context, afterCurrent bool) (int, error) {
 	return 2, h.called("drain %v", afterCurrent)
 }
 func (h *fakeHost) Reload(context.Context) (control.Reloaded, error) {
-	return control.Reloaded{File: "pipeline.yaml", Applied: []change.Difference{{Path: "select.every", Was: "100", Is: "10", Takes: change.Nothing}}}, h.called("reload")
+	return control.Reloaded{File: "pipeline.yaml", Applied: []change.Difference{{Path: "select.every", Old: "100", New: "10", Action: change.Nothing}}}, h.called("reload")
 }
 func (h *fakeHost) Skip(_ context.Context, job string) error { return h.called("skip %s", job) }
 func (h *fakeHost) Backup(_ context.Context, to string) error {

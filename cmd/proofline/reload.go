@@ -68,7 +68,7 @@ func writeReloaded(w io.Writer, r control.Reloaded) error {
 		if d.Note != "" {
 			outcome += "; " + d.Note
 		}
-		t.add(d.Name(), d.Was, d.Is, outcome)
+		t.add(d.Name(), d.Old, d.New, outcome)
 	}
 	for _, d := range r.Applied {
 		row(d, "applied")

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Resident is the resident memory of a process and of all that it has started, in bytes
-// (proc_pid_status(5), VmRSS). A process that is gone counts nothing.
+// Resident returns the resident memory of a process and of all its descendants in bytes
+// (proc_pid_status(5), VmRSS). Processes that have ended count as 0.
 func Resident(pid int) (bytes int64) {
 	for _, p := range descendants(pid) {
 		bytes += resident(p)
@@ -17,6 +17,7 @@ func Resident(pid int) (bytes int64) {
 	return bytes
 }
 
+// resident returns the resident memory of one process in bytes.
 func resident(pid int) int64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {

@@ -95,7 +95,7 @@ func WithReports(store *checkpoint.Store, jobs []status.Job) (err error) {
 			return err
 		}
 		if jobs[i].State == status.JobDone {
-			jobs[i].Unreported = jobs[i].DebtText()
+			jobs[i].Unreported = jobs[i].UnsettledText()
 		}
 	}
 	return nil

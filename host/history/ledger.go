@@ -186,7 +186,7 @@ func reported(reports []status.Report) score.Outcome {
 	switch status.Proof(reports).State {
 	case status.ProofAccepted:
 		return score.Accepted
-	case status.ProofDryRun, status.ProofTold, status.ProofOwed:
+	case status.ProofDryRun, status.ProofDelivered, status.ProofUnreported:
 		return score.DryRun
 	case status.ProofRefused:
 		return score.Rejected

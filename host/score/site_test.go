@@ -49,7 +49,7 @@ func TestAgainstTheSitesSQL(t *testing.T) {
 		t.Fatalf("%d cases, %v", len(cases), err)
 	}
 	for _, c := range cases {
-		record := Record{Targets: contract.Selection{Every: map[string]uint64{"1:1": 1, "1:10": 10}[c.Cohort]}, Site: &Site{Times: map[uint64]time.Time{}, Whole: true}}
+		record := Record{Targets: contract.Selection{Every: map[string]uint64{"1:1": 1, "1:10": 10}[c.Cohort]}, Site: &Site{Times: map[uint64]time.Time{}, Complete: true}}
 		for _, fields := range c.Blocks {
 			number, status := uint64(fields[0].(float64)), fields[2].(string)
 			b := Block{Number: number, Time: wednesday.Add(-time.Hour), Announced: status != "", ProvingMS: int64(fields[3].(float64))}
