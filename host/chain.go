@@ -64,7 +64,7 @@ func (g *chainGuard) admit(chain uint64) error {
 		g.chain = chain
 	}
 	if g.chain != chain {
-		return offline.OtherChain(g.data, g.chain, chain)
+		return offline.OtherChainError(g.data, g.chain, chain)
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (h *host) checkChain(known uint64) error {
 		text := s.Traits().Provides[contract.TraitChainID]
 		chain, err := strconv.ParseUint(text, 10, 64)
 		if text != "" && err == nil && known != 0 && chain != known {
-			return fmt.Errorf("stage %s: %w", s.config.Name, offline.OtherChain(h.file().Data, known, chain))
+			return fmt.Errorf("stage %s: %w", s.config.Name, offline.OtherChainError(h.file().Data, known, chain))
 		}
 	}
 	return nil

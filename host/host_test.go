@@ -112,7 +112,7 @@ func TestBeginTellsOfTheRunBefore(t *testing.T) {
 	if _, _, err := files.Attempt("1-5-00000000", "source", 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(offline.File(data)); err != nil {
+	if err := os.Remove(offline.CheckpointPath(data)); err != nil {
 		t.Fatal(err)
 	}
 	if text := begin("03"); !strings.Contains(text, "their checkpoint is gone") {

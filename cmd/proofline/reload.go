@@ -90,7 +90,7 @@ func digests(p *pipeline.Pipeline) string { return filepath.Join(p.Data, "run", 
 func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (p *pipeline.Pipeline, chain uint64, err error) {
 	p, findings := pipeline.Load(file, lookup)
 	if p != nil {
-		catalog.Recall(digests(p))
+		catalog.LoadDigests(digests(p))
 	}
 	findings, traits := judge(ctx, p, findings)
 	if err := findings.Error(); err != nil {

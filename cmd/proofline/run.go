@@ -114,7 +114,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
-			if err := catalog.Keep(digests(p)); err != nil {
+			if err := catalog.SaveDigests(digests(p)); err != nil {
 				log.Debug("the next start reads every plugin again", "error", err)
 			}
 		},

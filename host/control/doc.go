@@ -1,10 +1,10 @@
-// Package control is how a command talks to the host that runs a pipeline:
-// HTTP with JSON bodies over a unix socket that only the host's user can open.
+// Package control connects a command to the host that runs a pipeline: HTTP with JSON
+// bodies over a unix socket that only the host's user can open.
 //
-// While a host runs, nobody else can open its checkpoint; so every command that
-// asks about a pipeline or changes it comes through here. The host writes
-// run/host.json into the pipeline's data directory (Announce), which names the
-// socket; a command finds it from there (Dial).
+// While a host runs, no other process can open its checkpoint. Therefore every command
+// that reads or changes a pipeline calls the host. The host names its socket in
+// run/host.json in the data directory of the pipeline (Announce), and a command finds it
+// there (Dial).
 //
 //	GET  /v1/status            status.Snapshot
 //	GET  /v1/blocks            finished and unfinished jobs, newest first: []status.Job
@@ -19,6 +19,6 @@
 //	POST /v1/drain             {"after_current":…} -> number of blocks left
 //	POST /v1/reload            {} -> Reloaded
 //
-// An error answers with {"error":…,"class":…,"remedy":…}; the client makes the
-// same contract.Error of it again.
+// An error is answered with {"error":…,"class":…,"remedy":…}, from which the client makes
+// the same contract.Error.
 package control

@@ -8,13 +8,13 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// Live is what only the host that runs a pipeline answers. The Client implements it,
-// too.
+// Live is the part of the commands that needs a running host. The host and the Client
+// implement it.
 type Live interface {
-	// Overview is the present picture, the one that the dashboard shows.
+	// Overview returns what the dashboard shows at this instant.
 	Overview(ctx context.Context) (live.Overview, error)
-	// SetLogLevel lets the host and its plugins log from this level on, until the
-	// host ends.
+	// SetLogLevel sets the lowest level that the host and its plugins log, until the host
+	// ends.
 	SetLogLevel(ctx context.Context, level slog.Level) error
 }
 
@@ -22,6 +22,7 @@ type levelRequest struct {
 	Level slog.Level `json:"level"`
 }
 
+// liveRoutes adds the routes of Live.
 func liveRoutes(mux *http.ServeMux, h Live) {
 	mux.HandleFunc("GET /v1/overview", func(w http.ResponseWriter, r *http.Request) {
 		o, err := h.Overview(r.Context())
@@ -39,12 +40,12 @@ func liveRoutes(mux *http.ServeMux, h Live) {
 
 var _ Live = (*Client)(nil)
 
-// Overview asks for the present picture.
+// Overview returns what the dashboard shows at this instant.
 func (c *Client) Overview(ctx context.Context) (o live.Overview, err error) {
-	return o, c.call(ctx, readLimit, http.MethodGet, "/v1/overview", nil, &o)
+	return o, c.call(ctx, readTimeout, http.MethodGet, "/v1/overview", nil, &o)
 }
 
-// SetLogLevel lets the host and its plugins log from this level on.
+// SetLogLevel sets the lowest level that the host and its plugins log.
 func (c *Client) SetLogLevel(ctx context.Context, level slog.Level) error {
-	return c.call(ctx, readLimit, http.MethodPost, "/v1/log", levelRequest{level}, &struct{}{})
+	return c.call(ctx, readTimeout, http.MethodPost, "/v1/log", levelRequest{level}, &struct{}{})
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// maxBody bounds a request: a hundred thousand block numbers fit.
+// maxBody is the largest request in bytes. A hundred thousand block numbers fit.
 const maxBody = 4 << 20
 
-// Server answers commands.
+// Server serves a Pipeline on a unix socket.
 type Server struct {
 	http    *http.Server
 	log     *slog.Logger
@@ -32,9 +32,9 @@ type Server struct {
 	listener net.Listener
 }
 
-// Serve listens on a unix socket, which it creates with mode 0600 in a
-// directory that must be the host's own (0700), and answers from then on. A
-// socket that a killed host left there is replaced.
+// Serve starts a server on a unix socket. It creates the socket with mode 0600, in a
+// directory that must be private to the host's user (0700), and replaces the socket of a
+// host that was killed.
 func Serve(socket string, h Pipeline, log *slog.Logger) (*Server, error) {
 	s := &Server{log: log, http: &http.Server{
 		Handler:           routes(h),
@@ -44,13 +44,13 @@ func Serve(socket string, h Pipeline, log *slog.Logger) (*Server, error) {
 	return s, s.Listen(socket)
 }
 
-// Listen answers at a socket, in the place of the one before: whoever clears old
-// directories may have removed that. Commands that run go on.
+// Listen makes the server use a new socket instead of the present one, which a program
+// that clears old directories may have removed. Commands that run go on.
 func (s *Server) Listen(socket string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener != nil {
-		s.listener.Close() // and removes its socket, where that is still there
+		s.listener.Close() // removes its socket if that still exists
 		s.listener = nil
 	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -73,8 +73,8 @@ func (s *Server) Listen(socket string) error {
 	return nil
 }
 
-// Close lets running commands finish until the context ends, then cuts them,
-// and removes the socket. No goroutine of the server is left when it returns.
+// Close waits for running commands until the context ends, then cancels them, and removes
+// the socket. No goroutine of the server runs after it has returned.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
@@ -84,6 +84,7 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
+// routes returns the handler of the routes in the package comment.
 func routes(h Pipeline) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +149,7 @@ func routes(h Pipeline) http.Handler {
 			reply(w, nil, err)
 			return
 		}
-		count, err := h.Report(r.Context(), body.Job, body.To)
+		count, err := h.Report(r.Context(), body.Job, body.Reporter)
 		reply(w, count, err)
 	})
 	mux.HandleFunc("POST /v1/jobs/{job}/skip", func(w http.ResponseWriter, r *http.Request) {
@@ -186,8 +187,8 @@ type addRequest struct {
 }
 
 type reportRequest struct {
-	Job string `json:"job"`
-	To  string `json:"to,omitempty"`
+	Job      string `json:"job"`
+	Reporter string `json:"to,omitempty"`
 }
 
 type drainRequest struct {
@@ -198,6 +199,7 @@ type backupRequest struct {
 	To string `json:"to"`
 }
 
+// parseQuery returns the query in the URL of a request.
 func parseQuery(r *http.Request) (q Query, err error) {
 	values := r.URL.Query()
 	for _, state := range values["state"] {
@@ -209,6 +211,7 @@ func parseQuery(r *http.Request) (q Query, err error) {
 	return q, err
 }
 
+// decode decodes the body of a request.
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
@@ -218,6 +221,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
+// badRequest returns the error for a request that cannot be decoded.
 func badRequest(err error) error {
 	text := strings.TrimPrefix(err.Error(), "json: ")
 	return contract.Permanent(fmt.Errorf("the host does not understand the request: %s; are host and command of the same version?", text))
@@ -230,7 +234,7 @@ type failure struct {
 	Remedy string         `json:"remedy,omitempty"`
 }
 
-// codes are the HTTP status of the classes; the class itself is in the body.
+// codes are the HTTP statuses of the classes of errors. The body has the class itself.
 var codes = map[contract.Class]int{
 	contract.ClassPermanent:   http.StatusUnprocessableEntity,
 	contract.ClassEnvironment: http.StatusServiceUnavailable,
@@ -238,6 +242,7 @@ var codes = map[contract.Class]int{
 	contract.ClassRetryable:   http.StatusInternalServerError,
 }
 
+// reply writes an answer or, if err is not nil, the error.
 func reply(w http.ResponseWriter, answer any, err error) {
 	code := http.StatusOK
 	if err != nil {

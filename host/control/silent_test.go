@@ -92,7 +92,7 @@ func TestSocketIsMadeAgain(t *testing.T) {
 
 // TestOtherUser: who may not enter the data directory is told whose it is.
 func TestOtherUser(t *testing.T) {
-	err := notOurs("/nowhere/at/all", os.ErrPermission)
+	err := otherUser("/nowhere/at/all", os.ErrPermission)
 	if !strings.Contains(err.Error(), "belongs to another user") || !strings.Contains(err.Error(), "sudo -u root proofline") || contract.ClassOf(err) != contract.ClassEnvironment {
 		t.Errorf("%v", err)
 	}

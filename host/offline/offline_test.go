@@ -108,7 +108,7 @@ func TestBeforeTheFirstRun(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := os.Stat(File(p.Data)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(CheckpointPath(p.Data)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a checkpoint was made: %v", err)
 	}
 }
@@ -237,7 +237,7 @@ func TestCareOfACheckpoint(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)
 	report, err := CheckCheckpoint(t.Context(), p.Data)
-	if err != nil || len(report.Problems) != 0 || report.Path != File(p.Data) || report.Size == 0 {
+	if err != nil || len(report.Problems) != 0 || report.Path != CheckpointPath(p.Data) || report.Size == 0 {
 		t.Errorf("check %+v, %v", report, err)
 	}
 	to, now := t.TempDir(), time.Date(2026, 11, 29, 20, 30, 0, 0, time.UTC)
@@ -266,7 +266,7 @@ func TestCareOfACheckpoint(t *testing.T) {
 	if err := os.WriteFile(precious, []byte("no checkpoint"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, over := range []string{precious, File(p.Data)} {
+	for _, over := range []string{precious, CheckpointPath(p.Data)} {
 		if _, err := BackUpCheckpoint(t.Context(), p.Data, over, now); contract.ClassOf(err) != contract.ClassPermanent {
 			t.Errorf("over %s: %v", over, err)
 		}

@@ -176,7 +176,7 @@ func BenchmarkReopen(b *testing.B) {
 		store.Close()
 	}
 	b.ReportMetric(took.Seconds(), "s/slowest")
-	info, err := os.Stat(File(dir))
+	info, err := os.Stat(CheckpointPath(dir))
 	if err != nil {
 		b.Fatal(err)
 	}
