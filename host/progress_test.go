@@ -99,7 +99,7 @@ func TestBreakerIsAlerted(t *testing.T) {
 	w := watcher{}
 	at := func(after time.Duration, paused string) (texts []string) {
 		stages := []status.Stage{{Name: "prove", Kind: contract.KindProver, State: status.StageReady, Paused: paused}}
-		events, recorded := w.look(stages, reporters, began.Add(after))
+		events, recorded := w.check(stages, reporters, began.Add(after))
 		recorded()
 		for _, e := range events {
 			texts = append(texts, e.Reporter+" "+string(e.Kind)+" "+e.Stage+": "+e.Facts[contract.FactReason])

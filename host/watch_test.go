@@ -63,7 +63,7 @@ func TestWatcher(t *testing.T) {
 					time.Sleep(l.after)
 					l.source.Name, l.source.Kind = "source", contract.KindSource
 					l.slack.Name, l.slack.Kind = "slack", contract.KindReporter
-					events, recorded := w.look([]status.Stage{l.source, l.slack}, reporters, time.Now())
+					events, recorded := w.check([]status.Stage{l.source, l.slack}, reporters, time.Now())
 					if !l.lost {
 						recorded()
 					}

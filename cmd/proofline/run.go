@@ -107,7 +107,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		Show: func(overview func() live.Overview) {
 			follower.Go(func() { c.follow(following, log, overview) })
 		},
-		Again: again,
+		ReloadSignal: again,
 		Reload: func(ctx context.Context) (*pipeline.Pipeline, error) {
 			p, _, err := load(ctx, file, environment.get, c.Stderr)
 			return p, err

@@ -87,7 +87,7 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 	plugins := catalog.Open(p.Plugins.Dirs)
 	is, err := change.Of(p, version, func(s pipeline.Stage) (change.StageInfo, error) {
 		binary, err := plugins.Find(s.Plugin)
-		return host.About(binary, s), err
+		return host.StageInfo(binary, s), err
 	})
 	if err != nil {
 		return u, err
