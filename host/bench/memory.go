@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
 // Resident returns the resident memory of a process and of all its descendants in bytes
@@ -33,20 +35,11 @@ func resident(pid int) int64 {
 	return 0
 }
 
-// descendants lists a process and what it has started, directly or not.
+// descendants returns a process and all its direct and indirect children.
 func descendants(pid int) []int {
 	all := []int{pid}
 	for i := 0; i < len(all); i++ {
-		id := strconv.Itoa(all[i])
-		text, err := os.ReadFile("/proc/" + id + "/task/" + id + "/children")
-		if err != nil {
-			continue
-		}
-		for field := range strings.FieldsSeq(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				all = append(all, child)
-			}
-		}
+		all = append(all, procfs.Children(all[i])...)
 	}
 	return all
 }
