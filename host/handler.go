@@ -106,7 +106,7 @@ func (h *host) Score(context.Context) (score.Report, error) {
 
 // ScoreRecord returns the record from which the score is computed.
 func (h *host) ScoreRecord(context.Context) (score.Record, error) {
-	return h.ledger.Record(h.store, h.Pipeline, time.Now())
+	return h.ledger.Record(h.store, h.file(), time.Now())
 }
 
 // AddBlocks queues blocks for the whole pipeline.

@@ -135,9 +135,10 @@ stages:
 	}
 }
 
-// TestReloadTells shows what a reload says: of a change that needs a restart, of a
-// plugin that does not start, of a file with errors, and of none.
-func TestReloadTells(t *testing.T) {
+// TestReloadResult checks the result of a reload: after a change that applies at once, a
+// change that needs a restart, a plugin that does not start, a file with errors, and no
+// change.
+func TestReloadResult(t *testing.T) {
 	t.Parallel()
 	const before = `
 select: {blocks: [1], repair: 0}
@@ -156,6 +157,15 @@ stages:
 	}
 	if r, err := reload(before); err != nil || len(r.Applied)+len(r.Restart)+len(r.Failed) > 0 {
 		t.Errorf("nothing has changed, but %+v, %v", r, err)
+	}
+	if _, err := reload(strings.Replace(before, "repair: 0", "repair: 0, every: 10", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := c.ScoreRecord(t.Context()); err != nil || rec.Targets.Every != 10 {
+		t.Errorf("the record of a score is of every %d, want 10 after the reload: %v", rec.Targets.Every, err)
+	}
+	if _, err := reload(before); err != nil {
+		t.Fatal(err)
 	}
 	r, err := reload(strings.Replace(before, "hunter2", "hunter3", 1))
 	if err != nil || names(r.Restart) != "stages.prove.config.token" || len(r.Applied) > 0 {
