@@ -183,7 +183,7 @@ func (c *Catalog) find(name string, run bool) (Binary, error) {
 
 // ErrUnlocked is wrapped by the error for a plugin without a lock entry when the plugin
 // must not be run.
-var ErrUnlocked = errors.New("nothing describes it but itself, and nothing is run to be listed")
+var ErrUnlocked = errors.New("it has no entry in plugins.lock, and a plugin is not run only to be listed")
 
 // read returns the plugin dir/name. Its manifest comes from the lock or, when run is
 // true, from the plugin.
