@@ -42,63 +42,14 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	var release closers
 	defer func() { err = errors.Join(err, release.close()) }()
 
-	if h.store, err = offline.OpenCheckpoint(o.Pipeline.Data); err != nil {
-		return outcome, err
-	}
-	release.add(h.store.Close)
-	chain, err := offline.ChainOf(h.store)
-	if err == nil && o.Chain != nil {
-		err = o.Chain(chain)
-	}
+	chain, err := h.openData(ctx, &release)
 	if err != nil {
 		return outcome, err
 	}
-	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
-		return outcome, err
-	}
-	h.files.Owner = h.user
-	if h.run, err = launch.OpenRun(ctx, o.Pipeline.Data, o.Log); err != nil {
-		return outcome, err
-	}
-	h.run.Keeper = o.Keeper
-	release.add(h.run.Close)
-	if err := h.begin(); err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return h.store.End(h.run.ID, time.Now()) })
-
-	// Monitor and commands answer already while the plugins start.
-	h.model = h.newModel(lines)
-	h.store.Committed = h.model.Committed
-	h.model.Observe(&rootSpans{pipeline: o.Pipeline.Name, exported: map[string]time.Time{}})
-	server, err := monitor.Start(monitor.Config{
-		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
-		Pipeline: h, Model: h.model, Graph: h.graph(), Log: o.Log,
-	})
+	address, err := h.serve(ctx, lines, &release)
 	if err != nil {
 		return outcome, err
 	}
-	release.add(func() error { return closeServer(server.Close) })
-	release.add(runModel(ctx, h.model))
-	if o.Show != nil {
-		o.Show(h.model.Overview)
-	}
-
-	commands, err := control.Serve(h.socket(), h, o.Log)
-	if err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return closeServer(commands.Close) })
-	withdraw, err := control.Announce(o.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
-	if err != nil {
-		return outcome, err
-	}
-	release.add(withdraw)
-	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
-	var watch sync.WaitGroup
-	watch.Go(func() { h.watchSocket(watching, commands, h.socket()) })
-	release.add(func() error { stopWatching(); watch.Wait(); return nil })
-
 	release.add(h.stopStages)
 	if err := h.startStages(ctx); err != nil {
 		return outcome, err
@@ -113,12 +64,78 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, fmt.Errorf("note the pipeline that runs: %w", err)
 	}
 	if o.Up != nil {
-		o.Up(server.Addr())
+		o.Up(address)
 	}
 
 	err = h.work(ctx)
 	outcome.Finished = h.engine.Load().Finished()
 	return outcome, errors.Join(err, history.WithReports(h.store, outcome.Finished))
+}
+
+// openData opens the checkpoint and the directories of the pipeline and records the begin
+// of the run. It returns the chain id of the blocks in the checkpoint, 0 without blocks.
+func (h *host) openData(ctx context.Context, release *closers) (chain uint64, err error) {
+	if h.store, err = offline.OpenCheckpoint(h.Pipeline.Data); err != nil {
+		return 0, err
+	}
+	release.add(h.store.Close)
+	chain, err = offline.ChainOf(h.store)
+	if err == nil && h.Chain != nil {
+		err = h.Chain(chain)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if h.files, err = artifact.Open(h.Pipeline.Data, h.Pipeline.Output); err != nil {
+		return 0, err
+	}
+	h.files.Owner = h.user
+	if h.run, err = launch.OpenRun(ctx, h.Pipeline.Data, h.Log); err != nil {
+		return 0, err
+	}
+	h.run.Keeper = h.Keeper
+	release.add(h.run.Close)
+	if err := h.begin(); err != nil {
+		return 0, err
+	}
+	release.add(func() error { return h.store.End(h.run.ID, time.Now()) })
+	return chain, nil
+}
+
+// serve starts the monitor and the control socket. Both answer already while the plugins
+// start. It returns the address of the monitor.
+func (h *host) serve(ctx context.Context, lines *live.Log, release *closers) (monitorAddress string, err error) {
+	h.model = h.newModel(lines)
+	h.store.Committed = h.model.Committed
+	h.model.Observe(&rootSpans{pipeline: h.Pipeline.Name, exported: map[string]time.Time{}})
+	server, err := monitor.Start(monitor.Config{
+		Listen: h.Pipeline.Monitor.Listen, Token: h.Pipeline.Monitor.Token, Hosts: h.Pipeline.Monitor.Hosts,
+		Pipeline: h, Model: h.model, Graph: h.graph(), Log: h.Log,
+	})
+	if err != nil {
+		return "", err
+	}
+	release.add(func() error { return closeServer(server.Close) })
+	release.add(runModel(ctx, h.model))
+	if h.Show != nil {
+		h.Show(h.model.Overview)
+	}
+
+	commands, err := control.Serve(h.socket(), h, h.Log)
+	if err != nil {
+		return "", err
+	}
+	release.add(func() error { return closeServer(commands.Close) })
+	withdraw, err := control.Announce(h.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
+	if err != nil {
+		return "", err
+	}
+	release.add(withdraw)
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	var watch sync.WaitGroup
+	watch.Go(func() { h.watchSocket(watching, commands, h.socket()) })
+	release.add(func() error { stopWatching(); watch.Wait(); return nil })
+	return server.Addr(), nil
 }
 
 // begin records the begin of the run and logs how the one before ended.

@@ -11,6 +11,8 @@
 //	POST /v1/blocks            {"numbers":[…]} -> []status.AddResult
 //	GET  /v1/blocks/{number}   every job of the number: []status.Job
 //	GET  /v1/score             score.Report
+//	GET  /v1/score/record      score.Record
+//	GET  /v1/overview          live.Overview
 //	POST /v1/prove             ProveRequest -> status.AddResult
 //	POST /v1/retry             RetryRequest -> {}
 //	POST /v1/report            {"job":…,"to":…} -> number of reports
@@ -18,6 +20,7 @@
 //	POST /v1/backup            {"to":…} -> {}
 //	POST /v1/drain             {"after_current":…} -> number of blocks left
 //	POST /v1/reload            {} -> Reloaded
+//	POST /v1/log               {"level":…} -> {}
 //
 // An error is answered with {"error":…,"class":…,"remedy":…}, from which the client makes
 // the same contract.Error.

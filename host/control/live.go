@@ -18,26 +18,6 @@ type Live interface {
 	SetLogLevel(ctx context.Context, level slog.Level) error
 }
 
-type levelRequest struct {
-	Level slog.Level `json:"level"`
-}
-
-// liveRoutes adds the routes of Live.
-func liveRoutes(mux *http.ServeMux, h Live) {
-	mux.HandleFunc("GET /v1/overview", func(w http.ResponseWriter, r *http.Request) {
-		o, err := h.Overview(r.Context())
-		reply(w, o, err)
-	})
-	mux.HandleFunc("POST /v1/log", func(w http.ResponseWriter, r *http.Request) {
-		var body levelRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		reply(w, struct{}{}, h.SetLogLevel(r.Context(), body.Level))
-	})
-}
-
 var _ Live = (*Client)(nil)
 
 // Overview returns what the dashboard shows at this instant.

@@ -87,99 +87,63 @@ func (s *Server) Close(ctx context.Context) error {
 // routes returns the handler of the routes in the package comment.
 func routes(h Pipeline) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		snap, err := h.Snapshot(r.Context())
-		reply(w, snap, err)
-	})
-	mux.HandleFunc("GET /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
-		query, err := parseQuery(r)
+	mux.HandleFunc("GET /v1/status", query(func(r *http.Request) (any, error) { return h.Snapshot(r.Context()) }))
+	mux.HandleFunc("GET /v1/blocks", query(func(r *http.Request) (any, error) {
+		q, err := parseQuery(r)
 		if err != nil {
-			reply(w, nil, badRequest(err))
-			return
+			return nil, badRequest(err)
 		}
-		jobs, err := h.Blocks(r.Context(), query)
-		reply(w, jobs, err)
-	})
-	mux.HandleFunc("GET /v1/blocks/{number}", func(w http.ResponseWriter, r *http.Request) {
+		return h.Blocks(r.Context(), q)
+	}))
+	mux.HandleFunc("GET /v1/blocks/{number}", query(func(r *http.Request) (any, error) {
 		number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
 		if err != nil {
+			return nil, badRequest(err)
+		}
+		return h.ShowBlock(r.Context(), number)
+	}))
+	mux.HandleFunc("GET /v1/score", query(func(r *http.Request) (any, error) { return h.Score(r.Context()) }))
+	mux.HandleFunc("GET /v1/score/record", query(func(r *http.Request) (any, error) { return h.ScoreRecord(r.Context()) }))
+	mux.HandleFunc("POST /v1/blocks", command(func(ctx context.Context, body addRequest) (any, error) { return h.AddBlocks(ctx, body.Numbers) }))
+	mux.HandleFunc("POST /v1/prove", command(func(ctx context.Context, body ProveRequest) (any, error) { return h.ProveBlock(ctx, body) }))
+	mux.HandleFunc("POST /v1/retry", command(func(ctx context.Context, body RetryRequest) (any, error) { return struct{}{}, h.Retry(ctx, body) }))
+	mux.HandleFunc("POST /v1/report", command(func(ctx context.Context, body reportRequest) (any, error) {
+		return h.Report(ctx, body.Job, body.Reporter)
+	}))
+	mux.HandleFunc("POST /v1/jobs/{job}/skip", query(func(r *http.Request) (any, error) { return struct{}{}, h.Skip(r.Context(), r.PathValue("job")) }))
+	mux.HandleFunc("POST /v1/backup", command(func(ctx context.Context, body backupRequest) (any, error) { return struct{}{}, h.Backup(ctx, body.To) }))
+	mux.HandleFunc("POST /v1/drain", command(func(ctx context.Context, body drainRequest) (any, error) { return h.Drain(ctx, body.AfterCurrent) }))
+	mux.HandleFunc("POST /v1/reload", query(func(r *http.Request) (any, error) { return h.Reload(r.Context()) }))
+	if l, ok := h.(Live); ok {
+		mux.HandleFunc("GET /v1/overview", query(func(r *http.Request) (any, error) { return l.Overview(r.Context()) }))
+		mux.HandleFunc("POST /v1/log", command(func(ctx context.Context, body levelRequest) (any, error) {
+			return struct{}{}, l.SetLogLevel(ctx, body.Level)
+		}))
+	}
+	return mux
+}
+
+// query returns the handler of a route without a body.
+func query(answer func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		value, err := answer(r)
+		reply(w, value, err)
+	}
+}
+
+// command returns the handler of a route with a JSON body.
+func command[Body any](execute func(context.Context, Body) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body Body
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&body); err != nil {
 			reply(w, nil, badRequest(err))
 			return
 		}
-		jobs, err := h.ShowBlock(r.Context(), number)
-		reply(w, jobs, err)
-	})
-	mux.HandleFunc("GET /v1/score", func(w http.ResponseWriter, r *http.Request) {
-		report, err := h.Score(r.Context())
-		reply(w, report, err)
-	})
-	mux.HandleFunc("GET /v1/score/record", func(w http.ResponseWriter, r *http.Request) {
-		record, err := h.ScoreRecord(r.Context())
-		reply(w, record, err)
-	})
-	mux.HandleFunc("POST /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
-		var body addRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		results, err := h.AddBlocks(r.Context(), body.Numbers)
-		reply(w, results, err)
-	})
-	mux.HandleFunc("POST /v1/prove", func(w http.ResponseWriter, r *http.Request) {
-		var request ProveRequest
-		if err := decode(w, r, &request); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		result, err := h.ProveBlock(r.Context(), request)
-		reply(w, result, err)
-	})
-	mux.HandleFunc("POST /v1/retry", func(w http.ResponseWriter, r *http.Request) {
-		var request RetryRequest
-		if err := decode(w, r, &request); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		reply(w, struct{}{}, h.Retry(r.Context(), request))
-	})
-	mux.HandleFunc("POST /v1/report", func(w http.ResponseWriter, r *http.Request) {
-		var body reportRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		count, err := h.Report(r.Context(), body.Job, body.Reporter)
-		reply(w, count, err)
-	})
-	mux.HandleFunc("POST /v1/jobs/{job}/skip", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, struct{}{}, h.Skip(r.Context(), r.PathValue("job")))
-	})
-	mux.HandleFunc("POST /v1/backup", func(w http.ResponseWriter, r *http.Request) {
-		var body backupRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		reply(w, struct{}{}, h.Backup(r.Context(), body.To))
-	})
-	if l, ok := h.(Live); ok {
-		liveRoutes(mux, l)
+		value, err := execute(r.Context(), body)
+		reply(w, value, err)
 	}
-	mux.HandleFunc("POST /v1/drain", func(w http.ResponseWriter, r *http.Request) {
-		var body drainRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		left, err := h.Drain(r.Context(), body.AfterCurrent)
-		reply(w, left, err)
-	})
-	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		reloaded, err := h.Reload(r.Context())
-		reply(w, reloaded, err)
-	})
-	return mux
 }
 
 type addRequest struct {
@@ -199,6 +163,10 @@ type backupRequest struct {
 	To string `json:"to"`
 }
 
+type levelRequest struct {
+	Level slog.Level `json:"level"`
+}
+
 // parseQuery returns the query in the URL of a request.
 func parseQuery(r *http.Request) (q Query, err error) {
 	values := r.URL.Query()
@@ -209,16 +177,6 @@ func parseQuery(r *http.Request) (q Query, err error) {
 		q.Limit, err = strconv.Atoi(text)
 	}
 	return q, err
-}
-
-// decode decodes the body of a request.
-func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return badRequest(err)
-	}
-	return nil
 }
 
 // badRequest returns the error for a request that cannot be decoded.

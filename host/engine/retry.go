@@ -39,17 +39,14 @@ func (e *Engine) Retry(ctx context.Context, request RetryRequest) error {
 	}
 	defer e.write.release()
 	known, err := e.store.Job(request.Job)
-	switch {
-	case errors.Is(err, record.ErrNotFound):
-		return contract.Permanent(fmt.Errorf("there is no job %s", request.Job))
-	case err != nil:
+	if err != nil {
+		if errors.Is(err, record.ErrNotFound) {
+			err = contract.Permanent(fmt.Errorf("there is no job %s", request.Job))
+		}
 		return err
-	case known.Orphaned:
-		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", request.Job))
-	case !known.State.Finished():
-		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", request.Job, known.State))
-	case known.State == status.JobDone && from == nil && branch == nil:
-		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", request.Job))
+	}
+	if err := retryable(known, from == nil && branch == nil); err != nil {
+		return err
 	}
 	rec := known.Clone()
 	e.mu.Lock()
@@ -57,26 +54,7 @@ func (e *Engine) Retry(ctx context.Context, request RetryRequest) error {
 		rec = t.edit(a)
 	}
 	e.mu.Unlock()
-	for _, s := range e.stages {
-		r, has := rec.Stages[s.Name]
-		if !has || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
-			continue
-		}
-		if r.State == record.StageDone && anyFailed(known, s.confirm) { // its files were not published
-			r.Announced, r.Phase = unfailed(r.Announced, ""), contract.EventProved
-			r.Unpublished = len(r.Outputs) > 0
-			rec.Stages[s.Name] = r
-		}
-		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled ||
-			known.State == status.JobFailed && r.State == record.StageSkipped && r.Error == errAddedLate.Error() {
-			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
-			if r.Attempt == 0 {
-				r.Error = ""
-			}
-			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
-			rec.Stages[s.Name] = r
-		}
-	}
+	e.requeue(rec, known, branch)
 	if from != nil {
 		e.reset(rec, from)
 		for _, behind := range e.stages {
@@ -103,6 +81,47 @@ func (e *Engine) Retry(ctx context.Context, request RetryRequest) error {
 		}
 	})
 	return t.commitOnce()
+}
+
+// retryable returns an error when a job cannot be queued again. allStages is true when the
+// request names no stage.
+func retryable(known *record.Job, allStages bool) error {
+	switch {
+	case known.Orphaned:
+		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", known.ID))
+	case !known.State.Finished():
+		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", known.ID, known.State))
+	case known.State == status.JobDone && allStages:
+		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", known.ID))
+	}
+	return nil
+}
+
+// requeue makes the failed, blocked and cancelled stages of rec wait again. A proof that is
+// done but was refused by a gate is announced and published if the gate succeeds now. With
+// a branch this applies only to that stage and the stages that it depends on. known is the
+// record before the retry.
+func (e *Engine) requeue(rec, known *record.Job, branch *stage) {
+	for _, s := range e.stages {
+		r, exists := rec.Stages[s.Name]
+		if !exists || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
+			continue
+		}
+		if r.State == record.StageDone && anyFailed(known, s.confirm) { // its files were not published
+			r.Announced, r.Phase = unfailed(r.Announced, ""), contract.EventProved
+			r.Unpublished = len(r.Outputs) > 0
+			rec.Stages[s.Name] = r
+		}
+		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled ||
+			known.State == status.JobFailed && r.State == record.StageSkipped && r.Error == errAddedLate.Error() {
+			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
+			if r.Attempt == 0 {
+				r.Error = ""
+			}
+			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
+			rec.Stages[s.Name] = r
+		}
+	}
 }
 
 // unfailed returns reached instead of an announced failure, and any other announced
