@@ -63,9 +63,9 @@ func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Art
 }
 
 // Event makes a fresh directory for one try of an event, as Attempt does. Its inputs are
-// copies, because a reporter must not be able to change accepted artifacts. The artifacts
-// of beside are added, too, except those that are lost.
-func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error) {
+// copies, because a reporter must not be able to change accepted artifacts. The additional
+// artifacts are copied, too, except those that are lost.
+func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, additional []contract.Artifact) (dir string, given []contract.Artifact, err error) {
 	if job == "" {
 		job = ForAlerts
 	}
@@ -73,7 +73,7 @@ func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, besi
 	if err != nil {
 		return "", nil, err
 	}
-	for _, a := range beside {
+	for _, a := range additional {
 		put, err := s.put(dir, s.owner(reporter), a, duplicate)
 		if _, lost := errors.AsType[*LostError](err); lost {
 			continue

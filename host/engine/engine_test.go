@@ -45,9 +45,10 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 	})
 }
 
-// TestWholeReporterGetsAllThatWasMade: with the proof, what it was made of; with the
-// earlier phases, and at other reporters, nothing more than before.
-func TestWholeReporterGetsAllThatWasMade(t *testing.T) {
+// TestReporterOfAllArtifacts checks that a reporter with AllArtifacts gets every artifact
+// of the block with the proof, and that earlier phases and other reporters get no more
+// than before.
+func TestReporterOfAllArtifacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) {
 			whole := c.Reporters[0]
@@ -64,7 +65,7 @@ func TestWholeReporterGetsAllThatWasMade(t *testing.T) {
 		r.run(t, time.Minute)
 		for _, e := range r.store.events {
 			var beside []string
-			for _, a := range e.Beside {
+			for _, a := range e.Additional {
 				beside = append(beside, a.Name)
 			}
 			var want []string
@@ -421,8 +422,8 @@ func TestMissingArtifactSendsJobBack(t *testing.T) {
 	})
 }
 
-// TestChangedInputIsMadeAgain: a proof fails for good because a disk has changed its
-// input. The input is at fault, not the block: its maker runs again.
+// TestChangedInputIsMadeAgain checks that the maker of an input runs again when a proof
+// fails permanently because a disk has changed the input.
 func TestChangedInputIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestAcceptedOnlyWhereTheOtherSideHasTheProof: a delivery by itself says nothing
-// of it; only the outcome that the reporter answers does.
+// TestAcceptedOnlyWhereTheOtherSideHasTheProof checks that a delivery counts as accepted
+// only by the outcome in the reporter's answer.
 func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	block := testBlock(100, 0)

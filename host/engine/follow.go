@@ -274,14 +274,14 @@ func (e *Engine) phases(rec *record.Job, s *stage, kind contract.EventKind, outp
 		if len(proofs) > 1 {
 			lane = s.Name
 		}
-		var beside []contract.Artifact
+		var additional []contract.Artifact
 		if r.AllArtifacts && record.Rank(kind) == record.Rank(contract.EventProved) {
-			beside = otherArtifacts(rec, s, outputs)
+			additional = otherArtifacts(rec, s, outputs)
 		}
 		block := rec.Block
 		events = append(events, record.Event{
 			Reporter: r.Name, Kind: kind, Job: rec.ID, Stage: s.Name, Lane: lane, Block: &block,
-			Facts: all, Outputs: outputs, Beside: beside, At: now, Expires: now.Add(phaseLife),
+			Facts: all, Outputs: outputs, Additional: additional, At: now, Expires: now.Add(phaseLife),
 		})
 	}
 	return events

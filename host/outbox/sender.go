@@ -43,9 +43,9 @@ type Store interface {
 // Files makes the directory of each try and publishes the files that a reporter hands
 // out. Package artifact implements it.
 type Files interface {
-	// Event makes the directory with copies of the inputs, and of those files of beside
+	// Event makes the directory with copies of the inputs, and of those additional files
 	// that still exist.
-	Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error)
+	Event(job, reporter string, seq uint64, try uint32, inputs, additional []contract.Artifact) (dir string, given []contract.Artifact, err error)
 	// Accept checks files in the directory; durable waits until they are on the disk.
 	Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error)
 	// Publish copies artifacts to a folder below the output directory.

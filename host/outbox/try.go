@@ -166,7 +166,7 @@ func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() erro
 func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (*delivery, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs, e.Beside)
+	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs, e.Additional)
 	d := &delivery{dir: dir}
 	if err != nil {
 		return d, err

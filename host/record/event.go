@@ -22,14 +22,14 @@ type Event struct {
 	Block   *contract.Block     `json:"block,omitempty"`
 	Facts   map[string]string   `json:"facts,omitempty"`
 	Outputs []contract.Artifact `json:"outputs,omitempty"` // paths relative to the data directory
-	// Beside are the other artifacts of the block, for a reporter that receives all
+	// Additional are the other artifacts of the block, for a reporter that receives all
 	// artifacts. Those whose files were removed are left out when the event is sent.
-	Beside   []contract.Artifact `json:"beside,omitempty"`
-	At       time.Time           `json:"at"`
-	Expires  time.Time           `json:"expires"`
-	Tries    uint32              `json:"tries,omitempty"`
-	NotUntil time.Time           `json:"not_until,omitzero"` // the time of the next try
-	Error    string              `json:"error,omitempty"`    // of the last try
+	Additional []contract.Artifact `json:"beside,omitempty"`
+	At         time.Time           `json:"at"`
+	Expires    time.Time           `json:"expires"`
+	Tries      uint32              `json:"tries,omitempty"`
+	NotUntil   time.Time           `json:"not_until,omitzero"` // the time of the next try
+	Error      string              `json:"error,omitempty"`    // of the last try
 }
 
 // Outcome is how the delivery of an event ended.
