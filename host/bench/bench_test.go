@@ -19,8 +19,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// jobs are n blocks, of which block i took i times as long: 10 ms of fetching, 5 ms of
-// waiting, and 20 ms of proving with 15 ms of work.
+// jobs returns n jobs. Job i takes i times 10 ms of fetching, 5 ms of waiting, and 20 ms of
+// proving with 15 ms of work.
 func jobs(n int) (jobs []status.Job) {
 	for i := 1; i <= n; i++ {
 		at := time.Unix(1000*int64(i), 0)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestExamineSeesEveryChange: what is cached about a file is dropped when it is written,
-// grows, or another one takes its place.
+// TestExamineSeesEveryChange checks that a file is read again when it was written, has
+// grown, or was replaced.
 func TestExamineSeesEveryChange(t *testing.T) {
 	before := minAge
 	minAge = -1

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// forget is what a process knows that has just begun.
+// forget empties the cache, as in a new process.
 func forget() {
 	fileCache.mu.Lock()
 	defer fileCache.mu.Unlock()
 	fileCache.files = map[identity]examined{}
 }
 
-// TestLoadDigests: a second process takes a file's hash from the first as long as the file
-// is the same, and reads it again when it was written to, replaced or is another one.
+// TestLoadDigests checks that a second process uses the saved hash of an unchanged file and
+// reads a file again that was written or replaced.
 func TestLoadDigests(t *testing.T) {
 	defer func(before time.Duration) { minAge = before }(minAge)
 	minAge = 0

@@ -26,8 +26,8 @@ stages:
   - {name: site, plugin: reporter-x}
 `
 
-// outline reads a pipeline file; plugins are of the kind that their name begins with. The
-// plugin of a version is named in changed.
+// outline returns the outline of a pipeline file. The kind of a plugin is the first part of
+// its name, and changed holds the versions of plugins other than 1.0.0.
 func outline(t *testing.T, text string, changed map[string]string) Outline {
 	t.Helper()
 	p, findings := pipeline.Parse("pipeline.yaml", []byte(text), func(string) (string, bool) { return "", false })
@@ -55,7 +55,7 @@ func outline(t *testing.T, text string, changed map[string]string) Outline {
 	return o
 }
 
-// TestCompare changes one thing at a time and says what it takes.
+// TestCompare changes one key at a time and checks the difference and its action.
 func TestCompare(t *testing.T) {
 	for _, c := range []struct{ name, from, to, want string }{
 		{"nothing", "", "", ""},
@@ -102,7 +102,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestCompareVersions replaces plugins.
+// TestCompareVersions checks the differences when plugins are replaced.
 func TestCompareVersions(t *testing.T) {
 	was := outline(t, file, nil)
 	is := outline(t, file, map[string]string{"prover-x": "2.0.0", "reporter-x": "2.0.0"})
@@ -119,8 +119,8 @@ func TestCompareVersions(t *testing.T) {
 	}
 }
 
-// TestKeep writes an outline and reads it, without a trace of a secret.
-func TestKeep(t *testing.T) {
+// TestSave checks that an outline can be saved and loaded, and that the file has no secret.
+func TestSave(t *testing.T) {
 	data := t.TempDir()
 	if _, err := Load(data); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of a pipeline that never ran: %v", err)

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// host is a Handler that remembers what it was asked.
+// host is a Pipeline that records its calls.
 type host struct {
 	query Query
 	given ProveRequest
@@ -201,8 +201,8 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 	}
 }
 
-// TestKilledHost: the record and the socket of a killed host are there, the
-// host is not.
+// TestKilledHost checks that Dial returns ErrNotRunning when a killed host has left its
+// record and its socket.
 func TestKilledHost(t *testing.T) {
 	data, socket := t.TempDir(), filepath.Join(t.TempDir(), "s")
 	if _, err := Dial(t.Context(), data); !errors.Is(err, ErrNotRunning) {

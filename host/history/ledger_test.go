@@ -14,8 +14,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestLedgerFollowsTheCheckpoint: asked again and again while jobs come, end and
-// are queued again, it says what one that reads everything says.
+// TestLedgerFollowsTheCheckpoint checks that a ledger which is updated while jobs are added,
+// finish and are queued again returns the same as a new one.
 func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 	store, err := checkpoint.Open(filepath.Join(t.TempDir(), "checkpoint.db"))
 	if err != nil {
@@ -80,8 +80,8 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 	}
 }
 
-// BenchmarkLedger judges a week of every block: once from the checkpoint, and
-// then with what is new.
+// BenchmarkLedger measures the score of a week of every block: with a new ledger, and with
+// one that reads only new jobs.
 func BenchmarkLedger(b *testing.B) {
 	store, err := checkpoint.Open(filepath.Join(b.TempDir(), "checkpoint.db"))
 	if err != nil {

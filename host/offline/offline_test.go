@@ -28,8 +28,8 @@ func stopped(t *testing.T) *pipeline.Pipeline {
 	}}
 }
 
-// left commits what a host has left behind, and returns the jobs' IDs by number: 1 is
-// waiting, 2 done with its proof unsent, 3 failed, 4 cancelled.
+// left commits the jobs of an ended host and returns their ids by number: 1 is waiting, 2
+// is done with its proof unsent, 3 has failed, 4 is cancelled.
 func left(t *testing.T, p *pipeline.Pipeline) map[uint64]string {
 	t.Helper()
 	store, err := OpenCheckpoint(p.Data)
@@ -65,7 +65,7 @@ func left(t *testing.T, p *pipeline.Pipeline) map[uint64]string {
 	return ids
 }
 
-// requests reads what the next run will take up.
+// requests returns the stored requests.
 func requests(t *testing.T, p *pipeline.Pipeline) []record.Request {
 	t.Helper()
 	store, err := OpenCheckpoint(p.Data)
@@ -80,8 +80,8 @@ func requests(t *testing.T, p *pipeline.Pipeline) []record.Request {
 	return all
 }
 
-// TestBeforeTheFirstRun: there is nothing to show, which is no error, and asking makes
-// no checkpoint.
+// TestBeforeTheFirstRun checks that every list is empty before the first run, and that
+// reading makes no checkpoint.
 func TestBeforeTheFirstRun(t *testing.T) {
 	p := stopped(t)
 	o := Open(p)
@@ -113,7 +113,8 @@ func TestBeforeTheFirstRun(t *testing.T) {
 	}
 }
 
-// TestShowsWhatTheLastRunLeft: unfinished and finished jobs, and what is owed.
+// TestShowsWhatTheLastRunLeft checks the unfinished and finished jobs and the queues of
+// reporters.
 func TestShowsWhatTheLastRunLeft(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)
@@ -159,8 +160,8 @@ func TestShowsWhatTheLastRunLeft(t *testing.T) {
 	}
 }
 
-// TestRequestsForTheNextRun: each is left once, with what the next run needs; what
-// makes no sense is refused now.
+// TestRequestsForTheNextRun checks that each request is stored once with what the next run
+// needs, and that impossible requests are refused at once.
 func TestRequestsForTheNextRun(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)
@@ -231,8 +232,8 @@ func TestRequestsForTheNextRun(t *testing.T) {
 	}
 }
 
-// TestCareOfACheckpoint: check, backup and compact, while nobody has it open and while
-// somebody else than a host has.
+// TestCareOfACheckpoint checks check, backup and compact while no process has the file open
+// and while a process other than a host has it open.
 func TestCareOfACheckpoint(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)

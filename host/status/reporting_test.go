@@ -49,8 +49,8 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
-// TestProof: what was accepted once stays so, from the first acceptance; else the last
-// report of each reporter counts, and messages to people for nothing.
+// TestProof checks that the first acceptance of a proof is final, that otherwise the last
+// report of each reporter counts, and that messages to people do not count.
 func TestProof(t *testing.T) {
 	at := func(minute int) time.Time { return time.Date(2026, 11, 25, 12, minute, 0, 0, time.UTC) }
 	report := func(reporter, state, outcome string, minute int) Report {
