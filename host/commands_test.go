@@ -16,8 +16,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestCommandsOfARunningHost: what an operator asks through the socket is done, and is
-// seen in the snapshot, by the reporters and in the checkpoint.
+// TestCommandsOfARunningHost checks that commands through the socket are carried out, by the
+// snapshot, the reporters and the checkpoint.
 func TestCommandsOfARunningHost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, whole)

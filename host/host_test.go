@@ -18,8 +18,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestSecondHostIsToldWhoTheFirstIs: the error says whom to stop, and is one of
-// the environment, whether or not the first host has announced itself yet.
+// TestSecondHostIsToldWhoTheFirstIs checks that the error of a second host has the class
+// environment and names the process to stop, also before the first host has announced
+// itself.
 func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -39,8 +40,8 @@ func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
 	}
 }
 
-// TestCommandsWhileStarting: before the engine is there, commands that need it
-// are told to wait, and the others are answered.
+// TestCommandsWhileStarting checks that before the engine runs commands which need it
+// return an error, and the others are answered.
 func TestCommandsWhileStarting(t *testing.T) {
 	data := t.TempDir()
 	store, err := offline.OpenCheckpoint(data)
@@ -77,8 +78,8 @@ func TestCommandsWhileStarting(t *testing.T) {
 	}
 }
 
-// TestBeginTellsOfTheRunBefore: neither a crash nor a checkpoint that is gone
-// passes in silence.
+// TestBeginTellsOfTheRunBefore checks that a crash of the last run and a missing checkpoint
+// are logged.
 func TestBeginTellsOfTheRunBefore(t *testing.T) {
 	data := t.TempDir()
 	files, err := artifact.Open(data, filepath.Join(data, "output"))

@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// editable is a pipeline file that a test writes anew.
+// editable is a rig whose pipeline file a test can rewrite.
 type editable struct {
 	*rig
 	mu   sync.Mutex
@@ -34,7 +34,7 @@ func (e *editable) load(context.Context) (*pipeline.Pipeline, error) {
 	return e.parse(e.text)
 }
 
-// names lists differences in short.
+// names returns the names of differences.
 func names(differences []change.Difference) string {
 	var all []string
 	for _, d := range differences {
@@ -43,11 +43,11 @@ func names(differences []change.Difference) string {
 	return strings.Join(all, " ")
 }
 
-// TestReloadUnderLoad reads a file again while blocks go through the pipeline (20 times
-// and 40 blocks; with PROOFLINE_LONG 100 times and 200): each time with another selection order, other limits, another
-// configuration of the source, whose plugin is restarted, and with a reporter more or
-// less. Every block is done with one attempt of each stage, and the reporter that stays
-// hears of each phase once, in order.
+// TestReloadUnderLoad reloads a file while blocks go through the pipeline (20 times and 40
+// blocks; with PROOFLINE_LONG 100 times and 200). Each time the order of the selection, the
+// limits and the configuration of the source change, whose plugin is restarted, and a
+// reporter is added or removed. Every block must be done with one attempt of each stage, and
+// the other reporter must get each phase once, in order.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	blocks, reloads, held := uint64(40), 20, "30"
@@ -204,9 +204,9 @@ stages:
 	}
 }
 
-// TestDrainEndsTheRun has a host end by itself when the blocks are done that it works on.
-// Block 1 may be proved before, or wait for the prover with its input made: then it stays
-// for the next run.
+// TestDrainEndsTheRun checks that a draining host ends when the blocks are done on which it
+// works. Block 1 may be proved before. It may also wait for the prover with its input made,
+// and then it stays for the next run.
 func TestDrainEndsTheRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, strings.Replace(whole, "to: 3", "to: 900", 1))
