@@ -95,7 +95,8 @@ func higher(a, b contract.EventKind) contract.EventKind {
 	return a
 }
 
-// candidate picks the job for claim, with the same results. Engine.write must be held.
+// candidate picks the job for claim. Without such a job it returns nil and the longest
+// time to wait before the next claim. Engine.write must be held.
 func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -112,8 +113,8 @@ func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
 		}
 	}
 	if s.index == 0 {
-		if leaving := e.leaving(); leaving != nil {
-			return leaving, wait
+		if expiring := e.expiring(); expiring != nil {
+			return expiring, wait
 		}
 	}
 	var best *entry
@@ -166,16 +167,16 @@ func (e *Engine) crowded(s *stage, job entry) bool {
 // space that their files take.
 const maxAhead = 64
 
-// leavingMargin is the length, in blocks, of the oldest part of the window in which
+// expiringMargin is the length, in blocks, of the oldest part of the window in which
 // nodes make witnesses. The witness of a block in that part expires soon.
-const leavingMargin = 16
+const expiringMargin = 16
 
-// leaving returns the job whose witness expires first, if it expires soon and the job
+// expiring returns the job whose witness expires first, if it expires soon and the job
 // may be begun; else nil. Such a block is fetched first, however busy the stages behind
 // the source are. Engine.mu must be held.
-func (e *Engine) leaving() (leaving *active) {
+func (e *Engine) expiring() (job *active) {
 	source, window := e.stages[0], e.selection().Repair
-	if window <= leavingMargin || e.head < window {
+	if window <= expiringMargin || e.head < window {
 		return nil
 	}
 	for _, behind := range source.behind {
@@ -185,13 +186,13 @@ func (e *Engine) leaving() (leaving *active) {
 	}
 	oldest := e.head - window + 1
 	source.queue.byNumber.AscendGreaterOrEqual(entry{number: oldest}, func(other entry) bool {
-		if other.number > oldest+leavingMargin-1 {
+		if other.number > oldest+expiringMargin-1 {
 			return false
 		}
 		if _, ready := source.queue.ready.Get(other); ready && e.permitted(other.id) && !other.suspect {
-			leaving = other.job
+			job = other.job
 		}
-		return leaving == nil
+		return job == nil
 	})
-	return leaving
+	return job
 }

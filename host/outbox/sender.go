@@ -169,8 +169,8 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// Flush waits until every waiting event was tried at least once and no try is under
-// way, or until ctx ends. It does not wait for further tries of an event.
+// Flush waits until the next event of every lane was tried at least once and no try is
+// under way, or until ctx ends. It does not wait for further tries.
 func (s *Sender) Flush(ctx context.Context) {
 	for {
 		s.mu.Lock()
@@ -188,8 +188,8 @@ func (s *Sender) Flush(ctx context.Context) {
 	}
 }
 
-// idle reports whether no try is under way and none is to begin: the sender is paused,
-// or every waiting event was tried.
+// idle reports whether no try is under way and no first try is to begin: the sender is
+// paused, or the next event of every lane was tried.
 func (s *Sender) idle(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
