@@ -148,7 +148,7 @@ func (h *host) Retry(ctx context.Context, request control.RetryRequest) error {
 // Backup copies the checkpoint.
 func (h *host) Backup(_ context.Context, to string) error {
 	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
-		return contract.Permanent(fmt.Errorf("a backup is written to an absolute path where nothing is, not to %q", to))
+		return contract.Permanent(fmt.Errorf("a backup needs an absolute path at which no file exists, not %q", to))
 	}
 	return h.store.Backup(to)
 }

@@ -74,7 +74,7 @@ func (h *host) Overview(context.Context) (live.Overview, error) { return h.model
 // SetLogLevel sets the lowest level that the host and its plugins log.
 func (h *host) SetLogLevel(_ context.Context, level slog.Level) error {
 	if h.Level == nil {
-		return contract.Permanent(errors.New("the log of this host is not its own: its level cannot be changed"))
+		return contract.Permanent(errors.New("the log level of this host cannot be changed: the log belongs to the program that has started it"))
 	}
 	h.Level.Set(level)
 	h.run.SetLogLevel(level)

@@ -29,7 +29,7 @@ func (h *host) Reload(ctx context.Context) (control.Reloaded, error) {
 	h.mu.Unlock()
 	switch {
 	case h.Options.Reload == nil:
-		return control.Reloaded{}, contract.Permanent(errors.New("this host does not know the file that it runs"))
+		return control.Reloaded{}, contract.Permanent(errors.New("this host cannot read its pipeline file again: restart it instead"))
 	case ending == nil:
 		_, err := h.runningEngine()
 		return control.Reloaded{}, errors.Join(err, contract.Environment(errors.New("the pipeline is starting"), "ask again in a moment"))

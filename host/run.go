@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 		return outcome, err
 	}
 	if err := h.saveOutline(); err != nil {
-		return outcome, fmt.Errorf("note the pipeline that runs: %w", err)
+		return outcome, fmt.Errorf("save the outline of the running pipeline: %w", err)
 	}
 	if o.Up != nil {
 		o.Up(address)

@@ -29,7 +29,7 @@ func Lookup(name string) (*Account, error) {
 	case err != nil:
 		return nil, err
 	case a.UID == 0:
-		return nil, fmt.Errorf("user %s is root, from whom nothing is kept", name)
+		return nil, fmt.Errorf("user %s is root, who has access to everything", name)
 	}
 	return a, nil
 }
@@ -74,7 +74,7 @@ func find(name string) (*Account, error) {
 func id(text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err == nil && n == math.MaxUint32 {
-		err = fmt.Errorf("%d names nobody", n)
+		err = fmt.Errorf("%d is no user or group", n)
 	}
 	return int(n), err
 }

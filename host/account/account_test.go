@@ -27,9 +27,9 @@ func TestLookup(t *testing.T) {
 	for _, test := range []struct {
 		name, want string // of the error
 	}{
-		{"root", "root, from whom nothing is kept"},
-		{"0", "root, from whom nothing is kept"},
-		{"0:5", "root, from whom nothing is kept"},
+		{"root", "root, who has access to everything"},
+		{"0", "root, who has access to everything"},
+		{"0:5", "root, who has access to everything"},
 		{"no-such-user", `has no user "no-such-user" in /etc/passwd`},
 		{"3999999999", "so that its group is not known"},
 		{"4294967295:1", "is no UID:GID"},

@@ -151,7 +151,7 @@ func (e *Engine) ProveBlock(ctx context.Context, request ProveRequest) (status.A
 		}
 	}
 	if request.BuildTime > 0 && maker.Kind != contract.KindBuilder {
-		return result, contract.Permanent(fmt.Errorf("there is no builder before the stage %s, so that no time to build an input counts", proof.Name))
+		return result, contract.Permanent(fmt.Errorf("there is no builder before the stage %s, so that the build time of an input cannot count", proof.Name))
 	}
 	input, err := e.files.Import(result.Job, maker.Name, contract.ArtifactInput, request.Input)
 	if err != nil {

@@ -61,7 +61,7 @@ func (e *Engine) Apply(ctx context.Context, next Settings) error {
 			return fmt.Errorf("there are no settings for the stage %s", s.Name)
 		}
 		if tuning.Concurrency < 1 {
-			return fmt.Errorf("stage %s: a concurrency of %d", s.Name, tuning.Concurrency)
+			return fmt.Errorf("stage %s: the concurrency is %d, want at least 1", s.Name, tuning.Concurrency)
 		}
 	}
 	// Holding Engine.write, so that no transition uses both old and new settings.
