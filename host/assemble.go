@@ -12,16 +12,16 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// assemble makes the engine over the running stages, and a sender for each
-// reporter. The chain is that of the blocks in the checkpoint, or 0.
+// assemble makes the engine for the running stages, and a sender for each reporter. chain
+// is the chain id of the blocks in the checkpoint, or 0 when there is none.
 func (h *host) assemble(chain uint64) error {
 	config := engine.Config{
 		Pipeline: h.file().Name, Selection: h.selection(h.file()),
 		Limit: h.Limit, Grace: h.grace.attempt, Log: h.Log, Announced: h.announced,
 	}
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		if s.config.Kind == contract.KindReporter {
-			config.Reporters = append(config.Reporters, s.reports())
+			config.Reporters = append(config.Reporters, s.engineReporter())
 			continue
 		}
 		var worker engine.Worker = s.Stage
@@ -45,20 +45,20 @@ func (h *host) assemble(chain uint64) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		if s.config.Kind == contract.KindReporter {
-			h.reporters = append(h.reporters, h.reporter(s))
+			h.reporters = append(h.reporters, h.newReporter(s))
 		}
 	}
 	h.engine.Store(e)
 	return nil
 }
 
-// selection is that of the file, without an age where the source replays the past:
-// there it is what is wanted.
+// selection returns the selection of a file. When the source replays old blocks it is
+// without drop_after.
 func (h *host) selection(p *pipeline.Pipeline) selection.Selection {
 	selected := p.Select
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		if s.binary.Manifest.Has(contract.CapabilityReplay) {
 			selected.DropAfter = 0
 		}
@@ -66,7 +66,8 @@ func (h *host) selection(p *pipeline.Pipeline) selection.Selection {
 	return selected
 }
 
-// verifies reports whether a prover's proofs are verified before they count.
+// verifies reports whether the proofs of a prover are verified. It returns an error when
+// the file asks for that and the plugin cannot do it.
 func verifies(s *stage) (bool, error) {
 	can := s.binary.Manifest.Has(contract.CapabilityVerify)
 	if s.config.Verify == nil {
@@ -78,8 +79,8 @@ func verifies(s *stage) (bool, error) {
 	return *s.config.Verify, nil
 }
 
-// fingerprint names a plugin and its configuration, without the secrets: work
-// done under one fingerprint is not taken for work under another.
+// fingerprint identifies a plugin, its version and its configuration without the secrets.
+// Results are used again only under the same fingerprint.
 func fingerprint(m contract.Manifest, config json.RawMessage) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %s\n", m.Name, m.Version)

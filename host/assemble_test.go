@@ -14,8 +14,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestSelectionOfAReplay: a source that replays the past is not subject to the age
-// that the file gives, and any other is.
+// TestSelectionOfAReplay checks that drop_after does not apply to a source that replays old
+// blocks, and applies to any other source.
 func TestSelectionOfAReplay(t *testing.T) {
 	for _, c := range []struct {
 		capabilities []string
@@ -35,7 +35,8 @@ func TestSelectionOfAReplay(t *testing.T) {
 	}
 }
 
-// TestVerifies: proofs are verified wherever that is possible, unless the file says no.
+// TestVerifies checks that proofs are verified when the plugin can do it, unless the file
+// turns that off.
 func TestVerifies(t *testing.T) {
 	for _, c := range []struct {
 		can    bool
@@ -57,8 +58,8 @@ func TestVerifies(t *testing.T) {
 	}
 }
 
-// TestFingerprint: work counts for the same plugin, version and configuration; a new
-// password does not make it worthless.
+// TestFingerprint checks that plugin, version and configuration change a fingerprint, and
+// that a secret does not.
 func TestFingerprint(t *testing.T) {
 	m := contract.Manifest{Name: "prover-x", Version: "1.0.0", Schema: json.RawMessage(`{"properties":{"token":{"writeOnly":true}}}`)}
 	next, other := m, m
@@ -78,7 +79,8 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// TestClosers: the last that was begun ends first, each once, and every error is told.
+// TestClosers checks that functions are called once, in reverse order, and that every error
+// is returned.
 func TestClosers(t *testing.T) {
 	var c closers
 	var ended []string

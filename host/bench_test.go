@@ -22,8 +22,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// noOp is the worker of every stage of BenchmarkEngine: it answers at once and makes no
-// file. As a source it hands out blocks until there are as many as it has.
+// noOp is the worker of every stage of BenchmarkEngine. It answers at once and makes no
+// file. As a source it returns a limited number of blocks.
 type noOp struct{ blocks uint64 }
 
 func (noOp) Ready(ctx context.Context) error { return ctx.Err() }
@@ -157,7 +157,7 @@ func runNoOps(b *testing.B, blocks, history uint64) (r noOpRun) {
 	return r
 }
 
-// rawTransactions is the time of so many synced transactions of a kilobyte.
+// rawTransactions returns the time of a number of synced transactions of a kilobyte.
 func rawTransactions(b *testing.B, count int) time.Duration {
 	b.Helper()
 	db, err := bbolt.Open(filepath.Join(b.TempDir(), "raw.db"), 0o600, nil)

@@ -11,10 +11,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// chainGuard is the source of a pipeline. It refuses blocks of another chain than
-// the one that the checkpoint holds: they would share its numbers, its cursor and
-// its output directory. The error is one of the environment, so that the stage
-// pauses and no block is spent.
+// chainGuard wraps the source of a pipeline. It refuses blocks of another chain than that
+// of the checkpoint, because they would share its numbers, its cursor and its output
+// directory. The error has the class environment, so that the stage pauses and no block
+// fails.
 type chainGuard struct {
 	source
 	data string
@@ -23,7 +23,7 @@ type chainGuard struct {
 	chain uint64 // 0 until a block is known
 }
 
-// source is the stage that blocks are taken from.
+// source is the interface of the wrapped stage.
 type source interface {
 	engine.Source
 	engine.LogKeeper
@@ -57,6 +57,7 @@ func (g *chainGuard) Resolve(ctx context.Context, numbers []uint64) ([]contract.
 	return resolved, nil
 }
 
+// admit returns an error for a chain other than that of the first block.
 func (g *chainGuard) admit(chain uint64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,19 +65,20 @@ func (g *chainGuard) admit(chain uint64) error {
 		g.chain = chain
 	}
 	if g.chain != chain {
-		return offline.OtherChain(g.data, g.chain, chain)
+		return offline.OtherChainError(g.data, g.chain, chain)
 	}
 	return nil
 }
 
-// checkChain compares the chain that the stages were configured for, as far as they
-// tell, with that of the checkpoint, which is 0 while it holds no block.
+// checkChain returns an error when a stage is configured for another chain than that of
+// the checkpoint. known is 0 while the checkpoint holds no block. Stages that do not
+// state a chain are not checked.
 func (h *host) checkChain(known uint64) error {
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		text := s.Traits().Provides[contract.TraitChainID]
 		chain, err := strconv.ParseUint(text, 10, 64)
 		if text != "" && err == nil && known != 0 && chain != known {
-			return fmt.Errorf("stage %s: %w", s.config.Name, offline.OtherChain(h.file().Data, known, chain))
+			return fmt.Errorf("stage %s: %w", s.config.Name, offline.OtherChainError(h.file().Data, known, chain))
 		}
 	}
 	return nil

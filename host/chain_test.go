@@ -8,7 +8,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// chainSource names blocks of its chain.
+// chainSource is a source that returns blocks of one chain.
 type chainSource struct {
 	source
 	chain uint64
@@ -22,8 +22,8 @@ func (s *chainSource) Resolve(_ context.Context, numbers []uint64) ([]contract.R
 	return []contract.Resolution{{Number: numbers[0], Block: &contract.Block{ChainID: s.chain, Number: numbers[0]}}}, nil
 }
 
-// TestChainGuard: a node that turns out to be of another chain pauses the source; no
-// block of it becomes a job and the cursor stays where it is.
+// TestChainGuard checks that a node of another chain pauses the source, that no block of it
+// becomes a job, and that the cursor is unchanged.
 func TestChainGuard(t *testing.T) {
 	for name, c := range map[string]struct{ known, first, then uint64 }{
 		"another chain in the checkpoint": {1, 0, 560048},

@@ -2,13 +2,13 @@ package host
 
 import "errors"
 
-// closers ends what was begun, in the reverse order. The zero value is empty.
+// closers are the functions that close what was opened. The zero value is ready.
 type closers []func() error
 
-// add notes how something that was just begun is ended.
+// add adds the function that closes something that was just opened.
 func (c *closers) add(end func() error) { *c = append(*c, end) }
 
-// close ends everything and returns all errors.
+// close calls all functions in the reverse order of add and returns their errors.
 func (c *closers) close() (err error) {
 	for i := len(*c) - 1; i >= 0; i-- {
 		err = errors.Join(err, (*c)[i]())

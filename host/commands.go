@@ -12,24 +12,23 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// socketLook is the pause between two looks whether the control socket is there.
-const socketLook = 5 * time.Second
+// socketCheckEvery is the time between two checks whether the control socket exists.
+const socketCheckEvery = 5 * time.Second
 
-// keepCommands makes the control socket again when its directory was removed, as
-// the end of a login session does with the directory for sockets, and announces
-// where it is then, until ctx ends.
-func (h *host) keepCommands(ctx context.Context, server *control.Server, socket string) {
+// watchSocket makes a new control socket when the present one was removed, and announces
+// its path, until ctx ends. The end of a login session removes the directory of sockets.
+func (h *host) watchSocket(ctx context.Context, server *control.Server, socket string) {
 	failed := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.At(socketLook):
+		case <-tick.At(socketCheckEvery):
 		}
 		if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		next, err := h.moveCommands(server)
+		next, err := h.reopenSocket(server)
 		switch {
 		case err == nil:
 			h.Log.Warn("the socket for commands was removed by somebody else and is made again", "was", socket, "is", next)
@@ -41,7 +40,8 @@ func (h *host) keepCommands(ctx context.Context, server *control.Server, socket 
 	}
 }
 
-func (h *host) moveCommands(server *control.Server) (socket string, err error) {
+// reopenSocket makes the server listen on a new socket and announces it.
+func (h *host) reopenSocket(server *control.Server) (socket string, err error) {
 	dir, err := h.run.SocketDir()
 	if err != nil {
 		return "", err

@@ -16,8 +16,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestCommandsOfARunningHost: what an operator asks through the socket is done, and is
-// seen in the snapshot, by the reporters and in the checkpoint.
+// TestCommandsOfARunningHost checks that commands through the socket are carried out, by the
+// snapshot, the reporters and the checkpoint.
 func TestCommandsOfARunningHost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, whole)
@@ -67,7 +67,7 @@ func TestCommandsOfARunningHost(t *testing.T) {
 	r.order("prove", "12", "hold")
 	r.order("second", "proved-10", "permanent there is no such block")
 	added, err := c.AddBlocks(t.Context(), []uint64{10, 11, 2000})
-	if err != nil || len(added) != 3 || !added[0].Added || !added[1].Added || added[2].Added || added[2].Word != "no such block" {
+	if err != nil || len(added) != 3 || !added[0].Added || !added[1].Added || added[2].Added || added[2].Outcome != "no such block" {
 		t.Fatalf("added %+v, %v", added, err)
 	}
 	if j := ends(10); j.State != status.JobDone {
@@ -76,7 +76,7 @@ func TestCommandsOfARunningHost(t *testing.T) {
 	if j := ends(11); j.State != status.JobFailed || !strings.Contains(j.Reason, "the block is cursed") {
 		t.Errorf("block 11 is %s: %s", j.State, j.Reason)
 	}
-	if again, err := c.AddBlocks(t.Context(), []uint64{10}); err != nil || again[0].Added || !strings.Contains(again[0].Word, "finished") {
+	if again, err := c.AddBlocks(t.Context(), []uint64{10}); err != nil || again[0].Added || !strings.Contains(again[0].Outcome, "finished") {
 		t.Errorf("added again %+v, %v", again, err)
 	}
 
@@ -115,7 +115,7 @@ func TestCommandsOfARunningHost(t *testing.T) {
 
 	// Retry: only what failed is done again.
 	r.release("prove", "11")
-	if err := c.Retry(t.Context(), control.Again{Job: job(t, c, 11).ID}); err != nil {
+	if err := c.Retry(t.Context(), control.RetryRequest{Job: job(t, c, 11).ID}); err != nil {
 		t.Fatal(err)
 	}
 	r.until("the retried block is done", func() bool { return job(t, c, 11).State == status.JobDone })
@@ -130,7 +130,7 @@ func TestCommandsOfARunningHost(t *testing.T) {
 	if err := os.WriteFile(input, []byte("what the operator made"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if result, err := c.ProveBlock(t.Context(), control.Given{Number: 13, Input: input}); err != nil || !result.Added {
+	if result, err := c.ProveBlock(t.Context(), control.ProveRequest{Number: 13, Input: input}); err != nil || !result.Added {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	if j := ends(13); j.State != status.JobDone || j.Origin != record.Given {

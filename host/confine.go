@@ -12,9 +12,10 @@ import (
 	"github.com/proofline/proofline/sdk/tracing"
 )
 
-// Confinement is what a stage's plugin may reach besides what every plugin needs; nil
-// for a stage that is not confined. The stage is one that pipeline.Bind has seen. While
-// traces are exported it has the network: a plugin sends its part of them itself.
+// Confinement returns what the plugin of a stage may use in addition to what every plugin
+// needs, or nil for a stage that is not confined. The stage must have been bound by
+// pipeline.Bind. While traces are exported every plugin has the network, because it
+// exports its spans itself.
 func Confinement(p *pipeline.Pipeline, s *pipeline.Stage) *keeper.Confinement {
 	if !s.Sandbox.Confined {
 		return nil
@@ -26,9 +27,9 @@ func Confinement(p *pipeline.Pipeline, s *pipeline.Stage) *keeper.Confinement {
 	}
 }
 
-// user is whom a stage's plugin runs as; nil for the host's own user.
+// user returns the user that the plugin of a stage runs as; nil for the host's own user.
 func (h *host) user(stage string) *account.Account {
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		if s.config.Name == stage {
 			return s.config.Sandbox.Account
 		}
@@ -36,8 +37,9 @@ func (h *host) user(stage string) *account.Account {
 	return nil
 }
 
-// UserFindings says what keeps a stage's plugin, whose file is given, from running as
-// the user that the stage names. The stage is one that pipeline.Bind has seen.
+// UserFindings returns what prevents the plugin of a stage from running as the user that
+// the stage names. program is the file of the plugin. The stage must have been bound by
+// pipeline.Bind.
 func UserFindings(p *pipeline.Pipeline, s *pipeline.Stage, program string) (findings pipeline.Findings) {
 	user := s.Sandbox.Account
 	if user == nil {
@@ -46,7 +48,7 @@ func UserFindings(p *pipeline.Pipeline, s *pipeline.Stage, program string) (find
 	if err := account.Rights(); err != nil {
 		return pipeline.Findings{s.LocateUser(contract.SeverityError, err.Error(), "run proofline as root or with these capabilities, or take user out of the stage's sandbox")}
 	}
-	if err := user.Enters(filepath.Dir(p.Data)); err != nil { // the host itself lets it through data
+	if err := user.Enters(filepath.Dir(p.Data)); err != nil { // the host itself opens the data directory
 		findings = append(findings, s.LocateUser(contract.SeverityError, fmt.Sprintf("%v, and data is %s", err, p.Data),
 			"chmod o+x that folder, or name another one as data"))
 	}
@@ -57,8 +59,9 @@ func UserFindings(p *pipeline.Pipeline, s *pipeline.Stage, program string) (find
 	return findings
 }
 
-// tellUnconfined says which stages run without the sandbox that they are to have.
-func (h *host) tellUnconfined() {
+// logUnconfined logs the stages that should be confined when the kernel cannot confine
+// them.
+func (h *host) logUnconfined() {
 	var stages []string
 	for i := range h.file().Stages {
 		if s := &h.file().Stages[i]; s.Sandbox.Confined {

@@ -10,9 +10,9 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 )
 
-// TestUserFindings: what keeps a plugin from running as the stage's user is said before
-// anything starts, with its path and a remedy: a folder above data, a plugin that this user
-// may not execute. A stage without a user has none.
+// TestUserFindings checks the findings about a folder above data that the user of a stage
+// may not enter, and a plugin that the user may not execute, with path and remedy. A stage
+// without a user has no findings.
 func TestUserFindings(t *testing.T) {
 	if err := account.Rights(); err != nil {
 		t.Skipf("needs root: %v", err)

@@ -20,18 +20,17 @@ import (
 
 var _ control.Pipeline = (*host)(nil)
 
-// Close does nothing: the host ends with Run.
+// Close does nothing, because the host ends with Run.
 func (h *host) Close() error { return nil }
 
-// Snapshot is the state at this instant, with what became of the reports of the
-// blocks that ended last.
+// Snapshot returns the state at this instant. The recent jobs have their reports.
 func (h *host) Snapshot(context.Context) (status.Snapshot, error) {
 	snap := h.snapshot()
 	return snap, history.WithReports(h.store, snap.Recent)
 }
 
-// snapshot is what the engine knows of jobs, the supervisor of processes, and the
-// senders of events.
+// snapshot combines what the engine knows about jobs, the supervisor about processes, and
+// the senders about events. Jobs have no reports.
 func (h *host) snapshot() status.Snapshot {
 	snap := status.Snapshot{Jobs: []status.Job{}, Recent: []status.Job{}}
 	working := map[string]status.Stage{}
@@ -45,7 +44,7 @@ func (h *host) snapshot() status.Snapshot {
 	snap.Pipeline, snap.File, snap.Version = h.file().Name, h.file().File, h.Version
 	snap.PID, snap.Started = os.Getpid(), h.started
 	snap.Stages = []status.Stage{}
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		out, known := working[s.config.Name]
 		if !known {
 			out = status.Stage{Running: []status.Attempt{}, Queue: []uint64{}}
@@ -63,8 +62,9 @@ func (h *host) snapshot() status.Snapshot {
 	return snap
 }
 
+// describeReporter adds the state of a reporter's sender.
 func (h *host) describeReporter(s *stage, out *status.Stage) {
-	reporters := h.reporting()
+	reporters := h.currentReporters()
 	i := slices.IndexFunc(reporters, func(r *reporter) bool { return r.stage.config.Name == s.config.Name })
 	if i < 0 {
 		return
@@ -80,7 +80,7 @@ func (h *host) describeReporter(s *stage, out *status.Stage) {
 	}
 }
 
-// Blocks lists jobs, the newest block first.
+// Blocks returns jobs, the newest block first.
 func (h *host) Blocks(_ context.Context, query control.Query) ([]status.Job, error) {
 	return history.List(h.store, history.Stages(h.file()), query)
 }
@@ -90,8 +90,8 @@ func (h *host) ShowBlock(_ context.Context, number uint64) ([]status.Job, error)
 	return history.Show(h.store, history.Stages(h.file()), number)
 }
 
-// working returns the engine. Until every plugin was configured there is none.
-func (h *host) working() (*engine.Engine, error) {
+// runningEngine returns the engine. It returns an error until every plugin was configured.
+func (h *host) runningEngine() (*engine.Engine, error) {
 	e := h.engine.Load()
 	if e == nil {
 		return nil, contract.Environment(errors.New("the pipeline is starting"), "ask again when proofline status shows its stages ready")
@@ -99,19 +99,19 @@ func (h *host) working() (*engine.Engine, error) {
 	return e, nil
 }
 
-// Score is the standing by EthProofs' rules.
+// Score returns the score by the rules of EthProofs.
 func (h *host) Score(context.Context) (score.Report, error) {
 	return h.ledger.Judge(h.store, h.file(), time.Now())
 }
 
-// ScoreRecord is what the standing is made of.
+// ScoreRecord returns the record from which the score is computed.
 func (h *host) ScoreRecord(context.Context) (score.Record, error) {
-	return h.ledger.Record(h.store, h.Pipeline, time.Now())
+	return h.ledger.Record(h.store, h.file(), time.Now())
 }
 
 // AddBlocks queues blocks for the whole pipeline.
 func (h *host) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error) {
-	e, err := h.working()
+	e, err := h.runningEngine()
 	if err != nil {
 		return nil, err
 	}
@@ -119,43 +119,43 @@ func (h *host) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddRes
 }
 
 // ProveBlock queues a block whose guest input exists already.
-func (h *host) ProveBlock(ctx context.Context, given control.Given) (status.AddResult, error) {
-	e, err := h.working()
+func (h *host) ProveBlock(ctx context.Context, request control.ProveRequest) (status.AddResult, error) {
+	e, err := h.runningEngine()
 	if err != nil {
 		return status.AddResult{}, err
 	}
-	return e.ProveBlock(ctx, engine.Given(given))
+	return e.ProveBlock(ctx, engine.ProveRequest(request))
 }
 
-// Report sends the proof of a job once more.
-func (h *host) Report(ctx context.Context, job, to string) (int, error) {
-	e, err := h.working()
+// Report sends the proofs of a job once more.
+func (h *host) Report(ctx context.Context, job, reporter string) (int, error) {
+	e, err := h.runningEngine()
 	if err != nil {
 		return 0, err
 	}
-	return e.Report(ctx, job, to)
+	return e.Report(ctx, job, reporter)
 }
 
-// Retry queues a job again that has ended.
-func (h *host) Retry(ctx context.Context, again control.Again) error {
-	e, err := h.working()
+// Retry queues a finished job again.
+func (h *host) Retry(ctx context.Context, request control.RetryRequest) error {
+	e, err := h.runningEngine()
 	if err != nil {
 		return err
 	}
-	return e.Retry(ctx, engine.Again(again))
+	return e.Retry(ctx, engine.RetryRequest(request))
 }
 
 // Backup copies the checkpoint.
 func (h *host) Backup(_ context.Context, to string) error {
 	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
-		return contract.Permanent(fmt.Errorf("a backup is written to an absolute path where nothing is, not to %q", to))
+		return contract.Permanent(fmt.Errorf("a backup needs an absolute path at which no file exists, not %q", to))
 	}
 	return h.store.Backup(to)
 }
 
-// Drain has the pipeline end by itself.
+// Drain makes the pipeline finish its blocks and end.
 func (h *host) Drain(ctx context.Context, afterCurrent bool) (int, error) {
-	e, err := h.working()
+	e, err := h.runningEngine()
 	if err != nil {
 		return 0, err
 	}
@@ -166,9 +166,9 @@ func (h *host) Drain(ctx context.Context, afterCurrent bool) (int, error) {
 	return left, err
 }
 
-// Skip gives an unfinished job up.
+// Skip cancels an unfinished job.
 func (h *host) Skip(ctx context.Context, job string) error {
-	e, err := h.working()
+	e, err := h.runningEngine()
 	if err != nil {
 		return err
 	}

@@ -20,50 +20,53 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// graces are the times of an orderly end.
+// graces are the times that an orderly stop waits.
 type graces struct {
-	attempt time.Duration // running attempts may finish
-	handler time.Duration // what was cut off may let go of its work
-	flush   time.Duration // due events may be sent
+	attempt time.Duration // for running attempts to finish
+	handler time.Duration // for a plugin to give up a cancelled attempt
+	flush   time.Duration // for due events to be sent
 	limited time.Duration // the same, at the end of a limited run or a drain
-	stop    time.Duration // plugins may end in good order
+	stop    time.Duration // for plugins to end by themselves
 }
 
-var usualGraces = graces{
+// defaultGraces are the times of a host outside of tests.
+var defaultGraces = graces{
 	attempt: 10 * time.Second, handler: launch.DefaultGrace, flush: 5 * time.Second, limited: time.Minute, stop: 20 * time.Second,
 }
 
-// Options say what to run.
+// Options are the parameters of Run.
 type Options struct {
 	Pipeline *pipeline.Pipeline // loaded and bound, without errors
 	Catalog  *catalog.Catalog
-	// Limit ends the run after so many blocks are done or failed; 0 for none.
+	// Limit is the number of blocks after whose end, done or failed, the run ends; 0 for
+	// no limit.
 	Limit int
-	// Hard cuts an orderly end short: the operator's second signal. It ends after
-	// the context of Run.
+	// Hard cuts an orderly stop short when it ends. It is the operator's second signal,
+	// and ends after the context of Run.
 	Hard context.Context
-	// Chain judges the chain of the blocks that the data directory holds, 0 for none,
-	// before anything is started; nil takes each.
+	// Chain checks the chain id of the blocks in the data directory, or 0 when it has none,
+	// before anything is started. An error ends the run. Nil accepts every chain.
 	Chain   func(known uint64) error
 	Version string
-	// Keeper is the command line that starts a keeper; nil for the usual one.
+	// Keeper is the command line that starts a keeper; nil for the default.
 	Keeper []string
 	Log    *slog.Logger
-	// Level is that of Log, which commands and a changed file may set; nil where they
-	// may not.
+	// Level is the level of Log. Commands and a changed file set it. It is nil when the
+	// level cannot be changed.
 	Level *slog.LevelVar
-	// Show is called once at the start, with what asks for the present picture; nil
-	// for nobody who looks.
+	// Show is called once at the start with a function that returns the current overview.
+	// It may be nil.
 	Show func(overview func() live.Overview)
-	// Reload reads the pipeline file again: loaded and bound, without errors. Nil where
-	// that is not possible.
+	// Reload reads the pipeline file again and returns it loaded and bound, without errors.
+	// It is nil when the file cannot be read again.
 	Reload func(context.Context) (*pipeline.Pipeline, error)
-	// Again has the pipeline file read again whenever something comes; nil for never.
-	Again <-chan os.Signal
-	// Up is called once when everything runs, with the monitor's address.
+	// ReloadSignal makes the host read the pipeline file again at every signal; nil for
+	// never.
+	ReloadSignal <-chan os.Signal
+	// Up is called once when everything runs, with the address of the monitor.
 	Up func(monitor string)
 
-	grace graces // the zero value stands for usualGraces
+	grace graces // the zero value stands for defaultGraces
 }
 
 // host is a running pipeline.
@@ -76,17 +79,17 @@ type host struct {
 
 	ledger history.Ledger
 
-	mu        sync.Mutex
+	mu        sync.Mutex  // guards stages, reporters, sending and ending
 	stages    []*stage    // every stage, in pipeline order; replaced, never changed
-	reporters []*reporter // complete before the engine is set; replaced, never changed
+	reporters []*reporter // complete before engine is set; replaced, never changed
 	engine    atomic.Pointer[engine.Engine]
 
-	current   atomic.Pointer[pipeline.Pipeline] // the file since it was read again; nil before
+	current   atomic.Pointer[pipeline.Pipeline] // the file after a reload; nil before the first
 	model     *live.Model
-	reloading sync.Mutex     // held while the file is read again and applied
-	senders   sync.WaitGroup // running, see sendWith
-	sending   context.Context
-	ending    context.Context // ends when the engine has
+	reloading sync.Mutex      // held during a reload
+	senders   sync.WaitGroup  // the running senders, see sendWith
+	sending   context.Context // of the senders
+	ending    context.Context // ends with the engine; nil until the engine starts
 }
 
 // stage is a configured stage and its supervised process.
@@ -100,16 +103,16 @@ type stage struct {
 type reporter struct {
 	stage  *stage
 	sender *outbox.Sender
-	stop   func() // of the sender, once it works
+	stop   func() // stops the sender and waits for it; nil until the sender runs
 }
 
-// reports describes a reporter stage to the engine.
-func (s *stage) reports() engine.Reporter {
+// engineReporter returns a reporter stage as the engine needs it.
+func (s *stage) engineReporter() engine.Reporter {
 	m := s.binary.Manifest
-	return engine.Reporter{Name: s.config.Name, Wants: m.Events, Proofs: s.config.Proofs, Whole: m.Has(contract.CapabilityArtifacts)}
+	return engine.Reporter{Name: s.config.Name, Wants: m.Events, Proofs: s.config.Proofs, AllArtifacts: m.Has(contract.CapabilityArtifacts)}
 }
 
-// file is the pipeline file that counts at this instant.
+// file returns the pipeline file as it is applied now.
 func (h *host) file() *pipeline.Pipeline {
 	if current := h.current.Load(); current != nil {
 		return current
@@ -117,15 +120,15 @@ func (h *host) file() *pipeline.Pipeline {
 	return h.Pipeline
 }
 
-// staged lists the stages of this instant, in the order of the file.
-func (h *host) staged() []*stage {
+// currentStages returns the current stages, in the order of the file.
+func (h *host) currentStages() []*stage {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.stages
 }
 
-// reporting lists the reporters of this instant.
-func (h *host) reporting() []*reporter {
+// currentReporters returns the current reporters, in the order of the file.
+func (h *host) currentReporters() []*reporter {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.reporters

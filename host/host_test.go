@@ -18,8 +18,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestSecondHostIsToldWhoTheFirstIs: the error says whom to stop, and is one of
-// the environment, whether or not the first host has announced itself yet.
+// TestSecondHostIsToldWhoTheFirstIs checks that the error of a second host has the class
+// environment and names the process to stop, also before the first host has announced
+// itself.
 func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -39,8 +40,8 @@ func TestSecondHostIsToldWhoTheFirstIs(t *testing.T) {
 	}
 }
 
-// TestCommandsWhileStarting: before the engine is there, commands that need it
-// are told to wait, and the others are answered.
+// TestCommandsWhileStarting checks that before the engine runs commands which need it
+// return an error, and the others are answered.
 func TestCommandsWhileStarting(t *testing.T) {
 	data := t.TempDir()
 	store, err := offline.OpenCheckpoint(data)
@@ -69,16 +70,16 @@ func TestCommandsWhileStarting(t *testing.T) {
 		t.Errorf("blocks %+v, %v", jobs, err)
 	}
 	_, add := c.AddBlocks(t.Context(), []uint64{1})
-	_, prove := c.ProveBlock(t.Context(), control.Given{Number: 1, Input: "/x"})
-	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), control.Again{Job: "j"}), "skip": c.Skip(t.Context(), "j")} {
+	_, prove := c.ProveBlock(t.Context(), control.ProveRequest{Number: 1, Input: "/x"})
+	for name, err := range map[string]error{"add": add, "prove": prove, "retry": c.Retry(t.Context(), control.RetryRequest{Job: "j"}), "skip": c.Skip(t.Context(), "j")} {
 		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "the pipeline is starting") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// TestBeginTellsOfTheRunBefore: neither a crash nor a checkpoint that is gone
-// passes in silence.
+// TestBeginTellsOfTheRunBefore checks that a crash of the last run and a missing checkpoint
+// are logged.
 func TestBeginTellsOfTheRunBefore(t *testing.T) {
 	data := t.TempDir()
 	files, err := artifact.Open(data, filepath.Join(data, "output"))
@@ -112,7 +113,7 @@ func TestBeginTellsOfTheRunBefore(t *testing.T) {
 	if _, _, err := files.Attempt("1-5-00000000", "source", 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(offline.File(data)); err != nil {
+	if err := os.Remove(offline.CheckpointPath(data)); err != nil {
 		t.Fatal(err)
 	}
 	if text := begin("03"); !strings.Contains(text, "their checkpoint is gone") {

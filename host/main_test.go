@@ -13,8 +13,8 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// The test binary is host, keeper and every plugin: a plugin by the name of the link
-// under which it was started. Nothing that the host starts runs the tests.
+// TestMain makes the test binary also the keeper and every plugin. It is a plugin when it
+// was started through a link with the name of that plugin.
 func TestMain(m *testing.M) {
 	name := filepath.Base(os.Args[0])
 	plugin, isPlugin := testPlugins()[name]

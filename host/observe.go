@@ -34,7 +34,7 @@ var (
 	_ monitor.Pipeline = (*host)(nil)
 )
 
-// newModel makes the picture of this pipeline that the monitor shows.
+// newModel returns the model of this pipeline that the monitor shows.
 func (h *host) newModel(lines *live.Log) *live.Model {
 	p := h.file()
 	proofs := proofsOf(p)
@@ -44,7 +44,7 @@ func (h *host) newModel(lines *live.Log) *live.Model {
 	})
 }
 
-// proofsOf lists the proofs that each reporter tells of.
+// proofsOf returns the proof stages of each reporter, by the name of the reporter.
 func proofsOf(p *pipeline.Pipeline) map[string][]string {
 	proofs := map[string][]string{}
 	for _, s := range p.Stages {
@@ -55,9 +55,9 @@ func proofsOf(p *pipeline.Pipeline) map[string][]string {
 	return proofs
 }
 
-// following lets the model follow until the function that is returned is called.
-// The end of ctx does not end it, so that an orderly stop can be watched.
-func following(ctx context.Context, model *live.Model) (stop func() error) {
+// runModel runs the model until the returned function is called, which waits for it. The
+// end of ctx does not end it, so that an orderly stop can be watched.
+func runModel(ctx context.Context, model *live.Model) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { model.Run(ctx) })
@@ -68,13 +68,13 @@ func following(ctx context.Context, model *live.Model) (stop func() error) {
 	}
 }
 
-// Overview is the present picture.
+// Overview returns what the dashboard shows at this instant.
 func (h *host) Overview(context.Context) (live.Overview, error) { return h.model.Overview(), nil }
 
-// SetLogLevel lets host and plugins log from this level on.
+// SetLogLevel sets the lowest level that the host and its plugins log.
 func (h *host) SetLogLevel(_ context.Context, level slog.Level) error {
 	if h.Level == nil {
-		return contract.Permanent(errors.New("the log of this host is not its own: its level cannot be changed"))
+		return contract.Permanent(errors.New("the log level of this host cannot be changed: the log belongs to the program that has started it"))
 	}
 	h.Level.Set(level)
 	h.run.SetLogLevel(level)
@@ -82,7 +82,7 @@ func (h *host) SetLogLevel(_ context.Context, level slog.Level) error {
 	return nil
 }
 
-// graph names what each stage needs.
+// graph returns the stages that each stage needs.
 func (h *host) graph() map[string][]string {
 	after := map[string][]string{}
 	for _, s := range h.file().Stages {
@@ -91,22 +91,22 @@ func (h *host) graph() map[string][]string {
 	return after
 }
 
-// FinishedSince reads the jobs that ended at that time or later.
+// FinishedSince returns the jobs that finished at that time or later.
 func (h *host) FinishedSince(_ context.Context, since time.Time) ([]status.Job, error) {
 	return history.FinishedSince(h.store, history.Stages(h.file()), since)
 }
 
-// Course is the way of the score through the running week.
+// Course returns the performance at every hour of the running week.
 func (h *host) Course(context.Context) ([]score.Point, error) {
 	now := time.Now()
-	standing, err := h.ledger.Record(h.store, h.file(), now)
+	rec, err := h.ledger.Record(h.store, h.file(), now)
 	if err != nil {
 		return nil, err
 	}
-	return score.Course(standing, now), nil
+	return score.Course(rec, now), nil
 }
 
-// Recorded is the size of the checkpoint in bytes; 0 where it cannot be read.
+// Recorded returns the size of the checkpoint in bytes; 0 when it cannot be read.
 func (h *host) Recorded() int64 {
 	size, err := h.store.Size()
 	if err != nil {
@@ -115,24 +115,24 @@ func (h *host) Recorded() int64 {
 	return size
 }
 
-// Page reads a page of the jobs.
+// Page returns a page of jobs.
 func (h *host) Page(_ context.Context, r history.Range) (history.Page, error) {
 	return history.ReadPage(h.store, history.Stages(h.file()), r)
 }
 
-// Owed lists what waits for a reporter, the oldest first.
+// Owed returns the events that wait for a reporter, the oldest first.
 func (h *host) Owed(_ context.Context, reporter string) ([]record.Event, error) {
 	return h.store.Outbox(reporter)
 }
 
-// plainName is a part of an attempt's path.
+// plainName matches the job and the stage of a request that may be part of a path.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`)
 
-// maxLog is how much of an attempt's log is shown, in bytes.
+// maxLog is the largest part of an attempt's log that is shown, in bytes.
 const maxLog = 64 << 10
 
-// AttemptLog returns what was kept of the log of a failed attempt, at most its last
-// 64 KiB. Where none was kept the error is fs.ErrNotExist.
+// AttemptLog returns the end of the kept log of a failed attempt, at most 64 KiB. The
+// error is fs.ErrNotExist when no log was kept.
 func (h *host) AttemptLog(_ context.Context, job, stage string, attempt uint32) ([]byte, error) {
 	if !plainName.MatchString(job) || !plainName.MatchString(stage) {
 		return nil, fmt.Errorf("log of %q: %w", job+"/"+stage, fs.ErrNotExist)
@@ -142,7 +142,7 @@ func (h *host) AttemptLog(_ context.Context, job, stage string, attempt uint32) 
 		return nil, err
 	}
 	defer root.Close()
-	// The folder is the plugin's: what lies there may be a pipe.
+	// The plugin may have put a pipe into its folder, so opening must not block.
 	f, err := root.OpenFile(filepath.Join(job, stage, strconv.FormatUint(uint64(attempt), 10), launch.LogFile), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, errors.Join(fs.ErrNotExist, err)

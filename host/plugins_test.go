@@ -16,18 +16,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// settings configure every plugin of the tests. A plugin is ordered about by files in
-// Dir, which all of them share: STAGE.WHAT holds what the stage does instead of its
-// work, see plugin.act. WHAT is "open", "health", a block number, or for a reporter
-// KIND-NUMBER.
+// settings configure every plugin of the tests. Orders for the plugins are files in Dir,
+// which all of them share: STAGE.WHAT holds what the stage does instead of its work, see
+// plugin.act. WHAT is "open", "health", a block number, or for a reporter KIND-NUMBER.
 type settings struct {
 	Dir   string     `json:"dir" doc:"Directory of the orders." required:"true" format:"dir"`
 	Hours int        `json:"hours" doc:"Age of the blocks."`
 	Token sdk.Secret `json:"token" doc:"A secret."`
 }
 
-// testPlugins are made with the SDK, as those of the product are. They do no work of
-// value, but hand on real files under the names that the stages agree on.
+// testPlugins are plugins made with the SDK, like those of the product. They prove nothing,
+// but produce real files under the names of the contract.
 func testPlugins() map[string]sdk.Plugin {
 	all := map[string]sdk.Plugin{}
 	for _, p := range []sdk.Plugin{
@@ -44,7 +43,7 @@ func testPlugins() map[string]sdk.Plugin {
 	return all
 }
 
-// plugin is what they have in common.
+// plugin is the common part of the plugins.
 type plugin struct {
 	settings
 	stage string
@@ -52,7 +51,7 @@ type plugin struct {
 
 func (p *plugin) path(what string) string { return filepath.Join(p.Dir, p.stage+"."+what) }
 
-// note adds a line to a file beside the orders.
+// note appends a line to a file beside the orders.
 func (p *plugin) note(what, line string) error {
 	f, err := os.OpenFile(p.path(what), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -62,8 +61,8 @@ func (p *plugin) note(what, line string) error {
 	return errors.Join(err, f.Close())
 }
 
-// act does what an order says: an error of a class, "hold" until the order is gone,
-// or "stubborn", which ends only with the process. Without an order it does nothing.
+// act carries out an order: it returns an error of a class, waits ("hold") until the order
+// is removed, or waits until the process ends ("stubborn"). Without an order it does nothing.
 func (p *plugin) act(ctx context.Context, what string) error {
 	for held := false; ; {
 		text, err := os.ReadFile(p.path(what))
@@ -101,7 +100,7 @@ func (p *plugin) act(ctx context.Context, what string) error {
 	}
 }
 
-// Health is bad while an order says so.
+// Health returns an error while there is such an order.
 func (p *plugin) Health(context.Context) sdk.Health {
 	if text, err := os.ReadFile(p.path("health")); err == nil {
 		return sdk.Health{State: sdk.HealthUnavailable, Detail: string(text)}
@@ -109,7 +108,7 @@ func (p *plugin) Health(context.Context) sdk.Health {
 	return sdk.Health{State: sdk.HealthReady}
 }
 
-// Close is seen by the tests: a plugin that is killed does not come to it.
+// Close adds a note, so that tests can tell an orderly end from a killed plugin.
 func (p *plugin) Close() error { return p.note("closed", strconv.Itoa(os.Getpid())) }
 
 func opened(ctx context.Context, s settings, env sdk.Env) (*plugin, error) {
@@ -152,7 +151,7 @@ func read(t *sdk.Task, name string) (string, error) {
 
 func number(t *sdk.Task) string { return strconv.FormatUint(t.Block.Number, 10) }
 
-// testSource has the blocks 1 to 1000.
+// testSource is a source with the blocks 1 to 1000.
 type testSource struct{ *plugin }
 
 func (s *testSource) use(p *plugin) { s.plugin = p }
@@ -221,7 +220,7 @@ func (b *testBuilder) Build(ctx context.Context, t *sdk.Task) (*sdk.Result, erro
 	return &sdk.Result{Outputs: []sdk.Artifact{input}, WorkTime: time.Second}, err
 }
 
-// gateSettings make a prover a gate.
+// gateSettings can make a prover a gate.
 type gateSettings struct{ settings }
 
 func (gateSettings) MakesProof() bool { return false }
@@ -282,7 +281,7 @@ func (p *testProver) Verify(ctx context.Context, t *sdk.Task) error {
 	return p.note("verified", number(t))
 }
 
-// testUnsure makes proofs that it cannot verify.
+// testUnsure is a prover that cannot verify its proofs.
 type testUnsure struct{ prover *testProver }
 
 func openUnsure(ctx context.Context, s settings, env sdk.Env) (*testUnsure, error) {
@@ -294,13 +293,13 @@ func (u *testUnsure) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 	return u.prover.Prove(ctx, t)
 }
 
-// testReporter remembers what it is told, and has a body to hand out for each event
-// of a block.
+// testReporter is a reporter that records its events and publishes a body for each event of
+// a block.
 type testReporter struct{ *plugin }
 
 func (r *testReporter) use(p *plugin) { r.plugin = p }
 
-// heard is a line of its memory.
+// heard is an event that a testReporter has recorded.
 type heard struct {
 	Kind   sdk.EventKind
 	Number uint64

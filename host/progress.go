@@ -13,18 +13,18 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// Times of the lines that tell an operator how it goes.
+// Times of the log lines about the progress of the pipeline.
 const (
-	slowStart   = 5 * time.Second  // a stage that starts for longer is named
-	mostPatient = 5 * time.Minute  // the longest pause between two such lines
-	idleAgain   = 10 * time.Minute // what is waited for is said again
-	slot        = 12 * time.Second // between two blocks, until two heads were seen
+	slowStart     = 5 * time.Second  // a stage that starts for longer is logged
+	maxStartPause = 5 * time.Minute  // longest pause between two lines about starting stages
+	idleEvery     = 10 * time.Minute // between two equal lines about the next target
+	slot          = 12 * time.Second // between two blocks, until two heads were seen
 )
 
-// tellStarting logs which stages are still starting: after slowStart, then ever
-// less often, until ctx ends.
-func (h *host) tellStarting(ctx context.Context) {
-	for pause := slowStart; ; pause = min(2*pause, mostPatient) {
+// logStarting logs which stages are still starting: after slowStart and then in ever
+// longer intervals, until ctx ends.
+func (h *host) logStarting(ctx context.Context) {
+	for pause := slowStart; ; pause = min(2*pause, maxStartPause) {
 		select {
 		case <-ctx.Done():
 			return
@@ -40,9 +40,9 @@ func (h *host) tellStarting(ctx context.Context) {
 	}
 }
 
-// tellProgress logs one line per finished block, and what is waited for while there
-// is nothing to do, until ctx ends.
-func (h *host) tellProgress(ctx context.Context) {
+// logProgress logs one line for each finished block, and the next target while there is
+// nothing to do, until ctx ends.
+func (h *host) logProgress(ctx context.Context) {
 	p := progress{log: h.Log, nextTarget: h.nextTarget}
 	for {
 		snap := h.snapshot()
@@ -57,7 +57,8 @@ func (h *host) tellProgress(ctx context.Context) {
 	}
 }
 
-// nextTarget is the first target behind a head, if the selection has one.
+// nextTarget returns the first target after a block number; false when the selection has
+// none.
 func (h *host) nextTarget(head uint64) (uint64, bool) {
 	t := h.file().Select.Targets
 	if t.Every == 0 {
@@ -77,34 +78,34 @@ func (h *host) nextTarget(head uint64) (uint64, bool) {
 	return 0, false
 }
 
-// progress remembers what was logged.
+// progress holds what was logged already.
 type progress struct {
 	log        *slog.Logger
 	nextTarget func(head uint64) (uint64, bool)
-	seen       map[string]bool // ends of jobs that were looked at
+	seen       map[string]bool // the ends of jobs in the last snapshot
 
 	head, firstHead         uint64
 	headTime, firstHeadTime time.Time
-	waiting                 string // what was last said to be waited for
-	said                    time.Time
+	waiting                 string    // what the last line of idle says
+	logged                  time.Time // when that line was logged
 }
 
-// finished logs the blocks that have ended since the last look. Those from before
-// the start are not news.
+// finished logs the jobs that have finished since the last snapshot. It does not log jobs
+// that finished before the start of the host.
 func (p *progress) finished(snap status.Snapshot) {
 	shown := map[string]bool{}
 	for _, j := range slices.Backward(snap.Recent) {
 		key := j.ID + j.Finished.String()
 		shown[key] = true
 		if !p.seen[key] && j.Finished.After(snap.Started) {
-			p.said = time.Time{} // what comes next is worth a line again
+			p.logged = time.Time{} // the next target is logged again
 			p.ended(j)
 		}
 	}
 	p.seen = shown
 }
 
-// ended logs the end of one block.
+// ended logs the end of one job.
 func (p *progress) ended(j status.Job) {
 	args := []any{"block", j.Block.Number, "took", j.Finished.Sub(j.Created).Round(time.Millisecond)}
 	switch {
@@ -117,7 +118,7 @@ func (p *progress) ended(j status.Job) {
 	}
 }
 
-// idle logs what is waited for while no block is at work.
+// idle logs the next target while there is no active job.
 func (p *progress) idle(snap status.Snapshot) {
 	if snap.Head == 0 || snap.Stopping {
 		return
@@ -137,7 +138,7 @@ func (p *progress) idle(snap status.Snapshot) {
 	}
 	for _, s := range snap.Stages {
 		if s.Kind == contract.KindSource && s.Paused != "" {
-			return // that is a line of its own
+			return // the engine logs the pause
 		}
 	}
 	next, ok := p.nextTarget(snap.Head)
@@ -145,10 +146,10 @@ func (p *progress) idle(snap status.Snapshot) {
 	if ok {
 		text = fmt.Sprint("target ", next)
 	}
-	if text == p.waiting && snap.Time.Sub(p.said) < idleAgain {
+	if text == p.waiting && snap.Time.Sub(p.logged) < idleEvery {
 		return
 	}
-	p.waiting, p.said = text, snap.Time
+	p.waiting, p.logged = text, snap.Time
 	if !ok {
 		p.log.Info("nothing to do: " + text + "; blocks add queues more")
 		return
@@ -156,8 +157,8 @@ func (p *progress) idle(snap status.Snapshot) {
 	p.log.Info("next target", "block", next, "head", snap.Head, "in_about", p.until(next, snap.Time).String())
 }
 
-// until estimates when a block is made: by the pace of the heads seen, as their
-// timestamps tell it, or by the slots of Ethereum where there were too few.
+// until estimates the time until a block is made. It uses the mean time between the heads
+// that were seen, or the slots of Ethereum when these are too few.
 func (p *progress) until(next uint64, now time.Time) time.Duration {
 	pace := slot
 	if seen := p.head - p.firstHead; p.head > p.firstHead && seen >= 2 {

@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestNextTarget: the first block behind the head that the selection includes.
+// TestNextTarget checks the first block after the head that the selection includes.
 func TestNextTarget(t *testing.T) {
 	number := func(n uint64) *uint64 { return &n }
 	for name, c := range map[string]struct {
@@ -36,8 +36,8 @@ func TestNextTarget(t *testing.T) {
 	}
 }
 
-// TestProgressGoesByTimestamps: heads of the past that are read in a hurry are no pace
-// of the chain, and a block that arrives late in its slot does not move the next one.
+// TestProgressGoesByTimestamps checks that the estimate uses the timestamps of heads: neither
+// old heads that are read quickly nor a block that arrives late change it.
 func TestProgressGoesByTimestamps(t *testing.T) {
 	began := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	p := progress{log: slog.New(slog.DiscardHandler), nextTarget: func(uint64) (uint64, bool) { return 200, true }}
@@ -50,8 +50,8 @@ func TestProgressGoesByTimestamps(t *testing.T) {
 	}
 }
 
-// TestProgress: one line per block that ends, none for those from before the start,
-// and what is waited for once until something has changed.
+// TestProgress checks that there is one line for each block that finishes, none for blocks
+// that finished before the start, and one about the next target until it changes.
 func TestProgress(t *testing.T) {
 	var log bytes.Buffer
 	text := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -90,16 +90,15 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestBreakerIsAlerted: a stage that the engine gives no more blocks, because the last
-// ones failed alike, raises an alert at the reporters that want one, with the reason
-// and the way out; its working again takes it back.
+// TestBreakerIsAlerted checks that an open breaker raises an alert with its reason and remedy
+// at the reporters that want it, and another alert when the stage works again.
 func TestBreakerIsAlerted(t *testing.T) {
 	began := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	reporters := wanting("slack", contract.EventStageDown, contract.EventStageRecovered)
 	w := watcher{}
 	at := func(after time.Duration, paused string) (texts []string) {
 		stages := []status.Stage{{Name: "prove", Kind: contract.KindProver, State: status.StageReady, Paused: paused}}
-		events, recorded := w.look(stages, reporters, began.Add(after))
+		events, recorded := w.check(stages, reporters, began.Add(after))
 		recorded()
 		for _, e := range events {
 			texts = append(texts, e.Reporter+" "+string(e.Kind)+" "+e.Stage+": "+e.Facts[contract.FactReason])
@@ -121,7 +120,7 @@ func TestBreakerIsAlerted(t *testing.T) {
 	}
 }
 
-// wanting is a reporter that wants these events.
+// wanting returns a reporter that wants the given kinds of events.
 func wanting(name string, kinds ...contract.EventKind) []engine.Reporter {
 	return []engine.Reporter{{Name: name, Wants: kinds}}
 }

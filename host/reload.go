@@ -16,22 +16,22 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// renewLimit is how long a reload waits for the plugin of one stage: until it is idle
-// and was started anew.
-const renewLimit = time.Minute
+// renewTimeout is how long a reload waits until the plugin of one stage is idle and was
+// started again.
+const renewTimeout = time.Minute
 
-// Reload reads the pipeline file again and applies what can be applied while the
-// pipeline runs: a running attempt goes on, and no block is lost or begun anew. A file
-// with errors changes nothing.
+// Reload reads the pipeline file again and applies what can be applied while the pipeline
+// runs. Running attempts go on, and no block is lost or started again. A file with errors
+// changes nothing.
 func (h *host) Reload(ctx context.Context) (control.Reloaded, error) {
 	h.mu.Lock()
 	ending := h.ending
 	h.mu.Unlock()
 	switch {
 	case h.Options.Reload == nil:
-		return control.Reloaded{}, contract.Permanent(errors.New("this host does not know the file that it runs"))
+		return control.Reloaded{}, contract.Permanent(errors.New("this host cannot read its pipeline file again: restart it instead"))
 	case ending == nil:
-		_, err := h.working()
+		_, err := h.runningEngine()
 		return control.Reloaded{}, errors.Join(err, contract.Environment(errors.New("the pipeline is starting"), "ask again in a moment"))
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -46,29 +46,29 @@ func (h *host) Reload(ctx context.Context) (control.Reloaded, error) {
 	if err != nil {
 		return control.Reloaded{}, contract.Permanent(fmt.Errorf("the file is not applied: %w", err))
 	}
-	was, err := h.outline(h.file())
+	before, err := h.outline(h.file())
 	if err != nil {
 		return control.Reloaded{}, err
 	}
-	is, err := h.outline(next)
+	after, err := h.outline(next)
 	if err != nil {
 		return control.Reloaded{}, err
 	}
 	out := control.Reloaded{File: next.File, Applied: []change.Difference{}, Restart: []change.Difference{}, Failed: []control.Unapplied{}}
-	differences := change.Compare(was, is)
+	differences := change.Compare(before, after)
 	if len(differences) == 0 {
 		return out, nil
 	}
-	r := reload{host: h, next: next, refused: map[string]error{}, touched: map[string]bool{}}
+	r := reload{host: h, next: next, refused: map[string]error{}, renewed: map[string]bool{}}
 	for _, d := range differences {
-		r.touched[d.Stage] = r.touched[d.Stage] || d.Takes == change.Plugin
+		r.renewed[d.Stage] = r.renewed[d.Stage] || d.Action == change.Plugin
 	}
 	if err := r.apply(ctx); err != nil {
 		return out, err
 	}
 	for _, d := range differences {
 		switch err := r.refused[d.Stage]; {
-		case d.Takes == change.Restart:
+		case d.Action == change.Restart:
 			out.Restart = append(out.Restart, d)
 		case err != nil:
 			out.Failed = append(out.Failed, control.Unapplied{Difference: d, Error: err.Error()})
@@ -86,16 +86,16 @@ func (h *host) Reload(ctx context.Context) (control.Reloaded, error) {
 	for _, d := range out.Failed {
 		h.Log.Error("not applied", "change", d.String(), "error", d.Error)
 	}
-	return out, h.keepOutline()
+	return out, h.saveOutline()
 }
 
-// reloadWhenTold reads the file again at every signal, until ctx ends.
-func (h *host) reloadWhenTold(ctx context.Context) {
+// reloadOnSignal reloads the file at every signal until ctx ends.
+func (h *host) reloadOnSignal(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case _, open := <-h.Again:
+		case _, open := <-h.ReloadSignal:
 			if !open {
 				return
 			}
@@ -106,62 +106,63 @@ func (h *host) reloadWhenTold(ctx context.Context) {
 	}
 }
 
-// outline describes a pipeline with the plugins that are installed now.
+// outline returns the outline of a pipeline. For the applied file it uses the plugins that
+// run, for any other file the plugins that are installed now.
 func (h *host) outline(p *pipeline.Pipeline) (change.Outline, error) {
 	running := map[string]*stage{}
-	for _, s := range h.staged() {
+	for _, s := range h.currentStages() {
 		running[s.config.Name] = s
 	}
-	return change.Of(p, h.Version, func(s pipeline.Stage) (change.Named, error) {
-		if p == h.file() && running[s.Name] != nil { // what runs, not what lies there now
-			return About(running[s.Name].binary, s), nil
+	return change.Of(p, h.Version, func(s pipeline.Stage) (change.StageInfo, error) {
+		if p == h.file() && running[s.Name] != nil {
+			return StageInfo(running[s.Name].binary, s), nil
 		}
 		binary, err := h.Catalog.Find(s.Plugin)
-		return About(binary, s), err
+		return StageInfo(binary, s), err
 	})
 }
 
-// keepOutline notes the pipeline that runs for commands that compare it.
-func (h *host) keepOutline() error {
+// saveOutline saves the outline of the running pipeline for commands that compare it.
+func (h *host) saveOutline() error {
 	outline, err := h.outline(h.file())
 	if err != nil {
 		return err
 	}
-	return change.Keep(h.file().Data, outline)
+	return change.Save(h.file().Data, outline)
 }
 
-// reload is one application of a file.
+// reload is one reload of the file.
 type reload struct {
 	*host
 	next    *pipeline.Pipeline
-	refused map[string]error // why a stage is left as it is
-	touched map[string]bool  // stages whose plugins are restarted
+	refused map[string]error // why a stage keeps its old configuration, by name
+	renewed map[string]bool  // stages whose plugins are restarted, by name
 }
 
-// apply brings the running pipeline as near to the file as it can get.
+// apply applies everything in the file that does not need a restart of the host.
 func (r *reload) apply(ctx context.Context) error {
-	effective := *r.file() // what needs a restart stays as it is
+	effective := *r.file() // keeps the old values of what needs a restart
 	level := effective.Log.Level
 	effective.Select, effective.Keep, effective.Log.Level = r.next.Select, r.next.Keep, r.next.Log.Level
 	effective.Monitor.StuckAfter = r.next.Monitor.StuckAfter
 	effective.Stages = nil
 
 	var stages []*stage
-	var gone, fresh []*stage
-	for _, s := range r.staged() {
+	var removed, added []*stage // reporters
+	for _, s := range r.currentStages() {
 		entry := r.next.Stage(s.config.Name)
 		if entry == nil && s.config.Kind == contract.KindReporter {
-			gone = append(gone, s)
+			removed = append(removed, s)
 			continue
 		}
-		stages = append(stages, r.changed(ctx, s, entry))
+		stages = append(stages, r.adjust(ctx, s, entry))
 	}
 	for _, entry := range r.next.Stages {
-		if entry.Kind != contract.KindReporter || slices.ContainsFunc(r.staged(), func(s *stage) bool { return s.config.Name == entry.Name }) {
+		if entry.Kind != contract.KindReporter || slices.ContainsFunc(r.currentStages(), func(s *stage) bool { return s.config.Name == entry.Name }) {
 			continue
 		}
-		if s := r.begun(ctx, entry); s != nil {
-			stages, fresh = append(stages, s), append(fresh, s)
+		if s, ok := r.startReporter(ctx, entry); ok {
+			stages, added = append(stages, s), append(added, s)
 		}
 	}
 	for _, s := range stages {
@@ -171,7 +172,7 @@ func (r *reload) apply(ctx context.Context) error {
 	settings := engine.Settings{Selection: r.selection(&effective), Stages: map[string]engine.Tuning{}}
 	for _, s := range stages {
 		if s.config.Kind == contract.KindReporter {
-			settings.Reporters = append(settings.Reporters, s.reports())
+			settings.Reporters = append(settings.Reporters, s.engineReporter())
 			continue
 		}
 		settings.Stages[s.config.Name] = engine.Tuning{
@@ -179,21 +180,21 @@ func (r *reload) apply(ctx context.Context) error {
 			Backoff: s.config.Retry.Backoff, Timeout: s.config.Timeout, StuckAfter: s.config.StuckAfter,
 		}
 	}
-	removed := r.replace(&effective, stages, fresh, gone)
+	unused := r.replace(&effective, stages, added)
 	if err := r.engine.Load().Apply(ctx, settings); err != nil {
-		return err // only where the host is ending
+		return err // the host is ending
 	}
-	for _, sender := range removed {
-		sender.stop()
+	for _, reporter := range unused {
+		reporter.stop()
 	}
-	for _, s := range gone {
+	for _, s := range removed {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.grace.stop)
 		if err := s.Stop(stopping); err != nil {
 			r.Log.Error("stop the plugin of a removed reporter", "stage", s.config.Name, "error", err)
 		}
 		cancel()
 	}
-	if r.Level != nil && level != effective.Log.Level { // else one that was set by a command stays
+	if r.Level != nil && level != effective.Log.Level { // an unchanged key keeps a level that a command has set
 		if err := r.SetLogLevel(ctx, effective.Log.Level); err != nil {
 			return err
 		}
@@ -202,18 +203,19 @@ func (r *reload) apply(ctx context.Context) error {
 	return nil
 }
 
-// changed returns a stage with what can be applied of its entry in the file.
-func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *stage {
+// adjust applies the entry of a stage in the file as far as possible. It returns the
+// stage, or a copy with the new configuration.
+func (r *reload) adjust(ctx context.Context, s *stage, entry *pipeline.Stage) *stage {
 	level := logLevel(r.next)
 	s.Adjust(func(spec *launch.Spec) { spec.LogLevel = level })
 	if entry == nil || entry.Plugin != s.config.Plugin || entry.Kind != s.config.Kind {
 		return s
 	}
 	out := &stage{config: s.config, binary: s.binary, Stage: s.Stage}
-	if r.touched[s.config.Name] {
+	if r.renewed[s.config.Name] {
 		binary, err := r.Catalog.Find(entry.Plugin)
 		if err == nil {
-			limited, cancel := context.WithTimeout(ctx, renewLimit)
+			limited, cancel := context.WithTimeout(ctx, renewTimeout)
 			err = s.Renew(limited, func(spec *launch.Spec) {
 				spec.Binary, spec.Config, spec.Secrets = binary, entry.Config, secrets(binary.Manifest.Schema, entry.Config)
 				spec.Env, spec.HeartbeatTimeout = entry.Env, entry.HeartbeatTimeout
@@ -235,33 +237,33 @@ func (r *reload) changed(ctx context.Context, s *stage, entry *pipeline.Stage) *
 	return out
 }
 
-// begun starts the plugin of a reporter that is new in the file; nil where it does not
-// start.
-func (r *reload) begun(ctx context.Context, entry pipeline.Stage) *stage {
-	limited, cancel := context.WithTimeout(ctx, renewLimit)
+// startReporter starts the plugin of a reporter that is new in the file. When it does not
+// start, ok is false and r.refused has the error.
+func (r *reload) startReporter(ctx context.Context, entry pipeline.Stage) (s *stage, ok bool) {
+	limited, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	s, up, err := r.startStage(ctx, entry)
 	if err != nil {
 		r.refused[entry.Name] = err
-		return nil
+		return nil, false
 	}
 	select {
 	case err = <-up:
 	case <-limited.Done():
-		err = fmt.Errorf("stage %s (%s) has not started within %v", entry.Name, entry.Plugin, renewLimit)
+		err = fmt.Errorf("stage %s (%s) has not started within %v", entry.Name, entry.Plugin, renewTimeout)
 	}
 	if err == nil {
-		return s
+		return s, true
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.grace.stop)
 	defer cancel()
 	r.refused[entry.Name] = errors.Join(err, s.Stop(stopping))
-	return nil
+	return nil, false
 }
 
-// replace makes the host use the stages. The senders of those that are fresh begin;
-// those of the ones that are gone are returned.
-func (r *reload) replace(effective *pipeline.Pipeline, stages, fresh, gone []*stage) (removed []*reporter) {
+// replace makes the host use the given file and stages. It starts the senders of the added
+// reporters and returns the reporters that are not among the stages any more.
+func (r *reload) replace(effective *pipeline.Pipeline, stages, added []*stage) (unused []*reporter) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.current.Store(effective)
@@ -270,24 +272,24 @@ func (r *reload) replace(effective *pipeline.Pipeline, stages, fresh, gone []*st
 	for _, old := range r.reporters {
 		i := slices.IndexFunc(stages, func(s *stage) bool { return s.config.Name == old.stage.config.Name })
 		if i < 0 {
-			removed = append(removed, old)
+			unused = append(unused, old)
 			continue
 		}
 		old.sender.Tune(stages[i].config.Concurrency, stages[i].config.Timeout)
 		reporters = append(reporters, &reporter{stage: stages[i], sender: old.sender, stop: old.stop})
 	}
-	for _, s := range fresh {
-		added := r.reporter(s)
-		r.sendWith(added)
-		reporters = append(reporters, added)
+	for _, s := range added {
+		reporter := r.newReporter(s)
+		r.sendWith(reporter)
+		reporters = append(reporters, reporter)
 	}
 	r.reporters = reporters
-	return removed
+	return unused
 }
 
-// About is what a comparison needs to know of a stage.
-func About(binary catalog.Binary, s pipeline.Stage) change.Named {
-	return change.Named{
+// StageInfo returns what an outline needs to know about a stage with a binary.
+func StageInfo(binary catalog.Binary, s pipeline.Stage) change.StageInfo {
+	return change.StageInfo{
 		Binary: binary, Fingerprint: fingerprint(binary.Manifest, s.Config), Secrets: secrets(binary.Manifest.Schema, s.Config),
 	}
 }

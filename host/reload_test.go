@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// editable is a pipeline file that a test writes anew.
+// editable is a rig whose pipeline file a test can rewrite.
 type editable struct {
 	*rig
 	mu   sync.Mutex
@@ -34,7 +34,7 @@ func (e *editable) load(context.Context) (*pipeline.Pipeline, error) {
 	return e.parse(e.text)
 }
 
-// names lists differences in short.
+// names returns the names of differences.
 func names(differences []change.Difference) string {
 	var all []string
 	for _, d := range differences {
@@ -43,11 +43,11 @@ func names(differences []change.Difference) string {
 	return strings.Join(all, " ")
 }
 
-// TestReloadUnderLoad reads a file again while blocks go through the pipeline (20 times
-// and 40 blocks; with PROOFLINE_LONG 100 times and 200): each time with another selection order, other limits, another
-// configuration of the source, whose plugin is restarted, and with a reporter more or
-// less. Every block is done with one attempt of each stage, and the reporter that stays
-// hears of each phase once, in order.
+// TestReloadUnderLoad reloads a file while blocks go through the pipeline (20 times and 40
+// blocks; with PROOFLINE_LONG 100 times and 200). Each time the order of the selection, the
+// limits and the configuration of the source change, whose plugin is restarted, and a
+// reporter is added or removed. Every block must be done with one attempt of each stage, and
+// the other reporter must get each phase once, in order.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	blocks, reloads, held := uint64(40), 20, "30"
@@ -85,9 +85,9 @@ stages:
 		}
 		for _, d := range r.Applied {
 			switch {
-			case d.Takes == change.Plugin:
+			case d.Action == change.Plugin:
 				plugin++
-			case d.Stage == "second" && d.Path == "" && d.Was == "":
+			case d.Stage == "second" && d.Path == "" && d.Old == "":
 				added++
 			case d.Stage == "second" && d.Path == "":
 				removed++
@@ -135,9 +135,10 @@ stages:
 	}
 }
 
-// TestReloadTells shows what a reload says: of a change that needs a restart, of a
-// plugin that does not start, of a file with errors, and of none.
-func TestReloadTells(t *testing.T) {
+// TestReloadResult checks the result of a reload: after a change that applies at once, a
+// change that needs a restart, a plugin that does not start, a file with errors, and no
+// change.
+func TestReloadResult(t *testing.T) {
 	t.Parallel()
 	const before = `
 select: {blocks: [1], repair: 0}
@@ -156,6 +157,15 @@ stages:
 	}
 	if r, err := reload(before); err != nil || len(r.Applied)+len(r.Restart)+len(r.Failed) > 0 {
 		t.Errorf("nothing has changed, but %+v, %v", r, err)
+	}
+	if _, err := reload(strings.Replace(before, "repair: 0", "repair: 0, every: 10", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := c.ScoreRecord(t.Context()); err != nil || rec.Targets.Every != 10 {
+		t.Errorf("the record of a score is of every %d, want 10 after the reload: %v", rec.Targets.Every, err)
+	}
+	if _, err := reload(before); err != nil {
+		t.Fatal(err)
 	}
 	r, err := reload(strings.Replace(before, "hunter2", "hunter3", 1))
 	if err != nil || names(r.Restart) != "stages.prove.config.token" || len(r.Applied) > 0 {
@@ -188,15 +198,15 @@ stages:
 		}
 		return false
 	})
-	kept, err := change.Kept(e.p.Data)
+	kept, err := change.Load(e.p.Data)
 	if err != nil || len(kept.Stages) != 4 || strings.Contains(fmt.Sprint(kept), "hunter") {
 		t.Errorf("kept is %+v, %v", kept, err)
 	}
 }
 
-// TestDrainEndsTheRun has a host end by itself when the blocks are done that it works on.
-// Block 1 may be proved before, or wait for the prover with its input made: then it stays
-// for the next run.
+// TestDrainEndsTheRun checks that a draining host ends when the blocks are done on which it
+// works. Block 1 may be proved before. It may also wait for the prover with its input made,
+// and then it stays for the next run.
 func TestDrainEndsTheRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, strings.Replace(whole, "to: 3", "to: 900", 1))

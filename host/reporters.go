@@ -13,9 +13,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// reporter makes the sender of a reporter stage. What a reporter rejects, and
-// which proofs its other side has taken, is told to the others.
-func (h *host) reporter(s *stage) *reporter {
+// newReporter returns a reporter stage with its sender. Rejections and acceptances of
+// proofs are announced to the other reporters.
+func (h *host) newReporter(s *stage) *reporter {
 	return &reporter{stage: s, sender: outbox.New(outbox.Config{
 		Pipeline: h.file().Name, Reporter: s.config.Name, Concurrency: s.config.Concurrency, Timeout: s.config.Timeout,
 		Accepted: func(e record.Event, facts map[string]string, published []contract.Artifact, now time.Time) []record.Event {
@@ -35,20 +35,21 @@ func (h *host) reporter(s *stage) *reporter {
 	}, h.store, h.files, s.Stage)}
 }
 
-// others are the reporters of this instant but one.
+// others returns the current reporters except one.
 func (h *host) others(name string) (others []engine.Reporter) {
-	for _, r := range h.reporting() {
+	for _, r := range h.currentReporters() {
 		if r.stage.config.Name != name {
-			others = append(others, r.stage.reports())
+			others = append(others, r.stage.engineReporter())
 		}
 	}
 	return others
 }
 
-// withdraw stops the work on a block of which a reporter's other side has a proof
-// that it did not send, unless another reporter still waits for it.
+// withdraw stops the work of a proof stage on a block, because the service behind a
+// reporter has a proof of another prover. It does nothing when another reporter of the
+// same plugin reports that proof stage, too.
 func (h *host) withdraw(e record.Event, reporter string) {
-	for _, r := range h.reporting() {
+	for _, r := range h.currentReporters() {
 		if r.stage.config.Name != reporter && r.stage.binary.Manifest.Name == h.plugin(reporter) && slices.Contains(r.stage.config.Proofs, e.Stage) {
 			return
 		}
@@ -59,9 +60,9 @@ func (h *host) withdraw(e record.Event, reporter string) {
 	}
 }
 
-// plugin is the plugin of a reporter stage.
+// plugin returns the name of the plugin of a reporter stage; empty for an unknown stage.
 func (h *host) plugin(reporter string) string {
-	for _, r := range h.reporting() {
+	for _, r := range h.currentReporters() {
 		if r.stage.config.Name == reporter {
 			return r.stage.binary.Manifest.Name
 		}
@@ -69,11 +70,11 @@ func (h *host) plugin(reporter string) string {
 	return ""
 }
 
-// bodies is the folder, below a block's own, in which the files that a reporter hands
-// out are kept: none for the first stage of a plugin, so that no two stages write
-// the same file.
+// bodies returns the folder below the folder of a block to which the files of a reporter
+// are published. It is empty for the first stage of a plugin and the name of the stage for
+// any other, so that no two stages write the same file.
 func (h *host) bodies(s *stage) string {
-	for _, other := range h.staged() {
+	for _, other := range h.currentStages() {
 		if other.config.Name == s.config.Name {
 			break
 		}
@@ -84,23 +85,23 @@ func (h *host) bodies(s *stage) string {
 	return ""
 }
 
-// reporterNames lists the reporter stages of the file.
+// reporterNames returns the names of the current reporters.
 func (h *host) reporterNames() (names []string) {
-	for _, r := range h.reporting() {
+	for _, r := range h.currentReporters() {
 		names = append(names, r.stage.config.Name)
 	}
 	return names
 }
 
-// announced wakes the senders after events were recorded.
+// announced wakes all senders. It is called after events were recorded.
 func (h *host) announced() {
-	for _, r := range h.reporting() {
+	for _, r := range h.currentReporters() {
 		r.sender.Wake()
 	}
 }
 
-// sendWith lets a reporter's sender work until the background of the host ends, or its
-// own stop is called, which waits for it. h.mu must be held.
+// sendWith runs the sender of a reporter until h.sending ends or r.stop is called, which
+// waits for the sender. h.mu must be held.
 func (h *host) sendWith(r *reporter) {
 	ctx, cancel := context.WithCancel(h.sending)
 	ended := make(chan struct{})

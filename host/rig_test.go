@@ -23,14 +23,15 @@ import (
 	"github.com/proofline/proofline/sdk/sdktest"
 )
 
-// limit is how long anything may take on a busy machine. A test that reaches it has
-// failed.
+// limit is the longest time that anything may take on a busy machine. A test that reaches
+// it fails.
 const limit = 2 * time.Minute
 
-// pluginLinks is the directory of testCatalog, once that was asked for.
+// pluginLinks is the directory of testCatalog; empty before its first call.
 var pluginLinks string
 
-// testCatalog finds the plugins of the tests: links to the running test binary.
+// testCatalog returns a catalog of the plugins of the tests, which are links to the test
+// binary.
 var testCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -47,7 +48,7 @@ var testCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 	return catalog.Open([]string{pluginLinks}), nil
 })
 
-// rig is a pipeline of the tests' plugins in directories of its own.
+// rig is a pipeline with the plugins of the tests and with its own directories.
 type rig struct {
 	t       *testing.T
 	root    string // of the pipeline file
@@ -98,7 +99,7 @@ func (r *rig) parse(text string) (*pipeline.Pipeline, error) {
 	}).Error()
 }
 
-// order has a stage do something instead of its work, see plugin.act.
+// order makes a stage do something instead of its work, see plugin.act.
 func (r *rig) order(stage, what, order string) {
 	r.t.Helper()
 	// Complete at once: the plugin reads it at any moment.
@@ -108,7 +109,7 @@ func (r *rig) order(stage, what, order string) {
 	}
 }
 
-// release takes an order back.
+// release removes an order.
 func (r *rig) release(stage, what string) {
 	r.t.Helper()
 	if err := os.Remove(filepath.Join(r.dir, stage+"."+what)); err != nil {
@@ -116,8 +117,8 @@ func (r *rig) release(stage, what string) {
 	}
 }
 
-// noted reads the lines that a plugin has noted, the last of which may be incomplete
-// while it runs.
+// noted returns the lines that a plugin has noted. The last one may be incomplete while the
+// plugin runs.
 func (r *rig) noted(stage, what string) (lines []string) {
 	r.t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.dir, stage+"."+what))
@@ -132,7 +133,7 @@ func (r *rig) noted(stage, what string) (lines []string) {
 	return lines
 }
 
-// heard reads what a reporter was told.
+// heard returns the events that a reporter has recorded.
 func (r *rig) heard(stage string) (all []heard) {
 	r.t.Helper()
 	for _, line := range r.noted(stage, "heard") {
@@ -145,7 +146,8 @@ func (r *rig) heard(stage string) (all []heard) {
 	return all
 }
 
-// published reads a file below the output directory; empty where there is none.
+// published returns the content of a file below the output directory; empty when there is
+// none.
 func (r *rig) published(path string) string {
 	text, err := os.ReadFile(filepath.Join(r.p.Output, path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +156,7 @@ func (r *rig) published(path string) string {
 	return string(text)
 }
 
-// running is a host at work.
+// running is a running host.
 type running struct {
 	*rig
 	soft, hard context.CancelFunc
@@ -207,7 +209,7 @@ func (run *running) wait() (Outcome, error) {
 	return run.outcome, run.err
 }
 
-// client waits until the host is up, and returns what asks it.
+// client waits until the host is up and returns a client.
 func (run *running) client() *control.Client {
 	run.t.Helper()
 	select {
@@ -225,7 +227,7 @@ func (run *running) client() *control.Client {
 	return c
 }
 
-// until waits for something that comes about by itself.
+// until waits until a condition holds, and fails the test after limit.
 func (r *rig) until(what string, true func() bool) {
 	r.t.Helper()
 	for end := time.Now().Add(limit); !true(); time.Sleep(5 * time.Millisecond) {
@@ -235,7 +237,7 @@ func (r *rig) until(what string, true func() bool) {
 	}
 }
 
-// job returns the one job of a block; the zero value where there is none.
+// job returns the only job of a block; the zero value when there is none.
 func job(t *testing.T, c control.Pipeline, number uint64) status.Job {
 	t.Helper()
 	jobs, err := c.ShowBlock(t.Context(), number)
@@ -248,9 +250,9 @@ func job(t *testing.T, c control.Pipeline, number uint64) status.Job {
 	return jobs[0]
 }
 
-// wantGone fails when a process of the pipeline is alive, keepers included, or when
-// the host has left its record. It opens a run as the next host does, which kills and
-// tells of what is left.
+// wantGone fails when a process of the pipeline still runs, keepers included, or when the
+// host has left its record. It opens a run as the next host does, which kills and logs the
+// processes that are left.
 func (r *rig) wantGone() {
 	r.t.Helper()
 	if _, err := control.Find(r.p.Data); !errors.Is(err, control.ErrNotRunning) {

@@ -22,19 +22,19 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// Outcome is what a run has achieved.
+// Outcome is the result of a run.
 type Outcome struct {
-	Finished []status.Job // of a limited run: the blocks done or failed, in that order
+	Finished []status.Job // the jobs of a limited run that are done or failed, in the order of their ends
 }
 
-// Run runs the pipeline until ctx ends or Options.Limit are finished. It leaves
-// no process behind and returns nil after an orderly end.
+// Run runs the pipeline until ctx ends or Options.Limit blocks are finished. It leaves no
+// process behind and returns nil after an orderly stop.
 func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if o.Hard == nil {
 		o.Hard = context.Background()
 	}
 	if o.grace == (graces{}) {
-		o.grace = usualGraces
+		o.grace = defaultGraces
 	}
 	lines := &live.Log{}
 	o.Log = slog.New(lines.Handler(o.Log.Handler()))
@@ -42,64 +42,14 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	var release closers
 	defer func() { err = errors.Join(err, release.close()) }()
 
-	if h.store, err = offline.OpenCheckpoint(o.Pipeline.Data); err != nil {
-		return outcome, err
-	}
-	release.add(h.store.Close)
-	chain, err := offline.ChainOf(h.store)
-	if err == nil && o.Chain != nil {
-		err = o.Chain(chain)
-	}
+	chain, err := h.openData(ctx, &release)
 	if err != nil {
 		return outcome, err
 	}
-	if h.files, err = artifact.Open(o.Pipeline.Data, o.Pipeline.Output); err != nil {
-		return outcome, err
-	}
-	h.files.Owner = h.user
-	if h.run, err = launch.OpenRun(ctx, o.Pipeline.Data, o.Log); err != nil {
-		return outcome, err
-	}
-	h.run.Keeper = o.Keeper
-	release.add(h.run.Close)
-	if err := h.begin(); err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return h.store.End(h.run.ID, time.Now()) })
-
-	// Monitor and commands answer from the first moment: while plugins start they
-	// say so.
-	h.model = h.newModel(lines)
-	h.store.Committed = h.model.Committed
-	h.model.Observe(&roots{pipeline: o.Pipeline.Name, exported: map[string]time.Time{}})
-	server, err := monitor.Start(monitor.Config{
-		Listen: o.Pipeline.Monitor.Listen, Token: o.Pipeline.Monitor.Token, Hosts: o.Pipeline.Monitor.Hosts,
-		Pipeline: h, Model: h.model, Graph: h.graph(), Log: o.Log,
-	})
+	address, err := h.serve(ctx, lines, &release)
 	if err != nil {
 		return outcome, err
 	}
-	release.add(func() error { return closing(server.Close) })
-	release.add(following(ctx, h.model))
-	if o.Show != nil {
-		o.Show(h.model.Overview)
-	}
-
-	commands, err := control.Serve(h.socket(), h, o.Log)
-	if err != nil {
-		return outcome, err
-	}
-	release.add(func() error { return closing(commands.Close) })
-	withdraw, err := control.Announce(o.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
-	if err != nil {
-		return outcome, err
-	}
-	release.add(withdraw)
-	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
-	var keep sync.WaitGroup
-	keep.Go(func() { h.keepCommands(keeping, commands, h.socket()) })
-	release.add(func() error { stopKeeping(); keep.Wait(); return nil })
-
 	release.add(h.stopStages)
 	if err := h.startStages(ctx); err != nil {
 		return outcome, err
@@ -110,11 +60,11 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	if err := h.assemble(chain); err != nil {
 		return outcome, err
 	}
-	if err := h.keepOutline(); err != nil {
-		return outcome, fmt.Errorf("note the pipeline that runs: %w", err)
+	if err := h.saveOutline(); err != nil {
+		return outcome, fmt.Errorf("save the outline of the running pipeline: %w", err)
 	}
 	if o.Up != nil {
-		o.Up(server.Addr())
+		o.Up(address)
 	}
 
 	err = h.work(ctx)
@@ -122,13 +72,79 @@ func Run(ctx context.Context, o Options) (outcome Outcome, err error) {
 	return outcome, errors.Join(err, history.WithReports(h.store, outcome.Finished))
 }
 
-// begin records the run.
+// openData opens the checkpoint and the directories of the pipeline and records the begin
+// of the run. It returns the chain id of the blocks in the checkpoint, 0 without blocks.
+func (h *host) openData(ctx context.Context, release *closers) (chain uint64, err error) {
+	if h.store, err = offline.OpenCheckpoint(h.Pipeline.Data); err != nil {
+		return 0, err
+	}
+	release.add(h.store.Close)
+	chain, err = offline.ChainOf(h.store)
+	if err == nil && h.Chain != nil {
+		err = h.Chain(chain)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if h.files, err = artifact.Open(h.Pipeline.Data, h.Pipeline.Output); err != nil {
+		return 0, err
+	}
+	h.files.Owner = h.user
+	if h.run, err = launch.OpenRun(ctx, h.Pipeline.Data, h.Log); err != nil {
+		return 0, err
+	}
+	h.run.Keeper = h.Keeper
+	release.add(h.run.Close)
+	if err := h.begin(); err != nil {
+		return 0, err
+	}
+	release.add(func() error { return h.store.End(h.run.ID, time.Now()) })
+	return chain, nil
+}
+
+// serve starts the monitor and the control socket. Both answer already while the plugins
+// start. It returns the address of the monitor.
+func (h *host) serve(ctx context.Context, lines *live.Log, release *closers) (monitorAddress string, err error) {
+	h.model = h.newModel(lines)
+	h.store.Committed = h.model.Committed
+	h.model.Observe(&rootSpans{pipeline: h.Pipeline.Name, exported: map[string]time.Time{}})
+	server, err := monitor.Start(monitor.Config{
+		Listen: h.Pipeline.Monitor.Listen, Token: h.Pipeline.Monitor.Token, Hosts: h.Pipeline.Monitor.Hosts,
+		Pipeline: h, Model: h.model, Graph: h.graph(), Log: h.Log,
+	})
+	if err != nil {
+		return "", err
+	}
+	release.add(func() error { return closeServer(server.Close) })
+	release.add(runModel(ctx, h.model))
+	if h.Show != nil {
+		h.Show(h.model.Overview)
+	}
+
+	commands, err := control.Serve(h.socket(), h, h.Log)
+	if err != nil {
+		return "", err
+	}
+	release.add(func() error { return closeServer(commands.Close) })
+	withdraw, err := control.Announce(h.Pipeline.Data, control.Record{PID: os.Getpid(), Socket: h.socket(), Started: h.started})
+	if err != nil {
+		return "", err
+	}
+	release.add(withdraw)
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	var watch sync.WaitGroup
+	watch.Go(func() { h.watchSocket(watching, commands, h.socket()) })
+	release.add(func() error { stopWatching(); watch.Wait(); return nil })
+	return server.Addr(), nil
+}
+
+// begin records the begin of the run and logs how the one before ended.
 func (h *host) begin() error {
 	previous, err := h.store.Begin(record.Run{ID: h.run.ID, PID: os.Getpid(), Started: h.started, Version: h.Version})
 	if err != nil {
 		return fmt.Errorf("record the start: %w", err)
 	}
-	// No try of an event outlives its host, and what one has left nobody reads.
+	// Tries of an earlier host have ended, so their files are not needed.
 	if err := h.files.Release(artifact.ForAlerts); err != nil {
 		h.Log.Warn("what alerts of an earlier run have left could not be removed", "error", err)
 	}
@@ -143,10 +159,11 @@ func (h *host) begin() error {
 	return nil
 }
 
-// socket is where commands are taken.
+// socket returns the path of the control socket.
 func (h *host) socket() string { return filepath.Join(h.run.Sockets, "control.sock") }
 
-// work runs engine, senders and the rest until the end.
+// work runs the engine, the senders and the helpers until the engine ends. Then it sends
+// the due events and removes old files.
 func (h *host) work(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
@@ -157,12 +174,12 @@ func (h *host) work(ctx context.Context) error {
 	}
 	h.mu.Unlock()
 	helpers.Go(func() { h.watch(background) })
-	helpers.Go(func() { h.tellProgress(background) })
+	helpers.Go(func() { h.logProgress(background) })
 	helpers.Go(func() { h.tidy(background) })
-	helpers.Go(func() { outbox.NewHousekeeping(h.store, h.reporterNames, h.Log).Run(background) })
+	helpers.Go(func() { outbox.NewExpiry(h.store, h.reporterNames, h.Log).Run(background) })
 
-	// What does not let go of its work is not waited for then.
-	cut := context.AfterFunc(h.Hard, func() { _ = h.stopStages() }) // Run stops them again, and hears of errors
+	// The second signal does not wait for plugins that do not give up their attempts.
+	cut := context.AfterFunc(h.Hard, func() { _ = h.stopStages() }) // Run stops them again and returns the error
 	defer cut()
 
 	ending, end := context.WithCancel(background)
@@ -170,23 +187,23 @@ func (h *host) work(ctx context.Context) error {
 	h.mu.Lock()
 	h.ending = ending
 	h.mu.Unlock()
-	helpers.Go(func() { h.reloadWhenTold(background) })
+	helpers.Go(func() { h.reloadOnSignal(background) })
 	helpers.Go(func() { h.notifyServiceManager(ending) })
 	err := h.engine.Load().Run(ctx, h.Hard)
 	end()
 
-	patience := h.grace.flush
-	if ctx.Err() == nil { // it has ended by itself, and nobody is in a hurry
-		patience = h.grace.limited
+	grace := h.grace.flush
+	if ctx.Err() == nil { // the engine has ended by itself
+		grace = h.grace.limited
 	}
-	flush, cancel := context.WithTimeout(h.Hard, patience)
+	flush, cancel := context.WithTimeout(h.Hard, grace)
 	defer cancel()
-	for range 2 { // what one has delivered or rejected is told to the others
-		for _, r := range h.reporting() {
+	for range 2 { // a delivery or rejection causes events for other reporters
+		for _, r := range h.currentReporters() {
 			r.sender.Flush(flush)
 		}
 	}
-	h.reloading.Lock() // one that is under way ends first, and no other begins
+	h.reloading.Lock() // waits for a running reload and prevents another
 	defer h.reloading.Unlock()
 	stopBackground()
 	helpers.Wait()
@@ -200,8 +217,8 @@ func (h *host) work(ctx context.Context) error {
 	return err
 }
 
-// closing calls a close function that takes a context, with a limit.
-func closing(end func(context.Context) error) error {
+// closeServer closes a server and waits at most two seconds for its running requests.
+func closeServer(end func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := end(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {

@@ -21,8 +21,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// whole is a pipeline with a stage of every kind, and a second reporter of the same
-// plugin.
+// whole is a pipeline with a stage of every kind and with two reporters of the same plugin.
 const whole = `
 select: {from: 1, to: 3, repair: 0, order: oldest_first}
 stages:
@@ -34,8 +33,8 @@ stages:
   - {name: second, plugin: reporter-test, config: {CONFIG}}
 `
 
-// TestLimitedRun takes three blocks to their end: everything is made, verified,
-// published and reported in order, and nothing is left behind.
+// TestLimitedRun checks that three blocks are made, verified, published and reported in
+// order, and that no process is left.
 func TestLimitedRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, whole)
@@ -126,8 +125,8 @@ func TestLimitedRun(t *testing.T) {
 	}
 }
 
-// TestRunsThatDoNotBegin: what is wrong is said at once, with the name of the stage,
-// and nothing is left running.
+// TestRunsThatDoNotBegin checks that a run which cannot start fails at once with the name of
+// the stage, and that no process is left.
 func TestRunsThatDoNotBegin(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -192,7 +191,7 @@ stages:
 	}
 }
 
-// TestEndWhilePluginsStart: the operator need not wait for a plugin that loads its keys.
+// TestEndWhilePluginsStart checks that a run ends without waiting for a plugin that starts.
 func TestEndWhilePluginsStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `
@@ -209,8 +208,8 @@ stages:
 	r.wantGone()
 }
 
-// TestHardStop: the second signal does not wait for a prover that does not listen; its
-// work is taken up by the next run, which hears of no crash.
+// TestHardStop checks that the second signal does not wait for a prover that ignores its
+// cancellation, and that the next run continues the work without a report of a crash.
 func TestHardStop(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `
@@ -254,7 +253,8 @@ stages:
 	}
 }
 
-// TestOrderlyEnd: what runs may finish within the grace, and is queued again after it.
+// TestOrderlyEnd checks that running attempts may finish within the grace period and are
+// queued again after it.
 func TestOrderlyEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -294,7 +294,8 @@ stages:
 	}
 }
 
-// TestSecondHost: it is refused with the first one's process id, and does not disturb it.
+// TestSecondHost checks that a second host is refused with the process id of the first, and
+// that the first goes on.
 func TestSecondHost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `

@@ -16,8 +16,8 @@ import (
 )
 
 // BenchmarkHistory takes blocks through four stages that do nothing, as BenchmarkEngine
-// does, with an empty checkpoint and with one of a million finished blocks, and compares
-// what the processor does for it. Making the history takes minutes.
+// does, with an empty checkpoint and with one of a million finished blocks. It compares the
+// CPU time of both. Making the history takes minutes.
 func BenchmarkHistory(b *testing.B) {
 	const blocks, history, rounds = 500, 1_000_000, 3
 	for b.Loop() {
@@ -37,8 +37,8 @@ func (r noOpRun) least(other noOpRun) noOpRun {
 	return noOpRun{min(r.took, other.took), min(r.cpu, other.cpu), min(r.commits, other.commits)}
 }
 
-// sharded is a source that hands out at once, as far as the host takes them, the blocks
-// of one shard of a chain. Which they are is for the host's selection to say.
+// sharded is a source that returns the blocks of one shard as fast as the host polls. The
+// selection of the host determines the shard.
 type sharded struct {
 	noOp
 	last uint64
@@ -65,8 +65,8 @@ func (s sharded) Poll(ctx context.Context, r contract.PollRequest) (answer contr
 	return answer, err
 }
 
-// proving is one of many provers: it notes what the process has computed up to each
-// tenth of the blocks.
+// proving is a prover that records the CPU time of the process after each tenth of the
+// blocks.
 type proving struct {
 	noOp
 	b      *testing.B
@@ -86,10 +86,9 @@ func (p *proving) Do(ctx context.Context, task contract.Task, event func(contrac
 	return p.noOp.Do(ctx, task, event)
 }
 
-// BenchmarkBackfill takes the 10,000 blocks that one of 64 shards has of 640,000 through
-// four stages that do nothing, 16 at a time, all of them known from the start, with
-// everything on disk that a crash must not lose, and compares what the processor does for
-// a block of the first, the middle and the last ones.
+// BenchmarkBackfill takes the 10,000 blocks of one of 64 shards through four stages that do
+// nothing, 16 at a time and with a durable checkpoint. All blocks are known from the start.
+// It compares the CPU time of a block among the first, the middle and the last ones.
 func BenchmarkBackfill(b *testing.B) {
 	const blocks, shards, provers = 10_000, 64, 16
 	for b.Loop() {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// withoutSecrets drops what the schema marks as write-only.
+// withoutSecrets returns a configuration without the values that its schema marks as
+// write-only. It returns the configuration unchanged when one of the two is no JSON.
 func withoutSecrets(schema, config json.RawMessage) json.RawMessage {
-	stripped, _, err := divide(schema, config)
+	stripped, _, err := splitSecrets(schema, config)
 	if err != nil {
 		return config
 	}
@@ -19,14 +20,15 @@ func withoutSecrets(schema, config json.RawMessage) json.RawMessage {
 	return canonical
 }
 
-// secrets lists the texts that the schema marks as write-only.
+// secrets returns the texts in a configuration that its schema marks as write-only.
 func secrets(schema, config json.RawMessage) []string {
-	_, found, _ := divide(schema, config)
+	_, found, _ := splitSecrets(schema, config)
 	return found
 }
 
-// divide takes the write-only texts out of a configuration.
-func divide(schema, config json.RawMessage) (stripped any, secrets []string, err error) {
+// splitSecrets returns a configuration without its write-only values, and the texts among
+// these values.
+func splitSecrets(schema, config json.RawMessage) (stripped any, secrets []string, err error) {
 	var rules schemaNode
 	var value any
 	if err := json.Unmarshal(schema, &rules); err != nil {
@@ -43,7 +45,7 @@ func divide(schema, config json.RawMessage) (stripped any, secrets []string, err
 	return stripped, secrets, nil
 }
 
-// schemaNode is the part of a JSON Schema that tells where secrets are.
+// schemaNode is the part of a JSON Schema that determines where secrets are.
 type schemaNode struct {
 	Ref        string                `json:"$ref"` // into $defs of the same document
 	Defs       map[string]schemaNode `json:"$defs"`
@@ -56,8 +58,8 @@ type schemaNode struct {
 	AnyOf      []schemaNode          `json:"anyOf"`
 }
 
-// additional is what a schema says of properties that it does not name: a schema,
-// or just whether there may be any.
+// additional is the value of additionalProperties: a schema, or a boolean, for which
+// schema is nil.
 type additional struct{ schema *schemaNode }
 
 func (a *additional) UnmarshalJSON(text []byte) error {
@@ -68,12 +70,12 @@ func (a *additional) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, a.schema)
 }
 
-// maxRefs bounds how many references in a row are followed.
+// maxRefs is the largest number of consecutive references that are followed.
 const maxRefs = 16
 
-// strip returns the value without its secrets, which it hands to taken. Defs are
-// those of the whole document.
-func (n schemaNode) strip(defs map[string]schemaNode, value any, taken func(secret any)) any {
+// strip returns the value without its secrets and calls found for each of them. defs are
+// the $defs of the document.
+func (n schemaNode) strip(defs map[string]schemaNode, value any, found func(secret any)) any {
 	for range maxRefs {
 		name, ok := strings.CutPrefix(n.Ref, "#/$defs/")
 		if !ok {
@@ -82,26 +84,26 @@ func (n schemaNode) strip(defs map[string]schemaNode, value any, taken func(secr
 		n = defs[name]
 	}
 	for _, part := range slices.Concat(n.AllOf, n.OneOf, n.AnyOf) {
-		value = part.strip(defs, value, taken)
+		value = part.strip(defs, value, found)
 	}
 	switch v := value.(type) {
 	case map[string]any:
 		for name, field := range v {
 			if rule, known := n.Properties[name]; known {
-				v[name] = rule.strip(defs, field, taken)
+				v[name] = rule.strip(defs, field, found)
 			} else if n.Additional.schema != nil {
-				v[name] = n.Additional.schema.strip(defs, field, taken)
+				v[name] = n.Additional.schema.strip(defs, field, found)
 			}
 		}
 	case []any:
 		if n.Items != nil {
 			for i := range v {
-				v[i] = n.Items.strip(defs, v[i], taken)
+				v[i] = n.Items.strip(defs, v[i], found)
 			}
 		}
 	default:
 		if n.WriteOnly {
-			taken(v)
+			found(v)
 			return nil
 		}
 	}

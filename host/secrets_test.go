@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestSecretsOfAConfiguration: every write-only text, wherever it is.
+// TestSecretsOfAConfiguration checks that every write-only text is found.
 func TestSecretsOfAConfiguration(t *testing.T) {
 	schema := `{"properties":{"url":{"type":"string"},"key":{"writeOnly":true},
 		"list":{"items":{"oneOf":[{"writeOnly":true,"type":"string"},{"properties":{"token":{"writeOnly":true}}}]}},
@@ -27,8 +27,8 @@ func TestSecretsOfAConfiguration(t *testing.T) {
 	}
 }
 
-// TestSecretsBehindReferences: a schema that is not made by the SDK may keep the mark
-// of a secret behind $ref, allOf and nested additionalProperties.
+// TestSecretsBehindReferences checks schemas in which writeOnly stands behind $ref, allOf and
+// nested additionalProperties, as in a schema that the SDK has not made.
 func TestSecretsBehindReferences(t *testing.T) {
 	schema := json.RawMessage(`{
 		"$defs": {"key": {"$ref": "#/$defs/raw"}, "raw": {"type": "string", "writeOnly": true}, "loop": {"$ref": "#/$defs/loop"}},

@@ -10,13 +10,14 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// notifyEvery is the pause between two words to a service manager without a watchdog.
+// notifyEvery is the time between two notifications of a service manager without a
+// watchdog.
 const notifyEvery = 30 * time.Second
 
-// notifyServiceManager tells systemd, where it has started the host with Type=notify,
-// that the pipeline works, what it does, and that it is alive: the watchdog is fed only
-// when a snapshot could be taken, which needs the engine. Without systemd it does nothing.
-// The protocol is that of sd_notify(3).
+// notifyServiceManager notifies systemd that the pipeline runs, of its status line, and
+// that the process is alive, until ctx ends. Each notification needs a snapshot, so a host
+// whose engine hangs is not alive for the watchdog. It does nothing unless systemd has
+// started the host with Type=notify. The protocol is that of sd_notify(3).
 func (h *host) notifyServiceManager(ctx context.Context) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
@@ -53,7 +54,7 @@ func (h *host) notifyServiceManager(ctx context.Context) {
 	}
 }
 
-// statusLine is what systemctl status shows of a pipeline.
+// statusLine returns the line that systemctl status shows.
 func statusLine(snap status.Snapshot) string {
 	text := fmt.Sprintf("%d blocks at work, %d done, %d failed", snap.Counts.Active, snap.Counts.Done, snap.Counts.Failed)
 	for _, s := range snap.Stages {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestServiceManager runs a host as systemd does (sd_notify(3)): it hears that the
-// pipeline works, is told again and again that it is alive, and of the end.
+// TestServiceManager runs a host as systemd does (sd_notify(3)) and checks that it notifies
+// of its readiness, regularly of its liveness, and of its end.
 func TestServiceManager(t *testing.T) {
 	r := newRig(t, strings.Replace(whole, "to: 3", "to: 2", 1))
 	// A short path: unix(7) allows 108 bytes.

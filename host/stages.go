@@ -14,16 +14,15 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// startStages starts every plugin and waits until each was configured once. A
-// plugin that fails at its first start fails the run: what the operator has just
-// changed is best heard of at once.
+// startStages starts every plugin and waits until each was configured once. A plugin that
+// fails at its first start fails the run, so that the operator sees the error at once.
 func (h *host) startStages(ctx context.Context) error {
 	starting, started := context.WithCancel(ctx)
 	defer started()
-	go h.tellStarting(starting)
+	go h.logStarting(starting)
 	failed := make([]error, len(h.file().Stages))
 	var configured sync.WaitGroup
-	configured.Go(h.tellUnconfined) // which tries a namespace out
+	configured.Go(h.logUnconfined) // it tests a namespace, which takes time
 	for i, config := range h.file().Stages {
 		s, up, err := h.startStage(ctx, config)
 		if err != nil {
@@ -46,8 +45,9 @@ func (h *host) startStages(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// startStage starts one stage's plugin and supervises it from then on, also when ctx
-// ends. What is sent to up, once, says whether it was configured.
+// startStage starts the plugin of one stage and supervises it from then on, also after the
+// end of ctx. It sends one value to up: nil when the plugin was configured, or why it was
+// not.
 func (h *host) startStage(ctx context.Context, config pipeline.Stage) (s *stage, up <-chan error, err error) {
 	binary, err := h.Catalog.Find(config.Plugin)
 	if err != nil {
@@ -55,7 +55,7 @@ func (h *host) startStage(ctx context.Context, config pipeline.Stage) (s *stage,
 	}
 	first := make(chan error, 1)
 	var once sync.Once
-	tell := func(err error) { once.Do(func() { first <- err }) }
+	send := func(err error) { once.Do(func() { first <- err }) }
 	s = &stage{config: config, binary: binary}
 	s.Stage, err = launch.StartStage(context.WithoutCancel(ctx), launch.Spec{
 		Run: h.run, Pipeline: h.file().Name, Stage: config.Name, Binary: binary,
@@ -67,22 +67,22 @@ func (h *host) startStage(ctx context.Context, config pipeline.Stage) (s *stage,
 		switch state.State {
 		case status.StageStarting:
 			if state.PID > 0 {
-				tell(nil)
+				send(nil)
 			}
 		case status.StageReady, status.StageDegraded, status.StageUnavailable:
-			tell(nil)
+			send(nil)
 		case status.StageBackoff, status.StageQuarantined:
-			tell(fmt.Errorf("stage %s (%s) does not start: %s", config.Name, config.Plugin, state.LastError))
+			send(fmt.Errorf("stage %s (%s) does not start: %s", config.Name, config.Plugin, state.LastError))
 		}
 	})
 	return s, first, err
 }
 
-// stopStages ends every plugin, all at the same time.
+// stopStages stops all plugins at the same time and waits for them.
 func (h *host) stopStages() error {
 	ctx, cancel := context.WithTimeout(h.Hard, h.grace.stop)
 	defer cancel()
-	stages := h.staged()
+	stages := h.currentStages()
 	errs := make([]error, len(stages))
 	var stopping sync.WaitGroup
 	for i, s := range stages {
@@ -92,4 +92,5 @@ func (h *host) stopStages() error {
 	return errors.Join(errs...)
 }
 
+// logLevel returns the log level of a pipeline as plugins read it.
 func logLevel(p *pipeline.Pipeline) string { return strings.ToLower(p.Log.Level.String()) }

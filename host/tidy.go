@@ -14,17 +14,17 @@ import (
 	"github.com/proofline/proofline/host/record"
 )
 
-// Of the tidying.
+// Limits of tidy.
 const (
 	tidyEvery    = 30 * time.Second
-	orphanAge    = 10 * time.Minute // files without a record may become a job's
-	releaseBatch = 16               // jobs whose files go on one decision
-	pruneBatch   = 500
+	orphanAge    = 10 * time.Minute // age from which files without a record are removed
+	releaseBatch = 16               // jobs whose files are removed after one query of the checkpoint
+	pruneBatch   = 500              // records that one round removes
 )
 
-// tidy removes what nobody needs any more: the files of finished jobs once every
-// reporter has taken their events, and old records. A failed job's files stay
-// for a while: they are what a report of the fault needs.
+// tidy removes what is not needed any more, until ctx ends: old records, and the files of
+// finished jobs whose events are all settled. The files of failed jobs are kept for a
+// while, so that the failure can be reproduced.
 func (h *host) tidy(ctx context.Context) {
 	tick := time.NewTicker(failpoint.Period(failpoint.TidyEvery, tidyEvery))
 	defer tick.Stop()
@@ -47,8 +47,8 @@ func (h *host) tidyOnce(now time.Time) error {
 	return errors.Join(released, err)
 }
 
-// release removes the files of jobs that nobody needs. What cannot be removed holds
-// up nothing else.
+// release removes the files of jobs that are not needed any more. After an error it goes
+// on with the other jobs.
 func (h *host) release(now time.Time, remove func(job string) error) error {
 	found, err := h.files.Jobs()
 	if err != nil {
@@ -59,8 +59,8 @@ func (h *host) release(now time.Time, remove func(job string) error) error {
 		ids = slices.DeleteFunc(ids, func(id string) bool {
 			return id == artifact.ForAlerts || id == artifact.ForRequests || now.Sub(found[id]) < orphanAge && h.unknown(id)
 		})
-		// Decided on the records of this instant, and acted upon at once: a job that
-		// ends meanwhile was not among what may go.
+		// The files are removed at once after the query. A job that finishes in between is
+		// not among the results.
 		free, err := h.store.Releasable(ids, now.Add(-h.file().Keep.Files))
 		if err != nil {
 			return errors.Join(append(errs, err)...)
@@ -74,7 +74,7 @@ func (h *host) release(now time.Time, remove func(job string) error) error {
 	return errors.Join(errs...)
 }
 
-// releaseRequests removes the files of requests that have been taken up or dropped.
+// releaseRequests removes the files of requests that were carried out or dropped.
 func (h *host) releaseRequests(now time.Time) error {
 	found, err := h.files.Requests()
 	if err != nil {
@@ -82,7 +82,7 @@ func (h *host) releaseRequests(now time.Time) error {
 	}
 	requests, err := h.store.Requests()
 	if err != nil {
-		return err // one that cannot be read may need any of the files
+		return err // a request that cannot be read may need any of the files
 	}
 	for id, changed := range found {
 		needed := slices.ContainsFunc(requests, func(r record.Request) bool { return strings.Contains(r.Input, "/"+id+"/") })
@@ -93,8 +93,8 @@ func (h *host) releaseRequests(now time.Time) error {
 	return err
 }
 
-// expire removes the published folders of blocks that are older than the file wants
-// to keep them and on which nobody works.
+// expire removes the published folders that are older than keep.output and whose jobs are
+// not open.
 func (h *host) expire(now time.Time) error {
 	if h.file().Keep.Output <= 0 {
 		return nil
@@ -110,7 +110,7 @@ func (h *host) expire(now time.Time) error {
 	return err
 }
 
-// unknown reports whether there is no record of the job (yet).
+// unknown reports whether there is no record of the job, or none yet.
 func (h *host) unknown(id string) bool {
 	_, err := h.store.Job(id)
 	return err != nil

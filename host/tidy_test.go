@@ -23,8 +23,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestFilesOfFailedJobsAreKept: for a week after the end, which is what a bundle
-// is made of; those of other finished jobs go at once.
+// TestFilesOfFailedJobsAreKept checks that the files of failed jobs are kept for a week, and
+// those of other finished jobs are removed at once.
 func TestFilesOfFailedJobsAreKept(t *testing.T) {
 	data := t.TempDir()
 	store, err := offline.OpenCheckpoint(data)
@@ -75,7 +75,7 @@ func TestFilesOfFailedJobsAreKept(t *testing.T) {
 	}
 }
 
-// tidied is a host with nothing but a checkpoint and files.
+// tidied returns a host that has only a checkpoint and files.
 func tidied(t *testing.T) *host {
 	t.Helper()
 	data := t.TempDir()
@@ -96,7 +96,7 @@ func tidied(t *testing.T) *host {
 	}
 }
 
-// proved is the change by which a job ends: done, and its proof owed to a reporter.
+// proved returns the change of a job that is done and whose proof waits for a reporter.
 func proved(number uint64) record.Change {
 	block := contract.Block{ChainID: 1, Number: number, Hash: contract.Hash{byte(number), byte(number >> 8)}}
 	rec := record.New(block, record.Selected, time.Now())
@@ -106,8 +106,8 @@ func proved(number uint64) record.Change {
 	}}}
 }
 
-// TestTidyTakesNoProofThatIsOwed: jobs end while the files of a hundred others are
-// removed; the directory of a proof that no reporter has read stays.
+// TestTidyTakesNoProofThatIsOwed checks that the directory of a proof that waits for a
+// reporter is kept when its job ends while the files of a hundred others are removed.
 func TestTidyTakesNoProofThatIsOwed(t *testing.T) {
 	t.Parallel()
 	h := tidied(t)
@@ -163,8 +163,8 @@ func TestTidyTakesNoProofThatIsOwed(t *testing.T) {
 	}
 }
 
-// TestTidyGoesOnAfterAnError: one directory that cannot be removed holds up nothing
-// else, and is named.
+// TestTidyGoesOnAfterAnError checks that a directory that cannot be removed is named by the
+// error, and that the others are removed.
 func TestTidyGoesOnAfterAnError(t *testing.T) {
 	h := tidied(t)
 	var ids []string
@@ -198,8 +198,9 @@ func TestTidyGoesOnAfterAnError(t *testing.T) {
 	}
 }
 
-// TestTidyLeavesWhatMayStillCount: files without a record may become a job's, and two
-// directories are no job's; what is old and nobody's goes, and so do old records.
+// TestTidyLeavesWhatMayStillCount checks that new files without a record and the two
+// directories that belong to no job are kept, and that old files without a record and old
+// records are removed.
 func TestTidyLeavesWhatMayStillCount(t *testing.T) {
 	h := tidied(t)
 	done := proved(7)
@@ -238,8 +239,8 @@ func TestTidyLeavesWhatMayStillCount(t *testing.T) {
 	}
 }
 
-// TestPublishedFoldersExpire: only folders of blocks, only those in which nothing has
-// changed for keep.output, and none of a block that is at work.
+// TestPublishedFoldersExpire checks that only folders of blocks are removed in which nothing
+// has changed for keep.output and whose jobs are not open.
 func TestPublishedFoldersExpire(t *testing.T) {
 	h := tidied(t)
 	output := t.TempDir()
@@ -299,8 +300,8 @@ func TestPublishedFoldersExpire(t *testing.T) {
 	}
 }
 
-// TestFilesOfRequestsGo: once no request names them; those of alerts go when a run
-// begins.
+// TestFilesOfRequestsGo checks that the files of a request are removed when it is not stored
+// any more, and those of alerts when a run begins.
 func TestFilesOfRequestsGo(t *testing.T) {
 	h := tidied(t)
 	input := filepath.Join(t.TempDir(), "input.bin")

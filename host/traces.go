@@ -10,28 +10,28 @@ import (
 	"github.com/proofline/proofline/sdk/tracing"
 )
 
-// roots exports the root span of each block that comes to an outcome: from its
-// timestamp to its acceptance or end.
-type roots struct {
+// rootSpans exports the root span of each settled block, from its timestamp to its
+// acceptance or its end.
+type rootSpans struct {
 	pipeline string
-	exported map[string]time.Time // by job: when it was taken up
+	exported map[string]time.Time // by job id: when the job was made
 }
 
-var _ live.Observer = (*roots)(nil)
+var _ live.Observer = (*rootSpans)(nil)
 
 // StageDone implements live.Observer.
-func (*roots) StageDone(status.Job, status.JobStage) {}
+func (*rootSpans) StageDone(status.Job, status.JobStage) {}
 
 // Committed implements live.Observer.
-func (*roots) Committed(time.Duration) {}
+func (*rootSpans) Committed(time.Duration) {}
 
-// Settled implements live.Observer. A job that comes to another outcome later keeps
-// its first root: a trace has one.
-func (r *roots) Settled(j status.Job, t live.Target) {
+// Settled implements live.Observer. When a job is settled again with another outcome, no
+// second root span is exported, because a trace has only one.
+func (r *rootSpans) Settled(j status.Job, t live.Target) {
 	if r.exported[j.ID].Equal(j.Created) {
 		return
 	}
-	if len(r.exported) > 10_000 { // those are long settled
+	if len(r.exported) > 10_000 { // bounds the memory; old jobs are not settled again
 		clear(r.exported)
 	}
 	r.exported[j.ID] = j.Created

@@ -13,32 +13,32 @@ import (
 )
 
 const (
-	downAfter = time.Minute     // a stage must be down for so long before it raises an alert
-	downLook  = 5 * time.Second // between two looks for that
+	downAfter      = time.Minute     // a stage must be down for this time before an alert is raised
+	downCheckEvery = 5 * time.Second // between two checks
 )
 
-// watch raises an alert when a stage stays down, and takes it back when the
-// stage works again.
+// watch raises an alert when a stage stays down, and another when it works again, until
+// ctx ends.
 func (h *host) watch(ctx context.Context) {
 	w := watcher{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.At(downLook):
-			var wanting []engine.Reporter
-			for _, r := range h.reporting() {
-				wanting = append(wanting, engine.Reporter{Name: r.stage.config.Name, Wants: r.stage.binary.Manifest.Events})
+		case now := <-tick.At(downCheckEvery):
+			var reporters []engine.Reporter
+			for _, r := range h.currentReporters() {
+				reporters = append(reporters, r.stage.engineReporter())
 			}
-			h.raise(w, h.snapshot().Stages, wanting, now)
+			h.raise(w, h.snapshot().Stages, reporters, now)
 		}
 	}
 }
 
-// raise records the alerts that are due. Those that cannot be recorded are due again
-// at the next look.
+// raise records the alerts that are due. Alerts that cannot be recorded are due again at
+// the next check.
 func (h *host) raise(w watcher, stages []status.Stage, reporters []engine.Reporter, now time.Time) {
-	events, recorded := w.look(stages, reporters, now)
+	events, recorded := w.check(stages, reporters, now)
 	if len(events) > 0 {
 		if err := h.store.Commit(record.Change{Events: events}); err != nil {
 			h.Log.Error("alerts could not be recorded; they are raised again", "error", err)
@@ -49,19 +49,20 @@ func (h *host) raise(w watcher, stages []status.Stage, reporters []engine.Report
 	recorded()
 }
 
-// watcher remembers since when stages are down, and what was alerted of it.
+// watcher holds the present outages by the name of the stage.
 type watcher map[string]*outage
 
+// outage is the time in which a stage is down.
 type outage struct {
 	since   time.Time
 	reason  string
-	alerted bool
+	alerted bool // an alert was recorded
 }
 
-// look compares the stages with what it knows and returns the alerts that are due.
-// An alert about a reporter goes to the others. They count as raised once recorded
-// was called, and are due again until then.
-func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now time.Time) (events []record.Event, recorded func()) {
+// check compares the stages with the known outages and returns the alerts that are due. An
+// alert about a reporter goes only to the other reporters. The caller must call recorded
+// after it has recorded the alerts; otherwise they are due again.
+func (w watcher) check(stages []status.Stage, reporters []engine.Reporter, now time.Time) (events []record.Event, recorded func()) {
 	var steps []func()
 	for _, s := range stages {
 		down, recovered := contract.EventStageDown, contract.EventStageRecovered
@@ -74,7 +75,7 @@ func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now ti
 				others = append(others, r)
 			}
 		}
-		reason := trouble(s)
+		reason := downReason(s)
 		known := w[s.Name]
 		switch {
 		case reason == "" && known == nil:
@@ -102,10 +103,10 @@ func (w watcher) look(stages []status.Stage, reporters []engine.Reporter, now ti
 	}
 }
 
-// trouble says why a stage does no work; empty when it does. A source that works is
-// in trouble as long as it says so itself: a node that is down, or a head that is
-// old, holds up blocks sooner or later.
-func trouble(s status.Stage) string {
+// downReason returns why a stage does no work; empty when it works. A source that is ready
+// also counts as down while it reports an error, such as a node that is down or an old
+// head, because that will delay blocks.
+func downReason(s status.Stage) string {
 	switch s.State {
 	case status.StageReady, status.StageDegraded:
 		if s.Kind == contract.KindSource {

@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestWatcher follows a source and a reporter through outages.
+// TestWatcher checks the alerts about outages of a source and a reporter.
 func TestWatcher(t *testing.T) {
 	reporters := []engine.Reporter{{Name: "slack", Wants: contract.EventKinds()}, {Name: "pager", Wants: contract.EventKinds()}}
 	up := status.Stage{State: status.StageReady}
@@ -63,7 +63,7 @@ func TestWatcher(t *testing.T) {
 					time.Sleep(l.after)
 					l.source.Name, l.source.Kind = "source", contract.KindSource
 					l.slack.Name, l.slack.Kind = "slack", contract.KindReporter
-					events, recorded := w.look([]status.Stage{l.source, l.slack}, reporters, time.Now())
+					events, recorded := w.check([]status.Stage{l.source, l.slack}, reporters, time.Now())
 					if !l.lost {
 						recorded()
 					}
@@ -80,8 +80,8 @@ func TestWatcher(t *testing.T) {
 	}
 }
 
-// TestAlertsAreRaisedAgain: an alert that could not be recorded does not count as
-// raised, so that it is in the outbox once the checkpoint takes it.
+// TestAlertsAreRaisedAgain checks that an alert which could not be recorded is recorded when
+// the checkpoint can be written again.
 func TestAlertsAreRaisedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
 	store, err := checkpoint.Open(path)

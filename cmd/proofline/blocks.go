@@ -160,7 +160,7 @@ func (c commands) blocksAdd(ctx *cli.Context) error {
 		return c.printJSON(results)
 	}
 	for _, r := range results {
-		if _, err := fmt.Fprintf(c.Stdout, "%d: %s\n", r.Number, r.Word); err != nil {
+		if _, err := fmt.Fprintf(c.Stdout, "%d: %s\n", r.Number, r.Outcome); err != nil {
 			return err
 		}
 	}

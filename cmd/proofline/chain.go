@@ -38,6 +38,6 @@ func otherChain(p *pipeline.Pipeline, known, wanted uint64) pipeline.Findings {
 	if known == 0 || wanted == 0 || known == wanted {
 		return nil
 	}
-	fault := offline.OtherChain(p.Data, known, wanted)
+	fault := offline.OtherChainError(p.Data, known, wanted)
 	return pipeline.Findings{p.Locate(contract.SeverityError, "data", fault.Err.Error(), fault.Remedy)}
 }

@@ -142,7 +142,7 @@ func (c commands) writeReport(report checkpoint.Report) error {
 			return err
 		}
 	}
-	if report.Mendable {
+	if report.Repairable {
 		_, err := fmt.Fprint(c.Stdout, "\nWhat to do: every record in it is whole. Stop the pipeline, and proofline db compact\n"+
 			"makes a sound file of it. Look at the disk.\n")
 		return err

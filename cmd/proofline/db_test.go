@@ -46,7 +46,7 @@ func TestDB(t *testing.T) {
 		{"db backup --to copy.db", "copy.db: ", "", 0},
 		{"db backup --to copy.db pipeline.yaml --json", `copy.db",`, "", 0}, // a backup may be replaced
 		{"db backup", "data/checkpoint-20", "", 0},
-		{"db backup --to pipeline.yaml", "", "pipeline.yaml is there and is no sound checkpoint: it is not replaced", exitRuntime},
+		{"db backup --to pipeline.yaml", "", "pipeline.yaml exists and is no intact checkpoint, so it is not replaced", exitRuntime},
 		{"db backup --to data/checkpoint.db", "", "is the checkpoint itself", exitRuntime},
 		{"db backup --to none/copy.db", "", "none/copy.db", exitRuntime},
 		{"db compact", "kB, was 16.8 MB\n", "", 0},

@@ -55,27 +55,27 @@ func (h *fakeHost) ShowBlock(_ context.Context, number uint64) (list []status.Jo
 
 func (h *fakeHost) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
 	for _, n := range numbers {
-		results = append(results, status.AddResult{Number: n, Added: true, Word: "queued"})
+		results = append(results, status.AddResult{Number: n, Added: true, Outcome: "queued"})
 	}
 	return results, h.called("add %v", numbers)
 }
 
-func (h *fakeHost) ProveBlock(_ context.Context, g control.Given) (status.AddResult, error) {
-	return status.AddResult{Number: g.Number, Word: "queued"}, h.called("prove %d %v %s %s", g.Number, g.Hash, g.Input, g.BuildTime)
+func (h *fakeHost) ProveBlock(_ context.Context, g control.ProveRequest) (status.AddResult, error) {
+	return status.AddResult{Number: g.Number, Outcome: "queued"}, h.called("prove %d %v %s %s", g.Number, g.Hash, g.Input, g.BuildTime)
 }
 
 func (h *fakeHost) ScoreRecord(context.Context) (score.Record, error) { return missing(), h.err }
 
 func (h *fakeHost) Score(context.Context) (score.Report, error) { return standing(), h.err }
 
-func (h *fakeHost) Retry(_ context.Context, a control.Again) error {
+func (h *fakeHost) Retry(_ context.Context, a control.RetryRequest) error {
 	return h.called("retry %s", a.Job)
 }
 func (h *fakeHost) Drain(_ context.Context, afterCurrent bool) (int, error) {
 	return 2, h.called("drain %v", afterCurrent)
 }
 func (h *fakeHost) Reload(context.Context) (control.Reloaded, error) {
-	return control.Reloaded{File: "pipeline.yaml", Applied: []change.Difference{{Path: "select.every", Was: "100", Is: "10", Takes: change.Nothing}}}, h.called("reload")
+	return control.Reloaded{File: "pipeline.yaml", Applied: []change.Difference{{Path: "select.every", Old: "100", New: "10", Action: change.Nothing}}}, h.called("reload")
 }
 func (h *fakeHost) Skip(_ context.Context, job string) error { return h.called("skip %s", job) }
 func (h *fakeHost) Backup(_ context.Context, to string) error {

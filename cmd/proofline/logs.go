@@ -52,9 +52,9 @@ func (c commands) blocksLogs() *cli.Command {
 			if len(jobs) == 0 {
 				return fmt.Errorf("block %d is not known to this pipeline", number)
 			}
-			shown := []offline.Kept{}
+			shown := []offline.AttemptFiles{}
 			for _, j := range jobs {
-				kept, err := offline.KeptOf(config.Data, j.ID)
+				kept, err := offline.FilesOf(config.Data, j.ID)
 				if err != nil {
 					return err
 				}
@@ -79,7 +79,7 @@ func (c commands) blocksLogs() *cli.Command {
 }
 
 // writeKept prints what is kept of one attempt.
-func (c commands) writeKept(j status.Job, k offline.Kept) {
+func (c commands) writeKept(j status.Job, k offline.AttemptFiles) {
 	paint := c.paint(c.Stdout)
 	fmt.Fprintf(c.Stdout, "%s %s, attempt %d: %s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), k.Stage, k.Attempt, k.Dir)
 	for _, s := range j.Stages {

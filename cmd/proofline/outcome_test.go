@@ -22,7 +22,7 @@ func TestOutcomeOfLimitedRun(t *testing.T) {
 	done := doneJob(1)
 	unreported := doneJob(2)
 	unreported.Reports = []status.Report{{Reporter: "ethproofs", Kind: contract.EventProved, State: status.ReportWaiting, Error: "401 wrong key"}}
-	unreported.Unreported = unreported.DebtText()
+	unreported.Unreported = unreported.UnsettledText()
 	failed := doneJob(3)
 	failed.State, failed.Reason = status.JobFailed, "no"
 	for name, c := range map[string]struct {

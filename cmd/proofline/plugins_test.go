@@ -161,7 +161,7 @@ func TestDoctor(t *testing.T) {
 func TestPlugins(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
 	code, stdout, _ := execute(t, "plugins", "list", "--dir", "plugins")
-	if code != 0 || strings.Count(stdout, "nothing is run to be listed: pin it with \"proofline plugins lock ") != 3 {
+	if code != 0 || strings.Count(stdout, "a plugin is not run only to be listed: pin it with \"proofline plugins lock ") != 3 {
 		t.Errorf("list before the lock: %d\n%s", code, stdout)
 	}
 	if code, _, stderr := execute(t, "plugins", "lock", "plugins"); code != 0 {

@@ -41,7 +41,7 @@ func (c commands) prove() *cli.Command {
 			if err != nil {
 				return err
 			}
-			given := control.Given{Number: number, Stage: ctx.String("stage"), BuildTime: ctx.Duration("build-time")}
+			given := control.ProveRequest{Number: number, Stage: ctx.String("stage"), BuildTime: ctx.Duration("build-time")}
 			if given.BuildTime < 0 || ctx.IsSet("build-time") && given.BuildTime < time.Millisecond {
 				return usage("--build-time %s: want at least 1ms, such as --build-time 850ms", given.BuildTime)
 			}
@@ -74,7 +74,7 @@ func (c commands) prove() *cli.Command {
 			case result.Added:
 				note = "; its proving time will be that of the prover alone: how long it took to make the input is not known (--build-time)"
 			}
-			_, err = fmt.Fprintf(c.Stdout, "%d: %s%s\n", result.Number, result.Word, note)
+			_, err = fmt.Fprintf(c.Stdout, "%d: %s%s\n", result.Number, result.Outcome, note)
 			return err
 		},
 	}

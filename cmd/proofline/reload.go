@@ -68,7 +68,7 @@ func writeReloaded(w io.Writer, r control.Reloaded) error {
 		if d.Note != "" {
 			outcome += "; " + d.Note
 		}
-		t.add(d.Name(), d.Was, d.Is, outcome)
+		t.add(d.Name(), d.Old, d.New, outcome)
 	}
 	for _, d := range r.Applied {
 		row(d, "applied")
@@ -90,7 +90,7 @@ func digests(p *pipeline.Pipeline) string { return filepath.Join(p.Data, "run", 
 func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (p *pipeline.Pipeline, chain uint64, err error) {
 	p, findings := pipeline.Load(file, lookup)
 	if p != nil {
-		catalog.Recall(digests(p))
+		catalog.LoadDigests(digests(p))
 	}
 	findings, traits := judge(ctx, p, findings)
 	if err := findings.Error(); err != nil {

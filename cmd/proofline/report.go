@@ -97,7 +97,7 @@ func unsettled(ctx *cli.Context, p control.Pipeline, blocks []string) (jobs []st
 // wasRefused reports whether a proof of the job has come to nothing at a reporter,
 // or at any where to is empty.
 func wasRefused(j status.Job, to string) bool {
-	return slices.ContainsFunc(j.Debts(), func(d status.Debt) bool {
+	return slices.ContainsFunc(j.Unsettled(), func(d status.Unsettled) bool {
 		return d.Kind == contract.EventProved && d.State != status.ReportWaiting && (to == "" || to == d.Reporter)
 	})
 }

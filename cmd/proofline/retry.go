@@ -31,7 +31,7 @@ func (c commands) blocksRetry() *cli.Command {
 		Action: func(ctx *cli.Context) error {
 			from, branch := ctx.String("from"), ctx.String("stage")
 			again := func(p control.Pipeline, ctx context.Context, j status.Job) error {
-				return p.Retry(ctx, control.Again{Job: j.ID, From: from, Stage: branch})
+				return p.Retry(ctx, control.RetryRequest{Job: j.ID, From: from, Stage: branch})
 			}
 			if ctx.IsSet("since") && !ctx.Bool("failed") {
 				return usage("--since goes with --failed")

@@ -107,14 +107,14 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		Show: func(overview func() live.Overview) {
 			follower.Go(func() { c.follow(following, log, overview) })
 		},
-		Again: again,
+		ReloadSignal: again,
 		Reload: func(ctx context.Context) (*pipeline.Pipeline, error) {
 			p, _, err := load(ctx, file, environment.get, c.Stderr)
 			return p, err
 		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
-			if err := catalog.Keep(digests(p)); err != nil {
+			if err := catalog.SaveDigests(digests(p)); err != nil {
 				log.Debug("the next start reads every plugin again", "error", err)
 			}
 		},

@@ -77,7 +77,7 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 	if err != nil {
 		return u, err
 	}
-	was, err := change.Kept(p.Data)
+	was, err := change.Load(p.Data)
 	if errors.Is(err, fs.ErrNotExist) {
 		return u, contract.Environment(fmt.Errorf("no pipeline has run with the data directory %s", p.Data), "there is nothing to compare: proofline run "+file)
 	}
@@ -85,14 +85,14 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 		return u, err
 	}
 	plugins := catalog.Open(p.Plugins.Dirs)
-	is, err := change.Of(p, version, func(s pipeline.Stage) (change.Named, error) {
+	is, err := change.Of(p, version, func(s pipeline.Stage) (change.StageInfo, error) {
 		binary, err := plugins.Find(s.Plugin)
-		return host.About(binary, s), err
+		return host.StageInfo(binary, s), err
 	})
 	if err != nil {
 		return u, err
 	}
-	u.Changes = append(u.Changes, change.Compare(was, is.Shown())...)
+	u.Changes = append(u.Changes, change.Compare(was, is.Redacted())...)
 	running, err := c.reach(ctx, file)
 	if err != nil {
 		return u, err
@@ -107,7 +107,7 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 		if d.Redone && !slices.ContainsFunc(u.Redone, func(r redone) bool { return r.Stage == d.Stage }) {
 			u.Redone = append(u.Redone, again(d.Stage, snap.Jobs))
 		}
-		if gone := d.Path == "" && d.Is == ""; gone {
+		if gone := d.Path == "" && d.New == ""; gone {
 			u.Lost = append(u.Lost, u.loss(d, snap)...)
 		}
 	}
@@ -153,11 +153,11 @@ func (u upgrade) write(w io.Writer) error {
 	}
 	t := newTable("CHANGE", "WAS", "IS", "TAKES")
 	for _, d := range u.Changes {
-		takes := map[change.Takes]string{change.Nothing: "reload", change.Plugin: "reload, which restarts the plugin", change.Restart: "restart"}[d.Takes]
+		takes := map[change.Action]string{change.Nothing: "reload", change.Plugin: "reload, which restarts the plugin", change.Restart: "restart"}[d.Action]
 		if d.Note != "" {
 			takes += "; " + d.Note
 		}
-		t.add(d.Name(), d.Was, d.Is, takes)
+		t.add(d.Name(), d.Old, d.New, takes)
 	}
 	if err := t.write(w); err != nil {
 		return err

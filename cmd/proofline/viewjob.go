@@ -38,7 +38,7 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	}
 	if j.Unreported != "" {
 		remedy := ""
-		if slices.ContainsFunc(j.Debts(), func(d status.Debt) bool { return d.State != status.ReportWaiting }) {
+		if slices.ContainsFunc(j.Unsettled(), func(d status.Unsettled) bool { return d.State != status.ReportWaiting }) {
 			remedy = fmt.Sprintf("; proofline report %d sends it once more", j.Block.Number)
 		}
 		fmt.Fprintf(w, "  %s%s\n", paint.bad(text.Line(j.Unreported, 1000)), remedy)

@@ -1,6 +1,6 @@
-// Package account deals with the system user that a stage's plugin runs as: who that
-// is, whether this process may start something as another user, and which paths that
-// user reaches.
+// Package account deals with the system user that the plugin of a stage runs as. It finds
+// the user, checks whether this process may start programs as another user and which
+// paths the user can reach, and gives the user a folder.
 package account
 
 import (
@@ -14,26 +14,27 @@ import (
 
 // Account is a user of the machine.
 type Account struct {
-	Name string // as messages call it: the name, or the number where there is no name
+	Name string // for messages: the name, or "UID:GID" for a user who was given by numbers
 	UID  int
 	GID  int    // the primary group
-	Home string // "/" where the machine's list of users has none
+	Home string // "/" when /etc/passwd has no entry for the user
 }
 
 // Lookup finds a user by "NAME", "UID" or "UID:GID". The last form needs no entry in
-// the machine's list of users, /etc/passwd: other directories, such as LDAP, are not
-// asked. Root is refused, because nothing is kept from it.
+// /etc/passwd. Other directories, such as LDAP, are not used. Root is refused, because it
+// has access to everything.
 func Lookup(name string) (*Account, error) {
 	a, err := find(name)
 	switch {
 	case err != nil:
 		return nil, err
 	case a.UID == 0:
-		return nil, fmt.Errorf("user %s is root, from whom nothing is kept", name)
+		return nil, fmt.Errorf("user %s is root, who has access to everything", name)
 	}
 	return a, nil
 }
 
+// find finds a user, also root.
 func find(name string) (*Account, error) {
 	uid, gid, pair := strings.Cut(name, ":")
 	if pair {
@@ -68,12 +69,12 @@ func find(name string) (*Account, error) {
 	return a, nil
 }
 
-// id reads the number of a user or group. The largest one means "no change" to the
-// kernel.
+// id parses the number of a user or group. The largest number is refused, because for
+// the kernel it means "no change".
 func id(text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err == nil && n == math.MaxUint32 {
-		err = fmt.Errorf("%d names nobody", n)
+		err = fmt.Errorf("%d is no user or group", n)
 	}
 	return int(n), err
 }

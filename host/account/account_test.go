@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// another is a user of every Linux machine that is not root; the test needs the rights
-// to become it.
+// another returns a user other than root that every Linux machine has. It skips the test
+// when this process may not become that user.
 func another(t *testing.T) *Account {
 	t.Helper()
 	if err := Rights(); err != nil {
@@ -27,9 +27,9 @@ func TestLookup(t *testing.T) {
 	for _, test := range []struct {
 		name, want string // of the error
 	}{
-		{"root", "root, from whom nothing is kept"},
-		{"0", "root, from whom nothing is kept"},
-		{"0:5", "root, from whom nothing is kept"},
+		{"root", "root, who has access to everything"},
+		{"0", "root, who has access to everything"},
+		{"0:5", "root, who has access to everything"},
 		{"no-such-user", `has no user "no-such-user" in /etc/passwd`},
 		{"3999999999", "so that its group is not known"},
 		{"4294967295:1", "is no UID:GID"},
@@ -54,7 +54,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// folder makes a folder in /tmp that its other users may go through.
+// folder makes a folder in /tmp that other users may pass through.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -105,8 +105,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestHandOver: a folder goes to its new user with what the former one had in it, and
-// nothing else changes hands.
+// TestHandOver checks that a folder and the files of its former owner in it are handed over,
+// and no other files.
 func TestHandOver(t *testing.T) {
 	a, dir := another(t), filepath.Join(folder(t), "state")
 	owner := func(name string) int {

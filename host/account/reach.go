@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// UnreachableError says which folder or file keeps a user from a path.
+// UnreachableError is the error for a path that a user may not reach.
 type UnreachableError struct {
 	User string
 	At   string // the first path, from the root on, that the user may not enter or execute
@@ -23,9 +23,9 @@ func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("user %s may not go through %s", e.User, e.At)
 }
 
-// Enters returns an UnreachableError unless the user may go through every folder on
-// the way to an absolute path, that itself included. What does not exist yet is passed
-// over. The kernel is asked, as that user, so that access control lists count.
+// Enters returns an UnreachableError unless the user may go through every folder of an
+// absolute path, including the last. Folders that do not exist yet are ignored. The
+// kernel decides, so that access control lists count, too.
 func (a *Account) Enters(dir string) error {
 	return a.as(func() error { return a.walk(filepath.Clean(dir)) })
 }
@@ -39,11 +39,11 @@ func (a *Account) Executes(file string) error {
 		if err := unix.Faccessat(unix.AT_FDCWD, file, unix.X_OK, unix.AT_EACCESS); errors.Is(err, fs.ErrPermission) {
 			return &UnreachableError{a.Name, file}
 		}
-		return nil // what is wrong otherwise is said by what starts it
+		return nil // starting the file reports any other error
 	})
 }
 
-// walk enters one folder after the other.
+// walk enters the folders of a path one after the other. It is called on a thread of as.
 func (a *Account) walk(dir string) error {
 	path := "/"
 	for _, element := range append([]string{""}, strings.Split(strings.Trim(dir, "/"), "/")...) {
@@ -56,26 +56,26 @@ func (a *Account) walk(dir string) error {
 	return nil
 }
 
-// as runs a function on a thread that the kernel takes for the user's whenever a path
-// is looked up (setfsuid(2)). Where this process may not become the user, the answer is
-// that of its own user.
+// as calls f on a thread that has the file permissions of the user (setfsuid(2)). When
+// this process may not take them, f runs with the permissions of its own user.
 func (a *Account) as(f func() error) error {
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		// The calls of package syscall would change every thread of the process.
+		runtime.LockOSThread() // it is never unlocked, so that the thread ends with the goroutine
+		// The functions of package syscall would change every thread of the process.
 		_, _, _ = syscall.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
 		_ = unix.Setfsgid(a.GID)
 		_ = unix.Setfsuid(a.UID)
-		// The right to pass by all permissions goes with root, and from others by this.
+		// Setfsuid drops the capabilities that bypass permissions for root; this call drops
+		// them for any other user.
 		_ = unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &make([]unix.CapUserData, 2)[0])
 		result <- f()
 	}()
 	return <-result
 }
 
-// Open lets other users go through folders, of which they can list nothing for that.
-// Those that they may go through already are left alone.
+// Open allows other users to pass through folders, but not to list them. Folders that
+// they may already pass through are left unchanged.
 func Open(dirs ...string) error {
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
@@ -89,9 +89,9 @@ func Open(dirs ...string) error {
 	return nil
 }
 
-// HandOver makes a folder, or what is there of it from an earlier user, the user's and
-// nobody else's. Of what lies inside only that changes its owner which belonged to the
-// folder's former owner; links are not followed.
+// HandOver makes the user the owner of a folder, which is created when it does not
+// exist, and closes it to all other users. Inside the folder the files of its former
+// owner are handed over, too, and no others. Links are not followed.
 func (a *Account) HandOver(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

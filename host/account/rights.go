@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needed are the rights with which a process starts others as another user, gives
-// files to that user and takes them back, and finds and ends the user's processes.
+// needed are the capabilities that a process needs to start programs as another user, to
+// give files to that user and take them back, and to find and end the user's processes.
 var needed = []struct {
 	bit  int
 	name string
@@ -18,8 +18,8 @@ var needed = []struct {
 	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
 }
 
-// Rights returns an error that names what this process lacks for running plugins as
-// other users; root lacks nothing, unless it was taken away.
+// Rights returns an error that names the capabilities which this process lacks for
+// running plugins as other users. Root has all of them unless they were removed.
 func Rights() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData

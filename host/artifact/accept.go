@@ -15,15 +15,15 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// syncFile makes durable what a file holds, or the names in a directory. Tests put
-// something in its place.
+// syncFile writes the content of a file, or the names in a directory, to the disk. Tests
+// replace it.
 var syncFile = (*os.File).Sync
 
-// Accept turns the outputs of an attempt into artifacts: it checks that each is
-// a plain file below out/ with the stated size and hash, makes it read-only, and
-// returns it with its path relative to the data directory. It makes files and names
-// durable beside what the caller does next: durable waits for that, and must return
-// nil before anything is recorded that rests on them.
+// Accept turns the outputs of an attempt into artifacts. It checks that each is a plain
+// file below out/ with the stated size and hash, makes it read-only, and returns it with
+// its path relative to the data directory. The files and their names are written to the
+// disk while the caller goes on. The returned function durable waits for that; it must
+// have returned nil before a record refers to the artifacts.
 func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error) {
 	rel, err := filepath.Rel(s.data, dir)
 	if err != nil || !filepath.IsLocal(rel) {
@@ -34,7 +34,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 		return nil, nil, machine(err)
 	}
 	defer root.Close()
-	maker, err := takeBack(root)
+	maker, err := reclaimOut(root)
 	if err != nil {
 		return nil, nil, machine(err)
 	}
@@ -62,8 +62,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 		a.Path = filepath.ToSlash(filepath.Join(rel, "out", a.Name))
 		accepted = append(accepted, a)
 	}
-	// By the directories between the data directory and the file it is found after a power
-	// failure.
+	// After a power failure a file is found only if the directories on its path are synced.
 	for above := filepath.Join(dir, "out"); above != s.data && len(above) > len(s.data); above = filepath.Dir(above) {
 		f, err := os.Open(above)
 		if err != nil {
@@ -74,9 +73,9 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 	return accepted, syncAll(opened), nil
 }
 
-// syncAll makes files and directories durable and closes them, all at the same time, so
-// that the file system writes its journal once or twice for them and not for each. It
-// returns at once; wait returns when it is done.
+// syncAll writes files and directories to the disk and closes them. It returns at once;
+// wait returns when all of that is done. All are synced at the same time, so that the
+// file system writes its journal once or twice and not once for each.
 func syncAll(opened []*os.File) (wait func() error) {
 	var group errgroup.Group
 	for _, f := range opened {
@@ -85,14 +84,15 @@ func syncAll(opened []*os.File) (wait func() error) {
 	return func() error { return machine(group.Wait()) }
 }
 
+// closeAll closes the files after an error.
 func closeAll(opened []*os.File) {
 	for _, f := range opened {
 		f.Close()
 	}
 }
 
-// verify checks one output, which the user with the given number has made, against what
-// the plugin stated, and makes it the host's. It returns the open file.
+// verify checks one output against the size and hash that the plugin stated, and makes
+// the host its owner. maker is the user id of the plugin. It returns the open file.
 func verify(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err error) {
 	name := filepath.FromSlash(a.Path)
 	info, err := root.Lstat(name)
@@ -105,7 +105,7 @@ func verify(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err erro
 	if info.Size() != a.Size {
 		return nil, fmt.Errorf("output %s has %d bytes, the plugin stated %d", a.Name, info.Size(), a.Size)
 	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place would block for ever
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe without O_NONBLOCK would block for ever
 	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", a.Name, err)
 	}
@@ -117,7 +117,7 @@ func verify(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err erro
 	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
 		return nil, fmt.Errorf("output %s is no plain file", a.Name)
 	}
-	if err := take(f, info, maker); err != nil {
+	if err := reclaimFile(f, info, maker); err != nil {
 		return nil, fmt.Errorf("output %s: %w", a.Name, err)
 	}
 	_, got, err := files.DigestOf(f)
@@ -129,7 +129,7 @@ func verify(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err erro
 	}
 	mode := fs.FileMode(0o400)
 	if maker != os.Geteuid() {
-		mode = 0o444 // for Verify; who gets there is decided by the folders
+		mode = 0o444 // the plugin reads it in Verify; the folders restrict access
 	}
 	return f, machine(f.Chmod(mode))
 }

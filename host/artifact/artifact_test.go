@@ -41,7 +41,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// accept is Store.Accept with the wait until all of it is durable.
+// accept calls Store.Accept and waits until everything is durable.
 func accept(s *Store, dir string, outputs []contract.Artifact) ([]contract.Artifact, error) {
 	accepted, durable, err := s.Accept(dir, outputs)
 	if err != nil {
@@ -146,8 +146,8 @@ func TestMissingInputIsNamed(t *testing.T) {
 	}
 }
 
-// TestChangedInputIsNamed: one whose size has changed is found before an attempt, any
-// other change when the attempt has failed.
+// TestChangedInputIsNamed checks that an input of another size is found before an attempt,
+// and any other change by Intact.
 func TestChangedInputIsNamed(t *testing.T) {
 	s := newStore(t)
 	dir, a := attempt(t, s, 1, "input.bin", "guest input")
@@ -287,8 +287,8 @@ func TestImportAndEventDirectories(t *testing.T) {
 	}
 }
 
-// TestAcceptedIsDurable: an output counts as durable when its content is synced and every
-// directory on the way to it; where the disk refuses one of them, it does not.
+// TestAcceptedIsDurable checks that an output counts as durable only when its content and
+// every directory on its path are synced without an error.
 func TestAcceptedIsDurable(t *testing.T) {
 	t.Cleanup(func() { syncFile = (*os.File).Sync })
 	want := []string{"attempts", "attempts/1-7-aabbccdd", "attempts/1-7-aabbccdd/input", "attempts/1-7-aabbccdd/input/1",

@@ -15,10 +15,10 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// Publish copies artifacts (paths relative to the data directory) to a folder below
-// the output directory, under their own names. Each appears whole or not at all and
-// replaces an older file of that name, whoever else publishes there. An artifact
-// that is not there is an fs.ErrNotExist.
+// Publish copies artifacts to a folder below the output directory, under their own
+// names. Their paths are relative to the data directory. Each copy appears complete or
+// not at all and replaces an older file of its name. Publish may be called concurrently
+// for the same folder. The error is an fs.ErrNotExist when an artifact does not exist.
 func (s *Store) Publish(folder string, artifacts []contract.Artifact) error {
 	if len(artifacts) == 0 {
 		return nil
@@ -41,6 +41,7 @@ func (s *Store) Publish(folder string, artifacts []contract.Artifact) error {
 	return nil
 }
 
+// publish copies one artifact to an absolute path.
 func (s *Store) publish(dir string, a contract.Artifact) error {
 	in, err := os.Open(filepath.Join(s.data, filepath.FromSlash(a.Path)))
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Store) publish(dir string, a contract.Artifact) error {
 	})
 }
 
-// folder is an absolute path below the output directory.
+// folder returns the absolute path of a folder below the output directory.
 func (s *Store) folder(folder string) (string, error) {
 	local := filepath.FromSlash(folder)
 	if !filepath.IsLocal(local) || filepath.Clean(local) == "." {
@@ -62,8 +63,8 @@ func (s *Store) folder(folder string) (string, error) {
 	return filepath.Join(s.output, local), nil
 }
 
-// SetAside renames a folder of the output directory; one that was there is
-// replaced. Where the folder does not exist nothing happens.
+// SetAside renames a folder of the output directory and replaces an existing folder of
+// the new name. It does nothing when the folder does not exist.
 func (s *Store) SetAside(folder, to string) error {
 	from, err := s.folder(folder)
 	if err != nil {
@@ -82,9 +83,9 @@ func (s *Store) SetAside(folder, to string) error {
 	return files.Fault(files.Rename(from, target), "the output directory")
 }
 
-// Restore returns an artifact of a job if it is there as it was recorded, else a
-// copy of it that it takes from the published files of the given folders, the
-// first of which is the block's and the second, if any, below it.
+// Restore returns an artifact of a job if its file is as it was recorded, else a copy
+// that it makes from the published file. The folders are the elements of the path of that
+// file below the output directory: the folder of the block, and possibly one below it.
 func (s *Store) Restore(job, stage string, a contract.Artifact, folders ...string) (contract.Artifact, error) {
 	if size, sum, err := files.Digest(filepath.Join(s.data, filepath.FromSlash(a.Path))); err == nil && sum == a.SHA256 && size == a.Size {
 		return a, nil
@@ -108,7 +109,7 @@ func (s *Store) Restore(job, stage string, a contract.Artifact, folders ...strin
 	return restored, err
 }
 
-// Output returns the directory of a block's published files.
+// Output returns the directory of the published files of a block.
 func (s *Store) Output(number uint64) string {
 	return filepath.Join(s.output, strconv.FormatUint(number, 10))
 }
@@ -121,8 +122,8 @@ func (s *Store) Release(job string) error {
 	return os.RemoveAll(filepath.Join(s.data, "attempts", job))
 }
 
-// Trim removes the attempts of a stage other than keep, and the scratch files of
-// keep, once keep has succeeded.
+// Trim removes the directories of all attempts of a stage except keep, and the scratch
+// files of keep. It is called when keep has succeeded.
 func (s *Store) Trim(job, stage string, keep uint32) error {
 	dir := filepath.Join(s.data, "attempts", job, stage)
 	entries, err := os.ReadDir(dir)
@@ -136,7 +137,7 @@ func (s *Store) Trim(job, stage string, keep uint32) error {
 	return err
 }
 
-// Discard removes the directory of an event's try.
+// Discard removes the directory of a try of an event or of a request.
 func (s *Store) Discard(dir string) error {
 	rel, err := filepath.Rel(filepath.Join(s.data, "attempts"), dir)
 	if err != nil || !filepath.IsLocal(rel) || rel == "." {
@@ -145,14 +146,14 @@ func (s *Store) Discard(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// Jobs lists the jobs that have files, and when their directory last changed.
-// ForAlerts and ForRequests are among them.
+// Jobs returns the jobs that have files, with the time at which their directory last
+// changed. ForAlerts and ForRequests may be among them.
 func (s *Store) Jobs() (map[string]time.Time, error) {
 	return changed(filepath.Join(s.data, "attempts"))
 }
 
-// Import copies a file from outside into the store as the given artifact of a
-// job, durable when it returns.
+// Import copies a file from outside into the store as an artifact of a job. The copy is
+// durable when Import returns.
 func (s *Store) Import(job, stage, name, from string) (contract.Artifact, error) {
 	if !validName(job) || !validName(name) {
 		return contract.Artifact{}, fmt.Errorf("%q or %q is no plain name", job, name)

@@ -11,7 +11,8 @@ import (
 	"github.com/proofline/proofline/host/account"
 )
 
-// owner is whom the plugin of a stage runs as; nil for the host's own user.
+// owner returns the user that the plugin of a stage runs as; nil for the user of the
+// host.
 func (s *Store) owner(stage string) *account.Account {
 	if s.Owner == nil {
 		return nil
@@ -19,10 +20,10 @@ func (s *Store) owner(stage string) *account.Account {
 	return s.Owner(stage)
 }
 
-// handOver lets a user into a fresh directory of an attempt: out/ and tmp/ become the
-// user's, the directory itself and in/ are shown to the user's primary group and stay
-// the host's, so that nothing which the host looks at by its path can be exchanged. The
-// directories above let through and list nothing.
+// handOver gives a user access to a fresh directory of an attempt. The user becomes the
+// owner of out/ and tmp/. The directory itself and in/ stay the host's and can be read by
+// the primary group of the user, so that the user cannot exchange anything that the host
+// opens by its path. The user may pass through the directories above but not list them.
 func (s *Store) handOver(dir string, owner *account.Account) error {
 	for _, sub := range []string{"", "in"} {
 		path := filepath.Join(dir, sub)
@@ -48,9 +49,10 @@ func (s *Store) handOver(dir string, owner *account.Account) error {
 	return account.Open(append(above, filepath.Dir(dir))...)
 }
 
-// takeBack ends the right of a plugin's user to change what lies in out/, and returns
-// the number of that user. For the host's own nothing is changed.
-func takeBack(root *os.Root) (maker int, err error) {
+// reclaimOut makes the host the owner of out/, so that the user of the plugin can no
+// longer change what lies in it. It returns the id of the former owner. It changes nothing
+// when the host is the owner.
+func reclaimOut(root *os.Root) (maker int, err error) {
 	out, err := root.OpenFile("out", os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return 0, err
@@ -67,12 +69,12 @@ func takeBack(root *os.Root) (maker int, err error) {
 	return maker, errors.Join(out.Chown(os.Geteuid(), -1), out.Chmod(0o750))
 }
 
-// take makes an output the host's. One that another user than its maker owns is a link
-// to what is somebody else's.
-func take(f *os.File, info fs.FileInfo, maker int) error {
+// reclaimFile makes the host the owner of an output. An output that belongs neither to
+// the host nor to the maker is refused, because it is a link to a file of another user.
+func reclaimFile(f *os.File, info fs.FileInfo, maker int) error {
 	switch owner := int(info.Sys().(*syscall.Stat_t).Uid); {
 	case maker == os.Geteuid():
-		return nil // whoever the file's owner is: a plugin of root's may have asked another user
+		return nil // any owner is accepted: a plugin of root may have made the file as another user
 	case owner != maker:
 		return fmt.Errorf("it belongs to user %d and not to the stage's user, %d: an output is a file that the plugin has made", owner, maker)
 	}

@@ -22,8 +22,8 @@ func ownerOf(t *testing.T, path string) (uid int, mode os.FileMode) {
 	return int(info.Sys().(*syscall.Stat_t).Uid), info.Mode().Perm()
 }
 
-// TestOwner: what an attempt of another user's plugin gets, and how its outputs become
-// the host's.
+// TestOwner checks the permissions of the directory of an attempt by another user, and that
+// the host becomes the owner of its outputs.
 func TestOwner(t *testing.T) {
 	if err := account.Rights(); err != nil {
 		t.Skipf("needs root: %v", err)
@@ -103,8 +103,8 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// TestExchangedOutput: what stands in the place of an output when it is opened counts,
-// not what stood there before, and a pipe does not make the host wait.
+// TestExchangedOutput checks that an output which is exchanged before it is opened is
+// refused, and that a pipe does not block the host.
 func TestExchangedOutput(t *testing.T) {
 	s := newStore(t)
 	dir, a := attempt(t, s, 1, "a.bin", "content")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// changed lists what lies in a directory, and when it last changed.
+// changed returns the entries of a directory with the times at which they last changed.
 func changed(dir string) (map[string]time.Time, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -26,8 +26,8 @@ func changed(dir string) (map[string]time.Time, error) {
 	return at, nil
 }
 
-// Requests lists what is kept for requests of operators, by the stage that it was
-// imported as, and when its directory last changed.
+// Requests returns the names under which files of the operator's requests were imported,
+// with the times at which their directories last changed.
 func (s *Store) Requests() (map[string]time.Time, error) {
 	found, err := changed(filepath.Join(s.data, "attempts", ForRequests))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,17 +36,17 @@ func (s *Store) Requests() (map[string]time.Time, error) {
 	return found, err
 }
 
-// ReleaseRequest removes what is kept for a request.
-func (s *Store) ReleaseRequest(stage string) error {
-	if !validName(stage) {
-		return fmt.Errorf("%q is no request", stage)
+// ReleaseRequest removes the files of a request.
+func (s *Store) ReleaseRequest(name string) error {
+	if !validName(name) {
+		return fmt.Errorf("%q is no request", name)
 	}
-	return os.RemoveAll(filepath.Join(s.data, "attempts", ForRequests, stage))
+	return os.RemoveAll(filepath.Join(s.data, "attempts", ForRequests, name))
 }
 
-// Expired lists the folders of the output directory that are a block's and in which
-// nothing has changed since the given time, with the block's number. What people
-// have put there under other names is not listed.
+// Expired returns the folders of published files in which nothing has changed since the
+// given time, with the numbers of their blocks. Folders with other names, which people
+// may have made, are not among them.
 func (s *Store) Expired(before time.Time) (map[string]uint64, error) {
 	found, err := changed(s.output)
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *Store) Expired(before time.Time) (map[string]uint64, error) {
 	return expired, nil
 }
 
-// blockOf reads the name of a block's folder: its number, and of an orphan's the
-// first eight digits of its hash.
+// blockOf returns the block number of a folder of published files. ok is false for any
+// other name. The folder of an orphan has the first eight digits of its hash, too.
 func blockOf(folder string) (number uint64, ok bool) {
 	digits, hash, orphan := strings.Cut(folder, "-")
 	number, err := strconv.ParseUint(digits, 10, 64)
@@ -77,7 +77,7 @@ func blockOf(folder string) (number uint64, ok bool) {
 	return number, true
 }
 
-// unchanged reports whether everything in a folder is older than that.
+// unchanged reports whether every file in a folder has last changed before a time.
 func (s *Store) unchanged(folder string, before time.Time) bool {
 	err := filepath.WalkDir(filepath.Join(s.output, folder), func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -85,14 +85,15 @@ func (s *Store) unchanged(folder string, before time.Time) bool {
 		}
 		info, err := d.Info()
 		if err == nil && !info.ModTime().Before(before) {
-			err = errYoung
+			err = errChanged
 		}
 		return err
 	})
 	return err == nil
 }
 
-var errYoung = errors.New("something is younger")
+// errChanged ends the walk of unchanged.
+var errChanged = errors.New("a file has changed since")
 
 // Unpublish removes a folder of the output directory.
 func (s *Store) Unpublish(folder string) error {

@@ -24,20 +24,20 @@ type Store struct {
 	data   string // absolute
 	output string // absolute
 
-	// Owner is asked whom the plugin of a stage runs as; nil, and a nil answer, stand
-	// for the host's own user. It is set before the store is used, and may be called
-	// concurrently.
+	// Owner returns the user that the plugin of a stage runs as, or nil for the user of
+	// the host. A nil Owner means the user of the host for every stage. It must be set
+	// before the store is used, and may be called concurrently.
 	Owner func(stage string) *account.Account
 }
 
-// The names that stand in the place of a job for files that belong to none.
+// Names that take the place of a job for files that belong to no job.
 const (
-	ForAlerts   = "alerts"   // of events about no block
-	ForRequests = "requests" // that operators have handed over while no host ran
+	ForAlerts   = "alerts"   // files of events about no block
+	ForRequests = "requests" // files of requests that operators made while no host ran
 )
 
-// Open creates the directories where they are missing. Data is private to the
-// user (0700); output is for everybody (0755).
+// Open returns a store and creates its directories when they do not exist. The data
+// directory is private to the user (0700), the output directory is public (0755).
 func Open(data, output string) (*Store, error) {
 	data, err := filepath.Abs(data)
 	if err != nil {
@@ -55,17 +55,17 @@ func Open(data, output string) (*Store, error) {
 	return &Store{data: data, output: output}, nil
 }
 
-// Attempt makes a fresh directory for an attempt and links the inputs into its
-// in/. It returns the directory and the inputs with paths relative to it. What
-// an earlier attempt of the same number left is removed first.
+// Attempt makes a fresh directory for an attempt and links the inputs into its in/. It
+// returns the directory and the inputs with paths relative to it. It first removes what
+// an earlier attempt of the same number has left.
 func (s *Store) Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error) {
 	return s.prepare(filepath.Join("attempts", job, stage, strconv.FormatUint(uint64(attempt), 10)), s.owner(stage), inputs, link)
 }
 
-// Event makes a fresh directory for one try of an event, as Attempt does. Its inputs
-// are copies: a reporter talks to the outside, and what it does to its files must not
-// reach the accepted ones. Of beside it gets what is still there as it was accepted.
-func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error) {
+// Event makes a fresh directory for one try of an event, as Attempt does. Its inputs are
+// copies, because a reporter must not be able to change accepted artifacts. The additional
+// artifacts are copied, too, except those that are lost.
+func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, additional []contract.Artifact) (dir string, given []contract.Artifact, err error) {
 	if job == "" {
 		job = ForAlerts
 	}
@@ -73,7 +73,7 @@ func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, besi
 	if err != nil {
 		return "", nil, err
 	}
-	for _, a := range beside {
+	for _, a := range additional {
 		put, err := s.put(dir, s.owner(reporter), a, duplicate)
 		if _, lost := errors.AsType[*LostError](err); lost {
 			continue
@@ -86,8 +86,9 @@ func (s *Store) Event(job, reporter string, seq uint64, try uint32, inputs, besi
 	return dir, given, nil
 }
 
-// prepare makes the directory and has give put each input into it.
-func (s *Store) prepare(rel string, owner *account.Account, inputs []contract.Artifact, give func(from, to string) error) (string, []contract.Artifact, error) {
+// prepare makes a directory and puts the inputs into it with transfer, which is link or
+// duplicate.
+func (s *Store) prepare(rel string, owner *account.Account, inputs []contract.Artifact, transfer func(from, to string) error) (string, []contract.Artifact, error) {
 	if !filepath.IsLocal(rel) {
 		return "", nil, fmt.Errorf("%s is no path inside the data directory", rel)
 	}
@@ -107,7 +108,7 @@ func (s *Store) prepare(rel string, owner *account.Account, inputs []contract.Ar
 	}
 	linked := make([]contract.Artifact, 0, len(inputs))
 	for _, a := range inputs {
-		a, err := s.put(dir, owner, a, give)
+		a, err := s.put(dir, owner, a, transfer)
 		if err != nil {
 			return "", nil, err
 		}
@@ -116,14 +117,14 @@ func (s *Store) prepare(rel string, owner *account.Account, inputs []contract.Ar
 	return dir, linked, nil
 }
 
-// put has give put an input into a directory, and returns it with its path there. The
-// error is a LostError where it is not there as it was accepted.
-func (s *Store) put(dir string, owner *account.Account, a contract.Artifact, give func(from, to string) error) (contract.Artifact, error) {
+// put puts one input into a directory and returns it with its path there. The error is a
+// LostError when the file does not exist or has another size.
+func (s *Store) put(dir string, owner *account.Account, a contract.Artifact, transfer func(from, to string) error) (contract.Artifact, error) {
 	if !validName(a.Name) {
 		return a, fmt.Errorf("artifact name %q is no plain file name", a.Name)
 	}
 	from, to := filepath.Join(s.data, filepath.FromSlash(a.Path)), filepath.Join(dir, "in", a.Name)
-	if err := give(from, to); errors.Is(err, fs.ErrNotExist) {
+	if err := transfer(from, to); errors.Is(err, fs.ErrNotExist) {
 		return a, &LostError{Artifact: a, Path: from}
 	} else if err != nil {
 		return a, machine(err)
@@ -136,7 +137,7 @@ func (s *Store) put(dir string, owner *account.Account, a contract.Artifact, giv
 		return a, &LostError{Artifact: a, Path: from, Changed: true}
 	}
 	if owner != nil {
-		if err := os.Chmod(to, 0o444); err != nil { // who gets there is decided by the folders
+		if err := os.Chmod(to, 0o444); err != nil { // the folders restrict access
 			return a, machine(err)
 		}
 	}
@@ -144,9 +145,9 @@ func (s *Store) put(dir string, owner *account.Account, a contract.Artifact, giv
 	return a, nil
 }
 
-// Intact checks the inputs of an attempt against what was accepted of them. The error
-// is a LostError when a disk or a plugin has changed one. An input that the attempt
-// has removed from its directory is passed over: the next attempt gets it again.
+// Intact compares the inputs of an attempt with the recorded hashes. The error is a
+// LostError when a disk or a plugin has changed an input. An input that the attempt has
+// removed from its directory is ignored, because the next attempt gets it again.
 func (s *Store) Intact(dir string, linked []contract.Artifact) error {
 	for _, a := range linked {
 		path := filepath.Join(dir, filepath.FromSlash(a.Path))
@@ -162,12 +163,12 @@ func (s *Store) Intact(dir string, linked []contract.Artifact) error {
 	return nil
 }
 
-// LostError says that an artifact which the checkpoint names is not on disk as it was
-// accepted.
+// LostError is the error for an artifact whose file does not exist or differs from what
+// was accepted.
 type LostError struct {
 	Artifact contract.Artifact
 	Path     string
-	Changed  bool // it is there, with another content
+	Changed  bool // the file exists but its content differs
 }
 
 func (e *LostError) Error() string {
@@ -177,12 +178,12 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("artifact %s is recorded but %s does not exist: the stage that made it must run again", e.Artifact.Name, e.Path)
 }
 
-// validName accepts one plain path element that is not hidden.
+// validName reports whether a name is a single path element that is not hidden.
 func validName(name string) bool {
 	return name != "" && name[0] != '.' && filepath.IsLocal(name) && path.Base(name) == name && filepath.Base(name) == name
 }
 
-// link makes to a hard link of from, or a copy where the file system has none.
+// link makes to a hard link of from, or a copy when the file system has no hard links.
 func link(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOSPC) {
@@ -191,8 +192,8 @@ func link(from, to string) error {
 	return copyFile(from, to, 0o400)
 }
 
-// duplicate makes to a file of its own with the content of from: one that shares its
-// blocks where the file system can (FICLONE, ioctl_ficlonerange(2)), else a copy.
+// duplicate makes to a separate file with the content of from. The files share their
+// blocks on the disk when the file system supports that (FICLONE, ioctl_ficlonerange(2)).
 func duplicate(from, to string) error {
 	if err := clone(from, to); err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return err
@@ -200,6 +201,7 @@ func duplicate(from, to string) error {
 	return copyFile(from, to, 0o400)
 }
 
+// clone makes a file that shares the blocks of another one.
 func clone(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -217,7 +219,8 @@ func clone(from, to string) (err error) {
 	return err
 }
 
-// copyFile copies to a file of an attempt or an event, which nothing rests on before Accept.
+// copyFile copies a file without syncing it, because no record refers to the copy before
+// Accept has synced it.
 func copyFile(from, to string, mode fs.FileMode) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -233,5 +236,6 @@ func copyFile(from, to string, mode fs.FileMode) (err error) {
 	return err
 }
 
-// machine marks an error of the file system that is no fault of the block.
+// machine gives an error of the file system that no block has caused, such as a full
+// disk, its class and a remedy.
 func machine(err error) error { return files.Fault(err, "the data directory") }

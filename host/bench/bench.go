@@ -1,6 +1,6 @@
-// Package bench sums up how long blocks took on their way through a pipeline: per block
-// and stage, and over all blocks. It measures nothing itself but memory: the times are
-// those that the host records of every attempt.
+// Package bench summarises how long blocks took in a pipeline: for each block and stage,
+// and over all blocks. It measures only memory itself. The times are those that the host
+// records for every attempt.
 package bench
 
 import (
@@ -19,16 +19,16 @@ type Report struct {
 	Machine  string    `json:"machine"`
 	Archive  string    `json:"archive"`
 	Began    time.Time `json:"began"`
-	TookMS   float64   `json:"took_ms"` // from the first block's start to the last one's end
-	Blocks   []Block   `json:"blocks"`  // by number
+	TookMS   float64   `json:"took_ms"` // from the start of the first block to the end of the last one
+	Blocks   []Block   `json:"blocks"`  // ordered by number
 	Stages   []Summary `json:"stages"`  // in the order of the pipeline
-	Total    Figures   `json:"total"`   // of a block from its start to its end
-	// Memory is the highest memory of each stage's processes together, and of the host, in
-	// bytes, as far as samples saw it.
+	Total    Figures   `json:"total"`   // of the time from the start of a block to its end
+	// Memory is the largest sampled memory in bytes, by stage for all its processes
+	// together, and for the host.
 	Memory map[string]int64 `json:"memory"`
 }
 
-// Block is one block's way.
+// Block holds the times of one block.
 type Block struct {
 	Number  uint64  `json:"number"`
 	Hash    string  `json:"hash"`
@@ -37,25 +37,26 @@ type Block struct {
 	Txs     uint32  `json:"txs"`
 	TotalMS float64 `json:"total_ms"`
 	Stages  []Stage `json:"stages"`
-	// ReportMS is the time from the end of the block's work until the last reporter had
-	// heard of it; 0 where none did.
+	// ReportMS is the time from the end of the block's work until the last reporter has
+	// delivered its event; 0 without such an event.
 	ReportMS float64 `json:"report_ms"`
 }
 
-// Stage is one stage's work on a block.
+// Stage holds the times of one stage for a block.
 type Stage struct {
 	Name string `json:"name"`
-	// WaitMS is the time from when all was there that the stage needs until it began.
+	// WaitMS is the time from the end of the stages that it needs until it began.
 	WaitMS float64 `json:"wait_ms"`
-	RunMS  float64 `json:"run_ms"`  // of the last attempt
-	WorkMS float64 `json:"work_ms"` // of that, what the plugin calls its work
-	// HostMS is the rest: starting the attempt, hashing and syncing its files, verifying.
+	RunMS  float64 `json:"run_ms"`  // duration of the last attempt
+	WorkMS float64 `json:"work_ms"` // the part of RunMS that the plugin states as its work
+	// HostMS is the other part of RunMS: starting the attempt, hashing and syncing its
+	// files, and verifying.
 	HostMS   float64 `json:"host_ms"`
 	Attempts uint32  `json:"attempts"`
 	start    time.Time
 }
 
-// Summary is one stage over all blocks.
+// Summary holds the figures of one stage over all blocks.
 type Summary struct {
 	Name string        `json:"name"`
 	Kind contract.Kind `json:"kind"`
@@ -65,7 +66,7 @@ type Summary struct {
 	Host Figures       `json:"host"`
 }
 
-// Figures sum up values in milliseconds. All are 0 where there is no value.
+// Figures summarise values in milliseconds. All are 0 without values.
 type Figures struct {
 	Count  int     `json:"count"`
 	Min    float64 `json:"min"`
@@ -75,7 +76,7 @@ type Figures struct {
 	Mean   float64 `json:"mean"`
 }
 
-// FiguresOf sums values up. Quantiles are values that occurred (nearest rank).
+// FiguresOf summarises values, which may be in any order. See Quantile for the quantiles.
 func FiguresOf(values []float64) Figures {
 	if len(values) == 0 {
 		return Figures{}
@@ -90,8 +91,8 @@ func FiguresOf(values []float64) Figures {
 	}
 }
 
-// Quantile is the value at a share of ascending values, one that occurred (nearest
-// rank); 0 where there is no value.
+// Quantile returns the quantile of ascending values by the nearest rank, which is always
+// one of the values; 0 without values. share is between 0 and 1.
 func Quantile(values []float64, share float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -100,7 +101,7 @@ func Quantile(values []float64, share float64) float64 {
 	return values[min(max(i, 0), len(values)-1)]
 }
 
-// Of sums up jobs that have ended. needs are those of each stage of the pipeline.
+// Of summarises finished jobs. needs maps each stage to the stages that it needs.
 func Of(jobs []status.Job, needs map[string][]string) Report {
 	r := Report{Blocks: []Block{}, Stages: []Summary{}, Memory: map[string]int64{}}
 	var total []float64
@@ -149,6 +150,7 @@ func Of(jobs []status.Job, needs map[string][]string) Report {
 	return r
 }
 
+// blockOf returns the times of one job.
 func blockOf(j status.Job, needs map[string][]string) Block {
 	b := Block{Number: j.Block.Number, Hash: j.Block.Hash.String(), State: string(j.State), Gas: j.Block.GasUsed, Txs: j.Block.TxCount, Stages: []Stage{}}
 	ended := map[string]time.Time{}
@@ -187,4 +189,5 @@ func blockOf(j status.Job, needs map[string][]string) Block {
 	return b
 }
 
+// ms returns a duration in milliseconds.
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -5,7 +5,11 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"os"
+	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,8 +19,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// jobs are n blocks, of which block i took i times as long: 10 ms of fetching, 5 ms of
-// waiting, and 20 ms of proving with 15 ms of work.
+// jobs returns n jobs. Job i takes i times 10 ms of fetching, 5 ms of waiting, and 20 ms of
+// proving with 15 ms of work.
 func jobs(n int) (jobs []status.Job) {
 	for i := 1; i <= n; i++ {
 		at := time.Unix(1000*int64(i), 0)
@@ -108,7 +112,34 @@ func TestResident(t *testing.T) {
 	if own := Resident(os.Getpid()); own < 1<<20 {
 		t.Errorf("this process has %d bytes", own)
 	}
-	if gone := Resident(1 << 30); gone != 0 {
-		t.Errorf("a process that is not there has %d bytes", gone)
+	if ended := Resident(1 << 30); ended != 0 {
+		t.Errorf("a process that does not exist has %d bytes", ended)
+	}
+}
+
+// TestDescendantsOfEveryThread checks that children count which another thread than the
+// first has started, as a Go program starts them.
+func TestDescendantsOfEveryThread(t *testing.T) {
+	child := exec.Command("sleep", "60")
+	started, end := make(chan error), make(chan struct{})
+	var thread func()
+	thread = func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if syscall.Gettid() == os.Getpid() {
+			go thread() // this goroutine keeps the first thread
+		} else {
+			started <- child.Start()
+		}
+		<-end
+	}
+	go thread()
+	defer close(end)
+	if err := <-started; err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
+	if all := descendants(os.Getpid()); !slices.Contains(all, child.Process.Pid) {
+		t.Errorf("%d is not among the descendants %v", child.Process.Pid, all)
 	}
 }

@@ -1,23 +1,23 @@
 package bench
 
-// Comparison sets two benchmarks beside each other.
+// Comparison is the result of comparing two benchmarks.
 type Comparison struct {
 	Total  Change        `json:"total"`
-	Stages []StageChange `json:"stages"` // that both have, in the order of the first
-	// Paired is how many blocks both have done; only these count.
+	Stages []StageChange `json:"stages"` // the stages of both, in the order of the first benchmark
+	// Paired is the number of blocks that both have done. Other blocks do not count.
 	Paired int `json:"paired"`
 }
 
-// StageChange is how the work of a stage differs.
+// StageChange holds the changes of one stage.
 type StageChange struct {
 	Name string `json:"name"`
 	Run  Change `json:"run"`
 	Wait Change `json:"wait"`
 }
 
-// Change is the median of two benchmarks in milliseconds, and the median of the ratios of
-// the blocks that both have: above 1 the second one is slower. Ratio is 0 where no block
-// has one.
+// Change holds the medians A and B of two benchmarks in milliseconds, and the median of
+// the ratios of B to A of each block. The second benchmark is slower when Ratio is above
+// 1. Ratio is 0 when no block has a ratio.
 type Change struct {
 	A     float64 `json:"a"`
 	B     float64 `json:"b"`
@@ -64,9 +64,10 @@ func Compare(a, b Report) Comparison {
 	return c
 }
 
-// pairs are values of the same blocks.
+// pairs holds the values of the same blocks in two benchmarks.
 type pairs struct{ a, b, ratios []float64 }
 
+// add adds the values of one block.
 func (p *pairs) add(a, b float64) {
 	p.a, p.b = append(p.a, a), append(p.b, b)
 	if a > 0 {
@@ -74,6 +75,7 @@ func (p *pairs) add(a, b float64) {
 	}
 }
 
+// change returns the change over all added blocks.
 func (p *pairs) change() Change {
 	return Change{A: FiguresOf(p.a).Median, B: FiguresOf(p.b).Median, Ratio: FiguresOf(p.ratios).Median}
 }

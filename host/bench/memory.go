@@ -6,10 +6,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// Resident is the resident memory of a process and of all that it has started, in bytes
-// (proc_pid_status(5), VmRSS). A process that is gone counts nothing.
+// Resident returns the resident memory of a process and of all its descendants in bytes
+// (proc_pid_status(5), VmRSS). Processes that have ended count as 0.
 func Resident(pid int) (bytes int64) {
 	for _, p := range descendants(pid) {
 		bytes += resident(p)
@@ -17,6 +19,7 @@ func Resident(pid int) (bytes int64) {
 	return bytes
 }
 
+// resident returns the resident memory of one process in bytes.
 func resident(pid int) int64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
@@ -32,20 +35,11 @@ func resident(pid int) int64 {
 	return 0
 }
 
-// descendants lists a process and what it has started, directly or not.
+// descendants returns a process and all its direct and indirect children.
 func descendants(pid int) []int {
 	all := []int{pid}
 	for i := 0; i < len(all); i++ {
-		id := strconv.Itoa(all[i])
-		text, err := os.ReadFile("/proc/" + id + "/task/" + id + "/children")
-		if err != nil {
-			continue
-		}
-		for field := range strings.FieldsSeq(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				all = append(all, child)
-			}
-		}
+		all = append(all, procfs.Children(all[i])...)
 	}
 	return all
 }

@@ -33,6 +33,7 @@ func (r Report) CSV(to io.Writer) error {
 //go:embed report.html
 var pageText string
 
+// page is the template of HTML.
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"ms":  func(v float64) string { return fmt.Sprintf("%.1f", v) },
 	"mib": func(v int64) string { return fmt.Sprintf("%.1f", float64(v)/(1<<20)) },
@@ -58,10 +59,11 @@ const (
 	lineHeight = 16
 )
 
-// colours tell stages apart, also for most who do not see all colours (Okabe and Ito).
+// colours are the colours of the stages. Most people with colour blindness can tell them
+// apart (the palette of Okabe and Ito).
 var colours = []string{"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#666666"}
 
-// HTML writes one page that needs nothing else: tables, and the way of each block as bars.
+// HTML writes a self-contained page with tables and with the stages of each block as bars.
 func (r Report) HTML(to io.Writer) error {
 	longest, colour := 1.0, map[string]string{}
 	for i, s := range r.Stages {

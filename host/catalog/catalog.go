@@ -1,16 +1,21 @@
-// Package catalog finds plugin binaries by name and says what each one is,
-// before anything of it runs where that is possible.
+// Package catalog finds plugin binaries by name and returns their manifests. It starts
+// no stages; package launch does.
 //
-// A plugin is an executable file whose name is the plugin's name. The first
-// directory that has the file wins: the directories of the pipeline file, those
-// of $PROOFLINE_PLUGIN_PATH, plugins/ beside the running executable, and
-// ./bin/plugins. What the plugin is comes from the file plugins.lock in the same
-// directory; then the binary's SHA-256 must be the locked one and nothing is
-// executed. A binary without a lock entry is asked, by running it with
-// "describe" in an empty environment.
+// A plugin is an executable file with the name of the plugin. The directories are
+// searched in this order, and the first that has the file wins:
 //
-// What lies in ./bin/plugins, where nobody has named it, is taken only with a lock:
-// a command that is typed in a folder of somebody else's must not run what is there.
+//  1. the directories of the pipeline file
+//  2. those of $PROOFLINE_PLUGIN_PATH
+//  3. plugins/ beside the running executable
+//  4. ./bin/plugins
+//
+// The manifest comes from the file plugins.lock in the same directory. Then the SHA-256
+// of the binary must be the locked one, and nothing is executed. A binary without a lock
+// entry is run with "describe", with PATH and HOME as its only environment.
+//
+// A plugin in ./bin/plugins needs a lock entry, unless the directory was also named in
+// another way. A command that is run in a directory of another person must not execute
+// the programs that lie there.
 package catalog
 
 import (
@@ -32,17 +37,17 @@ import (
 // EnvPath lists further plugin directories, separated as in $PATH.
 const EnvPath = "PROOFLINE_PLUGIN_PATH"
 
-// Binary is a plugin's executable and what is known of it.
+// Binary is the executable of a plugin with its manifest.
 type Binary struct {
 	Name     string
 	Path     string // absolute
 	SHA256   [32]byte
 	Manifest contract.Manifest
-	Locked   bool // plugins.lock names it, and the hash matches
+	Locked   bool // plugins.lock has an entry with this hash
 }
 
-// Verify reads the file again and fails when it is no longer the one that was
-// found. It closes the gap between finding a locked binary and starting it.
+// Verify reads the file again and returns a ChangedError when its hash has changed. It is
+// called before a locked binary is started.
 func (b Binary) Verify() error {
 	_, sum, err := files.Digest(b.Path)
 	if err != nil {
@@ -54,8 +59,7 @@ func (b Binary) Verify() error {
 	return nil
 }
 
-// ChangedError says that a plugin's file is another one than was found: it was
-// replaced while the host ran.
+// ChangedError is the error for a binary that was replaced after it was found.
 type ChangedError struct {
 	Binary Binary
 	Now    string // SHA-256, hexadecimal
@@ -66,18 +70,18 @@ func (e *ChangedError) Error() string {
 		e.Binary.Name, e.Binary.Path, hexSum(e.Binary.SHA256), e.Now)
 }
 
-// Catalog is safe for concurrent use. It remembers what it has found; a new
-// Catalog sees changed files.
+// Catalog finds plugins. It returns the same Binary for a name every time; only a new
+// Catalog sees changed files. It is safe for concurrent use.
 type Catalog struct {
-	dirs []string
-	here string // of those, the one in the working directory that nobody has named; or empty
+	dirs     []string // absolute
+	localDir string   // ./bin/plugins if it is in dirs for no other reason, else empty
 
 	mu    sync.Mutex
-	found map[string]Binary
+	found map[string]Binary // by name
 }
 
-// Open makes a catalog over the given directories and the usual ones. Missing
-// directories are no error.
+// Open returns a catalog of the given directories and the usual ones. A directory that
+// does not exist is no error.
 func Open(dirs []string) *Catalog {
 	all := slices.Clone(dirs)
 	all = append(all, filepath.SplitList(os.Getenv(EnvPath))...)
@@ -95,27 +99,27 @@ func Open(dirs []string) *Catalog {
 		}
 	}
 	if abs, err := filepath.Abs(filepath.Join("bin", "plugins")); err == nil && !slices.Contains(c.dirs, abs) {
-		c.dirs, c.here = append(c.dirs, abs), abs
+		c.dirs, c.localDir = append(c.dirs, abs), abs
 	}
 	return c
 }
 
-// Dirs lists the directories in the order in which they are searched.
+// Dirs returns the directories in the order in which they are searched.
 func (c *Catalog) Dirs() []string { return slices.Clone(c.dirs) }
 
-// validName is what a plugin may be called; it makes a safe file name.
+// validName matches the names that a plugin may have. They are safe as file names.
 var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Find returns the plugin of that name, or the one that has it as its old name. The
-// error for an unknown one is a *NotFoundError.
+// Find returns the plugin with a name, or the plugin whose old name it is. The error is
+// a *NotFoundError when there is none.
 func (c *Catalog) Find(name string) (Binary, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.find(name, true)
 }
 
-// Read reads the files of those names, side by side, so that Find does not read one
-// after the other. It finds nothing and fails for nothing: that is for Find.
+// Read hashes the files of plugins concurrently, so that a later Find is fast. It ignores
+// errors, which Find will return.
 func (c *Catalog) Read(names []string) {
 	var reading sync.WaitGroup
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
@@ -125,7 +129,7 @@ func (c *Catalog) Read(names []string) {
 		for _, dir := range c.dirs {
 			path := filepath.Join(dir, name)
 			if info, err := os.Stat(path); err == nil && executable(info) {
-				reading.Go(func() { _, _ = learn(path, false) })
+				reading.Go(func() { _, _ = examine(path, false) })
 				break
 			}
 		}
@@ -133,8 +137,8 @@ func (c *Catalog) Read(names []string) {
 	reading.Wait()
 }
 
-// find looks a plugin up. Without run, nothing is executed: the error for a plugin that
-// no lock describes is ErrUnlocked then.
+// find finds a plugin. When run is false nothing is executed, and the error for a plugin
+// without a lock entry is ErrUnlocked. Catalog.mu must be held.
 func (c *Catalog) find(name string, run bool) (Binary, error) {
 	if b, ok := c.found[name]; ok {
 		return b, nil
@@ -154,7 +158,7 @@ func (c *Catalog) find(name string, run bool) (Binary, error) {
 		if !executable(info) {
 			return Binary{}, fmt.Errorf("plugin %q: %s is not an executable file (chmod +x %s)", name, path, path)
 		}
-		if dir == c.here {
+		if dir == c.localDir {
 			if locked, err := readLock(dir); err != nil {
 				return Binary{}, err
 			} else if _, ok := locked[name]; !ok {
@@ -169,32 +173,33 @@ func (c *Catalog) find(name string, run bool) (Binary, error) {
 		c.found[name] = b
 		return b, nil
 	}
-	if now, ok := Current(name); ok {
-		if b, err := c.find(now.Name, run); err == nil {
+	if renamed, ok := Current(name); ok {
+		if b, err := c.find(renamed.Name, run); err == nil {
 			return b, nil
 		}
 	}
 	return Binary{}, &NotFoundError{Name: name, Searched: c.Dirs(), Nearest: nearest(name, c.names())}
 }
 
-// ErrUnlocked is in the chain of the error about a plugin that only the plugin itself
-// could describe.
-var ErrUnlocked = errors.New("nothing describes it but itself, and nothing is run to be listed")
+// ErrUnlocked is wrapped by the error for a plugin without a lock entry when the plugin
+// must not be run.
+var ErrUnlocked = errors.New("it has no entry in plugins.lock, and a plugin is not run only to be listed")
 
-// read learns what the file dir/name is, from the lock or, with run, from itself.
+// read returns the plugin dir/name. Its manifest comes from the lock or, when run is
+// true, from the plugin.
 func read(dir, name string, run bool) (Binary, error) {
 	b := Binary{Name: name, Path: filepath.Join(dir, name)}
 	locked, err := readLock(dir)
 	if err != nil {
 		return Binary{}, err
 	}
-	f, err := learn(b.Path, false)
+	f, err := examine(b.Path, false)
 	if err != nil {
 		return Binary{}, fmt.Errorf("plugin %q: %w", name, err)
 	}
 	b.SHA256 = f.sum
 	if entry, ok := locked[name]; ok {
-		if err := entry.admits(b); err != nil {
+		if err := entry.check(b); err != nil {
 			return Binary{}, err
 		}
 		b.Manifest, b.Locked = entry.manifest(), true
@@ -203,22 +208,22 @@ func read(dir, name string, run bool) (Binary, error) {
 	if !run {
 		return b, fmt.Errorf("%w: pin it with \"proofline plugins lock %s\"", ErrUnlocked, dir)
 	}
-	if f, err = learn(b.Path, true); err != nil {
+	if f, err = examine(b.Path, true); err != nil {
 		return Binary{}, err
 	}
 	b.Manifest = f.manifest
 	return b, nil
 }
 
-// Listing is one line of List: a plugin, or why the file is none.
+// Listing is an entry of List: a plugin, or the error why the file is no plugin.
 type Listing struct {
 	Binary
 	Err error
 }
 
-// List describes every plugin that Find would find, sorted by name, by the locks alone:
-// nothing is run. A plugin that no lock describes has ErrUnlocked, with its path and
-// its hash.
+// List returns every plugin that Find would find, sorted by name. It uses only the locks
+// and runs nothing. A plugin without a lock entry has its path, its hash and the error
+// ErrUnlocked.
 func (c *Catalog) List() []Listing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -233,18 +238,19 @@ func (c *Catalog) List() []Listing {
 	return list
 }
 
-// names lists the executables in all directories, sorted, each once.
+// names returns the names of the executables in all directories, sorted and without
+// duplicates.
 func (c *Catalog) names() []string {
 	var names []string
 	for _, dir := range c.dirs {
-		in, _ := executables(dir) // a directory that cannot be read has no plugins
-		names = append(names, in...)
+		found, _ := executables(dir) // a directory that cannot be read has no plugins
+		names = append(names, found...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// executables lists the files in a directory that could be plugins, sorted.
+// executables returns the names of the files in a directory that may be plugins, sorted.
 func executables(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -260,11 +266,13 @@ func executables(dir string) ([]string, error) {
 	return names, nil
 }
 
+// executable reports whether a file is a plain file that a user may execute.
 func executable(info fs.FileInfo) bool {
 	return info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-// checkManifest fails unless the manifest can be that of the named plugin.
+// checkManifest returns an error when a manifest does not fit the name of its plugin, or
+// lacks a kind or a version.
 func checkManifest(name string, m contract.Manifest) error {
 	switch {
 	case m.Name != name:
@@ -277,7 +285,8 @@ func checkManifest(name string, m contract.Manifest) error {
 	return nil
 }
 
-// checkProtocol fails unless this host speaks the manifest's protocol.
+// checkProtocol returns an error when this host does not support the protocol of a
+// plugin.
 func checkProtocol(m contract.Manifest) error {
 	return wire.CheckProtocol(m.Protocol, wire.ProtocolVersion)
 }

@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// script writes an executable that notes each run in the file runs beside it
-// and then does what the body says.
+// script writes an executable that records each run in the file runs beside it and then
+// executes the body.
 func script(t *testing.T, dir, name, body string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

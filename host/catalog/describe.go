@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	describeLimit = 10 * time.Second
-	describeMax   = 4 << 20 // bytes of output
+	describeTimeout   = 10 * time.Second
+	maxDescribeOutput = 4 << 20 // bytes
 
-	// firstProtocol is that of a plugin whose manifest names none.
+	// firstProtocol is the protocol of a plugin whose manifest states none.
 	firstProtocol = 1
 )
 
-// describe runs "PATH describe", which prints the manifest as JSON. It gets no
-// configuration and, of the environment, only PATH and HOME.
+// describe runs "PATH describe", which prints the manifest as JSON. The program gets no
+// configuration and only PATH and HOME of the environment.
 func describe(path string) (contract.Manifest, error) {
 	var m contract.Manifest
-	ctx, cancel := context.WithTimeout(context.Background(), describeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
 	defer cancel()
-	stdout, stderr := capped{max: describeMax}, capped{max: 64 << 10}
+	stdout, stderr := cappedBuffer{limit: maxDescribeOutput}, cappedBuffer{limit: 64 << 10}
 	cmd := exec.CommandContext(ctx, path, "describe")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -38,13 +38,13 @@ func describe(path string) (contract.Manifest, error) {
 	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		err = fmt.Errorf("no answer within %v", describeLimit)
+		err = fmt.Errorf("no answer within %v", describeTimeout)
 	case err != nil:
 		if last := lastLine(stderr.kept.Bytes()); last != "" {
 			err = fmt.Errorf("%w: %s", err, last)
 		}
 	case stdout.full:
-		err = fmt.Errorf("it prints more than %d bytes", describeMax)
+		err = fmt.Errorf("it prints more than %d bytes", maxDescribeOutput)
 	default:
 		if err = json.Unmarshal(stdout.kept.Bytes(), &m); err != nil {
 			err = fmt.Errorf("it prints no manifest: %w", err)
@@ -62,15 +62,15 @@ func describe(path string) (contract.Manifest, error) {
 	return m, nil
 }
 
-// capped keeps the first max bytes written to it and swallows the rest.
-type capped struct {
-	kept bytes.Buffer
-	max  int
-	full bool
+// cappedBuffer keeps the first limit bytes that are written to it and drops the rest.
+type cappedBuffer struct {
+	kept  bytes.Buffer
+	limit int
+	full  bool // some bytes were dropped
 }
 
-func (c *capped) Write(p []byte) (int, error) {
-	room := c.max - c.kept.Len()
+func (c *cappedBuffer) Write(p []byte) (int, error) {
+	room := c.limit - c.kept.Len()
 	if len(p) > room {
 		c.full = true
 	}
@@ -78,6 +78,7 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// lastLine returns the last line of a text, without surrounding space.
 func lastLine(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])

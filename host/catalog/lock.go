@@ -15,10 +15,11 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// LockName is the file in a plugin directory that says what the plugins beside
-// it are.
+// LockName is the name of the file in a plugin directory with the manifests and hashes
+// of the plugins beside it.
 const LockName = "plugins.lock"
 
+// lockVersion is the version of the format of plugins.lock.
 const lockVersion = 1
 
 // lockFile is the content of plugins.lock.
@@ -42,6 +43,7 @@ type lockEntry struct {
 	path string // of the lock file, for messages
 }
 
+// manifest returns the manifest of the locked plugin.
 func (e lockEntry) manifest() contract.Manifest {
 	return contract.Manifest{
 		Name: e.Name, Version: e.Version, Kind: e.Kind, Protocol: e.Protocol, Summary: e.Summary,
@@ -49,8 +51,9 @@ func (e lockEntry) manifest() contract.Manifest {
 	}
 }
 
-// admits fails unless the binary is the one that was locked.
-func (e lockEntry) admits(b Binary) error {
+// check returns an error when the binary is not the locked one, or when this host does
+// not support its protocol.
+func (e lockEntry) check(b Binary) error {
 	if sum := hexSum(b.SHA256); e.SHA256 != sum {
 		return fmt.Errorf("plugin %q: %s is not the file that %s names (locked sha256 %.16s…, file %.16s…): if the change is wanted, run \"proofline plugins lock %s\"",
 			b.Name, b.Path, e.path, e.SHA256, sum, filepath.Dir(e.path))
@@ -61,8 +64,8 @@ func (e lockEntry) admits(b Binary) error {
 	return nil
 }
 
-// readLock reads the lock of a directory by plugin name; a directory without
-// one has no entries.
+// readLock returns the entries of the lock file of a directory by plugin name. There are
+// none when the directory has no lock file.
 func readLock(dir string) (map[string]lockEntry, error) {
 	path := filepath.Join(dir, LockName)
 	text, err := os.ReadFile(path)
@@ -84,6 +87,7 @@ func readLock(dir string) (map[string]lockEntry, error) {
 	return entries, nil
 }
 
+// parseLock parses and checks the text of a lock file.
 func parseLock(text []byte) (map[string]lockEntry, error) {
 	var file lockFile
 	if err := json.Unmarshal(text, &file); err != nil {
@@ -116,9 +120,9 @@ func parseLock(text []byte) (map[string]lockEntry, error) {
 	return entries, nil
 }
 
-// Lock runs every executable in the directory once with "describe" and writes
-// plugins.lock. The same plugins give the same bytes. When one of them cannot
-// be described nothing is written.
+// Lock runs every executable in a directory once with "describe" and writes
+// plugins.lock. The same plugins result in the same bytes. Nothing is written when one of
+// them fails.
 func Lock(dir string) ([]Binary, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestOldNameIsFound: a file names a plugin as an earlier release called it.
+// TestOldNameIsFound checks that a plugin is found by its name in an earlier release.
 func TestOldNameIsFound(t *testing.T) {
 	dir := t.TempDir()
 	notify := script(t, dir, "reporter-notify", `[ "$1" = describe ] && echo '{"name":"reporter-notify","version":"1.0.0","kind":"reporter","summary":"s","config_schema":{"type":"object"}}'`)

@@ -26,8 +26,8 @@ stages:
   - {name: site, plugin: reporter-x}
 `
 
-// outline reads a pipeline file; plugins are of the kind that their name begins with. The
-// plugin of a version is named in changed.
+// outline returns the outline of a pipeline file. The kind of a plugin is the first part of
+// its name, and changed holds the versions of plugins other than 1.0.0.
 func outline(t *testing.T, text string, changed map[string]string) Outline {
 	t.Helper()
 	p, findings := pipeline.Parse("pipeline.yaml", []byte(text), func(string) (string, bool) { return "", false })
@@ -45,9 +45,9 @@ func outline(t *testing.T, text string, changed map[string]string) Outline {
 	if err := pipeline.Bind(p, manifest).Error(); err != nil {
 		t.Fatal(err)
 	}
-	o, err := Of(p, "0.1.0", func(s pipeline.Stage) (Named, error) {
+	o, err := Of(p, "0.1.0", func(s pipeline.Stage) (StageInfo, error) {
 		m, err := manifest(s.Plugin)
-		return Named{Binary: catalog.Binary{Manifest: m}, Fingerprint: m.Name + m.Version + strings.ReplaceAll(strings.ReplaceAll(string(s.Config), "hunter2", ""), "hunter3", ""), Secrets: []string{"hunter2", "hunter3"}}, err
+		return StageInfo{Binary: catalog.Binary{Manifest: m}, Fingerprint: m.Name + m.Version + strings.ReplaceAll(strings.ReplaceAll(string(s.Config), "hunter2", ""), "hunter3", ""), Secrets: []string{"hunter2", "hunter3"}}, err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func outline(t *testing.T, text string, changed map[string]string) Outline {
 	return o
 }
 
-// TestCompare changes one thing at a time and says what it takes.
+// TestCompare changes one key at a time and checks the difference and its action.
 func TestCompare(t *testing.T) {
 	for _, c := range []struct{ name, from, to, want string }{
 		{"nothing", "", "", ""},
@@ -86,7 +86,7 @@ func TestCompare(t *testing.T) {
 			}
 			var got []string
 			for _, d := range Compare(outline(t, file, nil), outline(t, strings.Replace(file, c.from, c.to, 1), nil)) {
-				text := fmt.Sprint(d.Name(), " ", d.Takes)
+				text := fmt.Sprint(d.Name(), " ", d.Action)
 				if d.Redone {
 					text += " redone"
 				}
@@ -102,13 +102,13 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestCompareVersions replaces plugins.
+// TestCompareVersions checks the differences when plugins are replaced.
 func TestCompareVersions(t *testing.T) {
 	was := outline(t, file, nil)
 	is := outline(t, file, map[string]string{"prover-x": "2.0.0", "reporter-x": "2.0.0"})
 	differences := Compare(was, is)
-	if len(differences) != 2 || differences[0].String() != "stages.prove.plugin: prover-x 1.0.0 → prover-x 2.0.0" || differences[0].Takes != Restart || !differences[0].Redone ||
-		differences[1].Takes != Plugin || differences[1].Redone {
+	if len(differences) != 2 || differences[0].String() != "stages.prove.plugin: prover-x 1.0.0 → prover-x 2.0.0" || differences[0].Action != Restart || !differences[0].Redone ||
+		differences[1].Action != Plugin || differences[1].Redone {
 		t.Errorf("%+v", differences)
 	}
 	is = outline(t, file, nil)
@@ -119,14 +119,14 @@ func TestCompareVersions(t *testing.T) {
 	}
 }
 
-// TestKeep writes an outline and reads it, without a trace of a secret.
-func TestKeep(t *testing.T) {
+// TestSave checks that an outline can be saved and loaded, and that the file has no secret.
+func TestSave(t *testing.T) {
 	data := t.TempDir()
-	if _, err := Kept(data); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Load(data); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of a pipeline that never ran: %v", err)
 	}
 	o := outline(t, file, nil)
-	if err := Keep(data, o); err != nil {
+	if err := Save(data, o); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(data, "run", "pipeline.json")
@@ -137,17 +137,17 @@ func TestKeep(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	back, err := Kept(data)
+	back, err := Load(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := Compare(back, o.Shown()); len(d) > 0 {
+	if d := Compare(back, o.Redacted()); len(d) > 0 {
 		t.Errorf("what was read differs: %+v", d)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Kept(data); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if _, err := Load(data); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("%v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// BenchmarkOpenWithCheck opens a checkpoint of 100,000 finished blocks.
+// BenchmarkOpenWithCheck measures the opening of a checkpoint with 100,000 finished blocks.
 func BenchmarkOpenWithCheck(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "checkpoint.db")
 	s, err := Open(path)

@@ -9,8 +9,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// churnUp writes and forgets, so that the file gets branch pages, values longer
-// than a page, buckets of their own pages, and holes.
+// churnUp writes and deletes records, so that the file gets branch pages, values longer
+// than a page, buckets with their own pages, and free pages.
 func churnUp(t testing.TB, s *Store) {
 	t.Helper()
 	var jobs []*record.Job

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// grown is a closed checkpoint with holes.
+// grown makes a checkpoint with free pages and closes it.
 func grown(t *testing.T) (path string, want map[string]string) {
 	t.Helper()
 	s := newStore(t)
@@ -56,8 +56,8 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// TestCompactDoesNotDisplaceAWaitingHost: who waits for the lock while the file
-// is replaced must not go on with the file that nobody will look at again.
+// TestCompactDoesNotDisplaceAWaitingHost checks that a process which waits for the lock
+// while the file is replaced does not go on with the old file.
 func TestCompactDoesNotDisplaceAWaitingHost(t *testing.T) {
 	path, want := grown(t)
 	holder := open1(t, path)
@@ -90,8 +90,8 @@ func TestCompactDoesNotDisplaceAWaitingHost(t *testing.T) {
 	}
 }
 
-// TestCompactMendsAMetaPage: where one of the two meta pages is damaged, Open
-// refuses and Compact makes a sound file of the other, and says so.
+// TestCompactMendsAMetaPage checks that Open refuses a file with one damaged meta page, and
+// that Compact repairs it from the other page and returns the problem.
 func TestCompactMendsAMetaPage(t *testing.T) {
 	for page := range 2 {
 		path, want := grown(t)
@@ -169,7 +169,7 @@ func TestPartsOfKilledCommandsAreRemoved(t *testing.T) {
 	}
 }
 
-// TestRecordsThatDisagree: what no checksum can notice.
+// TestRecordsThatDisagree checks that Check finds faults which no checksum can detect.
 func TestRecordsThatDisagree(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Store) error
@@ -207,7 +207,7 @@ func TestRecordsThatDisagree(t *testing.T) {
 	}
 }
 
-// raw writes a record with a seal, past every rule.
+// raw writes a record with a valid seal and breaks the invariants of the records.
 func (s *Store) raw(name []byte, key, text string) error {
 	return s.update(func(t tx) error { return top(t, name).put([]byte(key), []byte(text)) })
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// oneIn(n) is n, for a test that tries each nth damage, and 1 with PROOFLINE_LONG.
+// oneIn returns n, or 1 with PROOFLINE_LONG. A test tries one of so many kinds of damage.
 func oneIn(n int) int {
 	if os.Getenv("PROOFLINE_LONG") != "" {
 		return 1
@@ -22,9 +22,9 @@ func oneIn(n int) int {
 	return n
 }
 
-// sound makes a populated file without free space at its end and returns it, its
-// content, and the size of its pages. With churn it has branch pages, overflowing
-// pages and a long list of free ones.
+// sound makes an intact file with records and without free space at its end. It returns the
+// file, its content and the size of its pages. With churn the file has branch pages,
+// overflow pages and a long list of free pages.
 func sound(t testing.TB, churn bool) (file []byte, want map[string]string, pageSize int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -48,8 +48,8 @@ func sound(t testing.TB, churn bool) (file []byte, want map[string]string, pageS
 	return file, want, pageSize
 }
 
-// refusedOrEqual opens a file with damage. It must hold what it held before, or
-// be refused with the ways out and left as it is.
+// refusedOrEqual opens a damaged file. Either its content must be unchanged, or the file
+// must be refused with the remedies and left unchanged.
 func refusedOrEqual(t *testing.T, path string, file []byte, want map[string]string, what string) (refused bool) {
 	t.Helper()
 	if err := os.WriteFile(path, file, 0o600); err != nil {
@@ -98,8 +98,7 @@ func TestTruncatedAtEveryPage(t *testing.T) {
 	}
 }
 
-// TestEveryFlippedByteIsNoticed changes bytes in every page, most of them where
-// something lies, and whole pages, each time of some pages.
+// TestEveryFlippedByteIsNoticed checks that changed bytes and overwritten pages are found.
 func TestEveryFlippedByteIsNoticed(t *testing.T) {
 	for name, churn := range map[string]bool{"small": false, "churned": true} {
 		t.Run(name, func(t *testing.T) {
@@ -139,8 +138,7 @@ func TestEveryFlippedByteIsNoticed(t *testing.T) {
 	}
 }
 
-// TestOldStateIsNoticed: pages of an earlier transaction are whole, but not of
-// this one.
+// TestOldStateIsNoticed checks that intact pages of an earlier transaction are found.
 func TestOldStateIsNoticed(t *testing.T) {
 	old, _, pageSize := sound(t, false)
 	file, want, _ := sound(t, true)

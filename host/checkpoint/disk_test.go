@@ -40,8 +40,8 @@ func init() {
 	}
 }
 
-// writeUntilFull commits until the disk is full, makes room, and goes on. What
-// was acknowledged must be there, and what was not must not.
+// writeUntilFull commits until the disk is full, frees space, and goes on. Exactly the
+// acknowledged commits must be in the file.
 func writeUntilFull(path string, room func(free bool) error) error {
 	s, err := Open(path)
 	if err != nil {
@@ -88,7 +88,7 @@ func writeUntilFull(path string, room func(free bool) error) error {
 	return nil
 }
 
-// onTinyDisk runs in a mount namespace of its own.
+// onTinyDisk runs the test in a mount namespace of its own.
 func onTinyDisk(mount string) error {
 	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=400k"); err != nil {
 		return fmt.Errorf("mount: %w", err)
@@ -136,16 +136,16 @@ func child(t *testing.T, env string, attributes *syscall.SysProcAttr) error {
 	return err
 }
 
-// TestFullDisk: a commit that finds no room changes nothing, and the next one
-// that finds it goes on.
+// TestFullDisk checks that a commit on a full disk changes nothing, and that commits
+// succeed again once there is space.
 func TestFullDisk(t *testing.T) {
 	if err := child(t, "CHECKPOINT_TEST_LIMIT="+filepath.Join(t.TempDir(), "checkpoint.db"), nil); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestTinyDisk is TestFullDisk with a file system that is full, and one that is
-// read-only, where the system lets a user mount one.
+// TestTinyDisk does the same as TestFullDisk on a full and on a read-only file system. It
+// is skipped when the user may not mount one.
 func TestTinyDisk(t *testing.T) {
 	err := child(t, "CHECKPOINT_TEST_MOUNT="+t.TempDir(), &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,

@@ -1,6 +1,7 @@
-// Package checkpoint keeps the durable state of a pipeline in one bbolt file.
+// Package checkpoint keeps the durable state of a pipeline in one bbolt file. It stores
+// the records of package record and decides nothing about them.
 //
-// The schema, of version 3:
+// Version 3 of the schema, with the type of each value:
 //
 //	├── meta
 //	│   ├── schema                               : uvarint, without a seal
@@ -34,31 +35,30 @@
 //	└── last
 //	    └── runs, requests, outbox/<reporter>    : uint64, the last number given out
 //
-// Values are JSON: a record is small, is read by people in an emergency, and
-// takes new fields without a migration. Behind each stands its seal, a checksum
-// (see bucket); a damaged record is an error and never another record. The sum over
-// all seals tells of records that are missing.
+// Values are JSON, because a record is small, people must be able to read it in an
+// emergency, and it can get new fields without a migration. Each value is followed by
+// its seal, a checksum (see bucket). A damaged record is an error and is never taken for
+// another record. The sum over all seals detects missing records.
 //
-// To change the schema: raise schemaVersion, append a function to migrations,
-// keep every file in testdata, add one of the new schema with
+// To change the schema:
 //
-//	go test ./host/checkpoint -run TestUpdateFixture -update
-//
-// and TestOldFiles holds what becomes of the old ones against what the present
-// code writes.
+//  1. Raise schemaVersion and append a function to migrations.
+//  2. Keep every file in testdata and add one of the new schema with
+//     go test ./host/checkpoint -run TestUpdateFixture -update
+//  3. TestOldFiles compares the migrated files with what the current code writes.
 //
 // Rules:
 //
-//  1. Every change of state is one transaction (Commit, Attempt, Settle, …).
-//     What it tells of is durable before, what it causes outside comes after.
-//  2. The file is synced at every commit; there is no mode without.
-//  3. No call into other packages happens inside a transaction, and no value
-//     that points into the file leaves it.
+//  1. Every change of state is one transaction (Commit, Try, Settle, …). The files that
+//     it refers to are durable before, and its effects outside come after it.
+//  2. The file is synced at every commit. There is no mode without.
+//  3. A transaction calls no other package, and no value that points into the file
+//     leaves it.
 //
 // All methods are safe for concurrent use.
 //
-// A file may be damaged by its disk or by a person. bbolt believes what it reads,
-// so Open has another process look at the file first (inspect, look) and refuses a
-// damaged one with the ways out: Compact where every record is whole, a backup
-// (Store.Backup, while the host runs), or a new beginning on purpose.
+// A file may be damaged by its disk or by a person, and bbolt does not check what it
+// reads. Therefore Open has another process scan the file first (see inspect and scan).
+// It refuses a damaged file with an error that names the remedies: Compact when every
+// record is intact, a backup made by Store.Backup, or a new file.
 package checkpoint

@@ -23,7 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/schema-<version>.db.gz of the present schema")
 
-// populate writes something into every bucket, as a host would over two runs.
+// populate writes records into every bucket, as a host does in two runs.
 func populate(t testing.TB, s *Store) {
 	must := func(err error) {
 		t.Helper()
@@ -80,8 +80,8 @@ func populate(t testing.TB, s *Store) {
 	must(s.End("01KBBBBBBBBBBBBBBBBBBBBBBB", noon.Add(3*time.Hour)))
 }
 
-// deferred is an event after a try that failed, and with it the phase that it
-// reached. Earlier phases of its number stay, as they did up to schema 2.
+// deferred records a failed try of an event with the phase that it reached. Earlier phases
+// of its number stay, as they did up to schema 2.
 func (s *Store) deferred(reporter string, seq uint64, until time.Time, reason string) error {
 	return s.update(func(t tx) error {
 		box, e, err := find(t, reporter, seq)
@@ -100,8 +100,7 @@ func (s *Store) deferred(reporter string, seq uint64, until time.Time, reason st
 	})
 }
 
-// TestUpdateFixture writes the fixture of the present schema where -update asks
-// for it.
+// TestUpdateFixture writes the fixture of the present schema with -update.
 func TestUpdateFixture(t *testing.T) {
 	if !*update {
 		return
@@ -131,8 +130,8 @@ func TestUpdateFixture(t *testing.T) {
 	}
 }
 
-// content returns every record of a store by bucket and key, unsealed. The time
-// of the file's creation is left out.
+// content returns every record of a store by bucket and key, without seals and without the
+// time at which the file was created.
 func content(t testing.TB, s *Store) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -167,8 +166,8 @@ func content(t testing.TB, s *Store) map[string]string {
 	return all
 }
 
-// TestOldFiles: a file of any schema that was ever written, once migrated, holds
-// what the present code would have written, and is sound.
+// TestOldFiles checks that a migrated file of every earlier schema is intact and holds what
+// the present code would have written.
 func TestOldFiles(t *testing.T) {
 	fresh := newStore(t)
 	populate(t, fresh)
@@ -202,8 +201,8 @@ func TestOldFiles(t *testing.T) {
 	}
 }
 
-// TestFailedMigrationChangesNothing: an old file with a record that is no JSON
-// stays as it was.
+// TestFailedMigrationChangesNothing checks that an old file with a record that is no JSON
+// stays unchanged.
 func TestFailedMigrationChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
 	unpack(t, "testdata/schema-1.db.gz", path)

@@ -14,9 +14,9 @@ import (
 // Recent returns up to limit finished jobs, the newest first.
 func (s *Store) Recent(limit int) ([]*record.Job, error) { return s.History(limit) }
 
-// History returns up to limit finished jobs in any of the states, or in whatever
-// state where none is given, the newest first. Jobs in other states cost next to
-// nothing.
+// History returns up to limit finished jobs in any of the given states, the newest
+// first. Without states it returns jobs in every state. It does not read the records of
+// jobs in other states.
 func (s *Store) History(limit int, states ...status.JobState) (jobs []*record.Job, err error) {
 	err = s.view(func(t tx) (err error) {
 		history := top(t, bucketHistory)
@@ -41,8 +41,7 @@ func (s *Store) History(limit int, states ...status.JobState) (jobs []*record.Jo
 	return jobs, err
 }
 
-// FinishedSince returns the jobs that came to their end at that time or later,
-// in that order.
+// FinishedSince returns the jobs that finished at that time or later, the oldest first.
 func (s *Store) FinishedSince(since time.Time) (jobs []*record.Job, err error) {
 	err = s.view(func(t tx) error {
 		return collect(t, top(t, bucketHistory), instant(since), nil, 8, &jobs)
@@ -50,10 +49,10 @@ func (s *Store) FinishedSince(since time.Time) (jobs []*record.Job, err error) {
 	return jobs, err
 }
 
-// Prune forgets finished jobs of the past: done, dropped and cancelled ones that
-// ended before done, failed ones that ended before failed. It removes at most
-// limit of them, returns their ids, and keeps a job that is open or owes an
-// event. Where there are none it writes nothing.
+// Prune removes old finished jobs: failed jobs that finished before failed, and other
+// jobs that finished before done. It removes at most limit jobs and returns their ids.
+// It keeps a job that is open or has an event in an outbox. When there is nothing to
+// remove it writes nothing.
 func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err error) {
 	var old []*record.Job
 	find := func(t tx) error {
@@ -65,11 +64,11 @@ func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err e
 	}
 	err = s.update(func(t tx) error {
 		pruned = nil
-		if err := find(t); err != nil { // as it is now
+		if err := find(t); err != nil { // once more, because jobs may have changed
 			return err
 		}
 		for _, j := range old {
-			if err := forget(t, j); err != nil {
+			if err := deleteJob(t, j); err != nil {
 				return fmt.Errorf("job %s: %w", j.ID, err)
 			}
 			pruned = append(pruned, j.ID)
@@ -82,7 +81,7 @@ func (s *Store) Prune(done, failed time.Time, limit int) (pruned []string, err e
 	return pruned, nil
 }
 
-// outdated returns up to limit jobs that Prune may forget.
+// outdated returns up to limit jobs that Prune may remove.
 func outdated(t tx, done, failed time.Time, limit int) (old []*record.Job, err error) {
 	newest := done
 	if failed.After(done) {
@@ -99,7 +98,7 @@ func outdated(t tx, done, failed time.Time, limit int) (old []*record.Job, err e
 		if status.JobState(state) == status.JobFailed {
 			before = failed
 		}
-		if bytes.Compare(key[:8], instant(before)) >= 0 || owes(t, key[8:]) {
+		if bytes.Compare(key[:8], instant(before)) >= 0 || hasEvents(t, key[8:]) {
 			continue
 		}
 		j, err := job(t, key[8:])
@@ -113,9 +112,9 @@ func outdated(t tx, done, failed time.Time, limit int) (old []*record.Job, err e
 	return old, nil
 }
 
-// forget removes every trace of a job, and the phases reached of its number
-// where no other job has it.
-func forget(t tx, j *record.Job) error {
+// deleteJob removes every record of a job. It also removes the reached phases of its
+// block number when no other job has that number.
+func deleteJob(t tx, j *record.Job) error {
 	id, number := []byte(j.ID), be8(j.Block.Number)
 	for _, step := range []struct{ bucket, key []byte }{
 		{bucketJobs, id}, {bucketActive, id}, {bucketHistory, historyKey(j)}, {bucketNumbers, numberKey(j)},
@@ -143,15 +142,15 @@ func forget(t tx, j *record.Job) error {
 	})
 }
 
-// Releasable returns those of the jobs whose files nobody needs at this instant:
-// there is no record of the job, or it is not open, owes no event, and did not
-// fail at failedBefore or later. The answer is good until the next change, so who
-// removes files asks for a few jobs and removes theirs at once. A job whose record
-// cannot be read is not returned, and is named in the error.
+// Releasable returns those of the given jobs whose files are not needed any more. Such a
+// job has no event in an outbox. It either has no record, or it is not open and did not
+// fail at failedBefore or later. The answer holds only until the next change, so a caller
+// that removes files asks about a few jobs and removes their files at once. A job whose
+// record cannot be read is not returned, and the error names it.
 func (s *Store) Releasable(ids []string, failedBefore time.Time) (free []string, err error) {
 	err = s.view(func(t tx) (err error) {
 		for _, id := range ids {
-			if owes(t, []byte(id)) {
+			if hasEvents(t, []byte(id)) {
 				continue
 			}
 			j, bad := job(t, []byte(id))

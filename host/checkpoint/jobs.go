@@ -9,7 +9,7 @@ import (
 	"github.com/proofline/proofline/host/record"
 )
 
-// Commit writes a change in one transaction. Events get their Seq set.
+// Commit writes a change in one transaction and sets Seq of its events.
 func (s *Store) Commit(change record.Change) error {
 	return s.update(func(t tx) error {
 		for _, id := range change.Unsend {
@@ -40,6 +40,7 @@ func (s *Store) Commit(change record.Change) error {
 	})
 }
 
+// putJob writes the record of a job and updates the indexes active, numbers and history.
 func putJob(t tx, j *record.Job) error {
 	jobs, history, id := top(t, bucketJobs), top(t, bucketHistory), []byte(j.ID)
 	before, existed, err := read[record.Job](jobs, id)
@@ -67,7 +68,7 @@ func putJob(t tx, j *record.Job) error {
 	return putActive(t, j)
 }
 
-// putActive lists a job as active, or not, as Job.Open says.
+// putActive adds an open job to the index of active jobs and removes any other.
 func putActive(t tx, j *record.Job) error {
 	if j.Open() {
 		return top(t, bucketActive).put([]byte(j.ID), nil)
@@ -79,8 +80,8 @@ func numberKey(j *record.Job) []byte { return append(be8(j.Block.Number), j.ID..
 
 func historyKey(j *record.Job) []byte { return append(instant(j.Finished), j.ID...) }
 
-// The methods below that return a list return, beside an error, the records that
-// could be read. The error names every one that could not.
+// Methods that return a list and an error return the records that could be read. The
+// error names every record that could not be read.
 
 // Active returns the open jobs (see record.Job.Open), in no particular order.
 func (s *Store) Active() (jobs []*record.Job, err error) {
@@ -99,6 +100,7 @@ func (s *Store) Job(id string) (j *record.Job, err error) {
 	return j, err
 }
 
+// job reads the record of a job. It returns record.ErrNotFound when there is none.
 func job(t tx, id []byte) (*record.Job, error) {
 	j, ok, err := read[record.Job](top(t, bucketJobs), id)
 	switch {
@@ -110,7 +112,7 @@ func job(t tx, id []byte) (*record.Job, error) {
 	return &j, nil
 }
 
-// ByNumber returns every job of a block number: after a reorg there are several.
+// ByNumber returns every job of a block number. There are several after a reorg.
 func (s *Store) ByNumber(number uint64) (jobs []*record.Job, err error) {
 	err = s.view(func(t tx) error {
 		return collect(t, top(t, bucketNumbers), be8(number), be8(number), 8, &jobs)
@@ -118,8 +120,8 @@ func (s *Store) ByNumber(number uint64) (jobs []*record.Job, err error) {
 	return jobs, err
 }
 
-// collect reads the jobs that an index lists: its keys from one on that have the
-// prefix, of which the job's id begins at a byte.
+// collect reads the jobs that an index lists and appends them to jobs. It visits the keys
+// from from on that have the prefix. The id of a job begins at byte idAt of its key.
 func collect(t tx, index bucket, from, prefix []byte, idAt int, jobs *[]*record.Job) (err error) {
 	c := index.b.Cursor()
 	for key, sealed := c.Seek(from); key != nil && bytes.HasPrefix(key, prefix); key, sealed = c.Next() {

@@ -12,8 +12,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// pages changes a bbolt file page by page, as the layout of
-// etcd-io/bbolt:internal/common/page.go@v1.5.0 and meta.go there say.
+// pages changes the pages of a bbolt file by the layout in
+// etcd-io/bbolt:internal/common/page.go@v1.5.0 and meta.go.
 type pages struct {
 	file     []byte
 	pageSize int
@@ -23,7 +23,7 @@ func (p pages) page(id uint64) []byte { return p.file[int(id)*p.pageSize : int(i
 
 func (p pages) meta(id uint64) []byte { return p.page(id)[16:80] }
 
-// newest is the number of the meta page of the last transaction.
+// newest returns the number of the meta page of the last transaction.
 func (p pages) newest() uint64 {
 	if binary.NativeEndian.Uint64(p.meta(0)[48:]) > binary.NativeEndian.Uint64(p.meta(1)[48:]) {
 		return 0
@@ -72,9 +72,9 @@ func (p pages) reached(kind uint16) (ids []uint64) {
 	return ids
 }
 
-// TestKindsOfDamage: power loss leaves pages that are empty, stale, or used twice
-// (etcd-io/bbolt issues 135, 325, 446, 701 and 778). None of them may crash the
-// program or make it hang; what every record has survived, Compact mends.
+// TestKindsOfDamage checks files with pages that are empty, stale or used twice, as power
+// failures leave them (etcd-io/bbolt issues 135, 325, 446, 701 and 778). They must not
+// crash the program or make it hang. Compact must repair those whose records are intact.
 func TestKindsOfDamage(t *testing.T) {
 	whole, want, pageSize := sound(t, true)
 	clearPage := func(p pages, id uint64) { clear(p.page(id)) }
@@ -117,8 +117,8 @@ func TestKindsOfDamage(t *testing.T) {
 				t.Fatal("opened")
 			}
 			report, err := Check(path)
-			if err != nil || len(report.Problems) == 0 || report.Mendable != c.mends {
-				t.Errorf("%+v, %v; want it mendable: %v", report, err, c.mends)
+			if err != nil || len(report.Problems) == 0 || report.Repairable != c.mends {
+				t.Errorf("%+v, %v; want it repairable: %v", report, err, c.mends)
 			}
 			_, _, mended, err := Compact(path)
 			if mends := err == nil; mends != c.mends {
@@ -137,8 +137,8 @@ func TestKindsOfDamage(t *testing.T) {
 	}
 }
 
-// TestFileWithoutFreelist: bbolt may leave the list of free pages out
-// (bbolt.Options.NoFreelistSync), and such a file is sound.
+// TestFileWithoutFreelist checks that a file without a list of free pages, which bbolt may
+// write (bbolt.Options.NoFreelistSync), is intact.
 func TestFileWithoutFreelist(t *testing.T) {
 	whole, want, _ := sound(t, true)
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
@@ -173,13 +173,13 @@ func TestFileWithoutFreelist(t *testing.T) {
 }
 
 var _ = func() bool {
-	lookTests = misbehave() // before any init
+	testModes = misbehave() // before any init
 	return true
 }()
 
-// misbehave is what a check does on a file that leads it astray.
-func misbehave() map[lookMode]func() {
-	return map[lookMode]func(){
+// misbehave returns modes of the scanning process that do what some damaged files cause.
+func misbehave() map[scanMode]func() {
+	return map[scanMode]func(){
 		"test-loop": func() {
 			for n := 0; ; n++ {
 				_ = n
@@ -199,16 +199,16 @@ func misbehave() map[lookMode]func() {
 	}
 }
 
-// TestEndlessCheck: a check that goes on for ever, or takes all memory, is ended
-// by its own limits, and means damage.
+// TestEndlessCheck checks that a scan which never ends or takes too much memory is ended by
+// its limits and counts as damage.
 func TestEndlessCheck(t *testing.T) {
 	whole, _, _ := sound(t, false)
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for mode, want := range map[lookMode]string{"test-loop": "goes on for ever", "test-memory": "out of memory", "test-crash": "crashed"} {
-		found, err := look(mode, path, "")
+	for mode, want := range map[scanMode]string{"test-loop": "goes on for ever", "test-memory": "out of memory", "test-crash": "crashed"} {
+		found, err := scan(mode, path, "")
 		if err != nil || len(found.Problems) != 1 || !strings.Contains(found.Problems[0].What, want) {
 			t.Errorf("%s: %+v, %v; want %q", mode, found, err, want)
 		}

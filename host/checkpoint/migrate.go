@@ -11,14 +11,14 @@ import (
 	"github.com/proofline/proofline/host/failpoint"
 )
 
-// migrations lead from schema i+1 to i+2. Each has a test with a file of the old
+// migrations[i] migrates from schema i+1 to i+2. Each has a test with a file of the old
 // schema in testdata.
 var migrations = []func(tx) error{
 	sealAll, jobsByStage,
 }
 
-// migrate brings an older file to schemaVersion in one transaction, after a
-// backup beside it.
+// migrate brings an older file to schemaVersion in one transaction. Before that it makes
+// a backup beside the file.
 func (s *Store) migrate() error {
 	version, err := s.schema()
 	if err != nil || version == schemaVersion {
@@ -59,8 +59,8 @@ func (s *Store) migrate() error {
 	return nil
 }
 
-// sealAll is the way to schema 2: every value gets a seal, and the numbers that
-// were given out become records.
+// sealAll migrates to schema 2: every value gets a seal, and the last assigned numbers
+// become records.
 func sealAll(t tx) error {
 	for _, name := range topLevel {
 		if err := sealBucket(top(t, name)); err != nil {
@@ -80,6 +80,7 @@ func sealAll(t tx) error {
 	return nil
 }
 
+// sealBucket seals every value of a bucket and of the buckets in it.
 func sealBucket(b bucket) error {
 	bare := map[string][]byte{}
 	err := b.b.ForEach(func(key, value []byte) error {

@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// job2 is what a job's record of schema 2 had instead of what it has now.
+// job2 is the record of a job in schema 2.
 type job2 struct {
 	record.Job
 	Stage     string             `json:"stage"` // where the job waited, ran, or came to its end
@@ -20,6 +20,7 @@ type job2 struct {
 	Stages    map[string]stage2  `json:"stages"`
 }
 
+// stage2 is the record of a stage in schema 2.
 type stage2 struct {
 	record.Stage
 	Done    bool `json:"done"`
@@ -27,12 +28,11 @@ type stage2 struct {
 	Crashes int  `json:"crashes"`
 }
 
-// orphaned2 is the reason of a job of schema 2 whose block had left the chain.
+// orphaned2 is the reason in schema 2 of a job whose block had left the chain.
 const orphaned2 = "orphaned by a reorg"
 
-// jobsByStage is the way to schema 3: the stages of a job get states of their own,
-// events are listed by their jobs, requests name what is asked for, and runs are
-// in the order in which they began.
+// jobsByStage migrates to schema 3: the stages of a job get states of their own, events
+// are indexed by job, requests get a verb, and runs are ordered by their begin.
 func jobsByStage(t tx) error {
 	for _, rewrite := range []func(tx) error{rewriteJobs, listOwing, nameRequests, numberRuns} {
 		if err := rewrite(t); err != nil {
@@ -42,11 +42,11 @@ func jobsByStage(t tx) error {
 	return nil
 }
 
-// rewriteJobs reads one record at a time: there may be more than fit in memory
-// twice.
+// rewriteJobs upgrades the records of jobs. It reads one record at a time to save
+// memory.
 func rewriteJobs(t tx) error {
 	jobs := top(t, bucketJobs)
-	for id, sealed := range after(jobs) {
+	for id, sealed := range replaceable(jobs) {
 		old, err := decode[job2](jobs, id, sealed)
 		if err != nil {
 			return err
@@ -62,8 +62,9 @@ func rewriteJobs(t tx) error {
 	return nil
 }
 
-// after walks a bucket whose values may be replaced meanwhile.
-func after(b bucket) func(yield func(key, sealed []byte) bool) {
+// replaceable iterates over a bucket. The caller may replace the value of the current
+// key.
+func replaceable(b bucket) func(yield func(key, sealed []byte) bool) {
 	return func(yield func(key, sealed []byte) bool) {
 		c := b.b.Cursor()
 		key, sealed := c.First()
@@ -78,6 +79,7 @@ func after(b bucket) func(yield func(key, sealed []byte) bool) {
 	}
 }
 
+// upgrade returns the record of schema 3.
 func (old job2) upgrade() *record.Job {
 	j := old.Job
 	j.Stages = map[string]record.Stage{}
@@ -85,7 +87,7 @@ func (old job2) upgrade() *record.Job {
 		j.Stages[name] = s.upgrade(name, old)
 	}
 	if _, known := j.Stages[old.Stage]; !known && old.Stage != "" && old.State != status.JobDone {
-		j.Stages[old.Stage] = stage2{}.upgrade(old.Stage, old) // its first attempt had not begun
+		j.Stages[old.Stage] = stage2{}.upgrade(old.Stage, old) // schema 2 had no record before the first attempt
 	}
 	if j.State == status.JobRunning {
 		j.State = status.JobWaiting
@@ -102,9 +104,10 @@ func (old job2) upgrade() *record.Job {
 	return &j
 }
 
+// upgrade returns the record of schema 3 for the stage of a job.
 func (old stage2) upgrade(name string, j job2) record.Stage {
 	s := old.Stage
-	s.Suspect = old.Crashes > 0 // whether the block was alone in the plugin was not recorded
+	s.Suspect = old.Crashes > 0 // schema 2 did not record whether the plugin had other blocks
 	switch here := name == j.Stage; {
 	case old.Skipped:
 		s.State = record.StageSkipped
@@ -122,13 +125,14 @@ func (old stage2) upgrade(name string, j job2) record.Stage {
 	case j.State == status.JobFailed:
 		s.State = record.StageBlocked
 	case j.State == status.JobDone:
-		s.State = record.StageRemoved // from the pipeline, or the job would not be done
+		s.State = record.StageRemoved // an undone stage of a job that is done was removed from the pipeline
 	default:
 		s.State = record.StageCancelled
 	}
 	return s
 }
 
+// listOwing fills the index of events by job.
 func listOwing(t tx) error {
 	owing := top(t, bucketOwing)
 	return top(t, bucketOutbox).eachChild(func(_ []byte, box bucket) error {
@@ -145,9 +149,10 @@ func listOwing(t tx) error {
 	})
 }
 
+// nameRequests gives every request a verb.
 func nameRequests(t tx) error {
 	requests := top(t, bucketRequests)
-	for key, sealed := range after(requests) {
+	for key, sealed := range replaceable(requests) {
 		r, err := decode[record.Request](requests, key, sealed)
 		if err != nil {
 			return err
@@ -162,7 +167,8 @@ func nameRequests(t tx) error {
 	return nil
 }
 
-// numberRuns gives runs their place; their ids sorted by time.
+// numberRuns changes the keys of runs from their ids to numbers, in the order of the
+// ids, which is that of their begin.
 func numberRuns(t tx) error {
 	runs := top(t, bucketRuns)
 	var all []record.Run

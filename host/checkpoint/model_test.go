@@ -17,7 +17,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// model is what a store must hold, in maps.
+// model holds in maps what a store must hold.
 type model struct {
 	jobs     map[string]*record.Job
 	cursor   *record.Cursor
@@ -36,7 +36,7 @@ func newModel() *model {
 	}
 }
 
-// content is the model in the form of the function content.
+// content returns the model in the form of the function content.
 func (m *model) content() map[string]string {
 	all := map[string]string{}
 	put := func(name string, value any) {
@@ -193,8 +193,8 @@ func (m *model) prune(done, failed time.Time, limit int) (pruned []string) {
 	return pruned
 }
 
-// TestStoreIsItsModel takes random steps with a store and with its model. After
-// each both hold the same, the file is sound, and so it is after opening again.
+// TestStoreIsItsModel makes random changes to a store and to its model. After each change
+// both must hold the same and the file must be intact, also after it is opened again.
 func TestStoreIsItsModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		path := filepath.Join(t.TempDir(), "checkpoint.db")

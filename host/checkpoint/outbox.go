@@ -9,6 +9,7 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
+// appendEvent adds an event to the outbox of its reporter and sets its Seq.
 func appendEvent(t tx, e *record.Event) error {
 	box, err := top(t, bucketOutbox).childOrNew([]byte(e.Reporter))
 	if err != nil {
@@ -25,27 +26,30 @@ func appendEvent(t tx, e *record.Event) error {
 	return box.write(be8(e.Seq), e)
 }
 
+// removeEvent removes an event from an outbox and from the index by job.
 func removeEvent(t tx, box bucket, e *record.Event) error {
 	return errors.Join(box.delete(be8(e.Seq)), top(t, bucketOwing).delete(owingKey(e)))
 }
 
-// An owing key is the job's id, a zero byte, and the event's seq and reporter.
+// owingKey returns the key of an event in the index by job: the id of the job, a zero
+// byte, and the seq and the reporter of the event.
 func owingKey(e *record.Event) []byte {
 	return append(append(owingPrefix([]byte(e.Job)), be8(e.Seq)...), e.Reporter...)
 }
 
+// owingPrefix returns the prefix of the keys of a job's events in the index.
 func owingPrefix(id []byte) []byte { return append(id[:len(id):len(id)], 0) }
 
-// owes reports whether any event of the job is in an outbox.
-func owes(t tx, id []byte) bool {
+// hasEvents reports whether any event of the job is in an outbox.
+func hasEvents(t tx, id []byte) bool {
 	prefix := owingPrefix(id)
 	key, _ := top(t, bucketOwing).b.Cursor().Seek(prefix)
 	return bytes.HasPrefix(key, prefix)
 }
 
-// owed returns the events of a job that are in an outbox, by seq and reporter. Who
-// calls may change the outboxes.
-func owed(t tx, id []byte) (events []record.Event, err error) {
+// waitingEvents returns the events of a job that are in an outbox, ordered by seq and
+// reporter. The caller may change the outboxes.
+func waitingEvents(t tx, id []byte) (events []record.Event, err error) {
 	prefix := owingPrefix(id)
 	c := top(t, bucketOwing).b.Cursor()
 	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
@@ -65,10 +69,10 @@ func owed(t tx, id []byte) (events []record.Event, err error) {
 	return events, nil
 }
 
-// unsend removes the job's events that no reporter has been given yet. One that
-// was tried stays: the other side may know it.
+// unsend removes those events of a job that were never tried. An event that was tried
+// stays, because it may have reached its destination.
 func unsend(t tx, id string) error {
-	events, err := owed(t, []byte(id))
+	events, err := waitingEvents(t, []byte(id))
 	if err != nil {
 		return err
 	}
@@ -88,8 +92,8 @@ func unsend(t tx, id string) error {
 // writing.
 func (s *Store) Outbox(reporter string) ([]record.Event, error) { return s.OutboxSince(reporter, 0) }
 
-// OutboxSince returns the events that wait for a reporter and were written after
-// the one with that seq, in the order of their writing. Older ones cost nothing.
+// OutboxSince returns the events that wait for a reporter and have a higher seq than
+// after, in the order of their writing. It does not read older events.
 func (s *Store) OutboxSince(reporter string, after uint64) (events []record.Event, err error) {
 	err = s.view(func(t tx) error {
 		box, ok := top(t, bucketOutbox).child([]byte(reporter))
@@ -101,8 +105,8 @@ func (s *Store) OutboxSince(reporter string, after uint64) (events []record.Even
 	return events, err
 }
 
-// Waiting returns how many events wait for each reporter that has any, whether the
-// pipeline has it or not.
+// Waiting returns the number of waiting events of each reporter that has any. It
+// includes reporters that the pipeline does not have any more.
 func (s *Store) Waiting() (events map[string]int, err error) {
 	events = map[string]int{}
 	err = s.view(func(t tx) error {
@@ -117,8 +121,7 @@ func (s *Store) Waiting() (events map[string]int, err error) {
 	return events, err
 }
 
-// Overdue returns the events of every outbox that expired at now or before, as
-// far as they can be read.
+// Overdue returns the events of every outbox that expired at now or before.
 func (s *Store) Overdue(now time.Time) (events []record.Event, err error) {
 	var bad error
 	err = s.view(func(t tx) error {
@@ -134,8 +137,8 @@ func (s *Store) Overdue(now time.Time) (events []record.Event, err error) {
 	return events, errors.Join(err, bad)
 }
 
-// find reads an event for a change; an event that is not there any more is
-// errNothing.
+// find reads an event for a change. It returns errNothing when the event is not in the
+// outbox any more.
 func find(t tx, reporter string, seq uint64) (box bucket, e record.Event, err error) {
 	box, known := top(t, bucketOutbox).child([]byte(reporter))
 	if !known {
@@ -148,12 +151,13 @@ func find(t tx, reporter string, seq uint64) (box bucket, e record.Event, err er
 	return box, e, err
 }
 
-// Try records that an event is about to be given to its reporter, before that
-// happens: its Tries goes up, the phase counts as reached, and earlier phases of
-// the number that still wait are settled as superseded. It returns the event as it
-// is now, or ok = false when it is no longer in the outbox or must not be sent,
-// because a later phase of the same number was announced before; such an event is
-// settled as superseded.
+// Try records that an event is about to be sent. It counts the try, records the phase as
+// reached, and settles the waiting earlier phases of the number as superseded. It
+// returns the updated event.
+//
+// ok is false when the event is not in the outbox any more. It is also false when a
+// later phase of the same number was announced before; then the event is settled as
+// superseded and must not be sent.
 func (s *Store) Try(reporter string, seq uint64, now time.Time) (e record.Event, ok bool, err error) {
 	err = s.update(func(t tx) error {
 		ok = false
@@ -188,15 +192,15 @@ func (s *Store) Try(reporter string, seq uint64, now time.Time) (e record.Event,
 	return e, ok && err == nil, err
 }
 
-// reachedKey names the events among which none may follow a later phase.
+// reachedKey returns the key of the reached phase of an event's block number and lane.
 func reachedKey(e record.Event) []byte { return append(be8(e.Block.Number), e.Lane...) }
 
-// supersede settles the earlier phases of the number of an event.
+// supersede settles the waiting earlier phases of the block number of an event.
 func supersede(t tx, box bucket, later record.Event, now time.Time) error {
 	number := be8(later.Block.Number)
 	c := top(t, bucketNumbers).b.Cursor()
 	for key, _ := c.Seek(number); bytes.HasPrefix(key, number); key, _ = c.Next() {
-		events, err := owed(t, key[8:])
+		events, err := waitingEvents(t, key[8:])
 		if err != nil {
 			return err
 		}
@@ -214,7 +218,8 @@ func supersede(t tx, box bucket, later record.Event, now time.Time) error {
 	return nil
 }
 
-// Defer records why a try failed and when the next one is due.
+// Defer records why a try failed and when the next one is due. It does nothing when the
+// event is not in the outbox any more.
 func (s *Store) Defer(reporter string, seq uint64, until time.Time, reason string) error {
 	return s.update(func(t tx) error {
 		box, e, err := find(t, reporter, seq)
@@ -226,9 +231,9 @@ func (s *Store) Defer(reporter string, seq uint64, until time.Time, reason strin
 	})
 }
 
-// Settle removes an event from the outbox and notes what became of it in its
-// job's reports. Events that it causes are appended in the same transaction.
-// Where the event is not in the outbox any more nothing happens.
+// Settle removes an event from the outbox, adds its outcome to the reports of its job,
+// and appends the events that follow from it, in one transaction. It does nothing when
+// the event is not in the outbox any more.
 func (s *Store) Settle(reporter string, seq uint64, end record.Settlement) error {
 	return s.update(func(t tx) error {
 		box, e, err := find(t, reporter, seq)
@@ -247,6 +252,7 @@ func (s *Store) Settle(reporter string, seq uint64, end record.Settlement) error
 	})
 }
 
+// settle removes an event and adds a report to its job, if the job has a record.
 func settle(t tx, box bucket, e record.Event, end record.Settlement) error {
 	if err := removeEvent(t, box, &e); err != nil {
 		return err
@@ -264,13 +270,14 @@ func settle(t tx, box bucket, e record.Event, end record.Settlement) error {
 	})
 }
 
-// Reports returns what became of a job's events, and those that still wait.
+// Reports returns the reports of a job: first those of settled events, then those of
+// events that wait.
 func (s *Store) Reports(id string) (reports []status.Report, err error) {
 	err = s.view(func(t tx) (err error) {
 		if settled, ok := top(t, bucketReports).child([]byte(id)); ok {
 			err = each(settled, nil, func(_ []byte, r status.Report) { reports = append(reports, r) })
 		}
-		waiting, bad := owed(t, []byte(id))
+		waiting, bad := waitingEvents(t, []byte(id))
 		for _, e := range waiting {
 			reports = append(reports, status.Report{Reporter: e.Reporter, Stage: e.Stage, Kind: e.Kind, State: status.ReportWaiting, Tries: e.Tries, Error: e.Error})
 		}

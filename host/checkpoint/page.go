@@ -8,9 +8,9 @@ import (
 	"github.com/proofline/proofline/host/record"
 )
 
-// Older returns up to limit jobs, finished or not, that stand before one in the
-// order of their numbers and, within a number, of their ids: the nearest first. A
-// number without an id stands before all its jobs.
+// Older returns up to limit jobs, finished or not, that come before a job in the order
+// of block number and id. The nearest comes first. With an empty id it returns jobs of
+// lower numbers only.
 func (s *Store) Older(number uint64, id string, limit int) (jobs []*record.Job, err error) {
 	err = s.view(func(t tx) (err error) {
 		numbers := top(t, bucketNumbers)
@@ -37,7 +37,7 @@ func (s *Store) Older(number uint64, id string, limit int) (jobs []*record.Job, 
 	return jobs, err
 }
 
-// Size is the size of the file in bytes.
+// Size returns the size of the file in bytes.
 func (s *Store) Size() (bytes int64, err error) {
 	err = s.view(func(t tx) error {
 		bytes = t.Size()

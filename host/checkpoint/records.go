@@ -11,10 +11,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// checkRecords looks whether the records agree with each other. Every
-// transaction keeps what it asks for, so that a crash cannot break it.
+// checkRecords checks whether the records agree with each other and counts them. Every
+// transaction preserves these invariants, so that a crash cannot violate them.
 func checkRecords(t tx, counts *Counts, report func(where, what string)) {
-	c := &checker{t: t, report: report, counts: counts, jobs: map[string]known{}}
+	c := &checker{t: t, report: report, counts: counts, jobs: map[string]indexed{}}
 	c.checkJobs()
 	c.checkActive()
 	c.checkNumbers()
@@ -26,23 +26,24 @@ func checkRecords(t tx, counts *Counts, report func(where, what string)) {
 	c.checkRest()
 }
 
+// checker is the state of checkRecords.
 type checker struct {
 	t      tx
 	report func(where, what string)
 	counts *Counts
-	jobs   map[string]known
-	owing  int // events of jobs in outboxes
+	jobs   map[string]indexed // by id
+	owing  int                // events of jobs in outboxes
 }
 
-// known is what the indexes must agree with.
-type known struct {
+// indexed holds what the indexes must contain about a job.
+type indexed struct {
 	number  uint64
 	state   status.JobState
 	open    bool
-	history []byte // its key there, if finished
+	history []byte // its key in the history; nil while it is not finished
 }
 
-// every decodes the records of a bucket and reports those that it cannot read.
+// every visits the records of a bucket and reports those that cannot be decoded.
 func every[T any](c *checker, b bucket, visit func(key []byte, value T)) {
 	_ = b.b.ForEach(func(key, sealed []byte) error {
 		if sealed == nil {
@@ -59,7 +60,7 @@ func every[T any](c *checker, b bucket, visit func(key []byte, value T)) {
 	})
 }
 
-// children visits the buckets of a bucket, and reports records beside them.
+// children visits the buckets in a bucket and reports records beside them.
 func (c *checker) children(name []byte, visit func(name string, b bucket)) {
 	b := top(c.t, name)
 	_ = b.b.ForEach(func(key, sealed []byte) error {
@@ -72,7 +73,7 @@ func (c *checker) children(name []byte, visit func(name string, b bucket)) {
 	})
 }
 
-// last is the last number that a bucket has given out.
+// last returns the last number that was assigned in a bucket.
 func (c *checker) last(b bucket) uint64 {
 	n, _, err := read[uint64](top(c.t, bucketLast), []byte(b.path))
 	if err != nil {
@@ -81,15 +82,15 @@ func (c *checker) last(b bucket) uint64 {
 	return n
 }
 
-// closed are the states of a stage that has no work left.
-var closed = []record.StageState{
+// closedStates are the states of a stage that has no work left.
+var closedStates = []record.StageState{
 	record.StageDone, record.StageFailed, record.StageBlocked, record.StageSkipped, record.StageCancelled, record.StageRemoved,
 }
 
 func (c *checker) checkJobs() {
 	b := top(c.t, bucketJobs)
 	every(c, b, func(key []byte, j record.Job) {
-		k := known{number: j.Block.Number, state: j.State, open: j.Open()}
+		k := indexed{number: j.Block.Number, state: j.State, open: j.Open()}
 		if k.open {
 			c.counts.Active++
 		}
@@ -103,7 +104,7 @@ func (c *checker) checkJobs() {
 			c.report(b.name(key), fmt.Sprintf("its state %q is unknown", j.State))
 		}
 		for name, stage := range j.Stages {
-			if !stage.State.Open() && !slices.Contains(closed, stage.State) {
+			if !stage.State.Open() && !slices.Contains(closedStates, stage.State) {
 				c.report(b.name(key), fmt.Sprintf("the state %q of its stage %s is unknown", stage.State, name))
 			}
 		}
@@ -115,7 +116,7 @@ func (c *checker) checkJobs() {
 	})
 }
 
-// index walks the keys of an index.
+// index visits the keys of an index.
 func (c *checker) index(name []byte, visit func(b bucket, key, sealed []byte)) {
 	b := top(c.t, name)
 	_ = b.b.ForEach(func(key, sealed []byte) error {
@@ -213,8 +214,8 @@ func (c *checker) checkOutboxes() {
 	})
 }
 
-// checkOwing runs after checkOutboxes: every event is listed, so that one that is
-// listed beyond is a surplus.
+// checkOwing checks that the index by job lists no other events than those in outboxes.
+// It runs after checkOutboxes, which checks that every event is listed.
 func (c *checker) checkOwing() {
 	listed := 0
 	c.index(bucketOwing, func(bucket, []byte, []byte) { listed++ })

@@ -9,12 +9,11 @@ import (
 	"github.com/proofline/proofline/host/record"
 )
 
-// keptRuns is how many runs are remembered.
+// keptRuns is the number of runs that are kept.
 const keptRuns = 50
 
-// Begin records a new life of the host, gives it its Seq, and returns the one
-// before it; nil at the very first start. A run whose Stopped is zero ended in a
-// crash.
+// Begin records a new run of the host and assigns its Seq. It returns the run before it,
+// or nil at the first start. A previous run whose Stopped is zero ended in a crash.
 func (s *Store) Begin(run record.Run) (previous *record.Run, err error) {
 	err = s.update(func(t tx) error {
 		runs := top(t, bucketRuns)
@@ -54,7 +53,7 @@ func lastRun(t tx) (*record.Run, error) {
 	return &run, err
 }
 
-// End records that a run stopped in good order.
+// End records that a run stopped without a crash.
 func (s *Store) End(id string, now time.Time) error {
 	return s.update(func(t tx) error {
 		runs := top(t, bucketRuns)
@@ -73,8 +72,7 @@ func (s *Store) End(id string, now time.Time) error {
 	})
 }
 
-// Cursor returns how far a source has been read, or record.ErrNotFound at the
-// very first start.
+// Cursor returns the cursor of a source, or record.ErrNotFound before its first poll.
 func (s *Store) Cursor(stage string) (*record.Cursor, error) {
 	var found record.Cursor
 	err := s.view(func(t tx) (err error) {
@@ -90,8 +88,8 @@ func (s *Store) Cursor(stage string) (*record.Cursor, error) {
 	return &found, nil
 }
 
-// AddRequests stores what the operator asked for until a host runs, all of it or
-// nothing. The requests get their IDs set.
+// AddRequests stores requests until a host runs, all of them or none, and sets their
+// ids.
 func (s *Store) AddRequests(added []record.Request) error {
 	return s.update(func(t tx) (err error) {
 		requests := top(t, bucketRequests)
@@ -119,9 +117,8 @@ func (e *RequestError) Error() string {
 
 func (e *RequestError) Unwrap() error { return e.Err }
 
-// Requests returns the stored requests, the oldest first. They are removed by
-// the Commit that deals with them, or by DropRequests. Those that cannot be read
-// are each a RequestError in the error beside the others.
+// Requests returns the stored requests, the oldest first. A Commit or DropRequests
+// removes them. The error contains a RequestError for each request that cannot be read.
 func (s *Store) Requests() (requests []record.Request, err error) {
 	err = s.view(func(t tx) (err error) {
 		b := top(t, bucketRequests)
@@ -139,12 +136,13 @@ func (s *Store) Requests() (requests []record.Request, err error) {
 	return requests, err
 }
 
-// DropRequests removes stored requests, whether they can be read or not. Unknown
-// ids are passed over.
+// DropRequests removes stored requests, whether they can be read or not. It ignores
+// unknown ids.
 func (s *Store) DropRequests(ids []uint64) error {
 	return s.update(func(t tx) error { return dropRequests(t, ids) })
 }
 
+// dropRequests does the same in a transaction.
 func dropRequests(t tx, ids []uint64) error {
 	for _, id := range ids {
 		if err := top(t, bucketRequests).delete(be8(id)); err != nil {

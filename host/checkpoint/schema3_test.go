@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestJobOfSchema2: records as schema 2 had them, in its own JSON.
+// TestJobOfSchema2 checks the migration of records in the JSON of schema 2.
 func TestJobOfSchema2(t *testing.T) {
 	const proof = `"outputs":[{"name":"proof.bin","role":"` + contract.RoleProof + `"}]`
 	for name, c := range map[string]struct {
@@ -93,8 +93,8 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
-// TestLongHistoryPrunesNothing: 876000 h before now is before 1970, 290 years before
-// the first that a time in nanoseconds can be.
+// TestLongHistoryPrunesNothing checks times before 1970, and before the first time that can
+// be stated in nanoseconds.
 func TestLongHistoryPrunesNothing(t *testing.T) {
 	s := newStore(t)
 	commit(t, s, record.Change{Jobs: []*record.Job{block(1, 0, status.JobDone), block(2, 0, status.JobFailed)}})
@@ -114,8 +114,8 @@ func TestLongHistoryPrunesNothing(t *testing.T) {
 	}
 }
 
-// TestRunsAreInOrderWhateverTheClockSays: after the clock was set back, ids that
-// sort by time name the wrong run as the last.
+// TestRunsAreInOrderWhateverTheClockSays checks that the last run is found after the clock
+// was set back, when its id does not sort last.
 func TestRunsAreInOrderWhateverTheClockSays(t *testing.T) {
 	s := newStore(t)
 	for _, id := range []string{"02LATER", "01EARLIER"} {
@@ -134,7 +134,8 @@ func TestRunsAreInOrderWhateverTheClockSays(t *testing.T) {
 	}
 }
 
-// TestBadRequestHidesNoOther: it is named, and can be dropped.
+// TestBadRequestHidesNoOther checks that a request which cannot be read is named by the
+// error and can be removed, and that the others are returned.
 func TestBadRequestHidesNoOther(t *testing.T) {
 	s := newStore(t)
 	requests := make([]record.Request, 1000)
@@ -165,7 +166,8 @@ func TestBadRequestHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestBadRecordsHideNoOthers: lists return what can be read, and say what cannot.
+// TestBadRecordsHideNoOthers checks that lists return the records that can be read, and that
+// the error names the others.
 func TestBadRecordsHideNoOthers(t *testing.T) {
 	s := newStore(t)
 	waiting, done := []*record.Job{block(1, 0, status.JobWaiting), block(2, 0, status.JobWaiting)}, []*record.Job{block(3, 0, status.JobDone), block(4, 0, status.JobDone)}
@@ -209,7 +211,7 @@ func TestOutboxSince(t *testing.T) {
 	}
 }
 
-// TestAnswersAreBounded: a reporter cannot fill the checkpoint with what it answers.
+// TestAnswersAreBounded checks that the answers of a reporter are shortened.
 func TestAnswersAreBounded(t *testing.T) {
 	s := newStore(t)
 	j := block(1, 0, status.JobDone)
@@ -230,7 +232,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// TestMissingRecordIsNoticed: what no seal can tell.
+// TestMissingRecordIsNoticed checks that the sum detects a missing record.
 func TestMissingRecordIsNoticed(t *testing.T) {
 	s := newStore(t)
 	populate(t, s)

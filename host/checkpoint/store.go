@@ -51,19 +51,18 @@ var ErrInUse = errors.New("the checkpoint is in use by another process")
 
 // Store is an open checkpoint.
 type Store struct {
-	// Committed, if set before the store is shared, is told how long each
-	// transaction that has written took.
+	// Committed is called after each writing transaction with the time that it took. It
+	// may be nil, and must be set before the store is shared.
 	Committed func(took time.Duration)
 
 	db   *bbolt.DB
-	file *os.File // db's
+	file *os.File // the open file of db
 	path string
 }
 
-// Open opens the checkpoint for writing and creates it where it does not exist.
-// Another process that has it open makes it return ErrInUse within a second. A
-// file that is damaged is refused and left as it is: see inspect for what is
-// noticed.
+// Open opens the checkpoint for writing and creates it when it does not exist. It
+// returns ErrInUse within a second when another process has the file open. It refuses a
+// damaged file and leaves it unchanged; see inspect for the damage that it finds.
 func Open(path string) (*Store, error) {
 	if err := create(path); err != nil {
 		return nil, environment(fmt.Errorf("create checkpoint %s: %w", path, err))
@@ -83,8 +82,9 @@ func Open(path string) (*Store, error) {
 	return s, nil
 }
 
-// OpenReadOnly opens an existing checkpoint beside other readers. It returns
-// ErrInUse while a host has it open, and an fs.ErrNotExist where there is none.
+// OpenReadOnly opens an existing checkpoint for reading. Several processes may do so. It
+// returns ErrInUse while a host has the file open, and fs.ErrNotExist when there is no
+// file.
 func OpenReadOnly(path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
@@ -107,11 +107,12 @@ func OpenReadOnly(path string) (*Store, error) {
 	return s, nil
 }
 
+// oldSchema returns the error for a file that has to be migrated first.
 func oldSchema(path string, version uint64) error {
 	return fmt.Errorf("checkpoint %s has schema %d, this program %d: proofline run brings it up to date", path, version, schemaVersion)
 }
 
-// open opens a file that is there and of a schema that is known.
+// open opens an existing file and checks its schema version.
 func open(path string, readOnly bool) (*Store, error) {
 	s, err := openFile(path, readOnly)
 	if err != nil {
@@ -124,11 +125,10 @@ func open(path string, readOnly bool) (*Store, error) {
 	return s, nil
 }
 
-// openFile opens a file that is there. For reading it looks at nothing but the
-// meta pages.
+// openFile opens an existing file. With readOnly it reads only the meta pages.
 func openFile(path string, readOnly bool) (s *Store, err error) {
-	// bbolt panics or faults on some damaged files; to the operator that is the
-	// same thing as a damaged file that it notices.
+	// bbolt panics or faults on some damaged files. That becomes the same error as damage
+	// that bbolt reports.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -140,7 +140,7 @@ func openFile(path string, readOnly bool) (s *Store, err error) {
 		return nil, environment(fmt.Errorf("open checkpoint: %w", err))
 	}
 	if info.Size() == 0 {
-		return nil, damaged(path, errors.New("it is empty")) // bbolt would begin a new file
+		return nil, damaged(path, errors.New("it is empty")) // bbolt would create a new file
 	}
 	var file *os.File
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
@@ -163,7 +163,7 @@ func openFile(path string, readOnly bool) (s *Store, err error) {
 		return nil, damaged(path, err)
 	}
 	s = &Store{db: db, file: file, path: path}
-	// Who has just compacted the checkpoint has put another file in its place.
+	// A process that has just compacted the checkpoint has put another file in its place.
 	if now, err := os.Stat(path); err != nil || !os.SameFile(info, now) {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
@@ -171,8 +171,8 @@ func openFile(path string, readOnly bool) (s *Store, err error) {
 	return s, nil
 }
 
-// create makes a new file under a temporary name, so that a crash at the very
-// first start leaves either nothing or a whole checkpoint.
+// create makes a new file when there is none. It writes the file under a temporary name,
+// so that a crash at the first start leaves either no checkpoint or a complete one.
 func create(path string) error {
 	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -213,11 +213,10 @@ func create(path string) error {
 	return files.SyncDir(filepath.Dir(path))
 }
 
-// errNothing ends a transaction that has nothing to write. It is no error for
-// who called update.
+// errNothing ends a transaction that has nothing to write. update returns nil for it.
 var errNothing = errors.New("nothing to write")
 
-// update runs a transaction that writes.
+// update runs a writing transaction and keeps the sum of the records up to date.
 func (s *Store) update(change func(tx) error) error {
 	began := time.Now()
 	err := s.db.Update(func(b *bbolt.Tx) error {
@@ -240,13 +239,12 @@ func (s *Store) update(change func(tx) error) error {
 	return environment(err)
 }
 
-// view runs a transaction that reads.
-func (s *Store) view(look func(tx) error) error {
-	return s.db.View(func(b *bbolt.Tx) error { return look(tx{Tx: b}) })
+// view runs a reading transaction.
+func (s *Store) view(read func(tx) error) error {
+	return s.db.View(func(b *bbolt.Tx) error { return read(tx{Tx: b}) })
 }
 
-// checkSchema refuses a file that is no checkpoint or that a newer program
-// wrote.
+// checkSchema refuses a file that is no checkpoint or that a newer program has written.
 func (s *Store) checkSchema() error {
 	version, err := s.schema()
 	if err != nil {
@@ -255,6 +253,7 @@ func (s *Store) checkSchema() error {
 	return knownSchema(s.path, version)
 }
 
+// knownSchema returns an error for a schema that is newer than this program.
 func knownSchema(path string, version uint64) error {
 	if version > schemaVersion {
 		return fmt.Errorf("checkpoint %s has schema %d, this program knows %d: upgrade proofline, or restore the backup that the upgrade made", path, version, schemaVersion)
@@ -262,6 +261,7 @@ func knownSchema(path string, version uint64) error {
 	return nil
 }
 
+// schema returns the schema version of the file.
 func (s *Store) schema() (version uint64, err error) {
 	err = s.view(func(t tx) error {
 		version, err = schemaOf(t)
@@ -270,6 +270,7 @@ func (s *Store) schema() (version uint64, err error) {
 	return version, err
 }
 
+// schemaOf reads the schema version in a transaction.
 func schemaOf(t tx) (uint64, error) {
 	b := t.Bucket(bucketMeta)
 	if b == nil {
@@ -285,21 +286,22 @@ func schemaOf(t tx) (uint64, error) {
 	return version, nil
 }
 
-// putSchema writes the present schema's version, bare.
+// putSchema writes schemaVersion, without a seal.
 func putSchema(t tx) error {
 	return t.Bucket(bucketMeta).Put(keySchema, binary.AppendUvarint(nil, schemaVersion))
 }
 
-// Path returns the file's name.
+// Path returns the path of the file.
 func (s *Store) Path() string { return s.path }
 
 // Close closes the file. No method may run or be called after it.
 func (s *Store) Close() error { return s.db.Close() }
 
+// be8 returns a number as it is stored in a key.
 func be8(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
 
-// instant is a time as it stands in a key: unix nanoseconds, and the nearest
-// there is for a time before 1970 or after 2262.
+// instant returns a time as it is stored in a key, in nanoseconds since 1970. Times
+// before 1970 or after 2262 are moved to that range.
 func instant(t time.Time) []byte {
 	switch first, last := time.Unix(0, 0), time.Unix(0, math.MaxInt64); {
 	case t.Before(first):

@@ -40,8 +40,8 @@ func newStore(t *testing.T) *Store { return open1(t, filepath.Join(t.TempDir(), 
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// stageOf is the state of the one stage of a job in a state, as an older file's
-// jobs come to it.
+// stageOf maps the state of a job to the state of its only stage, as the migration of an
+// older file does.
 var stageOf = map[status.JobState]record.StageState{
 	status.JobWaiting: record.StageWaiting, status.JobRunning: record.StageRunning, status.JobDone: record.StageRemoved,
 	status.JobFailed: record.StageFailed, status.JobDropped: record.StageCancelled, status.JobCancelled: record.StageCancelled,
@@ -344,8 +344,8 @@ func writeUntilKilled(path string) {
 	}
 }
 
-// A commit that was acknowledged is there after kill -9, whole; none is there in
-// part.
+// TestKillWhileWriting checks that after kill -9 every acknowledged commit is in the file,
+// and no commit is there in part.
 func TestKillWhileWriting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.db")
 	for round := range 5 {

@@ -6,8 +6,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// checkSeals holds every record of the file against its seal and all of them
-// against the sum, and looks for buckets that are missing.
+// checkSeals verifies the seal of every record and the sum over all of them. It also
+// reports buckets that are missing or unknown.
 func checkSeals(t tx, report func(where, what string)) {
 	var found sum
 	for _, name := range topLevel {
@@ -34,7 +34,8 @@ func checkSeals(t tx, report func(where, what string)) {
 	}
 }
 
-// sumUp adds the records of a bucket and of those in it to a sum.
+// sumUp adds the records of a bucket and of the buckets in it to a sum, and reports
+// seals that do not match.
 func sumUp(b bucket, all *sum, report func(where, what string)) {
 	_ = b.b.ForEach(func(key, sealed []byte) error {
 		if sealed == nil {
@@ -53,6 +54,7 @@ func sumUp(b bucket, all *sum, report func(where, what string)) {
 	})
 }
 
+// readSum returns the stored sum.
 func readSum(t tx) (sum, error) {
 	s, ok, err := read[sum](top(t, bucketMeta), keySum)
 	if err == nil && !ok {
@@ -61,7 +63,7 @@ func readSum(t tx) (sum, error) {
 	return s, err
 }
 
-// writeSum stores a sum, which does not count itself.
+// writeSum stores a sum. The record of the sum itself is not part of it.
 func writeSum(t tx, s sum) error {
 	t.sum = nil
 	return top(t, bucketMeta).write(keySum, s)

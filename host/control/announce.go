@@ -15,17 +15,18 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// Record is what a running host leaves in run/host.json of its data directory.
+// Record is the content of run/host.json in the data directory of a running host.
 type Record struct {
 	PID     int       `json:"pid"`
 	Socket  string    `json:"socket"` // absolute path
 	Started time.Time `json:"started"`
 }
 
+// recordPath returns the path of run/host.json.
 func recordPath(data string) string { return filepath.Join(data, "run", "host.json") }
 
-// Announce writes the record, readable by the host's user only, and returns a
-// function that takes it back. A record that a killed host left is replaced.
+// Announce writes the record, readable only by the host's user, and returns a function
+// that removes it. It replaces the record of a host that was killed.
 func Announce(data string, r Record) (withdraw func() error, err error) {
 	path := recordPath(data)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -42,19 +43,18 @@ func Announce(data string, r Record) (withdraw func() error, err error) {
 	}, nil
 }
 
-// ErrNotRunning says that no host runs the pipeline.
+// ErrNotRunning is the error of a call while no host runs the pipeline.
 var ErrNotRunning = errors.New("no proofline runs this pipeline")
 
-// Find reads the record of the host that uses a data directory. It answers
-// ErrNotRunning where there is none; whether the host is still alive only a
-// call shows.
+// Find reads the record of the host that uses a data directory. It returns ErrNotRunning
+// when there is no record. A record does not prove that the host still runs.
 func Find(data string) (Record, error) {
 	text, err := os.ReadFile(recordPath(data))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, ErrNotRunning
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return Record{}, notOurs(data, err)
+		return Record{}, otherUser(data, err)
 	}
 	if err != nil {
 		return Record{}, err
@@ -66,11 +66,11 @@ func Find(data string) (Record, error) {
 	return r, nil
 }
 
-// notOurs is the error of somebody who may not enter what belongs to the user of a
-// host: its data directory and its socket are private.
-func notOurs(path string, err error) error {
+// otherUser returns the error for a data directory or a socket that is private to another
+// user, who runs the host. The remedy names that user if possible.
+func otherUser(path string, err error) error {
 	remedy := "ask as the user who runs it"
-	for dir := path; ; dir = filepath.Dir(dir) { // the nearest one that may be looked at
+	for dir := path; ; dir = filepath.Dir(dir) { // up to the first directory that can be examined
 		info, failed := os.Stat(dir)
 		if failed == nil {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {

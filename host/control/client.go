@@ -23,19 +23,19 @@ import (
 
 var _ Pipeline = (*Client)(nil)
 
-// How long a host may take to answer. Reading goes on while the checkpoint is busy;
-// a change waits for the disk and, where the source is asked for blocks, for a node.
+// Times within which a host must answer. A change waits for the disk and, when the source
+// is asked for blocks, for a node.
 const (
-	readLimit   = 5 * time.Second
-	listLimit   = time.Minute
-	changeLimit = 5 * time.Minute
+	readTimeout   = 5 * time.Second
+	listTimeout   = time.Minute
+	changeTimeout = 5 * time.Minute
 )
 
-// SilentError says that a host which is there does not answer.
+// SilentError is the error of a call that a running host does not answer in time.
 type SilentError struct {
 	PID    int
-	Within time.Duration
-	State  string // of the process in words: "stopped"; empty where it is not known
+	Within time.Duration // the timeout of the call
+	State  string        // why the process does not answer, such as "stopped"; empty when not known
 }
 
 func (e *SilentError) Error() string {
@@ -46,9 +46,9 @@ func (e *SilentError) Error() string {
 	return text
 }
 
-// silent is the error of a call that has come to its limit.
-func (c *Client) silent(limit time.Duration) error {
-	e := &SilentError{PID: c.record.PID, Within: limit}
+// silent returns the error of a call that was not answered within its timeout.
+func (c *Client) silent(timeout time.Duration) error {
+	e := &SilentError{PID: c.record.PID, Within: timeout}
 	remedy := "ask again; where it stays so, end it with kill -9: its work goes on after the next start"
 	if stat, err := procfs.ReadStat(c.record.PID); err == nil && (stat.State == 'T' || stat.State == 't') {
 		e.State, remedy = "stopped (Ctrl-Z, SIGSTOP or a debugger)", fmt.Sprintf("kill -CONT %d", c.record.PID)
@@ -62,9 +62,8 @@ type Client struct {
 	record Record
 }
 
-// Dial finds the host that uses a data directory and asks whether it answers.
-// ErrNotRunning means that there is none, or that one was killed and left its
-// record.
+// Dial finds the host that uses a data directory and checks that it answers. It returns
+// ErrNotRunning when there is none, also when a killed host has left its record.
 func Dial(ctx context.Context, data string) (*Client, error) {
 	record, err := Find(data)
 	if err != nil {
@@ -83,21 +82,21 @@ func Dial(ctx context.Context, data string) (*Client, error) {
 	return c, nil
 }
 
-// Record is what the host said of itself at its start.
+// Record returns the record that the host has written at its start.
 func (c *Client) Record() Record { return c.record }
 
-// Close gives the connection back. It never fails.
+// Close closes idle connections. It never fails.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil
 }
 
-// Snapshot asks for the live state.
+// Snapshot returns the live state.
 func (c *Client) Snapshot(ctx context.Context) (snap status.Snapshot, err error) {
-	return snap, c.call(ctx, readLimit, http.MethodGet, "/v1/status", nil, &snap)
+	return snap, c.call(ctx, readTimeout, http.MethodGet, "/v1/status", nil, &snap)
 }
 
-// Blocks lists jobs, the newest block first.
+// Blocks returns jobs, the newest block first.
 func (c *Client) Blocks(ctx context.Context, query Query) (jobs []status.Job, err error) {
 	values := url.Values{}
 	for _, s := range query.States {
@@ -106,67 +105,67 @@ func (c *Client) Blocks(ctx context.Context, query Query) (jobs []status.Job, er
 	if query.Limit > 0 {
 		values.Set("limit", strconv.Itoa(query.Limit))
 	}
-	return jobs, c.call(ctx, listLimit, http.MethodGet, "/v1/blocks?"+values.Encode(), nil, &jobs)
+	return jobs, c.call(ctx, listTimeout, http.MethodGet, "/v1/blocks?"+values.Encode(), nil, &jobs)
 }
 
 // ShowBlock returns every job of a block number.
 func (c *Client) ShowBlock(ctx context.Context, number uint64) (jobs []status.Job, err error) {
-	return jobs, c.call(ctx, listLimit, http.MethodGet, "/v1/blocks/"+strconv.FormatUint(number, 10), nil, &jobs)
+	return jobs, c.call(ctx, listTimeout, http.MethodGet, "/v1/blocks/"+strconv.FormatUint(number, 10), nil, &jobs)
 }
 
-// Score asks for the standing by EthProofs' rules.
+// Score returns the score by the rules of EthProofs.
 func (c *Client) Score(ctx context.Context) (report score.Report, err error) {
-	return report, c.call(ctx, listLimit, http.MethodGet, "/v1/score", nil, &report)
+	return report, c.call(ctx, listTimeout, http.MethodGet, "/v1/score", nil, &report)
 }
 
-// ScoreRecord asks for what the standing is made of.
+// ScoreRecord returns the record from which the score is computed.
 func (c *Client) ScoreRecord(ctx context.Context) (record score.Record, err error) {
-	return record, c.call(ctx, listLimit, http.MethodGet, "/v1/score/record", nil, &record)
+	return record, c.call(ctx, listTimeout, http.MethodGet, "/v1/score/record", nil, &record)
 }
 
 // AddBlocks queues blocks for the whole pipeline.
 func (c *Client) AddBlocks(ctx context.Context, numbers []uint64) (results []status.AddResult, err error) {
-	return results, c.call(ctx, changeLimit, http.MethodPost, "/v1/blocks", addRequest{Numbers: numbers}, &results)
+	return results, c.call(ctx, changeTimeout, http.MethodPost, "/v1/blocks", addRequest{Numbers: numbers}, &results)
 }
 
 // ProveBlock queues a block whose guest input exists already.
-func (c *Client) ProveBlock(ctx context.Context, given Given) (result status.AddResult, err error) {
-	return result, c.call(ctx, changeLimit, http.MethodPost, "/v1/prove", given, &result)
+func (c *Client) ProveBlock(ctx context.Context, request ProveRequest) (result status.AddResult, err error) {
+	return result, c.call(ctx, changeTimeout, http.MethodPost, "/v1/prove", request, &result)
 }
 
-// Retry queues a job that has ended once more.
-func (c *Client) Retry(ctx context.Context, again Again) error {
-	return c.call(ctx, changeLimit, http.MethodPost, "/v1/retry", again, &struct{}{})
+// Retry queues a finished job again.
+func (c *Client) Retry(ctx context.Context, request RetryRequest) error {
+	return c.call(ctx, changeTimeout, http.MethodPost, "/v1/retry", request, &struct{}{})
 }
 
-// Report sends the proof of a job once more.
-func (c *Client) Report(ctx context.Context, job, to string) (count int, err error) {
-	return count, c.call(ctx, changeLimit, http.MethodPost, "/v1/report", reportRequest{Job: job, To: to}, &count)
+// Report sends the proofs of a job once more.
+func (c *Client) Report(ctx context.Context, job, reporter string) (count int, err error) {
+	return count, c.call(ctx, changeTimeout, http.MethodPost, "/v1/report", reportRequest{Job: job, Reporter: reporter}, &count)
 }
 
-// Skip gives an unfinished job up.
+// Skip cancels an unfinished job.
 func (c *Client) Skip(ctx context.Context, job string) error {
-	return c.call(ctx, changeLimit, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/skip", struct{}{}, &struct{}{})
+	return c.call(ctx, changeTimeout, http.MethodPost, "/v1/jobs/"+url.PathEscape(job)+"/skip", struct{}{}, &struct{}{})
 }
 
-// Backup has the host write a copy of its checkpoint to an absolute path where
-// nothing is.
+// Backup makes the host write a copy of its checkpoint to an absolute path at which no
+// file exists.
 func (c *Client) Backup(ctx context.Context, to string) error {
-	return c.call(ctx, changeLimit, http.MethodPost, "/v1/backup", backupRequest{To: to}, &struct{}{})
+	return c.call(ctx, changeTimeout, http.MethodPost, "/v1/backup", backupRequest{To: to}, &struct{}{})
 }
 
-// Drain has the host end by itself.
+// Drain makes the host finish its blocks and end.
 func (c *Client) Drain(ctx context.Context, afterCurrent bool) (left int, err error) {
-	return left, c.call(ctx, changeLimit, http.MethodPost, "/v1/drain", drainRequest{AfterCurrent: afterCurrent}, &left)
+	return left, c.call(ctx, changeTimeout, http.MethodPost, "/v1/drain", drainRequest{AfterCurrent: afterCurrent}, &left)
 }
 
-// Reload has the host read its file again.
+// Reload makes the host read its pipeline file again.
 func (c *Client) Reload(ctx context.Context) (r Reloaded, err error) {
-	return r, c.call(ctx, changeLimit, http.MethodPost, "/v1/reload", struct{}{}, &r)
+	return r, c.call(ctx, changeTimeout, http.MethodPost, "/v1/reload", struct{}{}, &r)
 }
 
-// call makes one request, which has to be answered within the limit.
-func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, body, into any) error {
+// call makes one request. A nil body sends none. The answer is decoded into a value.
+func (c *Client) call(ctx context.Context, timeout time.Duration, method, path string, body, into any) error {
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -175,7 +174,7 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method, path str
 		}
 		reader = bytes.NewReader(text)
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(limited, method, "http://proofline"+path, reader)
 	if err != nil {
@@ -186,16 +185,16 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method, path str
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return ErrNotRunning
 	case errors.Is(err, fs.ErrPermission):
-		return notOurs(c.record.Socket, err)
+		return otherUser(c.record.Socket, err)
 	case err != nil && ctx.Err() == nil && limited.Err() != nil:
-		return c.silent(limit)
+		return c.silent(timeout)
 	case err != nil:
 		return fmt.Errorf("ask the proofline with pid %d: %w", c.record.PID, errors.Unwrap(err))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return c.silent(limit)
+		return c.silent(timeout)
 	}
 	if err != nil {
 		return fmt.Errorf("ask the proofline with pid %d: %w", c.record.PID, err)

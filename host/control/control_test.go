@@ -22,10 +22,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// host is a Handler that remembers what it was asked.
+// host is a Pipeline that records its calls.
 type host struct {
 	query Query
-	given Given
+	given ProveRequest
 	job   string
 	err   error
 }
@@ -45,12 +45,12 @@ func (h *host) ShowBlock(_ context.Context, number uint64) ([]status.Job, error)
 
 func (h *host) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
 	for _, n := range numbers {
-		results = append(results, status.AddResult{Number: n, Added: n != 5, Word: "queued"})
+		results = append(results, status.AddResult{Number: n, Added: n != 5, Outcome: "queued"})
 	}
 	return results, h.err
 }
 
-func (h *host) ProveBlock(_ context.Context, g Given) (status.AddResult, error) {
+func (h *host) ProveBlock(_ context.Context, g ProveRequest) (status.AddResult, error) {
 	h.given = g
 	return status.AddResult{Number: g.Number, Added: true}, h.err
 }
@@ -65,8 +65,8 @@ func (h *host) ScoreRecord(context.Context) (score.Record, error) {
 
 func (h *host) Close() error { return nil }
 
-func (h *host) Retry(_ context.Context, again Again) error {
-	h.job = "retry " + again.Job + again.From
+func (h *host) Retry(_ context.Context, request RetryRequest) error {
+	h.job = "retry " + request.Job + request.From
 	return h.err
 }
 
@@ -150,7 +150,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("ScoreRecord: %s", cmp.Diff(want, got))
 	}
 	hash := contract.Hash{1}
-	given := Given{Number: 5, Hash: &hash, Input: "/tmp/input.bin", BuildTime: 850 * time.Millisecond}
+	given := ProveRequest{Number: 5, Hash: &hash, Input: "/tmp/input.bin", BuildTime: 850 * time.Millisecond}
 	if result, err := c.ProveBlock(ctx, given); err != nil || result.Number != 5 || !cmp.Equal(h.given, given) {
 		t.Errorf("ProveBlock: %+v, %v; the host was given %+v", result, err, h.given)
 	}
@@ -159,7 +159,7 @@ func TestCalls(t *testing.T) {
 func TestJobCommands(t *testing.T) {
 	h := &host{}
 	c := start(t, h)
-	if err := c.Retry(t.Context(), Again{Job: "1-5-0a/b", From: " input"}); err != nil || h.job != "retry 1-5-0a/b input" {
+	if err := c.Retry(t.Context(), RetryRequest{Job: "1-5-0a/b", From: " input"}); err != nil || h.job != "retry 1-5-0a/b input" {
 		t.Errorf("Retry: %v, %q", err, h.job)
 	}
 	if n, err := c.Report(t.Context(), "1-5-00", " ethproofs"); err != nil || n != 2 || h.job != "report 1-5-00 ethproofs" {
@@ -201,8 +201,8 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 	}
 }
 
-// TestKilledHost: the record and the socket of a killed host are there, the
-// host is not.
+// TestKilledHost checks that Dial returns ErrNotRunning when a killed host has left its
+// record and its socket.
 func TestKilledHost(t *testing.T) {
 	data, socket := t.TempDir(), filepath.Join(t.TempDir(), "s")
 	if _, err := Dial(t.Context(), data); !errors.Is(err, ErrNotRunning) {

@@ -8,43 +8,24 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// Live is what only the host that runs a pipeline answers. The Client implements it,
-// too.
+// Live is the part of the commands that needs a running host. The host and the Client
+// implement it.
 type Live interface {
-	// Overview is the present picture, the one that the dashboard shows.
+	// Overview returns what the dashboard shows at this instant.
 	Overview(ctx context.Context) (live.Overview, error)
-	// SetLogLevel lets the host and its plugins log from this level on, until the
-	// host ends.
+	// SetLogLevel sets the lowest level that the host and its plugins log, until the host
+	// ends.
 	SetLogLevel(ctx context.Context, level slog.Level) error
-}
-
-type levelRequest struct {
-	Level slog.Level `json:"level"`
-}
-
-func liveRoutes(mux *http.ServeMux, h Live) {
-	mux.HandleFunc("GET /v1/overview", func(w http.ResponseWriter, r *http.Request) {
-		o, err := h.Overview(r.Context())
-		reply(w, o, err)
-	})
-	mux.HandleFunc("POST /v1/log", func(w http.ResponseWriter, r *http.Request) {
-		var body levelRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		reply(w, struct{}{}, h.SetLogLevel(r.Context(), body.Level))
-	})
 }
 
 var _ Live = (*Client)(nil)
 
-// Overview asks for the present picture.
+// Overview returns what the dashboard shows at this instant.
 func (c *Client) Overview(ctx context.Context) (o live.Overview, err error) {
-	return o, c.call(ctx, readLimit, http.MethodGet, "/v1/overview", nil, &o)
+	return o, c.call(ctx, readTimeout, http.MethodGet, "/v1/overview", nil, &o)
 }
 
-// SetLogLevel lets the host and its plugins log from this level on.
+// SetLogLevel sets the lowest level that the host and its plugins log.
 func (c *Client) SetLogLevel(ctx context.Context, level slog.Level) error {
-	return c.call(ctx, readLimit, http.MethodPost, "/v1/log", levelRequest{level}, &struct{}{})
+	return c.call(ctx, readTimeout, http.MethodPost, "/v1/log", levelRequest{level}, &struct{}{})
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// maxBody bounds a request: a hundred thousand block numbers fit.
+// maxBody is the largest request in bytes. A hundred thousand block numbers fit.
 const maxBody = 4 << 20
 
-// Server answers commands.
+// Server serves a Pipeline on a unix socket.
 type Server struct {
 	http    *http.Server
 	log     *slog.Logger
@@ -32,9 +32,9 @@ type Server struct {
 	listener net.Listener
 }
 
-// Serve listens on a unix socket, which it creates with mode 0600 in a
-// directory that must be the host's own (0700), and answers from then on. A
-// socket that a killed host left there is replaced.
+// Serve starts a server on a unix socket. It creates the socket with mode 0600, in a
+// directory that must be private to the host's user (0700), and replaces the socket of a
+// host that was killed.
 func Serve(socket string, h Pipeline, log *slog.Logger) (*Server, error) {
 	s := &Server{log: log, http: &http.Server{
 		Handler:           routes(h),
@@ -44,13 +44,13 @@ func Serve(socket string, h Pipeline, log *slog.Logger) (*Server, error) {
 	return s, s.Listen(socket)
 }
 
-// Listen answers at a socket, in the place of the one before: whoever clears old
-// directories may have removed that. Commands that run go on.
+// Listen makes the server use a new socket instead of the present one, which a program
+// that clears old directories may have removed. Commands that run go on.
 func (s *Server) Listen(socket string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener != nil {
-		s.listener.Close() // and removes its socket, where that is still there
+		s.listener.Close() // removes its socket if that still exists
 		s.listener = nil
 	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -73,8 +73,8 @@ func (s *Server) Listen(socket string) error {
 	return nil
 }
 
-// Close lets running commands finish until the context ends, then cuts them,
-// and removes the socket. No goroutine of the server is left when it returns.
+// Close waits for running commands until the context ends, then cancels them, and removes
+// the socket. No goroutine of the server runs after it has returned.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
@@ -84,101 +84,66 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
+// routes returns the handler of the routes in the package comment.
 func routes(h Pipeline) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		snap, err := h.Snapshot(r.Context())
-		reply(w, snap, err)
-	})
-	mux.HandleFunc("GET /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
-		query, err := parseQuery(r)
+	mux.HandleFunc("GET /v1/status", query(func(r *http.Request) (any, error) { return h.Snapshot(r.Context()) }))
+	mux.HandleFunc("GET /v1/blocks", query(func(r *http.Request) (any, error) {
+		q, err := parseQuery(r)
 		if err != nil {
-			reply(w, nil, badRequest(err))
-			return
+			return nil, badRequest(err)
 		}
-		jobs, err := h.Blocks(r.Context(), query)
-		reply(w, jobs, err)
-	})
-	mux.HandleFunc("GET /v1/blocks/{number}", func(w http.ResponseWriter, r *http.Request) {
+		return h.Blocks(r.Context(), q)
+	}))
+	mux.HandleFunc("GET /v1/blocks/{number}", query(func(r *http.Request) (any, error) {
 		number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
 		if err != nil {
+			return nil, badRequest(err)
+		}
+		return h.ShowBlock(r.Context(), number)
+	}))
+	mux.HandleFunc("GET /v1/score", query(func(r *http.Request) (any, error) { return h.Score(r.Context()) }))
+	mux.HandleFunc("GET /v1/score/record", query(func(r *http.Request) (any, error) { return h.ScoreRecord(r.Context()) }))
+	mux.HandleFunc("POST /v1/blocks", command(func(ctx context.Context, body addRequest) (any, error) { return h.AddBlocks(ctx, body.Numbers) }))
+	mux.HandleFunc("POST /v1/prove", command(func(ctx context.Context, body ProveRequest) (any, error) { return h.ProveBlock(ctx, body) }))
+	mux.HandleFunc("POST /v1/retry", command(func(ctx context.Context, body RetryRequest) (any, error) { return struct{}{}, h.Retry(ctx, body) }))
+	mux.HandleFunc("POST /v1/report", command(func(ctx context.Context, body reportRequest) (any, error) {
+		return h.Report(ctx, body.Job, body.Reporter)
+	}))
+	mux.HandleFunc("POST /v1/jobs/{job}/skip", query(func(r *http.Request) (any, error) { return struct{}{}, h.Skip(r.Context(), r.PathValue("job")) }))
+	mux.HandleFunc("POST /v1/backup", command(func(ctx context.Context, body backupRequest) (any, error) { return struct{}{}, h.Backup(ctx, body.To) }))
+	mux.HandleFunc("POST /v1/drain", command(func(ctx context.Context, body drainRequest) (any, error) { return h.Drain(ctx, body.AfterCurrent) }))
+	mux.HandleFunc("POST /v1/reload", query(func(r *http.Request) (any, error) { return h.Reload(r.Context()) }))
+	if l, ok := h.(Live); ok {
+		mux.HandleFunc("GET /v1/overview", query(func(r *http.Request) (any, error) { return l.Overview(r.Context()) }))
+		mux.HandleFunc("POST /v1/log", command(func(ctx context.Context, body levelRequest) (any, error) {
+			return struct{}{}, l.SetLogLevel(ctx, body.Level)
+		}))
+	}
+	return mux
+}
+
+// query returns the handler of a route without a body.
+func query(answer func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		value, err := answer(r)
+		reply(w, value, err)
+	}
+}
+
+// command returns the handler of a route with a JSON body.
+func command[Body any](execute func(context.Context, Body) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body Body
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&body); err != nil {
 			reply(w, nil, badRequest(err))
 			return
 		}
-		jobs, err := h.ShowBlock(r.Context(), number)
-		reply(w, jobs, err)
-	})
-	mux.HandleFunc("GET /v1/score", func(w http.ResponseWriter, r *http.Request) {
-		report, err := h.Score(r.Context())
-		reply(w, report, err)
-	})
-	mux.HandleFunc("GET /v1/score/record", func(w http.ResponseWriter, r *http.Request) {
-		record, err := h.ScoreRecord(r.Context())
-		reply(w, record, err)
-	})
-	mux.HandleFunc("POST /v1/blocks", func(w http.ResponseWriter, r *http.Request) {
-		var body addRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		results, err := h.AddBlocks(r.Context(), body.Numbers)
-		reply(w, results, err)
-	})
-	mux.HandleFunc("POST /v1/prove", func(w http.ResponseWriter, r *http.Request) {
-		var given Given
-		if err := decode(w, r, &given); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		result, err := h.ProveBlock(r.Context(), given)
-		reply(w, result, err)
-	})
-	mux.HandleFunc("POST /v1/retry", func(w http.ResponseWriter, r *http.Request) {
-		var again Again
-		if err := decode(w, r, &again); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		reply(w, struct{}{}, h.Retry(r.Context(), again))
-	})
-	mux.HandleFunc("POST /v1/report", func(w http.ResponseWriter, r *http.Request) {
-		var body reportRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		count, err := h.Report(r.Context(), body.Job, body.To)
-		reply(w, count, err)
-	})
-	mux.HandleFunc("POST /v1/jobs/{job}/skip", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, struct{}{}, h.Skip(r.Context(), r.PathValue("job")))
-	})
-	mux.HandleFunc("POST /v1/backup", func(w http.ResponseWriter, r *http.Request) {
-		var body backupRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		reply(w, struct{}{}, h.Backup(r.Context(), body.To))
-	})
-	if l, ok := h.(Live); ok {
-		liveRoutes(mux, l)
+		value, err := execute(r.Context(), body)
+		reply(w, value, err)
 	}
-	mux.HandleFunc("POST /v1/drain", func(w http.ResponseWriter, r *http.Request) {
-		var body drainRequest
-		if err := decode(w, r, &body); err != nil {
-			reply(w, nil, err)
-			return
-		}
-		left, err := h.Drain(r.Context(), body.AfterCurrent)
-		reply(w, left, err)
-	})
-	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		reloaded, err := h.Reload(r.Context())
-		reply(w, reloaded, err)
-	})
-	return mux
 }
 
 type addRequest struct {
@@ -186,8 +151,8 @@ type addRequest struct {
 }
 
 type reportRequest struct {
-	Job string `json:"job"`
-	To  string `json:"to,omitempty"`
+	Job      string `json:"job"`
+	Reporter string `json:"to,omitempty"`
 }
 
 type drainRequest struct {
@@ -198,6 +163,11 @@ type backupRequest struct {
 	To string `json:"to"`
 }
 
+type levelRequest struct {
+	Level slog.Level `json:"level"`
+}
+
+// parseQuery returns the query in the URL of a request.
 func parseQuery(r *http.Request) (q Query, err error) {
 	values := r.URL.Query()
 	for _, state := range values["state"] {
@@ -209,15 +179,7 @@ func parseQuery(r *http.Request) (q Query, err error) {
 	return q, err
 }
 
-func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return badRequest(err)
-	}
-	return nil
-}
-
+// badRequest returns the error for a request that cannot be decoded.
 func badRequest(err error) error {
 	text := strings.TrimPrefix(err.Error(), "json: ")
 	return contract.Permanent(fmt.Errorf("the host does not understand the request: %s; are host and command of the same version?", text))
@@ -230,7 +192,7 @@ type failure struct {
 	Remedy string         `json:"remedy,omitempty"`
 }
 
-// codes are the HTTP status of the classes; the class itself is in the body.
+// codes are the HTTP statuses of the classes of errors. The body has the class itself.
 var codes = map[contract.Class]int{
 	contract.ClassPermanent:   http.StatusUnprocessableEntity,
 	contract.ClassEnvironment: http.StatusServiceUnavailable,
@@ -238,6 +200,7 @@ var codes = map[contract.Class]int{
 	contract.ClassRetryable:   http.StatusInternalServerError,
 }
 
+// reply writes an answer or, if err is not nil, the error.
 func reply(w http.ResponseWriter, answer any, err error) {
 	code := http.StatusOK
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// TestFrozenHost: a command does not wait for ever for a host that is stopped, and
-// says how it is made to go on.
+// TestFrozenHost checks that a command does not wait for ever for a host that is stopped,
+// and that the error names the remedy.
 func TestFrozenHost(t *testing.T) {
 	sleeper := exec.Command("sleep", "600")
 	if err := sleeper.Start(); err != nil {
@@ -56,8 +56,8 @@ func TestFrozenHost(t *testing.T) {
 	}
 }
 
-// TestSocketIsMadeAgain: after its directory was removed a host answers at a new
-// socket.
+// TestSocketIsMadeAgain checks that a server answers at a new socket after the directory of
+// the first was removed.
 func TestSocketIsMadeAgain(t *testing.T) {
 	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "run")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -90,9 +90,10 @@ func TestSocketIsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestOtherUser: who may not enter the data directory is told whose it is.
+// TestOtherUser checks that the error names the owner of a data directory that the user may
+// not enter.
 func TestOtherUser(t *testing.T) {
-	err := notOurs("/nowhere/at/all", os.ErrPermission)
+	err := otherUser("/nowhere/at/all", os.ErrPermission)
 	if !strings.Contains(err.Error(), "belongs to another user") || !strings.Contains(err.Error(), "sudo -u root proofline") || contract.ClassOf(err) != contract.ClassEnvironment {
 		t.Errorf("%v", err)
 	}

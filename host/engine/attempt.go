@@ -11,9 +11,9 @@ import (
 )
 
 // attempt runs a claimed job through its stage and records how it ended. It calls
-// run.answered when the plugin needs its slot no more, and again at its end.
+// run.releaseSlot when the plugin can take the next attempt, and again at its end.
 func (e *Engine) attempt(work context.Context, run *attempt) {
-	defer run.answered()
+	defer run.releaseSlot()
 	defer run.cancel(nil)
 	e.mu.Lock()
 	rec := run.job.rec
@@ -22,9 +22,9 @@ func (e *Engine) attempt(work context.Context, run *attempt) {
 
 	result, err := e.do(run, rec)
 
-	// Whoever takes a stage from its attempt does so in a transition, so that from
-	// here on it is certain whose it is. The outcome is recorded even while the host
-	// stops: commit tries once at least.
+	// A stage is taken from its attempt only in a transition, so its owner cannot change
+	// from here on. The outcome is recorded even while the host stops: commit tries at
+	// least once.
 	t, failed := e.begin(context.WithoutCancel(work))
 	if failed != nil {
 		return
@@ -45,7 +45,7 @@ func (e *Engine) attempt(work context.Context, run *attempt) {
 	}
 }
 
-// owns reports whether the stage of the job is still the attempt's to change.
+// owns reports whether the attempt may still change its stage of the job's record.
 func (e *Engine) owns(run *attempt) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -81,7 +81,7 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 		Block: rec.Block, Dir: dir, Inputs: linked, Facts: facts,
 	}
 	digest := inputsDigest(rec, s)
-	if resume := r.Resume; resume != nil && resume.Fingerprint == run.made && resume.Inputs == digest {
+	if resume := r.Resume; resume != nil && resume.Fingerprint == run.fingerprint && resume.Inputs == digest {
 		task.ResumeToken = resume.Token
 	}
 	if timeout := s.tuning().Timeout; timeout > 0 {
@@ -93,15 +93,15 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 	sink := func(event contract.WorkEvent) error { return e.event(ctx, run, digest, event) }
 	result, err = s.Worker.Do(ctx, task, sink)
 	if err != nil {
-		return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
+		return result, e.failure(ctx, dir, linked, timedOut(ctx, err))
 	}
 	failpoint.Hit(failpoint.Answered)
-	run.answered()
+	run.releaseSlot()
 	var durable func() error
 	if result.Outputs, durable, err = e.files.Accept(dir, result.Outputs); err != nil {
 		return result, fmt.Errorf("the plugin's result is not what is on disk: %w", err)
 	}
-	defer func() { // the disk works beside the verification, and what is recorded waits for it
+	defer func() { // files are synced during the verification; do returns when both are over
 		if failed := durable(); err == nil {
 			err = failed
 		}
@@ -112,17 +112,18 @@ func (e *Engine) do(run *attempt, rec *record.Job) (result contract.Result, err 
 		run.progress = contract.Progress{Phase: phaseVerifying, Fraction: -1}
 		e.mu.Unlock()
 		if err := e.verify(ctx, s, task, result, sink); err != nil {
-			return result, e.blame(ctx, dir, linked, timedOut(ctx, err))
+			return result, e.failure(ctx, dir, linked, timedOut(ctx, err))
 		}
 	}
 	return result, nil
 }
 
-// blame is the error of an attempt that has failed with err: an input that is not what
-// was accepted of it is at fault, whatever the plugin says.
-func (e *Engine) blame(ctx context.Context, dir string, linked []contract.Artifact, err error) error {
+// failure returns the error to record for an attempt that has failed with err. It is an
+// artifact.LostError when an input differs from the artifact that was accepted, because
+// then the input is at fault, whatever the plugin reports.
+func (e *Engine) failure(ctx context.Context, dir string, linked []contract.Artifact, err error) error {
 	if context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), errTimeout) {
-		return err // it was told to end
+		return err // the engine has cancelled the attempt
 	}
 	if changed := e.files.Intact(dir, linked); changed != nil {
 		return fmt.Errorf("%w; the attempt ended with: %v", changed, err)
@@ -130,7 +131,8 @@ func (e *Engine) blame(ctx context.Context, dir string, linked []contract.Artifa
 	return err
 }
 
-// timedOut is the error of an attempt that its deadline has ended.
+// timedOut returns err, or a retryable error when the deadline of the attempt has
+// passed.
 func timedOut(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
 		return contract.Retryable(cause)
@@ -138,11 +140,12 @@ func timedOut(ctx context.Context, err error) error {
 	return err
 }
 
-// phaseVerifying is shown of an attempt whose proof is there. Another block may be at work
-// in its slot meanwhile.
+// phaseVerifying is the phase that is shown while the proof of an attempt is verified.
+// Another attempt may run in its slot meanwhile.
 const phaseVerifying = "verifying"
 
-// verify lets the prover check the accepted proof.
+// verify lets the prover check the accepted proof. While the environment is at fault
+// it tries again, in pauses of the stage, until ctx ends.
 func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, result contract.Result, sink func(contract.WorkEvent) error) error {
 	verifier, ok := s.Worker.(Verifier)
 	if !ok {
@@ -154,7 +157,7 @@ func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, resul
 	}
 	err := verifier.Verify(ctx, task, sink)
 	for contract.ClassOf(err) == contract.ClassEnvironment && err != nil && ctx.Err() == nil {
-		// The proof is there: it waits for the machine instead of being made again.
+		// The proof exists, so it waits for the machine and is not made again.
 		e.mu.Lock()
 		e.paused(s, &s.pause, fmt.Errorf("the proof of block %d waits to be verified: %w", task.Block.Number, err), e.clock.Now())
 		wait := s.pause.until.Sub(e.clock.Now())
@@ -171,7 +174,8 @@ func (e *Engine) verify(ctx context.Context, s *stage, task contract.Task, resul
 	return nil
 }
 
-// event deals with one message of a running attempt, before the next is read.
+// event handles one message of a running attempt. The next message is read after it
+// has returned.
 func (e *Engine) event(ctx context.Context, run *attempt, digest string, event contract.WorkEvent) error {
 	switch {
 	case event.Progress != nil:
@@ -182,17 +186,17 @@ func (e *Engine) event(ctx context.Context, run *attempt, digest string, event c
 	return nil
 }
 
-// maxNote bounds the line that an attempt shows of itself, in bytes.
+// maxNote is the longest note of an attempt's progress, in bytes.
 const maxNote = 256
 
-// progress takes a sign of life. The first phase of a proof stage is announced,
-// once what confirms it is done.
+// progress keeps the progress of an attempt for the snapshot. For a proof stage it
+// also records the first time that the phase queued or proving is reached.
 func (e *Engine) progress(ctx context.Context, run *attempt, p contract.Progress) error {
 	switch p.Phase {
 	case "":
 		return nil // a heartbeat
 	case contract.PhaseCollecting:
-		run.answered()
+		run.releaseSlot()
 	}
 	phase := contract.EventProving
 	if p.Phase == contract.PhaseAccepted {
@@ -209,18 +213,19 @@ func (e *Engine) progress(ctx context.Context, run *attempt, p contract.Progress
 	return e.change(ctx, run, failpoint.Progressed, func(r *record.Stage) { r.Phase = phase })
 }
 
-// saveResume stores the token of work that goes on elsewhere, or drops it.
+// saveResume stores the token with which the next attempt can resume work that goes on
+// in another service. An empty token removes the stored one.
 func (e *Engine) saveResume(ctx context.Context, run *attempt, digest string, token []byte) error {
 	return e.change(ctx, run, failpoint.Resumable, func(r *record.Stage) {
 		r.Resume = nil
 		if len(token) > 0 {
-			r.Resume = &record.Resume{Token: token, Fingerprint: run.made, Inputs: digest}
+			r.Resume = &record.Resume{Token: token, Fingerprint: run.fingerprint, Inputs: digest}
 		}
 	})
 }
 
-// change records something of a running attempt. It is an error when the attempt
-// does not own its stage any more.
+// change edits the stage of a running attempt and commits the record. It returns the
+// cause of ctx's end, or errNotOwned, when the attempt does not own its stage any more.
 func (e *Engine) change(ctx context.Context, run *attempt, point string, edit func(*record.Stage)) error {
 	t, err := e.begin(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// discard is a Store that keeps nothing: what is measured is the engine alone.
+// discard is a Store that keeps nothing, so that only the engine is measured.
 type discard struct{}
 
 func (discard) Commit(record.Change) error             { return nil }
@@ -20,10 +20,10 @@ func (discard) ByNumber(uint64) ([]*record.Job, error) { return nil, nil }
 func (discard) Cursor(string) (*record.Cursor, error)  { return nil, record.ErrNotFound }
 func (discard) Requests() ([]record.Request, error)    { return nil, nil }
 
-// BenchmarkClaims compares what a claim costs, with the record of its result, while
-// 100, 10,000 and 100,000 jobs wait for the same stage: it must be the same within a
-// factor of two. The figures are those of the best of many short rounds, taken in turn,
-// so that what else the machine does falls on none of them alone.
+// BenchmarkClaims measures a claim and the record of its result while 100, 10,000 and
+// 100,000 jobs wait for the same stage. The times must be equal within a factor of two.
+// Each is the best of many short rounds, which alternate between the three sizes, so that
+// other load of the machine does not affect one size alone.
 func BenchmarkClaims(b *testing.B) {
 	const claims, rounds = 50, 41
 	waiting := []int{100, 10_000, 100_000}

@@ -11,16 +11,16 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// serve is one slot of a stage: it claims and runs attempts until intake ends, or the
-// stage has fewer slots. The next attempt may begin when the plugin has answered, or says
-// that it collects: what it made is collected, accepted, verified and recorded beside that,
-// of one attempt at a time.
+// serve is one slot of a stage. It claims and runs attempts until intake ends or the
+// stage has fewer slots. The next attempt may begin as soon as the plugin has answered
+// or reports that it collects its results. Collecting, accepting, verifying and
+// recording go on beside the next attempt, for one earlier attempt at a time.
 func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 	await := func(c chan struct{}) { e.clock.Wait(context.WithoutCancel(work), Forever, c) }
-	ended := make(chan struct{}) // closed when the last attempt has
+	ended := make(chan struct{}) // closed when the last attempt has ended
 	close(ended)
 	defer func() { await(ended) }()
-	for intake.Err() == nil && !e.dismissed(s, slot) {
+	for intake.Err() == nil && !e.retired(s, slot) {
 		if s.Worker.Ready(intake) != nil {
 			return
 		}
@@ -31,7 +31,7 @@ func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 			return
 		case run != nil:
 			before, answered := ended, make(chan struct{})
-			run.answered = sync.OnceFunc(func() { close(answered) })
+			run.releaseSlot = sync.OnceFunc(func() { close(answered) })
 			done := make(chan struct{})
 			ended = done
 			e.clock.Go(func() {
@@ -46,9 +46,9 @@ func (e *Engine) serve(intake, work context.Context, s *stage, slot int) {
 	}
 }
 
-// claim records the most urgent job that the stage may begin as running and
-// returns its attempt. Where there is none it returns nil and how long to wait at
-// most before it is worth looking again.
+// claim picks the most urgent job that the stage may begin, records it as running and
+// returns its attempt. Without such a job it returns nil and the longest time to wait
+// before the next claim.
 func (e *Engine) claim(ctx context.Context, s *stage) (*attempt, time.Duration, error) {
 	t, err := e.begin(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func (e *Engine) claim(ctx context.Context, s *stage) (*attempt, time.Duration, 
 		r.Phase = higher(r.Phase, contract.EventQueued)
 	}
 	rec.Stages[s.Name] = r
-	run := &attempt{stage: s, job: a, number: r.Attempt, made: s.tuning().Fingerprint, since: t.now, progress: contract.Progress{Fraction: -1}}
+	run := &attempt{stage: s, job: a, number: r.Attempt, fingerprint: s.tuning().Fingerprint, since: t.now, progress: contract.Progress{Fraction: -1}}
 	run.ctx, run.cancel = context.WithCancelCause(ctx)
 	t.done(func() {
 		if e.cfg.Limit > 0 {
@@ -81,7 +81,7 @@ func (e *Engine) claim(ctx context.Context, s *stage) (*attempt, time.Duration, 
 		return nil, 0, err
 	}
 	failpoint.Hit(failpoint.Claimed)
-	if s.MakesProof && e.beside(rec, s, record.StageRunning) {
+	if s.MakesProof && e.otherProofIn(rec, s, record.StageRunning) {
 		failpoint.Hit(failpoint.ClaimedBeside)
 	}
 	return run, 0, nil
@@ -95,7 +95,8 @@ func higher(a, b contract.EventKind) contract.EventKind {
 	return a
 }
 
-// candidate picks the job for claim. Engine.write must be held.
+// candidate picks the job for claim. Without such a job it returns nil and the longest
+// time to wait before the next claim. Engine.write must be held.
 func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -108,12 +109,12 @@ func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
 	}
 	for _, run := range s.running {
 		if r := run.job.rec.Stages[s.Name]; r.Suspect || r.Deaths > 0 {
-			return nil, wait // it is tried alone
+			return nil, wait // a suspect block runs alone
 		}
 	}
 	if s.index == 0 {
-		if leaving := e.leaving(); leaving != nil {
-			return leaving, wait
+		if expiring := e.expiring(); expiring != nil {
+			return expiring, wait
 		}
 	}
 	var best *entry
@@ -127,7 +128,7 @@ func (e *Engine) candidate(s *stage, now time.Time) (*active, time.Duration) {
 	case best == nil:
 		return nil, wait
 	case best.suspect && len(s.running) > 0:
-		return nil, wait // until it is alone
+		return nil, wait // a suspect block waits until it is alone
 	case e.crowded(s, *best):
 		return nil, wait
 	}
@@ -142,56 +143,56 @@ func (e *Engine) permitted(id string) bool {
 	return e.cfg.Limit == 0 || e.permits[id] || len(e.permits) < e.cfg.Limit
 }
 
-// crowded reports whether the stages behind s have enough waiting jobs that are at
-// least as urgent, on the way to every proof: so pressure travels back to the
-// source, the most urgent block still overtakes, and a branch that is slow or stands
-// still delays no other, until it is maxAhead blocks behind. Jobs on which this run does
-// not work any more hold up nobody.
+// crowded reports whether the stages behind s, on the path to every proof, have enough
+// waiting jobs that are at least as urgent as job. This back-pressure travels back to
+// the source, while the most urgent block still overtakes. A branch that is slow or
+// stands still does not delay the others until it is maxAhead blocks behind. Jobs that
+// are not permitted in this run do not count.
 func (e *Engine) crowded(s *stage, job entry) bool {
-	holds := func(behind *stage, most int) bool {
-		return behind.queue.urgent(e.selection(), job, most, e.permitted) >= most
+	full := func(behind *stage, limit int) bool {
+		return behind.queue.urgent(e.selection(), job, limit, e.permitted) >= limit
 	}
-	open := len(s.ways) == 0
-	for _, way := range s.ways {
-		if slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, maxAhead) }) {
+	open := len(s.paths) == 0
+	for _, path := range s.paths {
+		if slices.ContainsFunc(path, func(behind *stage) bool { return full(behind, maxAhead) }) {
 			return true
 		}
-		open = open || !slices.ContainsFunc(way, func(behind *stage) bool { return holds(behind, 2*behind.tuning().Concurrency) })
+		open = open || !slices.ContainsFunc(path, func(behind *stage) bool { return full(behind, 2*behind.tuning().Concurrency) })
 	}
 	return !open
 }
 
-// maxAhead bounds the blocks that wait for a stage while more are made ready, for
-// another branch or because they are about to leave the window: their files lie on
-// the disk.
+// maxAhead bounds the blocks that may wait for a stage while more are made ready for
+// another branch, or because their witness expires soon. The bound limits the disk
+// space that their files take.
 const maxAhead = 64
 
-// leavingMargin is how many blocks before its end the window in which nodes make
-// witnesses counts as about to close.
-const leavingMargin = 16
+// expiringMargin is the length, in blocks, of the oldest part of the window in which
+// nodes make witnesses. The witness of a block in that part expires soon.
+const expiringMargin = 16
 
-// leaving returns the job whose witness can soon be had no more, if there is one
-// that may be begun. Such a block is fetched first, however busy the stages behind
-// are. Engine.mu must be held.
-func (e *Engine) leaving() (leaving *active) {
+// expiring returns the job whose witness expires first, if it expires soon and the job
+// may be begun; else nil. Such a block is fetched first, however busy the stages behind
+// the source are. Engine.mu must be held.
+func (e *Engine) expiring() (job *active) {
 	source, window := e.stages[0], e.selection().Repair
-	if window <= leavingMargin || e.head < window {
+	if window <= expiringMargin || e.head < window {
 		return nil
 	}
 	for _, behind := range source.behind {
-		if len(behind.queue.of) >= maxAhead {
+		if len(behind.queue.byJob) >= maxAhead {
 			return nil
 		}
 	}
 	oldest := e.head - window + 1
 	source.queue.byNumber.AscendGreaterOrEqual(entry{number: oldest}, func(other entry) bool {
-		if other.number > oldest+leavingMargin-1 {
+		if other.number > oldest+expiringMargin-1 {
 			return false
 		}
 		if _, ready := source.queue.ready.Get(other); ready && e.permitted(other.id) && !other.suspect {
-			leaving = other.job
+			job = other.job
 		}
-		return leaving == nil
+		return job == nil
 	})
-	return leaving
+	return job
 }

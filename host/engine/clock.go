@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Clock is the time that an engine goes by, and what its goroutines wait for. An engine
-// starts its goroutines by Go and blocks in Wait and in its workers, beside locks that are
-// free unless a commit is under way. So a Clock that runs one goroutine at a time, and
-// moves on when all wait, takes a whole engine through virtual time.
+// Clock gives an engine the time, and starts and suspends its goroutines. An engine
+// starts goroutines only by Go. It blocks only in Wait, in its workers, and on locks
+// that are free unless a commit is under way. A Clock can therefore run an engine in
+// virtual time: it runs one goroutine at a time and advances when all of them wait.
 type Clock interface {
 	Now() time.Time
 	// Go calls f in a goroutine of its own.
@@ -18,11 +18,11 @@ type Clock interface {
 	// Wait returns when d has passed, ctx has ended or wake is closed, whichever is
 	// first. A nil wake is never closed, and Forever never passes.
 	Wait(ctx context.Context, d time.Duration, wake <-chan struct{})
-	// WithDeadline is context.WithDeadlineCause by this clock.
+	// WithDeadline does what context.WithDeadlineCause does, in the time of this clock.
 	WithDeadline(ctx context.Context, at time.Time, cause error) (context.Context, context.CancelFunc)
 }
 
-// Forever is a time that does not pass.
+// Forever is a duration that never passes.
 const Forever = time.Duration(math.MaxInt64)
 
 // machineClock is the clock of the machine.
@@ -50,7 +50,7 @@ func (machineClock) WithDeadline(ctx context.Context, at time.Time, cause error)
 	return context.WithDeadlineCause(ctx, at, cause)
 }
 
-// start calls f in a goroutine that the group counts.
+// start calls f in a goroutine of its own and counts it in the group.
 func (e *Engine) start(group *sync.WaitGroup, f func()) {
 	group.Add(1)
 	e.clock.Go(func() {

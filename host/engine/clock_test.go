@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// An engine goes by its Clock alone: what else in the package knew a time, slept or started
-// a goroutine that works would not be in virtual time.
+// TestOnlyTheClockKnowsTheTime checks that the package reads the time, sleeps and starts
+// goroutines only by its Clock. Anything else would not run in virtual time.
 func TestOnlyTheClockKnowsTheTime(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {

@@ -6,17 +6,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// drain says which blocks are finished before the engine ends by itself.
+// drain names the jobs that are finished before the engine ends by itself.
 type drain struct {
-	of map[string]bool // jobs; nil for all
+	jobs map[string]bool // by id; nil for all jobs
 }
 
-// Drain has the engine take in no more blocks and end, as after a limited run, once
-// all blocks that it has are finished. With afterCurrent it ends once those are that
-// are being built or proved, or of which something was announced, because an announced
-// block without a proof counts against the operator; the others wait for the next run.
-// Shadows are not waited for. It returns how many blocks are left to finish. A later
-// call takes the place of an earlier one.
+// Drain makes the engine take in no more blocks and end, as after a limited run, once
+// all its blocks are finished. With afterCurrent it waits only for the blocks that are
+// being built or proved or that were announced, because an announced block without a
+// proof counts against the operator. The others wait for the next run. Shadows are not
+// waited for. It returns how many blocks are left to finish. A later call replaces an
+// earlier one.
 func (e *Engine) Drain(ctx context.Context, afterCurrent bool) (left int, err error) {
 	if err := e.write.take(ctx); err != nil {
 		return 0, err
@@ -29,10 +29,10 @@ func (e *Engine) Drain(ctx context.Context, afterCurrent bool) (left int, err er
 	}
 	e.drain = &drain{}
 	if afterCurrent {
-		e.drain.of = map[string]bool{}
+		e.drain.jobs = map[string]bool{}
 		for id, a := range e.jobs {
 			if a.current() {
-				e.drain.of[id] = true
+				e.drain.jobs[id] = true
 			}
 		}
 	}
@@ -68,17 +68,20 @@ func (e *Engine) undrained() (left int) {
 
 // drains reports whether the job is worked on while the engine drains. Engine.mu must
 // be held.
-func (e *Engine) drains(id string) bool { return e.drain == nil || e.drain.of == nil || e.drain.of[id] }
+func (e *Engine) drains(id string) bool {
+	return e.drain == nil || e.drain.jobs == nil || e.drain.jobs[id]
+}
 
-// settleDrain ends the engine when nothing is left. Engine.mu must be held.
+// settleDrain ends a draining engine when no block is left to finish. Engine.mu must
+// be held.
 func (e *Engine) settleDrain() {
 	if e.drain != nil && e.undrained() == 0 {
 		e.end()
 	}
 }
 
-// feedUntilDrain is a context in which blocks are taken in: it ends with ctx, or when
-// the engine is to drain.
+// feedUntilDrain returns the context in which blocks are taken in. It ends with ctx or
+// when a drain begins.
 func (e *Engine) feedUntilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
 	feeding, stop := context.WithCancel(ctx)
 	go func() {

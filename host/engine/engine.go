@@ -24,20 +24,19 @@ type Config struct {
 	// each behind what it needs.
 	Stages    []StageConfig
 	Reporters []Reporter
-	// Limit ends Run after so many jobs are done or failed; 0 for no limit. No
-	// other job is begun meanwhile.
+	// Limit is the number of jobs after whose end, done or failed, Run returns; 0 for
+	// no limit. No more than Limit jobs are begun.
 	Limit int
-	// Grace is how long running attempts may go on after Run's context ends,
-	// before they are cut off and queued again.
+	// Grace is how long running attempts may go on after Run's context ends. Then they
+	// are cut off and queued again.
 	Grace time.Duration
 	// Announced is called, without locks, after events have been added to the
 	// outbox.
 	Announced func()
 	Log       *slog.Logger
-	// Clock is what the engine goes by; nil for the clock of the machine.
+	// Clock gives the time; nil for the clock of the machine.
 	Clock Clock
-	// Jitter shortens a pause by chance, by up to its part-th part; nil for
-	// backoff.Jitter.
+	// Jitter shortens a pause at random by up to 1/part of it; nil for backoff.Jitter.
 	Jitter func(pause time.Duration, part int) time.Duration
 }
 
@@ -46,24 +45,27 @@ type StageConfig struct {
 	Name       string
 	Kind       contract.Kind
 	MakesProof bool
-	Needs      []string // stages before it, whose outputs are its inputs; empty for the source
-	Confirm    []string // gates before whose verdict it announces nothing
-	// Shadow is true for a stage that is recorded and compared: the job's end does
-	// not depend on it, and nothing of it is reported.
+	Needs      []string // earlier stages whose outputs are the inputs of this one; empty for the source
+	Confirm    []string // gates that must succeed before the stage announces anything
+	// Shadow is true for a stage that is recorded and compared only. The job's end does
+	// not depend on it, and nothing about it is reported.
 	Shadow bool
-	// Sample lets a shadow take one of so many blocks; 0 and 1 mean every one.
+	// Sample is the interval at which a shadow takes blocks: one of so many; 0 and 1
+	// mean every block.
 	Sample uint64
-	// Blocks are the blocks that the stage takes. It is skipped for all others, as
-	// if it had nothing to do: what needs it begins without it.
-	Blocks      selection.Window
-	Verify      bool // Worker is a Verifier and its proofs are verified
+	// Blocks are the blocks that the stage takes. For any other block the stage is
+	// skipped, and the stages that need it begin without it.
+	Blocks selection.Window
+	Verify bool // Worker is a Verifier and its proofs are verified
+	// Fingerprint identifies the plugin and the configuration of the stage, see
+	// record.Stage.
 	Fingerprint string
-	Concurrency int // slots, at least 1
-	Retries     int // attempts after the first that may fail
-	Backoff     time.Duration
+	Concurrency int           // slots, at least 1
+	Retries     int           // failed attempts that are followed by another one
+	Backoff     time.Duration // pause after the first failed attempt; it doubles with each further one
 	Timeout     time.Duration // of one attempt; 0 for none
-	// StuckAfter is how long an attempt of a prover may run before it raises an
-	// alert; 0 for ever.
+	// StuckAfter is how long an attempt of a prover may run before an alert is raised;
+	// 0 for no alert.
 	StuckAfter time.Duration
 	Worker     Worker
 }
@@ -71,22 +73,22 @@ type StageConfig struct {
 // Reporter names a reporter stage and the events that it wants.
 type Reporter struct {
 	Name  string
-	Wants []contract.EventKind // no others; none where it is empty
-	// Proofs names the proof stages whose phases it tells; empty for all but
+	Wants []contract.EventKind // the kinds that it receives; none when empty
+	// Proofs names the proof stages whose phases it reports; empty for all that are no
 	// shadows.
 	Proofs []string
-	// Whole reporters are handed all that was made for a block, see
-	// contract.CapabilityArtifacts.
-	Whole bool
+	// AllArtifacts is true for a reporter that receives everything that was made for a
+	// block, see contract.CapabilityArtifacts.
+	AllArtifacts bool
 }
 
-// keptRecent is how many finished jobs are held in memory. It exceeds the depth
-// of any reorg that a source reports (64).
+// keptRecent is the number of finished jobs that are held in memory. It exceeds the
+// depth of any reorg that a source reports, which is 64 blocks.
 const keptRecent = 100
 
 // Engine runs the stages of one pipeline.
 type Engine struct {
-	cfg    Config // what can change of it counts in settings
+	cfg    Config // as given to New; settings hold the current values of what can change
 	store  Store
 	files  Files
 	log    *slog.Logger
@@ -94,33 +96,34 @@ type Engine struct {
 	source Source
 	stages []*stage
 
-	// settings are replaced with Engine.write and Engine.mu held.
+	// settings may be read at any time. They are replaced with Engine.write and
+	// Engine.mu held.
 	settings atomic.Pointer[Settings]
 
 	// write serialises transitions: it is held while a change is computed from the
 	// memory image, committed and applied.
 	write lock
 
-	mu         sync.Mutex // guards what follows, and the changing fields of stages
-	jobs       map[string]*active
-	recent     []*record.Job // finished, the newest last
-	byAge      ageQueue      // the jobs that may be dropped for their age
-	publishing map[string]bool
-	head       uint64
-	headTime   time.Time
-	counts     status.Counts
-	trouble    string // why nothing can be recorded
-	unshown    string // why nothing can be published
-	stopping   bool
-	changed    chan struct{} // closed and replaced at every change
-	renewed    chan struct{} // closed and replaced when the settings are, and at the end
-	reselected chan struct{} // closed and replaced when the selection is
-	closing    chan struct{} // closed when no more blocks are taken in
-	endOnce    sync.Once     // closes limit
-	drain      *drain        // nil unless the engine is to end by itself
-	permits    map[string]bool
-	finished   []*record.Job // of a limited run: done or failed
-	limit      chan struct{} // closed when the limit is reached, or nothing is left to drain
+	mu           sync.Mutex // guards what follows, and the changing fields of stages
+	jobs         map[string]*active
+	recent       []*record.Job   // finished jobs, the newest last
+	byAge        ageQueue        // the jobs that may be dropped for their age
+	publishing   map[string]bool // ids of the jobs that have files to publish or to move aside
+	head         uint64          // the newest block that the source has named
+	headTime     time.Time       // the block time of head, or when it was first seen
+	counts       status.Counts
+	commitError  string // why nothing can be recorded
+	publishError string // why nothing can be published
+	stopping     bool
+	changed      chan struct{}   // closed and replaced at every change
+	renewed      chan struct{}   // closed and replaced when the settings are replaced, and at the end
+	reselected   chan struct{}   // closed and replaced when the selection is replaced
+	closing      chan struct{}   // closed when no more blocks are taken in
+	endOnce      sync.Once       // guards the closing of limit
+	drain        *drain          // nil unless the engine is to end by itself
+	permits      map[string]bool // ids of the jobs that a limited run may work on
+	finished     []*record.Job   // the jobs of a limited run that are done or failed
+	limit        chan struct{}   // closed when the limit is reached, or nothing is left to drain
 }
 
 // active is a job that is open, see record.Job.Open.
@@ -133,24 +136,25 @@ type active struct {
 // job's record for as long as it is listed in active.attempts. The changing fields
 // are guarded by Engine.mu.
 type attempt struct {
-	stage    *stage
-	job      *active
-	number   uint32
-	made     string // the stage's fingerprint when the attempt began
-	since    time.Time
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	progress contract.Progress
-	stuck    bool
-	company  bool // the plugin died while others were at work in it; guarded by Engine.mu
-	// answered gives the attempt's slot to the next one; it may be called more than once.
-	answered func()
+	stage       *stage
+	job         *active
+	number      uint32
+	fingerprint string // of the stage when the attempt began
+	since       time.Time
+	ctx         context.Context
+	cancel      context.CancelCauseFunc
+	progress    contract.Progress
+	stuck       bool
+	shared      bool // the plugin died while it ran other attempts, too
+	// releaseSlot lets the next attempt of the slot begin. It may be called more than
+	// once.
+	releaseSlot func()
 }
 
-// lock is held for as long as a commit takes. Waiting for it can be given up.
+// lock is a mutex that may be held during I/O. A caller can stop waiting for it.
 type lock chan struct{}
 
-// take waits for the lock. It returns the cause when ctx ends first.
+// take waits for the lock. It returns the cause of ctx's end when ctx ends first.
 func (l lock) take(ctx context.Context) error {
 	select {
 	case l <- struct{}{}:
@@ -163,7 +167,7 @@ func (l lock) take(ctx context.Context) error {
 func (l lock) release() { <-l }
 
 // New returns an engine that has read its jobs from the store. Jobs that were
-// running when the last host ended are waiting again, in the store too.
+// running when the last host ended wait again, also in the store.
 func New(cfg Config, store Store, files Files) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -196,10 +200,10 @@ func New(cfg Config, store Store, files Files) (*Engine, error) {
 	return e, e.recover()
 }
 
-// Run works until ctx ends, the limit is reached or nothing is left to drain, then lets running attempts
-// finish for the grace period and queues the rest again. Hard cuts the grace
-// short. It returns nil after both; an error means that the checkpoint could not
-// be written in the end.
+// Run works until ctx ends, the limit is reached or nothing is left to drain. Then it
+// lets running attempts finish for the grace period, which the end of hard cuts
+// short, and queues the rest again. An error means that the checkpoint could not be
+// written at the end.
 func (e *Engine) Run(ctx, hard context.Context) error {
 	intake, stopIntake := context.WithCancel(ctx)
 	defer stopIntake()
@@ -216,7 +220,7 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	published, stopPublisher := context.WithCancel(work)
 	defer stopPublisher()
 	e.start(&publisher, func() { e.publish(published) })
-	// Slots are begun here alone, so that none is begun once they are waited for.
+	// Only this loop starts slots, so that no slot starts after workers.Wait was called.
 	for {
 		e.mu.Lock()
 		renewed := e.renewed
@@ -224,7 +228,7 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 		if ctx.Err() != nil || e.ended() {
 			break
 		}
-		e.staff(func(s *stage, slot int) {
+		e.startSlots(func(s *stage, slot int) {
 			e.start(&workers, func() { e.serve(intake, work, s, slot) })
 		})
 		e.clock.Wait(ctx, Forever, renewed)
@@ -249,8 +253,8 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.trouble != "" {
-		return fmt.Errorf("the checkpoint could not be written at the end: %s", e.trouble)
+	if e.commitError != "" {
+		return fmt.Errorf("the checkpoint could not be written at the end: %s", e.commitError)
 	}
 	return nil
 }
@@ -266,7 +270,7 @@ var (
 	errNotOwned = errors.New("the attempt is over")
 )
 
-// Why a stage is skipped.
+// Reasons why a stage is skipped.
 var (
 	errNotTaken  = errors.New("the stage takes other blocks")
 	errAddedLate = errors.New("the stage was added when the block was finished")
@@ -296,7 +300,7 @@ func (e *Engine) renew() {
 	e.renewed = make(chan struct{})
 }
 
-// broadcast wakes everybody who waits for a change. Engine.mu must be held.
+// broadcast wakes every goroutine that waits for a change. Engine.mu must be held.
 func (e *Engine) broadcast() {
 	e.settleDrain()
 	close(e.changed)

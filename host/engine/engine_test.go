@@ -45,13 +45,14 @@ func TestBlockGoesThroughEveryStage(t *testing.T) {
 	})
 }
 
-// TestWholeReporterGetsAllThatWasMade: with the proof, what it was made of; with the
-// earlier phases, and at other reporters, nothing more than before.
-func TestWholeReporterGetsAllThatWasMade(t *testing.T) {
+// TestReporterOfAllArtifacts checks that a reporter with AllArtifacts gets every artifact
+// of the block with the proof, and that earlier phases and other reporters get no more
+// than before.
+func TestReporterOfAllArtifacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) {
 			whole := c.Reporters[0]
-			whole.Name, whole.Whole = "archive", true
+			whole.Name, whole.AllArtifacts = "archive", true
 			c.Reporters = append(c.Reporters, whole)
 			c.Stages[2].Needs, c.Stages[3].Needs, c.Stages[3].Confirm = []string{"source"}, []string{"input"}, []string{"check"}
 		})
@@ -64,7 +65,7 @@ func TestWholeReporterGetsAllThatWasMade(t *testing.T) {
 		r.run(t, time.Minute)
 		for _, e := range r.store.events {
 			var beside []string
-			for _, a := range e.Beside {
+			for _, a := range e.Additional {
 				beside = append(beside, a.Name)
 			}
 			var want []string
@@ -421,8 +422,8 @@ func TestMissingArtifactSendsJobBack(t *testing.T) {
 	})
 }
 
-// TestChangedInputIsMadeAgain: a proof fails for good because a disk has changed its
-// input. The input is at fault, not the block: its maker runs again.
+// TestChangedInputIsMadeAgain checks that the maker of an input runs again when a proof
+// fails permanently because a disk has changed the input.
 func TestChangedInputIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -647,10 +648,10 @@ func TestAddAndProveByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !results[0].Added || results[1].Added || results[2].Added || results[2].Word != "no such block" {
+		if !results[0].Added || results[1].Added || results[2].Added || results[2].Outcome != "no such block" {
 			t.Errorf("results %+v", results)
 		}
-		result, err := r.ProveBlock(ctx, Given{Number: 78, Input: "/input.bin", BuildTime: 850 * time.Millisecond})
+		result, err := r.ProveBlock(ctx, ProveRequest{Number: 78, Input: "/input.bin", BuildTime: 850 * time.Millisecond})
 		if err != nil || !result.Added {
 			t.Fatalf("%+v, %v", result, err)
 		}
@@ -706,7 +707,7 @@ func TestRetryAndSkip(t *testing.T) {
 			t.Error("a finished job was skipped")
 		}
 		mended = true
-		if err := r.Retry(ctx, Again{Job: broken.JobID()}); err != nil {
+		if err := r.Retry(ctx, RetryRequest{Job: broken.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		r.source.known = map[uint64]contract.Block{2: endless}

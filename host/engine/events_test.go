@@ -9,15 +9,15 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestAcceptedOnlyWhereTheOtherSideHasTheProof: a delivery by itself says nothing
-// of it; only the outcome that the reporter answers does.
+// TestAcceptedOnlyWhereTheOtherSideHasTheProof checks that a delivery counts as accepted
+// only by the outcome in the reporter's answer.
 func TestAcceptedOnlyWhereTheOtherSideHasTheProof(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	block := testBlock(100, 0)
 	others := []Reporter{
 		{Name: "slack", Wants: []contract.EventKind{contract.EventFailed, contract.EventAccepted}},
 		{Name: "staging", Wants: []contract.EventKind{contract.EventQueued, contract.EventProved}},
-		{Name: "hook", Wants: contract.EventKinds(), Whole: true},
+		{Name: "hook", Wants: contract.EventKinds(), AllArtifacts: true},
 	}
 	published := []contract.Artifact{{Name: "proved.json", Path: "attempts/j/events/ethproofs/3-1/out/proved.json"}}
 	for _, c := range []struct {

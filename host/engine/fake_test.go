@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// memory is a Store that lives in memory and can be told to fail. It checks with
-// every commit what must hold on disk at all times.
+// memory is a Store in memory that can be made to fail. With every commit it checks the
+// invariants that must hold on disk at all times.
 type memory struct {
 	t        *testing.T
 	mu       sync.Mutex
@@ -203,8 +203,7 @@ func (f *noFiles) Import(_, _, name, _ string) (contract.Artifact, error) {
 	return contract.Artifact{Name: name, SHA256: [32]byte{1}}, nil
 }
 
-// worker answers attempts by a function, and polls from a chain that the test
-// extends.
+// worker answers attempts by a function, and polls by a chain that the test extends.
 type worker struct {
 	do func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error)
 
@@ -284,7 +283,7 @@ func testBlock(number uint64, fork byte) contract.Block {
 	return contract.Block{ChainID: 1, Number: number, Hash: h, Time: time.Now()}
 }
 
-// rig is an engine over fakes: source, builder, gate and proof prover.
+// rig is an engine with fake workers: source, builder, gate and proof prover.
 type rig struct {
 	*Engine
 	store                        *memory
@@ -321,7 +320,7 @@ func newRig(t *testing.T, store *memory, change func(*Config)) *rig {
 	return r
 }
 
-// run lets the engine work for some virtual time and stops it.
+// run runs the engine for some virtual time and stops it.
 func (r *rig) run(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)

@@ -17,8 +17,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestReorgRightBehindAClaim: the orphan is cut off although the reorg comes
-// between the record of the claim and the first instruction of the attempt.
+// TestReorgRightBehindAClaim checks that an attempt of an orphan is cancelled when the
+// reorg comes between the record of the claim and the start of the attempt.
 func TestReorgRightBehindAClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
@@ -39,7 +39,7 @@ func TestReorgRightBehindAClaim(t *testing.T) {
 			return contract.Result{}, ctx.Err()
 		}
 		done := make(chan struct{})
-		run.answered = func() {}
+		run.releaseSlot = func() {}
 		go func() { r.Engine.attempt(work, run); close(done) }()
 		time.Sleep(time.Second)
 		select {
@@ -88,8 +88,8 @@ func orphan(t *testing.T, e *Engine, b contract.Block) {
 	}
 }
 
-// TestFullOutputKeepsTheProof: what cannot be published is published later; the
-// proof is reported meanwhile and made once.
+// TestFullOutputKeepsTheProof checks that a proof that cannot be published is reported all
+// the same, made only once, and published later.
 func TestFullOutputKeepsTheProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -124,8 +124,8 @@ func TestFullOutputKeepsTheProof(t *testing.T) {
 	})
 }
 
-// TestOrphanAtWorkLeavesNothingInTheFolder: what the gate of an orphan has published
-// is moved aside, after the record of it.
+// TestOrphanAtWorkLeavesNothingInTheFolder checks that the published files of an orphan's
+// gate are moved aside after the orphan is recorded.
 func TestOrphanAtWorkLeavesNothingInTheFolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -157,7 +157,7 @@ func TestOrphanAtWorkLeavesNothingInTheFolder(t *testing.T) {
 	})
 }
 
-// TestOrphansOfFinishedBlocksAreMovedAside: the same for a block that was done.
+// TestOrphansOfFinishedBlocksAreMovedAside checks the same for a block that was done.
 func TestOrphansOfFinishedBlocksAreMovedAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -184,8 +184,8 @@ func TestOrphansOfFinishedBlocksAreMovedAside(t *testing.T) {
 	})
 }
 
-// TestInnocentBlocksBesideAPoisonBlock: with three in the plugin when it dies,
-// suspects are tried alone before one is condemned.
+// TestInnocentBlocksBesideAPoisonBlock checks that after the death of a plugin with three
+// blocks each of them runs alone, and only the one at fault fails.
 func TestInnocentBlocksBesideAPoisonBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[2].Concurrency, c.Stages[2].Backoff = 3, 10*time.Second })
@@ -242,8 +242,8 @@ func TestInnocentBlocksBesideAPoisonBlock(t *testing.T) {
 	})
 }
 
-// TestBackfillIsBounded: a source far behind its head is not asked for more than
-// can be worked on.
+// TestBackfillIsBounded checks that a source far behind its head is not polled while
+// maxBacklog blocks wait.
 func TestBackfillIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.Order = selection.OldestFirst })
@@ -327,7 +327,8 @@ func TestSnapshotCostsTheSameWhateverWaits(t *testing.T) {
 	}
 }
 
-// TestBadRequestHoldsUpNoOther: what can never be met is dropped with a word.
+// TestBadRequestHoldsUpNoOther checks that a request that can never be carried out is
+// removed, logged, and does not delay the others.
 func TestBadRequestHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
@@ -350,8 +351,8 @@ func TestBadRequestHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// TestStopDoesNotWaitForACommand: on a full disk a command fails at once and holds
-// nothing up.
+// TestStopDoesNotWaitForACommand checks that a command fails at once on a full disk and
+// does not delay the stop of the engine.
 func TestStopDoesNotWaitForACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
@@ -414,7 +415,7 @@ func TestSeveralBlocksInARowOpenTheBreaker(t *testing.T) {
 		wrong = false
 		for _, b := range blocks {
 			if j := r.state(t, b); j.State == status.JobFailed {
-				if err := r.Retry(t.Context(), Again{Job: j.ID}); err != nil {
+				if err := r.Retry(t.Context(), RetryRequest{Job: j.ID}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -430,7 +431,8 @@ func TestSeveralBlocksInARowOpenTheBreaker(t *testing.T) {
 	})
 }
 
-// TestRetryBeginsAtTheFailedStage: what is there is used; --from goes further back.
+// TestRetryBeginsAtTheFailedStage checks that a retry uses the existing results, and that
+// --from makes an earlier stage run again.
 func TestRetryBeginsAtTheFailedStage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -446,17 +448,17 @@ func TestRetryBeginsAtTheFailedStage(t *testing.T) {
 		stop := r.start(t)
 		time.Sleep(time.Minute)
 		broken = false
-		if err := r.Retry(t.Context(), Again{Job: b.JobID()}); err != nil {
+		if err := r.Retry(t.Context(), RetryRequest{Job: b.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		if j := r.state(t, b); j.State != status.JobDone || len(r.source.starts()) != 1 || len(r.builder.starts()) != 1 || len(r.proof.starts()) != 2 {
 			t.Errorf("job %s; fetched %d, built %d, proved %d times", j.State, len(r.source.starts()), len(r.builder.starts()), len(r.proof.starts()))
 		}
-		if err := r.Retry(t.Context(), Again{Job: b.JobID()}); err == nil {
+		if err := r.Retry(t.Context(), RetryRequest{Job: b.JobID()}); err == nil {
 			t.Error("a finished job was tried again without a word of what")
 		}
-		if err := r.Retry(t.Context(), Again{Job: b.JobID(), From: "input"}); err != nil {
+		if err := r.Retry(t.Context(), RetryRequest{Job: b.JobID(), From: "input"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -467,8 +469,8 @@ func TestRetryBeginsAtTheFailedStage(t *testing.T) {
 	})
 }
 
-// TestReorgDeeperThanTheCursor: repair compares hashes, so that a block that came by
-// hand or left the chain long ago is noticed.
+// TestReorgDeeperThanTheCursor checks that the repair finds orphans that no poll has
+// reported, by comparing hashes.
 func TestReorgDeeperThanTheCursor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
@@ -500,8 +502,8 @@ func TestReorgDeeperThanTheCursor(t *testing.T) {
 	})
 }
 
-// TestProofIsReportedAgain: a proof whose events are settled goes into the outbox
-// once more.
+// TestProofIsReportedAgain checks that Report puts a proof into the outbox once more after
+// its events were settled.
 func TestProofIsReportedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -524,8 +526,8 @@ func TestProofIsReportedAgain(t *testing.T) {
 	})
 }
 
-// TestTokenOfAProofThatDoesNotVerifyIsDropped: a prover drops its token while it
-// verifies, and the next attempt starts anew.
+// TestTokenOfAProofThatDoesNotVerifyIsDropped checks that a prover can remove its resume
+// token during verification, and that the next attempt then starts anew.
 func TestTokenOfAProofThatDoesNotVerifyIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Verify = true })
@@ -555,8 +557,8 @@ func TestTokenOfAProofThatDoesNotVerifyIsDropped(t *testing.T) {
 	})
 }
 
-// TestTokenIsGoodForTheSameWorkOnly: another fingerprint or another input starts
-// anew.
+// TestTokenIsGoodForTheSameWorkOnly checks that an attempt with another fingerprint or
+// another input gets no resume token.
 func TestTokenIsGoodForTheSameWorkOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config)
@@ -598,7 +600,8 @@ func TestTokenIsGoodForTheSameWorkOnly(t *testing.T) {
 	}
 }
 
-// TestAgeDropsWhatNobodyAskedFor: blocks of the operator and of the file's list stay.
+// TestAgeDropsWhatNobodyAskedFor checks that blocks which the operator or the list of the
+// file names are not dropped for their age.
 func TestAgeDropsWhatNobodyAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) {
@@ -638,9 +641,9 @@ func TestAgeDropsWhatNobodyAskedFor(t *testing.T) {
 	})
 }
 
-// TestAgeIsCountedFromTheHead: the blocks of a chain that stands still grow no older,
-// however old they are; when the chain goes on far away, those behind are left out in
-// the transaction that takes the new ones in, so that no stage begins one.
+// TestAgeIsCountedFromTheHead checks that the blocks of a chain that stands still do not
+// become older. When the chain goes on far ahead, the old blocks are dropped in the
+// transaction that takes in the new ones, so that no stage begins them.
 func TestAgeIsCountedFromTheHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Hour })
@@ -695,8 +698,8 @@ func TestAgeIsCountedFromTheHead(t *testing.T) {
 	})
 }
 
-// TestSourceThatDoesNotWaitIsPaced: an answer without blocks at once, again and
-// again, costs no core.
+// TestSourceThatDoesNotWaitIsPaced checks that a source which answers at once without
+// blocks is polled only once a second.
 func TestSourceThatDoesNotWaitIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -710,8 +713,8 @@ func TestSourceThatDoesNotWaitIsPaced(t *testing.T) {
 	})
 }
 
-// TestPauseLastsAsLongAsThePluginAsks: an environment error with a time is not asked
-// about before it.
+// TestPauseLastsAsLongAsThePluginAsks checks that a stage gets no work before the time
+// that an environment error names.
 func TestPauseLastsAsLongAsThePluginAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)
@@ -726,8 +729,8 @@ func TestPauseLastsAsLongAsThePluginAsks(t *testing.T) {
 	})
 }
 
-// TestAnnouncedBlockThatWaitsIsNotDropped: an announcement without a proof counts
-// against the operator.
+// TestAnnouncedBlockThatWaitsIsNotDropped checks that age does not drop an announced
+// block, because an announcement without a proof counts against the operator.
 func TestAnnouncedBlockThatWaitsIsNotDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Minute })
@@ -747,7 +750,8 @@ func TestAnnouncedBlockThatWaitsIsNotDropped(t *testing.T) {
 	})
 }
 
-// TestProofWaitsForItsVerifier: a verifier that cannot work costs no second proof.
+// TestProofWaitsForItsVerifier checks that a proof is made only once when its verifier
+// cannot work for a while.
 func TestProofWaitsForItsVerifier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Verify = true })
@@ -775,8 +779,8 @@ func TestProofWaitsForItsVerifier(t *testing.T) {
 	})
 }
 
-// TestWorkInVainIsWithdrawn: the other side has a proof already, so that the GPU
-// stops.
+// TestWorkInVainIsWithdrawn checks that Withdraw cancels the attempt at a proof that is of
+// no use any more.
 func TestWorkInVainIsWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)

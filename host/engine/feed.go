@@ -13,28 +13,29 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Of the source's poll.
+// Limits of the source's poll.
 const (
-	pollMax  = 256
-	pollWait = 10 * time.Second
-	// maxBacklog is how many blocks may wait to be fetched before a source that is
-	// far behind its head is asked for more.
+	pollMax  = 256              // blocks in one answer
+	pollWait = 10 * time.Second // that the source may wait for a new block
+	// maxBacklog is the number of unfetched blocks at which polling stops while the
+	// source is far behind its head.
 	maxBacklog = 4 * pollMax
-	// nearHead is how far from the head the chain is followed whatever waits: it
-	// grows by a block every few seconds only.
+	// nearHead is the distance from the head, in blocks, within which polling goes on
+	// whatever waits: there the chain grows only by a block every few seconds.
 	nearHead = 256
-	// lostHead is how far the head may fall before that is no reorg any more.
+	// lostHead is the number of blocks by which the head may fall in a reorg. A head
+	// that falls further is a node that is behind, or another chain.
 	lostHead = 8192
-	// minPoll is the time that an answer without blocks must take; a source that
-	// does not wait is slowed down to it.
+	// minPoll is the shortest interval between two polls without a new block. It slows
+	// down a source that answers at once.
 	minPoll = time.Second
 )
 
-// resolveMax is how many numbers a source is asked for in one call.
+// resolveMax is the number of blocks that a source is asked for in one call.
 const resolveMax = 64
 
-// feed brings in new jobs: the listed blocks, and the targets along the chain, of the
-// selection of this instant.
+// feed takes in new jobs until ctx ends: the listed blocks and the targets along the
+// chain. It starts again whenever the selection is replaced.
 func (e *Engine) feed(ctx context.Context) { e.whileSelected(ctx, e.feedSelected) }
 
 func (e *Engine) feedSelected(ctx context.Context) {
@@ -75,8 +76,8 @@ func (e *Engine) feedSelected(ctx context.Context) {
 	}
 }
 
-// awaitRoom waits while the source is far behind its head and enough of what it
-// has named is not fetched yet.
+// awaitRoom waits while the source is far behind its head and maxBacklog blocks are
+// not fetched yet.
 func (e *Engine) awaitRoom(ctx context.Context) {
 	source := e.stages[0]
 	for ctx.Err() == nil {
@@ -93,8 +94,8 @@ func (e *Engine) awaitRoom(ctx context.Context) {
 }
 
 // pollOnce asks the source for new targets and records them together with the
-// cursor and the orphaned jobs. It reports whether to go on, and whether the
-// source had nothing new.
+// cursor and the orphaned jobs. It reports whether the source may name more targets,
+// and whether it had nothing new.
 func (e *Engine) pollOnce(ctx context.Context) (more, idle bool, err error) {
 	targets := e.selection().Targets
 	bounds, err := json.Marshal(struct{ From, To *uint64 }{targets.From, targets.To})
@@ -151,8 +152,8 @@ func (e *Engine) pollOnce(ctx context.Context) (more, idle bool, err error) {
 	return !answer.Done, len(answer.Blocks) == 0, err
 }
 
-// headTime returns the block time of the head that an answer names, or now for a
-// source that does not tell it.
+// headTime returns the block time of the head that an answer names, or now when the
+// answer does not contain it.
 func headTime(answer contract.PollResponse, now time.Time) time.Time {
 	if !answer.HeadTime.IsZero() {
 		return answer.HeadTime
@@ -165,8 +166,8 @@ func headTime(answer contract.PollResponse, now time.Time) time.Time {
 	return now
 }
 
-// intake takes a block in as a job; one that is a job already is left alone. A
-// block that was orphaned and is on the chain again goes on.
+// intake makes a job of a block. A block that is a job already is left alone, unless
+// it was orphaned: then it is on the chain again and its job goes on.
 func (e *Engine) intake(t *transition, block contract.Block, origin string) error {
 	known, err := e.store.Job(block.JobID())
 	if errors.Is(err, record.ErrNotFound) {
@@ -182,8 +183,9 @@ func (e *Engine) intake(t *transition, block contract.Block, origin string) erro
 	return err
 }
 
-// takeListed resolves the listed blocks and returns those that do not exist yet. A
-// part that cannot be resolved holds up no other.
+// takeListed resolves the listed blocks, takes them in and returns the numbers of
+// those that do not exist yet. When a call to the source fails the other calls are
+// made all the same, and its numbers are returned, too.
 func (e *Engine) takeListed(ctx context.Context, numbers []uint64) (rest []uint64, err error) {
 	for part := range slices.Chunk(numbers, resolveMax) {
 		resolved, failed := e.source.Resolve(ctx, part)
@@ -200,6 +202,7 @@ func (e *Engine) takeListed(ctx context.Context, numbers []uint64) (rest []uint6
 	return rest, err
 }
 
+// takeResolved takes in the blocks that exist and returns the numbers of the others.
 func (e *Engine) takeResolved(ctx context.Context, resolved []contract.Resolution) (missing []uint64, err error) {
 	t, err := e.begin(ctx)
 	if err != nil {

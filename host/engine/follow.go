@@ -11,13 +11,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// follow works out what an edited record means for the rest of the job: which
-// stages are blocked, which results can be taken over, where the job stands, and
-// what is to be reported of it. It returns the events.
+// follow brings an edited record into a consistent state: it marks the stages that are
+// blocked, takes over the results that are still valid, and derives the state of the
+// job. It returns the events that are to be reported.
 func (e *Engine) follow(rec *record.Job, now time.Time) []record.Event {
-	for _, s := range e.stages { // in an order of the graph
+	for _, s := range e.stages { // each stage comes after those that it needs
 		r, known := rec.Stages[s.Name]
-		if r.Unpublished && lost(rec, s.confirm) {
+		if r.Unpublished && anyFailed(rec, s.confirm) {
 			r.Unpublished = false // a gate has refused the block
 			rec.Stages[s.Name] = r
 		}
@@ -25,7 +25,7 @@ func (e *Engine) follow(rec *record.Job, now time.Time) []record.Event {
 			continue
 		}
 		switch {
-		case lost(rec, s.needs), lost(rec, s.confirm):
+		case anyFailed(rec, s.needs), anyFailed(rec, s.confirm):
 			r.State, r.Ended, r.Resume = record.StageBlocked, now, nil
 			r.Error = errRefused.Error()
 		case r.State == record.StageWaiting && complete(rec, s.needs) && takesOver(rec, s, r):
@@ -40,30 +40,31 @@ func (e *Engine) follow(rec *record.Job, now time.Time) []record.Event {
 	return e.announce(rec, before, now)
 }
 
-// lost reports whether one of the stages has failed, or never will be done because
-// another has.
-func lost(rec *record.Job, stages []*stage) bool {
+// anyFailed reports whether one of the stages has failed, or cannot be done because a
+// stage that it needs has failed.
+func anyFailed(rec *record.Job, stages []*stage) bool {
 	return slices.ContainsFunc(stages, func(s *stage) bool {
 		state := rec.Stages[s.Name].State
 		return state == record.StageFailed || state == record.StageBlocked
 	})
 }
 
-// takesOver reports whether the result that a waiting stage still has is what it
-// would make again.
+// takesOver reports whether the earlier result of a waiting stage is still valid: it
+// was made with the same fingerprint and from the same inputs, and no other stage has
+// complained about it.
 func takesOver(rec *record.Job, s *stage, r record.Stage) bool {
 	return len(r.Outputs)+len(r.Facts) > 0 && r.Stale == "" && r.Fingerprint == s.tuning().Fingerprint && r.Inputs == inputsDigest(rec, s)
 }
 
-// reset makes a stage run anew and lets everything behind it look again whether
-// its own work still holds.
+// reset makes a stage run anew, and the stages behind it check their results again.
 func (e *Engine) reset(rec *record.Job, s *stage) {
-	rec.Stages[s.Name] = rec.Stages[s.Name].Again()
+	rec.Stages[s.Name] = rec.Stages[s.Name].Reset()
 	e.reconsider(rec, s)
 }
 
-// reconsider makes the stages behind s wait again, with what they have made: see
-// takesOver. A proof that was announced as made is never made again.
+// reconsider makes the stages behind s wait again. They keep their results, which
+// follow takes over where they are still valid. A proof that was announced as made is
+// never made again.
 func (e *Engine) reconsider(rec *record.Job, s *stage) {
 	for _, behind := range e.stages[s.index+1:] {
 		if !slices.Contains(behind.before, s) {
@@ -78,12 +79,12 @@ func (e *Engine) reconsider(rec *record.Job, s *stage) {
 	}
 }
 
-// fit brings the record of a job to today's graph: stages that were added wait,
-// stages that were removed count no more, and work that was done by another plugin
-// or configuration is done again. It returns what has changed, in words; nothing
-// where the record fits already.
+// fit adapts the record of a job to the stages of the current pipeline. Stages that
+// were added wait, stages that were removed no longer count, and work that was done by
+// another plugin or configuration is done again. It returns a sorted list of messages
+// that name the changes; it is empty when the record fits already.
 func (e *Engine) fit(rec *record.Job) (changes []string) {
-	fresh := len(rec.Stages) == 0 // it has just become a job
+	fresh := len(rec.Stages) == 0 // the block has just become a job
 	for name, r := range rec.Stages {
 		if !slices.ContainsFunc(e.stages, func(s *stage) bool { return s.Name == name }) &&
 			(r.State.Open() || r.State == record.StageFailed || r.State == record.StageBlocked) {
@@ -112,7 +113,7 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 				r.State, r.Error = record.StageSkipped, "not in the sample"
 			}
 		}
-		if known && !ended && s.windowed(rec, &r) {
+		if known && !ended && s.fitWindow(rec, &r) {
 			changes = append(changes, "stage "+s.Name+" takes other blocks than before")
 		}
 		if shadow := s.Shadow || ended && r.Shadow; shadow != r.Shadow {
@@ -145,15 +146,16 @@ func (e *Engine) fit(rec *record.Job) (changes []string) {
 	return slices.Compact(changes)
 }
 
-// takes reports whether the block is one of the stage's. An operator who hands in a
-// guest input names the stage, whatever blocks it takes.
+// takes reports whether the stage takes the block of the job. A job with a given guest
+// input is taken whatever the window of the stage, because the operator chose the stage.
 func (s *stage) takes(rec *record.Job) bool {
 	return rec.Origin == record.Given || s.Blocks.Has(rec.Block)
 }
 
-// windowed brings the record of a stage in line with the blocks that it takes today,
-// and reports whether that changed it. Work that is done stays.
-func (s *stage) windowed(rec *record.Job, r *record.Stage) bool {
+// fitWindow skips a stage whose window no longer contains the block, and makes a stage
+// wait whose window contains it now. It reports whether it changed the record. Work that
+// is done stays.
+func (s *stage) fitWindow(rec *record.Job, r *record.Stage) bool {
 	takes := s.takes(rec)
 	switch {
 	case !takes && (r.State == record.StageWaiting || r.State == record.StageFailed || r.State == record.StageBlocked):
@@ -166,8 +168,9 @@ func (s *stage) windowed(rec *record.Job, r *record.Stage) bool {
 	return true
 }
 
-// announce returns the events that are due for a job, and notes them in the
-// record. Nothing is announced of a proof before the gates that confirm it.
+// announce returns the events that are due for a job and notes in the record that they
+// were announced. Nothing is announced about a proof before its gates have succeeded.
+// before is the state of the job before the change.
 func (e *Engine) announce(rec *record.Job, before status.JobState, now time.Time) (events []record.Event) {
 	if rec.Orphaned {
 		return nil
@@ -192,7 +195,7 @@ func (e *Engine) announce(rec *record.Job, before status.JobState, now time.Time
 				r.Announced = kind
 			}
 		}
-		if (lost(rec, []*stage{s}) || lost(rec, s.confirm)) && record.Rank(r.Announced) < record.Rank(contract.EventFailed) {
+		if (anyFailed(rec, []*stage{s}) || anyFailed(rec, s.confirm)) && record.Rank(r.Announced) < record.Rank(contract.EventFailed) {
 			events = append(events, e.failures(rec, s, events, now)...)
 			r.Announced = contract.EventFailed
 		}
@@ -213,13 +216,14 @@ func (e *Engine) announce(rec *record.Job, before status.JobState, now time.Time
 	return events
 }
 
-// failures returns the events that tell of a failed branch of a job, once to each
-// reporter that tells of it: by is the branch's proof stage, or nil where the
-// pipeline makes no proof, and told are the events of the same transition.
-func (e *Engine) failures(rec *record.Job, by *stage, told []record.Event, now time.Time) []record.Event {
+// failures returns the events that announce a failed branch of a job, one for each
+// reporter. proof is the proof stage of the branch, or nil when the pipeline makes no
+// proof. A failure that is among the announced events of the same transition is not
+// announced again.
+func (e *Engine) failures(rec *record.Job, proof *stage, announced []record.Event, now time.Time) []record.Event {
 	failed := e.stages[0]
 	for _, s := range e.stages {
-		if rec.Stages[s.Name].State == record.StageFailed && (by == nil || s == by || slices.Contains(by.before, s) || slices.Contains(by.confirm, s)) {
+		if rec.Stages[s.Name].State == record.StageFailed && (proof == nil || s == proof || slices.Contains(proof.before, s) || slices.Contains(proof.confirm, s)) {
 			failed = s
 			break
 		}
@@ -229,23 +233,24 @@ func (e *Engine) failures(rec *record.Job, by *stage, told []record.Event, now t
 		contract.FactReason: r.Error, contract.FactError: r.Error,
 		contract.FactClass: string(r.Class), contract.FactAttempts: strconv.FormatUint(uint64(r.Attempt), 10),
 	}
-	at := by
-	if at == nil {
-		at = failed
+	branch := proof
+	if branch == nil {
+		branch = failed
 	}
-	events := e.phases(rec, at, contract.EventFailed, nil, facts, now)
+	events := e.phases(rec, branch, contract.EventFailed, nil, facts, now)
 	for i := range events {
 		events[i].Stage = failed.Name
 	}
 	return slices.DeleteFunc(events, func(event record.Event) bool {
-		return slices.ContainsFunc(told, func(other record.Event) bool {
+		return slices.ContainsFunc(announced, func(other record.Event) bool {
 			return other.Kind == contract.EventFailed && other.Reporter == event.Reporter && other.Stage == event.Stage
 		})
 	})
 }
 
-// phases returns an event for each reporter that wants the kind and tells of the
-// proof stage s.
+// phases returns one event for each reporter that wants the kind and reports the proofs
+// of stage s. The events carry the given facts and those of s, of the stages before it
+// and of the gates that confirm it.
 func (e *Engine) phases(rec *record.Job, s *stage, kind contract.EventKind, outputs []contract.Artifact, facts map[string]string, now time.Time) (events []record.Event) {
 	all := map[string]string{}
 	for _, st := range append(slices.Clone(s.before), s) {
@@ -269,14 +274,14 @@ func (e *Engine) phases(rec *record.Job, s *stage, kind contract.EventKind, outp
 		if len(proofs) > 1 {
 			lane = s.Name
 		}
-		var beside []contract.Artifact
-		if r.Whole && record.Rank(kind) == record.Rank(contract.EventProved) {
-			beside = besides(rec, s, outputs)
+		var additional []contract.Artifact
+		if r.AllArtifacts && record.Rank(kind) == record.Rank(contract.EventProved) {
+			additional = otherArtifacts(rec, s, outputs)
 		}
 		block := rec.Block
 		events = append(events, record.Event{
 			Reporter: r.Name, Kind: kind, Job: rec.ID, Stage: s.Name, Lane: lane, Block: &block,
-			Facts: all, Outputs: outputs, Beside: beside, At: now, Expires: now.Add(phaseLife),
+			Facts: all, Outputs: outputs, Additional: additional, At: now, Expires: now.Add(phaseLife),
 		})
 	}
 	return events

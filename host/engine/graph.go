@@ -11,31 +11,31 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// stage is a working stage at run time. Configuration and graph never change, but for
-// what tuning returns; the other fields are guarded by Engine.mu.
+// stage is a working stage at run time. Its configuration and the graph never change,
+// except what tuning returns. The fields from slots on are guarded by Engine.mu.
 type stage struct {
 	StageConfig
-	index   int        // in the file's order, which is an order of the graph
-	needs   []*stage   // what must be complete before it begins
-	confirm []*stage   // what must be complete before it announces anything
-	before  []*stage   // everything that it needs, directly or not, in order
-	behind  []*stage   // what needs it directly
-	ways    [][]*stage // for each proof that it leads to, which of those lie on the way there
+	index   int        // position in Engine.stages, where each stage comes after those that it needs
+	needs   []*stage   // the stages that must be complete before this one begins
+	confirm []*stage   // the gates that must be complete before this one announces anything
+	before  []*stage   // all stages that it needs, directly or indirectly, in order
+	behind  []*stage   // the stages that need it directly
+	paths   [][]*stage // for each proof stage that it leads to, the stages of behind on the path to it
 	folder  string     // below a block's output folder; empty for that folder itself
 
 	tuned     atomic.Pointer[Tuning]
-	slots     []int // that are served
+	slots     []int // the numbers of the slots that have a goroutine
 	queue     queue
 	running   map[string]*attempt // by job
-	processed uint64
-	failed    uint64
-	pause     pause   // no attempts
-	poll      pause   // no polls; the source's
-	breaker   breaker // failures of several blocks in a row
-	trusted   bool    // it has succeeded with today's fingerprint
+	processed uint64              // attempts that succeeded
+	failed    uint64              // attempts that failed
+	pause     pause               // of attempts
+	poll      pause               // of polls; used by the source only
+	breaker   breaker
+	trusted   bool // it has succeeded with its current fingerprint
 }
 
-// link makes stages of the configuration, joined to the graph.
+// link makes the stages of a configuration and joins them to a graph.
 func link(configs []StageConfig) ([]*stage, error) {
 	if len(configs) == 0 || configs[0].Kind != contract.KindSource {
 		return nil, errors.New("a pipeline begins with a source")
@@ -85,35 +85,35 @@ func link(configs []StageConfig) ([]*stage, error) {
 		byName[c.Name] = s
 	}
 	for _, s := range stages {
-		s.ways = ways(s, stages)
+		s.paths = pathsToProofs(s, stages)
 	}
 	assignFolders(stages)
 	return stages, nil
 }
 
-// ways returns, for each proof stage that s leads to, the stages directly behind s
-// on which that proof depends, the gates that confirm it included. Shadows count for
-// a shadow only. Where s leads to no proof, all that is behind it is one way.
-func ways(s *stage, all []*stage) (ways [][]*stage) {
+// pathsToProofs returns, for each proof stage that s leads to, the stages directly
+// behind s on which that proof or a gate that confirms it depends. Shadows count only
+// when s is a shadow. When s leads to no proof, all stages behind it form one path.
+func pathsToProofs(s *stage, all []*stage) (paths [][]*stage) {
 	counts := func(other *stage) bool { return s.Shadow || !other.Shadow }
 	for _, goal := range all {
 		if !goal.MakesProof || !counts(goal) {
 			continue
 		}
-		var way []*stage
+		var path []*stage
 		for _, on := range closure(append([]*stage{goal}, goal.confirm...), all) {
 			if slices.Contains(s.behind, on) && counts(on) {
-				way = append(way, on)
+				path = append(path, on)
 			}
 		}
-		if len(way) > 0 {
-			ways = append(ways, way)
+		if len(path) > 0 {
+			paths = append(paths, path)
 		}
 	}
-	if rest := slices.DeleteFunc(slices.Clone(s.behind), func(b *stage) bool { return !counts(b) }); len(ways) == 0 && len(rest) > 0 {
-		ways = append(ways, rest)
+	if rest := slices.DeleteFunc(slices.Clone(s.behind), func(b *stage) bool { return !counts(b) }); len(paths) == 0 && len(rest) > 0 {
+		paths = append(paths, rest)
 	}
-	return ways
+	return paths
 }
 
 // closure returns the given stages and all that they need, in the order of all.
@@ -126,9 +126,9 @@ func closure(of []*stage, all []*stage) (closed []*stage) {
 	return closed
 }
 
-// assignFolders says where each stage's files are published: the first gate and
-// the first proof stage of a block in the block's own folder, every other stage in a
-// folder of its name below that.
+// assignFolders sets where the files of each stage are published. The files of the
+// first gate and of the first proof stage of a block go to the block's own folder,
+// those of every other stage to a folder of its name below that.
 func assignFolders(stages []*stage) {
 	first := map[bool][]*stage{} // by whether it makes a proof
 	for _, s := range stages {
@@ -141,9 +141,9 @@ func assignFolders(stages []*stage) {
 	}
 }
 
-// Folder is where the files of a block are published, relative to the output
-// directory. An orphan has a folder of its own, so that the block that took its
-// place has the number's.
+// Folder returns where the files of a block are published, relative to the output
+// directory. It is named after the number. An orphan has a folder of its own, because
+// another block has taken its number.
 func Folder(block contract.Block, orphaned bool) string {
 	folder := strconv.FormatUint(block.Number, 10)
 	if orphaned {
@@ -152,8 +152,8 @@ func Folder(block contract.Block, orphaned bool) string {
 	return folder
 }
 
-// reports lists the proof stages whose phases a reporter tells, in order; nil
-// where the pipeline makes no proof.
+// reports lists the proof stages whose phases a reporter reports, in order. It is empty
+// when the pipeline makes no proof.
 func (e *Engine) reports(r Reporter) (proofs []*stage) {
 	for _, s := range e.stages {
 		if s.MakesProof && !s.Shadow && (len(r.Proofs) == 0 || slices.Contains(r.Proofs, s.Name)) {
@@ -168,7 +168,7 @@ func (e *Engine) makesProof() bool {
 	return slices.ContainsFunc(e.stages, func(s *stage) bool { return s.MakesProof && !s.Shadow })
 }
 
-// stageNamed finds a working stage.
+// stageNamed finds a working stage. Its error is permanent when there is none.
 func (e *Engine) stageNamed(name string) (*stage, error) {
 	for _, s := range e.stages {
 		if s.Name == name {
@@ -183,16 +183,16 @@ func complete(rec *record.Job, stages []*stage) bool {
 	return !slices.ContainsFunc(stages, func(s *stage) bool { return !rec.Stages[s.Name].State.Complete() })
 }
 
-// beside reports whether a proof stage of the job other than s, shadows apart, is in
-// one of the states.
-func (e *Engine) beside(rec *record.Job, s *stage, states ...record.StageState) bool {
+// otherProofIn reports whether a proof stage of the job that is neither s nor a shadow
+// is in one of the states.
+func (e *Engine) otherProofIn(rec *record.Job, s *stage, states ...record.StageState) bool {
 	return slices.ContainsFunc(e.stages, func(other *stage) bool {
 		return other != s && other.MakesProof && !other.Shadow && slices.Contains(states, rec.Stages[other.Name].State)
 	})
 }
 
-// artifacts returns what the stages before s made for the job, the newest of each
-// name, and the facts that they told.
+// artifacts returns the artifacts that the stages before s made for the job, and their
+// facts. For each name it returns only the one of the last stage.
 func artifacts(rec *record.Job, s *stage) (artifacts []contract.Artifact, facts map[string]string) {
 	facts = map[string]string{}
 	for _, earlier := range s.before {
@@ -208,9 +208,9 @@ func artifacts(rec *record.Job, s *stage) (artifacts []contract.Artifact, facts 
 	return artifacts, facts
 }
 
-// besides returns what else was made for the job on the way to the outputs of s: by the
-// stages before it and by the gates that confirm it, the newest of each name.
-func besides(rec *record.Job, s *stage, outputs []contract.Artifact) []contract.Artifact {
+// otherArtifacts returns the artifacts that the stages before s and the gates that
+// confirm it made for the job, without those that have the name of an output of s.
+func otherArtifacts(rec *record.Job, s *stage, outputs []contract.Artifact) []contract.Artifact {
 	all, _ := artifacts(rec, s)
 	for _, gate := range s.confirm {
 		if r := rec.Stages[gate.Name]; r.State.Complete() {
@@ -222,7 +222,7 @@ func besides(rec *record.Job, s *stage, outputs []contract.Artifact) []contract.
 	})
 }
 
-// merged adds artifacts to a list, each in the place of one of its name.
+// merged adds artifacts to a list. Each takes the place of the one with its name.
 func merged(all, more []contract.Artifact) []contract.Artifact {
 	for _, a := range more {
 		i := slices.IndexFunc(all, func(b contract.Artifact) bool { return a.Name == b.Name })
@@ -235,8 +235,8 @@ func merged(all, more []contract.Artifact) []contract.Artifact {
 	return all
 }
 
-// inputsDigest names what s works on for the job. What a gate found is no input of
-// a proof: a gate that is asked again does not make a proof worthless.
+// inputsDigest returns the digest of the inputs of s for the job. The outputs of gates
+// are no inputs of a proof: a proof stays valid when its gate runs again.
 func inputsDigest(rec *record.Job, s *stage) string {
 	var inputs []contract.Artifact
 	for _, earlier := range s.before {

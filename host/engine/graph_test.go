@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// branches turns the rig's line into a graph: source → {input, check}, and two
-// proof stages behind both, the second with a worker of its own.
+// branches makes a graph of the rig's stages: source → {input, check}, and two proof
+// stages behind both, the second with a worker of its own.
 func branches(second *worker, change func(prove, next *StageConfig)) func(*Config) {
 	return func(c *Config) {
 		c.Stages[2].Needs = []string{"source"}
@@ -117,8 +117,8 @@ func TestFailedBranchStopsNoOther(t *testing.T) {
 	})
 }
 
-// A branch that makes no headway delays no other: the stages before both go on for
-// the one that has room.
+// TestBranchThatHangsDelaysNoOther checks that the stages before two branches go on for
+// one branch while the other makes no progress.
 func TestBranchThatHangsDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
@@ -146,8 +146,8 @@ func TestBranchThatHangsDelaysNoOther(t *testing.T) {
 	})
 }
 
-// A branch may fall behind by so many blocks and no more: their files lie on the
-// disk.
+// TestHangingBranchIsBounded checks that a branch does not fall behind by more than
+// maxAhead blocks, whose files take space on the disk.
 func TestHangingBranchIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
@@ -210,8 +210,8 @@ func TestShadowIsRecordedAndNeverReported(t *testing.T) {
 	}
 }
 
-// TestStoredRetryOfABranch: a retry that was left for this run repeats the branch that
-// it names and no other.
+// TestStoredRetryOfABranch checks that a stored request for a retry repeats only the
+// branch that it names.
 func TestStoredRetryOfABranch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refuses := &worker{do: func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
@@ -239,8 +239,8 @@ func TestStoredRetryOfABranch(t *testing.T) {
 	})
 }
 
-// TestRetryBesideAShadowCounts: a failed block that is tried again while its shadow still
-// works counts for a limited run once it is done.
+// TestRetryBesideAShadowCounts checks that a failed block which is tried again while its
+// shadow still works counts for a limited run when it is done.
 func TestRetryBesideAShadowCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBlock(1, 0)
@@ -266,7 +266,7 @@ func TestRetryBesideAShadowCounts(t *testing.T) {
 		stop := again.start(t)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if err := again.Retry(t.Context(), Again{Job: b.JobID()}); err != nil {
+		if err := again.Retry(t.Context(), RetryRequest{Job: b.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -327,7 +327,7 @@ func TestShadowWaitsForTheMainPathAndDelaysNone(t *testing.T) {
 	})
 }
 
-func TestSampledShadowTakesOneOfSo(t *testing.T) {
+func TestSampledShadowTakesOneOfSoMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := &worker{do: proving}
 		r := newRig(t, newMemory(t), func(c *Config) {
@@ -347,7 +347,7 @@ func TestSampledShadowTakesOneOfSo(t *testing.T) {
 	})
 }
 
-// confirming has the proof begin beside its gate.
+// confirming makes the proof begin beside its gate.
 func confirming(c *Config) {
 	c.Stages[2].Needs = []string{"source"}
 	c.Stages[3].Needs, c.Stages[3].Confirm = []string{"input"}, []string{"check"}
@@ -421,7 +421,7 @@ func TestRefusingGateCancelsTheProof(t *testing.T) {
 					return contract.Result{}, nil
 				}
 				stop := again.start(t)
-				if err := again.Retry(t.Context(), Again{Job: j.ID}); err != nil {
+				if err := again.Retry(t.Context(), RetryRequest{Job: j.ID}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Minute)
@@ -481,8 +481,8 @@ func TestReorgCancelsBothProofs(t *testing.T) {
 	})
 }
 
-// TestChangedPipelines: what is done again after a change of the file follows from
-// what depended on what.
+// TestChangedPipelines checks which stages run again after a change of the file. That
+// follows from the dependencies of their results.
 func TestChangedPipelines(t *testing.T) {
 	ran := func(r *rig) (names []string) {
 		for _, s := range r.cfg.Stages {
@@ -561,8 +561,8 @@ func TestChangedPipelines(t *testing.T) {
 	}
 }
 
-// TestSwappedRolesLoseAndRepeatNothing: the shadow becomes the main prover between
-// two runs.
+// TestSwappedRolesLoseAndRepeatNothing checks that no work is lost or repeated when the
+// shadow becomes the main prover between two runs.
 func TestSwappedRolesLoseAndRepeatNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
@@ -611,8 +611,8 @@ func TestSwappedRolesLoseAndRepeatNothing(t *testing.T) {
 	})
 }
 
-// TestShadowFollowsTheMainPath: a fast shadow begins nothing that a slow main prover
-// has not begun.
+// TestShadowFollowsTheMainPath checks that a fast shadow begins no block that a slow main
+// prover has not begun.
 func TestShadowFollowsTheMainPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)

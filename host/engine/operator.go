@@ -12,13 +12,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// MaxFuture is how far above the head a block may be added: nobody waits for one
-// that is more than a few days away.
+// MaxFuture is the largest distance above the head, in blocks, at which a block may be
+// added. It is about a week of the chain.
 const MaxFuture = 50_000
 
-// AddBlocks makes jobs of the numbered blocks, for the whole pipeline. A block
-// that is a job already is left alone, with a word. It asks the source, so that
-// it fails while the source cannot answer.
+// AddBlocks makes jobs of the numbered blocks, for the whole pipeline. A block that is
+// a job already is left alone, and its result says so. AddBlocks asks the source and
+// fails while the source cannot answer.
 func (e *Engine) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddResult, error) {
 	var results []status.AddResult
 	for part := range slices.Chunk(numbers, resolveMax) {
@@ -35,19 +35,20 @@ func (e *Engine) AddBlocks(ctx context.Context, numbers []uint64) ([]status.AddR
 	return results, nil
 }
 
+// addResolved makes jobs of those resolved blocks that exist and are no jobs yet.
 func (e *Engine) addResolved(ctx context.Context, resolved []contract.Resolution) (results []status.AddResult, err error) {
 	t, err := e.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer e.write.release()
-	taken := map[string]bool{}
+	seen := map[string]bool{} // ids of the jobs in results
 	for _, r := range resolved {
 		result := status.AddResult{Number: r.Number}
 		if r.Block == nil {
-			result.Word = r.Reason
+			result.Outcome = r.Reason
 			if head := e.newestSeen(); head > 0 && r.Number > head+MaxFuture {
-				result.Word = fmt.Sprintf("refused: far above the head, which is block %d", head)
+				result.Outcome = fmt.Sprintf("refused: far above the head, which is block %d", head)
 			}
 			results = append(results, result)
 			continue
@@ -55,19 +56,19 @@ func (e *Engine) addResolved(ctx context.Context, resolved []contract.Resolution
 		result.Job = r.Block.JobID()
 		known, err := e.store.Job(result.Job)
 		switch {
-		case taken[result.Job]:
-			result.Word = "named twice"
+		case seen[result.Job]:
+			result.Outcome = "named twice"
 		case errors.Is(err, record.ErrNotFound):
 			rec := record.New(*r.Block, record.Added, t.now)
 			e.fit(rec)
 			t.add(rec)
-			result.Added, result.Word = true, "queued"
+			result.Added, result.Outcome = true, "queued"
 		case err != nil:
 			return nil, err
 		default:
-			result.Word = ignored(known)
+			result.Outcome = ignored(known)
 		}
-		taken[result.Job] = true
+		seen[result.Job] = true
 		results = append(results, result)
 	}
 	if len(t.jobs) == 0 {
@@ -76,14 +77,15 @@ func (e *Engine) addResolved(ctx context.Context, resolved []contract.Resolution
 	return results, t.commitOnce()
 }
 
-// newestSeen is the newest block that the source has named; 0 before the first poll.
+// newestSeen returns the newest block that the source has named; 0 before the first
+// poll.
 func (e *Engine) newestSeen() uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.head
 }
 
-// ignored tells the operator why a block is not queued again.
+// ignored returns the message why a block that is a job already is not queued again.
 func ignored(known *record.Job) string {
 	switch known.State {
 	case status.JobDone:
@@ -98,8 +100,8 @@ func ignored(known *record.Job) string {
 	return fmt.Sprintf("ignored: %s (%s)", known.State, known.Reason)
 }
 
-// Given is a block whose guest input exists already.
-type Given struct {
+// ProveRequest names a block whose guest input exists already.
+type ProveRequest struct {
 	Number uint64
 	Hash   *contract.Hash // nil to ask the source
 	Input  string         // path of the guest input
@@ -108,28 +110,27 @@ type Given struct {
 	BuildTime time.Duration
 }
 
-// ProveBlock makes a job of a block whose guest input exists already. It begins at
-// the proof stage; what that needs is not done, and no other stage works on it. The
-// time in which the input was made is the builder's, and so a part of the proving
-// time.
-func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult, error) {
-	result := status.AddResult{Number: given.Number}
-	if _, err := e.proofStage(given.Stage, nil); err != nil {
+// ProveBlock makes a job of a block whose guest input exists already. Only the proof
+// stage works on it; every other stage is skipped. The build time of the input counts
+// as the work time of the builder, and so as part of the proving time.
+func (e *Engine) ProveBlock(ctx context.Context, request ProveRequest) (status.AddResult, error) {
+	result := status.AddResult{Number: request.Number}
+	if _, err := e.proofStage(request.Stage, nil); err != nil {
 		return result, err
 	}
-	block, reason, err := e.named(ctx, given.Number, given.Hash)
+	resolved, err := e.resolve(ctx, request.Number, request.Hash)
 	if err != nil {
 		return result, err
 	}
-	if block == nil {
-		result.Word = reason
+	if resolved.Block == nil {
+		result.Outcome = resolved.Reason
 		return result, nil
 	}
-	proof, err := e.proofStage(given.Stage, block)
+	proof, err := e.proofStage(request.Stage, resolved.Block)
 	if err != nil {
 		return result, err
 	}
-	result.Job = block.JobID()
+	result.Job = resolved.Block.JobID()
 	t, err := e.begin(ctx)
 	if err != nil {
 		return result, err
@@ -137,43 +138,44 @@ func (e *Engine) ProveBlock(ctx context.Context, given Given) (status.AddResult,
 	defer e.write.release()
 	known, err := e.store.Job(result.Job)
 	if err == nil {
-		result.Word = ignored(known)
+		result.Outcome = ignored(known)
 		return result, nil
 	}
 	if !errors.Is(err, record.ErrNotFound) {
 		return result, err
 	}
-	giver := proof.needs[0]
+	maker := proof.needs[0] // the stage whose output the input replaces
 	for _, s := range proof.before {
 		if s.Kind == contract.KindBuilder {
-			giver = s
+			maker = s
 		}
 	}
-	if given.BuildTime > 0 && giver.Kind != contract.KindBuilder {
-		return result, contract.Permanent(fmt.Errorf("there is no builder before the stage %s, so that no time to build an input counts", proof.Name))
+	if request.BuildTime > 0 && maker.Kind != contract.KindBuilder {
+		return result, contract.Permanent(fmt.Errorf("there is no builder before the stage %s, so that the build time of an input cannot count", proof.Name))
 	}
-	input, err := e.files.Import(result.Job, giver.Name, contract.ArtifactInput, given.Input)
+	input, err := e.files.Import(result.Job, maker.Name, contract.ArtifactInput, request.Input)
 	if err != nil {
-		return result, fmt.Errorf("take over %s: %w", given.Input, err)
+		return result, fmt.Errorf("take over %s: %w", request.Input, err)
 	}
-	rec := record.New(*block, record.Given, t.now)
+	rec := record.New(*resolved.Block, record.Given, t.now)
 	for _, s := range e.stages {
 		r := record.Stage{State: record.StageSkipped, Shadow: s.Shadow, Error: "the guest input was given"}
 		switch s {
 		case proof:
 			r = record.Stage{State: record.StageWaiting, Shadow: s.Shadow}
-		case giver:
-			r.Outputs, r.WorkTime = []contract.Artifact{input}, given.BuildTime
+		case maker:
+			r.Outputs, r.WorkTime = []contract.Artifact{input}, request.BuildTime
 		}
 		rec.Stages[s.Name] = r
 	}
 	t.add(rec)
-	result.Added, result.Word = true, "queued"
+	result.Added, result.Outcome = true, "queued"
 	return result, t.commitOnce()
 }
 
-// proofStage finds a stage that makes a proof: the named one, whatever blocks it
-// takes, or the first that is no shadow and takes the block; nil stands for any.
+// proofStage finds a stage that makes a proof: the named one, whatever blocks it takes,
+// or, for an empty name, the first that is no shadow and takes the block. Every stage
+// takes a nil block.
 func (e *Engine) proofStage(name string, block *contract.Block) (*stage, error) {
 	if name != "" {
 		s, err := e.stageNamed(name)
@@ -193,29 +195,29 @@ func (e *Engine) proofStage(name string, block *contract.Block) (*stage, error) 
 	return nil, contract.Permanent(errors.New("the pipeline has no stage that makes a proof"))
 }
 
-// named finds the block of a number: by the source, or where the operator states
-// the hash and the source does not know better, by that alone.
-func (e *Engine) named(ctx context.Context, number uint64, hash *contract.Hash) (*contract.Block, string, error) {
-	resolved, err := e.source.Resolve(ctx, []uint64{number})
-	if err == nil && len(resolved) == 1 && resolved[0].Block != nil {
-		block := resolved[0].Block
-		if hash == nil || block.Hash == *hash {
-			return block, "", nil
-		}
-		return &contract.Block{ChainID: block.ChainID, Number: number, Hash: *hash}, "", nil
-	}
+// resolve asks the source for one block. A hash that the operator states wins over the
+// hash on the chain, and makes the block known even when the source fails or does not
+// know the number.
+func (e *Engine) resolve(ctx context.Context, number uint64, hash *contract.Hash) (contract.Resolution, error) {
+	answers, err := e.source.Resolve(ctx, []uint64{number})
+	found := err == nil && len(answers) == 1
 	switch {
+	case found && answers[0].Block != nil && (hash == nil || answers[0].Block.Hash == *hash):
+		return answers[0], nil
+	case found && answers[0].Block != nil:
+		chain := answers[0].Block.ChainID
+		return contract.Resolution{Number: number, Block: &contract.Block{ChainID: chain, Number: number, Hash: *hash}}, nil
 	case hash != nil:
-		return &contract.Block{ChainID: e.chainID(), Number: number, Hash: *hash}, "", nil
+		return contract.Resolution{Number: number, Block: &contract.Block{ChainID: e.chainID(), Number: number, Hash: *hash}}, nil
 	case err != nil:
-		return nil, "", fmt.Errorf("ask the source for block %d: %w (or name its hash with --hash)", number, err)
-	case len(resolved) == 1:
-		return nil, resolved[0].Reason, nil
+		return contract.Resolution{}, fmt.Errorf("ask the source for block %d: %w (or name its hash with --hash)", number, err)
+	case found:
+		return answers[0], nil
 	}
-	return nil, "", contract.Retryable(fmt.Errorf("the source gave %d answers about block %d", len(resolved), number))
+	return contract.Resolution{}, contract.Retryable(fmt.Errorf("the source gave %d answers about block %d", len(answers), number))
 }
 
-// chainID is that of the newest job known; 0 where there is none.
+// chainID returns the chain id of any job that is known; 0 when there is no job.
 func (e *Engine) chainID() uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -228,7 +230,7 @@ func (e *Engine) chainID() uint64 {
 	return 0
 }
 
-// Skip gives an open job up, without a failure.
+// Skip cancels an open job. The job does not count as failed.
 func (e *Engine) Skip(ctx context.Context, id string) error {
 	t, err := e.begin(ctx)
 	if err != nil {
@@ -245,9 +247,9 @@ func (e *Engine) Skip(ctx context.Context, id string) error {
 	return t.commitOnce()
 }
 
-// Withdraw gives up a stage of an open job whose work would be in vain, for a reason
-// in words. Work that is done or announced as made stays. What needs the stage goes on
-// as if it had been skipped.
+// Withdraw skips a stage of an open job whose work is no longer of use, and records the
+// reason. Work that is done stays. The stages that need the skipped one go on without
+// it.
 func (e *Engine) Withdraw(ctx context.Context, id, name, reason string) error {
 	s, err := e.stageNamed(name)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// poisonAfter is how many deaths of a plugin with one block alone in it make the
-// block the culprit. A plugin that dies with several blocks in it makes each a
-// suspect only: suspects are tried alone.
+// poisonAfter is the number of times that a plugin may die while it works on one block
+// alone; then the block fails. When a plugin dies with several blocks at work, each of
+// them becomes a suspect, and suspects run alone.
 const poisonAfter = 3
 
-// minRemakes is how often an input that has vanished is made again for a stage at
-// least, whatever it allows of other failures.
+// minRemakes is how often a lost input is made again for a stage, even when its
+// retries are fewer.
 const minRemakes = 2
 
 // succeed records the result of an attempt.
@@ -27,7 +27,7 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 	rec := t.edit(run.job)
 	old := rec.Stages[s.Name]
 	r := record.Stage{
-		State: record.StageDone, Shadow: old.Shadow, Fingerprint: run.made, Inputs: inputsDigest(rec, s),
+		State: record.StageDone, Shadow: old.Shadow, Fingerprint: run.fingerprint, Inputs: inputsDigest(rec, s),
 		Attempt: old.Attempt, Started: old.Started, Ended: t.now,
 		WorkTime: result.WorkTime, Outputs: result.Outputs, Facts: record.BoundFacts(result.Facts),
 		Unpublished: s.Kind == contract.KindProver && len(result.Outputs) > 0,
@@ -38,7 +38,7 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 		r.Phase, r.ProvingMS = contract.EventProved, provingMS(rec, s)
 		rec.Stages[s.Name] = r
 	}
-	describe(&rec.Block, result.Facts)
+	fillBlock(&rec.Block, result.Facts)
 	t.done(func() {
 		s.processed++
 		s.trusted = true
@@ -49,7 +49,7 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 		return err
 	}
 	failpoint.Hit(failpoint.Recorded)
-	if s.MakesProof && e.beside(rec, s, record.StageWaiting, record.StageRunning) {
+	if s.MakesProof && e.otherProofIn(rec, s, record.StageWaiting, record.StageRunning) {
 		failpoint.Hit(failpoint.RecordedBeside)
 	}
 	if err := e.files.Trim(rec.ID, s.Name, r.Attempt); err != nil {
@@ -58,27 +58,33 @@ func (e *Engine) succeed(ctx context.Context, t *transition, run *attempt, resul
 	return nil
 }
 
-// fail records why an attempt ended without a result. Who is to blame decides what
-// follows: nobody (the host stops), the machine (the stage pauses and the block
-// waits), an input (its maker runs again), the plugin (it died), or the block.
+// fail records why an attempt ended without a result. What happens next depends on the
+// cause:
+//
+//	the host stops          the stage of the job waits for the next run
+//	an input is lost        the stage that made it runs again
+//	environment             the stage pauses, and the block waits
+//	interrupted             the plugin died: see died
+//	permanent               the stage fails for the block
+//	retryable               another attempt after a back-off, or the stage fails
 func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err error) error {
 	s, cause := run.stage, context.Cause(run.ctx)
 	rec := t.edit(run.job)
 	r := rec.Stages[s.Name]
 	class := contract.ClassOf(err)
 	r.State, r.Ended, r.Error, r.Class, r.Remedy = record.StageWaiting, t.now, record.BoundText(err.Error(), record.MaxText), class, remedy(err)
-	lost, isLost := errors.AsType[*artifact.LostError](err)
+	lost, inputLost := errors.AsType[*artifact.LostError](err)
 	level := e.log.Warn
 	switch {
 	case errors.Is(cause, errStopping), ctx.Err() != nil && class != contract.ClassPermanent:
-		r.Error, r.Class, r.Remedy = "", "", "" // nobody's fault
+		r.Error, r.Class, r.Remedy = "", "", "" // the host ended the attempt
 		level = e.log.Info
-	case isLost:
+	case inputLost:
 		if r.Failures++; r.Failures > max(s.tuning().Retries, minRemakes) {
-			r = e.giveUp(t, rec, s, r, err, attempts(s, r.Failures, r.Error))
+			r = e.giveUp(t, rec, s, r, err, exhausted(s, r.Failures, r.Error))
 			break
 		}
-		r = e.again(t, rec, s, r, lost.Artifact.Name, err, "")
+		r = e.remake(t, rec, s, r, lost.Artifact.Name, err, "")
 	case class == contract.ClassEnvironment:
 		t.done(func() { e.paused(s, &s.pause, err, t.now) })
 	case class == contract.ClassInterrupted:
@@ -91,10 +97,10 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 		stale := staleInputs(err)
 		switch {
 		case r.Failures > s.tuning().Retries:
-			r = e.giveUp(t, rec, s, r, err, attempts(s, r.Failures, r.Error))
+			r = e.giveUp(t, rec, s, r, err, exhausted(s, r.Failures, r.Error))
 		case len(stale) > 0:
 			for _, name := range stale {
-				r = e.again(t, rec, s, r, name, err, r.Error)
+				r = e.remake(t, rec, s, r, name, err, r.Error)
 			}
 		default:
 			r.NotBefore = t.now.Add(e.nextTry(s.tuning().Backoff, r.Failures, err))
@@ -105,20 +111,21 @@ func (e *Engine) fail(ctx context.Context, t *transition, run *attempt, err erro
 	level("attempt ended without a result", "stage", s.Name, "block", rec.Block.Number, "attempt", r.Attempt,
 		"class", class, "stage_state", r.State, "error", err)
 	failpoint.Hit(failpoint.Failed)
-	if r.State == record.StageFailed && !s.MakesProof && e.beside(rec, s, record.StageDone) {
+	if r.State == record.StageFailed && !s.MakesProof && e.otherProofIn(rec, s, record.StageDone) {
 		failpoint.Hit(failpoint.RefusedBeside)
 	}
 	return failed
 }
 
-// attempts words that a stage has tried often enough.
-func attempts(s *stage, failures int, reason string) string {
+// exhausted returns the reason why a stage fails after its last attempt.
+func exhausted(s *stage, failures int, reason string) string {
 	if s.tuning().Retries == 0 {
 		return reason
 	}
 	return fmt.Sprintf("%s, %d attempts: %s", s.Name, failures, reason)
 }
 
+// remedy returns the remedy that a contract.Error names; empty for other errors.
 func remedy(err error) string {
 	if c, ok := errors.AsType[*contract.Error](err); ok {
 		return c.Remedy
@@ -126,6 +133,7 @@ func remedy(err error) string {
 	return ""
 }
 
+// staleInputs returns the names of the inputs that a contract.Error calls stale.
 func staleInputs(err error) []string {
 	if c, ok := errors.AsType[*contract.Error](err); ok {
 		return c.Stale
@@ -133,16 +141,18 @@ func staleInputs(err error) []string {
 	return nil
 }
 
-// died deals with the death of a plugin during an attempt.
+// died returns the record of a stage whose plugin died during the attempt. The block
+// becomes a suspect when other attempts ran in the plugin, too; otherwise the death
+// counts against the block.
 func (e *Engine) died(t *transition, rec *record.Job, run *attempt, r record.Stage) record.Stage {
 	s := run.stage
 	e.mu.Lock()
-	company := run.company || len(s.running) > 1
-	for _, other := range s.running { // their ends are recorded one after the other
-		other.company = company
+	shared := run.shared || len(s.running) > 1
+	for _, other := range s.running { // the same death ends them; each is recorded later
+		other.shared = shared
 	}
 	e.mu.Unlock()
-	if company {
+	if shared {
 		r.Suspect = true
 	} else {
 		r.Suspect = false
@@ -156,14 +166,14 @@ func (e *Engine) died(t *transition, rec *record.Job, run *attempt, r record.Sta
 	return r
 }
 
-// giveUp makes the stage fail for the block, unless several blocks in a row have
-// failed alike: then the fault is taken for one of the machine or of the file, and
-// the stage pauses.
+// giveUp returns the record of a stage that fails for the block. When several blocks in
+// a row have failed for the same reason, the cause is probably the machine or the
+// configuration: then the block waits and the stage pauses.
 func (e *Engine) giveUp(t *transition, rec *record.Job, s *stage, r record.Stage, err error, reason string) record.Stage {
 	next, open := e.judge(s, rec.ID, reason)
 	if open {
 		trouble := next.error()
-		r.NotBefore = t.now.Add(after(trouble) + time.Second) // others are tried before it
+		r.NotBefore = t.now.Add(after(trouble) + time.Second) // other blocks are tried first
 		t.done(func() {
 			s.breaker = next
 			e.paused(s, &s.pause, trouble, t.now)
@@ -176,19 +186,20 @@ func (e *Engine) giveUp(t *transition, rec *record.Job, s *stage, r record.Stage
 	return r
 }
 
-// again has the maker of an input run once more, because the input is missing or
-// wrong, and lets every stage behind it look again. It returns the record of the
-// stage s that complains. An input that nobody can make again makes s fail.
-func (e *Engine) again(t *transition, rec *record.Job, s *stage, r record.Stage, name string, err error, complaint string) record.Stage {
+// remake makes the stage run again that made the named input of s, because the input is
+// missing or wrong. The stages behind it check their results again. It returns the
+// record r of the stage s; s fails when no stage made the input. The complaint, if any,
+// is handed to the next attempt of the maker.
+func (e *Engine) remake(t *transition, rec *record.Job, s *stage, r record.Stage, name string, err error, complaint string) record.Stage {
 	maker := e.maker(rec, s, name)
 	if maker == nil {
 		return e.giveUp(t, rec, s, r, err, r.Error)
 	}
 	m := rec.Stages[maker.Name]
 	if m.State != record.StageDone {
-		return r // somebody has asked for it before
+		return r // the maker runs again already
 	}
-	next := m.Again()
+	next := m.Reset()
 	next.NotBefore = t.now.Add(e.nextTry(s.tuning().Backoff, r.Failures, err))
 	if complaint != "" {
 		next.Stale, next.Facts = record.BoundText(complaint, record.MaxFactValue), m.Facts
@@ -198,8 +209,8 @@ func (e *Engine) again(t *transition, rec *record.Job, s *stage, r record.Stage,
 	return r
 }
 
-// maker returns the stage before s that made the artifact which s works on; nil
-// where there is none, or where the operator gave it.
+// maker returns the last stage before s that made the named artifact. It is nil when no
+// stage made it, for example because the operator gave it.
 func (e *Engine) maker(rec *record.Job, s *stage, name string) (maker *stage) {
 	for _, earlier := range s.before {
 		r := rec.Stages[earlier.Name]

@@ -7,39 +7,44 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Store makes changes durable. Commit is atomic; after an error nothing of the
-// change is on disk. What is not there is a record.ErrNotFound.
+// Store makes changes durable. Commit is atomic: after an error nothing of the
+// change is on disk. Job and Cursor return record.ErrNotFound when there is no such
+// record.
 type Store interface {
 	Commit(record.Change) error
-	Active() ([]*record.Job, error)                // the open jobs, see record.Job.Open
-	Recent(limit int) ([]*record.Job, error)       // finished, the newest first
-	Job(id string) (*record.Job, error)            //
-	ByNumber(number uint64) ([]*record.Job, error) // every fork; none is no error
+	Active() ([]*record.Job, error)          // the open jobs, see record.Job.Open
+	Recent(limit int) ([]*record.Job, error) // the finished jobs, the newest first
+	Job(id string) (*record.Job, error)
+	ByNumber(number uint64) ([]*record.Job, error) // the jobs of every fork; possibly none
 	Cursor(stage string) (*record.Cursor, error)
 	Requests() ([]record.Request, error)
 }
 
-// Files holds the artifacts. Its errors carry a contract class where the machine
-// is at fault.
+// Files holds the artifacts. Its errors carry a contract class when the machine is
+// at fault.
 type Files interface {
 	// Attempt makes the directory of an attempt and links its inputs into it.
 	Attempt(job, stage string, attempt uint32, inputs []contract.Artifact) (dir string, linked []contract.Artifact, err error)
-	// Intact returns an artifact.LostError when an input of an attempt is not what was
-	// accepted of it.
+	// Intact returns an artifact.LostError when an input of an attempt differs from the
+	// artifact that was accepted.
 	Intact(dir string, linked []contract.Artifact) error
-	// Accept checks the outputs of an attempt, and begins to make them durable; durable
-	// waits until they are.
+	// Accept checks the outputs of an attempt and begins to write them to the disk. The
+	// returned function durable waits until they are on the disk.
 	Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error)
 	// Publish copies artifacts to a directory below the output directory.
 	Publish(folder string, artifacts []contract.Artifact) error
-	// SetAside renames a folder of the output directory. Where it does not exist
-	// nothing happens.
+	// SetAside renames a folder of the output directory. It does nothing when the
+	// folder does not exist.
 	SetAside(folder, to string) error
-	// Restore returns the artifact if it is there, else a copy of it that it takes
-	// from the published files.
+	// Restore returns the artifact if its file exists, else a copy that it makes from
+	// the published files in folders.
 	Restore(job, stage string, a contract.Artifact, folders ...string) (contract.Artifact, error)
+	// Trim removes the directories of a stage's attempts except the kept one.
 	Trim(job, stage string, keep uint32) error
+	// Import copies a file of the operator and returns it as an artifact of the stage.
 	Import(job, stage, name, from string) (contract.Artifact, error)
+	// Discard removes a directory that was made for one use, such as a copy of a given
+	// input.
 	Discard(dir string) error
 }
 
@@ -61,8 +66,8 @@ type Source interface {
 	Resolve(ctx context.Context, numbers []uint64) ([]contract.Resolution, error)
 }
 
-// Verifier is a prover's worker that can check its own proof. The task's inputs
-// are those of the attempt and its outputs. Events come as they do in Do.
+// Verifier is the worker of a prover that can check its own proof. The task's inputs
+// are the inputs and the outputs of the attempt. Events reach sink as in Worker.Do.
 type Verifier interface {
 	Verify(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) error
 }

@@ -14,14 +14,14 @@ import (
 
 // Pauses of the publisher.
 const (
-	publishDelay    = 250 * time.Millisecond // behind the record, so that the disk serves reporters first
+	publishDelay    = 250 * time.Millisecond // after the commit, so that the disk serves reporters first
 	publishPause    = time.Second            // between two batches, so that many records share a commit
-	maxPublishPause = time.Minute
+	maxPublishPause = time.Minute            // between two batches that fail
 )
 
-// publish copies finished files to the output directory, and moves those of orphans
-// aside, until ctx ends. That is for people: it comes after the record, holds up
-// nothing, and is tried again until it succeeds.
+// publish copies finished files to the output directory and moves the files of orphans
+// aside, until ctx ends. The copies are for people. They are made after the record is
+// committed, delay no stage, and are tried again until they succeed.
 func (e *Engine) publish(ctx context.Context) {
 	pause := publishPause
 	for ctx.Err() == nil {
@@ -34,7 +34,7 @@ func (e *Engine) publish(ctx context.Context) {
 			continue
 		}
 		if e.clock.Wait(ctx, publishDelay, nil); ctx.Err() != nil {
-			return // the engine's end publishes what is left
+			return // Run publishes the rest when it ends
 		}
 		if e.publishOnce(ctx) {
 			pause = publishPause
@@ -45,8 +45,8 @@ func (e *Engine) publish(ctx context.Context) {
 	}
 }
 
-// publishOnce deals with everything that is to be published now and reports
-// whether all went well.
+// publishOnce publishes everything that is due now and reports whether all of it
+// succeeded.
 func (e *Engine) publishOnce(ctx context.Context) bool {
 	var records []*record.Job
 	e.mu.Lock()
@@ -57,38 +57,38 @@ func (e *Engine) publishOnce(ctx context.Context) bool {
 	if len(records) == 0 {
 		return true
 	}
-	// An orphan makes room before the block in its place is published.
+	// The files of an orphan are moved before the block with its number is published.
 	slices.SortFunc(records, func(a, b *record.Job) int { return compareBool(!a.Aside, !b.Aside) })
-	published := map[string][]string{} // the stages of each job
-	var trouble error
+	published := map[string][]string{} // the published stages of each job
+	var failed error                   // the last
 	for _, rec := range records {
 		stages, err := e.publishJob(rec)
 		if err == nil || len(stages) > 0 {
 			published[rec.ID] = stages
 		}
 		if err != nil {
-			trouble = err
+			failed = err
 		}
 	}
 	failpoint.Hit(failpoint.Published)
 	e.mu.Lock()
 	switch {
-	case trouble == nil:
-		e.unshown = ""
-	case e.unshown != trouble.Error():
-		e.unshown = trouble.Error()
-		e.log.Warn("files cannot be published; the proofs are safe, and it is tried again", "error", trouble)
+	case failed == nil:
+		e.publishError = ""
+	case e.publishError != failed.Error():
+		e.publishError = failed.Error()
+		e.log.Warn("files cannot be published; the proofs are safe, and it is tried again", "error", failed)
 	}
 	e.mu.Unlock()
 	if err := e.notePublished(ctx, published); err != nil {
 		e.log.Debug("what was published is not recorded and will be published again", "error", err)
 		return false
 	}
-	return trouble == nil
+	return failed == nil
 }
 
-// publishJob does the file work of one job and returns the stages whose files are
-// out.
+// publishJob publishes or moves the files of one job and returns the stages whose files
+// are published.
 func (e *Engine) publishJob(rec *record.Job) (stages []string, err error) {
 	if rec.Aside {
 		if err := e.files.SetAside(Folder(rec.Block, false), Folder(rec.Block, true)); err != nil {
@@ -115,19 +115,19 @@ func (e *Engine) publishJob(rec *record.Job) (stages []string, err error) {
 	return stages, nil
 }
 
-// published are the outputs of a stage that are for people: all of a proof stage, and
-// of a gate what it found. What gates and builders hand to each other stays inside.
-func published(s *stage, outputs []contract.Artifact) (shown []contract.Artifact) {
+// published returns the outputs of a stage that are published: all outputs of a proof
+// stage, but only the result and the execution report of any other stage.
+func published(s *stage, outputs []contract.Artifact) (public []contract.Artifact) {
 	for _, a := range outputs {
 		if s.MakesProof || a.Name == contract.ArtifactExecution || a.Name == contract.ArtifactResult {
-			shown = append(shown, a)
+			public = append(public, a)
 		}
 	}
-	return shown
+	return public
 }
 
-// notePublished records what is out. A stage that was removed from the file has
-// nobody to publish for it.
+// notePublished records that the stages of the jobs are published. Stages that the
+// pipeline no longer has count as published.
 func (e *Engine) notePublished(ctx context.Context, published map[string][]string) error {
 	t, err := e.begin(ctx)
 	if err != nil {
@@ -157,9 +157,9 @@ func (e *Engine) notePublished(ctx context.Context, published map[string][]strin
 	return t.commitOnce()
 }
 
-// publishable reports whether any files of the job are to be copied out now. Those of
-// a proof wait for the gates that confirm it. A stage that was removed from the file
-// is noted as published.
+// publishable reports whether any files of the job are to be published now. The files
+// of a proof wait for the gates that confirm it. A stage that the pipeline no longer
+// has is to be noted as published.
 func (e *Engine) publishable(rec *record.Job) bool {
 	for name, r := range rec.Stages {
 		if s, err := e.stageNamed(name); r.Unpublished && (err != nil || complete(rec, s.confirm)) {

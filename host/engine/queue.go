@@ -10,29 +10,30 @@ import (
 	"github.com/proofline/proofline/host/selection"
 )
 
-// entry is a job that waits for a stage: everything it needs is done. An entry is
-// never changed; a job whose urgency changes gets another one.
+// entry is a job that waits for a stage and has everything that the stage needs. An
+// entry is never changed; a job whose urgency changes gets a new entry.
 type entry struct {
 	job       *active
 	id        string
 	number    uint64
-	wanted    bool // the operator asked for it
-	announced bool // an unkept announcement counts against the operator
-	suspect   bool // to be tried alone, see outcome.go
+	wanted    bool // the operator asked for the block
+	announced bool // the block was announced; without a proof it counts against the operator
+	suspect   bool // the job runs alone in its plugin, see poisonAfter
 	notBefore time.Time
 }
 
-// queue holds the jobs that wait for one stage. Every operation costs O(log n), or
-// O(k) for a look at the k most urgent. It is guarded by Engine.mu.
+// queue holds the jobs that wait for one stage. Every operation takes O(log n), or
+// O(k) when it returns the k most urgent jobs. It is guarded by Engine.mu.
 type queue struct {
-	waiting  *btree.BTreeG[entry] // all, by urgency
-	ready    *btree.BTreeG[entry] // those that may begin now, by urgency
-	delayed  *btree.BTreeG[entry] // the others, by the time at which they may begin
-	byNumber *btree.BTreeG[entry] // all, by block number
-	of       map[string]entry     // by job
+	waiting  *btree.BTreeG[entry] // all entries, by urgency
+	ready    *btree.BTreeG[entry] // the entries that may begin now, by urgency
+	delayed  *btree.BTreeG[entry] // the other entries, by the time at which they may begin
+	byNumber *btree.BTreeG[entry] // all entries, by block number
+	byJob    map[string]entry     // all entries, by job id
 }
 
-const degree = 16 // of the trees
+// degree is the degree of the B-trees.
+const degree = 16
 
 func newQueue(s selection.Selection) queue {
 	urgency := func(a, b entry) bool { return compare(s, a, b) < 0 }
@@ -45,12 +46,12 @@ func newQueue(s selection.Selection) queue {
 		byNumber: btree.NewG(degree, func(a, b entry) bool {
 			return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.id, b.id)) < 0
 		}),
-		of: map[string]entry{},
+		byJob: map[string]entry{},
 	}
 }
 
-// compare orders jobs by urgency: what the operator asked for, what has been
-// announced, then by the selection's order.
+// compare orders jobs by urgency, the most urgent first: blocks that the operator asked
+// for, then blocks that were announced, then in the order of the selection.
 func compare(s selection.Selection, a, b entry) int {
 	return cmp.Or(
 		compareBool(b.wanted, a.wanted),
@@ -71,9 +72,9 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// entryOf describes a job that waits for a stage.
+// entryOf returns the entry of a job for the stage with the record r.
 func entryOf(a *active, r record.Stage, now time.Time) entry {
-	// A clock that was set back must not make a back-off longer than any is.
+	// A clock that was set back must not prolong a back-off beyond the longest one.
 	notBefore := r.NotBefore
 	if latest := now.Add(maxBackoff); notBefore.After(latest) {
 		notBefore = latest
@@ -87,13 +88,13 @@ func entryOf(a *active, r record.Stage, now time.Time) entry {
 
 // put adds an entry, or replaces the one of the same job.
 func (q *queue) put(e entry, now time.Time) {
-	if old, ok := q.of[e.id]; ok {
+	if old, ok := q.byJob[e.id]; ok {
 		if old == e {
 			return
 		}
 		q.remove(e.id)
 	}
-	q.of[e.id] = e
+	q.byJob[e.id] = e
 	q.waiting.ReplaceOrInsert(e)
 	q.byNumber.ReplaceOrInsert(e)
 	if e.notBefore.After(now) {
@@ -103,21 +104,21 @@ func (q *queue) put(e entry, now time.Time) {
 	}
 }
 
-// remove takes a job out; one that is not there is no error.
+// remove removes the entry of a job, if there is one.
 func (q *queue) remove(id string) {
-	e, ok := q.of[id]
+	e, ok := q.byJob[id]
 	if !ok {
 		return
 	}
-	delete(q.of, id)
+	delete(q.byJob, id)
 	q.waiting.Delete(e)
 	q.ready.Delete(e)
 	q.delayed.Delete(e)
 	q.byNumber.Delete(e)
 }
 
-// wake makes ready what has waited long enough, and returns how long the next one
-// has to wait; at most a minute.
+// wake makes the entries ready whose time has come. It returns how long the next one
+// still has to wait, at most a minute.
 func (q *queue) wake(now time.Time) time.Duration {
 	for {
 		e, ok := q.delayed.Min()
@@ -132,8 +133,8 @@ func (q *queue) wake(now time.Time) time.Duration {
 	}
 }
 
-// urgent counts the permitted jobs that are at least as urgent as e, up to most.
-func (q *queue) urgent(s selection.Selection, e entry, most int, permitted func(id string) bool) (count int) {
+// urgent counts the permitted jobs that are at least as urgent as e, up to limit.
+func (q *queue) urgent(s selection.Selection, e entry, limit int, permitted func(id string) bool) (count int) {
 	q.waiting.Ascend(func(other entry) bool {
 		if compare(s, other, e) > 0 {
 			return false
@@ -141,18 +142,18 @@ func (q *queue) urgent(s selection.Selection, e entry, most int, permitted func(
 		if permitted(other.id) {
 			count++
 		}
-		return count < most
+		return count < limit
 	})
 	return count
 }
 
-// first returns up to most of the waiting jobs, the most urgent first.
-func (q *queue) first(most int) (entries []entry) {
+// first returns up to limit of the waiting jobs, the most urgent first.
+func (q *queue) first(limit int) (entries []entry) {
 	q.waiting.Ascend(func(e entry) bool {
-		if len(entries) < most {
+		if len(entries) < limit {
 			entries = append(entries, e)
 		}
-		return len(entries) < most
+		return len(entries) < limit
 	})
 	return entries
 }

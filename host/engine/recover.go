@@ -13,8 +13,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// recover reads the open jobs. What was running waits again, and each job is fitted
-// to today's graph.
+// recover reads the open jobs and commits what has changed about them: stages that were
+// running wait again, and each job is adapted to the stages of the current pipeline.
 func (e *Engine) recover() error {
 	jobs, err := e.store.Active()
 	if err != nil {
@@ -79,12 +79,12 @@ func (e *Engine) recover() error {
 		}
 		e.index(a, t.now)
 	}
-	e.grantBegun()
+	e.permitBegun()
 	return nil
 }
 
-// trust marks the proof stages that have made a proof with today's fingerprint:
-// their claims are announced at once.
+// trust marks the stages that have succeeded with their current fingerprint. A trusted
+// proof stage announces its claims at once.
 func (e *Engine) trust(recent []*record.Job) {
 	for _, rec := range recent {
 		for _, s := range e.stages {
@@ -94,8 +94,8 @@ func (e *Engine) trust(recent []*record.Job) {
 	}
 }
 
-// grantBegun gives the places of a limited run to jobs that an earlier run began.
-func (e *Engine) grantBegun() {
+// permitBegun gives the permits of a limited run to jobs that an earlier run began.
+func (e *Engine) permitBegun() {
 	if e.cfg.Limit == 0 {
 		return
 	}
@@ -111,6 +111,7 @@ func (e *Engine) grantBegun() {
 	}
 }
 
+// wasBegun reports whether any stage of the job has had an attempt.
 func wasBegun(rec *record.Job) bool {
 	for _, r := range rec.Stages {
 		if r.Attempt > 0 {

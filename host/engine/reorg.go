@@ -8,25 +8,25 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// orphan cancels the jobs of hashes that have left the chain, and withdraws what
-// was not sent of those that are done.
+// orphan cancels the jobs whose block hashes have left the chain. Of jobs that are done
+// it withdraws the events that were not sent.
 func (e *Engine) orphan(t *transition, hashes []contract.Hash) {
 	if len(hashes) == 0 {
 		return
 	}
-	gone := map[contract.Hash]bool{}
+	orphans := map[contract.Hash]bool{}
 	for _, h := range hashes {
-		gone[h] = true
+		orphans[h] = true
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, a := range e.jobs {
-		if gone[a.rec.Block.Hash] {
+		if orphans[a.rec.Block.Hash] {
 			e.orphaned(t, t.edit(a))
 		}
 	}
 	for _, rec := range e.recent {
-		if _, open := e.jobs[rec.ID]; !open && gone[rec.Block.Hash] {
+		if _, open := e.jobs[rec.ID]; !open && orphans[rec.Block.Hash] {
 			rec = rec.Clone()
 			t.add(rec)
 			e.orphaned(t, rec)
@@ -34,8 +34,8 @@ func (e *Engine) orphan(t *transition, hashes []contract.Hash) {
 	}
 }
 
-// orphaned marks a job as off the chain. Its published files are moved aside once
-// that is recorded.
+// orphaned records that the block of a job is not on the chain any more. The publisher
+// moves its files aside after the commit.
 func (e *Engine) orphaned(t *transition, rec *record.Job) {
 	if rec.Orphaned {
 		return
@@ -45,8 +45,8 @@ func (e *Engine) orphaned(t *transition, rec *record.Job) {
 	t.stop(rec, status.JobCancelled, errOrphaned)
 }
 
-// revive takes up a block that is on the chain again. What it had done before
-// counts; a proof of it is announced again, since its events were withdrawn.
+// revive continues the job of a block that is on the chain again. Work that was done
+// still counts. A proof is announced again, because its events were withdrawn.
 func (e *Engine) revive(t *transition, known *record.Job) {
 	rec := known.Clone()
 	rec.Orphaned, rec.Aside = false, false

@@ -9,29 +9,34 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Of the repair.
+// Limits of the repair.
 const (
-	repairEvery = 10 * time.Second
-	repairBatch = 16
-	// settledDepth is how far below the head a block's hash counts as final: what a
-	// cursor remembers of the chain.
+	repairEvery = 10 * time.Second // between two comparisons
+	repairBatch = 16               // blocks of one comparison
+	// settledDepth is the depth below the head, in blocks, from which a hash counts as
+	// final. It is the depth of the chain that a cursor holds.
 	settledDepth = 64
 )
 
-// repair compares the targets near the head with the chain, by their hashes. A
-// target that was never selected is taken in while there is nothing else to do: the
-// host was off and its cursor is lost, or the selection has changed. A job whose
-// hash is not the chain's any more is orphaned and the block in its place taken in:
-// the reorg was deeper than the cursor remembers, or the block came by another way
-// than a poll. It takes a few at a time, the newest first, so that the tip never
-// waits for the past. A limited run repairs nothing.
+// repair compares the targets near the head with the chain, by their hashes, until ctx
+// ends.
+//
+//   - A target that was never taken in is taken in while nothing else is to be done. It
+//     was missed because the cursor was lost while the host was off, or because the
+//     selection has changed.
+//   - A job whose hash is not on the chain any more is orphaned, and the block that took
+//     its number is taken in. The poll did not see this reorg because it was deeper than
+//     the cursor, or because the block did not come from a poll.
+//
+// Each comparison takes a few blocks, the newest first, so that the head never waits for
+// older blocks. A limited run repairs nothing.
 func (e *Engine) repair(ctx context.Context) { e.whileSelected(ctx, e.repairSelected) }
 
 func (e *Engine) repairSelected(ctx context.Context) {
 	if e.selection().Repair == 0 || e.selection().Targets.Every == 0 || e.cfg.Limit > 0 {
 		return
 	}
-	settled := map[uint64]bool{} // numbers that need no further look
+	settled := map[uint64]bool{} // numbers that are not compared again
 	for {
 		e.clock.Wait(ctx, repairEvery, nil)
 		if ctx.Err() != nil {
@@ -43,6 +48,8 @@ func (e *Engine) repairSelected(ctx context.Context) {
 	}
 }
 
+// repairOnce makes one comparison. It adds the numbers that are final to settled and
+// removes those that have left the window.
 func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error {
 	e.mu.Lock()
 	head, idle := e.head, e.idle()
@@ -51,7 +58,7 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 		return nil
 	}
 	var numbers []uint64
-	for _, n := range e.selection().Missed(head) {
+	for _, n := range e.selection().RepairTargets(head) {
 		if settled[n] || len(numbers) == repairBatch {
 			continue
 		}
@@ -59,7 +66,7 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 		if err != nil {
 			return err
 		}
-		if len(known) > 0 && n+settledDepth > head { // the poll still sees its reorgs
+		if len(known) > 0 && n+settledDepth > head { // the poll reports its reorgs
 			continue
 		}
 		if len(known) == 0 && !idle {
@@ -82,16 +89,19 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 	return e.compareWithChain(ctx, resolved, head, settled)
 }
 
-// idle reports whether no job waits or runs. Engine.mu must be held.
+// idle reports whether no job waits or runs at any stage that is no shadow. Engine.mu
+// must be held.
 func (e *Engine) idle() bool {
 	for _, s := range e.stages {
-		if !s.Shadow && (len(s.queue.of) > 0 || len(s.running) > 0) {
+		if !s.Shadow && (len(s.queue.byJob) > 0 || len(s.running) > 0) {
 			return false
 		}
 	}
 	return true
 }
 
+// compareWithChain orphans the jobs that differ from the resolved blocks of the chain
+// and takes in the blocks that are no jobs, in one transaction.
 func (e *Engine) compareWithChain(ctx context.Context, resolved []contract.Resolution, head uint64, settled map[uint64]bool) error {
 	t, err := e.begin(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Report puts the proof of a finished stage into the outbox once more, by the same
-// rules: for the reporter named to, or for all that tell of it where that is empty.
-// It returns how many events that are.
-func (e *Engine) Report(ctx context.Context, id, to string) (int, error) {
+// Report puts the proofs of a job into the outbox once more, by the same rules as the
+// first time. They go to the named reporter, or to all reporters of the proofs when the
+// name is empty. It returns the number of events.
+func (e *Engine) Report(ctx context.Context, id, reporter string) (int, error) {
 	t, err := e.begin(ctx)
 	if err != nil {
 		return 0, err
@@ -37,13 +37,17 @@ func (e *Engine) Report(ctx context.Context, id, to string) (int, error) {
 			contract.FactProvingTimeMS: fmt.Sprint(r.ProvingMS), contract.FactAgain: "true",
 		}
 		for _, event := range e.phases(rec, s, contract.EventProved, r.Outputs, facts, t.now) {
-			if to == "" || to == event.Reporter {
+			if reporter == "" || reporter == event.Reporter {
 				t.change.Events = append(t.change.Events, event)
 			}
 		}
 	}
 	if len(t.change.Events) == 0 {
-		return 0, contract.Permanent(fmt.Errorf("job %s has no proof that a reporter%s tells of", id, named(to)))
+		named := ""
+		if reporter != "" {
+			named = " called " + reporter
+		}
+		return 0, contract.Permanent(fmt.Errorf("job %s has no proof that a reporter%s reports", id, named))
 	}
 	for i := range t.change.Events {
 		if t.change.Events[i].Outputs, err = e.restore(rec, t.change.Events[i]); err != nil {
@@ -53,15 +57,8 @@ func (e *Engine) Report(ctx context.Context, id, to string) (int, error) {
 	return len(t.change.Events), t.commitOnce()
 }
 
-func named(to string) string {
-	if to == "" {
-		return ""
-	}
-	return " called " + to
-}
-
-// restore makes sure that the files of an event are there: those that were tidied
-// away come back from the output directory.
+// restore returns the outputs of an event and makes sure that their files exist. Files
+// that were removed are copied back from the output directory.
 func (e *Engine) restore(rec *record.Job, event record.Event) ([]contract.Artifact, error) {
 	s, err := e.stageNamed(event.Stage)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// feedRequests deals with what the operator asked for while no host ran. A request
-// stays until its block exists; one that can never be met is dropped with a word in
-// the log.
+// feedRequests carries out the requests that the operator made while no host ran, until
+// none is left or ctx ends. A request stays until its block exists. A request that can
+// never be met is removed, and the log says why.
 func (e *Engine) feedRequests(ctx context.Context) {
-	logged := map[uint64]string{} // what was last said of a request
+	logged := map[uint64]string{} // the outcome of each request that was logged last
 	for ctx.Err() == nil {
 		if e.source.Ready(ctx) != nil {
 			return
@@ -25,13 +25,13 @@ func (e *Engine) feedRequests(ctx context.Context) {
 		}
 		left := 0
 		for _, r := range requests {
-			done, word := e.takeRequest(ctx, r)
+			done, outcome := e.takeRequest(ctx, r)
 			if ctx.Err() != nil {
 				return
 			}
-			if logged[r.ID] != word {
-				logged[r.ID] = word
-				e.log.Info("request from before the start", "request", r.ID, "asks_to", r.Verb, "block", r.Number, "outcome", word)
+			if logged[r.ID] != outcome {
+				logged[r.ID] = outcome
+				e.log.Info("request from before the start", "request", r.ID, "asks_to", r.Verb, "block", r.Number, "outcome", outcome)
 			}
 			if !done {
 				left++
@@ -44,23 +44,23 @@ func (e *Engine) feedRequests(ctx context.Context) {
 	}
 }
 
-// takeRequest tries to meet a request. It reports whether it is dealt with, and in
-// words what became of it.
-func (e *Engine) takeRequest(ctx context.Context, r record.Request) (done bool, word string) {
-	result, err := e.meet(ctx, r)
+// takeRequest tries to carry out a request and removes it when it is done or can never
+// be done. It reports whether the request was removed, and a message about its outcome.
+func (e *Engine) takeRequest(ctx context.Context, r record.Request) (done bool, outcome string) {
+	result, err := e.carryOut(ctx, r)
 	switch {
 	case err != nil && contract.ClassOf(err) != contract.ClassPermanent:
 		return false, err.Error()
 	case err != nil:
-		word = "dropped: " + err.Error()
+		outcome = "dropped: " + err.Error()
 	case result.Job == "":
-		return false, result.Word
+		return false, result.Outcome
 	default:
-		word = result.Word
+		outcome = result.Outcome
 	}
 	t, err := e.begin(ctx)
 	if err != nil {
-		return false, word
+		return false, outcome
 	}
 	t.change.Requests = []uint64{r.ID}
 	err = t.commitOnce()
@@ -68,24 +68,26 @@ func (e *Engine) takeRequest(ctx context.Context, r record.Request) (done bool, 
 	if err != nil {
 		return false, err.Error()
 	}
-	if r.Input != "" { // <request>/0/out/input.bin
+	if r.Input != "" { // the copy of the input is <request>/0/out/input.bin
 		if err := e.files.Discard(filepath.Dir(filepath.Dir(filepath.Dir(r.Input)))); err != nil {
 			e.log.Warn("copy of a given input cannot be removed", "block", r.Number, "error", err)
 		}
 	}
-	return true, word
+	return true, outcome
 }
 
-func (e *Engine) meet(ctx context.Context, r record.Request) (status.AddResult, error) {
-	met := status.AddResult{Number: r.Number, Job: r.Job, Word: "queued again"}
+// carryOut does what a request asks for. A result without a job means that the block
+// does not exist yet.
+func (e *Engine) carryOut(ctx context.Context, r record.Request) (status.AddResult, error) {
+	result := status.AddResult{Number: r.Number, Job: r.Job, Outcome: "queued again"}
 	switch r.Verb {
 	case record.VerbProve:
-		return e.ProveBlock(ctx, Given{Number: r.Number, Hash: r.Hash, Input: r.Input, Stage: r.Stage, BuildTime: r.BuildTime})
+		return e.ProveBlock(ctx, ProveRequest{Number: r.Number, Hash: r.Hash, Input: r.Input, Stage: r.Stage, BuildTime: r.BuildTime})
 	case record.VerbRetry:
-		return met, e.Retry(ctx, Again{Job: r.Job, From: r.From, Stage: r.Stage})
+		return result, e.Retry(ctx, RetryRequest{Job: r.Job, From: r.From, Stage: r.Stage})
 	case record.VerbSkip:
-		met.Word = "skipped"
-		return met, e.Skip(ctx, r.Job)
+		result.Outcome = "skipped"
+		return result, e.Skip(ctx, r.Job)
 	case record.VerbAdd:
 		results, err := e.AddBlocks(ctx, []uint64{r.Number})
 		if err != nil {
@@ -93,5 +95,5 @@ func (e *Engine) meet(ctx context.Context, r record.Request) (status.AddResult, 
 		}
 		return results[0], nil
 	}
-	return met, contract.Permanent(fmt.Errorf("nothing is known that is called %q", r.Verb))
+	return result, contract.Permanent(fmt.Errorf("unknown kind of request %q: it was made by another version of proofline", r.Verb))
 }

@@ -12,24 +12,24 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Again says which part of a finished job is done once more.
-type Again struct {
+// RetryRequest names the part of a finished job that is done once more.
+type RetryRequest struct {
 	Job string
-	// From is the first stage that is done anew, with everything behind it. Empty
-	// for what failed only: what is done counts, and its files are used.
+	// From is the first stage that is done anew, with every stage behind it. When it is
+	// empty only the failed stages are done anew, and the results of the others are used.
 	From string
-	// Stage limits a retry to what this stage needs; empty for every branch.
+	// Stage limits a retry to this stage and the stages that it needs; empty for all.
 	Stage string
 }
 
-// Retry queues a job again that failed, was dropped or cancelled, or that is done
-// but for one of its branches.
-func (e *Engine) Retry(ctx context.Context, again Again) error {
-	from, err := e.optional(again.From)
+// Retry queues a finished job again: one that failed, was dropped or cancelled, or a
+// part of one that is done. It closes the breakers of all stages and ends their pauses.
+func (e *Engine) Retry(ctx context.Context, request RetryRequest) error {
+	from, err := e.optionalStage(request.From)
 	if err != nil {
 		return err
 	}
-	branch, err := e.optional(again.Stage)
+	branch, err := e.optionalStage(request.Stage)
 	if err != nil {
 		return err
 	}
@@ -38,45 +38,23 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 		return err
 	}
 	defer e.write.release()
-	known, err := e.store.Job(again.Job)
-	switch {
-	case errors.Is(err, record.ErrNotFound):
-		return contract.Permanent(fmt.Errorf("there is no job %s", again.Job))
-	case err != nil:
+	known, err := e.store.Job(request.Job)
+	if err != nil {
+		if errors.Is(err, record.ErrNotFound) {
+			err = contract.Permanent(fmt.Errorf("there is no job %s", request.Job))
+		}
 		return err
-	case known.Orphaned:
-		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", again.Job))
-	case !known.State.Finished():
-		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", again.Job, known.State))
-	case known.State == status.JobDone && from == nil && branch == nil:
-		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", again.Job))
+	}
+	if err := retryable(known, from == nil && branch == nil); err != nil {
+		return err
 	}
 	rec := known.Clone()
 	e.mu.Lock()
-	if a := e.jobs[again.Job]; a != nil { // a shadow of it still works
+	if a := e.jobs[request.Job]; a != nil { // a shadow stage still works on it
 		rec = t.edit(a)
 	}
 	e.mu.Unlock()
-	for _, s := range e.stages {
-		r, has := rec.Stages[s.Name]
-		if !has || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
-			continue
-		}
-		if r.State == record.StageDone && lost(known, s.confirm) { // its files were held back
-			r.Announced, r.Phase = unfailed(r.Announced, ""), contract.EventProved
-			r.Unpublished = len(r.Outputs) > 0
-			rec.Stages[s.Name] = r
-		}
-		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled ||
-			known.State == status.JobFailed && r.State == record.StageSkipped && r.Error == errAddedLate.Error() {
-			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
-			if r.Attempt == 0 {
-				r.Error = ""
-			}
-			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
-			rec.Stages[s.Name] = r
-		}
-	}
+	e.requeue(rec, known, branch)
 	if from != nil {
 		e.reset(rec, from)
 		for _, behind := range e.stages {
@@ -105,7 +83,49 @@ func (e *Engine) Retry(ctx context.Context, again Again) error {
 	return t.commitOnce()
 }
 
-// unfailed is an announced phase without the failure that ended it.
+// retryable returns an error when a job cannot be queued again. allStages is true when the
+// request names no stage.
+func retryable(known *record.Job, allStages bool) error {
+	switch {
+	case known.Orphaned:
+		return contract.Permanent(fmt.Errorf("job %s is of a block that is not on the chain any more", known.ID))
+	case !known.State.Finished():
+		return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", known.ID, known.State))
+	case known.State == status.JobDone && allStages:
+		return contract.Permanent(fmt.Errorf("job %s is done: name the stage with --from to do a part of it again", known.ID))
+	}
+	return nil
+}
+
+// requeue makes the failed, blocked and cancelled stages of rec wait again. A proof that is
+// done but was refused by a gate is announced and published if the gate succeeds now. With
+// a branch this applies only to that stage and the stages that it depends on. known is the
+// record before the retry.
+func (e *Engine) requeue(rec, known *record.Job, branch *stage) {
+	for _, s := range e.stages {
+		r, exists := rec.Stages[s.Name]
+		if !exists || branch != nil && s != branch && !slices.Contains(branch.before, s) && !slices.Contains(branch.confirm, s) {
+			continue
+		}
+		if r.State == record.StageDone && anyFailed(known, s.confirm) { // its files were not published
+			r.Announced, r.Phase = unfailed(r.Announced, ""), contract.EventProved
+			r.Unpublished = len(r.Outputs) > 0
+			rec.Stages[s.Name] = r
+		}
+		if r.State == record.StageFailed || r.State == record.StageBlocked || r.State == record.StageCancelled ||
+			known.State == status.JobFailed && r.State == record.StageSkipped && r.Error == errAddedLate.Error() {
+			r.State, r.Failures, r.Deaths, r.Suspect, r.NotBefore = record.StageWaiting, 0, 0, false, time.Time{}
+			if r.Attempt == 0 {
+				r.Error = ""
+			}
+			r.Announced, r.Phase = unfailed(r.Announced, r.Phase), unfailed(r.Phase, "")
+			rec.Stages[s.Name] = r
+		}
+	}
+}
+
+// unfailed returns reached instead of an announced failure, and any other announced
+// phase as it is.
 func unfailed(announced, reached contract.EventKind) contract.EventKind {
 	if announced == contract.EventFailed {
 		return reached
@@ -123,7 +143,8 @@ func onlyShadows(rec *record.Job) bool {
 	return true
 }
 
-func (e *Engine) optional(name string) (*stage, error) {
+// optionalStage finds a working stage. It returns nil for an empty name.
+func (e *Engine) optionalStage(name string) (*stage, error) {
 	if name == "" {
 		return nil, nil
 	}

@@ -29,7 +29,7 @@ type Tuning struct {
 	StuckAfter  time.Duration
 }
 
-// settingsOf are the settings that a configuration begins with.
+// settingsOf returns the settings with which an engine starts.
 func settingsOf(cfg Config, stages []*stage) *Settings {
 	s := &Settings{Selection: cfg.Selection, Reporters: cfg.Reporters, Stages: map[string]Tuning{}}
 	for _, st := range stages {
@@ -38,23 +38,22 @@ func settingsOf(cfg Config, stages []*stage) *Settings {
 	return s
 }
 
-// tuning is the part of the stage's configuration that can change; it is that of
-// this instant.
+// tuning returns the current values of the part of the configuration that can change.
 func (s *stage) tuning() Tuning { return *s.tuned.Load() }
 
-// selection is which blocks are targets at this instant.
+// selection returns the current selection.
 func (e *Engine) selection() selection.Selection { return e.settings.Load().Selection }
 
-// reporters are the reporters of this instant.
+// reporters returns the current reporters.
 func (e *Engine) reporters() []Reporter { return e.settings.Load().Reporters }
 
-// Settings returns the settings of this instant.
+// Settings returns the current settings.
 func (e *Engine) Settings() Settings { return *e.settings.Load() }
 
-// Apply replaces the settings. Running attempts go on: they keep their deadline and
-// the fingerprint with which they were begun. A selection counts from the next poll
-// on: blocks that are jobs already stay jobs. It takes effect as a whole or, with an
-// error, not at all. It may be called at any time, also concurrently.
+// Apply replaces all settings, or none when it returns an error. Running attempts keep
+// the deadline and the fingerprint with which they began. The selection applies from
+// the next poll on; blocks that are jobs already stay jobs. Apply may be called at any
+// time and concurrently.
 func (e *Engine) Apply(ctx context.Context, next Settings) error {
 	for _, s := range e.stages {
 		tuning, known := next.Stages[s.Name]
@@ -62,10 +61,10 @@ func (e *Engine) Apply(ctx context.Context, next Settings) error {
 			return fmt.Errorf("there are no settings for the stage %s", s.Name)
 		}
 		if tuning.Concurrency < 1 {
-			return fmt.Errorf("stage %s: a concurrency of %d", s.Name, tuning.Concurrency)
+			return fmt.Errorf("stage %s: the concurrency is %d, want at least 1", s.Name, tuning.Concurrency)
 		}
 	}
-	// No transition is half-way between the old settings and the new ones.
+	// Holding Engine.write, so that no transition uses both old and new settings.
 	if err := e.write.take(ctx); err != nil {
 		return err
 	}
@@ -93,10 +92,10 @@ func (e *Engine) Apply(ctx context.Context, next Settings) error {
 	return nil
 }
 
-// reorder sorts what waits by today's selection. Engine.mu must be held.
+// reorder sorts the waiting jobs by the current selection. Engine.mu must be held.
 func (e *Engine) reorder(now time.Time) {
 	for _, s := range e.stages {
-		waiting := s.queue.of
+		waiting := s.queue.byJob
 		s.queue = newQueue(e.selection())
 		for _, entry := range waiting {
 			s.queue.put(entry, now)
@@ -104,9 +103,9 @@ func (e *Engine) reorder(now time.Time) {
 	}
 }
 
-// whileSelected calls work again and again until ctx ends: each time with a context
-// that ends when the selection is replaced, and after work has returned only once
-// they were.
+// whileSelected calls work once for each selection until ctx ends. The context of a call
+// ends when the selection is replaced; then work is called again. When work returns
+// earlier, whileSelected waits for the next selection.
 func (e *Engine) whileSelected(ctx context.Context, work func(context.Context)) {
 	for ctx.Err() == nil {
 		e.mu.Lock()
@@ -126,8 +125,8 @@ func (e *Engine) whileSelected(ctx context.Context, work func(context.Context)) 
 	}
 }
 
-// staff begins the slots that stages lack, each in a goroutine that start makes.
-func (e *Engine) staff(start func(s *stage, slot int)) {
+// startSlots calls start for each slot that a stage should have and does not have yet.
+func (e *Engine) startSlots(start func(s *stage, slot int)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.stages {
@@ -140,8 +139,9 @@ func (e *Engine) staff(start func(s *stage, slot int)) {
 	}
 }
 
-// dismissed reports whether a slot is one too many, and takes it from the list then.
-func (e *Engine) dismissed(s *stage, slot int) bool {
+// retired reports whether a stage has more slots than it should have, so that this one
+// is to end. It removes such a slot from the list.
+func (e *Engine) retired(s *stage, slot int) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if slot < s.tuning().Concurrency {

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// background lets the engine work until stop is called.
+// background runs the engine until stop is called.
 func (r *rig) background(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -27,8 +27,8 @@ func (r *rig) background(t *testing.T) (stop func()) {
 	}
 }
 
-// TestApplySelection turns the order round, and brings in blocks by a list and by a
-// new rhythm, while an attempt runs that nothing of it may touch.
+// TestApplySelection reverses the order and adds blocks by a list and by another interval,
+// and checks that a running attempt is not affected.
 func TestApplySelection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages = c.Stages[:2]; c.Selection.Order = selection.NewestFirst })
@@ -75,8 +75,8 @@ func TestApplySelection(t *testing.T) {
 	})
 }
 
-// TestApplyTuning gives a stage more slots, then fewer, and a shorter timeout that
-// counts for the next attempt alone.
+// TestApplyTuning gives a stage more slots, then fewer, and a shorter timeout, and checks
+// that the timeout applies only to the next attempt.
 func TestApplyTuning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages = c.Stages[:2]; c.Stages[1].Timeout = time.Hour })
@@ -153,7 +153,8 @@ func TestApplyTuning(t *testing.T) {
 	})
 }
 
-// TestDrain ends an engine when its blocks are done, and takes in none meanwhile.
+// TestDrain checks that a draining engine takes in no blocks and ends when its blocks are
+// done.
 func TestDrain(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -210,9 +211,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainIdle ends an engine that has nothing to do at once.
-// TestDrainPassesThoseThatStay: blocks that wait for the next run hold up none of those
-// that are finished in this one, wherever they wait.
+// TestDrainPassesThoseThatStay checks that blocks which wait for the next run do not delay
+// those that are finished in this one.
 func TestDrainPassesThoseThatStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) {
@@ -256,6 +256,7 @@ func TestDrainPassesThoseThatStay(t *testing.T) {
 	})
 }
 
+// TestDrainIdle checks that an engine without work ends at once.
 func TestDrainIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), nil)

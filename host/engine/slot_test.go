@@ -12,9 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestNextProofBeginsWhileTheLastIsVerified: a stage with one slot gives its plugin the
-// next block as soon as it has the proof of the last. One proof is verified beside it and
-// not two, however long that takes, and a failed attempt holds the slot to its end.
+// TestNextProofBeginsWhileTheLastIsVerified checks that a stage with one slot gives its
+// plugin the next block as soon as it has the proof of the last. At most one proof is
+// verified beside it, and a failed attempt keeps the slot to its end.
 func TestNextProofBeginsWhileTheLastIsVerified(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -65,8 +65,8 @@ func TestNextProofBeginsWhileTheLastIsVerified(t *testing.T) {
 	}
 }
 
-// TestProofThatDoesNotVerifyTakesTheSlotAgain: the next block has the slot when a proof is
-// found not to verify; its own block comes after it.
+// TestProofThatDoesNotVerifyTakesTheSlotAgain checks that a block whose proof does not
+// verify waits for the next block, which has the slot.
 func TestProofThatDoesNotVerifyTakesTheSlotAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Verify, c.Stages[3].Concurrency = true, 1 })
@@ -97,8 +97,8 @@ func TestProofThatDoesNotVerifyTakesTheSlotAgain(t *testing.T) {
 	})
 }
 
-// TestNextProofBeginsWhileTheLastIsCollected: a plugin that says that its tool has ended
-// gets the next block then, not when it has read and published what the tool made.
+// TestNextProofBeginsWhileTheLastIsCollected checks that a plugin gets the next block when
+// it reports that its tool has ended, before it has collected the result.
 func TestNextProofBeginsWhileTheLastIsCollected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Stages[3].Concurrency = 1 })
@@ -129,8 +129,9 @@ func TestNextProofBeginsWhileTheLastIsCollected(t *testing.T) {
 	})
 }
 
-// TestNothingIsRecordedBeforeItIsDurable: the disk works beside the verification, and the
-// record waits for it; what the disk refuses is not recorded as done.
+// TestNothingIsRecordedBeforeItIsDurable checks that files are synced during the
+// verification, that the record waits for the sync, and that a failed sync fails the
+// attempt.
 func TestNothingIsRecordedBeforeItIsDurable(t *testing.T) {
 	for _, refused := range []error{nil, errors.New("the disk refuses")} {
 		synctest.Test(t, func(t *testing.T) {

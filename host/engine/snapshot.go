@@ -9,21 +9,20 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// How much a snapshot shows at most, so that one costs the same however much
-// waits.
+// Limits of a snapshot, so that its cost does not depend on the number of jobs.
 const (
-	shownRecent = 50
-	shownJobs   = 200
-	shownQueue  = 100
+	shownRecent = 50  // finished jobs
+	shownJobs   = 200 // unfinished jobs
+	shownQueue  = 100 // block numbers of one stage's queue
 )
 
-// Snapshot returns the state of the jobs and of the working stages. What only
-// the processes know (pid, version, condition) is left to the caller.
+// Snapshot returns the state of the jobs and of the working stages. The caller adds
+// what is known only of the plugin processes: pid, version and condition.
 func (e *Engine) Snapshot() status.Snapshot {
 	e.mu.Lock()
 	s := status.Snapshot{
 		Time: e.clock.Now(), Pipeline: e.cfg.Pipeline, Stopping: e.stopping, Draining: e.drain != nil,
-		Head: e.head, HeadTime: e.headTime, Trouble: e.trouble, Unpublished: e.unshown, Counts: e.counts,
+		Head: e.head, HeadTime: e.headTime, Trouble: e.commitError, Unpublished: e.publishError, Counts: e.counts,
 	}
 	s.Counts.Active = len(e.jobs)
 	for _, st := range e.stages {
@@ -48,21 +47,22 @@ func (e *Engine) Snapshot() status.Snapshot {
 	return s
 }
 
-// urgentJobs lists up to most of the unfinished jobs, the most urgent of each stage
-// first in line. Engine.mu must be held.
-func (e *Engine) urgentJobs(most int) []*record.Job {
+// urgentJobs lists up to limit unfinished jobs, the most urgent first: those that run
+// and, of each stage, the most urgent that wait. Engine.mu must be held.
+func (e *Engine) urgentJobs(limit int) []*record.Job {
 	shown := map[string]entry{}
 	for _, s := range e.stages {
 		for _, run := range s.running {
 			shown[run.job.rec.ID] = entryOf(run.job, record.Stage{}, run.since)
 		}
-		for _, waiting := range s.queue.first(most) {
+		for _, waiting := range s.queue.first(limit) {
 			shown[waiting.id] = waiting
 		}
 	}
 	entries := slices.SortedFunc(maps.Values(shown), func(a, b entry) int { return compare(e.selection(), a, b) })
-	records := make([]*record.Job, 0, min(len(entries), most))
-	for _, shown := range entries[:min(len(entries), most)] {
+	entries = entries[:min(len(entries), limit)]
+	records := make([]*record.Job, 0, len(entries))
+	for _, shown := range entries {
 		if !shown.job.rec.State.Finished() {
 			records = append(records, shown.job.rec)
 		}
@@ -70,12 +70,12 @@ func (e *Engine) urgentJobs(most int) []*record.Job {
 	return records
 }
 
-// stageStatus describes one stage. Engine.mu must be held.
+// stageStatus returns the state of one stage. Engine.mu must be held.
 func (e *Engine) stageStatus(st *stage) status.Stage {
 	out := status.Stage{
 		Name: st.Name, Kind: st.Kind, MakesProof: st.MakesProof, Shadow: st.Shadow, Needs: st.Needs, Confirm: st.Confirm,
 		Processed: st.processed, Failed: st.failed,
-		Running: []status.Attempt{}, Queue: []uint64{}, QueueLength: len(st.queue.of),
+		Running: []status.Attempt{}, Queue: []uint64{}, QueueLength: len(st.queue.byJob),
 	}
 	for _, p := range []pause{st.pause, st.poll} {
 		if p.reason != "" {
@@ -99,7 +99,8 @@ func (e *Engine) stageStatus(st *stage) status.Stage {
 	return out
 }
 
-// Describe turns a record into what is shown of it. Reports are not part of it.
+// Describe returns the status of a job, with the stages of this engine in their order
+// and without reports.
 func (e *Engine) Describe(rec *record.Job) status.Job {
 	stages := make([]StageRef, len(e.stages))
 	for i, s := range e.stages {
@@ -114,8 +115,8 @@ type StageRef struct {
 	Kind contract.Kind
 }
 
-// Describe turns a record into what is shown of it, with the stages in the given
-// order and behind them those that the pipeline has no more.
+// Describe returns the status of a job without reports. The given stages come first, in
+// their order, and then the stages that the pipeline no longer has, by name.
 func Describe(rec *record.Job, stages []StageRef) status.Job {
 	out := status.Job{
 		ID: rec.ID, Block: rec.Block, Origin: rec.Origin, State: rec.State, Reason: rec.Reason, Orphaned: Orphaned(rec),
@@ -126,7 +127,7 @@ func Describe(rec *record.Job, stages []StageRef) status.Job {
 			stages = append(slices.Clip(stages), StageRef{Name: name})
 		}
 	}
-	var at record.StageState
+	var position record.StageState // the state of out.Stage
 	for _, s := range stages {
 		r, known := rec.Stages[s.Name]
 		if !known {
@@ -146,8 +147,8 @@ func Describe(rec *record.Job, stages []StageRef) status.Job {
 		if record.Rank(r.Announced) > record.Rank(contract.EventKind(out.Announced)) {
 			out.Announced = string(r.Announced)
 		}
-		if telling(r.State) > telling(at) {
-			at = r.State
+		if positionRank(r.State) > positionRank(position) {
+			position = r.State
 			out.Stage, out.NotBefore = s.Name, r.NotBefore
 		}
 	}
@@ -157,8 +158,9 @@ func Describe(rec *record.Job, stages []StageRef) status.Job {
 	return out
 }
 
-// telling orders the states of stages by how well they tell where a job stands.
-func telling(state record.StageState) int {
+// positionRank ranks the states of stages. The stage whose state has the highest rank is
+// shown as the position of its job.
+func positionRank(state record.StageState) int {
 	switch state {
 	case record.StageRunning:
 		return 4
@@ -172,7 +174,7 @@ func telling(state record.StageState) int {
 	return 0
 }
 
-// Finished returns the jobs that a limited run has finished, in that order.
+// Finished returns the jobs that a limited run has finished, in the order of their ends.
 func (e *Engine) Finished() []status.Job {
 	e.mu.Lock()
 	defer e.mu.Unlock()

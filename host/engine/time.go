@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// watchTime looks once a second for provers that are stuck.
+// watchTime looks for stuck provers once a second until ctx ends.
 func (e *Engine) watchTime(ctx context.Context) {
 	for {
 		e.clock.Wait(ctx, tick.Until(e.clock.Now(), time.Second), nil)
@@ -26,8 +26,8 @@ func (e *Engine) watchTime(ctx context.Context) {
 	}
 }
 
-// alertStuck announces provers that are busy for longer than StuckAfter, each
-// attempt once. It stops nothing: that is the timeout's business.
+// alertStuck raises one alert for each attempt of a prover that runs for longer than
+// StuckAfter. It does not end the attempt; only the timeout does.
 func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
 	if !e.anyStuck(now) {
 		return nil
@@ -61,11 +61,12 @@ func (e *Engine) alertStuck(ctx context.Context, now time.Time) error {
 	return t.commit(ctx)
 }
 
-// stuck reports whether an attempt has just become stuck.
+// stuck reports whether an attempt is stuck and no alert was raised for it yet.
 func (s *stage) stuck(run *attempt, now time.Time) bool {
 	return s.Kind == contract.KindProver && s.tuning().StuckAfter > 0 && !run.stuck && now.Sub(run.since) >= s.tuning().StuckAfter
 }
 
+// anyStuck reports whether an alert is to be raised for any attempt.
 func (e *Engine) anyStuck(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -79,12 +80,13 @@ func (e *Engine) anyStuck(now time.Time) bool {
 	return false
 }
 
-// dropBatch is how many jobs are dropped in one transaction at most.
+// dropBatch is the largest number of jobs that one transaction drops.
 const dropBatch = 1024
 
-// dropOld leaves out waiting blocks that the chain has left too far behind, and has
-// shadows leave out what they have not begun in time. A block that was announced or
-// asked for by the operator is never dropped.
+// dropOld drops the waiting jobs whose blocks are older than the selection allows, and
+// skips the waiting shadow stages of finished jobs of that age. head is the block time
+// of the head. A block that was announced or that the operator asked for is never
+// dropped.
 func (e *Engine) dropOld(t *transition, head time.Time) {
 	if e.selection().DropAfter <= 0 {
 		return
@@ -100,7 +102,7 @@ func (e *Engine) dropOld(t *transition, head time.Time) {
 		case !rec.State.Finished():
 			rec.Stop(status.JobDropped, why, t.now)
 			dropped, reason = dropped+1, why
-		default: // only its shadows are left
+		default: // only shadow stages have work left
 			for name, r := range rec.Stages {
 				if r.State == record.StageWaiting {
 					r.State, r.Error = record.StageSkipped, why
@@ -109,7 +111,7 @@ func (e *Engine) dropOld(t *transition, head time.Time) {
 			}
 		}
 	}
-	for _, rec := range t.jobs { // just taken in
+	for _, rec := range t.jobs { // jobs that this transition takes in
 		if rec.State == status.JobWaiting && rec.Origin == record.Selected && !rec.Announced() {
 			drop(rec)
 		}
@@ -124,8 +126,9 @@ func (e *Engine) dropOld(t *transition, head time.Time) {
 	}
 }
 
-// droppable reports whether age may end what is left of a job: nothing of it runs
-// and, unless only shadows are left, it was neither announced nor asked for.
+// droppable reports whether the rest of a job may be dropped for its age. A finished job
+// must have waiting shadow stages and no running attempt. Any other job must wait, must
+// come from the selection, and must not have been announced.
 func droppable(a *active) bool {
 	if a.rec.State.Finished() {
 		return len(a.attempts) == 0 && !onlyPublishing(a.rec)
@@ -143,13 +146,14 @@ func onlyPublishing(rec *record.Job) bool {
 	return true
 }
 
-// ageQueue holds the jobs that age may end, by the time of their blocks. A block
-// whose time is not known has no age. It is guarded by Engine.mu.
+// ageQueue holds the droppable jobs by the time of their blocks. Jobs whose block time
+// is not known are not in it. It is guarded by Engine.mu.
 type ageQueue struct {
-	tree *btree.BTreeG[aged]
-	of   map[string]aged
+	byTime *btree.BTreeG[aged]
+	byJob  map[string]aged // by job id
 }
 
+// aged is an entry of an ageQueue.
 type aged struct {
 	time time.Time
 	id   string
@@ -157,30 +161,30 @@ type aged struct {
 }
 
 func newAgeQueue() ageQueue {
-	return ageQueue{of: map[string]aged{}, tree: btree.NewG(degree, func(a, b aged) bool {
+	return ageQueue{byJob: map[string]aged{}, byTime: btree.NewG(degree, func(a, b aged) bool {
 		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.id, b.id)) < 0
 	})}
 }
 
-// put adds the job, or takes it out where it may not be dropped.
+// put adds the job, or removes it when it is not droppable.
 func (q *ageQueue) put(a *active) {
-	old, known := q.of[a.rec.ID]
+	old, known := q.byJob[a.rec.ID]
 	if known {
-		q.tree.Delete(old)
-		delete(q.of, a.rec.ID)
+		q.byTime.Delete(old)
+		delete(q.byJob, a.rec.ID)
 	}
 	if !a.rec.Open() || a.rec.Block.Time.IsZero() || !droppable(a) {
 		return
 	}
 	entry := aged{a.rec.Block.Time, a.rec.ID, a}
-	q.of[entry.id] = entry
-	q.tree.ReplaceOrInsert(entry)
+	q.byJob[entry.id] = entry
+	q.byTime.ReplaceOrInsert(entry)
 }
 
-// before lists up to most of the jobs whose blocks are older than that time.
-func (q *ageQueue) before(oldest time.Time, most int) (jobs []*active) {
-	q.tree.Ascend(func(a aged) bool {
-		if !a.time.Before(oldest) || len(jobs) == most {
+// before lists up to limit jobs whose block time is before oldest.
+func (q *ageQueue) before(oldest time.Time, limit int) (jobs []*active) {
+	q.byTime.Ascend(func(a aged) bool {
+		if !a.time.Before(oldest) || len(jobs) == limit {
 			return false
 		}
 		jobs = append(jobs, a.job)

@@ -9,16 +9,16 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// transition is one change of state while it is made: records are edited, then
-// committed together with what follows from them. Engine.write is held from its
-// beginning to its end.
+// transition is one change of the engine's state. Records are edited and then committed
+// together with everything that follows from them. Engine.write is held from begin until
+// after the commit.
 type transition struct {
 	e      *Engine
 	now    time.Time
-	jobs   []*record.Job // edited, in order
-	change record.Change
-	apply  []func() // under Engine.mu, once the change is on disk
-	causes map[string]error
+	jobs   []*record.Job    // the edited records, in order
+	change record.Change    // what is committed
+	apply  []func()         // called under Engine.mu after the commit
+	causes map[string]error // why jobs were stopped, by id
 }
 
 // begin takes Engine.write for a transition; the caller releases it.
@@ -29,7 +29,8 @@ func (e *Engine) begin(ctx context.Context) (*transition, error) {
 	return &transition{e: e, now: e.clock.Now(), causes: map[string]error{}}, nil
 }
 
-// edit returns the record of an open job to be changed.
+// edit returns the record of an open job for changes. Calls for the same job return the
+// same record.
 func (t *transition) edit(a *active) *record.Job {
 	for _, rec := range t.jobs {
 		if rec.ID == a.rec.ID {
@@ -41,22 +42,23 @@ func (t *transition) edit(a *active) *record.Job {
 	return rec
 }
 
-// add takes a record into the change. It must not be one that others hold.
+// add adds a record to the change. No other goroutine may hold the record.
 func (t *transition) add(rec *record.Job) { t.jobs = append(t.jobs, rec) }
 
-// done is called under Engine.mu once the change is on disk.
+// done registers a function that is called under Engine.mu after the commit.
 func (t *transition) done(apply func()) { t.apply = append(t.apply, apply) }
 
-// stop ends a job as a whole; what runs of it is cut off for that cause.
+// stop drops or cancels a job. The commit cancels its running attempts with the cause
+// and withdraws its unsent events.
 func (t *transition) stop(rec *record.Job, state status.JobState, cause error) {
 	rec.Stop(state, cause.Error(), t.now)
 	t.causes[rec.ID] = cause
 	t.change.Unsend = append(t.change.Unsend, rec.ID)
 }
 
-// commit makes the change durable and then visible. It tries until it succeeds or
-// ctx ends, but once at least: while the checkpoint cannot be written nothing may
-// go on. An operator's command is tried once, see commitOnce.
+// commit makes the change durable and then visible. It tries at least once, and again
+// until it succeeds or ctx ends, because no work may go on while the checkpoint cannot
+// be written. Commands of the operator use commitOnce.
 func (t *transition) commit(ctx context.Context) error {
 	t.settle()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
@@ -77,7 +79,8 @@ func (t *transition) commitOnce() error {
 	return t.write()
 }
 
-// settle works out what follows from the edited records.
+// settle moves the edited records to the change and adds the events that follow from
+// them.
 func (t *transition) settle() {
 	for _, rec := range t.jobs {
 		t.change.Events = append(t.change.Events, t.e.follow(rec, t.now)...)
@@ -86,22 +89,23 @@ func (t *transition) settle() {
 	t.jobs = nil
 }
 
+// write commits the change and applies it to the memory image.
 func (t *transition) write() error {
 	e := t.e
 	err := e.store.Commit(t.change)
 	e.mu.Lock()
 	if err != nil {
-		if e.trouble == "" {
+		if e.commitError == "" {
 			e.log.Error("the checkpoint cannot be written: nothing goes on until it can", "error", err)
 		}
-		e.trouble = err.Error()
+		e.commitError = err.Error()
 		e.mu.Unlock()
 		return err
 	}
-	if e.trouble != "" {
+	if e.commitError != "" {
 		e.log.Info("the checkpoint can be written again")
 	}
-	e.trouble = ""
+	e.commitError = ""
 	var cut []func()
 	for _, apply := range t.apply {
 		apply()
@@ -120,8 +124,9 @@ func (t *transition) write() error {
 	return nil
 }
 
-// put takes a committed record into the memory image. It returns how to cut off
-// the attempts that do not own their stage any more. Engine.mu must be held.
+// put takes a committed record into the memory image. It returns functions that cancel
+// the attempts that do not own their stage any more, to be called without Engine.mu.
+// Engine.mu must be held.
 func (e *Engine) put(rec *record.Job, cause error, now time.Time) (cut []func()) {
 	a, known := e.jobs[rec.ID]
 	var before status.JobState
@@ -129,8 +134,8 @@ func (e *Engine) put(rec *record.Job, cause error, now time.Time) (cut []func())
 		before = a.rec.State
 	} else {
 		a = &active{attempts: map[*stage]*attempt{}}
-		if before = e.forgetRecent(rec.ID); before == "" && rec.State.Finished() {
-			before = rec.State // it ended long ago
+		if before = e.removeRecent(rec.ID); before == "" && rec.State.Finished() {
+			before = rec.State // it had finished before recent begins
 		}
 	}
 	a.rec = rec
@@ -157,12 +162,12 @@ func (e *Engine) put(rec *record.Job, cause error, now time.Time) (cut []func())
 	}
 	e.index(a, now)
 	if rec.State.Finished() {
-		e.remember(rec, before)
+		e.addRecent(rec, before)
 	}
 	return cut
 }
 
-// index brings the queues up to date with a job. Engine.mu must be held.
+// index updates the queues for a job. Engine.mu must be held.
 func (e *Engine) index(a *active, now time.Time) {
 	for _, s := range e.stages {
 		if r := a.rec.Stages[s.Name]; r.State == record.StageWaiting && e.begins(a.rec, s) {
@@ -179,9 +184,9 @@ func (e *Engine) index(a *active, now time.Time) {
 	}
 }
 
-// begins reports whether everything is there that a waiting stage begins with. A
-// shadow waits, beyond that, until every proof stage that is none has its turn
-// behind it or was begun.
+// begins reports whether a waiting stage may begin, as far as the job is concerned. All
+// stages that it needs must be complete. A shadow also waits until every proof stage
+// that is no shadow, or every stage when the pipeline makes no proof, has begun.
 func (e *Engine) begins(rec *record.Job, s *stage) bool {
 	if !complete(rec, s.needs) {
 		return false
@@ -198,11 +203,11 @@ func (e *Engine) begins(rec *record.Job, s *stage) bool {
 	return true
 }
 
-// remember takes a finished job into the recent ones and counts its end, once.
-// Engine.mu must be held.
-func (e *Engine) remember(rec *record.Job, before status.JobState) {
+// addRecent adds a finished job to the recent ones and counts its end, unless its state
+// before was finished, too. Engine.mu must be held.
+func (e *Engine) addRecent(rec *record.Job, before status.JobState) {
 	if i := slices.IndexFunc(e.recent, func(old *record.Job) bool { return old.ID == rec.ID }); i >= 0 {
-		e.recent[i] = rec // it goes on for its shadows, or was tried again while they worked
+		e.recent[i] = rec // a finished job changes while its shadow stages work
 	} else {
 		e.recent = append(e.recent, rec)
 	}
@@ -225,9 +230,9 @@ func (e *Engine) remember(rec *record.Job, before status.JobState) {
 	e.settlePermit(rec)
 }
 
-// forgetRecent takes a job out of the recent ones and returns the state that it
-// had there; empty where it was not there. Engine.mu must be held.
-func (e *Engine) forgetRecent(id string) status.JobState {
+// removeRecent removes a job from the recent ones and returns its state; empty when it
+// was not among them. Engine.mu must be held.
+func (e *Engine) removeRecent(id string) status.JobState {
 	for i, old := range e.recent {
 		if old.ID == id {
 			e.recent = append(e.recent[:i:i], e.recent[i+1:]...)
@@ -237,8 +242,8 @@ func (e *Engine) forgetRecent(id string) status.JobState {
 	return ""
 }
 
-// settlePermit counts a finished job against the limit, or gives the place of a
-// cancelled one to another. Engine.mu must be held.
+// settlePermit counts a finished job against the limit of the run. The permit of a job
+// that was dropped or cancelled is free for another job. Engine.mu must be held.
 func (e *Engine) settlePermit(rec *record.Job) {
 	switch {
 	case e.cfg.Limit == 0:

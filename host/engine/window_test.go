@@ -13,8 +13,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// fork makes the rig's builder and prover take the blocks before 3, and adds others
-// for the blocks from 3 on. The gate takes all.
+// fork makes the rig's builder and prover take the blocks before 3 and adds others for the
+// blocks from 3 on. The gate takes all blocks.
 func fork(input, prove *worker) func(*Config) {
 	return func(c *Config) {
 		until, from := selection.Window{Until: selection.Edge{Number: 3}}, selection.Window{From: selection.Edge{Number: 3}}
@@ -76,8 +76,8 @@ func TestStagesTakeTheBlocksOfTheirWindows(t *testing.T) {
 	})
 }
 
-// Blocks that failed where the file did not know of the fork are proved once it does,
-// and work that is done stays whatever the file says later.
+// TestWindowsOfOpenAndFailedJobs checks that blocks which failed before the file had the
+// windows of a fork are proved afterwards, and that work that is done stays.
 func TestWindowsOfOpenAndFailedJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory(t)
@@ -111,7 +111,7 @@ func TestWindowsOfOpenAndFailedJobs(t *testing.T) {
 			c.Stages = append(c.Stages, shadow)
 		})
 		stop := again.start(t)
-		if err := again.Retry(t.Context(), Again{Job: failed.JobID()}); err != nil {
+		if err := again.Retry(t.Context(), RetryRequest{Job: failed.JobID()}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

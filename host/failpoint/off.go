@@ -4,8 +4,8 @@ package failpoint
 
 import "time"
 
-// Hit does nothing.
+// Hit does nothing in a program without failpoints.
 func Hit(string) {}
 
-// Period returns the default.
-func Period(_ string, otherwise time.Duration) time.Duration { return otherwise }
+// Period returns the default in a program without failpoints.
+func Period(_ string, fallback time.Duration) time.Duration { return fallback }

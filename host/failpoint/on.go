@@ -16,6 +16,7 @@ var (
 	hits     atomic.Int64
 )
 
+// parse parses "NAME" or "NAME@OCCURRENCE".
 func parse(text string) (name string, at int64) {
 	name, number, found := strings.Cut(text, "@")
 	if !found {
@@ -28,7 +29,8 @@ func parse(text string) (name string, at int64) {
 	return name, at
 }
 
-// Hit ends the process if this is the moment.
+// Hit ends the process if it is called for the selected occurrence of the selected
+// failpoint.
 func Hit(point string) {
 	if point == name && hits.Add(1) == at {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -36,12 +38,12 @@ func Hit(point string) {
 	}
 }
 
-// Period returns the time that the environment variable holds, and the default
-// where it is not set.
-func Period(variable string, otherwise time.Duration) time.Duration {
+// Period returns the duration in an environment variable, or the default when the
+// variable is not set.
+func Period(variable string, fallback time.Duration) time.Duration {
 	text := os.Getenv(variable)
 	if text == "" {
-		return otherwise
+		return fallback
 	}
 	period, err := time.ParseDuration(text)
 	if err != nil || period <= 0 {

@@ -13,14 +13,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Prover names one side of a comparison: a stage, and the beginning of the
-// fingerprint under which it worked, or of any where that is empty.
+// Prover identifies one side of a comparison.
 type Prover struct {
 	Stage       string
-	Fingerprint string
+	Fingerprint string // prefix of the fingerprint of the stage's work; empty for any
 }
 
-// ParseProver reads "STAGE" or "STAGE@FINGERPRINT".
+// ParseProver parses "STAGE" or "STAGE@FINGERPRINT".
 func ParseProver(text string) Prover {
 	stage, fingerprint, _ := strings.Cut(text, "@")
 	return Prover{Stage: stage, Fingerprint: fingerprint}
@@ -33,8 +32,8 @@ func (p Prover) String() string {
 	return p.Stage + "@" + p.Fingerprint
 }
 
-// Side is what one prover has to show in a comparison. Times are proving times as
-// they are reported.
+// Side is the result of one prover in a comparison. Times are proving times as they are
+// reported.
 type Side struct {
 	Prover   string `json:"prover"`
 	Proofs   int    `json:"proofs"`
@@ -43,20 +42,20 @@ type Side struct {
 	Proofless int           `json:"proofless,omitempty"`
 	Median    time.Duration `json:"median_ns"`
 	P95       time.Duration `json:"p95_ns"`
-	// Cycles and ProofBytes are medians; zero where the prover tells none.
+	// Cycles and ProofBytes are medians; zero when the prover does not state them.
 	Cycles     uint64 `json:"cycles,omitempty"`
 	ProofBytes int64  `json:"proof_bytes,omitempty"`
 	// PerMgas is the slope of the least-squares line of proving time over gas, per
-	// million gas; zero where there are fewer than three proofs.
+	// million gas; zero for fewer than three proofs.
 	PerMgas time.Duration `json:"per_mgas_ns,omitempty"`
 }
 
-// Comparison holds two provers side by side.
+// Comparison is the result of comparing two provers.
 type Comparison struct {
 	A Side `json:"a"`
 	B Side `json:"b"`
-	// Pairs is how many blocks both have proved; the ratios are of B's time by A's,
-	// block by block.
+	// Pairs is the number of blocks that both have proved. The ratios are those of B's
+	// time to A's for the same block, or those of the medians when there are no pairs.
 	Pairs       int     `json:"pairs"`
 	MedianRatio float64 `json:"median_ratio,omitempty"`
 	P95Ratio    float64 `json:"p95_ratio,omitempty"`
@@ -72,19 +71,19 @@ type Pair struct {
 	B       time.Duration `json:"b_ns"`
 }
 
-// Compare holds two provers side by side over the given jobs.
+// Compare compares two provers by their work in the given jobs.
 func Compare(jobs []status.Job, a, b Prover) Comparison {
 	var c Comparison
 	c.Blocks = []Pair{}
-	var left, right samples
+	var samplesA, samplesB samples
 	for _, j := range jobs {
-		mine, proved := left.take(j, a)
-		theirs, too := right.take(j, b)
-		if proved && too && a.Stage != b.Stage {
-			c.Blocks = append(c.Blocks, Pair{Number: j.Block.Number, GasUsed: j.Block.GasUsed, A: mine, B: theirs})
+		timeA, provedA := samplesA.add(j, a)
+		timeB, provedB := samplesB.add(j, b)
+		if provedA && provedB && a.Stage != b.Stage {
+			c.Blocks = append(c.Blocks, Pair{Number: j.Block.Number, GasUsed: j.Block.GasUsed, A: timeA, B: timeB})
 		}
 	}
-	c.A, c.B = left.side(a), right.side(b)
+	c.A, c.B = samplesA.side(a), samplesB.side(b)
 	c.Pairs = len(c.Blocks)
 	var ratios []float64
 	for _, p := range c.Blocks {
@@ -98,7 +97,7 @@ func Compare(jobs []status.Job, a, b Prover) Comparison {
 	return c
 }
 
-// verdict says in a sentence what came out, and on what that rests.
+// verdict returns the result in one sentence, with the number of blocks it is based on.
 func (c Comparison) verdict() string {
 	for _, side := range []Side{c.A, c.B} {
 		if side.Proofs == 0 && side.Proofless > 0 {
@@ -111,7 +110,7 @@ func (c Comparison) verdict() string {
 	case c.MedianRatio == 0:
 		return "nothing to compare"
 	}
-	word := fmt.Sprintf("%s takes %.2f × the time of %s", c.B.Prover, c.MedianRatio, c.A.Prover)
+	ratio := fmt.Sprintf("%s takes %.2f × the time of %s", c.B.Prover, c.MedianRatio, c.A.Prover)
 	basis := fmt.Sprintf("median of %d blocks that both have proved", c.Pairs)
 	if c.Pairs == 0 {
 		basis = fmt.Sprintf("medians of %d and %d proofs of different blocks", c.A.Proofs, c.B.Proofs)
@@ -124,22 +123,22 @@ func (c Comparison) verdict() string {
 	if n := max(c.Pairs, min(c.A.Proofs, c.B.Proofs)); n < 20 {
 		few = "; that is few"
 	}
-	return fmt.Sprintf("%s (%s%s); %s", word, basis, few, failures)
+	return fmt.Sprintf("%s (%s%s); %s", ratio, basis, few, failures)
 }
 
-// samples are the figures of one prover.
+// samples are the figures of one prover. times and gas have one entry for each proof.
 type samples struct {
-	times    []float64 // ns
-	gas      []float64 // million
-	cycles   []float64
-	bytes    []float64
-	failures int
-	// proofless counts the blocks that were done without a proof.
-	proofless int
+	times     []float64 // nanoseconds
+	gas       []float64 // million gas
+	cycles    []float64
+	bytes     []float64
+	failures  int
+	proofless int // blocks that were done without a proof
 }
 
-// take adds what the prover did with a job, and returns its proving time.
-func (s *samples) take(j status.Job, p Prover) (took time.Duration, proved bool) {
+// add adds the work of the prover on a job. It returns the proving time, and whether the
+// prover has made a proof.
+func (s *samples) add(j status.Job, p Prover) (took time.Duration, proved bool) {
 	for _, r := range j.Stages {
 		if r.Stage != p.Stage || !strings.HasPrefix(r.Fingerprint, p.Fingerprint) {
 			continue
@@ -169,6 +168,7 @@ func (s *samples) take(j status.Job, p Prover) (took time.Duration, proved bool)
 	return 0, false
 }
 
+// side returns the result of the prover.
 func (s *samples) side(p Prover) Side {
 	return Side{
 		Prover: p.String(), Proofs: len(s.times), Failures: s.failures, Proofless: s.proofless, PerMgas: time.Duration(slope(s.gas, s.times)),
@@ -177,8 +177,7 @@ func (s *samples) side(p Prover) Side {
 	}
 }
 
-// quantile is the value below which the share q of the values lies, by the nearest
-// rank; 0 where there are none.
+// quantile returns the q-quantile of values by the nearest rank; 0 without values.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -187,7 +186,8 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }
 
-// slope is that of the least-squares line; 0 where the values allow none.
+// slope returns the slope of the least-squares line; 0 for fewer than three points and
+// for points with the same x.
 func slope(x, y []float64) float64 {
 	n := float64(len(x))
 	if n < 3 {

@@ -19,8 +19,8 @@ func proof(stage, fingerprint string, ms int64) status.JobStage {
 		Facts: map[string]string{contract.FactCycles: "1000"}, Outputs: []contract.Artifact{{Size: 7}, {Size: 300, Role: contract.RoleProof}}}
 }
 
-// TestCompareInPairs: ratios are those of the blocks that both have proved; what only
-// one has proved counts for that one alone.
+// TestCompareInPairs checks that ratios use only the blocks that both have proved, and that
+// the other figures of a prover use all its blocks.
 func TestCompareInPairs(t *testing.T) {
 	var jobs []status.Job
 	for i, ms := range [][2]int64{{1000, 2000}, {2000, 4000}, {3000, 9000}, {4000, 0}, {0, 1}} {
@@ -49,8 +49,8 @@ func TestCompareInPairs(t *testing.T) {
 	}
 }
 
-// TestCompareWithoutPairs: two fingerprints of one stage have no block in common, so
-// that the medians are compared; without proofs there is no verdict.
+// TestCompareWithoutPairs checks that the medians of two fingerprints of one stage are
+// compared, which have no block in common, and that there is no verdict without proofs.
 func TestCompareWithoutPairs(t *testing.T) {
 	var jobs []status.Job
 	for i := range 50 {
@@ -78,8 +78,8 @@ func TestCompareWithoutPairs(t *testing.T) {
 	}
 }
 
-// TestReportOfAProof: the best that any reporter has come to, and nothing that another
-// phase has come to.
+// TestReportOfAProof checks that the best outcome of any reporter counts, and that the
+// outcomes of other phases do not.
 func TestReportOfAProof(t *testing.T) {
 	by := func(reporter string, r status.Report) status.Report {
 		r.Reporter = reporter

@@ -1,5 +1,7 @@
-// Package history reads from a checkpoint what people are shown of the past: lists of
-// jobs, one block's way, and the record that a score is made of.
+// Package history reads the past of a pipeline from its checkpoint: lists of jobs, the
+// jobs of one block, comparisons of provers, and the record from which a score is
+// computed. It turns durable records into the types of package status and score, and
+// changes nothing.
 package history
 
 import (
@@ -15,8 +17,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Stages lists the working stages of a pipeline. A stage whose kind is not known
-// counts as one.
+// Stages returns the working stages of a pipeline. A stage of an unknown kind counts as a
+// working stage.
 func Stages(p *pipeline.Pipeline) (stages []engine.StageRef) {
 	for _, s := range p.Stages {
 		if s.Kind != contract.KindReporter {
@@ -26,23 +28,23 @@ func Stages(p *pipeline.Pipeline) (stages []engine.StageRef) {
 	return stages
 }
 
-// List reads jobs from a checkpoint: the unfinished ones, then the finished ones
-// by the time of their end, all sorted by number.
+// List returns jobs in the order of their block numbers, the highest first: all that are
+// unfinished and those that finished last, within the limits of the query.
 func List(store *checkpoint.Store, stages []engine.StageRef, query control.Query) ([]status.Job, error) {
 	records, err := store.Active()
 	if err != nil {
 		return nil, err
 	}
-	most := query.Limit
-	if most <= 0 {
-		most = maxListed
+	limit := query.Limit
+	if limit <= 0 {
+		limit = maxListed
 	}
-	recent, err := store.History(most, query.States...)
+	recent, err := store.History(limit, query.States...)
 	if err != nil {
 		return nil, err
 	}
 	jobs := []status.Job{}
-	records = slices.DeleteFunc(records, func(rec *record.Job) bool { return rec.State.Finished() }) // only a shadow works on it
+	records = slices.DeleteFunc(records, func(rec *record.Job) bool { return rec.State.Finished() }) // finished, but a shadow still works on it
 	for _, rec := range append(records, recent...) {
 		if len(query.States) == 0 || slices.Contains(query.States, rec.State) {
 			jobs = append(jobs, engine.Describe(rec, stages))
@@ -55,44 +57,45 @@ func List(store *checkpoint.Store, stages []engine.StageRef, query control.Query
 	return jobs, WithReports(store, jobs)
 }
 
-// maxListed bounds how far a list reads into the past.
+// maxListed is the largest number of finished jobs in a list.
 const maxListed = 100_000
 
-// Show reads the jobs of a number, with what became of their events.
+// Show returns the jobs of a block number with their reports.
 func Show(store *checkpoint.Store, stages []engine.StageRef, number uint64) ([]status.Job, error) {
 	records, err := store.ByNumber(number)
 	return described(store, stages, records, err)
 }
 
-// described shows records that were read, with what became of their events.
+// described returns the status of records with their reports. It returns the error of
+// reading the records, if any.
 func described(store *checkpoint.Store, stages []engine.StageRef, records []*record.Job, err error) ([]status.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	jobs := []status.Job{}
+	jobs := make([]status.Job, 0, len(records))
 	for _, rec := range records {
 		jobs = append(jobs, engine.Describe(rec, stages))
 	}
 	return jobs, WithReports(store, jobs)
 }
 
-// shownRecent is how many finished jobs are shown beside the live state.
+// shownRecent is the number of finished jobs in a snapshot.
 const shownRecent = 50
 
-// Recent reads the jobs that ended last, with what became of their events.
+// Recent returns the jobs that finished last, with their reports.
 func Recent(store *checkpoint.Store, stages []engine.StageRef) ([]status.Job, error) {
 	records, err := store.Recent(shownRecent)
 	return described(store, stages, records, err)
 }
 
-// WithReports fills in what became of the jobs' events.
+// WithReports sets the reports of the jobs.
 func WithReports(store *checkpoint.Store, jobs []status.Job) (err error) {
 	for i := range jobs {
 		if jobs[i].Reports, err = store.Reports(jobs[i].ID); err != nil {
 			return err
 		}
 		if jobs[i].State == status.JobDone {
-			jobs[i].Unreported = jobs[i].DebtText()
+			jobs[i].Unreported = jobs[i].UnsettledText()
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestListAndShow: by number, the newest first, narrowed as asked, with the reports of
-// each; a job of which only a shadow is left is listed once, as finished.
+// TestListAndShow checks the order, the selection and the reports of lists. A finished job
+// whose shadow still works is listed once, as finished.
 func TestListAndShow(t *testing.T) {
 	store, err := checkpoint.Open(filepath.Join(t.TempDir(), "checkpoint.db"))
 	if err != nil {

@@ -15,59 +15,60 @@ import (
 )
 
 const (
-	// judged is how far back a score looks.
-	judged = 7 * 24 * time.Hour
-	// clockSlack is how much of what was read is read again, because the clock
-	// may have been set back.
+	// scorePeriod is the period before now that counts for a score.
+	scorePeriod = 7 * 24 * time.Hour
+	// clockSlack is the time before the last update from which records are read again,
+	// because the clock may have been set back.
 	clockSlack = 10 * time.Minute
 )
 
-// Ledger is the part of a pipeline's record that its score is made of. It reads
-// the past only once: a week of every block is 50,400 records. The zero value is
-// ready, and safe for concurrent use.
+// Ledger holds the blocks from which the score of a pipeline is computed. It reads each
+// finished job from the checkpoint only once, because a week of every block is 50,400
+// records. The zero value is ready. It is safe for concurrent use.
 type Ledger struct {
 	mu       sync.Mutex
-	finished map[string]score.Block // by job
-	read     time.Time              // up to here
+	finished map[string]score.Block // by job id
+	read     time.Time              // of the last update
 }
 
-// Judge brings the ledger up to date and reports the standing at now.
+// Judge updates the ledger and returns the score at now.
 func (l *Ledger) Judge(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) (score.Report, error) {
-	standing, err := l.Record(store, p, now)
+	rec, err := l.Record(store, p, now)
 	if err != nil {
 		return score.Report{}, err
 	}
-	return score.Judge(standing, now), nil
+	return score.Judge(rec, now), nil
 }
 
-// Record brings the ledger up to date and returns what a score is made of.
+// Record updates the ledger and returns the record from which a score is computed.
 func (l *Ledger) Record(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) (score.Record, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	standing := score.Record{Pipeline: p.Name, Targets: p.Select.Targets, Unsent: map[string]int{}}
+	rec := score.Record{Pipeline: p.Name, Targets: p.Select.Targets, Unsent: map[string]int{}}
 	blocks, err := l.blocks(store, p, now)
 	if err != nil {
-		return standing, err
+		return rec, err
 	}
-	standing.Blocks = blocks
-	for _, s := range p.Stages { // of any kind: only a source has a cursor, only a reporter an outbox
+	rec.Blocks = blocks
+	for _, s := range p.Stages { // the kind does not matter: only a source has a cursor, only a reporter an outbox
 		switch cursor, err := store.Cursor(s.Name); {
 		case err == nil:
-			standing.Followed = cursor.Updated
+			rec.Followed = cursor.Updated
 		case !errors.Is(err, record.ErrNotFound):
-			return standing, err
+			return rec, err
 		}
 		unsent, err := unsentProofs(store, s.Name)
 		if err != nil {
-			return standing, err
+			return rec, err
 		}
 		if unsent > 0 {
-			standing.Unsent[s.Name] = unsent
+			rec.Unsent[s.Name] = unsent
 		}
 	}
-	return standing, nil
+	return rec, nil
 }
 
+// unsentProofs returns the number of proofs that wait for a reporter.
 func unsentProofs(store *checkpoint.Store, reporter string) (n int, err error) {
 	events, err := store.Outbox(reporter)
 	for _, e := range events {
@@ -78,15 +79,16 @@ func unsentProofs(store *checkpoint.Store, reporter string) (n int, err error) {
 	return n, err
 }
 
-// blocks returns the targets of the last 7 days. A block is no older than the
-// end of its job, so that jobs that ended before are not needed.
+// blocks returns the targets of the score period. A job finishes after the time of its
+// block, so that jobs which finished before the period are not needed.
 func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.Time) ([]score.Block, error) {
-	oldest := now.Add(-judged)
+	oldest := now.Add(-scorePeriod)
 	since := oldest
 	if l.read.After(since) {
 		since = l.read
 	}
-	// In this order: a job that ends in between is seen twice, not never.
+	// Active jobs are read first: a job that finishes in between is then read twice, and
+	// not missed.
 	active, err := store.Active()
 	if err != nil {
 		return nil, err
@@ -102,9 +104,9 @@ func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 		return rec.Origin == record.Selected || p.Select.Targets.Includes(rec.Block.Number)
 	}
 	for _, rec := range active {
-		delete(l.finished, rec.ID) // queued again
+		delete(l.finished, rec.ID) // it was queued again
 	}
-	for id, b := range l.finished { // whose proof may have been taken meanwhile
+	for id, b := range l.finished { // the proof may have been accepted since the last update
 		if b.Report == score.Accepted || b.Report == score.DryRun || !b.Announced {
 			continue
 		}
@@ -119,7 +121,7 @@ func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 	}
 	for _, rec := range finished {
 		if isTarget(rec) {
-			if l.finished[rec.ID], err = judgedBlock(store, rec); err != nil {
+			if l.finished[rec.ID], err = scoreBlock(store, rec); err != nil {
 				return nil, err
 			}
 		}
@@ -135,7 +137,7 @@ func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 	}
 	for _, rec := range active {
 		if _, ended := l.finished[rec.ID]; !ended && isTarget(rec) {
-			b, err := judgedBlock(store, rec)
+			b, err := scoreBlock(store, rec)
 			if err != nil {
 				return nil, err
 			}
@@ -145,8 +147,8 @@ func (l *Ledger) blocks(store *checkpoint.Store, p *pipeline.Pipeline, now time.
 	return list, nil
 }
 
-// judgedBlock is what a job has to show.
-func judgedBlock(store *checkpoint.Store, rec *record.Job) (score.Block, error) {
+// scoreBlock returns what a job counts for a score.
+func scoreBlock(store *checkpoint.Store, rec *record.Job) (score.Block, error) {
 	b := score.Block{
 		Number: rec.Block.Number, Time: rec.Block.Time, Taken: rec.Created, Every: rec.Every,
 		Ended: rec.State.Finished(), Orphaned: engine.Orphaned(rec), Checked: rec.Phase == contract.EventChecked,
@@ -167,7 +169,7 @@ func judgedBlock(store *checkpoint.Store, rec *record.Job) (score.Block, error) 
 		}
 		b.Announced = b.Announced || r.Announced == contract.EventFailed && r.Phase != ""
 	}
-	if b.Time.IsZero() { // named by the operator while the source was away
+	if b.Time.IsZero() { // the operator named the block while the source did not run
 		b.Time = rec.Created
 	}
 	if !proved {
@@ -178,13 +180,13 @@ func judgedBlock(store *checkpoint.Store, rec *record.Job) (score.Block, error) 
 	return b, err
 }
 
-// reported is what the reports of a proof have come to by the rules of a score. A proof
-// that no reporter sends anywhere counts as in a dry run.
+// reported returns the outcome of a proof's reports by the rules of a score. A proof that
+// no reporter sends to a site counts as a dry run.
 func reported(reports []status.Report) score.Outcome {
 	switch status.Proof(reports).State {
 	case status.ProofAccepted:
 		return score.Accepted
-	case status.ProofDryRun, status.ProofTold, status.ProofOwed:
+	case status.ProofDryRun, status.ProofDelivered, status.ProofUnreported:
 		return score.DryRun
 	case status.ProofRefused:
 		return score.Rejected
@@ -192,7 +194,7 @@ func reported(reports []status.Report) score.Outcome {
 	return score.Unsent
 }
 
-// NoRecord is the standing of a pipeline that has no checkpoint yet.
+// NoRecord returns the score of a pipeline that has no checkpoint yet.
 func NoRecord(p *pipeline.Pipeline, now time.Time) score.Report {
 	return score.Judge(score.Record{Pipeline: p.Name, Targets: p.Select.Targets}, now)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestLedgerFollowsTheCheckpoint: asked again and again while jobs come, end and
-// are queued again, it says what one that reads everything says.
+// TestLedgerFollowsTheCheckpoint checks that a ledger which is updated while jobs are added,
+// finish and are queued again returns the same as a new one.
 func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 	store, err := checkpoint.Open(filepath.Join(t.TempDir(), "checkpoint.db"))
 	if err != nil {
@@ -71,7 +71,7 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 		record.Change{Jobs: []*record.Job{end(again, status.JobDone, contract.EventProved, start.Add(32*time.Minute))}})
 	step("the clock was set back", start.Add(35*time.Minute), score.Tally{Blocks: 4, Under: 3, Offline: 1},
 		record.Change{Jobs: []*record.Job{end(taken(40, 0, start, record.Selected), status.JobDone, contract.EventProved, start.Add(34*time.Minute))}})
-	step("a week later", start.Add(judged+30*time.Second), score.Tally{Blocks: 1, Under: 1}, record.Change{})
+	step("a week later", start.Add(scorePeriod+30*time.Second), score.Tally{Blocks: 1, Under: 1}, record.Change{})
 	if len(kept.finished) != 1 {
 		t.Errorf("the ledger holds %d blocks, want the one of the last week", len(kept.finished))
 	}
@@ -80,8 +80,8 @@ func TestLedgerFollowsTheCheckpoint(t *testing.T) {
 	}
 }
 
-// BenchmarkLedger judges a week of every block: once from the checkpoint, and
-// then with what is new.
+// BenchmarkLedger measures the score of a week of every block: with a new ledger, and with
+// one that reads only new jobs.
 func BenchmarkLedger(b *testing.B) {
 	store, err := checkpoint.Open(filepath.Join(b.TempDir(), "checkpoint.db"))
 	if err != nil {
@@ -92,7 +92,7 @@ func BenchmarkLedger(b *testing.B) {
 	var change record.Change
 	const week = 50_400
 	for i := range week {
-		at := now.Add(-judged + time.Duration(i)*12*time.Second)
+		at := now.Add(-scorePeriod + time.Duration(i)*12*time.Second)
 		rec := record.New(contract.Block{ChainID: 1, Number: uint64(i), Hash: contract.Hash{byte(i), byte(i >> 8)}, Time: at}, record.Selected, at)
 		for _, s := range []string{"source", "input", "check", "prove"} {
 			rec.Stages[s] = record.Stage{Fingerprint: "0123456789abcdef0123456789abcdef", State: record.StageDone, Attempt: 1, Started: at, Ended: at, WorkTime: time.Second,

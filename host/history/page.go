@@ -15,36 +15,36 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// Bounds of a page.
+// Limits of a page.
 const (
-	DefaultPage = 50
-	MaxPage     = 500
-	// maxLooked is how many records are read for one page at most. A page that
-	// was cut off there may have fewer jobs than asked for, and a Next.
-	maxLooked = 5000
+	DefaultPage = 50  // jobs of a page when Range.Limit is zero
+	MaxPage     = 500 // jobs of the largest page
+	// maxPageReads is the largest number of records that are read for one page. A page
+	// that ends there may have fewer jobs than Range.Limit, and a Next.
+	maxPageReads = 5000
 )
 
-// Range narrows a list that is read in pages. The zero value takes every job.
+// Range selects the jobs of a list that is read in pages. The zero value selects every
+// job.
 type Range struct {
 	States   []status.JobState // any of these; empty for all
 	From, To *uint64           // block numbers, both inclusive; nil for no bound
-	Since    time.Time         // of the block; zero for no bound
-	Until    time.Time
-	After    string // Page.Next of the page before; empty for the first
-	Limit    int    // of jobs; DefaultPage where it is 0, MaxPage at most
+	Since    time.Time         // earliest block time, inclusive; zero for no bound
+	Until    time.Time         // latest block time, exclusive; zero for no bound
+	After    string            // Page.Next of the page before; empty for the first page
+	Limit    int               // jobs of the page, at most MaxPage; 0 for DefaultPage
 }
 
 // Page is a part of a list, the highest block number first.
 type Page struct {
 	Jobs []status.Job `json:"jobs"`
-	Next string       `json:"next,omitempty"` // asks for the page behind this one; empty at the end
+	Next string       `json:"next,omitempty"` // Range.After of the next page; empty on the last page
 }
 
-// ErrPosition says that a Range.After was not made by a Page.
+// ErrPosition is the error for a Range.After that is no Page.Next.
 var ErrPosition = errors.New("this is no position in a list; take the value of next from the page before")
 
-// ReadPage reads a page of the jobs, finished or not, with what became of their
-// events.
+// ReadPage returns a page of jobs, finished or not, with their reports.
 func ReadPage(store *checkpoint.Store, stages []engine.StageRef, r Range) (Page, error) {
 	page := Page{Jobs: []status.Job{}}
 	if r.Limit <= 0 {
@@ -55,8 +55,8 @@ func ReadPage(store *checkpoint.Store, stages []engine.StageRef, r Range) (Page,
 	if err != nil {
 		return page, err
 	}
-	for looked := 0; looked < maxLooked; {
-		records, err := store.Older(number, id, min(r.Limit+1, maxLooked-looked))
+	for reads := 0; reads < maxPageReads; {
+		records, err := store.Older(number, id, min(r.Limit+1, maxPageReads-reads))
 		if err != nil {
 			return page, err
 		}
@@ -69,13 +69,13 @@ func ReadPage(store *checkpoint.Store, stages []engine.StageRef, r Range) (Page,
 				page.Next = ""
 				return page, WithReports(store, page.Jobs)
 			}
-			if len(page.Jobs) == r.Limit && r.takes(rec) {
+			if len(page.Jobs) == r.Limit && r.includes(rec) {
 				return page, WithReports(store, page.Jobs)
 			}
-			looked++
+			reads++
 			number, id = rec.Block.Number, rec.ID
 			page.Next = fmt.Sprintf("%d.%s", number, id)
-			if r.takes(rec) {
+			if r.includes(rec) {
 				page.Jobs = append(page.Jobs, engine.Describe(rec, stages))
 			}
 		}
@@ -83,7 +83,7 @@ func ReadPage(store *checkpoint.Store, stages []engine.StageRef, r Range) (Page,
 	return page, WithReports(store, page.Jobs)
 }
 
-// start is the position behind which the page begins.
+// start returns the position before which Store.Older reads the page.
 func (r Range) start() (number uint64, id string, err error) {
 	number = math.MaxUint64
 	if r.To != nil && *r.To < math.MaxUint64 {
@@ -103,7 +103,9 @@ func (r Range) start() (number uint64, id string, err error) {
 	return after, id, nil
 }
 
-func (r Range) takes(rec *record.Job) bool {
+// includes reports whether the state and the block time of a job are in the range. A
+// block without a known time counts by the time at which its job was made.
+func (r Range) includes(rec *record.Job) bool {
 	at := rec.Block.Time
 	if at.IsZero() {
 		at = rec.Created
@@ -112,16 +114,9 @@ func (r Range) takes(rec *record.Job) bool {
 		(r.Since.IsZero() || !at.Before(r.Since)) && (r.Until.IsZero() || at.Before(r.Until))
 }
 
-// FinishedSince reads the jobs that came to their end at that time or later, in
-// that order, with what became of their events.
+// FinishedSince returns the jobs that finished at that time or later, the oldest first,
+// with their reports.
 func FinishedSince(store *checkpoint.Store, stages []engine.StageRef, since time.Time) ([]status.Job, error) {
 	records, err := store.FinishedSince(since)
-	if err != nil {
-		return nil, err
-	}
-	jobs := make([]status.Job, 0, len(records))
-	for _, rec := range records {
-		jobs = append(jobs, engine.Describe(rec, stages))
-	}
-	return jobs, WithReports(store, jobs)
+	return described(store, stages, records, err)
 }

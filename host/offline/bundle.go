@@ -21,30 +21,31 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Bundle is what somebody else needs to see a fault of a block again.
+// Bundle collects what another person needs to reproduce the failure of a block.
 type Bundle struct {
 	Data    string          // the pipeline's data directory
 	Version string          // of proofline
-	About   status.Snapshot // names the pipeline's stages, their plugins and versions
-	Jobs    []status.Job    // of the block
+	About   status.Snapshot // has the stages of the pipeline with their plugins and versions
+	Jobs    []status.Job    // the jobs of the block
 }
 
-// bundled names the artifacts that go into a bundle.
-var bundled = []string{
+// bundledArtifacts are the names of the artifacts that go into a bundle.
+var bundledArtifacts = []string{
 	contract.ArtifactBlock, contract.ArtifactWitness, contract.ArtifactChain, contract.ArtifactInput, contract.ArtifactExecution,
 }
 
-// Environment is the file bundle.json: which programs made what is in a bundle.
+// Environment is the content of bundle.json. It names the programs that made the files of
+// a bundle.
 type Environment struct {
-	Made      time.Time      `json:"made"`
-	Version   string         `json:"version"`
+	Made      time.Time      `json:"made"`    // when the bundle was made
+	Version   string         `json:"version"` // of proofline
 	Pipeline  string         `json:"pipeline"`
 	Stages    []BundledStage `json:"stages"`
-	Missing   []string       `json:"missing,omitempty"`   // recorded artifacts that are no longer on disk
-	Different []string       `json:"different,omitempty"` // artifacts that are no longer what was recorded
+	Missing   []string       `json:"missing,omitempty"`   // recorded artifacts whose files do not exist any more
+	Different []string       `json:"different,omitempty"` // artifacts whose files differ from the record
 }
 
-// BundledStage is a stage of the pipeline as Environment names it.
+// BundledStage is a stage of the pipeline in an Environment.
 type BundledStage struct {
 	Name    string        `json:"name"`
 	Kind    contract.Kind `json:"kind"`
@@ -52,17 +53,17 @@ type BundledStage struct {
 	Version string        `json:"version,omitempty"`
 }
 
-// Write writes the bundle as tar.gz and returns the recorded files that are
-// missing. It holds, in a folder for each job,
+// Write writes the bundle as tar.gz and returns the names of the recorded files that do
+// not exist any more. The archive has a folder for each job, with
 //
 //	job.json                      the record, with the error of the last attempt
 //	block.json witness.json chain.json input.bin execution.json
-//	                              what stages have made, as far as it exists
-//	log/<stage>-<attempt>.log     what the plugin wrote last before an attempt failed
+//	                              artifacts of the stages, as far as they exist
+//	log/<stage>-<attempt>.log     the last lines of the plugin's log before an attempt failed
 //	bundle.json                   Environment
 //
-// and nothing of the configuration. Files are only read, so that a host may run
-// meanwhile.
+// It contains nothing of the configuration. Write only reads files, so that a host may
+// run meanwhile.
 func (b Bundle) Write(to io.Writer) (missing []string, err error) {
 	if len(b.Jobs) == 0 {
 		return nil, errors.New("no job: a bundle is about a block that the pipeline knows")
@@ -75,15 +76,16 @@ func (b Bundle) Write(to io.Writer) (missing []string, err error) {
 	zipped := gzip.NewWriter(to)
 	w := bundleWriter{root: root, tar: tar.NewWriter(zipped), made: time.Now()}
 	for _, j := range b.Jobs {
-		gone, err := b.writeJob(w, j)
+		lost, err := b.writeJob(w, j)
 		if err != nil {
 			return nil, fmt.Errorf("bundle of job %s: %w", j.ID, err)
 		}
-		missing = append(missing, gone...)
+		missing = append(missing, lost...)
 	}
 	return missing, errors.Join(w.tar.Close(), zipped.Close())
 }
 
+// writeJob writes the folder of one job and returns the names of its missing files.
 func (b Bundle) writeJob(w bundleWriter, j status.Job) (missing []string, err error) {
 	about := Environment{Made: w.made, Version: b.Version, Pipeline: b.About.Pipeline}
 	for _, s := range b.About.Stages {
@@ -95,12 +97,12 @@ func (b Bundle) writeJob(w bundleWriter, j status.Job) (missing []string, err er
 	newest := map[string]contract.Artifact{}
 	for _, s := range j.Stages {
 		for _, a := range s.Outputs {
-			if slices.Contains(bundled, a.Name) {
+			if slices.Contains(bundledArtifacts, a.Name) {
 				newest[a.Name] = a
 			}
 		}
 	}
-	for _, name := range bundled {
+	for _, name := range bundledArtifacts {
 		a, made := newest[name]
 		if !made {
 			continue
@@ -129,13 +131,14 @@ func (b Bundle) writeJob(w bundleWriter, j status.Job) (missing []string, err er
 	return about.Missing, w.json(path.Join(j.ID, "bundle.json"), about)
 }
 
-// bundleWriter writes into the archive what lies in the data directory.
+// bundleWriter writes files of the data directory into the archive.
 type bundleWriter struct {
 	root *os.Root
 	tar  *tar.Writer
 	made time.Time
 }
 
+// json writes a value as a JSON file.
 func (w bundleWriter) json(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
@@ -149,8 +152,8 @@ func (w bundleWriter) json(name string, value any) error {
 	return err
 }
 
-// file copies a plain file and returns its SHA-256; the path is relative to the
-// data directory.
+// file copies a plain file and returns its SHA-256. The path from is relative to the data
+// directory.
 func (w bundleWriter) file(name, from string) (sum [32]byte, err error) {
 	from = filepath.FromSlash(from)
 	info, err := w.root.Lstat(from)
@@ -175,6 +178,7 @@ func (w bundleWriter) file(name, from string) (sum [32]byte, err error) {
 	return [32]byte(hash.Sum(nil)), nil
 }
 
+// header begins a file of the archive.
 func (w bundleWriter) header(name string, size int64, modified time.Time) error {
 	return w.tar.WriteHeader(&tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: modified.Truncate(time.Second), Format: tar.FormatPAX,

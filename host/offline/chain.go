@@ -9,7 +9,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// ChainOf is the chain of the blocks in an open checkpoint; 0 while it holds none.
+// ChainOf returns the chain id of the blocks in an open checkpoint; 0 while it has no
+// block.
 func ChainOf(store *checkpoint.Store) (uint64, error) {
 	recent, err := store.Recent(1)
 	if err != nil {
@@ -25,11 +26,11 @@ func ChainOf(store *checkpoint.Store) (uint64, error) {
 	return active[0].Block.ChainID, nil
 }
 
-// Chain is the chain of the blocks in the checkpoint of a data directory that no
-// host uses; 0 where there is no checkpoint, or none with a block. The error is a
-// checkpoint.ErrInUse where a host uses it.
+// Chain returns the chain id of the blocks in the checkpoint of a data directory; 0 when
+// there is no checkpoint or no block in it. The error is a checkpoint.ErrInUse while a
+// host uses the directory.
 func Chain(data string) (chain uint64, err error) {
-	store, err := checkpoint.OpenReadOnly(File(data))
+	store, err := checkpoint.OpenReadOnly(CheckpointPath(data))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -40,9 +41,9 @@ func Chain(data string) (chain uint64, err error) {
 	return ChainOf(store)
 }
 
-// OtherChain is the error of a pipeline whose data directory holds blocks of another
-// chain than the one it is for.
-func OtherChain(data string, known, wanted uint64) *contract.Error {
+// OtherChainError returns the error for a data directory that holds blocks of another
+// chain than the pipeline follows.
+func OtherChainError(data string, known, wanted uint64) *contract.Error {
 	return &contract.Error{
 		Class:  contract.ClassEnvironment,
 		Err:    fmt.Errorf("data directory %s holds blocks of chain %d, but this pipeline follows chain %d", data, known, wanted),

@@ -11,30 +11,29 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 )
 
-// OpenCopy returns what the checkpoint of a pipeline held a moment ago, for reading
-// only: its host is there but does not answer, and holds the file. Close removes the
-// copy.
+// OpenCopy copies the checkpoint of a pipeline and returns the copy for reading. It is
+// used when the host has the file open but does not answer. Close removes the copy.
 func OpenCopy(p *pipeline.Pipeline) (*Pipeline, error) {
 	dir, err := os.MkdirTemp("", "proofline-copy-")
 	if err != nil {
 		return nil, err
 	}
-	o := &Pipeline{pipeline: p, file: File(dir), remove: dir}
-	if err := copyStill(File(p.Data), o.file); err != nil {
+	o := &Pipeline{pipeline: p, file: CheckpointPath(dir), tempDir: dir}
+	if err := copyUnchanged(CheckpointPath(p.Data), o.file); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
-	report, err := checkpoint.Check(o.file) // in a process of its own: the copy may be torn
+	report, err := checkpoint.Check(o.file) // the copy may hold half of a transaction
 	if err == nil && len(report.Problems) > 0 {
 		err = errors.New("it was being written")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("a copy of %s cannot be read: %w", File(p.Data), err), o.Close())
+		return nil, errors.Join(fmt.Errorf("a copy of %s cannot be read: %w", CheckpointPath(p.Data), err), o.Close())
 	}
 	return o, nil
 }
 
-// copyStill copies a file that nobody writes meanwhile; else it fails.
-func copyStill(from, to string) error {
+// copyUnchanged copies a file. It returns an error when the file changes meanwhile.
+func copyUnchanged(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err

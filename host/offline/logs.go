@@ -13,25 +13,26 @@ import (
 	"github.com/proofline/proofline/host/launch"
 )
 
-// Kept is what is left on disk of an attempt: of the last ones of each stage, and of
-// those that failed.
-type Kept struct {
-	Stage   string     `json:"stage"`
-	Attempt uint32     `json:"attempt"`
-	Dir     string     `json:"dir"`           // absolute
-	Log     string     `json:"log,omitempty"` // the last lines of the plugin; of a failed attempt
-	Files   []KeptFile `json:"files"`         // beside the log and the inputs
+// AttemptFiles are the files of an attempt that are kept. They are kept for the last
+// attempt of each stage and for failed attempts.
+type AttemptFiles struct {
+	Stage   string        `json:"stage"`
+	Attempt uint32        `json:"attempt"`
+	Dir     string        `json:"dir"`           // absolute
+	Log     string        `json:"log,omitempty"` // the last lines of the plugin's log before the attempt failed
+	Files   []AttemptFile `json:"files"`         // all files except the log and the inputs
 }
 
-// KeptFile is one file of an attempt.
-type KeptFile struct {
+// AttemptFile is one file of an attempt.
+type AttemptFile struct {
 	Name string `json:"name"` // relative to the attempt's directory, with slashes
-	Size int64  `json:"size"`
+	Size int64  `json:"size"` // in bytes
 }
 
-// KeptOf lists what is kept of a job in a data directory, by stage and attempt. Names
-// that a plugin has made lead nowhere outside it.
-func KeptOf(data, job string) (kept []Kept, err error) {
+// FilesOf returns the kept files of a job in a data directory, ordered by stage and
+// attempt. It does not follow links that lead out of the data directory. There are none
+// when the data directory does not exist.
+func FilesOf(data, job string) (kept []AttemptFiles, err error) {
 	root, err := os.OpenRoot(data)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -49,30 +50,31 @@ func KeptOf(data, job string) (kept []Kept, err error) {
 	}
 	for _, dir := range dirs {
 		number, bad := strconv.ParseUint(path.Base(dir), 10, 32)
-		if bad != nil { // requests of reporters
+		if bad != nil { // the directory belongs to an event
 			continue
 		}
-		k := Kept{Stage: path.Base(path.Dir(dir)), Attempt: uint32(number), Dir: filepath.Join(data, filepath.FromSlash(dir)), Files: []KeptFile{}}
-		if err := k.read(root, dir); err != nil {
+		a := AttemptFiles{Stage: path.Base(path.Dir(dir)), Attempt: uint32(number), Dir: filepath.Join(data, filepath.FromSlash(dir)), Files: []AttemptFile{}}
+		if err := a.read(root, dir); err != nil {
 			return nil, err
 		}
-		kept = append(kept, k)
+		kept = append(kept, a)
 	}
-	slices.SortFunc(kept, func(a, b Kept) int {
+	slices.SortFunc(kept, func(a, b AttemptFiles) int {
 		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Attempt, b.Attempt))
 	})
 	return kept, nil
 }
 
-func (k *Kept) read(root *os.Root, dir string) error {
+// read reads the log and lists the files of an attempt.
+func (a *AttemptFiles) read(root *os.Root, dir string) error {
 	text, err := root.ReadFile(filepath.FromSlash(path.Join(dir, launch.LogFile)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	k.Log = string(text)
+	a.Log = string(text)
 	return fs.WalkDir(root.FS(), dir, func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // tidied away meanwhile
+		case errors.Is(err, fs.ErrNotExist): // the host has removed it meanwhile
 			return nil
 		case err != nil:
 			return err
@@ -83,13 +85,13 @@ func (k *Kept) read(root *os.Root, dir string) error {
 		}
 		info, err := entry.Info()
 		if err != nil {
-			return nil // as above
+			return nil // the host has removed it meanwhile
 		}
 		rel, err := filepath.Rel(filepath.FromSlash(dir), filepath.FromSlash(name))
 		if err != nil {
 			return err
 		}
-		k.Files = append(k.Files, KeptFile{Name: filepath.ToSlash(rel), Size: info.Size()})
+		a.Files = append(a.Files, AttemptFile{Name: filepath.ToSlash(rel), Size: info.Size()})
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
-// Package offline answers commands about a pipeline that no host runs: it shows what
-// the checkpoint holds and leaves requests for the next run. It also takes care of
-// checkpoints and packs bundles, whether a host runs or not.
+// Package offline executes commands on a pipeline that no host runs. It reads the
+// checkpoint of the pipeline and stores requests for the next run in it. It also checks,
+// copies and compacts checkpoints, reads the files of attempts, and writes bundles,
+// whether a host runs or not.
 package offline
 
 import (
@@ -19,28 +20,29 @@ import (
 
 var _ control.Pipeline = (*Pipeline)(nil)
 
-// Pipeline is a pipeline that no host runs. The checkpoint is open only during a
-// call, so that a host can start at any time.
+// Pipeline is a pipeline that no host runs. The checkpoint is open only during a call, so
+// that a host can start at any time.
 type Pipeline struct {
 	pipeline *pipeline.Pipeline
 	file     string // the checkpoint that is read
-	remove   string // with Close; empty for nothing
+	tempDir  string // holds a copy of the checkpoint and is removed by Close; empty without a copy
 }
 
-// Open returns the pipeline's checkpoint for commands. The pipeline need not be
-// bound to its plugins.
-func Open(p *pipeline.Pipeline) *Pipeline { return &Pipeline{pipeline: p, file: File(p.Data)} }
+// Open returns a pipeline for commands. It opens nothing. The pipeline need not be bound
+// to its plugins.
+func Open(p *pipeline.Pipeline) *Pipeline {
+	return &Pipeline{pipeline: p, file: CheckpointPath(p.Data)}
+}
 
-// Close gives back what Open has taken: nothing but for a copy.
+// Close removes the copy that OpenCopy has made.
 func (o *Pipeline) Close() error {
-	if o.remove == "" {
+	if o.tempDir == "" {
 		return nil
 	}
-	return os.RemoveAll(o.remove)
+	return os.RemoveAll(o.tempDir)
 }
 
-// read calls fn with the checkpoint; where there is none yet, it does not call
-// it.
+// read calls fn with the checkpoint. It does not call fn when there is no checkpoint yet.
 func (o *Pipeline) read(fn func(*checkpoint.Store) error) (err error) {
 	store, err := checkpoint.OpenReadOnly(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,6 +55,7 @@ func (o *Pipeline) read(fn func(*checkpoint.Store) error) (err error) {
 	return fn(store)
 }
 
+// write calls fn with the checkpoint open for writing.
 func (o *Pipeline) write(fn func(*checkpoint.Store) error) (err error) {
 	store, err := OpenCheckpoint(o.pipeline.Data)
 	if err != nil {
@@ -62,20 +65,20 @@ func (o *Pipeline) write(fn func(*checkpoint.Store) error) (err error) {
 	return fn(store)
 }
 
-// Report needs the reporters of a running pipeline.
+// Report returns an error, because it needs the reporters of a running pipeline.
 func (o *Pipeline) Report(context.Context, string, string) (int, error) { return 0, errNotRunning }
 
-// Drain needs a running pipeline.
+// Drain returns an error, because it needs a running pipeline.
 func (o *Pipeline) Drain(context.Context, bool) (int, error) { return 0, control.ErrNotRunning }
 
-// Reload needs a running pipeline.
+// Reload returns an error, because it needs a running pipeline.
 func (o *Pipeline) Reload(context.Context) (control.Reloaded, error) {
 	return control.Reloaded{}, control.ErrNotRunning
 }
 
-// Backup copies the checkpoint. That there is none yet is an error.
+// Backup copies the checkpoint. It returns an error when there is none yet.
 func (o *Pipeline) Backup(_ context.Context, to string) error {
-	path := File(o.pipeline.Data)
+	path := CheckpointPath(o.pipeline.Data)
 	store, err := checkpoint.OpenReadOnly(path)
 	if err != nil {
 		return missing(path, err)
@@ -85,17 +88,18 @@ func (o *Pipeline) Backup(_ context.Context, to string) error {
 
 var errNotRunning = fmt.Errorf("%w: start it first", control.ErrNotRunning)
 
-// OpenCheckpoint opens the checkpoint of a data directory for writing; when another
-// host has it, the error is a checkpoint.ErrInUse that names that host.
+// OpenCheckpoint opens the checkpoint of a data directory for writing. While a host has it
+// open, the error is a checkpoint.ErrInUse that names that host.
 func OpenCheckpoint(data string) (*checkpoint.Store, error) {
-	store, err := checkpoint.Open(File(data))
+	store, err := checkpoint.Open(CheckpointPath(data))
 	if errors.Is(err, checkpoint.ErrInUse) {
 		return nil, inUse(data)
 	}
 	return store, err
 }
 
-// inUse says who uses a data directory.
+// inUse returns the error for a data directory that another process uses. It names that
+// process if it is a host.
 func inUse(data string) error {
 	if other, err := control.Find(data); err == nil {
 		return contract.Environment(inUseError(fmt.Sprintf("data directory %s is in use by the proofline with pid %d", data, other.PID)),
@@ -105,11 +109,11 @@ func inUse(data string) error {
 		"another host, or a command that reads the checkpoint, is at work there: try again in a moment")
 }
 
-// inUseError is checkpoint.ErrInUse in other words.
+// inUseError is a checkpoint.ErrInUse with its own text.
 type inUseError string
 
 func (e inUseError) Error() string { return string(e) }
 func (e inUseError) Unwrap() error { return checkpoint.ErrInUse }
 
-// File is the checkpoint of a data directory.
-func File(data string) string { return filepath.Join(data, "checkpoint.db") }
+// CheckpointPath returns the path of the checkpoint of a data directory.
+func CheckpointPath(data string) string { return filepath.Join(data, "checkpoint.db") }

@@ -28,8 +28,8 @@ func stopped(t *testing.T) *pipeline.Pipeline {
 	}}
 }
 
-// left commits what a host has left behind, and returns the jobs' IDs by number: 1 is
-// waiting, 2 done with its proof unsent, 3 failed, 4 cancelled.
+// left commits the jobs of an ended host and returns their ids by number: 1 is waiting, 2
+// is done with its proof unsent, 3 has failed, 4 is cancelled.
 func left(t *testing.T, p *pipeline.Pipeline) map[uint64]string {
 	t.Helper()
 	store, err := OpenCheckpoint(p.Data)
@@ -65,7 +65,7 @@ func left(t *testing.T, p *pipeline.Pipeline) map[uint64]string {
 	return ids
 }
 
-// requests reads what the next run will take up.
+// requests returns the stored requests.
 func requests(t *testing.T, p *pipeline.Pipeline) []record.Request {
 	t.Helper()
 	store, err := OpenCheckpoint(p.Data)
@@ -80,8 +80,8 @@ func requests(t *testing.T, p *pipeline.Pipeline) []record.Request {
 	return all
 }
 
-// TestBeforeTheFirstRun: there is nothing to show, which is no error, and asking makes
-// no checkpoint.
+// TestBeforeTheFirstRun checks that every list is empty before the first run, and that
+// reading makes no checkpoint.
 func TestBeforeTheFirstRun(t *testing.T) {
 	p := stopped(t)
 	o := Open(p)
@@ -108,12 +108,13 @@ func TestBeforeTheFirstRun(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := os.Stat(File(p.Data)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(CheckpointPath(p.Data)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a checkpoint was made: %v", err)
 	}
 }
 
-// TestShowsWhatTheLastRunLeft: unfinished and finished jobs, and what is owed.
+// TestShowsWhatTheLastRunLeft checks the unfinished and finished jobs and the queues of
+// reporters.
 func TestShowsWhatTheLastRunLeft(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)
@@ -159,8 +160,8 @@ func TestShowsWhatTheLastRunLeft(t *testing.T) {
 	}
 }
 
-// TestRequestsForTheNextRun: each is left once, with what the next run needs; what
-// makes no sense is refused now.
+// TestRequestsForTheNextRun checks that each request is stored once with what the next run
+// needs, and that impossible requests are refused at once.
 func TestRequestsForTheNextRun(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)
@@ -170,8 +171,8 @@ func TestRequestsForTheNextRun(t *testing.T) {
 		t.Fatalf("%+v, %v", added, err)
 	}
 	for i, want := range []status.AddResult{
-		{Number: 9, Added: true, Word: "queued for the next run"}, {Number: 2, Job: ids[2], Word: "ignored: it is done already"},
-		{Number: 4, Added: true, Word: "queued for the next run"}, {Number: 9, Word: "ignored: already queued for the next run"},
+		{Number: 9, Added: true, Outcome: "queued for the next run"}, {Number: 2, Job: ids[2], Outcome: "ignored: it is done already"},
+		{Number: 4, Added: true, Outcome: "queued for the next run"}, {Number: 9, Outcome: "ignored: already queued for the next run"},
 	} {
 		if added[i] != want {
 			t.Errorf("%+v, want %+v", added[i], want)
@@ -182,25 +183,25 @@ func TestRequestsForTheNextRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash := contract.Hash{7}
-	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Hash: &hash, Input: input, Stage: "prove", BuildTime: time.Second}); err != nil || !r.Added {
+	if r, err := o.ProveBlock(t.Context(), control.ProveRequest{Number: 7, Hash: &hash, Input: input, Stage: "prove", BuildTime: time.Second}); err != nil || !r.Added {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err := o.ProveBlock(t.Context(), control.Given{Number: 7, Input: input}); err != nil || r.Added || !strings.Contains(r.Word, "already queued") {
+	if r, err := o.ProveBlock(t.Context(), control.ProveRequest{Number: 7, Input: input}); err != nil || r.Added || !strings.Contains(r.Outcome, "already queued") {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err := o.ProveBlock(t.Context(), control.Given{Number: 8, Input: input + ".gone"}); err == nil || !strings.Contains(err.Error(), input+".gone") {
+	if _, err := o.ProveBlock(t.Context(), control.ProveRequest{Number: 8, Input: input + ".gone"}); err == nil || !strings.Contains(err.Error(), input+".gone") {
 		t.Errorf("an input that is not there: %v", err)
 	}
-	if err := o.Retry(t.Context(), control.Again{Job: ids[3], From: "input", Stage: "prove"}); err != nil {
+	if err := o.Retry(t.Context(), control.RetryRequest{Job: ids[3], From: "input", Stage: "prove"}); err != nil {
 		t.Error(err)
 	}
 	if err := o.Skip(t.Context(), ids[1]); err != nil {
 		t.Error(err)
 	}
 	for what, err := range map[string]error{
-		"retry of what waits":     o.Retry(t.Context(), control.Again{Job: ids[1]}),
+		"retry of what waits":     o.Retry(t.Context(), control.RetryRequest{Job: ids[1]}),
 		"skip of what has ended":  o.Skip(t.Context(), ids[3]),
-		"retry of an unknown job": o.Retry(t.Context(), control.Again{Job: "1-99-00000000"}),
+		"retry of an unknown job": o.Retry(t.Context(), control.RetryRequest{Job: "1-99-00000000"}),
 		"skip of an unknown job":  o.Skip(t.Context(), "1-99-00000000"),
 	} {
 		if contract.ClassOf(err) != contract.ClassPermanent {
@@ -231,13 +232,13 @@ func TestRequestsForTheNextRun(t *testing.T) {
 	}
 }
 
-// TestCareOfACheckpoint: check, backup and compact, while nobody has it open and while
-// somebody else than a host has.
+// TestCareOfACheckpoint checks check, backup and compact while no process has the file open
+// and while a process other than a host has it open.
 func TestCareOfACheckpoint(t *testing.T) {
 	p := stopped(t)
 	ids := left(t, p)
 	report, err := CheckCheckpoint(t.Context(), p.Data)
-	if err != nil || len(report.Problems) != 0 || report.Path != File(p.Data) || report.Size == 0 {
+	if err != nil || len(report.Problems) != 0 || report.Path != CheckpointPath(p.Data) || report.Size == 0 {
 		t.Errorf("check %+v, %v", report, err)
 	}
 	to, now := t.TempDir(), time.Date(2026, 11, 29, 20, 30, 0, 0, time.UTC)
@@ -266,7 +267,7 @@ func TestCareOfACheckpoint(t *testing.T) {
 	if err := os.WriteFile(precious, []byte("no checkpoint"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, over := range []string{precious, File(p.Data)} {
+	for _, over := range []string{precious, CheckpointPath(p.Data)} {
 		if _, err := BackUpCheckpoint(t.Context(), p.Data, over, now); contract.ClassOf(err) != contract.ClassPermanent {
 			t.Errorf("over %s: %v", over, err)
 		}

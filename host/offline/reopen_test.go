@@ -19,8 +19,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// What the benchmarks read: as much as a pipeline that proves every hundredth
-// block of mainnet has done after four years.
+// Sizes of the checkpoint of the benchmarks. A pipeline that proves every hundredth block of
+// mainnet has as many jobs after four years.
 const (
 	pastBlocks   = 100_000
 	activeBlocks = 50
@@ -31,8 +31,8 @@ var benchNames = []engine.StageRef{
 	{Name: "check", Kind: contract.KindProver}, {Name: "prove", Kind: contract.KindProver},
 }
 
-// past is a job as long as those of a real pipeline: four stages, their outputs
-// and facts.
+// past returns a finished job as large as that of a real pipeline, with four stages and
+// their outputs and facts.
 func past(n uint64, state status.JobState, at time.Time) *record.Job {
 	block := contract.Block{
 		ChainID: 1, Number: 24_000_000 + 100*n, Hash: contract.Hash{byte(n), byte(n >> 8), byte(n >> 16), 1}, ParentHash: contract.Hash{2, byte(n)},
@@ -71,8 +71,8 @@ func past(n uint64, state status.JobState, at time.Time) *record.Job {
 	return j
 }
 
-// longPast makes a data directory as a host leaves it that was killed: the jobs,
-// and a run without an end.
+// longPast makes the data directory of a killed host, with the jobs and a run without an
+// end.
 func longPast(b *testing.B) (dir string) {
 	b.Helper()
 	dir = b.TempDir()
@@ -119,7 +119,7 @@ func fill(store *checkpoint.Store, from, to uint64) error {
 	return nil
 }
 
-// idle is a plugin that has nothing to do.
+// idle is a worker without work.
 type idle struct{}
 
 func (idle) Ready(context.Context) error { return nil }
@@ -153,8 +153,8 @@ func benchEngine(b *testing.B, store *checkpoint.Store, files *artifact.Store) *
 	return e
 }
 
-// BenchmarkReopen is what a host does with its checkpoint after kill -9, until
-// its stages can claim work: 100,000 finished jobs, 50 that were at work.
+// BenchmarkReopen measures what a host does with its checkpoint after kill -9 until its
+// stages can claim work, with 100,000 finished jobs and 50 that were running.
 func BenchmarkReopen(b *testing.B) {
 	dir := longPast(b)
 	files, err := artifact.Open(dir, filepath.Join(dir, "output"))
@@ -176,7 +176,7 @@ func BenchmarkReopen(b *testing.B) {
 		store.Close()
 	}
 	b.ReportMetric(took.Seconds(), "s/slowest")
-	info, err := os.Stat(File(dir))
+	info, err := os.Stat(CheckpointPath(dir))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -184,8 +184,7 @@ func BenchmarkReopen(b *testing.B) {
 	b.ReportMetric(float64(info.Size())/pastBlocks, "B/block")
 }
 
-// BenchmarkQueries is what commands and the monitor ask of a host with a long
-// past.
+// BenchmarkQueries measures the queries of commands and the monitor with many past jobs.
 func BenchmarkQueries(b *testing.B) {
 	dir := longPast(b)
 	store, err := OpenCheckpoint(dir)
@@ -230,7 +229,7 @@ func BenchmarkQueries(b *testing.B) {
 	}
 }
 
-// BenchmarkCheck is proofline db check of the same file.
+// BenchmarkCheck measures proofline db check of the same file.
 func BenchmarkCheck(b *testing.B) {
 	dir := longPast(b)
 	for b.Loop() {

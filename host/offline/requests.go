@@ -18,34 +18,34 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// AddBlocks leaves a request for each number that is not known yet.
+// AddBlocks stores a request for each number that has no job yet.
 func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []status.AddResult, err error) {
 	err = o.write(func(store *checkpoint.Store) error {
-		asked, err := requested(store)
+		pending, err := requested(store)
 		if err != nil {
 			return err
 		}
-		newest, reach, err := o.newest(store)
+		newest, distance, err := o.newest(store)
 		if err != nil {
 			return err
 		}
 		var requests []record.Request
 		for _, n := range numbers {
-			result := status.AddResult{Number: n, Added: true, Word: "queued for the next run"}
+			result := status.AddResult{Number: n, Added: true, Outcome: "queued for the next run"}
 			known, err := store.ByNumber(n)
 			switch {
 			case err != nil:
 				return err
-			case newest > 0 && n > newest+reach:
+			case newest > 0 && n > newest+distance:
 				result.Added = false
-				result.Word = fmt.Sprintf("refused: far above the newest block that this pipeline has seen (%d)", newest)
-			case asked[n]:
-				result.Added, result.Word = false, "ignored: already queued for the next run"
+				result.Outcome = fmt.Sprintf("refused: far above the newest block that this pipeline has seen (%d)", newest)
+			case pending[n]:
+				result.Added, result.Outcome = false, "ignored: already queued for the next run"
 			case len(known) > 0 && known[len(known)-1].State != status.JobCancelled:
 				last := known[len(known)-1]
-				result.Job, result.Added, result.Word = last.ID, false, "ignored: it is "+string(last.State)+" already"
+				result.Job, result.Added, result.Outcome = last.ID, false, "ignored: it is "+string(last.State)+" already"
 			default:
-				asked[n] = true
+				pending[n] = true
 				requests = append(requests, record.Request{Verb: record.VerbAdd, Number: n, At: time.Now()})
 			}
 			results = append(results, result)
@@ -55,12 +55,12 @@ func (o *Pipeline) AddBlocks(_ context.Context, numbers []uint64) (results []sta
 	return results, err
 }
 
-// newest is the highest block number that the pipeline has seen, 0 where it has seen
-// none, and how far above it a block may be added: as many as the chain can have
-// grown since, and those that an operator may wait for.
-func (o *Pipeline) newest(store *checkpoint.Store) (newest, reach uint64, err error) {
-	const fastest = time.Second // between two blocks of any chain that is followed
-	reach = engine.MaxFuture
+// newest returns the highest block number that the pipeline has seen, or 0 when it has
+// seen none, and the largest distance above it at which a block may be added. The distance
+// is engine.MaxFuture plus the blocks by which the chain may have grown since.
+func (o *Pipeline) newest(store *checkpoint.Store) (newest, distance uint64, err error) {
+	const fastest = time.Second // shortest time between two blocks of any followed chain
+	distance = engine.MaxFuture
 	for _, s := range o.pipeline.Stages {
 		cursor, err := store.Cursor(s.Name)
 		if errors.Is(err, record.ErrNotFound) {
@@ -71,56 +71,56 @@ func (o *Pipeline) newest(store *checkpoint.Store) (newest, reach uint64, err er
 		}
 		if cursor.Head > newest {
 			newest = cursor.Head
-			reach = engine.MaxFuture + uint64(max(time.Since(cursor.Updated), 0)/fastest)
+			distance = engine.MaxFuture + uint64(max(time.Since(cursor.Updated), 0)/fastest)
 		}
 	}
-	return newest, reach, nil
+	return newest, distance, nil
 }
 
-// requested lists the numbers that the next run takes up.
+// requested returns the block numbers for which a request to add or prove is stored.
 func requested(store *checkpoint.Store) (map[uint64]bool, error) {
 	requests, err := store.Requests()
-	asked := map[uint64]bool{}
+	numbers := map[uint64]bool{}
 	for _, r := range requests {
 		if r.Verb == record.VerbAdd || r.Verb == record.VerbProve {
-			asked[r.Number] = true
+			numbers[r.Number] = true
 		}
 	}
-	return asked, err
+	return numbers, err
 }
 
-// ProveBlock copies the input and leaves a request for the next run.
-func (o *Pipeline) ProveBlock(_ context.Context, given control.Given) (result status.AddResult, err error) {
-	result = status.AddResult{Number: given.Number}
+// ProveBlock copies the input and stores a request for the next run.
+func (o *Pipeline) ProveBlock(_ context.Context, request control.ProveRequest) (result status.AddResult, err error) {
+	result = status.AddResult{Number: request.Number}
 	err = o.write(func(store *checkpoint.Store) error {
-		asked, err := requested(store)
+		pending, err := requested(store)
 		if err != nil {
 			return err
 		}
-		if asked[given.Number] {
-			result.Word = "ignored: already queued for the next run"
+		if pending[request.Number] {
+			result.Outcome = "ignored: already queued for the next run"
 			return nil
 		}
 		files, err := artifact.Open(o.pipeline.Data, o.pipeline.Output)
 		if err != nil {
 			return err
 		}
-		kept, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, given.Input)
+		input, err := files.Import(artifact.ForRequests, ulid.Make().String(), contract.ArtifactInput, request.Input)
 		if err != nil {
-			return fmt.Errorf("take over %s: %w", given.Input, err)
+			return fmt.Errorf("take over %s: %w", request.Input, err)
 		}
-		result.Added, result.Word = true, "queued for the next run"
+		result.Added, result.Outcome = true, "queued for the next run"
 		return store.AddRequests([]record.Request{{
-			Verb: record.VerbProve, Number: given.Number, Hash: given.Hash, Stage: given.Stage,
-			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(kept.Path)), BuildTime: given.BuildTime, At: time.Now(),
+			Verb: record.VerbProve, Number: request.Number, Hash: request.Hash, Stage: request.Stage,
+			Input: filepath.Join(o.pipeline.Data, filepath.FromSlash(input.Path)), BuildTime: request.BuildTime, At: time.Now(),
 		}})
 	})
 	return result, err
 }
 
-// Retry leaves a request for the next run.
-func (o *Pipeline) Retry(_ context.Context, again control.Again) error {
-	return o.request(again.Job, record.Request{Verb: record.VerbRetry, Job: again.Job, From: again.From, Stage: again.Stage, At: time.Now()},
+// Retry stores a request for the next run.
+func (o *Pipeline) Retry(_ context.Context, request control.RetryRequest) error {
+	return o.request(request.Job, record.Request{Verb: record.VerbRetry, Job: request.Job, From: request.From, Stage: request.Stage, At: time.Now()},
 		func(rec *record.Job) error {
 			if !rec.State.Finished() {
 				return contract.Permanent(fmt.Errorf("job %s is %s: only what has ended can be tried again", rec.ID, rec.State))
@@ -129,7 +129,7 @@ func (o *Pipeline) Retry(_ context.Context, again control.Again) error {
 		})
 }
 
-// Skip leaves a request for the next run.
+// Skip stores a request for the next run.
 func (o *Pipeline) Skip(_ context.Context, job string) error {
 	return o.request(job, record.Request{Verb: record.VerbSkip, Job: job, At: time.Now()}, func(rec *record.Job) error {
 		if !rec.Open() {
@@ -139,8 +139,8 @@ func (o *Pipeline) Skip(_ context.Context, job string) error {
 	})
 }
 
-// request leaves a request about a job that is known and fits.
-func (o *Pipeline) request(job string, r record.Request, fits func(*record.Job) error) error {
+// request stores a request about a job that exists and that passes the check.
+func (o *Pipeline) request(job string, r record.Request, check func(*record.Job) error) error {
 	return o.write(func(store *checkpoint.Store) error {
 		rec, err := store.Job(job)
 		if errors.Is(err, record.ErrNotFound) {
@@ -149,7 +149,7 @@ func (o *Pipeline) request(job string, r record.Request, fits func(*record.Job) 
 		if err != nil {
 			return err
 		}
-		if err := fits(rec); err != nil {
+		if err := check(rec); err != nil {
 			return err
 		}
 		r.Number = rec.Block.Number

@@ -17,7 +17,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Snapshot shows what the next run will find.
+// Snapshot returns the state of the jobs that the next run will find. Every stage is
+// stopped.
 func (o *Pipeline) Snapshot(context.Context) (status.Snapshot, error) {
 	snap := status.Snapshot{
 		Time: time.Now(), Pipeline: o.pipeline.Name, File: o.pipeline.File,
@@ -48,12 +49,12 @@ func (o *Pipeline) Snapshot(context.Context) (status.Snapshot, error) {
 		if snap.Recent, err = history.Recent(store, stages); err != nil {
 			return err
 		}
-		return o.owed(store, snap.Stages)
+		return addQueues(store, snap.Stages)
 	})
 	return snap, err
 }
 
-// lastRun fills in when the last run began and what came of its blocks.
+// lastRun sets when the last run began and the numbers of jobs that it finished.
 func lastRun(store *checkpoint.Store, snap *status.Snapshot) error {
 	run, err := store.LastRun()
 	switch {
@@ -82,8 +83,8 @@ func lastRun(store *checkpoint.Store, snap *status.Snapshot) error {
 	return nil
 }
 
-// owed fills in the blocks whose events wait for each reporter.
-func (o *Pipeline) owed(store *checkpoint.Store, stages []status.Stage) error {
+// addQueues sets the queues of the reporters: the blocks whose events wait for them.
+func addQueues(store *checkpoint.Store, stages []status.Stage) error {
 	for i, s := range stages {
 		if s.Kind != contract.KindReporter {
 			continue
@@ -120,7 +121,7 @@ func (o *Pipeline) ShowBlock(_ context.Context, number uint64) (jobs []status.Jo
 	return jobs, err
 }
 
-// Score is the standing by EthProofs' rules, by what the checkpoint holds.
+// Score returns the score by the rules of EthProofs.
 func (o *Pipeline) Score(context.Context) (report score.Report, err error) {
 	now := time.Now()
 	report = history.NoRecord(o.pipeline, now)
@@ -132,13 +133,13 @@ func (o *Pipeline) Score(context.Context) (report score.Report, err error) {
 	return report, err
 }
 
-// ScoreRecord is what the standing is made of, by what the checkpoint holds.
-func (o *Pipeline) ScoreRecord(context.Context) (known score.Record, err error) {
-	known = score.Record{Pipeline: o.pipeline.Name, Targets: o.pipeline.Select.Targets}
+// ScoreRecord returns the record from which the score is computed.
+func (o *Pipeline) ScoreRecord(context.Context) (rec score.Record, err error) {
+	rec = score.Record{Pipeline: o.pipeline.Name, Targets: o.pipeline.Select.Targets}
 	err = o.read(func(store *checkpoint.Store) error {
 		var l history.Ledger
-		known, err = l.Record(store, o.pipeline, time.Now())
+		rec, err = l.Record(store, o.pipeline, time.Now())
 		return err
 	})
-	return known, err
+	return rec, err
 }

@@ -30,7 +30,7 @@ func (noFiles) Accept(_ string, outputs []contract.Artifact) ([]contract.Artifac
 func (noFiles) Publish(string, []contract.Artifact) error { return nil }
 func (noFiles) Discard(string) error                      { return nil }
 
-// desk is a reporter that notes what it is given, in order.
+// desk is a reporter that records the events that it is given, in order.
 type desk struct {
 	mu     sync.Mutex
 	seen   []string
@@ -73,7 +73,7 @@ func (d *desk) events() []string {
 	return slices.Clone(d.seen)
 }
 
-// fill opens a checkpoint outside the virtual time and adds the phases of blocks.
+// fill opens a checkpoint outside of the virtual time and adds the phases of blocks.
 func fill(t *testing.T, blocks []uint64, kinds ...contract.EventKind) *checkpoint.Store {
 	t.Helper()
 	store, err := checkpoint.Open(filepath.Join(t.TempDir(), "checkpoint.db"))
@@ -91,7 +91,7 @@ func idOf(n uint64) string {
 	return contract.Block{ChainID: 1, Number: n, Hash: contract.Hash{byte(n), byte(n >> 8)}}.JobID()
 }
 
-// add appends an event of a kind about each of the blocks.
+// add appends one event of a kind for each of the blocks.
 func add(t testing.TB, store *checkpoint.Store, kind contract.EventKind, blocks ...uint64) {
 	t.Helper()
 	var change record.Change
@@ -240,9 +240,9 @@ func TestRejectedLeavesAReportAndAnAlert(t *testing.T) {
 	}
 }
 
-// TestDeliveryIsToldToTheOthers: what a delivery gives rise to is in the other
-// outbox, and the answer in the job's reports, the moment the event is gone.
-func TestDeliveryIsToldToTheOthers(t *testing.T) {
+// TestDeliveryIsAnnouncedToTheOthers checks that the transaction that removes a delivered
+// event adds the events for other reporters and the answer to the job's reports.
+func TestDeliveryIsAnnouncedToTheOthers(t *testing.T) {
 	store := fill(t, []uint64{1}, contract.EventProved)
 	answer := map[string]string{contract.FactOutcome: contract.OutcomeAccepted, "proof_id": "7"}
 	synctest.Test(t, func(t *testing.T) {

@@ -11,14 +11,15 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// lane names the events that must follow each other: the phases of a block
-// number, the alerts about it, and the alerts about no block.
+// lane identifies a set of events that are sent one after the other: the phases of a
+// block number, the alerts about it, or the alerts about no block.
 type lane struct {
 	chain, number uint64
 	block, alert  bool
 	name          string // see record.Event.Lane
 }
 
+// laneOf returns the lane of an event.
 func laneOf(e record.Event) lane {
 	l := lane{alert: record.Rank(e.Kind) == 0, name: e.Lane}
 	if e.Block != nil {
@@ -27,46 +28,46 @@ func laneOf(e record.Event) lane {
 	return l
 }
 
-// head is what a Sender remembers of an event that waits.
-type head struct {
+// item is what a Sender keeps in memory about a waiting event.
+type item struct {
 	seq      uint64
-	at       time.Time // of its writing
-	rank     int
+	at       time.Time // when the event was written
+	rank     int       // of its phase, see record.Rank
 	tried    bool
-	due      time.Time // the next try
-	released bool      // made due once before by the end of an outage
+	due      time.Time // earliest time of the next try; zero for at once
+	released bool      // release has made it due once before
 }
 
-// queue is a lane's events, in the order of their writing.
+// queue holds the waiting events of a lane in the order of their writing.
 type queue struct {
-	heads   []*head
-	running *try // nil while there is none
+	items   []*item
+	running *try // nil while no try is under way
 }
 
 // try is a try that is under way.
 type try struct {
-	head   *head
+	item   *item
 	since  time.Time
 	cancel context.CancelCauseFunc
 }
 
-// next returns the event that is to be tried next: the first that no later phase
-// makes void; nil where none waits.
-func (q *queue) next() *head {
-	for i, h := range q.heads {
-		if !slices.ContainsFunc(q.heads[i+1:], func(later *head) bool { return later.rank > h.rank }) {
-			return h
+// next returns the event to try next, which is the first that is not superseded; nil
+// when no event waits.
+func (q *queue) next() *item {
+	for i, it := range q.items {
+		if !slices.ContainsFunc(q.items[i+1:], func(later *item) bool { return later.rank > it.rank }) {
+			return it
 		}
 	}
 	return nil
 }
 
-// void reports whether a later phase than this one waits.
-func (q *queue) void(h *head) bool {
-	return slices.ContainsFunc(q.heads, func(later *head) bool { return later.seq > h.seq && later.rank > h.rank })
+// superseded reports whether a later phase than that of the event waits.
+func (q *queue) superseded(it *item) bool {
+	return slices.ContainsFunc(q.items, func(later *item) bool { return later.seq > it.seq && later.rank > it.rank })
 }
 
-// refresh takes up the events that were written since the last time.
+// refresh adds the events that were written since the last refresh to the lanes.
 func (s *Sender) refresh() error {
 	s.refreshing.Lock()
 	defer s.refreshing.Unlock()
@@ -76,26 +77,26 @@ func (s *Sender) refresh() error {
 	defer s.mu.Unlock()
 	for _, e := range events {
 		s.read = max(s.read, e.Seq)
-		h := &head{seq: e.Seq, at: e.At, rank: record.Rank(e.Kind), tried: e.Tries > 0}
-		if wait := min(e.NotUntil.Sub(now), maxAsked); wait > 0 { // the clock may have been set back since
-			h.due = now.Add(wait)
+		it := &item{seq: e.Seq, at: e.At, rank: record.Rank(e.Kind), tried: e.Tries > 0}
+		if wait := min(e.NotUntil.Sub(now), maxRetryAfter); wait > 0 { // the clock may have been set back since
+			it.due = now.Add(wait)
 		}
 		l := laneOf(e)
 		if s.lanes[l] == nil {
 			s.lanes[l] = &queue{}
 		}
-		s.lanes[l].heads = append(s.lanes[l].heads, h)
-		if !h.due.IsZero() {
-			s.deferred[h] = l
+		s.lanes[l].items = append(s.lanes[l].items, it)
+		if !it.due.IsZero() {
+			s.deferred[it] = l
 		}
 		s.place(l)
 	}
 	return err
 }
 
-// begin marks the events to try now as running and returns them, and how long to
-// wait at most before it is worth looking again. The first are those with the
-// highest phase, and of these the oldest.
+// begin marks the events that are to be tried now as running. It returns a function for
+// each try and the longest time to wait before the next call. Events of the highest
+// phase come first, and the oldest of these.
 func (s *Sender) begin(ctx context.Context, now time.Time) (due []func(), wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,54 +109,54 @@ func (s *Sender) begin(ctx context.Context, now time.Time) (due []func(), wait t
 			wait = min(wait, until)
 		}
 	}
-	for len(s.later.turns) > 0 && !s.later.turns[0].due.After(now) {
+	for len(s.later.entries) > 0 && !s.later.entries[0].due.After(now) {
 		heap.Push(&s.ready, heap.Pop(&s.later))
 	}
-	if len(s.later.turns) > 0 {
-		wait = min(wait, s.later.turns[0].due.Sub(now))
+	if len(s.later.entries) > 0 {
+		wait = min(wait, s.later.entries[0].due.Sub(now))
 	}
-	atOnce := s.cfg.Concurrency
+	concurrency := s.cfg.Concurrency
 	if s.pauses > 0 {
-		atOnce = 1 // enough to see whether the fault is over
+		concurrency = 1 // enough to find out whether the fault is over
 	}
-	for len(s.busy) < atOnce && len(s.ready.turns) > 0 {
-		t := heap.Pop(&s.ready).(turn)
-		q := s.lanes[t.lane]
-		if q == nil || q.running != nil || q.next() != t.head || !t.head.due.Equal(t.due) {
-			continue // it has another turn since
+	for len(s.busy) < concurrency && len(s.ready.entries) > 0 {
+		next := heap.Pop(&s.ready).(scheduled)
+		q := s.lanes[next.lane]
+		if q == nil || q.running != nil || q.next() != next.item || !next.item.due.Equal(next.due) {
+			continue // place has made another entry since
 		}
 		tried, cancel := context.WithCancelCause(ctx)
-		q.running = &try{head: t.head, since: now, cancel: cancel}
-		s.busy[t.lane] = q
+		q.running = &try{item: next.item, since: now, cancel: cancel}
+		s.busy[next.lane] = q
 		due = append(due, func() {
 			defer cancel(nil)
-			s.try(tried, t.lane, t.head)
-			s.end(t.lane)
+			s.try(tried, next.lane, next.item)
+			s.end(next.lane)
 		})
 	}
 	return due, wait
 }
 
-// place gives the next event of a lane its turn. It is called whenever that or its
-// time may have changed; turns that do not hold any more are passed over. Sender.mu
-// must be held.
+// place schedules the next event of a lane. It is called whenever that event or its time
+// may have changed. Entries that are out of date stay in the schedule, and begin ignores
+// them. Sender.mu must be held.
 func (s *Sender) place(l lane) {
 	if q := s.lanes[l]; q != nil && q.running == nil {
-		if h := q.next(); h != nil {
-			heap.Push(&s.later, turn{l, h, h.due})
+		if it := q.next(); it != nil {
+			heap.Push(&s.later, scheduled{l, it, it.due})
 		}
 	}
 }
 
-// overtake cancels the running try of an earlier phase than a due one after
-// patience, and returns how long that is from now; 0 where there is nothing to
-// wait for.
+// overtake cancels the running try when a later phase of its lane is due and the try has
+// taken overtakeAfter. It returns how long the try may still go on, or 0 when no later
+// phase is due.
 func (q *queue) overtake(now time.Time) time.Duration {
-	h := q.next()
-	if h == nil || h.rank <= q.running.head.rank || h.seq <= q.running.head.seq || h.due.After(now) {
+	it := q.next()
+	if it == nil || it.rank <= q.running.item.rank || it.seq <= q.running.item.seq || it.due.After(now) {
 		return 0
 	}
-	left := patience - now.Sub(q.running.since)
+	left := overtakeAfter - now.Sub(q.running.since)
 	if left <= 0 {
 		q.running.cancel(errOvertaken)
 	}
@@ -167,7 +168,7 @@ func (s *Sender) end(l lane) {
 	s.mu.Lock()
 	delete(s.busy, l)
 	s.lanes[l].running = nil
-	if len(s.lanes[l].heads) == 0 {
+	if len(s.lanes[l].items) == 0 {
 		delete(s.lanes, l)
 	}
 	s.place(l)
@@ -175,74 +176,77 @@ func (s *Sender) end(l lane) {
 	s.Wake()
 }
 
-// settled forgets an event that is no longer in the outbox.
-func (s *Sender) settled(l lane, h *head) {
+// forget removes an event from its lane that is no longer in the outbox.
+func (s *Sender) forget(l lane, it *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(l, func(o *head) bool { return o == h })
+	s.remove(l, func(other *item) bool { return other == it })
 }
 
-// remove forgets events of a lane. Sender.mu must be held.
-func (s *Sender) remove(l lane, gone func(*head) bool) {
+// remove removes the matching events from a lane. Sender.mu must be held.
+func (s *Sender) remove(l lane, matches func(*item) bool) {
 	q := s.lanes[l]
-	q.heads = slices.DeleteFunc(q.heads, func(h *head) bool {
-		if gone(h) {
-			delete(s.deferred, h)
+	q.items = slices.DeleteFunc(q.items, func(it *item) bool {
+		if matches(it) {
+			delete(s.deferred, it)
 			return true
 		}
 		return false
 	})
 }
 
-// postpone makes an event due at a time. Sender.mu must be held.
-func (s *Sender) postpone(l lane, h *head, due time.Time, asked bool) {
-	h.due = due
-	if !asked && !h.released {
-		s.deferred[h] = l
+// postpone sets when an event is due. requested is true when the reporter's error named
+// the time. Sender.mu must be held.
+func (s *Sender) postpone(l lane, it *item, due time.Time, requested bool) {
+	it.due = due
+	if !requested && !it.released {
+		s.deferred[it] = l
 	} else {
-		delete(s.deferred, h)
+		delete(s.deferred, it)
 	}
 }
 
-// release makes everything due that an outage has put off, because the other side
-// has just decided on something. What it has put off itself, by naming a time, stays,
-// and so does an event that has failed again after it was released before: that
-// is its own fault. Sender.mu must be held.
+// release makes the events due that were postponed during an outage. It is called when a
+// reporter has accepted or rejected an event, so that the outage is over. Two kinds of
+// events stay postponed: those for which the reporter named a time, and those that have
+// failed again after an earlier release. Sender.mu must be held.
 func (s *Sender) release() {
-	for h, l := range s.deferred {
-		h.due, h.released = time.Time{}, true
+	for it, l := range s.deferred {
+		it.due, it.released = time.Time{}, true
 		s.place(l)
 	}
 	clear(s.deferred)
 }
 
-// turn is when an event of a lane is to be tried.
-type turn struct {
+// scheduled is the next event of a lane and when it is due.
+type scheduled struct {
 	lane lane
-	head *head
+	item *item
 	due  time.Time
 }
 
-// turns is a heap.
-type turns struct {
-	turns  []turn
-	before func(a, b turn) bool
+// schedule is a heap.Interface over the events that are to be tried.
+type schedule struct {
+	entries []scheduled
+	before  func(a, b scheduled) bool
 }
 
-func (t *turns) Len() int           { return len(t.turns) }
-func (t *turns) Less(i, j int) bool { return t.before(t.turns[i], t.turns[j]) }
-func (t *turns) Swap(i, j int)      { t.turns[i], t.turns[j] = t.turns[j], t.turns[i] }
-func (t *turns) Push(x any)         { t.turns = append(t.turns, x.(turn)) }
-func (t *turns) Pop() any {
-	last := t.turns[len(t.turns)-1]
-	t.turns = t.turns[:len(t.turns)-1]
+func (s *schedule) Len() int           { return len(s.entries) }
+func (s *schedule) Less(i, j int) bool { return s.before(s.entries[i], s.entries[j]) }
+func (s *schedule) Swap(i, j int)      { s.entries[i], s.entries[j] = s.entries[j], s.entries[i] }
+func (s *schedule) Push(x any)         { s.entries = append(s.entries, x.(scheduled)) }
+func (s *schedule) Pop() any {
+	last := s.entries[len(s.entries)-1]
+	s.entries = s.entries[:len(s.entries)-1]
 	return last
 }
 
-func byTime(a, b turn) bool { return a.due.Before(b.due) }
+// byTime orders a schedule by due time.
+func byTime(a, b scheduled) bool { return a.due.Before(b.due) }
 
-func byPhase(a, b turn) bool {
-	return a.head.rank > b.head.rank || a.head.rank == b.head.rank && a.head.seq < b.head.seq
+// byPhase orders a schedule by phase, the highest first, and then by seq.
+func byPhase(a, b scheduled) bool {
+	return a.item.rank > b.item.rank || a.item.rank == b.item.rank && a.item.seq < b.item.seq
 }
 
 // Running is a try that is under way.
@@ -254,19 +258,19 @@ type Running struct {
 	Since  time.Time
 }
 
-// State is what a Sender shows of itself.
+// State is a snapshot of a Sender.
 type State struct {
 	Waiting  []uint64  // block numbers with unsent events, the oldest event first
 	Oldest   time.Time // when the oldest unsent event was written; zero without one
 	Running  []Running
-	Sent     uint64
-	Rejected uint64
-	Paused   string // why nothing is sent for now
+	Sent     uint64 // events that the reporter has accepted since the start
+	Rejected uint64 // events that the reporter has rejected since the start
+	Paused   string // why nothing is sent at present; empty otherwise
 }
 
 // State returns a snapshot.
 func (s *Sender) State() State {
-	_ = s.refresh() // Run says what is wrong
+	_ = s.refresh() // Run logs this error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := s.state
@@ -274,11 +278,11 @@ func (s *Sender) State() State {
 	type waiting struct{ seq, number uint64 }
 	var all []waiting
 	for l, q := range s.lanes {
-		if len(q.heads) > 0 && (state.Oldest.IsZero() || q.heads[0].at.Before(state.Oldest)) {
-			state.Oldest = q.heads[0].at
+		if len(q.items) > 0 && (state.Oldest.IsZero() || q.items[0].at.Before(state.Oldest)) {
+			state.Oldest = q.items[0].at
 		}
-		if l.block && len(q.heads) > 0 {
-			all = append(all, waiting{q.heads[0].seq, l.number})
+		if l.block && len(q.items) > 0 {
+			all = append(all, waiting{q.items[0].seq, l.number})
 		}
 	}
 	slices.SortFunc(all, func(a, b waiting) int { return cmp.Compare(a.seq, b.seq) })

@@ -12,44 +12,54 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Bounds of the waits between tries.
+// Limits of the waits between tries.
 const (
-	minWait  = time.Second
-	maxWait  = 15 * time.Minute
-	maxAsked = time.Hour // whatever the other side asks for
-	// patience is how long an earlier phase may go on trying while a later one of
-	// its number is due.
-	patience = 5 * time.Second
+	minWait       = time.Second
+	maxWait       = 15 * time.Minute
+	maxRetryAfter = time.Hour // that an error of the reporter may ask for
+	// overtakeAfter is how long a try may take while a later phase of its number is due.
+	overtakeAfter = 5 * time.Second
 )
 
+// errOvertaken is the cause with which overtake cancels a try.
 var errOvertaken = errors.New("a later phase of the block is due")
 
-// Store is the durable side of the outbox. An event that is not there any more is
-// no error: Defer and Settle do nothing then.
+// Store is what a Sender needs of the checkpoint.
 type Store interface {
-	// OutboxSince returns the events after a seq, in the order of their writing,
-	// and beside an error those that could be read.
+	// OutboxSince returns the events with a higher seq than after, in the order of their
+	// writing. When it returns an error it also returns the events that could be read.
 	OutboxSince(reporter string, after uint64) ([]record.Event, error)
+	// Try records that a try begins and returns the event. It returns false when the
+	// event is not in the outbox any more or must not be sent.
 	Try(reporter string, seq uint64, now time.Time) (e record.Event, ok bool, err error)
+	// Defer records why a try failed and when the next one is due. It does nothing when
+	// the event is not in the outbox any more.
 	Defer(reporter string, seq uint64, until time.Time, reason string) error
+	// Settle removes an event and records its outcome. It does nothing when the event is
+	// not in the outbox any more.
 	Settle(reporter string, seq uint64, end record.Settlement) error
 }
 
-// Files gives each try a directory and publishes what a reporter hands out.
+// Files makes the directory of each try and publishes the files that a reporter hands
+// out. Package artifact implements it.
 type Files interface {
-	// Event makes the directory with the inputs, and what is still there of beside.
-	Event(job, reporter string, seq uint64, try uint32, inputs, beside []contract.Artifact) (dir string, given []contract.Artifact, err error)
+	// Event makes the directory with copies of the inputs, and of those additional files
+	// that still exist.
+	Event(job, reporter string, seq uint64, try uint32, inputs, additional []contract.Artifact) (dir string, given []contract.Artifact, err error)
+	// Accept checks files in the directory; durable waits until they are on the disk.
 	Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error)
 	// Publish copies artifacts to a folder below the output directory.
 	Publish(folder string, artifacts []contract.Artifact) error
+	// Discard removes the directory.
 	Discard(dir string) error
 }
 
-// Worker is a reporter's plugin.
+// Worker is the plugin of a reporter.
 type Worker interface {
 	// Ready blocks until the plugin can take work, or ctx ends.
 	Ready(ctx context.Context) error
-	// Report gives one event to the plugin and hands what it publishes to sink.
+	// Report hands one event to the plugin and passes the files that the plugin publishes
+	// to sink.
 	Report(ctx context.Context, event contract.Event, sink func(contract.WorkEvent) error) (contract.Result, error)
 }
 
@@ -57,18 +67,18 @@ type Worker interface {
 type Config struct {
 	Pipeline string
 	Reporter string // the stage's name
-	// Concurrency is how many tries are made at a time.
+	// Concurrency is the number of concurrent tries, at least 1.
 	Concurrency int
 	Timeout     time.Duration // of one try
-	// Folder is where, below the output directory, what the reporter hands out
-	// about a block is published.
+	// Folder returns the folder below the output directory to which the files are
+	// published that the reporter hands out for a block.
 	Folder func(block contract.Block) string
-	// Accepted returns the events that tell other reporters of a delivery, from
-	// the facts that the reporter answered, and what it has published on the way.
+	// Accepted returns the events that announce a delivery to other reporters. It gets
+	// the facts of the reporter's answer and the artifacts that the reporter published.
 	Accepted func(e record.Event, facts map[string]string, published []contract.Artifact, now time.Time) []record.Event
-	// Alerts returns the events that tell other reporters of a rejection.
+	// Alerts returns the events that announce a rejection to other reporters.
 	Alerts func(e record.Event, reason string, now time.Time) []record.Event
-	// Alerted is called after events of either kind were recorded.
+	// Alerted is called after events of Accepted or Alerts were recorded.
 	Alerted func()
 	Log     *slog.Logger
 }
@@ -81,18 +91,18 @@ type Sender struct {
 	worker Worker
 
 	refreshing sync.Mutex
-	read       uint64 // seq of the newest event in lanes; changed under both locks
+	read       uint64 // seq of the newest event in lanes; changed with both locks held
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows and the changing fields of cfg
 	state    State
 	lanes    map[lane]*queue
-	busy     map[lane]*queue // of lanes: those with a try under way
-	later    turns           // by their time
-	ready    turns           // due; by phase
-	deferred map[*head]lane  // put off, but not because the other side asked for it
-	changed  chan struct{}
-	paused   time.Time // until then nothing is sent
-	pauses   int       // in a row; 0 when all is well
+	busy     map[lane]*queue // the lanes with a try under way
+	later    schedule        // of events that are not due yet, by time
+	ready    schedule        // of events that are due, by phase
+	deferred map[*item]lane  // events that release makes due
+	changed  chan struct{}   // closed and replaced by Wake
+	paused   time.Time       // when the pause ends; nothing is sent before
+	pauses   int             // consecutive pauses; 0 after a success
 }
 
 // New returns a sender; Run makes it work.
@@ -104,13 +114,13 @@ func New(cfg Config, store Store, files Files, worker Worker) *Sender {
 	cfg.Log = cfg.Log.With("stage", cfg.Reporter)
 	return &Sender{
 		cfg: cfg, store: store, files: files, worker: worker,
-		lanes: map[lane]*queue{}, busy: map[lane]*queue{}, deferred: map[*head]lane{},
-		later: turns{before: byTime}, ready: turns{before: byPhase}, changed: make(chan struct{}),
+		lanes: map[lane]*queue{}, busy: map[lane]*queue{}, deferred: map[*item]lane{},
+		later: schedule{before: byTime}, ready: schedule{before: byPhase}, changed: make(chan struct{}),
 	}
 }
 
-// Tune changes how many tries are made at a time, and how long one may take; those that
-// run go on as they are.
+// Tune changes the number of concurrent tries and the timeout of later tries. Running
+// tries go on unchanged.
 func (s *Sender) Tune(concurrency int, timeout time.Duration) {
 	s.mu.Lock()
 	s.cfg.Concurrency, s.cfg.Timeout = max(concurrency, 1), timeout
@@ -118,7 +128,7 @@ func (s *Sender) Tune(concurrency int, timeout time.Duration) {
 	s.Wake()
 }
 
-// timeout is how long a try may take that begins now.
+// timeout returns the timeout of a try that begins now.
 func (s *Sender) timeout() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +143,7 @@ func (s *Sender) Wake() {
 	s.changed = make(chan struct{})
 }
 
-// Run delivers until ctx ends, and returns when the last try has ended.
+// Run delivers events until ctx ends. It returns when the last try has ended.
 func (s *Sender) Run(ctx context.Context) {
 	var tries sync.WaitGroup
 	defer tries.Wait()
@@ -144,11 +154,10 @@ func (s *Sender) Run(ctx context.Context) {
 		s.mu.Lock()
 		changed := s.changed
 		s.mu.Unlock()
-		unread := s.refresh()
-		due, wait := s.begin(ctx, time.Now())
-		if unread != nil {
-			s.cfg.Log.Error("events of the outbox cannot be read", "error", unread)
+		if err := s.refresh(); err != nil {
+			s.cfg.Log.Error("events of the outbox cannot be read", "error", err)
 		}
+		due, wait := s.begin(ctx, time.Now())
 		for _, try := range due {
 			tries.Go(try)
 		}
@@ -160,8 +169,8 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// Flush waits until every event that is due was tried and none is under way, or
-// ctx ends. Events that wait for a later try do not hold it up.
+// Flush waits until the next event of every lane was tried at least once and no try is
+// under way, or until ctx ends. It does not wait for further tries.
 func (s *Sender) Flush(ctx context.Context) {
 	for {
 		s.mu.Lock()
@@ -179,8 +188,8 @@ func (s *Sender) Flush(ctx context.Context) {
 	}
 }
 
-// idle reports whether nothing is under way, and everything was tried or must
-// wait.
+// idle reports whether no try is under way and no first try is to begin: the sender is
+// paused, or the next event of every lane was tried.
 func (s *Sender) idle(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,16 +200,16 @@ func (s *Sender) idle(now time.Time) bool {
 		return true
 	}
 	for _, q := range s.lanes {
-		if h := q.next(); h != nil && !h.tried {
+		if it := q.next(); it != nil && !it.tried {
 			return false
 		}
 	}
 	return true
 }
 
-// pause stops the whole reporter for a while: its other side or the machine is at
-// fault. What fails while it is paused does not make the pause longer. It reports
-// whether this is news.
+// pause stops all deliveries for a while, because the machine or the service behind the
+// reporter is at fault. A failure during a pause does not prolong it. pause reports
+// whether this is the first pause since a success.
 func (s *Sender) pause(err error, now time.Time) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,12 +223,13 @@ func (s *Sender) pause(err error, now time.Time) (first bool) {
 	return s.pauses == 1
 }
 
-// nextTry is the wait before the next try: doubled each time with jitter, and
-// never less than the error asks for, up to a limit.
-func nextTry(tries uint32, err error) (wait time.Duration, asked bool) {
+// nextTry returns the wait before the next try. It doubles with each try, has jitter,
+// and is never shorter than the error asks for, within maxRetryAfter. requested is true
+// when the error asks for a wait.
+func nextTry(tries uint32, err error) (wait time.Duration, requested bool) {
 	wait = backoff.Jitter(backoff.Doubled(minWait, maxWait, tries), 4)
 	if e, ok := errors.AsType[*contract.Error](err); ok && e.After > 0 {
-		return max(wait, min(e.After, maxAsked)), true
+		return max(wait, min(e.After, maxRetryAfter)), true
 	}
 	return wait, false
 }

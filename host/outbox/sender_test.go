@@ -52,8 +52,8 @@ func TestProofsFirst(t *testing.T) {
 	})
 }
 
-// TestProofDoesNotWaitForItsOwnQueued: while the endpoint of the first phase
-// answers 500, the proof is delivered at once.
+// TestProofDoesNotWaitForItsOwnQueued checks that a proof is delivered at once while the
+// endpoint of the first phase answers 500.
 func TestProofDoesNotWaitForItsOwnQueued(t *testing.T) {
 	store := fill(t, []uint64{1}, contract.EventQueued)
 	synctest.Test(t, func(t *testing.T) {
@@ -87,8 +87,8 @@ func TestProofDoesNotWaitForItsOwnQueued(t *testing.T) {
 	}
 }
 
-// TestHangingPhaseIsOvertaken: a request that hangs is cut off after 5 s when a
-// later phase is due, and not before.
+// TestHangingPhaseIsOvertaken checks that a request which hangs is cancelled after 5 s when
+// a later phase is due, and not before.
 func TestHangingPhaseIsOvertaken(t *testing.T) {
 	for wait, want := range map[time.Duration]time.Duration{time.Second: 4 * time.Second, 20 * time.Second: 0} {
 		store := fill(t, []uint64{1}, contract.EventQueued)
@@ -111,7 +111,7 @@ func TestHangingPhaseIsOvertaken(t *testing.T) {
 	}
 }
 
-// hanging never answers to anything but proofs.
+// hanging is a reporter that answers only to proofs.
 type hanging struct{ proved time.Time }
 
 func (*hanging) Ready(ctx context.Context) error { return ctx.Err() }
@@ -125,9 +125,9 @@ func (h *hanging) Report(ctx context.Context, e contract.Event, _ func(contract.
 	return contract.Result{}, context.Cause(ctx)
 }
 
-// TestEverythingIsDueAfterAnOutage: the first success after hours brings all that
-// the outage has put off, proofs first; an event that fails by itself keeps its own
-// back-off.
+// TestEverythingIsDueAfterAnOutage checks that the first success after hours makes all
+// events due that were postponed, proofs first, and that an event which fails again keeps
+// its own back-off.
 func TestEverythingIsDueAfterAnOutage(t *testing.T) {
 	store := fill(t, []uint64{1, 2, 3, 4, 99}, contract.EventQueued)
 	add(t, store, contract.EventProved, 5, 6)
@@ -189,8 +189,8 @@ func TestAskedForWaitHasALimit(t *testing.T) {
 	})
 }
 
-// TestClockSetBack: a next try that was written down before the clock was set back
-// by a year is made within the hour.
+// TestClockSetBack checks that a try is made within the hour when the clock was set back by
+// a year after its time was recorded.
 func TestClockSetBack(t *testing.T) {
 	store := fill(t, []uint64{1}, contract.EventQueued)
 	if _, _, err := store.Try("r", 1, time.Now()); err != nil {
@@ -208,8 +208,8 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
-// TestEnvironmentIsLoggedOnce: a wrong key is a fault of the reporter, not of 20
-// events; after the pause one event finds out, and then all go.
+// TestEnvironmentIsLoggedOnce checks that a wrong key pauses the reporter and is logged
+// once for 20 events. After the pause one event is tried, and then all.
 func TestEnvironmentIsLoggedOnce(t *testing.T) {
 	store := fill(t, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, contract.EventQueued, contract.EventProved)
 	synctest.Test(t, func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestEnvironmentIsLoggedOnce(t *testing.T) {
 	})
 }
 
-// counting counts the events that it hands out, and can refuse to settle.
+// counting is a Store that counts the events that it returns and can refuse to settle.
 type counting struct {
 	*checkpoint.Store
 	read    int
@@ -266,7 +266,7 @@ func (c *counting) Settle(reporter string, seq uint64, end record.Settlement) er
 	return c.Store.Settle(reporter, seq, end)
 }
 
-// TestEveryEventIsReadOnce: however often the sender looks.
+// TestEveryEventIsReadOnce checks that refreshing often does not read an event again.
 func TestEveryEventIsReadOnce(t *testing.T) {
 	store := &counting{Store: fill(t, nil)}
 	synctest.Test(t, func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestEveryEventIsReadOnce(t *testing.T) {
 	})
 }
 
-// TestNothingCountsBeforeItIsRecorded: the others hear of a delivery, and it is
-// counted, only once it is recorded.
+// TestNothingCountsBeforeItIsRecorded checks that a delivery is counted and announced to
+// the other reporters only after it is recorded.
 func TestNothingCountsBeforeItIsRecorded(t *testing.T) {
 	store := &counting{Store: fill(t, []uint64{1}, contract.EventProved), refuses: true}
 	synctest.Test(t, func(t *testing.T) {
@@ -323,7 +323,7 @@ func (r *readOnly) Publish(folder string, _ []contract.Artifact) error {
 	return errors.New("read-only file system")
 }
 
-// publisher hands out a request body and then answers.
+// publisher is a reporter that publishes a request body and then answers.
 type publisher struct{ err error }
 
 func (*publisher) Ready(ctx context.Context) error { return ctx.Err() }
@@ -333,8 +333,9 @@ func (p *publisher) Report(_ context.Context, _ contract.Event, sink func(contra
 	return contract.Result{}, p.err
 }
 
-// TestCourtesyCopyNeverHarmsADelivery: failing to keep a request body is a warning.
-func TestCourtesyCopyNeverHarmsADelivery(t *testing.T) {
+// TestFailedCopyForPeopleFailsNoDelivery checks that a request body that cannot be kept
+// causes only a warning.
+func TestFailedCopyForPeopleFailsNoDelivery(t *testing.T) {
 	store := fill(t, []uint64{7}, contract.EventProved)
 	synctest.Test(t, func(t *testing.T) {
 		log, logger := newLines()
@@ -351,7 +352,7 @@ func TestCourtesyCopyNeverHarmsADelivery(t *testing.T) {
 	})
 }
 
-// keeping is a Files that notes which directories are removed.
+// keeping is a Files that records which directories are removed.
 type keeping struct {
 	noFiles
 	discarded []string
@@ -362,8 +363,8 @@ func (k *keeping) Discard(dir string) error {
 	return nil
 }
 
-// TestWhatWasPublishedIsHandedOn: another reporter that carries what was published keeps
-// its directory; without one the directory goes.
+// TestWhatWasPublishedIsHandedOn checks that the directory of a try is kept when an event
+// for another reporter carries its published files, and is removed otherwise.
 func TestWhatWasPublishedIsHandedOn(t *testing.T) {
 	for _, carries := range []bool{true, false} {
 		store := fill(t, []uint64{7}, contract.EventProved)
@@ -412,7 +413,7 @@ func TestWithdrawnEventsAreForgotten(t *testing.T) {
 	})
 }
 
-func TestHousekeeping(t *testing.T) {
+func TestExpiry(t *testing.T) {
 	store := fill(t, []uint64{1}, contract.EventQueued)
 	block := contract.Block{ChainID: 1, Number: 1, Hash: contract.Hash{1}}
 	overdue := time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC) // as after a jump of the clock: synctest begins in 2000
@@ -434,7 +435,7 @@ func TestHousekeeping(t *testing.T) {
 		log, logger := newLines()
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { NewHousekeeping(store, func() []string { return []string{"r", "slack"} }, logger).Run(ctx) })
+		run.Go(func() { NewExpiry(store, func() []string { return []string{"r", "slack"} }, logger).Run(ctx) })
 		time.Sleep(59 * time.Minute)
 		if n := left(); n != 3 {
 			t.Errorf("%d of 3 events are left before they were overdue for an hour of this run", n)
@@ -461,7 +462,7 @@ func TestHousekeeping(t *testing.T) {
 	}
 }
 
-// TestOverdueEventsAreStillTried: the sender does not look at the lifetime.
+// TestOverdueEventsAreStillTried checks that the sender ignores the lifetime of events.
 func TestOverdueEventsAreStillTried(t *testing.T) {
 	store := fill(t, nil)
 	err := store.Commit(record.Change{Events: []record.Event{{Reporter: "r", Kind: contract.EventNodeDown, Expires: time.Unix(1, 0)}}})
@@ -477,8 +478,9 @@ func TestOverdueEventsAreStillTried(t *testing.T) {
 	})
 }
 
-// BenchmarkLook is one look at 20,000 waiting events, and the end of one of them.
-func BenchmarkLook(b *testing.B) {
+// BenchmarkRefresh measures one refresh with 20,000 waiting events and the end of one of
+// them.
+func BenchmarkRefresh(b *testing.B) {
 	for _, n := range []int{100, 20_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			store, err := checkpoint.Open(b.TempDir() + "/checkpoint.db")

@@ -13,9 +13,9 @@ import (
 )
 
 // try makes one try of an event and records how it ended.
-func (s *Sender) try(ctx context.Context, l lane, h *head) {
+func (s *Sender) try(ctx context.Context, l lane, it *item) {
 	now := time.Now()
-	e, ok, err := s.store.Try(s.cfg.Reporter, h.seq, now)
+	e, ok, err := s.store.Try(s.cfg.Reporter, it.seq, now)
 	if err != nil {
 		if s.pause(err, now) {
 			s.cfg.Log.Error("a try cannot be recorded, so none is made", "error", err)
@@ -23,12 +23,12 @@ func (s *Sender) try(ctx context.Context, l lane, h *head) {
 		return
 	}
 	if !ok { // withdrawn, expired, or superseded
-		s.settled(l, h)
+		s.forget(l, it)
 		return
 	}
 	s.mu.Lock()
-	h.tried = true
-	s.remove(l, func(o *head) bool { return o.seq < h.seq && o.rank < h.rank })
+	it.tried = true
+	s.remove(l, func(other *item) bool { return other.seq < it.seq && other.rank < it.rank })
 	s.mu.Unlock()
 	log := s.cfg.Log.With("event", e.Kind)
 	if e.Block != nil {
@@ -41,9 +41,9 @@ func (s *Sender) try(ctx context.Context, l lane, h *head) {
 	failpoint.Hit(failpoint.Delivered)
 	s.running(e, false)
 	if err != nil && ctx.Err() != nil {
-		return // cut off: a later phase comes instead, or it is tried again after the start
+		return // a later phase is sent instead, or the event is tried again after the next start
 	}
-	s.finish(ctx, log, l, h, e, d, err)
+	s.finish(ctx, log, l, it, e, d, err)
 }
 
 // delivery is a try that was made.
@@ -51,9 +51,10 @@ type delivery struct {
 	dir       string
 	result    contract.Result
 	published []contract.Artifact // paths relative to the data directory
-	kept      bool                // other events carry what was published: dir stays until the job goes
+	kept      bool                // dir is kept with the job, because other events carry the published files
 }
 
+// discard removes the directory of a delivery unless it is kept.
 func (s *Sender) discard(log *slog.Logger, d *delivery) {
 	if d.dir == "" || d.kept {
 		return
@@ -63,7 +64,8 @@ func (s *Sender) discard(log *slog.Logger, d *delivery) {
 	}
 }
 
-func (s *Sender) finish(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, d *delivery, err error) {
+// finish records how a try ended.
+func (s *Sender) finish(ctx context.Context, log *slog.Logger, l lane, it *item, e record.Event, d *delivery, err error) {
 	now := time.Now()
 	class := contract.ClassOf(err)
 	switch {
@@ -74,30 +76,29 @@ func (s *Sender) finish(ctx context.Context, log *slog.Logger, l lane, h *head, 
 			end.Causes = s.cfg.Accepted(e, facts, d.published, now)
 			d.kept = slices.ContainsFunc(end.Causes, func(c record.Event) bool { return len(c.Outputs) > 0 })
 		}
-		if !s.settle(ctx, log, l, h, end) {
+		if !s.settle(ctx, log, l, it, end) {
 			return
 		}
 		failpoint.Hit(failpoint.Settled)
-		s.answered(log, &s.state.Sent)
+		s.decided(log, &s.state.Sent)
 	case class == contract.ClassPermanent:
 		reason := record.BoundText(err.Error(), record.MaxText)
 		end := record.Settlement{Outcome: record.Rejected, Reason: reason, At: now}
 		if s.cfg.Alerts != nil {
 			end.Causes = s.cfg.Alerts(e, reason, now)
 		}
-		if !s.settle(ctx, log, l, h, end) {
+		if !s.settle(ctx, log, l, it, end) {
 			return
 		}
-		s.answered(log, &s.state.Rejected)
+		s.decided(log, &s.state.Rejected)
 		log.Error("event rejected", "error", reason)
 	default:
-		s.putOff(ctx, log, l, h, e, err, now)
+		s.deferTry(ctx, log, l, it, e, err, now)
 	}
 }
 
-// answered counts an event that the other side has decided on. So an outage is
-// over.
-func (s *Sender) answered(log *slog.Logger, count *uint64) {
+// decided counts an event that the reporter has accepted or rejected, and ends a pause.
+func (s *Sender) decided(log *slog.Logger, count *uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*count++
@@ -108,45 +109,44 @@ func (s *Sender) answered(log *slog.Logger, count *uint64) {
 	s.release()
 }
 
-// putOff records a failed try that will be followed by another.
-func (s *Sender) putOff(ctx context.Context, log *slog.Logger, l lane, h *head, e record.Event, err error, now time.Time) {
-	wait, asked := nextTry(e.Tries, err)
+// deferTry records a failed try and when the next one is due.
+func (s *Sender) deferTry(ctx context.Context, log *slog.Logger, l lane, it *item, e record.Event, err error, now time.Time) {
+	wait, requested := nextTry(e.Tries, err)
 	if contract.ClassOf(err) == contract.ClassEnvironment {
 		if s.pause(err, now) {
 			log.Warn("reporter is paused", "error", err)
 		}
-		// The event is not at fault: it goes first when the pause is over.
+		// The event is not at fault, so it is due when the pause ends.
 		s.mu.Lock()
-		wait, asked = max(s.paused.Sub(now), 0), false
+		wait, requested = max(s.paused.Sub(now), 0), false
 		s.mu.Unlock()
 	} else {
 		log.Warn("event not delivered", "try", e.Tries, "again_in", wait.Round(time.Second), "error", err)
 	}
 	s.mu.Lock()
-	s.postpone(l, h, now.Add(wait), asked)
-	void := s.lanes[l].void(h)
+	s.postpone(l, it, now.Add(wait), requested)
+	superseded := s.lanes[l].superseded(it)
 	s.mu.Unlock()
-	if !void {
+	if !superseded {
 		s.record(ctx, log, func() error { return s.store.Defer(e.Reporter, e.Seq, now.Add(wait), err.Error()) })
 	}
 }
 
-// settle records the end of an event and wakes the reporters that hear of it. It
-// reports whether that is recorded.
-func (s *Sender) settle(ctx context.Context, log *slog.Logger, l lane, h *head, end record.Settlement) bool {
-	if !s.record(ctx, log, func() error { return s.store.Settle(s.cfg.Reporter, h.seq, end) }) {
+// settle records the end of an event and wakes the reporters of the events that follow
+// from it. It reports whether that is recorded.
+func (s *Sender) settle(ctx context.Context, log *slog.Logger, l lane, it *item, end record.Settlement) bool {
+	if !s.record(ctx, log, func() error { return s.store.Settle(s.cfg.Reporter, it.seq, end) }) {
 		return false
 	}
-	s.settled(l, h)
+	s.forget(l, it)
 	if len(end.Causes) > 0 && s.cfg.Alerted != nil {
 		s.cfg.Alerted()
 	}
 	return true
 }
 
-// record writes an outcome, and reports whether that succeeded before ctx ended.
-// What cannot be written is made again later: a reporter takes every event more
-// than once.
+// record calls write until it succeeds or ctx ends, and reports whether it succeeded.
+// When it does not, the event is sent once more after the next start.
 func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() error) bool {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := write()
@@ -162,11 +162,11 @@ func (s *Sender) record(ctx context.Context, log *slog.Logger, write func() erro
 	}
 }
 
-// send gives an event to the plugin. The delivery is never nil.
+// send hands an event to the plugin. The delivery is never nil.
 func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (*delivery, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs, e.Beside)
+	dir, linked, err := s.files.Event(e.Job, e.Reporter, e.Seq, e.Tries, e.Outputs, e.Additional)
 	d := &delivery{dir: dir}
 	if err != nil {
 		return d, err
@@ -178,7 +178,7 @@ func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (*d
 		if event.Publish == nil || e.Block == nil || s.cfg.Folder == nil {
 			return nil
 		}
-		// A courtesy to people: the delivery goes on without it.
+		// These files are for people only, so a failure does not fail the delivery.
 		accepted, durable, err := s.files.Accept(dir, []contract.Artifact{*event.Publish})
 		if err == nil {
 			err = durable()
@@ -195,6 +195,8 @@ func (s *Sender) send(ctx context.Context, log *slog.Logger, e record.Event) (*d
 	return d, err
 }
 
+// running adds a try to the state of the sender when it begins, and removes it at its
+// end.
 func (s *Sender) running(e record.Event, begin bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

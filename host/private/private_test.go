@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain plays the sealed process, too: the flag is one of the whole process.
+// TestMain is also the main function of the sealed process, because the flag applies to a
+// whole process.
 func TestMain(m *testing.M) {
 	if os.Getenv("PRIVATE_TEST_SEAL") == "" {
 		os.Exit(m.Run())

@@ -7,20 +7,19 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what is kept of the words and facts that a plugin hands out, in bytes
-// where nothing else is said.
+// Limits of the texts and facts of a plugin that a record keeps.
 const (
-	MaxText      = 2048 // of a reason or an error
+	MaxText      = 2048 // bytes of a reason or an error
 	MaxFacts     = 64   // facts of one record
-	MaxFactName  = 64
-	MaxFactValue = 1024
+	MaxFactName  = 64   // bytes
+	MaxFactValue = 1024 // bytes
 )
 
-// FactLeftOut is the fact that counts what BoundFacts left out.
+// FactLeftOut is the fact that holds the number of facts that BoundFacts left out.
 const FactLeftOut = "facts_left_out"
 
-// BoundText shortens a text to at most limit bytes between two characters, and
-// says how many bytes it left out.
+// BoundText shortens a text to at most limit bytes. It cuts between two characters and
+// appends how many bytes it left out.
 func BoundText(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -32,24 +31,23 @@ func BoundText(text string, limit int) string {
 	return text[:end] + "… (" + strconv.Itoa(len(text)-end) + " bytes left out)"
 }
 
-// BoundFacts returns facts within the bounds: those with the first names in
-// alphabetical order, with shortened values. Facts beyond the bounds are counted
-// under FactLeftOut. Facts within the bounds are returned as they are.
+// BoundFacts returns at most MaxFacts facts, the first in alphabetical order, with
+// shortened values. FactLeftOut counts the others. Facts within the limits are returned
+// unchanged.
 func BoundFacts(facts map[string]string) map[string]string {
-
-	bounded, left := make(map[string]string, min(len(facts), MaxFacts+1)), 0
+	if facts == nil {
+		return nil
+	}
+	bounded, omitted := make(map[string]string, min(len(facts), MaxFacts+1)), 0
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		if len(name) > MaxFactName || len(bounded) == MaxFacts {
-			left++
+			omitted++
 			continue
 		}
 		bounded[name] = BoundText(facts[name], MaxFactValue)
 	}
-	if left > 0 {
-		bounded[FactLeftOut] = strconv.Itoa(left)
-	}
-	if facts == nil {
-		return nil
+	if omitted > 0 {
+		bounded[FactLeftOut] = strconv.Itoa(omitted)
 	}
 	return bounded
 }

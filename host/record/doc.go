@@ -1,6 +1,7 @@
-// Package record holds the durable records of the host: a job and its stages, the
-// events that it owes to reporters, and the change that one transaction makes.
-// The engine computes them, the checkpoint stores them, the outbox sends them.
+// Package record defines the durable records of the host: a job and its stages, the
+// events that wait for reporters, and the change that one transaction makes. The engine
+// computes them, the checkpoint stores them, and the outbox sends the events. Their JSON
+// form is the format of the checkpoint.
 //
 // # States of a stage of a job
 //
@@ -9,15 +10,19 @@
 //	waiting ─► running ─► done                                                    │
 //	   │          ├───────────────────────────────────────────────────────────────┘
 //	   │          └─► failed ─► (the stages that need it become blocked)
-//	   ├─► blocked   a stage that it needs failed
-//	   ├─► skipped   its work is not needed: it was given, or the shadow left it out
+//	   ├─► blocked   a stage that it needs has failed
+//	   ├─► skipped   its work is not needed, see Stage.Error for the reason
 //	   ├─► cancelled the job was cancelled or dropped
 //	   └─► removed   the pipeline has no such stage any more
 //
 // # States of a job
 //
-// They follow from the stages that are no shadows (see Job.Derive): running while
-// one runs, waiting while one waits, failed when one failed and nothing of the
-// others is left to do, else done. Dropped and cancelled are decided for the whole
-// job (Job.Stop).
+// The state of a job follows from its stages, shadows excepted (see Job.Derive). It is
+//
+//	running    while a stage runs
+//	waiting    while a stage waits and none runs
+//	failed     when a stage has failed and no other has work left
+//	done       otherwise
+//
+// A job as a whole is dropped or cancelled by Job.Stop.
 package record

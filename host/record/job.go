@@ -22,7 +22,7 @@ type Job struct {
 	ID       string           `json:"id"`
 	Block    contract.Block   `json:"block"`
 	Origin   string           `json:"origin"`
-	Every    uint64           `json:"every,omitempty"` // of the selection when the job was taken in
+	Every    uint64           `json:"every,omitempty"` // the selection's every when the job was taken in
 	State    status.JobState  `json:"state"`
 	Reason   string           `json:"reason,omitempty"` // why it failed, was dropped or cancelled
 	Created  time.Time        `json:"created"`
@@ -30,15 +30,15 @@ type Job struct {
 	Stages   map[string]Stage `json:"stages"`
 	// Orphaned is true while the block is not on the chain any more.
 	Orphaned bool `json:"orphaned,omitempty"`
-	// Phase is the highest phase that was announced of a job from before a phase
-	// belonged to a stage; the engine hands it on to the first proof stage.
+	// Phase is the highest announced phase of a job whose pipeline makes no proof. In
+	// records of earlier versions it is also that of a proof; the engine moves it to the
+	// first proof stage.
 	Phase contract.EventKind `json:"phase,omitempty"`
-	// Aside is true until the published files of an orphan were moved aside.
+	// Aside is true while the published files of an orphan have to be moved aside.
 	Aside bool `json:"aside,omitempty"`
 }
 
-// New returns the record of a block that has just become a job. It has no stages
-// yet.
+// New returns the record of a new job, without stages.
 func New(block contract.Block, origin string, now time.Time) *Job {
 	return &Job{
 		ID: block.JobID(), Block: block, Origin: origin,
@@ -46,8 +46,8 @@ func New(block contract.Block, origin string, now time.Time) *Job {
 	}
 }
 
-// Clone returns a copy that may be changed. Artifacts and facts of stages are
-// shared: they are replaced whole, never changed.
+// Clone returns a copy that may be changed. The copy shares the artifacts and facts of
+// the stages; they may be replaced but not changed in place.
 func (j *Job) Clone() *Job {
 	c := *j
 	c.Stages = maps.Clone(j.Stages)
@@ -62,7 +62,7 @@ func (j *Job) Derive(now time.Time) {
 	}
 	before := j.State
 	j.State = status.JobDone
-	var failed Stage // the first that failed
+	var failed Stage // the stage that failed first
 	for _, s := range j.Stages {
 		if s.Shadow {
 			continue
@@ -90,8 +90,8 @@ func (j *Job) Derive(now time.Time) {
 	}
 }
 
-// Stop ends a job as a whole, dropped or cancelled. What runs of it must be cut
-// off by whoever calls.
+// Stop drops or cancels a job and cancels its open stages. The caller cancels the
+// attempts that run. The state of a finished job stays.
 func (j *Job) Stop(state status.JobState, reason string, now time.Time) {
 	for name, s := range j.Stages {
 		if s.State.Open() {
@@ -104,9 +104,9 @@ func (j *Job) Stop(state status.JobState, reason string, now time.Time) {
 	}
 }
 
-// Open reports whether anything is left to do for the job: a stage of it, shadows
-// included, or its published files. An open job is listed as active and its files
-// stay.
+// Open reports whether any work is left for the job: a stage that is open, shadows
+// included, or files to publish or to move. An open job is listed as active and its
+// files are kept.
 func (j *Job) Open() bool {
 	if j.Aside || !j.State.Finished() {
 		return true

@@ -5,25 +5,24 @@ import (
 	"time"
 )
 
-// Point is the standing of the running week at an instant: the share of its target
-// blocks until then that were proved within the threshold.
+// Point is the performance of the running week at an instant: the share of its target
+// blocks up to then that were proved within the threshold.
 type Point struct {
 	Time        time.Time `json:"t"`
 	Performance float64   `json:"performance_percent"`
 }
 
-// coursePoints is how many points a whole week has.
+// coursePoints is the number of points of a full week, one for each hour.
 const coursePoints = 168
 
-// Course is the way of the standing from the last Monday 00:00 UTC to now, an
-// hour apart and ending at now. Hours before the first target are left out. Blocks
-// that are open are not counted yet.
+// Course returns the performance at the end of every hour since the last Monday 00:00
+// UTC, and at now. Hours before the first target are left out. Open blocks do not count.
 func Course(r Record, now time.Time) []Point {
 	now = now.UTC()
 	from := deadline(now).Add(-week)
 	all := standing{blocks: byNumber(r.Blocks), site: r.Site, rules: RulesFor(r.Targets.Every)}
-	all.addUntaken()
-	var under, of [coursePoints]int
+	all.addMissing()
+	var under, counted [coursePoints]int // blocks of each hour
 	for _, b := range all.blocks {
 		at, _ := all.site.counts(b, all.rulesOf(b))
 		hour := int(at.Sub(from) / time.Hour)
@@ -34,13 +33,13 @@ func Course(r Record, now time.Time) []Point {
 		one.blocks = map[uint64]Block{b.Number: b}
 		t := one.count(at, at.Add(1), now)
 		under[hour] += t.Under
-		of[hour] += t.Blocks
+		counted[hour] += t.Blocks
 	}
 	points := []Point{}
 	sum, blocks := 0, 0
 	for hour := range coursePoints {
 		end := from.Add(time.Duration(hour+1) * time.Hour)
-		sum, blocks = sum+under[hour], blocks+of[hour]
+		sum, blocks = sum+under[hour], blocks+counted[hour]
 		if end.After(now) {
 			end = now
 		}
@@ -54,14 +53,15 @@ func Course(r Record, now time.Time) []Point {
 	return points
 }
 
-// spread is how far the share of a forecast of n blocks may lie from what is
-// expected, in 9 of 10 weeks, if the blocks are independent: a lower bound of what
-// outages do.
-func spread(share float64, n, of int) float64 {
-	if of == 0 {
+// margin returns, in percent of all blocks, how far a forecast of n blocks with the given
+// share lies from the result in 9 of 10 weeks. It assumes that the blocks are independent
+// of each other, so that outages make the real margin larger.
+func margin(share float64, n, all int) float64 {
+	if all == 0 {
 		return 0
 	}
-	return 100 * 1.645 * math.Sqrt(share*(1-share)*float64(n)) / float64(of)
+	return 100 * 1.645 * math.Sqrt(share*(1-share)*float64(n)) / float64(all)
 }
 
+// hundredths rounds to two decimals.
 func hundredths(v float64) float64 { return math.Round(100*v) / 100 }

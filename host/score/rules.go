@@ -2,14 +2,14 @@ package score
 
 import "time"
 
-// Rules are how a cohort is judged.
+// Rules are the rules by which a cohort is judged.
 type Rules struct {
-	Cohort      string `json:"cohort"`       // "1:1" or "1:10": every Nth block
-	ThresholdMS int64  `json:"threshold_ms"` // a proving time below it is fast, one of just as much is not
+	Cohort      string `json:"cohort"`       // "1:1" or "1:10": one of so many blocks
+	ThresholdMS int64  `json:"threshold_ms"` // a proving time below this is fast
 	// The bars are percentages of the target blocks. LivenessBar 0 means that
 	// there is none.
-	PerformanceBar int `json:"performance_bar"` // proved fast
-	LivenessBar    int `json:"liveness_bar"`    // proved, however late
+	PerformanceBar int `json:"performance_bar"` // for blocks that were proved fast
+	LivenessBar    int `json:"liveness_bar"`    // for blocks that were proved at all
 }
 
 // The cohorts that EthProofs ranks.
@@ -18,8 +18,8 @@ var (
 	OneInTen = Rules{Cohort: "1:10", ThresholdMS: 120_000, PerformanceBar: 80}
 )
 
-// RulesFor returns the rules for a pipeline that proves every Nth block: those
-// of the 1:10 cohort for 10, else those of the 1:1 cohort.
+// RulesFor returns the rules for a pipeline that proves one of so many blocks: those of
+// the 1:10 cohort for 10, else those of the 1:1 cohort.
 func RulesFor(every uint64) Rules {
 	if every == 10 {
 		return OneInTen
@@ -28,14 +28,14 @@ func RulesFor(every uint64) Rules {
 }
 
 const (
-	// paralyzedAfter is the age of a block past which a missing proof counts.
+	// paralyzedAfter is the age of a block from which a missing proof counts.
 	paralyzedAfter = 20 * time.Minute
 
 	day  = 24 * time.Hour
-	week = 7 * day // the window, which ends on Mondays at 00:00 UTC
+	week = 7 * day // EthProofs' weeks end on Mondays at 00:00 UTC
 )
 
-// deadline is the first Monday 00:00 UTC after now.
+// deadline returns the first Monday 00:00 UTC after now.
 func deadline(now time.Time) time.Time {
 	now = now.UTC()
 	days := (8 - int(now.Weekday())) % 7
@@ -45,9 +45,9 @@ func deadline(now time.Time) time.Time {
 	return time.Date(now.Year(), now.Month(), now.Day()+days, 0, 0, 0, 0, time.UTC)
 }
 
-// reaches reports whether part of all is at least bar percent. Nothing of
-// nothing reaches no bar but 0.
+// reaches reports whether part is at least bar percent of all. When all is 0 only a bar
+// of 0 is reached.
 func reaches(part, all, bar int) bool { return bar == 0 || all > 0 && 100*part >= bar*all }
 
-// sparable is how many of all may be missed at most without missing the bar.
-func sparable(all, bar int) int { return all * (100 - bar) / 100 }
+// allowedMisses returns how many of all blocks may be missed without missing the bar.
+func allowedMisses(all, bar int) int { return all * (100 - bar) / 100 }

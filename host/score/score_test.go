@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// wednesday is in the middle of a week that ends on Monday, the 30th.
+// wednesday is in the middle of the week that ends on Monday, the 30th.
 var wednesday = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 // each returns n blocks, 12 seconds apart, of which the last is age old.
@@ -146,8 +146,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestForecast: every tenth block of a week of whole days, at a steady pace. By
-// Wednesday noon 2.5 of 7 days have passed, 1800 of 5040 blocks.
+// TestForecast checks a forecast for every tenth block at a steady pace. By Wednesday noon
+// 2.5 of 7 days have passed, which are 1800 of 5040 blocks.
 func TestForecast(t *testing.T) {
 	monday := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	var blocks []Block
@@ -189,8 +189,8 @@ func TestForecast(t *testing.T) {
 	}
 }
 
-// TestMissesLeft: 20 blocks as in the worked example and 10 still to come. Of 30
-// blocks 9 may be slow, 5 were; 1 may stay unproved, 1 has.
+// TestMissesLeft checks the remaining misses after the 20 blocks of the example, with 10
+// blocks to come. Of 30 blocks 9 may be slow and 5 were; 1 may stay unproved and 1 has.
 func TestMissesLeft(t *testing.T) {
 	end := deadline(wednesday)
 	now := end.Add(-8 * time.Second)

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Site is what EthProofs shows of blocks (GET /blocks/{number}): it counts a block
-// once it has the block's time, which it fetches when somebody's proof is accepted.
+// Site holds which blocks EthProofs counts (GET /blocks/{number}). It counts a block once
+// it has the time of the block, which it fetches when a proof of any prover is accepted.
 type Site struct {
-	// Times holds the site's times by block number. The zero time stands for a block
-	// that the site was asked of and does not count.
+	// Times holds the site's times by block number. The zero time means that the site was
+	// asked about the block and does not count it.
 	Times map[uint64]time.Time
-	// Whole: every block that the site counts is in Times. Else the site was asked of
-	// some only, and counts the others as far as anybody knows. To ask of the blocks
-	// whose proof is not accepted is enough: an accepted one is counted.
-	Whole bool
+	// Complete is true when Times contains every block that the site counts. Otherwise the
+	// site was asked about some blocks only, and the others are assumed to count. Only the
+	// blocks whose proof is not accepted have to be asked about: the others count.
+	Complete bool
 }
 
-// answer is what is known of whether the site counts a block.
+// answer is what is known about whether the site counts a block.
 type answer int
 
 const (
@@ -26,8 +26,8 @@ const (
 	yes
 )
 
-// counts returns the time that a block is counted by, and whether the site counts
-// it. A site that was not asked may be nil.
+// counts returns the time by which a block is assigned to a week, and whether the site
+// counts the block. s is nil when the site was not asked.
 func (s *Site) counts(b Block, rules Rules) (time.Time, answer) {
 	if rules == OneInTen && b.Number%10 != 0 {
 		return b.Time, no
@@ -37,7 +37,7 @@ func (s *Site) counts(b Block, rules Rules) (time.Time, answer) {
 	}
 	at, asked := s.Times[b.Number]
 	switch {
-	case asked && at.IsZero(), !asked && s.Whole:
+	case asked && at.IsZero(), !asked && s.Complete:
 		return b.Time, no
 	case asked:
 		return at, yes
@@ -45,9 +45,9 @@ func (s *Site) counts(b Block, rules Rules) (time.Time, answer) {
 	return b.Time, unknown
 }
 
-// addUntaken adds the blocks that the site counts and the pipeline has never had:
-// they are offline. They are judged by the rules of the record.
-func (s standing) addUntaken() {
+// addMissing adds the blocks that the site counts and that the pipeline has never taken
+// in. They count as offline by the rules of the record.
+func (s standing) addMissing() {
 	if s.site == nil {
 		return
 	}
@@ -58,14 +58,14 @@ func (s standing) addUntaken() {
 	}
 }
 
-// mostBetween is how many targets between two neighbours of a record were missed at
-// most, a week of every block: more than that are other numbers, such as one that was
-// added by hand.
-const mostBetween = 50_400
+// maxGap is the largest number of targets between two blocks of a record that count as
+// missed. It is a week of every block. A larger gap means that one of the two blocks lies
+// elsewhere in the chain, for example because the operator added it.
+const maxGap = 50_400
 
-// Missed lists the blocks of the last 7 days whose proof is not accepted, and the
-// targets between them that the pipeline has never had, ascending: those of which the
-// site is worth asking whether it counts them.
+// Missed returns, in ascending order, the blocks about which the site should be asked:
+// those of the last 7 days whose proof is not accepted, and the targets between them that
+// the pipeline has never taken in.
 func Missed(r Record, now time.Time) []uint64 {
 	var numbers, known []uint64
 	blocks := byNumber(r.Blocks)
@@ -80,7 +80,7 @@ func Missed(r Record, now time.Time) []uint64 {
 	}
 	slices.Sort(known)
 	for i := range max(len(known)-1, 0) {
-		if (known[i+1]-known[i])/max(r.Targets.Every, 1) > mostBetween {
+		if (known[i+1]-known[i])/max(r.Targets.Every, 1) > maxGap {
 			continue
 		}
 		for number, ok := r.Targets.Next(known[i]); ok && number < known[i+1]; number, ok = r.Targets.Next(number) {

@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// siteCase is a week of one cluster and what the site's own SQL says of it.
+// siteCase is a week of one cluster with the results of the site's own SQL.
 type siteCase struct {
 	Name   string  `json:"name"`
 	Cohort string  `json:"cohort"`
@@ -49,7 +49,7 @@ func TestAgainstTheSitesSQL(t *testing.T) {
 		t.Fatalf("%d cases, %v", len(cases), err)
 	}
 	for _, c := range cases {
-		record := Record{Targets: contract.Selection{Every: map[string]uint64{"1:1": 1, "1:10": 10}[c.Cohort]}, Site: &Site{Times: map[uint64]time.Time{}, Whole: true}}
+		record := Record{Targets: contract.Selection{Every: map[string]uint64{"1:1": 1, "1:10": 10}[c.Cohort]}, Site: &Site{Times: map[uint64]time.Time{}, Complete: true}}
 		for _, fields := range c.Blocks {
 			number, status := uint64(fields[0].(float64)), fields[2].(string)
 			b := Block{Number: number, Time: wednesday.Add(-time.Hour), Announced: status != "", ProvingMS: int64(fields[3].(float64))}
@@ -80,8 +80,8 @@ func TestAgainstTheSitesSQL(t *testing.T) {
 	}
 }
 
-// TestRejectedAndUnsentAreNotProved: of 30 blocks 19 were fast, 5 slow, 3 rejected
-// and 3 failed after they were announced. The figures are the site's.
+// TestRejectedAndUnsentAreNotProved checks 30 blocks, of which 19 were fast, 5 slow, 3
+// rejected, and 3 failed after they were announced. The expected figures are the site's.
 func TestRejectedAndUnsentAreNotProved(t *testing.T) {
 	for _, outcome := range []Outcome{Rejected, Unsent} {
 		blocks := each(30, 21*time.Minute, func(i int, b *Block) {
@@ -104,7 +104,8 @@ func TestRejectedAndUnsentAreNotProved(t *testing.T) {
 	}
 }
 
-// TestRulesOfItsTime: until noon the pipeline took every 10th block, then each.
+// TestRulesOfItsTime checks a pipeline that took every 10th block until noon and then every
+// block.
 func TestRulesOfItsTime(t *testing.T) {
 	blocks := each(20, 21*time.Minute, func(i int, b *Block) {
 		proved(b, 60_000)
@@ -119,8 +120,8 @@ func TestRulesOfItsTime(t *testing.T) {
 	}
 }
 
-// TestBlocksOfTheSiteAloneCount: the site does not count one of two missed blocks,
-// and knows one that the pipeline never had.
+// TestSiteIsAskedOfTheMissedAlone checks a site that does not count one of two missed
+// blocks and counts one that the pipeline has never taken in.
 func TestSiteIsAskedOfTheMissedAlone(t *testing.T) {
 	blocks := each(10, 21*time.Minute, func(i int, b *Block) {
 		if i < 8 {

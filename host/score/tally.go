@@ -4,42 +4,43 @@ import (
 	"time"
 )
 
-// Outcome is what the report of a block's proof has come to at EthProofs.
+// Outcome is the outcome of reporting a block's proof to EthProofs.
 type Outcome string
 
-// The outcomes. The zero value is a proof that is not made or has not been taken
-// yet: it is on its way, or it was given up unsent.
+// The outcomes. The zero value means that there is no proof or that it was not accepted
+// yet: it waits to be sent, or its report has expired.
 const (
 	Unsent   Outcome = ""
 	Accepted Outcome = "accepted" // now or at an earlier try
 	Rejected Outcome = "rejected"
-	// DryRun is a proof of a stage that sends nothing. It counts as accepted, which
-	// the notes say.
+	// DryRun means that no reporter sends the proof. It counts as accepted, and a note of
+	// the report says so.
 	DryRun Outcome = "dry run"
 )
 
-// Block is what the pipeline has to show for one target block. After a reorg
-// there may be several of one number.
+// Block is the result of the pipeline for one target block. After a reorg there may be
+// several with one number.
 type Block struct {
 	Number uint64
 	Time   time.Time // of the block
 	Taken  time.Time // when it became a job
-	// Every is select.every at the time when the block was taken: the rules that it
-	// is judged by. 0 means that of the Record.
+	// Every is select.every at the time Taken. It determines the rules of the block. 0
+	// means the rules of the record.
 	Every     uint64
 	Announced bool    // as queued, proving or proved
 	Report    Outcome // of its proof
-	ProvingMS int64   // as reported; of a proved block
-	Ended     bool    // no stage will work on it any more
-	Orphaned  bool    // it has left the chain
-	Checked   bool    // through every stage of a pipeline that makes no proof
+	ProvingMS int64   // the reported proving time of a proved block
+	Ended     bool    // the job is finished
+	Orphaned  bool    // the block is not on the chain any more
+	Checked   bool    // done by a pipeline that makes no proof
 }
 
-// isProved reports whether EthProofs has the block's proof.
+// isProved reports whether EthProofs has accepted the block's proof. A dry run counts as
+// acceptance.
 func (b Block) isProved() bool { return b.Report == Accepted || b.Report == DryRun }
 
-// Tally counts the blocks of a span of time. Blocks = Under + Stunners + Paralyzers
-// + Offline + Pending; percentages are of Blocks.
+// Tally counts the blocks of a span of time, in the terms of EthProofs. Blocks is the sum
+// of Under, Stunners, Paralyzers, Offline and Pending. Percentages are of Blocks.
 type Tally struct {
 	From   time.Time `json:"from"` // inclusive, by the time of the block
 	To     time.Time `json:"to"`   // exclusive
@@ -47,15 +48,15 @@ type Tally struct {
 	Under  int       `json:"under"` // proved within the threshold
 	// Stunners were proved, but too slowly.
 	Stunners int `json:"stunners"`
-	// Paralyzers were announced and are not proved 20 minutes after the block. A
-	// proof still makes them stunners, or even fast.
+	// Paralyzers were announced and are not proved 20 minutes after the block. A later
+	// proof turns them into Stunners or Under.
 	Paralyzers int `json:"paralyzers"`
-	// Offline blocks were never announced: dropped, failed before, or still
-	// waiting after 20 minutes.
+	// Offline blocks were never announced: they were dropped, failed before, or still wait
+	// after 20 minutes.
 	Offline int `json:"offline"`
-	// Open blocks are younger than 20 minutes, may become anything, and are not among
-	// Blocks. Pending ones are so, too, but EthProofs counts them already, because
-	// somebody else has proved them.
+	// Open blocks are younger than 20 minutes and undecided. They are not in Blocks.
+	// Pending blocks are undecided, too, but EthProofs counts them already, because another
+	// prover has proved them.
 	Open    int `json:"open"`
 	Pending int `json:"pending,omitempty"`
 
@@ -66,10 +67,10 @@ type Tally struct {
 	OfflineRate float64 `json:"offline_percent"`
 }
 
-// Proved is how many blocks were proved, however late.
+// Proved returns the number of proved blocks, fast or slow.
 func (t Tally) Proved() int { return t.Under + t.Stunners }
 
-// count tallies the blocks of [from, to) as they stand at now.
+// count counts the blocks of [from, to) by their state at now.
 func (s standing) count(from, to, now time.Time) Tally {
 	t := Tally{From: from, To: to}
 	for _, b := range s.blocks {
@@ -101,7 +102,7 @@ func (s standing) count(from, to, now time.Time) Tally {
 	return t
 }
 
-// rulesOf are the rules of the time when the block was taken.
+// rulesOf returns the rules at the time when the block was taken in.
 func (s standing) rulesOf(b Block) Rules {
 	if b.Every == 0 {
 		return s.rules
@@ -109,9 +110,8 @@ func (s standing) rulesOf(b Block) Rules {
 	return RulesFor(b.Every)
 }
 
-// byNumber merges blocks of the same number, because EthProofs knows only
-// numbers: what was proved first counts, else what was announced. A block that
-// left the chain before it was announced counts for nothing.
+// byNumber returns one block for each number, because EthProofs knows only numbers (see
+// outranks). An orphan that was never announced does not count.
 func byNumber(blocks []Block) map[uint64]Block {
 	merged := make(map[uint64]Block, len(blocks))
 	for _, b := range blocks {
@@ -125,6 +125,9 @@ func byNumber(blocks []Block) map[uint64]Block {
 	return merged
 }
 
+// outranks reports whether a counts instead of b, which has the same number. The block
+// that was proved first counts, else one that was announced, else the one that was taken
+// in last.
 func outranks(a, b Block) bool {
 	switch {
 	case a.isProved() != b.isProved():
@@ -137,8 +140,8 @@ func outranks(a, b Block) bool {
 	return a.Taken.After(b.Taken)
 }
 
-// percent is the share to two decimals, half a unit rounded up as PostgreSQL's
-// ROUND does; 0 where there is nothing.
+// percent returns a share in percent with two decimals; 0 when all is 0. It rounds halves
+// up, as ROUND of PostgreSQL does.
 func percent(part, all int) float64 {
 	if all == 0 {
 		return 0

@@ -1,5 +1,5 @@
-// Package selection decides which blocks become jobs, in which order they are
-// worked on, and when one that nobody waits for any more is left out.
+// Package selection decides which blocks become jobs, in which order they are worked on,
+// which of them a stage takes, and when a waiting block is too old.
 package selection
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Order says which of the waiting blocks is worked on first.
+// Order is the order in which waiting blocks are worked on.
 type Order string
 
 // The orders.
@@ -22,26 +22,26 @@ const (
 
 // Selection is the "select" section of a pipeline file.
 type Selection struct {
-	// Targets are followed along the chain. With Every 0 nothing is followed.
+	// Targets are taken in as the chain grows. With Every 0 the chain is not followed.
 	Targets contract.Selection
-	// Blocks are single numbers, beside the targets: ascending, each once. Age
-	// never drops them.
+	// Blocks are single block numbers in addition to the targets, ascending and without
+	// duplicates. They are never dropped for their age.
 	Blocks []uint64
 	Order  Order
-	// DropAfter leaves out a block that lies further than this behind the head, by
-	// the times of the two blocks, before it was announced; 0 never does, which is
-	// the default where the targets lie in the past.
+	// DropAfter is the age at which a block that was not announced is dropped. The age is
+	// the time between the block and the head of the chain. 0 drops no block, and is the
+	// default when the targets lie in the past.
 	DropAfter time.Duration
-	// Repair is the window behind the head, in blocks, in which nodes can make a
-	// witness. While there is nothing else to do it is looked through for targets
-	// that were never selected, and a block that is about to leave it is fetched
-	// first; 0 for neither.
+	// Repair is the window behind the head, in blocks, in which nodes can make a witness.
+	// While nothing else is to be done the engine searches the window for targets that
+	// were missed. A block that is about to leave the window is fetched first. 0 turns
+	// both off.
 	Repair uint64
 }
 
-// Missed lists the targets of the repair window behind the head, the newest
+// RepairTargets returns the targets in the repair window behind the head, the newest
 // first.
-func (s Selection) Missed(head uint64) (numbers []uint64) {
+func (s Selection) RepairTargets(head uint64) (numbers []uint64) {
 	for back := range min(s.Repair, head) {
 		if n := head - back; s.Targets.Includes(n) {
 			numbers = append(numbers, n)
@@ -58,9 +58,9 @@ func (s Selection) Compare(a, b uint64) int {
 	return cmp.Compare(b, a)
 }
 
-// Drop reports whether a selected, unannounced block is too old to be begun, and
-// why; head is the time of the chain's newest block. A clock decides nothing: the
-// blocks of a chain that stands still grow no older.
+// Drop reports whether a block is too old to be begun, and why. head is the block time of
+// the head of the chain. The clock of the machine does not count, so that the blocks of a
+// chain that stands still do not become older.
 func (s Selection) Drop(block contract.Block, head time.Time) (reason string, drop bool) {
 	if s.DropAfter <= 0 || block.Time.IsZero() {
 		return "", false

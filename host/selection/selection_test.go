@@ -22,7 +22,7 @@ func TestMissedNamesTheTargetsOfTheWindowNewestFirst(t *testing.T) {
 		{"the chain's beginning", Selection{Targets: contract.Selection{Every: 1}, Repair: 100}, 3, []uint64{3, 2, 1}},
 		{"off", Selection{Targets: contract.Selection{Every: 1}}, 3, nil},
 	} {
-		if got := c.s.Missed(c.head); !slices.Equal(got, c.want) {
+		if got := c.s.RepairTargets(c.head); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

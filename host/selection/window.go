@@ -7,18 +7,18 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Edge is a place in the chain: a block number, or a time with which the blocks'
-// timestamps are compared, as forks are scheduled. The zero Edge is none.
+// Edge is a position in the chain: either a block number, or a time that is compared with
+// the timestamps of blocks, as for a fork. The zero Edge is no position.
 type Edge struct {
 	Number uint64
-	Time   time.Time
+	Time   time.Time // when set, Number does not count
 }
 
 // IsZero reports whether there is no edge.
 func (e Edge) IsZero() bool { return e.Number == 0 && e.Time.IsZero() }
 
-// reached reports whether the block is the first at the edge or one behind it. A
-// block of which the time is not known is before every time.
+// reached reports whether the block lies at the edge or after it. A block whose time is
+// not known lies before every time.
 func (e Edge) reached(block contract.Block) bool {
 	if !e.Time.IsZero() {
 		return !block.Time.Before(e.Time)
@@ -26,7 +26,8 @@ func (e Edge) reached(block contract.Block) bool {
 	return block.Number >= e.Number
 }
 
-// compare orders two edges. Nothing is known of a number and a time.
+// compare orders two edges. known is false for a number and a time, which cannot be
+// compared.
 func (e Edge) compare(o Edge) (order int, known bool) {
 	switch {
 	case e.Time.IsZero() != o.Time.IsZero():
@@ -48,16 +49,16 @@ func (e Edge) String() string {
 	return strconv.FormatUint(e.Number, 10)
 }
 
-// Window are the blocks that one stage of a pipeline takes: those from From on, and
-// before Until. A zero edge leaves that side open.
+// Window is the set of blocks that one stage takes: those from From on that lie before
+// Until. A zero edge is no bound.
 type Window struct{ From, Until Edge }
 
-// Has reports whether the block is one of the window.
+// Has reports whether the block is in the window.
 func (w Window) Has(block contract.Block) bool {
 	return (w.From.IsZero() || w.From.reached(block)) && (w.Until.IsZero() || !w.Until.reached(block))
 }
 
-// Empty reports whether it is certain that there is no block in the window.
+// Empty reports whether the window certainly contains no block.
 func (w Window) Empty() bool {
 	if w.From.IsZero() || w.Until.IsZero() {
 		return false
@@ -66,8 +67,8 @@ func (w Window) Empty() bool {
 	return known && order >= 0
 }
 
-// Before reports whether it is certain that all blocks of w are before those of o,
-// and whether there is no block between them.
+// Before reports whether all blocks of w certainly lie before those of o, and whether
+// there is no block between them.
 func (w Window) Before(o Window) (before, adjacent bool) {
 	if w.Until.IsZero() || o.From.IsZero() {
 		return false, false
@@ -76,14 +77,14 @@ func (w Window) Before(o Window) (before, adjacent bool) {
 	return known && order <= 0, known && order == 0
 }
 
-// Disjoint reports whether it is certain that no block is in both.
+// Disjoint reports whether certainly no block is in both windows.
 func (w Window) Disjoint(o Window) bool {
 	before, _ := w.Before(o)
 	behind, _ := o.Before(w)
 	return before || behind
 }
 
-// Within reports whether it is certain that every block of w is one of o.
+// Within reports whether certainly every block of w is in o.
 func (w Window) Within(o Window) bool {
 	inside := func(mine, other Edge, sign int) bool {
 		if other.IsZero() {
@@ -95,7 +96,8 @@ func (w Window) Within(o Window) bool {
 	return inside(w.From, o.From, 1) && inside(w.Until, o.Until, -1)
 }
 
-// String is "blocks from 20 until 40", or with one of the two, or "all blocks".
+// String returns for example "blocks from 20 until 40", "blocks until 40" or "all
+// blocks".
 func (w Window) String() string {
 	switch {
 	case w == (Window{}):

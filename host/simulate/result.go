@@ -109,7 +109,7 @@ func (s *simulation) result() Result {
 	}
 	var judged []score.Block
 	var proving []float64
-	site := &score.Site{Times: map[uint64]time.Time{}, Whole: true}
+	site := &score.Site{Times: map[uint64]time.Time{}, Complete: true}
 	for _, block := range targets {
 		site.Times[block.Number] = block.Time
 		rec := s.store.jobs[block.JobID()]

@@ -14,32 +14,33 @@ import (
 const (
 	ReportWaiting  = "waiting"
 	ReportSent     = "sent"
-	ReportRejected = "rejected" // the reporter will never take it
+	ReportRejected = "rejected" // the reporter will never accept it
 	ReportExpired  = "expired"  // not delivered in time
 )
 
-// Debt is a proof, or the verdict of a pipeline without proofs, that a reporter has
-// not got.
-type Debt struct {
+// Unsettled is a proof, or a checked block of a pipeline without proofs, that a reporter
+// has not delivered.
+type Unsettled struct {
 	Reporter string
 	Kind     contract.EventKind // EventProved or EventChecked
 	State    string             // ReportWaiting, ReportRejected or ReportExpired
-	Reason   string             // of the last try; empty where there was none
+	Reason   string             // why the last try failed; empty when there was none
 }
 
-// lane is what follows each other: the reports of one reporter about one stage.
+// lane identifies the reports that follow each other: those of one reporter about one
+// stage.
 type lane struct{ reporter, stage string }
 
-// latest returns the last report of each lane, of the kinds that wanted takes, and the
-// lanes in the order of their first.
+// latest returns the last report of each lane, counting only the wanted kinds. It returns
+// the lanes in the order of their first reports.
 func latest(reports []Report, wanted func(contract.EventKind) bool) (lanes []lane, last map[lane]Report) {
 	last = map[lane]Report{}
-	for _, r := range reports { // the settled ones in the order of their end, then those that wait
+	for _, r := range reports { // settled reports in the order of their end, then waiting ones
 		if !wanted(r.Kind) {
 			continue
 		}
 		l := lane{r.Reporter, r.Stage}
-		if l.stage != "" { // a report from before reports had a stage is of this one
+		if l.stage != "" { // an old report without a stage is about this stage
 			delete(last, lane{reporter: r.Reporter})
 		}
 		if _, known := last[l]; !known {
@@ -50,61 +51,62 @@ func latest(reports []Report, wanted func(contract.EventKind) bool) (lanes []lan
 	return lanes, last
 }
 
-// Debts lists what a job still owes to its reporters: what waits, and what came to
-// nothing and was not sent again since. A report that is sent settles it, whatever
-// the answer: a dry run, and a proof that the other side has from somebody else,
-// are ends as good as an acceptance.
-func (j Job) Debts() (debts []Debt) {
+// Unsettled returns the reports of a job that are not settled: those that wait, and those
+// that were rejected or have expired and were not sent again. A report that was sent is
+// settled whatever the answer, also after a dry run and when the destination has a proof
+// of another prover.
+func (j Job) Unsettled() (unsettled []Unsettled) {
 	lanes, last := latest(j.Reports, func(kind contract.EventKind) bool {
 		return kind == contract.EventProved || kind == contract.EventChecked
 	})
 	for _, l := range lanes {
-		switch r := last[l]; r.State { // empty for one that was deleted
+		switch r := last[l]; r.State { // empty when latest has deleted the lane
 		case ReportWaiting, ReportRejected, ReportExpired:
-			debts = append(debts, Debt{Reporter: r.Reporter, Kind: r.Kind, State: r.State, Reason: r.Error})
+			unsettled = append(unsettled, Unsettled{Reporter: r.Reporter, Kind: r.Kind, State: r.State, Reason: r.Error})
 		}
 	}
-	return debts
+	return unsettled
 }
 
-// ProofState is what the reports of a proof have come to.
+// ProofState is the outcome of all reports of a proof.
 type ProofState string
 
-// The states of a proof. In this order the first that applies to one of its reporters
-// holds: a message to people that was sent, or was not, says nothing of EthProofs.
+// The states of a proof. When several reporters have a report, the first of these states
+// that applies to one of them is the state of the proof. So a message to people does not
+// hide the outcome at EthProofs.
 const (
-	ProofAccepted  ProofState = "accepted"  // an other side has it
-	ProofDryRun    ProofState = "dry run"   // a reporter that would send it was told to send nothing
-	ProofWaiting   ProofState = "waiting"   // a reporter is still to send it
-	ProofRefused   ProofState = "refused"   // a reporter has given it up: rejected or expired
-	ProofElsewhere ProofState = "elsewhere" // the other side has another proof of the block, and wants none
-	ProofTold      ProofState = "told"      // to reporters that say nothing of an outcome
-	ProofOwed      ProofState = ""          // to nobody
+	ProofAccepted   ProofState = "accepted"  // a destination has accepted it
+	ProofDryRun     ProofState = "dry run"   // a reporter that would send it is configured to send nothing
+	ProofWaiting    ProofState = "waiting"   // a reporter has not sent it yet
+	ProofRefused    ProofState = "refused"   // a report was rejected or has expired
+	ProofElsewhere  ProofState = "elsewhere" // the destination has another proof of the block and needs no more
+	ProofDelivered  ProofState = "told"      // sent by reporters that state no outcome
+	ProofUnreported ProofState = ""          // no reporter has a report of it
 )
 
-// ReportedProof is the state of a proof with what there is to say of it.
+// ReportedProof is the state of a proof with the report that determines it.
 type ReportedProof struct {
 	State ProofState
-	// At is when the first other side took it, or the reporter gave it up.
+	// At is the time of that report; for ProofAccepted, of the first acceptance.
 	At       time.Time
-	Reporter string // of that
-	Reason   string // of ProofRefused
+	Reporter string
+	Reason   string // why, for ProofRefused
 }
 
-// Proof is the one reading of a job's reports of its proof, by which scores, lists,
-// health and dashboard call it proved or not.
+// Proof returns the state of a proof from the reports of its job. Scores, lists, health
+// and dashboard all use it to decide whether a block counts as proved.
 func Proof(reports []Report) ReportedProof {
 	best := ReportedProof{}
-	for _, r := range reports { // what was accepted once stays so, whatever came later
+	for _, r := range reports { // an acceptance is final, whatever came later
 		if r.Kind == contract.EventProved && r.State == ReportSent && contract.HasProof(r.Facts[contract.FactOutcome]) &&
-			(best.State == ProofOwed || r.At.Before(best.At)) {
+			(best.State == ProofUnreported || r.At.Before(best.At)) {
 			best = ReportedProof{State: ProofAccepted, At: r.At, Reporter: r.Reporter}
 		}
 	}
-	if best.State != ProofOwed {
+	if best.State != ProofUnreported {
 		return best
 	}
-	order := []ProofState{ProofDryRun, ProofWaiting, ProofRefused, ProofElsewhere, ProofTold}
+	order := []ProofState{ProofDryRun, ProofWaiting, ProofRefused, ProofElsewhere, ProofDelivered}
 	rank := len(order)
 	lanes, last := latest(reports, func(kind contract.EventKind) bool { return kind == contract.EventProved })
 	for _, l := range lanes {
@@ -123,6 +125,7 @@ func Proof(reports []Report) ReportedProof {
 	return best
 }
 
+// stateOf returns the state of a proof that has this report only.
 func stateOf(r Report) ProofState {
 	switch r.State {
 	case ReportWaiting:
@@ -134,30 +137,30 @@ func stateOf(r Report) ProofState {
 		case contract.OutcomeDryRun:
 			return ProofDryRun
 		case "":
-			return ProofTold
+			return ProofDelivered
 		}
 		return ProofElsewhere
 	}
-	return ProofOwed // withdrawn, or void
+	return ProofUnreported // withdrawn or superseded
 }
 
-// DebtText says in one line what the job's reporters have not got; it is empty for
-// a job that is settled.
-func (j Job) DebtText() string {
-	debts := j.Debts()
-	if len(debts) == 0 {
+// UnsettledText returns one line about the unsettled reports of a job; empty when there
+// are none.
+func (j Job) UnsettledText() string {
+	unsettled := j.Unsettled()
+	if len(unsettled) == 0 {
 		return ""
 	}
-	texts := make([]string, len(debts))
-	for i, d := range debts {
-		reason := strings.Join(strings.Fields(d.Reason), " ")
+	texts := make([]string, len(unsettled))
+	for i, u := range unsettled {
+		reason := strings.Join(strings.Fields(u.Reason), " ")
 		switch {
-		case reason == "" && d.State == ReportWaiting:
+		case reason == "" && u.State == ReportWaiting:
 			reason = "not yet"
 		case reason == "":
-			reason = d.State
+			reason = u.State
 		}
-		texts[i] = d.Reporter + ": " + reason
+		texts[i] = u.Reporter + ": " + reason
 	}
-	return fmt.Sprintf("%s, not reported (%s)", debts[0].Kind, strings.Join(texts, "; "))
+	return fmt.Sprintf("%s, not reported (%s)", unsettled[0].Kind, strings.Join(texts, "; "))
 }

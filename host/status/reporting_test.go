@@ -7,7 +7,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-func TestDebts(t *testing.T) {
+func TestUnsettled(t *testing.T) {
 	report := func(kind contract.EventKind, reporter, state, text, outcome string) Report {
 		r := Report{Reporter: reporter, Kind: kind, State: state, Error: text}
 		if outcome != "" {
@@ -43,14 +43,14 @@ func TestDebts(t *testing.T) {
 			{Reporter: "ethproofs", Stage: "other", Kind: contract.EventProved, State: "sent"},
 		}, "proved, not reported (ethproofs: 401)"},
 	} {
-		if got := (Job{State: JobDone, Reports: c.reports}).DebtText(); got != c.want {
+		if got := (Job{State: JobDone, Reports: c.reports}).UnsettledText(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
 
-// TestProof: what was accepted once stays so, from the first acceptance; else the last
-// report of each reporter counts, and messages to people for nothing.
+// TestProof checks that the first acceptance of a proof is final, that otherwise the last
+// report of each reporter counts, and that messages to people do not count.
 func TestProof(t *testing.T) {
 	at := func(minute int) time.Time { return time.Date(2026, 11, 25, 12, minute, 0, 0, time.UTC) }
 	report := func(reporter, state, outcome string, minute int) Report {
@@ -64,7 +64,7 @@ func TestProof(t *testing.T) {
 		want    ReportedProof
 	}{
 		"owed to nobody":           {nil, ReportedProof{}},
-		"told to people":           {[]Report{slack}, ReportedProof{ProofTold, at(1), "slack", ""}},
+		"told to people":           {[]Report{slack}, ReportedProof{ProofDelivered, at(1), "slack", ""}},
 		"refused":                  {[]Report{slack, refused}, ReportedProof{ProofRefused, at(2), "ethproofs", "401"}},
 		"and to be sent again":     {[]Report{refused, {Reporter: "ethproofs", Stage: "prove", Kind: contract.EventProved, State: ReportWaiting}}, ReportedProof{ProofWaiting, time.Time{}, "ethproofs", ""}},
 		"accepted by the second":   {[]Report{refused, report("second", ReportSent, contract.OutcomeAccepted, 3)}, ReportedProof{ProofAccepted, at(3), "second", ""}},

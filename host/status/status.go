@@ -19,16 +19,16 @@ type Snapshot struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
 	Stopping bool      `json:"stopping"` // no new work is begun
-	Draining bool      `json:"draining"` // no new blocks are taken in, and it ends by itself
-	Head     uint64    `json:"head"`     // the newest block that the source has seen; 0 before the first poll
-	// HeadTime is the head's block time where the source has told it, else when it
-	// was seen first.
+	Draining bool      `json:"draining"` // no new blocks are taken in, and the host ends by itself
+	Head     uint64    `json:"head"`     // the newest block that the source has named; 0 before the first poll
+	// HeadTime is the block time of the head when the source has stated it, else the time
+	// at which the head was first seen.
 	HeadTime time.Time `json:"head_time,omitzero"`
-	// Trouble says why nothing can be recorded (checkpoint not writable); empty
-	// when all is well.
+	// Trouble is why the checkpoint cannot be written, so that no work goes on; empty
+	// while it can.
 	Trouble string `json:"trouble,omitempty"`
-	// Unpublished says why finished files cannot be copied to the output directory;
-	// the proofs are safe and are reported.
+	// Unpublished is why finished files cannot be copied to the output directory; empty
+	// while they can. The proofs are safe and are reported all the same.
 	Unpublished string  `json:"unpublished,omitempty"`
 	Counts      Counts  `json:"counts"`
 	Stages      []Stage `json:"stages"` // in pipeline order
@@ -36,8 +36,8 @@ type Snapshot struct {
 	Recent      []Job   `json:"recent"` // finished, the newest first, at most 50
 }
 
-// Counts are numbers of jobs. Active is now; the others count since the host
-// started.
+// Counts are numbers of jobs. Active is the current number; the others count since the
+// start of the host.
 type Counts struct {
 	Active    int `json:"active"`
 	Done      int `json:"done"`
@@ -54,7 +54,7 @@ const (
 	StageStarting    StageState = "starting"
 	StageReady       StageState = "ready"
 	StageDegraded    StageState = "degraded"
-	StageUnavailable StageState = "unavailable" // the plugin lives but cannot work: node down, GPU gone
+	StageUnavailable StageState = "unavailable" // the plugin runs but cannot work: node down, GPU missing
 	StageBackoff     StageState = "backoff"     // crashed; restarted after a pause
 	StageQuarantined StageState = "quarantined" // crashed too often
 	StageStopped     StageState = "stopped"
@@ -68,27 +68,31 @@ type Stage struct {
 	Version    string        `json:"version"`
 	PID        int           `json:"pid"` // of the plugin process; 0 while none runs
 	State      StageState    `json:"state"`
-	Since      time.Time     `json:"since"` // of State
+	Since      time.Time     `json:"since"` // begin of State
 	Restarts   int           `json:"restarts"`
 	MakesProof bool          `json:"makes_proof"`
 	Needs      []string      `json:"needs,omitempty"`   // the stages whose outputs it works on
-	Confirm    []string      `json:"confirm,omitempty"` // the gates before whose verdict it announces nothing
+	Confirm    []string      `json:"confirm,omitempty"` // the gates that must succeed before it announces anything
 	Shadow     bool          `json:"shadow,omitempty"`  // recorded and compared, never reported
 	Note       string        `json:"note,omitempty"`
 	Error      string        `json:"error,omitempty"`  // why it is not ready, or the last crash
-	Paused     string        `json:"paused,omitempty"` // why the engine hands it no work for now
+	Paused     string        `json:"paused,omitempty"` // why the engine gives it no work at present
 	// PausedSince is when Paused began; zero while the stage is not paused.
 	PausedSince time.Time `json:"paused_since,omitzero"`
 	Running     []Attempt `json:"running"`
-	Queue       []uint64  `json:"queue"`        // block numbers that wait for it, next first, at most 100; a reporter's: unsent events' blocks
-	QueueLength int       `json:"queue_length"` // all that wait
-	// QueuedSince is when a reporter's oldest unsent event was written; of another
-	// stage, when the waiting block of the lowest number was taken up.
+	// Queue are the numbers of the blocks that wait for the stage, the next one first, at
+	// most 100. For a reporter they are the blocks of unsent events.
+	Queue       []uint64 `json:"queue"`
+	QueueLength int      `json:"queue_length"` // number of all that wait
+	// QueuedSince is when the oldest unsent event of a reporter was written. For another
+	// stage it is when the lowest waiting block was taken in.
 	QueuedSince time.Time `json:"queued_since,omitzero"`
-	Processed   uint64    `json:"processed"` // attempts that succeeded (a reporter: events accepted) since the host started
-	Failed      uint64    `json:"failed"`    // attempts that failed since the host started
-	// Endpoints are the services that the plugin depends on, as it tells of them; their
-	// counts begin with its process.
+	// Processed is the number of attempts that succeeded since the start of the host; for
+	// a reporter, of events that were accepted.
+	Processed uint64 `json:"processed"`
+	Failed    uint64 `json:"failed"` // attempts that failed since the start of the host
+	// Endpoints are the services that the plugin uses, as it reports them. Their counts
+	// begin with the process of the plugin.
 	Endpoints []contract.Endpoint `json:"endpoints,omitempty"`
 }
 
@@ -105,16 +109,16 @@ type Attempt struct {
 	Stuck    bool          `json:"stuck"` // runs for longer than stuck_after
 }
 
-// JobState says where a job stands.
+// JobState is the state of a job.
 type JobState string
 
 // The states of a job.
 const (
-	JobWaiting   JobState = "waiting" // ready for its stage, or backing off until NotBefore
+	JobWaiting   JobState = "waiting" // for a slot of its stage, or for NotBefore
 	JobRunning   JobState = "running"
 	JobDone      JobState = "done"
-	JobFailed    JobState = "failed"    // given up, with a reason
-	JobDropped   JobState = "dropped"   // left out by policy, never announced
+	JobFailed    JobState = "failed"    // a stage has failed, see Reason
+	JobDropped   JobState = "dropped"   // too old by the selection; it was never announced
 	JobCancelled JobState = "cancelled" // orphaned by a reorg, or skipped by the operator
 )
 
@@ -137,22 +141,21 @@ type Job struct {
 	Finished  time.Time      `json:"finished,omitzero"`
 	Stages    []JobStage     `json:"stages"`
 	Reports   []Report       `json:"reports,omitempty"`
-	// Unreported says which proofs the reporters have not got, and why; empty for a
-	// job that is settled or not finished. See Debts.
+	// Unreported is the UnsettledText of a job that is done; empty for any other job.
 	Unreported string `json:"unreported,omitempty"`
 }
 
-// JobStage is what one stage did for a job.
+// JobStage is the work of one stage on a job.
 type JobStage struct {
 	Stage       string              `json:"stage"`
 	Kind        contract.Kind       `json:"kind"`
 	State       string              `json:"state"` // waiting, running, done, failed, blocked, skipped, cancelled, removed
 	Shadow      bool                `json:"shadow,omitempty"`
 	Attempt     uint32              `json:"attempt"`               // attempts begun
-	Fingerprint string              `json:"fingerprint,omitempty"` // of the plugin and configuration that did the work
+	Fingerprint string              `json:"fingerprint,omitempty"` // of the plugin and configuration that made the result
 	Started     time.Time           `json:"started,omitzero"`
 	Ended       time.Time           `json:"ended,omitzero"`
-	WorkTime    time.Duration       `json:"work_time,omitempty"` // ns
+	WorkTime    time.Duration       `json:"work_time,omitempty"` // nanoseconds
 	Outputs     []contract.Artifact `json:"outputs,omitempty"`
 	Facts       map[string]string   `json:"facts,omitempty"`
 	NotBefore   time.Time           `json:"not_before,omitzero"`       // earliest next attempt
@@ -163,8 +166,8 @@ type JobStage struct {
 	Announced   string              `json:"announced,omitempty"`       // highest phase announced
 }
 
-// Duration is how long the last attempt ran; zero while it has not ended, and where
-// there was none: a stage that is blocked ends without a beginning.
+// Duration returns how long the last attempt ran. It is zero while the attempt runs and
+// when there was none, as in a blocked stage, which has an end but no start.
 func (s JobStage) Duration() time.Duration {
 	if s.Ended.IsZero() || s.Started.IsZero() {
 		return 0
@@ -175,21 +178,21 @@ func (s JobStage) Duration() time.Duration {
 // Report is one event of a job at one reporter.
 type Report struct {
 	Reporter string             `json:"reporter"`
-	Stage    string             `json:"stage,omitempty"` // that the event is about
+	Stage    string             `json:"stage,omitempty"` // the stage that the event is about
 	Kind     contract.EventKind `json:"kind"`
 	State    string             `json:"state"` // waiting, sent, rejected, expired
 	Tries    uint32             `json:"tries"`
 	At       time.Time          `json:"at,omitzero"`
 	Error    string             `json:"error,omitempty"`
-	Facts    map[string]string  `json:"facts,omitempty"` // what the reporter answered, of one that was sent
+	Facts    map[string]string  `json:"facts,omitempty"` // the reporter's answer to a sent event
 }
 
-// AddResult says what became of a request to add a block.
+// AddResult is the result of a request to add a block.
 type AddResult struct {
 	Number uint64 `json:"number"`
 	Job    string `json:"job,omitempty"`
 	Added  bool   `json:"added"`
-	// Word is the outcome in words: "queued", "already queued", "already proved
-	// at …", "no such block".
-	Word string `json:"word"`
+	// Outcome is a message for the operator: "queued", "ignored: already queued",
+	// "no such block".
+	Outcome string `json:"word"`
 }

@@ -64,7 +64,7 @@ func TestRefusedBinaries(t *testing.T) {
 	if err := os.Remove(s.path("plugins", "plugins.lock")); err != nil {
 		t.Fatal(err)
 	}
-	unlocked := `nothing describes it but itself, and nothing is run to be listed: pin it with "proofline plugins lock ` + s.path("plugins")
+	unlocked := `it has no entry in plugins.lock, and a plugin is not run only to be listed: pin it with "proofline plugins lock ` + s.path("plugins")
 	refused(unlocked, "plugins", "list", "--dir", "plugins")
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("a plugin was run to be listed")

@@ -81,7 +81,7 @@ func TestRefusedUser(t *testing.T) {
 	}
 	for user, want := range map[string]string{
 		"no-such-user": `:16:21: error: stages[2].sandbox.user: the machine has no user "no-such-user" in /etc/passwd`,
-		"root":         ":16:21: error: stages[2].sandbox.user: user root is root, from whom nothing is kept",
+		"root":         ":16:21: error: stages[2].sandbox.user: user root is root, who has access to everything",
 		"nobody":       ":16:21: error: stages[2].sandbox.user: user nobody may not go through ",
 	} {
 		s := userSite(t, 1, "{user: "+user+"}", map[string]any{})

@@ -1,5 +1,5 @@
-// Package site asks EthProofs which blocks it counts, so that a score divides by
-// what the site divides by.
+// Package site asks EthProofs which blocks it counts, so that a score divides by the same
+// number of blocks as EthProofs.
 package site
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/proofline/proofline/host/score"
 )
 
-// pause is between two questions: the site's platform allows an address 30 on these
-// routes, and does not say in which time.
+// pause is the time between two requests. The platform of the site allows 30 requests of
+// one address on these routes, in a time that it does not state.
 const pause = 500 * time.Millisecond
 
-// ErrPartial is in the chain of an error that ended the questions early. What was
-// learned until then is returned with it, and may be used.
+// ErrPartial is wrapped by an error after which the remaining blocks were not asked
+// about. The answers up to then are returned with the error and may be used.
 var ErrPartial = errors.New("EthProofs was not asked of every block")
 
 // Ask asks the site at base, such as https://ethproofs.org/api/v0, of each number
@@ -51,8 +51,8 @@ func Ask(ctx context.Context, client *http.Client, base string, numbers []uint64
 	return known, nil
 }
 
-// address is the base URL without a trailing slash. One without a path gets
-// /api/v0, as in the reporter's configuration.
+// address returns the base URL without a trailing slash. When it has no path, /api/v0 is
+// appended, as in the configuration of the reporter.
 func address(raw string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
@@ -65,7 +65,7 @@ func address(raw string) (string, error) {
 	return u.Scheme + "://" + u.Host + path, nil
 }
 
-// ask returns the block's time at the site, zero for a block that it does not count.
+// ask returns the time of a block at the site; zero for a block that it does not count.
 func ask(ctx context.Context, client *http.Client, address string) (time.Time, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

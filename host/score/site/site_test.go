@@ -30,7 +30,7 @@ func TestAsk(t *testing.T) {
 	defer server.Close()
 	got, err := Ask(t.Context(), server.Client(), server.URL, []uint64{24000100, 24000101, 24000102})
 	if err != nil || len(got.Times) != 3 || !got.Times[24000100].Equal(time.Date(2026, 11, 25, 11, 0, 11, 0, time.UTC)) ||
-		!got.Times[24000101].IsZero() || !got.Times[24000102].IsZero() || got.Whole {
+		!got.Times[24000101].IsZero() || !got.Times[24000102].IsZero() || got.Complete {
 		t.Errorf("%+v, %v", got, err)
 	}
 	got, err = Ask(t.Context(), server.Client(), server.URL+"/api/v0/", []uint64{24000100, 7, 24000102})

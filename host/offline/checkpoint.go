@@ -15,10 +15,10 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// CheckCheckpoint looks at everything in the checkpoint of a data directory.
-// While a host has it open, it looks at a copy that the host makes beside it.
+// CheckCheckpoint checks the checkpoint of a data directory, as checkpoint.Check does.
+// While a host has it open, it checks a copy that the host makes beside it.
 func CheckCheckpoint(ctx context.Context, data string) (checkpoint.Report, error) {
-	path := File(data)
+	path := CheckpointPath(data)
 	report, err := checkpoint.Check(path)
 	if errors.Is(err, checkpoint.ErrInUse) {
 		part := fmt.Sprintf("%s.check-%d", path, os.Getpid())
@@ -27,20 +27,20 @@ func CheckCheckpoint(ctx context.Context, data string) (checkpoint.Report, error
 			report, err = checkpoint.Check(part)
 		}
 		if info, failed := os.Stat(path); failed == nil {
-			report.Size = info.Size() // the copy has no room to grow
+			report.Size = info.Size() // the copy is smaller, because it has no reserve
 		}
 	}
 	report.Path = path
 	return report, missing(path, err)
 }
 
-// BackUpCheckpoint copies the checkpoint of a data directory to a file, or into a
-// directory under a name with the time in it; empty for the data directory. A
-// running host makes the copy. It is checked before it gets its name and returned
-// as a report; one that is not sound is not kept. A file is replaced only if it
-// is a checkpoint.
+// BackUpCheckpoint copies the checkpoint of a data directory to the file to. When to is a
+// directory, the copy gets a name with the time in it; an empty to is the data directory.
+// A running host makes the copy itself. The copy is checked before it gets its name, and
+// the report of that check is returned; a copy with problems is removed. An existing file
+// is replaced only if it is a checkpoint.
 func BackUpCheckpoint(ctx context.Context, data, to string, now time.Time) (report checkpoint.Report, err error) {
-	path := File(data)
+	path := CheckpointPath(data)
 	if to == "" {
 		to = data
 	}
@@ -75,19 +75,18 @@ func BackUpCheckpoint(ctx context.Context, data, to string, now time.Time) (repo
 	return report, files.Rename(part, to)
 }
 
-// CompactCheckpoint rewrites the checkpoint of a data directory without unused
-// space, as checkpoint.Compact does. While a host has it open the error names
-// that host.
-func CompactCheckpoint(data string) (before, after int64, lost []checkpoint.Problem, err error) {
-	path := File(data)
-	before, after, lost, err = checkpoint.Compact(path)
+// CompactCheckpoint rewrites the checkpoint of a data directory without unused space, as
+// checkpoint.Compact does. While a host has it open, the error names that host.
+func CompactCheckpoint(data string) (before, after int64, repaired []checkpoint.Problem, err error) {
+	path := CheckpointPath(data)
+	before, after, repaired, err = checkpoint.Compact(path)
 	if errors.Is(err, checkpoint.ErrInUse) {
 		return 0, 0, nil, inUse(data)
 	}
-	return before, after, lost, missing(path, err)
+	return before, after, repaired, missing(path, err)
 }
 
-// copyLive has the host that uses a data directory copy its checkpoint.
+// copyLive makes the host that uses a data directory copy its checkpoint.
 func copyLive(ctx context.Context, data, to string) error {
 	to, err := filepath.Abs(to)
 	if err != nil {
@@ -103,28 +102,30 @@ func copyLive(ctx context.Context, data, to string) error {
 	return errors.Join(client.Backup(ctx, to), client.Close())
 }
 
-// missing says that there is no checkpoint where that is the error.
+// missing returns an error with a remedy when err occurred because there is no checkpoint,
+// else err.
 func missing(path string, err error) error {
-	if _, gone := os.Stat(path); err == nil || !errors.Is(gone, fs.ErrNotExist) {
+	if _, failed := os.Stat(path); err == nil || !errors.Is(failed, fs.ErrNotExist) {
 		return err
 	}
 	return contract.Environment(fmt.Errorf("there is no checkpoint %s", path), "the first proofline run makes it")
 }
 
-// replaceable refuses to write a backup over what is no backup.
+// replaceable returns an error unless the file to does not exist or is a checkpoint other
+// than path.
 func replaceable(path, to string) error {
-	there, err := os.Stat(to)
+	target, err := os.Stat(to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if original, err := os.Stat(path); err == nil && os.SameFile(there, original) {
+	if original, err := os.Stat(path); err == nil && os.SameFile(target, original) {
 		return contract.Permanent(fmt.Errorf("%s is the checkpoint itself", to))
 	}
 	if report, err := checkpoint.Check(to); err != nil || len(report.Problems) > 0 {
-		return contract.Permanent(fmt.Errorf("%s is there and is no sound checkpoint: it is not replaced", to))
+		return contract.Permanent(fmt.Errorf("%s exists and is no intact checkpoint, so it is not replaced: name another file", to))
 	}
 	return nil
 }

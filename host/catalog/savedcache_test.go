@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// forget is what a process knows that has just begun.
+// forget empties the cache, as in a new process.
 func forget() {
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	known.of = map[identity]facts{}
+	fileCache.mu.Lock()
+	defer fileCache.mu.Unlock()
+	fileCache.files = map[identity]examined{}
 }
 
-// TestRecall: a second process takes a file's hash from the first as long as the file
-// is the same, and reads it again when it was written to, replaced or is another one.
-func TestRecall(t *testing.T) {
-	defer func(before time.Duration) { settled = before }(settled)
-	settled = 0
+// TestLoadDigests checks that a second process uses the saved hash of an unchanged file and
+// reads a file again that was written or replaced.
+func TestLoadDigests(t *testing.T) {
+	defer func(before time.Duration) { minAge = before }(minAge)
+	minAge = 0
 	defer forget()
 	dir := t.TempDir()
 	path, list := filepath.Join(dir, "prover-x"), filepath.Join(dir, "digests.json")
@@ -32,7 +32,7 @@ func TestRecall(t *testing.T) {
 	}
 	sum := func() string {
 		t.Helper()
-		f, err := learn(path, false)
+		f, err := examine(path, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestRecall(t *testing.T) {
 	write("one")
 	forget()
 	one := sum()
-	if err := Keep(list); err != nil {
+	if err := SaveDigests(list); err != nil {
 		t.Fatal(err)
 	}
 
@@ -55,21 +55,21 @@ func TestRecall(t *testing.T) {
 		t.Fatal(err)
 	}
 	forget()
-	Recall(list)
+	LoadDigests(list)
 	if got := sum(); got != wrong {
-		t.Errorf("%s, want the remembered %s", got, wrong)
+		t.Errorf("%s, want the saved %s", got, wrong)
 	}
 
 	// After a new start of the system every file is read.
 	text, err = os.ReadFile(list)
-	if err != nil || strings.Count(string(text), boot()) != 1 {
+	if err != nil || strings.Count(string(text), bootID()) != 1 {
 		t.Fatalf("%s, %v", text, err)
 	}
-	if err := os.WriteFile(list, []byte(strings.Replace(string(text), boot(), "another", 1)), 0o600); err != nil {
+	if err := os.WriteFile(list, []byte(strings.Replace(string(text), bootID(), "another", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	forget()
-	Recall(list)
+	LoadDigests(list)
 	if got := sum(); got != one {
 		t.Errorf("%s, want %s", got, one)
 	}
@@ -99,7 +99,7 @@ func TestRecall(t *testing.T) {
 		},
 	} {
 		forget()
-		Recall(list)
+		LoadDigests(list)
 		change()
 		if got := sum(); got == wrong || got == one {
 			t.Errorf("a file that was %s has the old hash", name)
@@ -110,19 +110,19 @@ func TestRecall(t *testing.T) {
 			t.Fatal(err)
 		}
 		forget()
-		Recall(list)
+		LoadDigests(list)
 		if got := sum(); got == wrong {
 			t.Errorf("%q", damaged)
 		}
 	}
 
 	// Only what is still so is kept.
-	Recall(list)
+	LoadDigests(list)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	var left memory
-	if err := Keep(list); err != nil {
+	var left savedCache
+	if err := SaveDigests(list); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(list); err != nil || json.Unmarshal(text, &left) != nil || len(left.Files) != 0 {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestFolderOfSomebodyElse: what lies in ./bin/plugins is not run by a command that
-// is typed there, unless a lock pins it or somebody names the folder.
-func TestFolderOfSomebodyElse(t *testing.T) {
+// TestLocalFolder checks that a plugin in ./bin/plugins is not run unless a lock pins it or
+// the folder was named.
+func TestLocalFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv(EnvPath, "")
 	dir := filepath.Join("bin", "plugins")

@@ -8,13 +8,13 @@ import (
 	"io"
 )
 
-// A bbolt file has two meta pages, and each transaction writes the older of them
-// (etcd-io/bbolt:internal/common/meta.go@v1.5.0). bbolt passes over one that is
-// damaged and takes the other in silence, and with it the state before a
-// transaction that may have been acknowledged. So both are looked at here.
-func checkMetas(file io.ReaderAt, pageSize int) (found []Problem) {
+// checkMetaPages returns a problem for each damaged meta page. A bbolt file has two meta
+// pages, and each transaction writes the older of them
+// (etcd-io/bbolt:internal/common/meta.go@v1.5.0). When one is damaged bbolt uses the
+// other without a warning, and so possibly the state before an acknowledged transaction.
+func checkMetaPages(file io.ReaderAt, pageSize int) (found []Problem) {
 	for page := range 2 {
-		if err := checkMeta(file, int64(page*pageSize)); err != nil {
+		if err := checkMetaPage(file, int64(page*pageSize)); err != nil {
 			found = append(found, Problem{Where: fmt.Sprintf("page %d", page), What: fmt.Sprintf(
 				"this meta page is damaged (%v); the last transaction may be lost; proofline db compact makes a sound file of the other one", err)})
 		}
@@ -22,7 +22,9 @@ func checkMetas(file io.ReaderAt, pageSize int) (found []Problem) {
 	return found
 }
 
-func checkMeta(file io.ReaderAt, at int64) error {
+// checkMetaPage verifies the checksum and the magic number of the meta page that begins
+// at an offset.
+func checkMetaPage(file io.ReaderAt, at int64) error {
 	const header, length, body = 16, 64, 56
 	var meta [length]byte
 	if _, err := file.ReadAt(meta[:], at+header); err != nil {

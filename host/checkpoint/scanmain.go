@@ -14,37 +14,38 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Whatever program this package is part of, a test's included, can play the
-// process that look starts.
+// init makes every program that contains this package, also a test, able to be the
+// process that scan starts.
 func init() {
-	if len(os.Args) == 4 && os.Args[0] == lookName {
-		os.Exit(lookMain(lookMode(os.Args[1]), os.Args[2], os.Args[3]))
+	if len(os.Args) == 4 && os.Args[0] == scanName {
+		os.Exit(scanMain(scanMode(os.Args[1]), os.Args[2], os.Args[3]))
 	}
 }
 
-// lookTests are modes that a test adds before init.
-var lookTests map[lookMode]func()
+// testModes are modes that a test adds before init.
+var testModes map[scanMode]func()
 
-// lookMain is that process. It returns the exit code.
-func lookMain(mode lookMode, path, to string) int {
+// scanMain is the main function of the scanning process. It returns the exit code.
+func scanMain(mode scanMode, path, to string) int {
 	info, err := os.Stat(path)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// At the hard limit the system ends the process, whatever it does.
-	limit := syscall.Rlimit{Cur: lookCPU(info.Size()), Max: lookCPU(info.Size())}
+	// The kernel kills the process at the hard limit.
+	limit := syscall.Rlimit{Cur: maxScanCPU(info.Size()), Max: maxScanCPU(info.Size())}
 	_ = syscall.Setrlimit(syscall.RLIMIT_CPU, &limit)
 	debug.SetMaxStack(64 << 20)
-	go limitMemory(lookMemory + info.Size())
-	found := lookAt(mode, path, to)
+	go limitHeap(maxScanHeap + info.Size())
+	found := scanFile(mode, path, to)
 	if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
 		return 1
 	}
 	return 0
 }
 
-func limitMemory(limit int64) {
+// limitHeap ends the process when its heap exceeds the limit in bytes.
+func limitHeap(limit int64) {
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for {
 		if metrics.Read(heap); heap[0].Value.Uint64() > uint64(limit) {
@@ -55,8 +56,8 @@ func limitMemory(limit int64) {
 	}
 }
 
-// lookAt does what look is asked for. It may crash, or never return.
-func lookAt(mode lookMode, path, to string) (found findings) {
+// scanFile scans a file in this process. It may crash, or never return.
+func scanFile(mode scanMode, path, to string) (found findings) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -72,34 +73,36 @@ func lookAt(mode lookMode, path, to string) (found findings) {
 		return found
 	}
 	defer s.db.Close()
-	if mode == lookAndCopy {
-		return s.lookAndCopy(to)
+	if mode == scanAndCopy {
+		return s.copyRecords(to)
 	}
-	if play, ok := lookTests[mode]; ok {
-		play()
+	if test, ok := testModes[mode]; ok {
+		test()
 	}
-	if mode != lookAtRecords {
-		found.Problems = checkMetas(s.file, s.db.Info().PageSize)
+	if mode != scanRecords {
+		found.Problems = checkMetaPages(s.file, s.db.Info().PageSize)
 		s.checkPages(&found)
 		if len(found.Problems) > 0 {
 			return found
 		}
 	}
 	_ = s.view(func(t tx) error {
-		s.lookAtRecords(t, mode, &found)
+		s.scanRecords(t, mode, &found)
 		return nil
 	})
 	found.RecordsDamaged = len(found.Problems) > 0
 	return found
 }
 
+// problem adds a problem, up to maxProblems.
 func (f *findings) problem(where, what string) {
 	if len(f.Problems) < maxProblems {
-		f.Problems = append(f.Problems, Problem{where, inWords(strings.TrimSpace(what))})
+		f.Problems = append(f.Problems, Problem{where, plainMessage(strings.TrimSpace(what))})
 	}
 }
 
-func (s *Store) lookAtRecords(t tx, mode lookMode, found *findings) {
+// scanRecords checks the checksums and, depending on the mode, the records.
+func (s *Store) scanRecords(t tx, mode scanMode, found *findings) {
 	var err error
 	if found.Schema, err = schemaOf(t); err != nil {
 		found.problem("file", err.Error())
@@ -107,19 +110,19 @@ func (s *Store) lookAtRecords(t tx, mode lookMode, found *findings) {
 	}
 	switch {
 	case found.Schema != schemaVersion:
-		return // what is in an older file the migration looks at
-	case mode != lookAtStart:
+		return // the migration examines the records of an older file
+	case mode != scanAtStart:
 		found.Problems = examine(t, &found.Counts)
 		return
 	}
 	checkSeals(t, found.problem)
-	if run, err := lastRun(t); len(found.Problems) == 0 && err == nil && run != nil && run.Stopped.IsZero() && t.Size() <= examineAtMost {
+	if run, err := lastRun(t); len(found.Problems) == 0 && err == nil && run != nil && run.Stopped.IsZero() && t.Size() <= maxExamined {
 		found.Problems = examine(t, new(Counts))
 	}
 }
 
-// checkPages has bbolt check its pages, and looks at what bbolt does not: that
-// pages with overflow lie side by side, without sharing a page, up to the end.
+// checkPages makes bbolt check its pages. It also checks what bbolt does not check: that
+// pages with overflow do not share a page and lie before the end of the file.
 func (s *Store) checkPages(found *findings) {
 	_ = s.db.View(func(t *bbolt.Tx) error {
 		if info, err := s.file.Stat(); err != nil || info.Size() < t.Size() {
@@ -128,7 +131,7 @@ func (s *Store) checkPages(found *findings) {
 		}
 		for err := range t.Check() {
 			if found.problem("file", err.Error()); len(found.Problems) == maxProblems {
-				return nil // bbolt may be in a circle
+				return nil // bbolt may follow a cycle of pages
 			}
 		}
 		if len(found.Problems) > 0 {
@@ -159,13 +162,14 @@ func (s *Store) checkPages(found *findings) {
 	})
 }
 
+// isFree reports whether a page is on the free list.
 func isFree(t *bbolt.Tx, id int) bool {
 	page, err := t.Page(id)
 	return err == nil && page.Type == "free"
 }
 
-// lookAndCopy writes the records to a new file.
-func (s *Store) lookAndCopy(to string) (found findings) {
+// copyRecords writes the records to a new file.
+func (s *Store) copyRecords(to string) (found findings) {
 	err := s.compactInto(to)
 	var errno syscall.Errno
 	switch {

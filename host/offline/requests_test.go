@@ -11,8 +11,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestFarAboveTheHead: a number that nobody can wait for is refused when it is added,
-// not in a log line of the next run; one that may exist by then is taken.
+// TestFarAboveTheHead checks that a number far above the head is refused when it is added,
+// and that a number which may exist at the next run is accepted.
 func TestFarAboveTheHead(t *testing.T) {
 	p := stopped(t)
 	store, err := OpenCheckpoint(p.Data)
@@ -35,13 +35,12 @@ func TestFarAboveTheHead(t *testing.T) {
 			t.Errorf("%+v", results[i])
 		}
 	}
-	if !strings.Contains(results[2].Word, "refused") || !strings.Contains(results[2].Word, "24000000") {
+	if !strings.Contains(results[2].Outcome, "refused") || !strings.Contains(results[2].Outcome, "24000000") {
 		t.Errorf("%+v", results[2])
 	}
 }
 
-// TestStatusAfterTheLastRun: without a host the counts are those of the last run, not
-// zero.
+// TestStatusAfterTheLastRun checks that the counts without a host are those of the last run.
 func TestStatusAfterTheLastRun(t *testing.T) {
 	p := stopped(t)
 	store, err := OpenCheckpoint(p.Data)

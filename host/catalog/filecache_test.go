@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// TestLearnSeesEveryChange: what is remembered of a file is dropped when it is written,
-// grows, or another one takes its place.
-func TestLearnSeesEveryChange(t *testing.T) {
-	before := settled
-	settled = -1
-	defer func() { settled = before }()
+// TestExamineSeesEveryChange checks that a file is read again when it was written, has
+// grown, or was replaced.
+func TestExamineSeesEveryChange(t *testing.T) {
+	before := minAge
+	minAge = -1
+	defer func() { minAge = before }()
 	path := filepath.Join(t.TempDir(), "prover-x")
 	change := map[string]func(text string) error{
 		"written":  func(text string) error { return os.WriteFile(path, []byte(text), 0o700) },
@@ -25,7 +25,7 @@ func TestLearnSeesEveryChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if f, err := learn(path, false); err != nil || f.sum != sha256.Sum256([]byte(step.text)) {
+			if f, err := examine(path, false); err != nil || f.sum != sha256.Sum256([]byte(step.text)) {
 				t.Errorf("%s with %q: %x, %v", step.how, step.text, f.sum, err)
 			}
 		}
@@ -33,7 +33,7 @@ func TestLearnSeesEveryChange(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := learn(path, false); err == nil {
+	if _, err := examine(path, false); err == nil {
 		t.Error("a file that is gone is known")
 	}
 }
