@@ -102,7 +102,7 @@ func TestPageRenderedByServer(t *testing.T) {
 	b.view(1440, 900, true)
 	b.do(chromedp.Navigate(origin + "/assets/figures.js"))
 	eval[chromedp.Void](b, `(async () => {
-		const {figures} = await import('/assets/figures.js')
+		const {figures} = await import('/assets/figures.js'), {ICONS} = await import('/assets/icons.js')
 		const page = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html')
 		const data = page.getElementById('overview-data'), f = figures(JSON.parse(data.textContent), +data.dataset.now)
 		const wrong = [], seen = new Set()
@@ -115,8 +115,8 @@ func TestPageRenderedByServer(t *testing.T) {
 			if (e.textContent.trim() !== (v.text || '').trim()) wrong.push(k + ': ' + JSON.stringify(e.textContent) + ', script ' + JSON.stringify(v.text))
 			if (v.cls != null && !('keep' in e.dataset) && e.className.trim() !== v.cls.trim()) wrong.push(k + ': class ' + e.className + ', script ' + v.cls)
 			if ((v.href || null) !== e.getAttribute('href')) wrong.push(k + ': href')
-			const use = e.querySelector('use'); if (use && use.getAttribute('href') !== '#i-' + (v.icon || 'none')) wrong.push(k + ': icon ' + use.getAttribute('href') + ', script ' + v.icon)
-			if (v.icon && !use) wrong.push(k + ' has no icon')
+			const icon = e.querySelector('.i path'); if (icon && (icon.dataset.i !== (v.icon || 'none') || icon.getAttribute('d') !== ICONS[icon.dataset.i])) wrong.push(k + ': icon ' + icon.dataset.i + ', script ' + v.icon)
+			if (v.icon && !icon) wrong.push(k + ' has no icon')
 		}
 		for (const k in f) if (!seen.has(k)) wrong.push(k + ' is not on the page')
 		window.result = wrong

@@ -58,7 +58,7 @@ func (p page) span(class string, parts []any) template.HTML {
 	if f.Icon == "" {
 		e.WriteString(template.HTMLEscapeString(f.Text) + "</span>")
 	} else {
-		e.WriteString(`<svg class="i" viewBox="0 0 12 12" aria-hidden="true"><use href="#i-` + template.HTMLEscapeString(f.Icon) + `"/></svg><span>` + template.HTMLEscapeString(f.Text) + "</span></span>")
+		e.WriteString(string(icon(f.Icon, "")) + "<span>" + template.HTMLEscapeString(f.Text) + "</span></span>")
 	}
 	return template.HTML(e.String())
 }

@@ -1,9 +1,12 @@
 // The first page: takes over what the server has rendered and keeps it up to date, in place, at most once per frame.
-import { $, h, ico, text, figure, keyed, command, copies, painted } from './dom.js'
+import { $, h, ico, redraw, text, figure, keyed, command, copies } from './dom.js'
 import { figures, OUT } from './figures.js'
 import { ago, until, clock, dash, dec, hms, long, mgas, num, span, blockLink } from './format.js'
 import { follow } from './stream.js'
 import * as plots from './plots.js'
+
+// what is below the first screen, and the patterns of the plots, are for the script alone
+$('main').append($('below').content)
 
 const data = $('overview-data')
 let O = JSON.parse(data.textContent), dirty = new Set(), frame = 0, move = () => {}, gone = null
@@ -149,9 +152,9 @@ function endpoints() {
     e => row(td('wrap', h('code', {}, e.name)), td('', e.stage), td('wrap', h('span', { class: 'o' }, ico('none'), h('span'))), labelled('calls '), labelled('failed '), labelled('mean ')),
     (r, e) => {
       const [, , state, calls, failed, mean] = r.children, o = state.firstElementChild, part = e.calls ? e.failed / e.calls : 0
-      const cls = 'o ' + (e.usable ? 'ok' : 'bad'), icon = e.usable ? '#i-done' : '#i-error', u = o.querySelector('use')
+      const cls = 'o ' + (e.usable ? 'ok' : 'bad'), icon = e.usable ? 'done' : 'error'
       if (o.className !== cls) o.className = cls
-      if (u.getAttribute('href') !== icon) u.setAttribute('href', icon)
+      redraw(o.firstElementChild, icon)
       text(o.lastElementChild, e.usable ? 'usable' : (e.detail || '').replace(e.name + ': ', '') || 'not usable')
       text(calls, num(e.calls)); text(mean, e.calls ? span(e.time / 1e6 / e.calls) : '–')
       text(failed, e.failed ? `${num(e.failed)} · ${dec(100 * part, part < 0.1 ? 2 : 0)} %` : '0')
@@ -214,11 +217,16 @@ async function charts() {
 }
 const later = f => window.requestIdleCallback ? requestIdleCallback(f, { timeout: 1000 }) : setTimeout(f)
 
-await painted()
 const stream = follow(store, data.dataset.event)
 copies()
 draw0()
 function draw0() { mark('all'); cancelAnimationFrame(frame); draw() }
+// the browser looked for the place that the address names, or that the reader had left, when it was not there yet
+if (!scrollY) {
+  if (history.state?.y) scrollTo(0, history.state.y)
+  else if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView()
+}
+addEventListener('pagehide', () => history.replaceState({ y: scrollY }, ''))
 new ResizeObserver(() => plots.wires()).observe($('graph'))
 new IntersectionObserver(es => { if (es.some(e => e.isIntersecting) && !seen) { seen = true; charts() } }, { rootMargin: '400px' }).observe($('charts'))
 $('block-filter').oninput = () => older(true)
