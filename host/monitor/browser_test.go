@@ -113,7 +113,7 @@ func TestPageRenderedByServer(t *testing.T) {
 			if (e.hidden !== !!v.hide) wrong.push(k + ' hidden ' + e.hidden)
 			if (e.tagName === 'TR' || e.tagName === 'LI') continue
 			if (e.textContent.trim() !== (v.text || '').trim()) wrong.push(k + ': ' + JSON.stringify(e.textContent) + ', script ' + JSON.stringify(v.text))
-			if (v.cls != null && !('keep' in e.dataset) && e.className.trim() !== v.cls.trim()) wrong.push(k + ': class ' + e.className + ', script ' + v.cls)
+			if (v.cls != null && e.className.trim() !== ((e.dataset.c || '') + ' ' + v.cls).trim()) wrong.push(k + ': class ' + e.className + ', script ' + v.cls)
 			if ((v.href || null) !== e.getAttribute('href')) wrong.push(k + ': href')
 			const icon = e.querySelector('.i path'); if (icon && (icon.dataset.i !== (v.icon || 'none') || icon.getAttribute('d') !== ICONS[icon.dataset.i])) wrong.push(k + ': icon ' + icon.dataset.i + ', script ' + v.icon)
 			if (v.icon && !icon) wrong.push(k + ' has no icon')

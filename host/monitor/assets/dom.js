@@ -41,7 +41,10 @@ export function figure(e, f) {
   if (e.tagName === 'TR' || e.tagName === 'LI') return
   const svg = e.firstElementChild?.tagName === 'svg' ? e.firstElementChild : null
   if (svg) redraw(svg, f.icon || 'none')
-  if (f.cls != null && e.className !== f.cls && !('keep' in e.dataset)) e.className = f.cls
+  if (f.cls != null) {
+    const cls = e.dataset.c ? `${e.dataset.c} ${f.cls}`.trim() : f.cls // data-c: what it has in any case
+    if (e.className !== cls) e.className = cls
+  }
   if (e.tagName === 'A') { if (f.href) e.setAttribute('href', f.href); else e.removeAttribute('href') }
   if (f.ago) e.dataset.ago = f.ago; else delete e.dataset.ago
   if (f.in) e.dataset.in = f.in; else delete e.dataset.in
