@@ -16,7 +16,8 @@ import (
 // and a host that starts anew.
 func TestPage(t *testing.T) {
 	long(t)
-	cards(t, t.TempDir(), "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 84, 299.00, Active, Not Active\n")
+	tools, two := t.TempDir(), "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 84, 299.00, Active, Not Active\n"
+	cards(t, tools, two)
 	s := newScene(700, time.Now())
 	s.change(func(snap *statusSnapshot) {
 		snap.Stages[7].Paused, snap.Stages[7].PausedSince = "S3 says 403 AccessDenied", time.Now().Add(-96*time.Minute)
@@ -62,6 +63,10 @@ func TestPage(t *testing.T) {
 	if got := eval[int](b, `performance.getEntriesByType('navigation').length`); got != 1 {
 		t.Errorf("%d navigations", got)
 	}
+	// a GPU that the page was made without
+	cards(t, tools, two+"2, NVIDIA L40S, 45, 10240, 46068, 55, 150.00, Not Active, Not Active\n")
+	b.until(`(r => r && !r.hidden && r.textContent.includes('45 %') && r.textContent.includes('55 °C') && r.querySelector('.dot').getAttribute('width') === '45')(document.querySelectorAll('#gpus tbody tr')[2])`)
+	cards(t, tools, two)
 	eval[chromedp.Void](b, `document.querySelector('#charts').scrollIntoView()`)
 	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle') && document.querySelectorAll('#power path').length === 4 && document.querySelector('#power svg').textContent.includes('45 %')`)
 	// a node that stops answering, and one that goes on

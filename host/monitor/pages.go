@@ -106,7 +106,7 @@ func (a *api) page() page {
 	}
 	return page{
 		O: o, F: figures(o, now), Event: id, Now: now.UnixMilli(), Tall: tall,
-		Slots: slots{recentSlots, attentionSlots, gpuSlots, markSlots},
+		Slots: slots{recentSlots, attentionSlots, len(shownGPUs(o)), markSlots},
 	}
 }
 
