@@ -110,7 +110,21 @@ func (a *api) page() page {
 	}
 }
 
+// beginning is how the overview begins, whatever the pipeline does.
+var beginning = func() []byte {
+	var text bytes.Buffer
+	if err := templates.ExecuteTemplate(&text, "beginning", nil); err != nil {
+		panic(err)
+	}
+	return text.Bytes()
+}()
+
+// overviewPage sends the beginning at once: a browser needs most of the time until the
+// first paint to make room for a page that answers, and meanwhile the rest is made.
 func (a *api) overviewPage(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(beginning)
+	_ = http.NewResponseController(w).Flush() // a writer that cannot sends it with the rest
 	render(w, "overview.html", a.page(), nil)
 }
 
