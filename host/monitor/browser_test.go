@@ -16,7 +16,8 @@ import (
 // and a host that starts anew.
 func TestPage(t *testing.T) {
 	long(t)
-	cards(t, t.TempDir(), "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 84, 299.00, Active, Not Active\n")
+	tools, two := t.TempDir(), "0, NVIDIA L40S, 93, 20480, 46068, 61, 301.50, Not Active, Not Active\n1, NVIDIA L40S, 90, 20480, 46068, 84, 299.00, Active, Not Active\n"
+	cards(t, tools, two)
 	s := newScene(700, time.Now())
 	s.change(func(snap *statusSnapshot) {
 		snap.Stages[7].Paused, snap.Stages[7].PausedSince = "S3 says 403 AccessDenied", time.Now().Add(-96*time.Minute)
@@ -62,6 +63,10 @@ func TestPage(t *testing.T) {
 	if got := eval[int](b, `performance.getEntriesByType('navigation').length`); got != 1 {
 		t.Errorf("%d navigations", got)
 	}
+	// a GPU that the page was made without
+	cards(t, tools, two+"2, NVIDIA L40S, 45, 10240, 46068, 55, 150.00, Not Active, Not Active\n")
+	b.until(`(r => r && !r.hidden && r.textContent.includes('45 %') && r.textContent.includes('55 °C') && r.querySelector('.dot').getAttribute('width') === '45')(document.querySelectorAll('#gpus tbody tr')[2])`)
+	cards(t, tools, two)
 	eval[chromedp.Void](b, `document.querySelector('#charts').scrollIntoView()`)
 	b.until(`document.querySelector('#scatter .dot') && document.querySelector('#cmp circle') && document.querySelectorAll('#power path').length === 4 && document.querySelector('#power svg').textContent.includes('45 %')`)
 	// a node that stops answering, and one that goes on
@@ -102,7 +107,7 @@ func TestPageRenderedByServer(t *testing.T) {
 	b.view(1440, 900, true)
 	b.do(chromedp.Navigate(origin + "/assets/figures.js"))
 	eval[chromedp.Void](b, `(async () => {
-		const {figures} = await import('/assets/figures.js')
+		const {figures} = await import('/assets/figures.js'), {ICONS} = await import('/assets/icons.js')
 		const page = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html')
 		const data = page.getElementById('overview-data'), f = figures(JSON.parse(data.textContent), +data.dataset.now)
 		const wrong = [], seen = new Set()
@@ -113,10 +118,10 @@ func TestPageRenderedByServer(t *testing.T) {
 			if (e.hidden !== !!v.hide) wrong.push(k + ' hidden ' + e.hidden)
 			if (e.tagName === 'TR' || e.tagName === 'LI') continue
 			if (e.textContent.trim() !== (v.text || '').trim()) wrong.push(k + ': ' + JSON.stringify(e.textContent) + ', script ' + JSON.stringify(v.text))
-			if (v.cls != null && !('keep' in e.dataset) && e.className.trim() !== v.cls.trim()) wrong.push(k + ': class ' + e.className + ', script ' + v.cls)
+			if (v.cls != null && e.className.trim() !== ((e.dataset.c || '') + ' ' + v.cls).trim()) wrong.push(k + ': class ' + e.className + ', script ' + v.cls)
 			if ((v.href || null) !== e.getAttribute('href')) wrong.push(k + ': href')
-			const use = e.querySelector('use'); if (use && use.getAttribute('href') !== '#i-' + (v.icon || 'none')) wrong.push(k + ': icon ' + use.getAttribute('href') + ', script ' + v.icon)
-			if (v.icon && !use) wrong.push(k + ' has no icon')
+			const icon = e.querySelector('.i path'); if (icon && (icon.dataset.i !== (v.icon || 'none') || icon.getAttribute('d') !== ICONS[icon.dataset.i])) wrong.push(k + ': icon ' + icon.dataset.i + ', script ' + v.icon)
+			if (v.icon && !icon) wrong.push(k + ' has no icon')
 		}
 		for (const k in f) if (!seen.has(k)) wrong.push(k + ' is not on the page')
 		window.result = wrong

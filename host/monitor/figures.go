@@ -21,13 +21,18 @@ type figure struct {
 }
 
 // Slots of the first screen. Every list there has a fixed number of them, so that
-// nothing moves when data arrives.
+// nothing moves when data arrives; that of the GPUs has one for each, up to gpuSlots.
 const (
 	recentSlots    = 5
 	attentionSlots = 4
 	gpuSlots       = 16
 	markSlots      = 6
 )
+
+// shownGPUs are those for which the first screen has a row.
+func shownGPUs(o live.Overview) []live.GPU {
+	return o.Hardware.GPUs[:min(len(o.Hardware.GPUs), gpuSlots)]
+}
 
 // icons and words of the outcomes, and their classes.
 var outcomes = map[string][3]string{
@@ -239,7 +244,8 @@ func (m *maker) proving() {
 		m.put("now-number", m.f["next"])
 		m.set("now-sub", "")
 		m.set("now-predicted", "nothing at work now")
-		m.set("now-step", "Elapsed time will run here against the prediction from the block’s gas.")
+		m.set("now-none", "Elapsed time will run here against the prediction from the block’s gas.")
+		m.put("now-step", figure{Hide: true})
 		return
 	}
 	m.set("now-title", map[bool]string{true: "Now proving", false: "Now at work"}[m.o.Pipeline.Proves])
@@ -254,6 +260,7 @@ func (m *maker) proving() {
 		step += fmt.Sprintf(", %s %%", fixed(100*p.Fraction, 0))
 	}
 	m.set("now-step", step)
+	m.put("now-none", figure{Hide: true})
 	for i, mark := range p.Marks[:min(len(p.Marks), markSlots)] {
 		m.set(fmt.Sprintf("mark.%d.name", i), mark.Name+" ")
 		m.set(fmt.Sprintf("mark.%d.at", i), "+"+live.Span(mark.AtMS))

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// policy lets a page load what this server serves, and nothing else. Its only style is
-// the sheet that it carries.
-var policy = "default-src 'none'; script-src 'self'; style-src " + styleSource + "; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// policy lets a page load what this server serves, and nothing else. Its only style and
+// its only script of its own are those that every page carries.
+var policy = "default-src 'none'; script-src 'self' " + starter.source + "; style-src " + sheet.source + "; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // tokenCookie keeps the token of a browser, which cannot send a header with a
 // stream of events.

@@ -12,10 +12,37 @@ import (
 // place, and relies on their form.
 
 // Fig is a figure as text, behind its icon if it has one.
-func (p page) Fig(parts ...any) template.HTML { return p.span("", parts) }
+func (p page) Fig(parts ...any) template.HTML { return p.In("span", "", parts...) }
 
-// Muted is a figure that keeps its muted tone, whatever its class.
-func (p page) Muted(parts ...any) template.HTML { return p.span("m", parts) }
+// In is a figure as all that an element holds, which is given as its tag with its
+// attributes, and by the class that it has whatever the figure's own is.
+func (p page) In(tag, class string, parts ...any) template.HTML {
+	name := fmt.Sprint(parts...)
+	f := p.F[name]
+	var e strings.Builder
+	e.WriteString("<" + tag)
+	attribute(&e, "data-f", name)
+	if class != "" {
+		attribute(&e, "data-c", class)
+	}
+	if classes := strings.TrimSpace(class + " " + f.Class); classes != "" {
+		attribute(&e, "class", classes)
+	}
+	if f.Ago != 0 {
+		attribute(&e, "data-ago", strconv.FormatInt(f.Ago, 10))
+	}
+	if f.In != 0 {
+		attribute(&e, "data-in", strconv.FormatInt(f.In, 10))
+	}
+	hide(&e, f)
+	text := template.HTMLEscapeString(f.Text)
+	if f.Icon != "" {
+		text = string(icon(f.Icon, "")) + "<span>" + text + "</span>"
+	}
+	tag, _, _ = strings.Cut(tag, " ")
+	e.WriteString(text + "</" + tag + ">")
+	return template.HTML(e.String())
+}
 
 // Link is a figure as a link, which leads nowhere while the figure has no address.
 func (p page) Link(parts ...any) template.HTML {
@@ -34,34 +61,6 @@ func (p page) Link(parts ...any) template.HTML {
 
 // Hidden reports whether the page does not show a figure.
 func (p page) Hidden(parts ...any) bool { return p.F[fmt.Sprint(parts...)].Hide }
-
-// span writes a figure; a class that is given is kept when the figure changes.
-func (p page) span(class string, parts []any) template.HTML {
-	name := fmt.Sprint(parts...)
-	f := p.F[name]
-	var e strings.Builder
-	e.WriteString("<span")
-	attribute(&e, "data-f", name)
-	if class != "" {
-		attribute(&e, "class", class)
-		e.WriteString(" data-keep")
-	} else {
-		attribute(&e, "class", f.Class)
-	}
-	if f.Ago != 0 {
-		attribute(&e, "data-ago", strconv.FormatInt(f.Ago, 10))
-	}
-	if f.In != 0 {
-		attribute(&e, "data-in", strconv.FormatInt(f.In, 10))
-	}
-	hide(&e, f)
-	if f.Icon == "" {
-		e.WriteString(template.HTMLEscapeString(f.Text) + "</span>")
-	} else {
-		e.WriteString(`<svg class="i" viewBox="0 0 12 12" aria-hidden="true"><use href="#i-` + template.HTMLEscapeString(f.Icon) + `"/></svg><span>` + template.HTMLEscapeString(f.Text) + "</span></span>")
-	}
-	return template.HTML(e.String())
-}
 
 func attribute(e *strings.Builder, name, value string) {
 	e.WriteString(" " + name + `="` + template.HTMLEscapeString(value) + `"`)

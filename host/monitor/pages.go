@@ -21,19 +21,19 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// style is the sheet of all pages as they carry it: as a part of each, a page is painted
-// without another way to the server.
-var style = func() string {
-	text, _ := assets.ReadFile("assets/style.css")
-	return string(text)
-}()
+// sheet is the style of all pages, and starter the script that begins theirs, as they carry
+// them: as parts of each, a page is painted without another way to the server.
+var sheet, starter = carried("assets/style.css"), carried("assets/start.js")
 
-// styleSource names the sheet in the Content-Security-Policy (CSP Level 3, hash-source):
-// no other one is obeyed.
-var styleSource = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}()
+// inline is a text that a page carries, with the hash that names it in the
+// Content-Security-Policy (CSP Level 3, hash-source): no other one is obeyed.
+type inline struct{ text, source string }
+
+func carried(name string) inline {
+	text, _ := assets.ReadFile(name)
+	sum := sha256.Sum256(text)
+	return inline{string(text), "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
+}
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"span": live.Span, "num": func(n uint64) string { return live.Grouped(n) }, "mgas": mgas, "bytes": size, "hms": hms,
@@ -44,8 +44,11 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return list
 	},
-	"style": func() template.HTML { return template.HTML("<style>" + style + "</style>") },
-	"key":   func(parts ...any) string { return fmt.Sprint(parts...) },
+	"style": func() template.HTML { return template.HTML("<style>" + sheet.text + "</style>") },
+	"start": func(module string) template.HTML {
+		return template.HTML(`<script data-module="` + template.HTMLEscapeString(module) + `">` + starter.text + "</script>")
+	},
+	"icon": icon,
 }).ParseFS(assets, "assets/*.html"))
 
 // pages serves the dashboard.
@@ -58,7 +61,7 @@ func (a *api) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	files, _ := fs.Glob(assets, "assets/*")
 	for _, name := range files {
-		if path.Ext(name) != ".js" {
+		if path.Ext(name) != ".js" || path.Base(name) == "start.js" {
 			continue
 		}
 		text, _ := assets.ReadFile(name)
@@ -103,11 +106,25 @@ func (a *api) page() page {
 	}
 	return page{
 		O: o, F: figures(o, now), Event: id, Now: now.UnixMilli(), Tall: tall,
-		Slots: slots{recentSlots, attentionSlots, gpuSlots, markSlots},
+		Slots: slots{recentSlots, attentionSlots, len(shownGPUs(o)), markSlots},
 	}
 }
 
+// beginning is how the overview begins, whatever the pipeline does.
+var beginning = func() []byte {
+	var text bytes.Buffer
+	if err := templates.ExecuteTemplate(&text, "beginning", nil); err != nil {
+		panic(err)
+	}
+	return text.Bytes()
+}()
+
+// overviewPage sends the beginning at once: a browser needs most of the time until the
+// first paint to make room for a page that answers, and meanwhile the rest is made.
 func (a *api) overviewPage(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(beginning)
+	_ = http.NewResponseController(w).Flush() // a writer that cannot sends it with the rest
 	render(w, "overview.html", a.page(), nil)
 }
 

@@ -77,17 +77,8 @@ func (m *maker) gpus() {
 	if n := len(h.GPUs); n > 0 {
 		m.set("gpu-sub", fmt.Sprintf("%d × %s · %s W", n, strings.TrimPrefix(strings.TrimPrefix(h.GPUs[0].Name, "NVIDIA "), "GeForce "), live.Grouped(int64(h.Watts))))
 	}
-	for i := range gpuSlots {
+	for i, g := range shownGPUs(m.o) {
 		key := fmt.Sprintf("gpu.%d.", i)
-		if i >= len(h.GPUs) {
-			for _, name := range []string{"row", "index", "load", "memory", "heat", "power"} {
-				m.put(key+name, figure{Hide: true})
-			}
-			m.put(key+"heat", figure{Hide: true, Icon: "none"})
-			continue
-		}
-		g := h.GPUs[i]
-		m.put(key+"row", figure{})
 		m.set(key+"index", fmt.Sprint(g.Index))
 		m.set(key+"load", unit(g.Percent, 0, " %"))
 		m.set(key+"memory", "–")

@@ -1,4 +1,6 @@
 // Making and changing elements. Nothing here writes markup, so a strict policy holds.
+import { ICONS } from './icons.js'
+
 const NS = 'http://www.w3.org/2000/svg'
 const put = (e, attrs, kids) => {
   for (const k in attrs) if (attrs[k] != null && attrs[k] !== false) e.setAttribute(k, attrs[k])
@@ -9,7 +11,12 @@ export const h = (tag, attrs = {}, ...kids) => put(document.createElement(tag), 
 export const s = (tag, attrs = {}, ...kids) => put(document.createElementNS(NS, tag), attrs, kids)
 export const $ = id => document.getElementById(id)
 export const text = (node, t) => { if (node && node.textContent !== t) node.textContent = t }
-export const ico = (name, cls = '') => s('svg', { class: 'i ' + cls, viewBox: '0 0 12 12', 'aria-hidden': 'true' }, s('use', { href: '#i-' + name }))
+export const ico = (name, cls = '') => s('svg', { class: 'i ' + cls, viewBox: '0 0 12 12', 'aria-hidden': 'true' }, s('path', { 'data-i': name, d: ICONS[name] }))
+// redraw makes an icon another one, in place.
+export const redraw = (svg, name) => {
+  const p = svg.firstElementChild
+  if (p.dataset.i !== name) { p.dataset.i = name; p.setAttribute('d', ICONS[name] ?? '') }
+}
 export const copy = t => h('button', { type: 'button', 'data-copy': t, 'aria-label': 'Copy: ' + t }, 'Copy')
 export const command = c => c ? h('span', { class: 'cmd' }, h('code', {}, c), copy(c)) : null
 
@@ -33,8 +40,11 @@ export function figure(e, f) {
   e.hidden = !!f.hide
   if (e.tagName === 'TR' || e.tagName === 'LI') return
   const svg = e.firstElementChild?.tagName === 'svg' ? e.firstElementChild : null
-  if (svg) { const u = svg.firstElementChild, v = '#i-' + (f.icon || 'none'); if (u.getAttribute('href') !== v) u.setAttribute('href', v) }
-  if (f.cls != null && e.className !== f.cls && !('keep' in e.dataset)) e.className = f.cls
+  if (svg) redraw(svg, f.icon || 'none')
+  if (f.cls != null) {
+    const cls = e.dataset.c ? `${e.dataset.c} ${f.cls}`.trim() : f.cls // data-c: what it has in any case
+    if (e.className !== cls) e.className = cls
+  }
   if (e.tagName === 'A') { if (f.href) e.setAttribute('href', f.href); else e.removeAttribute('href') }
   if (f.ago) e.dataset.ago = f.ago; else delete e.dataset.ago
   if (f.in) e.dataset.in = f.in; else delete e.dataset.in
@@ -54,9 +64,3 @@ export function keyed(list, items, key, make, update) {
   }
   for (const e of have.values()) e.remove()
 }
-
-// painted is there when the browser has shown what the server has rendered, and half a second later at the latest: a page in the background is not painted.
-export const painted = () => new Promise(done => {
-  setTimeout(done, document.hidden ? 0 : 500)
-  new PerformanceObserver(l => { if (l.getEntriesByName('first-contentful-paint').length) done() }).observe({ type: 'paint', buffered: true })
-})

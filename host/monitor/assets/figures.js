@@ -12,7 +12,7 @@ const STAGE = {
   starting: ['starting', 'm'], down: ['error', 'bad'],
 }
 const STATE = { starting: ['starting', 'acc'], running: ['running', 'ok'], degraded: ['warning', 'warn'], stopping: ['starting', 'warn'] }
-const SLOTS = { recent: 5, attention: 4, gpu: 16, marks: 6 }
+export const SLOTS = { recent: 5, attention: 4, gpu: 16, marks: 6 }
 const HIDE = { text: '', hide: true }
 
 export const openAlerts = o => o.alerts.filter(a => !a.until)
@@ -102,13 +102,15 @@ function proving(f, o) {
     f['now-number'] = f.next
     f['now-sub'] = ''
     f['now-predicted'] = 'nothing at work now'
-    f['now-step'] = 'Elapsed time will run here against the prediction from the block’s gas.'
+    f['now-step'] = HIDE
+    f['now-none'] = 'Elapsed time will run here against the prediction from the block’s gas.'
     return
   }
   f['now-title'] = o.pipeline.proves ? 'Now proving' : 'Now at work'
   f['now-number'] = { text: num(p.number), href: blockLink(p.number) }
   f['now-sub'] = ` · ${mgas(p.gas_used)} · ${num(p.tx_count)} transactions · ${p.hash.slice(0, 10)}…`
   f['now-predicted'] = p.predicted_ms ? span(p.predicted_ms) + ' predicted' : 'in ' + p.stage
+  f['now-none'] = HIDE
   f['now-step'] = 'step ' + p.step + (p.fraction > 0 ? `, ${dec(100 * p.fraction, 0)} %` : '')
   p.marks.slice(0, SLOTS.marks).forEach((m, i) => { f[`mark.${i}.name`] = m.name + ' '; f[`mark.${i}.at`] = '+' + span(m.at_ms) })
 }
@@ -172,20 +174,14 @@ function gpus(f, o) {
   const h = o.hardware, G = h.gpus
   f['gpu-none'] = { text: h.gpu_note || 'No GPU is seen. Load, memory, heat and power of each will be here, from nvidia-smi every 5 s.', hide: G.length > 0 }
   f['gpu-sub'] = G.length ? `${G.length} × ${G[0].name.replace(/^NVIDIA /, '').replace(/^GeForce /, '')} · ${num(Math.floor(h.watts))} W` : ''
-  for (let i = 0; i < SLOTS.gpu; i++) {
-    const k = `gpu.${i}.`, g = G[i]
-    if (!g) {
-      for (const name of ['row', 'index', 'load', 'memory', 'power']) f[k + name] = HIDE
-      f[k + 'heat'] = { text: '', icon: 'none', hide: true }
-      continue
-    }
-    f[k + 'row'] = { hide: false }
+  G.slice(0, SLOTS.gpu).forEach((g, i) => {
+    const k = `gpu.${i}.`
     f[k + 'index'] = String(g.index)
     f[k + 'load'] = unit(g.percent, 0, ' %')
     f[k + 'memory'] = g.memory_used_bytes < 0 ? '–' : dec(gib(g.memory_used_bytes), 1) + ' GiB'
     f[k + 'heat'] = g.lost ? { text: 'does not answer', icon: 'error', cls: 'bad' } : { text: unit(g.celsius, 0, ' °C'), icon: g.slowed ? 'warning' : 'none', cls: g.slowed ? 'warn' : '' }
     f[k + 'power'] = unit(g.watts, 0, ' W')
-  }
+  })
 }
 
 function attention(f, o, since) {

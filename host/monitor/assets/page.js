@@ -1,25 +1,29 @@
 // The first page: takes over what the server has rendered and keeps it up to date, in place, at most once per frame.
-import { $, h, ico, text, figure, keyed, command, copies, painted } from './dom.js'
-import { figures, OUT } from './figures.js'
+import { $, h, s, ico, redraw, text, figure, keyed, command, copies } from './dom.js'
+import { figures, OUT, SLOTS } from './figures.js'
 import { ago, until, clock, dash, dec, hms, long, mgas, num, span, blockLink } from './format.js'
 import { follow } from './stream.js'
 import * as plots from './plots.js'
 
+// what is below the first screen, and the patterns of the plots, are for the script alone
+$('main').append($('below').content)
+
 const data = $('overview-data')
 let O = JSON.parse(data.textContent), dirty = new Set(), frame = 0, move = () => {}, gone = null
-const slots = [...document.querySelectorAll('[data-f]')].map(e => [e, e.dataset.f])
-const meters = [...document.querySelectorAll('[data-meter]')]
+const slots = []
+const fill = root => { for (const e of root.querySelectorAll('[data-f]')) slots.push([e, e.dataset.f]) }
+fill(document)
 const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
 
 const store = {
-  replace(o) { if (shape(o) !== shape(O) && $('graph').dataset.stages) return location.reload(); O = o; mark('all') },
+  replace(o) { O = o; mark('all'); anew() },
   change(c) {
     for (const k of ['pipeline', 'chain', 'stages', 'outbox', 'fit', 'day', 'score', 'hardware', 'alerts', 'failures']) if (k in c) { O[k] = c[k]; mark(k) }
     if ('proving' in c) { O.proving = c.proving; mark('proving') }
     if (c.targets) { merge(c.targets); mark('targets') }
     if (c.log) { O.log = [...c.log, ...O.log].slice(0, 400); mark('log') }
     O.time = c.time
-    if (c.stages && shape(O) !== $('graph').dataset.stages) location.reload()
+    if (c.stages) anew()
   },
   connected(yes, kind) {
     gone = yes ? null : kind
@@ -27,7 +31,8 @@ const store = {
     mark('pipeline')
   },
 }
-const shape = o => o.stages.map(s => s.name + ' ').join('')
+// anew loads the page again for other stages than its graph has; a host that starts knows of none yet.
+const anew = () => { if (O.stages.length && O.stages.map(s => s.name + ' ').join('') !== $('graph').dataset.stages) location.reload() }
 
 function merge(changed) {
   const by = new Map(O.targets.map(t => [t.job, t]))
@@ -52,14 +57,11 @@ function draw() {
     f.word = { text: word, icon: gone === 'restarting' ? 'starting' : 'error', cls: gone === 'restarting' ? 'warn' : 'bad' }
     f.reason = reason
   }
+  if (has('hardware')) gpus()
   for (const [e, k] of slots) if (k in f) figure(e, f[k])
   const title = `${f.word.text} · ${O.pipeline.name} · proofline`
   if (document.title !== title) document.title = title
   if (has('stages')) { cards(); plots.wires(); endpoints() }
-  if (has('hardware')) {
-    $('gpus').hidden = !O.hardware.gpus.length
-    meters.forEach((m, i) => { const w = Math.max(0, O.hardware.gpus[i]?.percent ?? 0); if (m.getAttribute('width') !== String(w)) m.setAttribute('width', w) })
-  }
   if (has('proving') || has('fit')) { move = plots.elapsed(O); tickElapsed() }
   if (has('targets')) plots.strip(O, stream.now)
   if (has('score')) plots.score(O)
@@ -69,6 +71,21 @@ function draw() {
   if (has('targets') && !paged) blocks()
   if (has('targets') || all) later(charts)
   dirty.clear()
+}
+
+// a GPU that was not there when the page was made gets its row, as host/monitor/assets/overview.html writes it
+const gpuRow = k => h('tr', {}, h('td', { 'data-f': k + 'index' }),
+  h('td', {}, s('svg', { class: 'meter', 'aria-hidden': 'true', viewBox: '0 0 100 8', preserveAspectRatio: 'none' }, s('rect', { class: 'track', width: 100, height: 8 }), s('rect', { class: 'dot', width: 0, height: 8 })), h('span', { 'data-f': k + 'load' })),
+  h('td', { class: 'r', 'data-c': 'r', 'data-f': k + 'memory' }), h('td', { class: 'r' }, h('span', { 'data-f': k + 'heat' }, ico('none'), h('span'))), h('td', { class: 'r', 'data-c': 'r', 'data-f': k + 'power' }))
+function gpus() {
+  const G = O.hardware.gpus.slice(0, SLOTS.gpu), list = $('gpus').tBodies[0]
+  while (list.rows.length < G.length) { const r = gpuRow(`gpu.${list.rows.length}.`); fill(r); list.append(r) }
+  $('gpus').hidden = !G.length
+  ;[...list.rows].forEach((r, i) => {
+    const m = r.querySelector('.dot'), w = String(Math.max(0, G[i]?.percent ?? 0))
+    r.hidden = i >= G.length
+    if (m.getAttribute('width') !== w) m.setAttribute('width', w)
+  })
 }
 
 // a stage's card carries its state in its class
@@ -149,9 +166,9 @@ function endpoints() {
     e => row(td('wrap', h('code', {}, e.name)), td('', e.stage), td('wrap', h('span', { class: 'o' }, ico('none'), h('span'))), labelled('calls '), labelled('failed '), labelled('mean ')),
     (r, e) => {
       const [, , state, calls, failed, mean] = r.children, o = state.firstElementChild, part = e.calls ? e.failed / e.calls : 0
-      const cls = 'o ' + (e.usable ? 'ok' : 'bad'), icon = e.usable ? '#i-done' : '#i-error', u = o.querySelector('use')
+      const cls = 'o ' + (e.usable ? 'ok' : 'bad'), icon = e.usable ? 'done' : 'error'
       if (o.className !== cls) o.className = cls
-      if (u.getAttribute('href') !== icon) u.setAttribute('href', icon)
+      redraw(o.firstElementChild, icon)
       text(o.lastElementChild, e.usable ? 'usable' : (e.detail || '').replace(e.name + ': ', '') || 'not usable')
       text(calls, num(e.calls)); text(mean, e.calls ? span(e.time / 1e6 / e.calls) : '–')
       text(failed, e.failed ? `${num(e.failed)} · ${dec(100 * part, part < 0.1 ? 2 : 0)} %` : '0')
@@ -214,11 +231,16 @@ async function charts() {
 }
 const later = f => window.requestIdleCallback ? requestIdleCallback(f, { timeout: 1000 }) : setTimeout(f)
 
-await painted()
 const stream = follow(store, data.dataset.event)
 copies()
 draw0()
 function draw0() { mark('all'); cancelAnimationFrame(frame); draw() }
+// the browser looked for the place that the address names, or that the reader had left, when it was not there yet
+if (!scrollY) {
+  if (history.state?.y) scrollTo(0, history.state.y)
+  else if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView()
+}
+addEventListener('pagehide', () => history.replaceState({ y: scrollY }, ''))
 new ResizeObserver(() => plots.wires()).observe($('graph'))
 new IntersectionObserver(es => { if (es.some(e => e.isIntersecting) && !seen) { seen = true; charts() } }, { rootMargin: '400px' }).observe($('charts'))
 $('block-filter').oninput = () => older(true)

@@ -1,5 +1,5 @@
 // The stream of changes, and whether it is there. Two signs of life that do not come mean that it is not.
-import { $, text } from './dom.js'
+import { $, redraw, text } from './dom.js'
 import { hms } from './format.js'
 
 const BEAT = 5000
@@ -10,8 +10,7 @@ export function follow(store, event) {
   const say = (icon, cls, words) => {
     const c = $('conn')
     c.firstElementChild.setAttribute('class', 'i ' + cls)
-    const use = c.querySelector('use'), v = '#i-' + icon
-    if (use.getAttribute('href') !== v) use.setAttribute('href', v)
+    redraw(c.firstElementChild, icon)
     text(c.lastElementChild, words)
   }
   const alive = e => {
