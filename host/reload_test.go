@@ -158,7 +158,7 @@ stages:
 	if r, err := reload(before); err != nil || len(r.Applied)+len(r.Restart)+len(r.Failed) > 0 {
 		t.Errorf("nothing has changed, but %+v, %v", r, err)
 	}
-	if _, err := reload(strings.Replace(before, "repair: 0", "repair: 0, every: 10", 1)); err != nil {
+	if _, err := reload(strings.Replace(before, "repair: 0", "repair: 0, every: 10, from: 900000", 1)); err != nil {
 		t.Fatal(err)
 	}
 	if rec, err := c.ScoreRecord(t.Context()); err != nil || rec.Targets.Every != 10 {
