@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -22,8 +21,9 @@ var syncFile = (*os.File).Sync
 // Accept turns the outputs of an attempt into artifacts. It checks that each is a plain
 // file below out/ with the stated size and hash, makes it read-only, and returns it with
 // its path relative to the data directory. The files and their names are written to the
-// disk while the caller goes on. The returned function durable waits for that; it must
-// have returned nil before a record refers to the artifacts.
+// disk while they are hashed and while the caller goes on. The returned function durable
+// waits for that and closes the files; it must have returned nil before a record refers
+// to the artifacts.
 func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error) {
 	rel, err := filepath.Rel(s.data, dir)
 	if err != nil || !filepath.IsLocal(rel) {
@@ -40,7 +40,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 	}
 	seen := map[string]bool{}
 	accepted = make([]contract.Artifact, 0, len(outputs))
-	var opened []*os.File
+	var opened []*os.File // the outputs first
 	defer func() {
 		if err != nil {
 			closeAll(opened)
@@ -54,7 +54,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 		if path.Clean(a.Path) != path.Join("out", a.Name) {
 			return nil, nil, fmt.Errorf("output %s lies at %q, want out/%s", a.Name, a.Path, a.Name)
 		}
-		f, err := verify(root, maker, a)
+		f, err := open(root, maker, a)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -70,16 +70,27 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 		}
 		opened = append(opened, f)
 	}
-	return accepted, syncAll(opened), nil
+	synced := syncAll(opened)
+	for i, a := range outputs {
+		if err := compare(opened[i], a); err != nil {
+			_ = synced() // before the files are closed
+			return nil, nil, err
+		}
+	}
+	return accepted, func() error {
+		err := synced()
+		closeAll(opened)
+		return err
+	}, nil
 }
 
-// syncAll writes files and directories to the disk and closes them. It returns at once;
-// wait returns when all of that is done. All are synced at the same time, so that the
-// file system writes its journal once or twice and not once for each.
+// syncAll writes files and directories to the disk. It returns at once; wait returns when
+// all of that is done. All are synced at the same time, so that the file system writes its
+// journal once or twice and not once for each.
 func syncAll(opened []*os.File) (wait func() error) {
 	var group errgroup.Group
 	for _, f := range opened {
-		group.Go(func() error { return errors.Join(syncFile(f), f.Close()) })
+		group.Go(func() error { return syncFile(f) })
 	}
 	return func() error { return machine(group.Wait()) }
 }
@@ -91,9 +102,9 @@ func closeAll(opened []*os.File) {
 	}
 }
 
-// verify checks one output against the size and hash that the plugin stated, and makes
-// the host its owner. maker is the user id of the plugin. It returns the open file.
-func verify(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err error) {
+// open opens one output of the size that the plugin stated, and makes the host its owner.
+// maker is the user id of the plugin.
+func open(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err error) {
 	name := filepath.FromSlash(a.Path)
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -120,16 +131,21 @@ func verify(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err erro
 	if err := reclaimFile(f, info, maker); err != nil {
 		return nil, fmt.Errorf("output %s: %w", a.Name, err)
 	}
-	_, got, err := files.DigestOf(f)
-	if err != nil {
-		return nil, machine(fmt.Errorf("output %s: %w", a.Name, err))
-	}
-	if got != a.SHA256 {
-		return nil, fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
-	}
 	mode := fs.FileMode(0o400)
 	if maker != os.Geteuid() {
 		mode = 0o444 // the plugin reads it in Verify; the folders restrict access
 	}
 	return f, machine(f.Chmod(mode))
+}
+
+// compare checks the content of an output against the hash that the plugin stated.
+func compare(f *os.File, a contract.Artifact) error {
+	_, got, err := files.DigestOf(f)
+	if err != nil {
+		return machine(fmt.Errorf("output %s: %w", a.Name, err))
+	}
+	if got != a.SHA256 {
+		return fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
+	}
+	return nil
 }

@@ -51,6 +51,7 @@ func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Re
 	if err := checkProgram(decoded, program); err != nil {
 		return nil, err
 	}
+	p.verifyAhead(t.Log, decoded, program)
 	r.Minimal, r.Program = decoded.Minimal, decoded.Program().String()
 	if p.version.WritesResult() {
 		result, err := zisk.ReadResult(filepath.Join(run.dir, zisk.FileResult))

@@ -2,6 +2,7 @@ package prover
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/proofline/proofline/plugins/internal/zisk/publish"
 	"github.com/proofline/proofline/sdk"
@@ -38,8 +39,8 @@ func (p *Prover) verifiers() (builtin, byTool bool) {
 
 // verifyInProcess verifies the bytes that are reported. For a release without
 // embedded tables the proving key gives them.
-func (p *Prover) verifyInProcess(t *sdk.Task, reported []byte, minimal bool, program, setup *proof.Key) error {
-	v := publish.InProcess{Release: p.release(), Setup: setup, Program: program, Log: t.Log}
+func (p *Prover) verifyInProcess(log *slog.Logger, reported []byte, minimal bool, program, setup *proof.Key) error {
+	v := publish.InProcess{Release: p.release(), Setup: setup, Program: program, Log: log}
 	if setup == nil { // 0.15, whose files hold no key
 		if key, err := p.config.setupKey(minimal); err == nil {
 			v.Setup = &key

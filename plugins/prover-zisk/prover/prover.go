@@ -35,6 +35,7 @@ type Prover struct {
 	owner    machine.Owner
 	known    known
 	streak   tool.Streak
+	ahead    ahead
 
 	setup     preparation
 	footprint footprint

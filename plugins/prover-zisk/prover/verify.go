@@ -64,7 +64,11 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) (*proof.Proof, error) 
 	}
 	builtin, byTool := p.verifiers()
 	if builtin {
-		if err := p.verifyInProcess(t, reported, decoded.Minimal, program, setup); err != nil {
+		judged, err := p.ahead.verdict(ctx, subjectOf(reported, decoded.Minimal, program, setup))
+		if !judged {
+			err = p.verifyInProcess(t.Log, reported, decoded.Minimal, program, setup)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -90,6 +90,10 @@ func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, bo
 		s.pace.Answered(nil)
 		return 0, ledgerFault(err)
 	}
+	if err := r.kept(); err != nil {
+		s.pace.Answered(nil)
+		return 0, err
+	}
 	began := time.Now()
 	proofID, limit, err := s.client.Send(ctx, phase, body)
 	s.pace.Answered(limit)
@@ -158,6 +162,9 @@ func (s *Sender) announce(ctx context.Context, r *request) error {
 	body, err := ethproofs.StatusBody(r.block.Number, s.options.Cluster)
 	if err != nil {
 		return contract.Permanent(err)
+	}
+	if err := r.kept(); err != nil {
+		return err
 	}
 	if err := r.keep(ethproofs.Proving, body); err != nil {
 		return err

@@ -23,6 +23,8 @@ type request struct {
 	// been stored.
 	sentBefore bool
 	target     ledger.Target
+	// kept returns when the body was stored; an error means that the event's delivery ends.
+	kept func() error
 	// keep stores a body that is about to be sent where the operator finds it, while the
 	// event is being delivered.
 	keep func(phase ethproofs.Phase, body []byte) error

@@ -134,10 +134,15 @@ func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, e
 		return nil, err
 	}
 	r.keep = func(phase ethproofs.Phase, body []byte) error { return s.keep(ctx, event, phase, body) }
-	if err := r.keep(r.phase, r.body); err != nil {
-		return nil, err
-	}
+	// The body is kept beside what the ledger is asked and told; the request waits for both.
+	keeping := make(chan error, 1)
+	go func() { keeping <- r.keep(r.phase, r.body) }()
+	r.kept = sync.OnceValue(func() error { return <-keeping })
+	defer func() { _ = r.kept() }() // the event takes nothing any more when this returns
 	if s.IsDryRun() {
+		if err := r.kept(); err != nil {
+			return nil, err
+		}
 		return map[string]string{FactOutcome: contract.OutcomeDryRun}, nil
 	}
 	unlock, err := s.numbers.lock(ctx, event.Block.Number)
