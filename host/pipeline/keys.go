@@ -32,27 +32,26 @@ const (
 	TypeUser     Type = "user name, number, or UID:GID"
 )
 
-// Key describes one key of a pipeline file. The reader of the file and the
-// reference for operators take types, defaults and bounds from the same table.
-// Its values are texts in the form in which the file has them.
+// Key describes one key of a pipeline file. Both the reader of the file and the
+// reference for operators use it. Default and bounds are written as in the file.
 type Key struct {
 	Name string `json:"name"`
 	Type Type   `json:"type"`
 	List bool   `json:"list,omitempty"` // a list of such values
-	// Default is the value of an absent key; empty for none. Where it depends on
-	// the kind of the stage it is in ByKind, and where another key decides it
-	// DefaultOf names that one.
+	// Default is the value of an absent key; empty for none. If the default depends on
+	// the kind of the stage, it is in ByKind. If it is the value of another key,
+	// DefaultOf is the path of that key.
 	Default   string                   `json:"default,omitempty"`
 	ByKind    map[contract.Kind]string `json:"default_by_kind,omitempty"`
 	DefaultOf string                   `json:"default_of,omitempty"`
-	// Min and Max bound a number or a duration, both inclusive; Max bounds the
-	// entries of a list of other values. Empty for no bound.
+	// Min and Max are the inclusive bounds of a number or a duration. For a list, Max
+	// is the largest number of entries. Empty for no bound.
 	Min string `json:"min,omitempty"`
 	Max string `json:"max,omitempty"`
-	// Zero says what a duration of 0 stands for; empty where 0 is like any other.
+	// Zero is the special meaning of a duration of 0; empty if 0 has none.
 	Zero  string   `json:"zero,omitempty"`
-	Words []string `json:"words,omitempty"` // the values of a word
-	// Required is what to do where the key is absent; empty where it may be.
+	Words []string `json:"words,omitempty"` // the allowed values of a key of TypeWord
+	// Required is the remedy for an absent key; empty if the key is optional.
 	Required string `json:"required,omitempty"`
 	Meaning  string `json:"meaning"`           // sentences
 	Example  string `json:"example,omitempty"` // YAML
@@ -60,8 +59,8 @@ type Key struct {
 }
 
 const (
-	longest  = "438000h" // 50 years: what is that long ago is still after 1970
-	longWork = "720h"    // of one attempt
+	maxRetention = "438000h" // 50 years, so that a time that long ago is still after 1970
+	maxAttempt   = "720h"    // the longest time for one attempt
 )
 
 // reference is every key of a pipeline file.
@@ -85,7 +84,7 @@ var reference = Key{
 		{Name: "monitor", Type: TypeSection, Example: "monitor: {listen: \"127.0.0.1:4000\", stuck_after: 30m}", Meaning: "Health, metrics, API and dashboard.", Keys: []Key{
 			{Name: "listen", Type: TypeAddress, Default: "0.0.0.0:4000",
 				Meaning: "The address of the HTTP server. Port 0 takes a free one."},
-			{Name: "stuck_after", Type: TypeDuration, Default: "1h", Min: "1s", Max: longWork,
+			{Name: "stuck_after", Type: TypeDuration, Default: "1h", Min: "1s", Max: maxAttempt,
 				Meaning: "A prover that is busy with one block for longer makes the health \"degraded\" and raises an alert. It is not stopped; timeout does that."},
 			{Name: "token", Type: TypeText, Example: "token: \"${MONITOR_TOKEN:-}\"",
 				Meaning: "What whoever asks must show, for everything but the health paths: as a bearer token, or once as ?token=… in a browser. Take it from the environment. Empty for no token."},
@@ -108,19 +107,19 @@ var reference = Key{
 				Meaning: "Single numbers, beside the targets. They are never dropped by age."},
 			{Name: "order", Type: TypeWord, Default: "newest_first", Words: []string{"newest_first", "oldest_first"},
 				Meaning: "Which of the waiting blocks is worked on first. newest_first keeps up with the chain, oldest_first is for the past."},
-			{Name: "drop_after", Type: TypeDuration, Default: "168h", Min: "1m", Max: longest, Zero: "never",
+			{Name: "drop_after", Type: TypeDuration, Default: "168h", Min: "1m", Max: maxRetention, Zero: "never",
 				Meaning: "A target that lies further behind the head, by block time, and was never announced is left out. By default never where from or to is given, or the source replays the past."},
 			{Name: "repair", Type: TypeNumber, Default: "128", Min: "0", Max: "100000",
 				Meaning: "The window behind the head, in blocks, in which nodes can make a witness: it is looked through for missed targets, and what is about to leave it is fetched first. 0 for neither."},
 		}},
 		{Name: "keep", Type: TypeSection, Example: "keep: {history: 720h, failed: 2160h, files: 168h, output: 8760h}", Meaning: "How long the past is remembered.", Keys: []Key{
-			{Name: "history", Type: TypeDuration, Default: short(DefaultHistory), Min: "1h", Max: longest,
+			{Name: "history", Type: TypeDuration, Default: shortDuration(DefaultHistory), Min: "1h", Max: maxRetention,
 				Meaning: "Records of blocks that are done, dropped or cancelled. It covers the repair window, so that no block is taken twice."},
-			{Name: "failed", Type: TypeDuration, Default: short(DefaultFailed), Min: "1h", Max: longest,
+			{Name: "failed", Type: TypeDuration, Default: shortDuration(DefaultFailed), Min: "1h", Max: maxRetention,
 				Meaning: "Records of failed blocks."},
-			{Name: "files", Type: TypeDuration, Default: short(DefaultFiles), Min: "0s", Max: longest,
+			{Name: "files", Type: TypeDuration, Default: shortDuration(DefaultFiles), Min: "0s", Max: maxRetention,
 				Meaning: "What failed blocks have left in the data folder: inputs, logs, files of their attempts."},
-			{Name: "output", Type: TypeDuration, Default: "0s", Min: "1h", Max: longest, Zero: "all time",
+			{Name: "output", Type: TypeDuration, Default: "0s", Min: "1h", Max: maxRetention, Zero: "all time",
 				Meaning: "The folders of blocks in the output folder, from their last change on. Without its proof a block cannot be reported again."},
 		}},
 		{Name: "plugins", Type: TypeSection, Example: "plugins: {dirs: [/opt/plugins]}", Meaning: "Where plugins are found.", Keys: []Key{
@@ -163,12 +162,12 @@ var stageKeys = []Key{
 		{Name: "backoff", Type: TypeDuration, Default: "5s", Min: "1ms", Max: "24h", Zero: "at once",
 			Meaning: "The time before the second attempt. It doubles with each."},
 	}},
-	{Name: "timeout", Type: TypeDuration, Min: "1s", Max: longWork, Example: "timeout: 3h",
+	{Name: "timeout", Type: TypeDuration, Min: "1s", Max: maxAttempt, Example: "timeout: 3h",
 		ByKind: map[contract.Kind]string{
 			contract.KindSource: "10m", contract.KindBuilder: "10m", contract.KindProver: "2h", contract.KindReporter: "5m",
 		},
 		Meaning: "An attempt that takes longer is stopped and counts as failed."},
-	{Name: "stuck_after", Type: TypeDuration, DefaultOf: "monitor.stuck_after", Min: "1s", Max: longWork,
+	{Name: "stuck_after", Type: TypeDuration, DefaultOf: "monitor.stuck_after", Min: "1s", Max: maxAttempt,
 		Meaning: "Busy with one block for longer, the stage makes the health \"degraded\". It is not stopped."},
 	{Name: "heartbeat_timeout", Type: TypeDuration, Default: "1m", Min: "1s", Max: "24h",
 		Meaning: "A plugin that is silent for longer counts as hung: its process is replaced."},
@@ -197,7 +196,7 @@ var stageKeys = []Key{
 	}},
 }
 
-// key returns one of a section's keys by name.
+// key returns one of a section's keys by name, and false if there is none.
 func (k Key) key(name string) (Key, bool) {
 	for _, below := range k.Keys {
 		if below.Name == name {
@@ -207,7 +206,7 @@ func (k Key) key(name string) (Key, bool) {
 	return Key{}, false
 }
 
-// names lists the keys of a section, in the order of the table.
+// names returns the names of a section's keys, in the order of the table.
 func (k Key) names() []string {
 	list := make([]string, len(k.Keys))
 	for i, below := range k.Keys {
@@ -216,16 +215,16 @@ func (k Key) names() []string {
 	return list
 }
 
-// defaultFor reads the default of a stage's key for a kind of stage. The table
-// is right, as its test shows.
+// defaultFor returns the default of a stage's key for a kind of stage. A test shows
+// that all defaults of the table can be parsed.
 func defaultFor[T any](name string, kind contract.Kind, parse func(scalar, Key) (T, *problem)) T {
 	k, _ := Key{Keys: stageKeys}.key(name)
 	v, _ := parse(scalar{text: k.ByKind[kind], tag: "!!str", fromVariable: true}, k)
 	return v
 }
 
-// short is a duration as people write it: "2h", not "2h0m0s".
-func short(d time.Duration) string {
+// shortDuration formats a duration as people write it: "2h", not "2h0m0s".
+func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
