@@ -130,7 +130,7 @@ func TestEnvironmentOf(t *testing.T) {
 func TestOutsideUser(t *testing.T) {
 	user := &account.Account{Name: "u"}
 	for _, spec := range []Spec{{User: user}, {User: user, Confine: &keeper.Confinement{}}} {
-		err := spec.outside(errors.New("open /opt/x: permission denied"))
+		err := spec.explainDenied(errors.New("open /opt/x: permission denied"))
 		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "user u") {
 			t.Errorf("%v", err)
 		}

@@ -23,8 +23,8 @@ func TestNobodyElseConnects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := chaosSpec(t, start)
 			p := launch(t, spec)
-			if !p.proc.native() || (p.proc.trusted != "") != (start == "certified") {
-				t.Errorf("certificate line %q, handshake %q", p.proc.trusted, p.proc.greeted)
+			if !p.proc.usesGoPlugin() || (p.proc.certificateLine != "") != (start == "certified") {
+				t.Errorf("certificate line %q, handshake %q", p.proc.certificateLine, p.proc.stdoutLine)
 			}
 			sockets, err := filepath.Glob(filepath.Join(spec.Run.Sockets, "*", "plugin*"))
 			if err != nil || len(sockets) != 1 {
@@ -63,7 +63,7 @@ func TestNobodyElseConnects(t *testing.T) {
 func TestHostTrustsThePluginAlone(t *testing.T) {
 	lines := map[string]string{"another's": certificateLine(t), "none": "certificate|", "garbage": "certificate|AAAA"}
 	for name, line := range lines {
-		proc := &process{trusted: line}
+		proc := &process{certificateLine: line}
 		config, err := clientConfig(chaosSpec(t, ""), proc, t.TempDir())
 		if err != nil {
 			t.Fatal(err)

@@ -84,7 +84,8 @@ func TestLifeOfAPlugin(t *testing.T) {
 	}
 }
 
-// A plugin without go-plugin: no TLS, no call to shut down.
+// TestPluginInAnotherLanguage shows that a plugin without go-plugin works: it has no TLS
+// and no call that ends the process.
 func TestPluginInAnotherLanguage(t *testing.T) {
 	p := launch(t, chaosSpec(t, "bare"))
 	if _, err := p.Do(t.Context(), task(t, "count"), ignore); err != nil {

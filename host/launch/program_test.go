@@ -139,11 +139,11 @@ func TestOutside(t *testing.T) {
 		{confined, contract.Interrupted(errors.New("permission denied")), contract.ClassInterrupted},
 		{Spec{}, errors.New("open /etc/shadow: permission denied"), contract.ClassRetryable},
 	} {
-		if got := test.spec.outside(test.err); contract.ClassOf(got) != test.want || !errors.Is(got, test.err) {
+		if got := test.spec.explainDenied(test.err); contract.ClassOf(got) != test.want || !errors.Is(got, test.err) {
 			t.Errorf("%v: %v (%v), want %v", test.err, got, contract.ClassOf(got), test.want)
 		}
 	}
-	if confined.outside(nil) != nil {
+	if confined.explainDenied(nil) != nil {
 		t.Error("no error is explained")
 	}
 }

@@ -37,13 +37,13 @@ func (r renaming) NewStream(ctx context.Context, desc *grpc.StreamDesc, method s
 // same time.
 func TestTwoProtocols(t *testing.T) {
 	run := openRun(t, t.TempDir())
-	both := map[int]dialect{
-		wire.ProtocolVersion: dialects[wire.ProtocolVersion],
+	both := map[int]adapter{
+		wire.ProtocolVersion: adapters[wire.ProtocolVersion],
 		nextProtocol:         func(c grpc.ClientConnInterface) grpc.ClientConnInterface { return renaming{c} },
 	}
 	for _, stage := range []string{"", "next"} {
 		spec := specOver(run, stage)
-		spec.Stage, spec.dialects = "prove-"+stage, both
+		spec.Stage, spec.adapters = "prove-"+stage, both
 		p, err := Launch(t.Context(), spec)
 		if err != nil {
 			t.Fatalf("%q: %v", stage, err)
@@ -66,17 +66,17 @@ func TestTwoProtocols(t *testing.T) {
 // by name, with the way out.
 func TestProtocolRefused(t *testing.T) {
 	run := openRun(t, t.TempDir())
-	later := map[int]dialect{nextProtocol: nil, nextProtocol + 1: nil}
+	later := map[int]adapter{nextProtocol: nil, nextProtocol + 1: nil}
 	for _, test := range []struct {
 		start    string
-		dialects map[int]dialect
+		dialects map[int]adapter
 		want     string
 	}{
 		{"", later, "start plugin prover-chaos: it speaks protocol 1, which has expired: this proofline speaks 2 and 3; install a newer release of the plugin"},
 		{"next", nil, "start plugin prover-chaos: it speaks protocol 2, which this proofline does not know yet: it speaks 1; install a newer proofline, or an older release of the plugin"},
 	} {
 		spec := specOver(run, test.start)
-		spec.dialects = test.dialects
+		spec.adapters = test.dialects
 		p, err := Launch(t.Context(), spec)
 		if p != nil || err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.start, err, test.want)

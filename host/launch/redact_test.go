@@ -102,7 +102,7 @@ func TestTextsAreClassified(t *testing.T) {
 			}
 			name := strings.TrimPrefix(string(f.FullName()), "proofline.plugin.v1.")
 			switch {
-			case decides[m.FullName()] || decides[f.FullName()]:
+			case verbatim[m.FullName()] || verbatim[f.FullName()]:
 				kept = append(kept, name)
 			case value.Message() != nil:
 				walk(value.Message())

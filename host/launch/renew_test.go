@@ -17,7 +17,7 @@ import (
 func renewable(t *testing.T, begin func(Spec) (instance, error)) *Stage {
 	t.Helper()
 	spec, err := Spec{Stage: "source", Config: []byte(`"old"`), Binary: catalog.Binary{Name: "source-x",
-		Manifest: contract.Manifest{Kind: contract.KindSource, Version: "1.2.3"}}}.filled()
+		Manifest: contract.Manifest{Kind: contract.KindSource, Version: "1.2.3"}}}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +68,14 @@ func TestRenew(t *testing.T) {
 		if busy != instance(plugins[0]) {
 			t.Error("the call runs on another plugin")
 		}
-		s.leave()
+		s.release()
 		if err := <-renewed; err != nil {
 			t.Fatal(err)
 		}
 		if got := <-next; len(plugins) != 2 || got != instance(plugins[1]) {
 			t.Errorf("the later call runs on another plugin than the second of %d", len(plugins))
 		}
-		s.leave()
+		s.release()
 		if text := strings.Join(started, " "); text != `"old" "new"` {
 			t.Errorf("plugins were started with %s", text)
 		}
@@ -117,7 +117,7 @@ func TestRenewGoesBack(t *testing.T) {
 		if err := s.Renew(limited, config(`"new"`)); contract.ClassOf(err) != contract.ClassEnvironment {
 			t.Errorf("a busy stage: %v", err)
 		}
-		s.leave()
+		s.release()
 		if err := s.Ready(t.Context()); err != nil || len(started) != 3 {
 			t.Errorf("%v after %q", err, started)
 		}

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// TestLivedClock: a gap in the host's own time counts for a moment, a step back of
+// TestRunClock: a gap in the host's own time counts for a moment, a step back of
 // the clock for nothing, and time that is looked at regularly in full.
-func TestLivedClock(t *testing.T) {
+func TestRunClock(t *testing.T) {
 	began := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	c := &livedClock{}
+	c := &runClock{}
 	c.at(began)
 	for s := 1; s <= 60; s++ {
 		c.at(began.Add(time.Duration(s) * time.Second))
@@ -18,17 +18,17 @@ func TestLivedClock(t *testing.T) {
 	if got := c.at(began.Add(time.Minute)); got != time.Minute {
 		t.Errorf("a minute of seconds is %v", got)
 	}
-	if got := c.at(began.Add(time.Hour)); got != time.Minute+livedMost {
-		t.Errorf("after a standstill of 59 minutes %v are lived, want %v", got, time.Minute+livedMost)
+	if got := c.at(began.Add(time.Hour)); got != time.Minute+maxClockStep {
+		t.Errorf("after a standstill of 59 minutes %v are counted, want %v", got, time.Minute+maxClockStep)
 	}
-	if got := c.at(began); got != time.Minute+livedMost {
-		t.Errorf("after a step back %v are lived", got)
+	if got := c.at(began); got != time.Minute+maxClockStep {
+		t.Errorf("after a step back %v are counted", got)
 	}
 }
 
-func TestLivedClockRuns(t *testing.T) {
+func TestRunClockRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, done := &livedClock{}, make(chan struct{})
+		c, done := &runClock{}, make(chan struct{})
 		c.now()
 		go c.run(done)
 		time.Sleep(10 * time.Minute)
