@@ -140,8 +140,8 @@ func TestConfinedOptions(t *testing.T) {
 // TestNoConfinementToEnter: a command line that the host does not make is refused, and
 // nothing is started.
 func TestNoConfinementToEnter(t *testing.T) {
-	for _, args := range [][]string{{confined}, {confined, "{}"}, {confined, "{}", "--"}, {confined, "x", "--", "/bin/true"}, {confined, "{}", "/bin/true", "x"}} {
-		if err := become(args); err == nil {
+	for _, args := range [][]string{{confineCommand}, {confineCommand, "{}"}, {confineCommand, "{}", "--"}, {confineCommand, "x", "--", "/bin/true"}, {confineCommand, "{}", "/bin/true", "x"}} {
+		if err := execConfined(args); err == nil {
 			t.Errorf("%q", args)
 		}
 	}

@@ -206,7 +206,7 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// A host that is killed takes everything with it: child, grandchild, and a
+// TestHostKilled: a host that is killed takes everything with it: child, grandchild, and a
 // daemon that forked twice into sessions of its own.
 func TestHostKilled(t *testing.T) {
 	host, pids := startHost(t, "family")
@@ -220,7 +220,7 @@ func TestHostKilled(t *testing.T) {
 	wantGone(t, limit, pids...)
 }
 
-// A keeper that is killed takes the plugin with it; the sweep ends the rest.
+// TestKeeperKilledThenSweep: a keeper that is killed takes the plugin with it; the sweep ends the rest.
 func TestKeeperKilledThenSweep(t *testing.T) {
 	mark := Mark{Instance: instance(t), Stage: "prove"}
 	lock := filepath.Join(t.TempDir(), "lock")
@@ -258,7 +258,7 @@ func TestKeeperKilledThenSweep(t *testing.T) {
 	}
 }
 
-// A sweep right after the host's death leaves living keepers their time.
+// TestSweepWaitsForKeepers: a sweep right after the host's death waits for living keepers.
 func TestSweepWaitsForKeepers(t *testing.T) {
 	mark := Mark{Instance: instance(t)}
 	file := filepath.Join(t.TempDir(), "tidied")

@@ -40,7 +40,7 @@ var roles = map[string]func(args []string){
 	// stubborn does not end on SIGTERM.
 	"stubborn": func([]string) {
 		signal.Ignore(syscall.SIGTERM)
-		say("info", "ready")
+		logLine("info", "ready")
 		forever()
 	},
 	// tidy writes to a file on SIGTERM and ends.
