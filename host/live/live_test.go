@@ -159,8 +159,8 @@ func TestNextTarget(t *testing.T) {
 			k.observe(number, at(when))
 		}
 	}
-	k.delay(2 * time.Second)
-	k.delay(time.Hour) // of the past
+	k.observeDelay(2 * time.Second)
+	k.observeDelay(time.Hour) // of the past
 	when -= 12_000
 	c := k.chain(contract.Selection{Every: 10}, number, at(when))
 	if c.Head != 141 || c.Next != 150 || c.PaceMS < 17_500 || c.PaceMS > 18_000 || c.DelayMS != 2000 {
@@ -200,7 +200,7 @@ func TestLog(t *testing.T) {
 	log.Debug("not wanted")
 	log.With("stage", "prove").Warn("attempt failed", "block", 24647140, "job", "1-24647140-ac", "error", errors.New("no GPU"))
 	log.WithGroup("g").Info("grouped", "stage", "x", slog.Group("h", "a", 1))
-	for range keptLines {
+	for range logLimit {
 		log.Info("many")
 	}
 	log.Error("last", "job", "1-7-ab")
@@ -208,7 +208,7 @@ func TestLog(t *testing.T) {
 	if len(got) != 1 || got[0].Level != "error" || got[0].Block != 7 || got[0].Text != "last job=1-7-ab" {
 		t.Errorf("%+v", got)
 	}
-	if n := len(l.Lines(Filter{})); n != keptLines {
+	if n := len(l.Lines(Filter{})); n != logLimit {
 		t.Errorf("%d lines are kept", n)
 	}
 	l = &Log{}
@@ -247,7 +247,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 	}
 	good, _, _, _ := s.join("r-0")
 	defer good.Close()
-	for i := range readerRoom + 5 {
+	for i := range readerBuffer + 5 {
 		if err := s.publish(map[string]int{"n": i}); err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 			t.Fatalf("%d: %s %v", i, e.Data, err)
 		}
 	}
-	for range readerRoom {
+	for range readerBuffer {
 		if _, err := slow.Next(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 	}
 	back, missed, complete, _ := s.join("r-60")
 	defer back.Close()
-	if !complete || len(missed) != readerRoom+5-60 || missed[0].ID != "r-61" {
+	if !complete || len(missed) != readerBuffer+5-60 || missed[0].ID != "r-61" {
 		t.Errorf("who comes back misses %d", len(missed))
 	}
 	for _, id := range []string{"r-70", "other-3", "r-x", "r-18446744073709551615", ""} {
@@ -327,27 +327,27 @@ func TestFit(t *testing.T) {
 		gas := uint64(i+1) * 1_000_000
 		dots = append(dots, Dot{Gas: gas, ProvingMS: int64(3970+584*float64(i+1)) + int64(i%2)*2 - 1})
 	}
-	f := fit(dots)
+	f := fitLine(dots)
 	if f == nil || f.BaseMS < 3965 || f.BaseMS > 3975 || f.PerMgasMS < 583.9 || f.PerMgasMS > 584.1 || f.R2 < 0.999 || f.P95MS > 2 {
 		t.Errorf("%+v", f)
 	}
-	if fit(dots[:minFit-1]) != nil {
+	if fitLine(dots[:minFit-1]) != nil {
 		t.Error("a line through too few blocks")
 	}
 	for i := range dots {
 		dots[i].Gas = 1
 	}
-	if fit(dots) != nil {
+	if fitLine(dots) != nil {
 		t.Error("a line through one gas")
 	}
 }
 
 func TestAlertsOpenAndEnd(t *testing.T) {
 	var a alerts
-	down := Complaint{ID: "down/prove", Severity: Ill, Stage: "prove", Title: "Stage prove is down", Text: "it is down for 11 s"}
-	a.update([]Complaint{down}, at(0))
+	down := Condition{ID: "down/prove", Severity: SeverityUnhealthy, Stage: "prove", Title: "Stage prove is down", Text: "it is down for 11 s"}
+	a.update([]Condition{down}, at(0))
 	down.Text = "it is down for 20 s"
-	a.update([]Complaint{down, {ID: "disk", Title: "The disk fills up"}}, at(9000))
+	a.update([]Condition{down, {ID: "disk", Title: "The disk fills up"}}, at(9000))
 	list := a.list()
 	if len(list) != 2 || list[0].ID != "down/prove" || !list[0].Since.Equal(at(0)) || list[0].Text != down.Text || list[0].Level != LevelError || list[1].Level != LevelWarning {
 		t.Errorf("%+v", list)

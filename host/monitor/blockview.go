@@ -72,7 +72,9 @@ func viewOf(number uint64, jobs []jobAnswer, o live.Overview, logs map[string]st
 		v.Class = "ok"
 	}
 	v.Open = !j.State.Finished() || t.Outcome == live.Reporting
-	v.Failure = live.FailureOf(j.Job, t)
+	if f, failed := live.FailureOf(j.Job, t); failed {
+		v.Failure = &f
+	}
 	v.At, v.Ago = t.Time.Format("2006-01-02 15:04:05")+" UTC", agoFigure(time.Now(), t.Time)
 	for _, other := range jobs[1:] {
 		v.Orphans = append(v.Orphans, fmt.Sprintf("%s… %s", other.Target.Hash[:10], other.State))

@@ -226,7 +226,7 @@ func (m *maker) graph() {
 	if n := m.o.Outbox.Waiting; n > 0 {
 		m.set("outbox", live.Grouped(n)+" reports wait")
 	}
-	m.set("outbox-sub", m.o.Outbox.Words)
+	m.set("outbox-sub", m.o.Outbox.Text)
 	m.set("machine", fmt.Sprintf("CPU %s %% · memory %s of %s GiB", fixed(h.CPUPercent, 0), fixed(gib(h.MemoryUsed), 0), fixed(gib(h.MemoryTotal), 0)))
 	m.set("machine-sub", fmt.Sprintf("disk %s of %s TB free", fixed(float64(h.DiskFree)/1e12, 2), fixed(float64(h.DiskTotal)/1e12, 2)))
 	m.set("day-late", fmt.Sprintf("%d late · %d failed", m.o.Day.Late, m.o.Day.Failed))

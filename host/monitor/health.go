@@ -76,7 +76,7 @@ type System struct {
 type health struct {
 	snapshot func() status.Snapshot
 	now      func() time.Time
-	judged   live.Judge
+	checker  live.Checker
 }
 
 func (h *health) all(w http.ResponseWriter, r *http.Request) {
@@ -122,11 +122,11 @@ func (h *health) judge(snap status.Snapshot) Health {
 		System:        system(),
 	}
 	supervisor := Supervisor{Status: "up"}
-	complaints := h.judged.Complaints(snap, now)
+	complaints := h.checker.Conditions(snap, now)
 	for i, c := range complaints {
 		if i == 0 && c.Severity > 0 {
 			answer.Status, answer.Reason = Degraded, c.Text
-			if c.Severity == live.Ill {
+			if c.Severity == live.SeverityUnhealthy {
 				answer.Status = Unhealthy
 			}
 			continue
