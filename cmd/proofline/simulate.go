@@ -50,10 +50,10 @@ func (c commands) simulate() *cli.Command {
 			&cli.StringSliceFlag{Name: "outage", Usage: "`10m@14:00` takes the machine away; =gpus or =node behind it, only these; may be repeated"},
 			&cli.StringFlag{Name: "reorgs", Usage: "the `RATE` of blocks that are replaced, such as 1/day"},
 			&cli.Uint64Flag{Name: "seed", Usage: "of all that is chance", Value: 1},
-			&cli.DurationFlag{Name: "arrival", Usage: "`TIME` from a block's timestamp until the node has it", DefaultText: simulate.DefaultTimes.Arrival.Middle.String()},
-			&cli.DurationFlag{Name: "fetch", Usage: "`TIME` of fetching block and witness", DefaultText: simulate.DefaultTimes.Fetch.Middle.String()},
-			&cli.DurationFlag{Name: "build", Usage: "`TIME` of building the guest input", DefaultText: simulate.DefaultTimes.Build.Middle.String()},
-			&cli.DurationFlag{Name: "report", Usage: "`TIME` from the proof until it is accepted", DefaultText: simulate.DefaultTimes.Report.Middle.String()},
+			&cli.DurationFlag{Name: "arrival", Usage: "`TIME` from a block's timestamp until the node has it", DefaultText: simulate.DefaultTimes.Arrival.Median.String()},
+			&cli.DurationFlag{Name: "fetch", Usage: "`TIME` of fetching block and witness", DefaultText: simulate.DefaultTimes.Fetch.Median.String()},
+			&cli.DurationFlag{Name: "build", Usage: "`TIME` of building the guest input", DefaultText: simulate.DefaultTimes.Build.Median.String()},
+			&cli.DurationFlag{Name: "report", Usage: "`TIME` from the proof until it is accepted", DefaultText: simulate.DefaultTimes.Report.Median.String()},
 			&cli.Float64Flag{Name: "gpu-hour", Usage: "the `PRICE` of one GPU for an hour, working or not"},
 			&cli.Float64Flag{Name: "kwh", Usage: "the `PRICE` of a kilowatt hour"},
 			&cli.Float64Flag{Name: "watt", Usage: "the `POWER` of one GPU that proves"},
@@ -112,7 +112,7 @@ func wrongPlan(err error) error {
 }
 
 // writePage writes a page to a file; without a name it writes none.
-func writePage(name string, write func(io.Writer, simulate.Making) error) error {
+func writePage(name string, write func(io.Writer, simulate.Provenance) error) error {
 	if name == "" {
 		return nil
 	}
@@ -120,7 +120,7 @@ func writePage(name string, write func(io.Writer, simulate.Making) error) error 
 	if err != nil {
 		return contract.Environment(err, "name a file that can be written")
 	}
-	return errors.Join(write(f, simulate.Making{Version: versionText(), Made: time.Now()}), f.Close())
+	return errors.Join(write(f, simulate.Provenance{Version: versionText(), Made: time.Now()}), f.Close())
 }
 
 // plan is what a command line asks for.
@@ -154,9 +154,9 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	}
 	for name, to := range map[string]*simulate.Span{"arrival": &p.Times.Arrival, "fetch": &p.Times.Fetch, "build": &p.Times.Build, "report": &p.Times.Report} {
 		if ctx.IsSet(name) {
-			*to = simulate.Always(ctx.Duration(name))
+			*to = simulate.Constant(ctx.Duration(name))
 		}
-		if to.Middle < 0 || to.Middle > time.Hour {
+		if to.Median < 0 || to.Median > time.Hour {
 			return p, usage("--%s is to be between 0 and an hour", name)
 		}
 	}

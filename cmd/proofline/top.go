@@ -28,7 +28,7 @@ func (c commands) top() *cli.Command {
 				return err
 			}
 			return top.Run(ctx.Context, top.Options{
-				Overview: top.OfHost(p.Data), Input: c.Stdin, Output: c.Stdout, Environ: os.Environ(),
+				Overview: top.HostOverview(p.Data), Input: c.Stdin, Output: c.Stdout, Environ: os.Environ(),
 			})
 		},
 	}

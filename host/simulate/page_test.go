@@ -30,7 +30,7 @@ func TestSweep(t *testing.T) {
 		t.Error(text)
 	}
 	var page bytes.Buffer
-	if err := table.HTML(&page, Making{"1.0", time.Unix(0, 0)}); err != nil {
+	if err := table.HTML(&page, Provenance{"1.0", time.Unix(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	checkPage(t, page.String(), 8)
@@ -49,7 +49,7 @@ func TestOnePage(t *testing.T) {
 	var page bytes.Buffer
 	p := plan(50, 1, 1)
 	p.Model.Name = "<b>"
-	if err := run(t, p).HTML(&page, Making{"1.0", time.Unix(0, 0)}); err != nil {
+	if err := run(t, p).HTML(&page, Provenance{"1.0", time.Unix(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	checkPage(t, page.String(), 2)

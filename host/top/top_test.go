@@ -155,7 +155,7 @@ func TestKeys(t *testing.T) {
 	if at().View != Failures || at().Scroll != 0 {
 		t.Errorf("tab: %v, line %d", at().View, at().Scroll)
 	}
-	m, _ = m.Update(answered{err: errors.New("gone")})
+	m, _ = m.Update(overviewMsg{err: errors.New("gone")})
 	if !strings.Contains(at().String(), "gone") || len(at().Overview.Targets) == 0 {
 		t.Error("without a host the last picture stays, and it is said that it is old")
 	}
