@@ -19,8 +19,8 @@ func TestTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pages := len(entries) - 1; pages != len(order) {
-		t.Errorf("%d pages, but %d have a place in the order", pages, len(order))
+	if pages := len(entries) - 1; pages != len(pageOrder) {
+		t.Errorf("%d pages, but %d have a place in the order", pages, len(pageOrder))
 	}
 	for _, topic := range Topics() {
 		if found, err := Find(topic.Name); err != nil || found.Text != topic.Text || topic.Title == "" {
