@@ -76,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{nil, 0},
 		{errors.New("x"), 1},
-		{told{errors.New("x")}, 1},
+		{printedError{errors.New("x")}, 1},
 		{contract.Permanent(errors.New("x")), 1},
 		{context.Canceled, 1},
 		{usage("x"), 2},

@@ -93,15 +93,15 @@ func (c commands) bench() *cli.Command {
 	}
 }
 
-// measure runs a pipeline over an archive, or over blocks of its own source where the
-// archive is empty.
+// measure runs a pipeline over an archive, or over blocks of its own source if archive is
+// empty.
 func (c commands) measure(ctx context.Context, file, archive, stages string, blocks blockRange) (r bench.Report, err error) {
 	count := blocks.count()
 	if archive != "" {
 		if archive, err = filepath.Abs(archive); err != nil {
 			return r, err
 		}
-		if count, err = archived(archive, blocks); err != nil {
+		if count, err = archivedBlocks(archive, blocks); err != nil {
 			return r, err
 		}
 	}
@@ -116,13 +116,13 @@ func (c commands) measure(ctx context.Context, file, archive, stages string, blo
 	}
 	log := c.newLog(slog.LevelWarn, "")
 	memory := map[string]int64{}
-	sampling, stop := context.WithCancel(ctx)
+	samplingCtx, stop := context.WithCancel(ctx)
 	var samples sync.WaitGroup
 	defer samples.Wait()
 	defer stop()
 	outcome, err := host.Run(ctx, host.Options{
 		Pipeline: p, Catalog: catalog.Open(p.Plugins.Dirs), Limit: count, Version: version, Log: log,
-		Up: func(string) { samples.Go(func() { sampleMemory(sampling, p.Data, memory) }) },
+		Up: func(string) { samples.Go(func() { sampleMemory(samplingCtx, p.Data, memory) }) },
 	})
 	stop()
 	samples.Wait()
@@ -139,15 +139,16 @@ func (c commands) measure(ctx context.Context, file, archive, stages string, blo
 	return r, nil
 }
 
-// benchPipeline is the pipeline of a file with the archive, if there is one, as its
-// source, the chosen stages, and no reporter, in a scratch directory.
+// benchPipeline returns the pipeline of a file with only the chosen stages, without
+// reporters, and with its data in a scratch directory. If there is an archive, it is the
+// source.
 func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scratch string, blocks blockRange) (*pipeline.Pipeline, error) {
 	config, err := json.Marshal(map[string]string{"dir": archive})
 	if err != nil {
 		return nil, err
 	}
-	// What a stage needs by default depends on the stages around it: it is taken from the
-	// whole file.
+	// The default of needs depends on all stages of the file. So it is computed from the
+	// whole file, and then set explicitly for the chosen stages.
 	read := func() (*pipeline.Pipeline, error) {
 		p, findings := pipeline.Load(file, c.LookupEnv)
 		if p != nil && len(p.Stages) > 0 && archive != "" {
@@ -178,12 +179,12 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 	}
 	p.Data, p.Output, p.Monitor.Listen = filepath.Join(scratch, "data"), filepath.Join(scratch, "output"), "127.0.0.1:0"
 	p.Select = selection.Selection{Targets: blocks.targets(), Order: selection.OldestFirst}
-	findings, _ := judge(ctx, p, nil)
+	findings, _ := checkPipeline(ctx, p, nil)
 	return p, findings.Error()
 }
 
-// chosenStages are the stages of a list and what they need; of an empty list, all but the
-// reporters.
+// chosenStages returns the stages of a list and all stages that they need. An empty list
+// means all stages but the reporters.
 func chosenStages(p *pipeline.Pipeline, list string) (map[string]bool, error) {
 	chosen := map[string]bool{}
 	var choose func(name string) error
@@ -216,20 +217,20 @@ func chosenStages(p *pipeline.Pipeline, list string) (map[string]bool, error) {
 	return chosen, nil
 }
 
-// sampleEvery is the pause between two looks at the memory of the processes.
+// sampleEvery is the pause between two measurements of the processes' memory.
 const sampleEvery = 250 * time.Millisecond
 
-// sampleMemory notes the highest memory of each stage's processes until ctx ends.
+// sampleMemory records the highest memory of each stage's processes until ctx ends.
 func sampleMemory(ctx context.Context, data string, highest map[string]int64) {
 	client, err := control.Dial(ctx, data)
 	if err != nil {
-		return // the run is over
+		return // the run has ended
 	}
 	defer client.Close()
 	for {
 		snap, err := client.Snapshot(ctx)
 		if err == nil {
-			note(highest, snap)
+			recordMemory(highest, snap)
 		}
 		select {
 		case <-ctx.Done():
@@ -239,7 +240,7 @@ func sampleMemory(ctx context.Context, data string, highest map[string]int64) {
 	}
 }
 
-func note(highest map[string]int64, snap status.Snapshot) {
+func recordMemory(highest map[string]int64, snap status.Snapshot) {
 	for _, s := range snap.Stages {
 		if s.PID > 0 {
 			highest[s.Name] = max(highest[s.Name], bench.Resident(s.PID))

@@ -43,7 +43,7 @@ func (c commands) compare() *cli.Command {
 				return err
 			}
 			if since := ctx.Duration("since"); since > 0 {
-				jobs = endedWithin(jobs, since)
+				jobs = recentJobs(jobs, since)
 			}
 			result := history.Compare(jobs, history.ParseProver(stages[0]), history.ParseProver(stages[1]))
 			if ctx.Bool("json") {
@@ -54,7 +54,8 @@ func (c commands) compare() *cli.Command {
 	}
 }
 
-func endedWithin(jobs []status.Job, since time.Duration) (recent []status.Job) {
+// recentJobs returns the jobs that ended within a time.
+func recentJobs(jobs []status.Job, since time.Duration) (recent []status.Job) {
 	for _, j := range jobs {
 		if !j.Finished.IsZero() && time.Since(j.Finished) <= since {
 			recent = append(recent, j)

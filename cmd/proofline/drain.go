@@ -54,7 +54,8 @@ func (c commands) drain() *cli.Command {
 	}
 }
 
-// awaitEnd waits until the host of a pipeline has ended.
+// awaitEnd waits until the host of a pipeline has ended. It fails if the host does not
+// answer.
 func awaitEnd(ctx context.Context, p control.Pipeline) error {
 	for {
 		_, err := p.Snapshot(ctx)
@@ -65,7 +66,7 @@ func awaitEnd(ctx context.Context, p control.Pipeline) error {
 			if _, silent := errors.AsType[*control.SilentError](err); silent {
 				return err
 			}
-			// A connection that was cut: the host is ending, which the next look shows.
+			// The connection was cut because the host is ending. The next call shows it.
 		}
 		select {
 		case <-ctx.Done():

@@ -55,7 +55,7 @@ func (c commands) init() *cli.Command {
 	}
 }
 
-// writeNew writes a file; an existing one only when forced to.
+// writeNew writes a file. It overwrites an existing one only with force.
 func writeNew(file string, text []byte, force bool) error {
 	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if force {

@@ -78,7 +78,7 @@ func (c commands) blocksLogs() *cli.Command {
 	}
 }
 
-// writeKept prints what is kept of one attempt.
+// writeKept prints the log lines and file names that are kept of one attempt.
 func (c commands) writeKept(j status.Job, k offline.AttemptFiles) {
 	paint := c.paint(c.Stdout)
 	fmt.Fprintf(c.Stdout, "%s %s, attempt %d: %s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), k.Stage, k.Attempt, k.Dir)
@@ -88,7 +88,7 @@ func (c commands) writeKept(j status.Job, k offline.AttemptFiles) {
 		}
 	}
 	for line := range strings.Lines(k.Log) {
-		fmt.Fprintf(c.Stdout, "  | %s\n", plain(strings.TrimRight(line, "\r\n")))
+		fmt.Fprintf(c.Stdout, "  | %s\n", escaped(strings.TrimRight(line, "\r\n")))
 	}
 	for _, f := range k.Files {
 		fmt.Fprintf(c.Stdout, "  %s  %s\n", f.Name, size(f.Size))

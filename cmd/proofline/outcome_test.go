@@ -37,7 +37,7 @@ func TestOutcomeOfLimitedRun(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		err := commands{Options{Stdout: &out, Stderr: &errs, LookupEnv: os.LookupEnv}}.writeOutcome(c.jobs, c.limit, time.Second)
-		if code := report(&errs, err); code != c.code || errs.Len() > 0 {
+		if code := printError(&errs, err); code != c.code || errs.Len() > 0 {
 			t.Errorf("%s: exit code %d, want %d; stderr %q", name, code, c.code, &errs)
 		}
 		for _, want := range c.want {
@@ -52,14 +52,14 @@ func TestCanonical(t *testing.T) {
 	a, b := doneJob(7), doneJob(7)
 	b.Block.Hash = contract.Hash{0xbb}
 	a.Orphaned = true
-	if text := canonical([]status.Job{a}); text != "" {
+	if text := chainText([]status.Job{a}); text != "" {
 		t.Errorf("one hash: %q", text)
 	}
-	if text := canonical([]status.Job{a, b}); !strings.Contains(text, "on the chain") || !strings.HasSuffix(text, b.Block.Hash.String()) {
+	if text := chainText([]status.Job{a, b}); !strings.Contains(text, "on the chain") || !strings.HasSuffix(text, b.Block.Hash.String()) {
 		t.Errorf("two hashes: %q", text)
 	}
 	b.Orphaned = true
-	if text := canonical([]status.Job{a, b}); !strings.Contains(text, "none of them") || !strings.Contains(text, "blocks add 7") {
+	if text := chainText([]status.Job{a, b}); !strings.Contains(text, "none of them") || !strings.Contains(text, "blocks add 7") {
 		t.Errorf("two orphans: %q", text)
 	}
 }
@@ -140,7 +140,7 @@ func TestOtherChain(t *testing.T) {
 // TestWhyARunEnded: numbers never stand in the place of the reason.
 func TestWhyARunEnded(t *testing.T) {
 	var errs bytes.Buffer
-	if code := report(&errs, errors.Join(told{errors.New("0 blocks done")}, contract.Environment(errors.New("port taken"), ""))); !strings.Contains(errs.String(), "port taken") {
+	if code := printError(&errs, errors.Join(printedError{errors.New("0 blocks done")}, contract.Environment(errors.New("port taken"), ""))); !strings.Contains(errs.String(), "port taken") {
 		t.Errorf("exit %d, stderr %q", code, &errs)
 	}
 }

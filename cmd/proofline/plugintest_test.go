@@ -46,7 +46,7 @@ func TestPluginsTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = execute(t, "plugins", "test", binary, "-c", "wrong.yaml", "--json")
-	var outcomes []checked
+	var outcomes []checkOutcome
 	if err := json.Unmarshal([]byte(stdout), &outcomes); err != nil || code != exitRuntime || !strings.Contains(stderr, "does not conform") {
 		t.Errorf("%d %v %s", code, err, stderr)
 	}

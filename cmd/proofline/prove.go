@@ -80,8 +80,8 @@ func (c commands) prove() *cli.Command {
 	}
 }
 
-// inputFile makes the path absolute, for the host has another working
-// directory, and refuses what cannot be a guest input before anybody is asked.
+// inputFile returns the path as an absolute one, because the host has another working
+// directory. It fails if the file cannot be a guest input.
 func inputFile(path string) (string, error) {
 	if path == "" {
 		return "", usage("--input is missing: the file with the guest input")

@@ -31,7 +31,7 @@ func (c commands) schema() *cli.Command {
 					manifests = append(manifests, l.Manifest)
 				case errors.Is(l.Err, catalog.ErrUnlocked):
 					fmt.Fprintf(c.Stderr, "%s is left out: %v\n", l.Name, l.Err)
-				} // plugins list says what is wrong with the others
+				} // the command plugins list shows the other errors
 			}
 			text, err := pipeline.JSONSchema(manifests)
 			if err != nil {

@@ -26,7 +26,7 @@ func (c commands) score() *cli.Command {
 			fileFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "site", Usage: "ask the site that the pipeline reports to which blocks it counts"},
 			&cli.StringFlag{Name: "site-url", Usage: "ask the site whose API is at `URL`, such as https://ethproofs.org/api/v0"},
-			&cli.IntFlag{Name: "most", Usage: "ask the site of `N` blocks at most, the newest", Value: mostAsked},
+			&cli.IntFlag{Name: "most", Usage: "ask the site of `N` blocks at most, the newest", Value: defaultSiteBlocks},
 		},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
@@ -60,7 +60,7 @@ func (c commands) score() *cli.Command {
 	}
 }
 
-// writeScore prints a standing for people.
+// writeScore prints a score for people.
 func writeScore(w io.Writer, r score.Report, paint painter) error {
 	fmt.Fprintf(w, "%s: %s cohort, proving time below %s ms\n\n", paint.bold(r.Pipeline), r.Rules.Cohort, grouped(fmt.Sprint(r.Rules.ThresholdMS)))
 
@@ -80,8 +80,8 @@ func writeScore(w io.Writer, r score.Report, paint painter) error {
 	share := func(n func(score.Tally) int) func(score.Tally) string {
 		return func(tally score.Tally) string { return shareOf(n(tally), tally.Blocks) }
 	}
-	row("performance", share(func(t score.Tally) int { return t.Under }), verdict(r.Rules.PerformanceBar, r.Verdict.Performance, r.Week.Blocks, paint))
-	row("liveness", share(score.Tally.Proved), verdict(r.Rules.LivenessBar, r.Verdict.Liveness, r.Week.Blocks, paint))
+	row("performance", share(func(t score.Tally) int { return t.Under }), barText(r.Rules.PerformanceBar, r.Verdict.Performance, r.Week.Blocks, paint))
+	row("liveness", share(score.Tally.Proved), barText(r.Rules.LivenessBar, r.Verdict.Liveness, r.Week.Blocks, paint))
 	row("stunners", share(func(t score.Tally) int { return t.Stunners }), "")
 	row("paralyzers", share(func(t score.Tally) int { return t.Paralyzers }), "")
 	row("offline", share(func(t score.Tally) int { return t.Offline }), "")
@@ -111,7 +111,7 @@ func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint paint
 		if left < 0 {
 			spare = paint.bad(fmt.Sprintf("out of reach, by %s", grouped(fmt.Sprint(-left))))
 		}
-		fmt.Fprintf(w, "  %-12s %6.2f%%  %s; %s\n", name, percent, verdict(bar, reached, f.Blocks, paint), spare)
+		fmt.Fprintf(w, "  %-12s %6.2f%%  %s; %s\n", name, percent, barText(bar, reached, f.Blocks, paint), spare)
 	}
 	line("performance", f.Performance, rules.PerformanceBar, f.Verdict.Performance, f.SlowLeft, "be slow or unproved")
 	if rules.LivenessBar > 0 {
@@ -119,7 +119,7 @@ func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint paint
 	}
 }
 
-// shareOf is "75.00% (15)".
+// shareOf returns a share and its number: "75.00% (15)".
 func shareOf(part, all int) string {
 	if all == 0 {
 		return dash
@@ -127,8 +127,8 @@ func shareOf(part, all int) string {
 	return fmt.Sprintf("%.2f%% (%s)", 100*float64(part)/float64(all), grouped(fmt.Sprint(part)))
 }
 
-// verdict is "70% reached".
-func verdict(bar int, reached bool, blocks int, paint painter) string {
+// barText returns a bar and whether it is reached: "70% reached".
+func barText(bar int, reached bool, blocks int, paint painter) string {
 	switch {
 	case bar == 0:
 		return "none"

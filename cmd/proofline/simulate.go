@@ -75,7 +75,7 @@ func (c commands) simulate() *cli.Command {
 			}
 			table, err := sweep.Run(ctx.Context, plan)
 			if err != nil {
-				return wrongPlan(err)
+				return planError(err)
 			}
 			if err := writePage(ctx.String("html"), table.HTML); err != nil {
 				return err
@@ -88,11 +88,11 @@ func (c commands) simulate() *cli.Command {
 	}
 }
 
-// simulateOnce is the command without a sweep.
+// simulateOnce runs the command without a sweep.
 func (c commands) simulateOnce(ctx *cli.Context, plan simulate.Plan) error {
 	result, err := simulate.Run(ctx.Context, plan)
 	if err != nil {
-		return wrongPlan(err)
+		return planError(err)
 	}
 	if err := writePage(ctx.String("html"), result.HTML); err != nil {
 		return err
@@ -103,15 +103,16 @@ func (c commands) simulateOnce(ctx *cli.Context, plan simulate.Plan) error {
 	return writeSimulation(c.Stdout, result, c.paint(c.Stdout))
 }
 
-// wrongPlan is what is wrong with a plan, which comes from the command line.
-func wrongPlan(err error) error {
+// planError returns an error about a plan as a usage error, because the plan comes from
+// the command line.
+func planError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	return usage("%v", err)
 }
 
-// writePage writes a page to a file; without a name it writes none.
+// writePage writes a page to a file. It does nothing if the name is empty.
 func writePage(name string, write func(io.Writer, simulate.Provenance) error) error {
 	if name == "" {
 		return nil
@@ -123,7 +124,7 @@ func writePage(name string, write func(io.Writer, simulate.Provenance) error) er
 	return errors.Join(write(f, simulate.Provenance{Version: versionText(), Made: time.Now()}), f.Close())
 }
 
-// plan is what a command line asks for.
+// plan returns the plan of a command line.
 func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	p = simulate.Plan{
 		Blocks: ctx.Int("blocks"), SlotTime: ctx.Duration("slot"), Seed: ctx.Uint64("seed"), GPUs: ctx.Int("gpus"), GPUsPerProof: ctx.Int("gpus-per-proof"),
@@ -138,7 +139,7 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	model, gas := ctx.String("model"), ctx.String("gas")
 	past := model == "history" || gas == "history"
 	if ctx.Args().Present() || ctx.String("file") != "" || past {
-		if err := c.lend(ctx, &p, past); err != nil {
+		if err := c.applyFile(ctx, &p, past); err != nil {
 			return p, err
 		}
 	}
@@ -160,7 +161,7 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 			return p, usage("--%s is to be between 0 and an hour", name)
 		}
 	}
-	if err := choose(&p.Selection, ctx.String("select")); err != nil {
+	if err := parseSelection(&p.Selection, ctx.String("select")); err != nil {
 		return p, err
 	}
 	for _, text := range ctx.StringSlice("outage") {
@@ -183,8 +184,9 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	return p, nil
 }
 
-// lend takes over what a pipeline file says, and what its past does.
-func (c commands) lend(ctx *cli.Context, p *simulate.Plan, past bool) error {
+// applyFile applies the selection and the proof stage of a pipeline file to a plan, and
+// with past also the history of the pipeline.
+func (c commands) applyFile(ctx *cli.Context, p *simulate.Plan, past bool) error {
 	file, err := pipelineFile(ctx, ctx.Args().Slice())
 	if err != nil {
 		return err
@@ -233,8 +235,8 @@ func (c commands) lend(ctx *cli.Context, p *simulate.Plan, past bool) error {
 	return nil
 }
 
-// choose reads "every=10,oldest_first,drop_after=1h" into a selection.
-func choose(s *selection.Selection, text string) error {
+// parseSelection applies "every=10,oldest_first,drop_after=1h" to a selection.
+func parseSelection(s *selection.Selection, text string) error {
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, value, _ := strings.Cut(part, "=")
 		var err error

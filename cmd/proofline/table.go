@@ -28,7 +28,7 @@ func newTable(head ...string) *table {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// write prints the table; one without rows prints nothing.
+// write prints the table. It prints nothing for a table without rows.
 func (t *table) write(w io.Writer) error {
 	if len(t.rows) == 0 {
 		return nil
@@ -57,10 +57,10 @@ func (t *table) write(w io.Writer) error {
 	return err
 }
 
-// dash stands for a value that there is not.
+// dash stands for an absent value.
 const dash = "-"
 
-// size is a number of bytes for people, in powers of ten.
+// size formats a number of bytes for people, in powers of ten.
 func size(n int64) string {
 	switch {
 	case n < 1000:
@@ -73,7 +73,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
-// span is a duration for people: three digits at most of what matters.
+// span formats a duration for people with two or three significant digits.
 func span(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -92,8 +92,8 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// grouped is a number with its digits in groups of three: 9,034,512. A text
-// that is no number stays as it is.
+// grouped returns a number with its digits in groups of three: 9,034,512. It returns a text
+// that is not a number unchanged.
 func grouped(text string) string {
 	if strings.Trim(text, "0123456789") != "" {
 		return text
