@@ -50,7 +50,7 @@ func (c commands) newPlugin(ctx *cli.Context) error {
 	if self, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(self), "proofline") {
 		p.Proofline = self
 	}
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return usage("%v", err)
 	}
 	p.Module = p.Name
