@@ -36,7 +36,7 @@ func pipeline() status.Snapshot {
 func get(t *testing.T, h *health, path string) (int, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	handler := map[string]http.HandlerFunc{"/health": h.all, "/health/ready": h.ready}[path]
+	handler := map[string]http.HandlerFunc{"/health": h.serveHealth, "/health/ready": h.serveReady}[path]
 	handler(w, httptest.NewRequest("GET", path, nil))
 	var answer map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
