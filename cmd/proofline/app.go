@@ -163,9 +163,9 @@ func isTerminal(w io.Writer) bool {
 }
 
 // plural returns "1 block" or "2 blocks".
-func plural(n int, word string) string {
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + word
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, word)
+	return fmt.Sprintf("%d %ss", n, noun)
 }

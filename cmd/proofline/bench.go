@@ -157,14 +157,14 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 		}
 		return p, findings.Error()
 	}
-	whole, err := read()
+	full, err := read()
 	if err != nil {
 		return nil, err
 	}
-	if err := bind(whole).Error(); err != nil {
+	if err := bind(full).Error(); err != nil {
 		return nil, err
 	}
-	chosen, err := chosenStages(whole, stages)
+	chosen, err := chosenStages(full, stages)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 	p.Stages = slices.DeleteFunc(p.Stages, func(s pipeline.Stage) bool { return !chosen[s.Name] })
 	for i := range p.Stages {
 		s := &p.Stages[i]
-		s.Needs, s.Confirm = whole.Stage(s.Name).Needs, slices.DeleteFunc(slices.Clone(whole.Stage(s.Name).Confirm), func(name string) bool { return !chosen[name] })
+		s.Needs, s.Confirm = full.Stage(s.Name).Needs, slices.DeleteFunc(slices.Clone(full.Stage(s.Name).Confirm), func(name string) bool { return !chosen[name] })
 	}
 	p.Data, p.Output, p.Monitor.Listen = filepath.Join(scratch, "data"), filepath.Join(scratch, "output"), "127.0.0.1:0"
 	p.Select = selection.Selection{Targets: blocks.targets(), Order: selection.OldestFirst}

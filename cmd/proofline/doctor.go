@@ -65,10 +65,10 @@ type stageReport struct {
 // subject describes the file that is checked, with the chain if a stage knows it.
 func subject(p *pipeline.Pipeline, traits map[string]contract.Traits) string {
 	text := fmt.Sprintf("%s: pipeline %s, %s", p.File, p.Name, plural(len(p.Stages), "stage"))
-	for _, fact := range []struct{ name, word string }{{contract.TraitNetwork, "network"}, {contract.TraitChainID, "chain"}} {
+	for _, fact := range []struct{ name, label string }{{contract.TraitNetwork, "network"}, {contract.TraitChainID, "chain"}} {
 		for _, s := range p.Stages { // the source first
 			if value := traits[s.Name].Provides[fact.name]; value != "" {
-				text += fmt.Sprintf(", %s %s", fact.word, value)
+				text += fmt.Sprintf(", %s %s", fact.label, value)
 				break
 			}
 		}

@@ -66,14 +66,7 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	level.Set(p.Log.Level)
 	log := c.newLog(level, p.Log.Format)
 	if c.Signals { // the process has no other use than this host
-		if err := private.Seal(); err != nil {
-			log.Warn("other processes of this user can read the host's memory", "error", err)
-		}
-		keep := launch.Passed()
-		for _, s := range p.Stages {
-			keep = append(keep, s.Env...)
-		}
-		private.Forget(read, keep)
+		hideSecrets(p, read, log)
 	}
 	soft, hard := ctx, context.Background()
 	var reload chan os.Signal
@@ -131,6 +124,20 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	return verdict
 }
 
+// hideSecrets closes the memory of the process to other processes of its user, and removes
+// the variables that the pipeline file names from its environment. Variables that plugins
+// get stay.
+func hideSecrets(p *pipeline.Pipeline, read []string, log *slog.Logger) {
+	if err := private.Seal(); err != nil {
+		log.Warn("other processes of this user can read the host's memory", "error", err)
+	}
+	keep := launch.Passed()
+	for _, s := range p.Stages {
+		keep = append(keep, s.Env...)
+	}
+	private.Forget(read, keep)
+}
+
 // writeOutcome prints the blocks of a limited run. It returns an error if blocks failed or
 // are not finished, or if reports were not sent.
 func (c commands) writeOutcome(finished []status.Job, limit int, took time.Duration) error {
@@ -151,11 +158,11 @@ func (c commands) writeOutcome(finished []status.Job, limit int, took time.Durat
 	}
 	text := fmt.Sprintf("%s done in %s", plural(done, "block"), span(took))
 	for _, part := range []struct {
-		n    int
-		word string
+		n     int
+		label string
 	}{{unreported, "not reported"}, {failed, "failed"}, {limit - len(finished), "not finished"}} {
 		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.word)
+			text += fmt.Sprintf(", %d %s", part.n, part.label)
 		}
 	}
 	if _, err := fmt.Fprintln(c.Stdout, text); err != nil {

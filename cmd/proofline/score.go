@@ -106,8 +106,8 @@ func writeScore(w io.Writer, r score.Report, paint painter) error {
 
 func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint painter) {
 	fmt.Fprintf(w, "by %s, if all goes on as in the last 24 hours, %s blocks:\n", f.Deadline.Format("Monday 2006-01-02 15:04 UTC"), grouped(fmt.Sprint(f.Blocks)))
-	line := func(name string, percent float64, bar int, reached bool, left int, word string) {
-		spare := fmt.Sprintf("%s more may %s", grouped(fmt.Sprint(left)), word)
+	line := func(name string, percent float64, bar int, reached bool, left int, verb string) {
+		spare := fmt.Sprintf("%s more may %s", grouped(fmt.Sprint(left)), verb)
 		if left < 0 {
 			spare = paint.bad(fmt.Sprintf("out of reach, by %s", grouped(fmt.Sprint(-left))))
 		}

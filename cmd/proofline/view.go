@@ -34,11 +34,11 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	}
 	counts := []string{fmt.Sprintf("%d active", snap.Counts.Active)}
 	for _, c := range []struct {
-		n    int
-		word string
+		n     int
+		label string
 	}{{snap.Counts.Done, "done"}, {snap.Counts.Failed, "failed"}, {snap.Counts.Dropped, "dropped"}, {snap.Counts.Cancelled, "cancelled"}} {
 		if c.n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.word))
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.label))
 		}
 	}
 	if pending := unsentReports(snap.Stages); pending > 0 {

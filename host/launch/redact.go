@@ -180,7 +180,7 @@ var secretMarkers = []string{"KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CREDENTI
 func secretVariables(host, patterns []string) (values []string) {
 	for _, entry := range host {
 		name, value, _ := strings.Cut(entry, "=")
-		isSecret := slices.ContainsFunc(secretMarkers, func(word string) bool { return strings.Contains(strings.ToUpper(name), word) })
+		isSecret := slices.ContainsFunc(secretMarkers, func(marker string) bool { return strings.Contains(strings.ToUpper(name), marker) })
 		if isSecret && slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, name) }) {
 			values = append(values, value)
 		}

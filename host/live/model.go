@@ -316,10 +316,10 @@ func (m *Model) LimitMS() int64 { return m.limit.Load() }
 func (m *Model) Log() *Log { return m.cfg.Log }
 
 // Join adds a reader of changes. after is the id of the last event that the reader has,
-// or empty. If all events after it are still kept, missed has them. Otherwise whole is
+// or empty. If all events after it are still kept, missed has them. Otherwise overview is
 // the whole Overview as JSON, with the id of an event that it includes. The caller must
 // close the reader. The error is ErrFull or ErrStopped if no reader can be added.
-func (m *Model) Join(after string) (r *Reader, missed []Event, whole *Event, err error) {
+func (m *Model) Join(after string) (r *Reader, missed []Event, overview *Event, err error) {
 	r, missed, complete, err := m.stream.join(after)
 	if err != nil || complete {
 		return r, missed, nil, err

@@ -49,7 +49,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	if after == "" {
 		after = r.URL.Query().Get("after") // the id of the Overview in a page
 	}
-	reader, missed, whole, err := a.Model.Join(after)
+	reader, missed, overview, err := a.Model.Join(after)
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
 		answer(w, nil, err)
@@ -72,7 +72,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	if send("retry: 2000\n\n") != nil {
 		return
 	}
-	if whole != nil && send("id: %s\nevent: overview\ndata: %s\n\n", whole.ID, whole.Data) != nil {
+	if overview != nil && send("id: %s\nevent: overview\ndata: %s\n\n", overview.ID, overview.Data) != nil {
 		return
 	}
 	for _, e := range missed {

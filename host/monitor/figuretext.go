@@ -61,17 +61,17 @@ func fixed(v float64, decimals int) string {
 	scale := math.Pow(10, float64(decimals))
 	v = math.Floor(v*scale+0.5) / scale
 	text := fmt.Sprintf("%.*f", decimals, math.Abs(v))
-	whole, rest, dot := strings.Cut(text, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
+	integer, rest, dot := strings.Cut(text, ".")
+	for i := len(integer) - 3; i > 0; i -= 3 {
+		integer = integer[:i] + "," + integer[i:]
 	}
 	if dot {
-		whole += "." + rest
+		integer += "." + rest
 	}
 	if v < 0 {
-		whole = "-" + whole
+		integer = "-" + integer
 	}
-	return whole
+	return integer
 }
 
 // unit formats a number with a unit, or a dash for an unknown value, which is negative.

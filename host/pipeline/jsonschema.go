@@ -101,11 +101,11 @@ func (k Key) valueSchema() map[string]any {
 	case TypeBoolean:
 		return scalar("boolean", "null")
 	case TypeWord:
-		words := []any{}
+		values := []any{}
 		for _, w := range k.Words {
-			words = append(words, w)
+			values = append(values, w)
 		}
-		return map[string]any{"anyOf": []any{map[string]any{"enum": words}, map[string]any{"type": "string", "pattern": variablePattern}}}
+		return map[string]any{"anyOf": []any{map[string]any{"enum": values}, map[string]any{"type": "string", "pattern": variablePattern}}}
 	case TypeEdge, TypeUser:
 		return map[string]any{"type": []any{"integer", "string", "null"}}
 	case TypeDuration:

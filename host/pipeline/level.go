@@ -20,6 +20,6 @@ func Level(name string) (slog.Level, bool) {
 // parseLevel reads a log level. Upper and lower case do not matter.
 func parseLevel(s scalar, k Key) (slog.Level, *problem) {
 	s.text = strings.ToLower(s.text)
-	word, bad := parseWord(s, k)
-	return levels[word], bad
+	name, bad := parseWord(s, k)
+	return levels[name], bad
 }

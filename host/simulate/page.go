@@ -70,19 +70,19 @@ func (t Table) HTML(to io.Writer, provenance Provenance) error {
 			return value(r.Latency)
 		}
 	}
-	whole := func(v float64) string { return strconv.Itoa(int(v)) }
+	integer := func(v float64) string { return strconv.Itoa(int(v)) }
 	c.Plots = append(c.Plots,
-		newPlot("Seconds from a block's timestamp until its proof is accepted, of blocks that were proved", t.unit(), x, whole, 0, " s", true,
+		newPlot("Seconds from a block's timestamp until its proof is accepted, of blocks that were proved", t.unit(), x, integer, 0, " s", true,
 			pick("half of them", seconds(func(q Quantiles) float64 { return q.P50 })),
 			pick("95 of 100", seconds(func(q Quantiles) float64 { return q.P95 })),
 			pick("99 of 100", seconds(func(q Quantiles) float64 { return q.P99 }))),
-		newPlot("Shares of the target blocks", t.unit(), x, whole, 100, " %", true,
+		newPlot("Shares of the target blocks", t.unit(), x, integer, 100, " %", true,
 			pick("proved (liveness)", func(r Result) float64 { return r.Score.Week.Liveness }),
 			pick("proving time below the threshold (performance)", func(r Result) float64 { return r.Score.Week.Performance }),
 			pick("accepted within a slot", func(r Result) float64 { return 100 * r.UnderSlot }),
 			pick("utilisation of the GPUs", func(r Result) float64 { return 100 * r.Used })))
 	if first.Cost != nil {
-		c.Plots = append(c.Plots, newPlot("Cost of a proof", t.unit(), x, whole, 0, "", true,
+		c.Plots = append(c.Plots, newPlot("Cost of a proof", t.unit(), x, integer, 0, "", true,
 			pick("all that the GPUs cost, by the proofs", func(r Result) float64 { return r.Cost.PerProof })))
 	}
 	return page.Execute(to, c)
