@@ -18,7 +18,7 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// Generous limits: the machine may be busy. What was seen is logged.
+// The limits are generous, because the machine may be busy. Measured times are logged.
 const (
 	limit = 20 * time.Second
 	long  = time.Hour
@@ -67,7 +67,7 @@ func pipe(t *testing.T) (read, write *os.File) {
 	return read, write
 }
 
-// line reads stderr up to a line that contains the text.
+// line reads stderr until a line contains the text.
 func (r running) line(t *testing.T, text string) {
 	t.Helper()
 	for r.stderr.Scan() {
@@ -273,8 +273,8 @@ func TestSweepWaitsForKeepers(t *testing.T) {
 	}
 }
 
-// instance is a mark of the test's own; what carries it is gone when the test
-// ends, also when it fails.
+// instance returns a mark for the test. Processes with the mark are killed at the end of
+// the test.
 func instance(t *testing.T) string {
 	name := fmt.Sprintf("%s-%d-%d", t.Name(), os.Getpid(), time.Now().UnixNano())
 	t.Cleanup(func() { _, _ = Sweep(context.Background(), Mark{Instance: name}, 0) })
@@ -309,8 +309,8 @@ func TestOptionsRoundTrip(t *testing.T) {
 	}
 }
 
-// TestIgnoredSignalsStayIgnored: under nohup the end of a login session ends neither
-// the keeper nor its plugin, although the keeper handles the signal elsewhere.
+// TestIgnoredSignalsStayIgnored: under nohup, SIGHUP ends neither the keeper nor its
+// plugin, although the keeper normally handles the signal.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP) // children inherit it, unlike a handler
 	defer signal.Reset(syscall.SIGHUP)

@@ -241,8 +241,8 @@ func TestConfinedPlugin(t *testing.T) {
 	stop(t, p)
 }
 
-// TestSecretInName: a secret that is a part of what the plugin is called, and of an
-// artifact's name, keeps it neither from starting nor from working.
+// TestSecretInName: a plugin starts and works if a secret is a part of its name and of an
+// artifact's name.
 func TestSecretInName(t *testing.T) {
 	spec := chaosSpec(t, "")
 	spec.Secrets = []string{"chaos", chaosManifest.Version, "prover"}

@@ -35,7 +35,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestLastWords(t *testing.T) {
+func TestExitReason(t *testing.T) {
 	l := newLineLog(slog.New(slog.DiscardHandler), slog.LevelError)
 	for _, line := range []string{"one", `{"@level":"info","@message":"quiet"}`, `{"@level":"error","@message":"bad","code":3}`} {
 		l.line([]byte(line))
@@ -122,8 +122,8 @@ func TestSockets(t *testing.T) {
 	}
 }
 
-// The directory of a login session goes when the session does; plugins start
-// nevertheless.
+// TestSocketsAreClearedAway: the directory of a login session is removed with the session,
+// and plugins can still be started after that.
 func TestSocketsAreClearedAway(t *testing.T) {
 	base, err := os.MkdirTemp("", "p-")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// nextProtocol is a version of the protocol that exists in this test alone: its
-// services have other names.
+// nextProtocol is a version of the protocol that exists only in this test. Its services
+// have other names.
 const nextProtocol = wire.ProtocolVersion + 1
 
 const thisPackage, nextPackage = "proofline.plugin.v1", "proofline.plugin.next"
@@ -22,7 +22,7 @@ func next(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	return &desc
 }
 
-// renaming is the dialect of nextProtocol.
+// renaming is the adapter for nextProtocol.
 type renaming struct{ grpc.ClientConnInterface }
 
 func (r renaming) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
@@ -33,8 +33,8 @@ func (r renaming) NewStream(ctx context.Context, desc *grpc.StreamDesc, method s
 	return r.ClientConnInterface.NewStream(ctx, desc, strings.Replace(method, thisPackage, nextPackage, 1), opts...)
 }
 
-// TestTwoProtocols: one host has a plugin of each of two versions at work at the
-// same time.
+// TestTwoProtocols: plugins of two versions of the protocol work at the same time under
+// one host.
 func TestTwoProtocols(t *testing.T) {
 	run := openRun(t, t.TempDir())
 	both := map[int]adapter{
@@ -62,8 +62,8 @@ func TestTwoProtocols(t *testing.T) {
 	}
 }
 
-// TestProtocolRefused: what a host and a plugin cannot speak to each other is said
-// by name, with the way out.
+// TestProtocolRefused: if host and plugin have no common version of the protocol, the
+// error names the versions and a remedy.
 func TestProtocolRefused(t *testing.T) {
 	run := openRun(t, t.TempDir())
 	later := map[int]adapter{nextProtocol: nil, nextProtocol + 1: nil}

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// renewable is a stage whose plugins, fakes in virtual time, are started by begin.
+// renewable returns a stage in virtual time. begin starts its plugins, which are doubles.
 func renewable(t *testing.T, begin func(Spec) (instance, error)) *Stage {
 	t.Helper()
 	spec, err := Spec{Stage: "source", Config: []byte(`"old"`), Binary: catalog.Binary{Name: "source-x",
@@ -28,9 +28,9 @@ func renewable(t *testing.T, begin func(Spec) (instance, error)) *Stage {
 
 func config(text string) func(*Spec) { return func(s *Spec) { s.Config = []byte(text) } }
 
-// TestRenew gives a plugin another configuration while a call runs: the call ends as if
-// nothing had happened, one that comes meanwhile gets the new plugin, and the stage
-// counts no restart.
+// TestRenew gives a plugin another configuration while a call runs. The call ends
+// normally, a call that begins meanwhile gets the new plugin, and the stage counts no
+// restart.
 func TestRenew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var started []string
@@ -124,8 +124,8 @@ func TestRenewGoesBack(t *testing.T) {
 	})
 }
 
-// TestRenewEndsABackOff shows that a stage whose plugin does not start takes up the
-// configuration that mends it at once.
+// TestRenewEndsABackOff shows that a stage whose plugin does not start is started at once
+// with a new configuration.
 func TestRenewEndsABackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := renewable(t, func(spec Spec) (instance, error) {

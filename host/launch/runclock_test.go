@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestRunClock: a gap in the host's own time counts for a moment, a step back of
-// the clock for nothing, and time that is looked at regularly in full.
+// TestRunClock: a gap in the host's running time counts as at most maxClockStep, a step
+// back of the clock counts as nothing, and time with regular readings counts in full.
 func TestRunClock(t *testing.T) {
 	began := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	c := &runClock{}

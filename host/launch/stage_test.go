@@ -51,7 +51,7 @@ func (f *fake) Health(context.Context) (contract.Health, error) {
 	return h, err
 }
 
-// supervised runs a stage over the launch function and records its changes.
+// supervised starts a stage with a launch function and records its state changes.
 type supervised struct {
 	*Stage
 	mu      sync.Mutex
@@ -165,7 +165,7 @@ func TestStageHealth(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("a degraded plugin takes no work: %v", err)
 		}
-		// Silent for longer than the heartbeat timeout: it hangs.
+		// A plugin that is silent for longer than the heartbeat timeout hangs.
 		time.Sleep(DefaultHeartbeatTimeout + 2*healthInterval)
 		<-f.Done()
 		if f.Err() == nil || s.State().LastError == "" {
@@ -314,9 +314,9 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestReplacedPlugin: a plugin whose file was replaced while the host runs is not
-// started, which is neither a crash nor a restart, however often it is tried: the
-// stage says what to do and is never set aside.
+// TestReplacedPlugin: a plugin whose file was replaced while the host runs is not started.
+// This counts neither as a crash nor as a restart, so that the stage is never quarantined.
+// Its state has the remedy.
 func TestReplacedPlugin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		starts := 0

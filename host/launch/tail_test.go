@@ -24,7 +24,7 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 	log.line([]byte(strings.Repeat("long ", 10_000)))
 
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "target")
-	if err := os.Symlink(outside, filepath.Join(dir, LogFile)); err != nil { // of a plugin with ill intent
+	if err := os.Symlink(outside, filepath.Join(dir, LogFile)); err != nil { // as a malicious plugin may do
 		t.Fatal(err)
 	}
 	for range 2 { // the second replaces the first
