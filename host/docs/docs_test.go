@@ -8,8 +8,8 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 )
 
-// TestTopics holds the list of pages against the files: each is found by its name, and
-// the page of recipes names every pipeline file.
+// TestTopics: the list of pages has all files, each is found by its name, and the page of
+// recipes names every pipeline file.
 func TestTopics(t *testing.T) {
 	recipes, err := Find("recipes")
 	if err != nil {
@@ -55,8 +55,8 @@ func TestRecipesParse(t *testing.T) {
 	}
 }
 
-// TestMarkdown holds the pages to what a terminal and the sites of repositories show
-// alike: every table has as many cells in each row, every fence is closed.
+// TestMarkdown: each row of a table has the same number of cells, and every fence is closed,
+// so that all renderers show the pages in the same way.
 func TestMarkdown(t *testing.T) {
 	cell := regexp.MustCompile(`(^|[^\\])\|`)
 	for _, topic := range Topics() {

@@ -27,7 +27,7 @@ func stage(name string, kind contract.Kind, from, to, work int64) status.JobStag
 	return status.JobStage{Stage: name, Kind: kind, State: "done", Attempt: 1, Started: at(from), Ended: at(to), WorkTime: time.Duration(work) * time.Millisecond}
 }
 
-// proved is a block that was proved in the second attempt, with a gate beside the
+// proved returns a block that was proved in the second attempt, with a gate beside the
 // builder.
 func proved() status.Job {
 	j := status.Job{
@@ -48,8 +48,8 @@ func proved() status.Job {
 
 var needs = map[string][]string{"input": {"source"}, "check": {"source"}, "prove": {"check", "input"}}
 
-// TestWayAddsUp: the steps on the way follow each other from the block's timestamp
-// to its acceptance; what is counted is the proving time as reported, to 10 ms.
+// TestWayAddsUp: the steps of the way follow each other from the block's timestamp to its
+// acceptance. The counted steps add up to the reported proving time, within 10 ms.
 func TestWayAddsUp(t *testing.T) {
 	j := proved()
 	w := WayOf(j, needs)
@@ -141,7 +141,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestNextTarget: the estimate follows what was observed, not a length of slots.
+// TestNextTarget: the estimate follows from the observed heads and not from a length of
+// slots.
 func TestNextTarget(t *testing.T) {
 	var k tracker
 	if c := k.chain(contract.Selection{Every: 10}, 0, time.Time{}); c != (Chain{}) {
@@ -237,8 +238,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsDropped: who does not read is dropped and told so; the others get
-// everything; nobody waits.
+// TestSlowReaderIsDropped: a reader that does not read is dropped with ErrSlow. The others
+// get all events, and nobody waits.
 func TestSlowReaderIsDropped(t *testing.T) {
 	s := stream{run: "r", readers: map[*Reader]bool{}}
 	slow, _, complete, err := s.join("")
@@ -289,9 +290,9 @@ func TestSlowReaderIsDropped(t *testing.T) {
 
 func mustJSON(v any) string { text, _ := json.Marshal(v); return string(text) }
 
-// The lines have the form that nvidia-smi's own help gives for
-// --query-gpu with --format=csv,noheader,nounits; [N/A] is what a card prints that
-// does not tell a value.
+// TestParseGPUs parses lines in the form that nvidia-smi's own help gives for --query-gpu
+// with --format=csv,noheader,nounits. [N/A] is printed for a value that a card does not
+// report.
 func TestParseGPUs(t *testing.T) {
 	got, err := parseGPUs(strings.NewReader("0, NVIDIA GeForce RTX 5090, 96, 26931, 32607, 66, 541.23, Not Active, Not Active\n1, NVIDIA GeForce RTX 5090, [N/A], [N/A], 32607, 83, [N/A], Active, Not Active\n"))
 	want := []GPU{
@@ -369,7 +370,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestReadingOfGPUs sums cards up, one of which is lost and one of which tells little.
+// TestReadingOfGPUs combines cards, one of which is lost and one of which reports few
+// values.
 func TestReadingOfGPUs(t *testing.T) {
 	at := time.Unix(1, 0)
 	got := readingOf(at, []GPU{

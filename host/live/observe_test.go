@@ -7,8 +7,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestObserved: each stage's work and each outcome of a job is new once, and again
-// where the job was taken up again.
+// TestObserved: each stage's work and each outcome of a job is reported once, and again if
+// the job is retried.
 func TestObserved(t *testing.T) {
 	o := observed{}
 	whole := proved()

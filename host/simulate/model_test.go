@@ -12,8 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// The built-in model and gas give back what was recorded of the 500 proofs that they are
-// made from: eth-act/zkevm-benchmark-runs:data/proving/8x5090/mainnet-23533500-23533999,
+// TestMeasuredIsWhatWasMeasured: the built-in model and gas have the distribution of the
+// 500 proofs from which they were made:
+// eth-act/zkevm-benchmark-runs:data/proving/8x5090/mainnet-23533500-23533999,
 // ethrex-33695e2, zisk-v0.16.1, at 9d6375e9.
 func TestMeasuredIsWhatWasMeasured(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
@@ -49,7 +50,7 @@ func TestMeasuredIsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-// past is the history of a pipeline whose proofs take a time that is known.
+// past returns the history of a pipeline whose proving times follow a known model.
 func past(n int) (jobs []status.Job) {
 	chance := rand.New(rand.NewPCG(3, 4))
 	for i := range n {
@@ -101,7 +102,7 @@ func TestLearn(t *testing.T) {
 			t.Errorf("%s takes %s", c.name, c.got.Median)
 		}
 	}
-	// Of the fetches one in ten takes 2 s, and so it does in what is drawn.
+	// One of ten fetches takes 2 s, in the history and in the random times.
 	slow, drawn := 0, Plan{Times: l.Times, Model: l.Model, Gas: l.Gas}
 	for i := range 2000 {
 		if drawn.singleStepTime(fetch, contract.Block{Hash: hashAt(i, 0)}) > time.Second {
@@ -114,8 +115,8 @@ func TestLearn(t *testing.T) {
 	if first := past(2000)[1999].Block.GasUsed; len(l.Gas.blocks) != 2000 || l.Gas.blocks[0] != first {
 		t.Error("the gas is not in the order of the chain")
 	}
-	// A replay has every block take its own times, one after the other, but for what the
-	// command line sets and for further attempts.
+	// In a replay every block takes its recorded times, except for times that the command
+	// line sets and for further attempts.
 	replay := drawn
 	replay.Replay = true
 	for i, j := range past(2000) {
@@ -134,8 +135,8 @@ func TestLearn(t *testing.T) {
 	if got := replay.singleStepTime(fetch, contract.Block{}); got != time.Minute {
 		t.Errorf("a fetch that was set takes %s", got)
 	}
-	// A block without transactions uses no gas, which its source says; of one whose gas
-	// nobody knows nothing is learned.
+	// A block without transactions uses no gas, as its source reports. A block whose gas is
+	// not known is ignored.
 	jobs := past(60)
 	for i := range 40 {
 		jobs[i].Block.GasUsed = 0

@@ -55,8 +55,8 @@ func TestOnePage(t *testing.T) {
 	checkPage(t, page.String(), 2)
 }
 
-// checkPage wants a page with so many lines that are drawn, which needs nothing else and
-// takes no markup from outside.
+// checkPage checks that a page has a number of lines in its plots, needs no other files,
+// and escapes markup in its texts.
 func checkPage(t *testing.T, text string, lines int) {
 	t.Helper()
 	if n := strings.Count(text, "<polyline "); n != lines {

@@ -108,7 +108,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Real blocks: what source-rpc keeps of mainnet, packed.
+// TestReadArchive reads real mainnet blocks, compressed as source-rpc keeps them.
 func TestReadArchive(t *testing.T) {
 	dir := "../../../shared/data/mainnet"
 	if _, err := os.Stat(dir); err != nil {
