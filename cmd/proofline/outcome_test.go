@@ -15,9 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestOutcomeOfLimitedRun: a block is done for the operator when its proof has got
-// where it belongs; a proof that nobody took is told, with the reason, and the exit
-// code says so.
+// TestOutcomeOfLimitedRun: a block counts as done when its proof was accepted. A proof that
+// was not accepted is printed with the reason, and the exit code is not 0.
 func TestOutcomeOfLimitedRun(t *testing.T) {
 	done := doneJob(1)
 	unreported := doneJob(2)
@@ -75,8 +74,8 @@ func TestSpaceFinding(t *testing.T) {
 	}
 }
 
-// TestLogsOfABlock: what is kept of a failed attempt is shown, without what controls
-// a terminal, and only of the stage that is asked for.
+// TestLogsOfABlock: the kept lines and files of a failed attempt are printed, without
+// control characters, and only those of the given stage.
 func TestLogsOfABlock(t *testing.T) {
 	t.Chdir(t.TempDir())
 	data := "version: 1\nname: x\ndata: ./data\nstages:\n  - {name: source, plugin: source-none}\n  - {name: prove, plugin: prover-none}\n"
@@ -115,8 +114,7 @@ func TestLogsOfABlock(t *testing.T) {
 	}
 }
 
-// TestOtherChain: a data directory that holds blocks of one chain is not used for
-// another.
+// TestOtherChain: a data directory with blocks of one chain is not used for another chain.
 func TestOtherChain(t *testing.T) {
 	data := t.TempDir()
 	if err := writeFinished(data, doneBlock(5)); err != nil { // of chain 1
@@ -137,7 +135,7 @@ func TestOtherChain(t *testing.T) {
 	}
 }
 
-// TestWhyARunEnded: numbers never stand in the place of the reason.
+// TestWhyARunEnded: the reason why a run ended is printed, and not only the numbers.
 func TestWhyARunEnded(t *testing.T) {
 	var errs bytes.Buffer
 	if code := printError(&errs, errors.Join(printedError{errors.New("0 blocks done")}, contract.Environment(errors.New("port taken"), ""))); !strings.Contains(errs.String(), "port taken") {

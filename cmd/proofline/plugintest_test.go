@@ -19,8 +19,8 @@ func buildPlugin(t *testing.T, name string) string {
 	return path
 }
 
-// TestPluginsTest: the suite runs against a binary, and says of each check what was
-// demanded and seen.
+// TestPluginsTest: the suite runs against a binary and prints for each check what was
+// required and seen.
 func TestPluginsTest(t *testing.T) {
 	binary := buildPlugin(t, "reporter-exec")
 	t.Chdir(t.TempDir())
