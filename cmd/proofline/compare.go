@@ -8,6 +8,7 @@ import (
 
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/history"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/status"
 )
 
@@ -68,7 +69,7 @@ func (c commands) writeComparison(r history.Comparison) error {
 	t := newTable("PROVER", ">PROOFS", ">FAILED", ">MEDIAN", ">P95", ">PER MGAS", ">CYCLES", ">PROOF")
 	for _, s := range []history.Side{r.A, r.B} {
 		t.add(s.Prover, fmt.Sprint(s.Proofs), fmt.Sprint(s.Failures), span(s.Median), span(s.P95), span(s.PerMgas),
-			grouped(fmt.Sprint(s.Cycles)), size(s.ProofBytes))
+			live.Grouped(s.Cycles), size(s.ProofBytes))
 	}
 	if err := t.write(c.Stdout); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/score"
 )
 
@@ -62,7 +63,7 @@ func (c commands) score() *cli.Command {
 
 // writeScore prints a score for people.
 func writeScore(w io.Writer, r score.Report, paint painter) error {
-	fmt.Fprintf(w, "%s: %s cohort, proving time below %s ms\n\n", paint.bold(r.Pipeline), r.Rules.Cohort, grouped(fmt.Sprint(r.Rules.ThresholdMS)))
+	fmt.Fprintf(w, "%s: %s cohort, proving time below %s ms\n\n", paint.bold(r.Pipeline), r.Rules.Cohort, live.Grouped(r.Rules.ThresholdMS))
 
 	head := []string{"", ">LAST 7 DAYS", ">LAST 24 HOURS"}
 	tallies := []score.Tally{r.Week, r.Day}
@@ -85,8 +86,8 @@ func writeScore(w io.Writer, r score.Report, paint painter) error {
 	row("stunners", share(func(t score.Tally) int { return t.Stunners }), "")
 	row("paralyzers", share(func(t score.Tally) int { return t.Paralyzers }), "")
 	row("offline", share(func(t score.Tally) int { return t.Offline }), "")
-	row("target blocks", func(t score.Tally) string { return grouped(fmt.Sprint(t.Blocks)) }, "")
-	row("still open", func(t score.Tally) string { return grouped(fmt.Sprint(t.Open)) }, "")
+	row("target blocks", func(t score.Tally) string { return live.Grouped(t.Blocks) }, "")
+	row("still open", func(t score.Tally) string { return live.Grouped(t.Open) }, "")
 	if err := t.write(w); err != nil {
 		return err
 	}
@@ -105,11 +106,11 @@ func writeScore(w io.Writer, r score.Report, paint painter) error {
 }
 
 func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint painter) {
-	fmt.Fprintf(w, "by %s, if all goes on as in the last 24 hours, %s blocks:\n", f.Deadline.Format("Monday 2006-01-02 15:04 UTC"), grouped(fmt.Sprint(f.Blocks)))
+	fmt.Fprintf(w, "by %s, if all goes on as in the last 24 hours, %s blocks:\n", f.Deadline.Format("Monday 2006-01-02 15:04 UTC"), live.Grouped(f.Blocks))
 	line := func(name string, percent float64, bar int, reached bool, left int, verb string) {
-		spare := fmt.Sprintf("%s more may %s", grouped(fmt.Sprint(left)), verb)
+		spare := fmt.Sprintf("%s more may %s", live.Grouped(left), verb)
 		if left < 0 {
-			spare = paint.bad(fmt.Sprintf("out of reach, by %s", grouped(fmt.Sprint(-left))))
+			spare = paint.bad(fmt.Sprintf("out of reach, by %s", live.Grouped(-left)))
 		}
 		fmt.Fprintf(w, "  %-12s %6.2f%%  %s; %s\n", name, percent, barText(bar, reached, f.Blocks, paint), spare)
 	}
@@ -124,7 +125,7 @@ func shareOf(part, all int) string {
 	if all == 0 {
 		return dash
 	}
-	return fmt.Sprintf("%.2f%% (%s)", 100*float64(part)/float64(all), grouped(fmt.Sprint(part)))
+	return fmt.Sprintf("%.2f%% (%s)", 100*float64(part)/float64(all), live.Grouped(part))
 }
 
 // barText returns a bar and whether it is reached: "70% reached".

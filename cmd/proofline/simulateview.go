@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/simulate"
 )
 
@@ -25,7 +26,7 @@ func writeSimulation(w io.Writer, r simulate.Result, paint painter) error {
 	}
 	fmt.Fprintln(w)
 	t = newTable("OF TARGET BLOCKS", "", "BAR")
-	count := func(n int) string { return grouped(fmt.Sprint(n)) }
+	count := live.Grouped[int]
 	t.add("target blocks", count(r.Targets), "")
 	t.add("accepted within 10 s", fmt.Sprintf("%.2f%%", 100*r.Under10s), "")
 	t.add("accepted within a slot", fmt.Sprintf("%.2f%%", 100*r.UnderSlot), "")
@@ -65,14 +66,14 @@ func writeSimulation(w io.Writer, r simulate.Result, paint painter) error {
 
 // missesText returns the misses as text: "12: 10 waiting, 2 failed".
 func missesText(m simulate.Misses) string {
-	text := grouped(fmt.Sprint(m.All))
+	text := live.Grouped(m.All)
 	sign := ": "
 	for _, part := range []struct {
 		n    int
 		name string
 	}{{m.Waiting, "waiting"}, {m.Failed, "failed"}, {m.Dropped, "dropped"}, {m.Untaken, "never taken"}} {
 		if part.n > 0 {
-			text += fmt.Sprintf("%s%s %s", sign, grouped(fmt.Sprint(part.n)), part.name)
+			text += fmt.Sprintf("%s%s %s", sign, live.Grouped(part.n), part.name)
 			sign = ", "
 		}
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/proofline/proofline/host/live"
 )
 
 // table prints rows under headings.
@@ -95,11 +98,9 @@ func span(d time.Duration) string {
 // grouped returns a number with its digits in groups of three: 9,034,512. It returns a text
 // that is not a number unchanged.
 func grouped(text string) string {
-	if strings.Trim(text, "0123456789") != "" {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
 		return text
 	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	return live.Grouped(n)
 }

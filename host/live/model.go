@@ -223,16 +223,7 @@ func (m *Model) update(ctx context.Context, now time.Time, hardware Hardware, st
 	m.fillStages(&next, snap, now)
 	m.fillCost(&next)
 	m.summarize(&next, snap, conditions)
-	return firstError(err, m.publish(next, changed))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(err, m.publish(next, changed))
 }
 
 // putJobs puts the jobs of a snapshot into the window. It returns the ids of those whose

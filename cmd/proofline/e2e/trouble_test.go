@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 )
 
-// All faults of a pipeline file are printed at once, with place and remedy, before anything
+// TestBadPipelines: all faults of a pipeline file are printed at once, with place and remedy, before anything
 // is started.
 func TestBadPipelines(t *testing.T) {
 	t.Parallel()
@@ -56,7 +56,7 @@ func TestBadPipelines(t *testing.T) {
 	}
 }
 
-// A failing node delays a block. The reason is shown, and the block is finished when the
+// TestNodeTroubles: a failing node delays a block. The reason is shown, and the block is finished when the
 // node works again.
 func TestNodeTroubles(t *testing.T) {
 	t.Parallel()
@@ -108,7 +108,7 @@ func TestNodeTroubles(t *testing.T) {
 	}
 }
 
-// A block with wrong data goes to the failed list with the reason. The next block is not
+// TestWrongData: a block with wrong data goes to the failed list with the reason. The next block is not
 // delayed.
 func TestWrongData(t *testing.T) {
 	t.Parallel()
@@ -141,7 +141,7 @@ func TestWrongData(t *testing.T) {
 	}
 }
 
-// While the disk is full, no attempt is counted and no block is lost.
+// TestDiskFull: while the disk is full, no attempt is counted and no block is lost.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, devchain(t))

@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 )
 
-// tools lists the doubles' processes that are at a proof.
+// atWork returns the processes of the doubles that work at a proof.
 func (f *forked) atWork(stage string) (pids []int) {
 	for _, c := range f.tools[stage].Calls() {
 		if c.Args[0] == "prove" && c.End.IsZero() {
