@@ -33,11 +33,11 @@ func (c commands) bench() *cli.Command {
 		Name:      "bench",
 		Usage:     "measure the stages of a pipeline over kept blocks",
 		ArgsUsage: "[FILE]",
-		Description: "Runs the builders and provers of a file over an archive of blocks (what source-rpc keeps\n" +
+		Description: "Runs the builders and provers of a file over an archive of blocks (which source-rpc keeps\n" +
 			"under archive.dir, or reporter-archive in a directory), or over a range of blocks from the\n" +
-			"file's own source, in a data directory of its own: the file's own is not touched, and\n" +
-			"nothing is reported. Says for each stage how long blocks waited and were worked on, what\n" +
-			"of that was the plugin's work and what the host's, and how much memory it took.\n\n" +
+			"file's own source. It uses a temporary data directory, so that the file's own data does not\n" +
+			"change, and reports nothing. It shows for each stage how long blocks waited and were worked\n" +
+			"on, which part of that was the plugin's and which the host's, and the memory.\n\n" +
 			"  proofline bench --archive kept --stages input,check --html report.html mainnet.yaml\n" +
 			"  proofline bench --blocks 24000100..24000120 mainnet.yaml\n" +
 			"  proofline bench --archive kept --json mainnet.yaml > before.json\n" +

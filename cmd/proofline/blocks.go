@@ -25,12 +25,12 @@ var jobStates = []status.JobState{
 func (c commands) blocks() *cli.Command {
 	return &cli.Command{
 		Name:  "blocks",
-		Usage: "the blocks of a pipeline: history, one block's way, blocks by hand",
+		Usage: "show the history and single blocks, and add, retry or skip blocks",
 		Subcommands: []*cli.Command{
 			{
 				Name:      "list",
 				ArgsUsage: "[FILE]",
-				Usage:     "blocks that are at work or finished, the newest first",
+				Usage:     "list blocks that are at work or finished, the newest first",
 				Flags: []cli.Flag{
 					fileFlag(), jsonFlag(),
 					&cli.StringSliceFlag{Name: "state", Usage: "only `STATE`: waiting, running, done, failed, dropped, cancelled; may be repeated"},
@@ -40,7 +40,7 @@ func (c commands) blocks() *cli.Command {
 			},
 			{
 				Name:      "show",
-				Usage:     "one block's way through the stages",
+				Usage:     "show the way of one block through the stages",
 				ArgsUsage: "BLOCK [FILE]",
 				Flags:     []cli.Flag{fileFlag(), jsonFlag()},
 				Action:    c.blocksShow,
@@ -49,10 +49,10 @@ func (c commands) blocks() *cli.Command {
 			c.blocksBundle(),
 			{
 				Name:      "add",
-				Usage:     "queue blocks for the whole pipeline, whatever is selected",
+				Usage:     "queue blocks for the whole pipeline, whether they are selected or not",
 				ArgsUsage: "BLOCK|FIRST-LAST... [FILE]",
-				Description: "A block that is already there is left as it is, and said so.\n" +
-					"When no host runs the pipeline, the next run takes the blocks up.",
+				Description: "A block that the pipeline already has is not changed, and a message says so.\n" +
+					"If no host runs the pipeline, the next run queues the blocks.",
 				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
 				Action: c.blocksAdd,
 			},
@@ -61,7 +61,7 @@ func (c commands) blocks() *cli.Command {
 				Name:        "skip",
 				Usage:       "give up blocks that are waiting or at work",
 				ArgsUsage:   "BLOCK...",
-				Description: "When no host runs the pipeline, the next run gives them up.",
+				Description: "If no host runs the pipeline, the next run gives them up.",
 				Flags:       []cli.Flag{fileFlag()},
 				Action: func(ctx *cli.Context) error {
 					skip := func(p control.Pipeline, ctx context.Context, j status.Job) error { return p.Skip(ctx, j.ID) }

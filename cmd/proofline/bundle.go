@@ -20,10 +20,10 @@ import (
 func (c commands) blocksBundle() *cli.Command {
 	return &cli.Command{
 		Name:      "bundle",
-		Usage:     "pack what somebody else needs to see a block's fault again",
+		Usage:     "pack the files that somebody else needs to reproduce the failure of a block",
 		ArgsUsage: "BLOCK [FILE]",
-		Description: "The archive holds the block's record, block and witness, guest input, plugin versions and\n" +
-			"the last log lines of failed attempts, as far as they are still there, and nothing of the\n" +
+		Description: "The archive has the block's record, block and witness, guest input, plugin versions and the\n" +
+			"last log lines of failed attempts, as far as they still exist, and nothing of the\n" +
 			"configuration. The files of failed blocks are kept for 7 days.",
 		Flags: []cli.Flag{
 			fileFlag(),

@@ -15,10 +15,10 @@ import (
 func (c commands) compare() *cli.Command {
 	return &cli.Command{
 		Name:      "compare",
-		Usage:     "two provers side by side, paired by block",
+		Usage:     "compare two provers, paired by block",
 		ArgsUsage: "STAGE STAGE",
-		Description: "Reads the history of the pipeline. STAGE@FINGERPRINT means what a stage did under an\n" +
-			"earlier configuration; blocks show --json tells the fingerprints.\n\n" +
+		Description: "Reads the history of the pipeline. STAGE@FINGERPRINT selects the work of a stage under an\n" +
+			"earlier configuration; blocks show --json prints the fingerprints.\n\n" +
 			"  proofline compare prove next\n" +
 			"  proofline compare prove@8d1f prove --since 168h",
 		Flags: []cli.Flag{

@@ -13,15 +13,15 @@ import (
 func (c commands) db() *cli.Command {
 	return &cli.Command{
 		Name:  "db",
-		Usage: "look after the checkpoint, the file that holds everything a pipeline has done",
+		Usage: "maintain the checkpoint, the file that holds everything a pipeline has done",
 		Subcommands: []*cli.Command{
 			{
 				Name:      "check",
-				Usage:     "look for damage in the checkpoint",
+				Usage:     "check the checkpoint for damage",
 				ArgsUsage: "[FILE]",
-				Description: "Looks at every page and every checksum, and whether the records agree. Changes\n" +
-					"nothing. While the pipeline runs it looks at a copy that the host makes beside the\n" +
-					"checkpoint. Exit code 1 when something is wrong.",
+				Description: "Checks every page, every checksum, and whether the records fit together. It changes\n" +
+					"nothing. While the pipeline runs, it checks a copy that the host makes beside the\n" +
+					"checkpoint. Exit code 1 if something is wrong.",
 				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
 				Action: c.dbCheck,
 			},
@@ -29,10 +29,10 @@ func (c commands) db() *cli.Command {
 				Name:      "backup",
 				Usage:     "copy the checkpoint, while the pipeline runs or not",
 				ArgsUsage: "[FILE]",
-				Description: "The copy is of one instant, durable and checked when the command ends.\n" +
-					"To restore it: stop the pipeline, copy it over checkpoint.db in the data directory,\n" +
-					"run. Blocks found since then are found again; what was reported since then is\n" +
-					"reported again.",
+				Description: "The copy is consistent, durable and checked when the command ends.\n" +
+					"To restore it, stop the pipeline, copy it over checkpoint.db in the data directory,\n" +
+					"and run the pipeline. Blocks that were found since the backup are found again, and\n" +
+					"reports that were sent since then are sent again.",
 				Flags: []cli.Flag{
 					fileFlag(),
 					&cli.StringFlag{Name: "to", Usage: "a file, or a directory that gets a file with the time in its name; `PATH` is the data directory if not given"},

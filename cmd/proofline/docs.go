@@ -14,7 +14,8 @@ func (c commands) docs() *cli.Command {
 		Name:      "docs",
 		Usage:     "show the documentation",
 		ArgsUsage: "[TOPIC]",
-		Description: "Without TOPIC it lists the pages. Those that end in .yaml are pipeline files of the recipes.\n\n" +
+		Description: "Without TOPIC the command lists the pages. Those that end in .yaml are the pipeline files of\n" +
+			"the recipes.\n\n" +
 			"  proofline docs troubleshooting\n" +
 			"  proofline docs shadow.yaml > mainnet.yaml",
 		Flags: []cli.Flag{jsonFlag()},

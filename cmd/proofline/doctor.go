@@ -21,11 +21,11 @@ import (
 func (c commands) doctor() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Usage:     "look whether everything is there that a pipeline needs",
+		Usage:     "check whether this machine has everything that a pipeline needs",
 		ArgsUsage: "[FILE]",
-		Description: "Checks the file, lets every plugin check its own surroundings (node, GPU, files,\n" +
-			"accounts), and looks at folders, disk space and ports. It changes nothing and may\n" +
-			"be used while the pipeline runs. Exit code 2 for errors in the file, 3 for others.",
+		Description: "Checks the file, folders, disk space and ports. Every plugin checks its own environment\n" +
+			"(node, GPU, files, accounts). The command changes nothing and may be used while the\n" +
+			"pipeline runs. Exit code 2 for errors in the file, 3 for others.",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())

@@ -14,17 +14,17 @@ import (
 func (c commands) drain() *cli.Command {
 	return &cli.Command{
 		Name:      "drain",
-		Usage:     "have the running pipeline finish its blocks and end",
+		Usage:     "make the running pipeline finish its blocks and end",
 		ArgsUsage: "[FILE]",
-		Description: "It takes in no more blocks, finishes those that it has, sends what is due to the\n" +
-			"reporters, and ends with exit code 0; so does this command then. With --after-current it\n" +
-			"ends when the blocks are finished that are being built or proved or were announced; the\n" +
-			"others wait for the next run. Interrupted, this command leaves the host to it; to end the\n" +
-			"host sooner, send it SIGTERM.\n\n" +
+		Description: "The pipeline takes no new blocks, finishes those that it has, sends all reports, and ends\n" +
+			"with exit code 0. Then this command ends, too. With --after-current the pipeline ends when\n" +
+			"the blocks are finished that are being built or proved or were announced; the others wait\n" +
+			"for the next run. If this command is interrupted, the pipeline still finishes and ends. To\n" +
+			"end the host sooner, send it SIGTERM.\n\n" +
 			"  proofline drain mainnet.yaml && apt install ./proofline.deb && proofline run mainnet.yaml",
 		Flags: []cli.Flag{
 			fileFlag(),
-			&cli.BoolFlag{Name: "after-current", Usage: "leave what waits to the next run"},
+			&cli.BoolFlag{Name: "after-current", Usage: "leave waiting blocks for the next run"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "do not wait until the host has ended"},
 		},
 		Action: func(ctx *cli.Context) error {

@@ -26,12 +26,12 @@ const pluginModule = "github.com/proofline/proofline"
 func (c commands) pluginsInstall() *cli.Command {
 	return &cli.Command{
 		Name:      "install",
-		Usage:     "build the plugins that a pipeline file names and that are not there",
+		Usage:     "build the plugins of a pipeline file that are not installed",
 		ArgsUsage: "[FILE]",
-		Description: "For a proofline that go install has built alone: builds those of its own plugins that are\n" +
-			"missing, of the same version, with Go from the module proxy, puts them into a directory and\n" +
-			"pins them. Other plugins are named, and are up to you. Packages and archives of a release\n" +
-			"hold all plugins.\n\n" +
+		Description: "For a proofline that was built by go install, without plugins. It builds the missing plugins\n" +
+			"of the same version with Go from the module proxy, puts them into a directory and pins\n" +
+			"them. It only prints the names of plugins that are not part of proofline. Packages and\n" +
+			"archives of a release contain all plugins.\n\n" +
 			"  go install " + pluginModule + "/cmd/proofline@latest\n" +
 			"  proofline plugins install mainnet.yaml",
 		Flags: []cli.Flag{

@@ -18,7 +18,7 @@ func (c commands) log() *cli.Command {
 			Name:        "level",
 			Usage:       "change the level at which host and plugins log",
 			ArgsUsage:   "debug|info|warning|error [FILE]",
-			Description: "Until the host ends; log.level of the pipeline file is what it starts with.",
+			Description: "The level holds until the host ends. A host starts with log.level of the pipeline file.",
 			Flags:       []cli.Flag{fileFlag()},
 			Action: func(ctx *cli.Context) error {
 				rest, file, err := splitFile(ctx)

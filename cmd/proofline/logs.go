@@ -14,9 +14,9 @@ import (
 func (c commands) blocksLogs() *cli.Command {
 	return &cli.Command{
 		Name:      "logs",
-		Usage:     "what the plugins logged at a block, and the files that are kept of it",
+		Usage:     "show the log lines of plugins about a block, and its kept files",
 		ArgsUsage: "BLOCK [STAGE] [FILE]",
-		Description: "Shows the last lines of each failed attempt and names the files that its tool has left.\n" +
+		Description: "Shows the last log lines of each failed attempt and the names of the files of its tool.\n" +
 			"Logs of attempts that succeeded are not kept.\n\n" +
 			"  proofline blocks logs 24000100 prove",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},

@@ -53,7 +53,7 @@ var exitStatuses = []struct {
 	{exitOK, "The command succeeded."},
 	{exitRuntime, "It did not succeed."},
 	{exitConfig, "The command line or the pipeline file is wrong."},
-	{exitEnvironment, "The machine, or a service that is needed, is not as it must be."},
+	{exitEnvironment, "Something is wrong with the machine, or with a service that is needed."},
 }
 
 // manualPage collects the text of a manual page.

@@ -21,7 +21,7 @@ import (
 func (c commands) newProject() *cli.Command {
 	return &cli.Command{
 		Name:  "new",
-		Usage: "start something of your own",
+		Usage: "start a project of your own",
 		Subcommands: []*cli.Command{{
 			Name:      "plugin",
 			Usage:     "a plugin project that builds, passes the conformance suite and runs in a pipeline",

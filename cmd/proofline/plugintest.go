@@ -24,24 +24,24 @@ import (
 func (c commands) pluginsTest() *cli.Command {
 	return &cli.Command{
 		Name:      "test",
-		Usage:     "check that a plugin keeps the protocol",
+		Usage:     "check that a plugin conforms to the protocol",
 		ArgsUsage: "BINARY",
-		Description: "Runs the conformance suite against a plugin in any language: its executable file, or\n" +
-			"the name of an installed plugin. One line for each check says what was demanded, and\n" +
-			"what was seen where that is something else.\n\n" +
+		Description: "Runs the conformance suite with a plugin in any language, given by its executable file or by\n" +
+			"the name of an installed plugin. It prints one line for each check with the requirement and,\n" +
+			"if the check fails, with what was seen.\n\n" +
 			"The configuration is the config block of a stage, alone in a YAML or JSON file, with which\n" +
-			"work succeeds. Without --input a prover gets a short input.bin, a builder a block.json\n" +
-			"and a witness.json of {}, a reporter a short proof.bin: a plugin that needs real ones is given them.\n" +
-			"The checks of cancellation need --slow, a configuration with which work takes long.",
+			"work succeeds. Without --input a prover gets a short input.bin, a builder a block.json and a\n" +
+			"witness.json of {}, a reporter a short proof.bin. A plugin that needs real files gets them by\n" +
+			"--input. The checks of cancellation need --slow, a configuration with which work takes long.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the configuration, a YAML or JSON `FILE`"},
 			&cli.StringFlag{Name: "slow", Usage: "a configuration with which work runs until it is cancelled, a YAML or JSON `FILE`"},
 			&cli.StringSliceFlag{Name: "input", Usage: "an input artifact, `[NAME=]FILE`; may be repeated. A proof is named proof=FILE"},
-			&cli.StringSliceFlag{Name: "env", Usage: "a variable that the plugin sees, `NAME[=VALUE]`; may be repeated"},
-			&cli.StringFlag{Name: "event", Usage: "the `KIND` of event that a reporter is told", Value: string(contract.EventProved)},
-			&cli.StringSliceFlag{Name: "skip", Usage: "leave out the check of this `NAME`; may be repeated"},
+			&cli.StringSliceFlag{Name: "env", Usage: "a variable that the plugin gets, `NAME[=VALUE]`; may be repeated"},
+			&cli.StringFlag{Name: "event", Usage: "the `KIND` of event that a reporter gets", Value: string(contract.EventProved)},
+			&cli.StringSliceFlag{Name: "skip", Usage: "leave out the check with this `NAME`; may be repeated"},
 			&cli.DurationFlag{Name: "grace", Usage: "how long a cancelled call may take to return", Value: 10 * time.Second},
-			&cli.DurationFlag{Name: "limit", Usage: "bounds every single check", Value: time.Minute},
+			&cli.DurationFlag{Name: "limit", Usage: "the time limit of every single check", Value: time.Minute},
 			jsonFlag(),
 		},
 		Action: c.testPlugin,

@@ -18,9 +18,9 @@ func (c commands) prove() *cli.Command {
 		Usage:     "prove a block whose guest input already exists",
 		ArgsUsage: "BLOCK [FILE]",
 		Description: "The file is copied; the stages before the provers are skipped. By EthProofs' rules the time\n" +
-			"in which the input was made is a part of the proving time: say it with --build-time, or what\n" +
-			"is reported is the time of the prover alone.\n" +
-			"When no host runs the pipeline, the next run takes the block up.",
+			"in which the input was made is a part of the proving time. Give it with --build-time,\n" +
+			"otherwise only the time of the prover is reported.\n" +
+			"If no host runs the pipeline, the next run proves the block.",
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "input", Usage: "the guest `INPUT` (required), as the pipeline's builder would make it"},

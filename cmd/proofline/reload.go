@@ -19,16 +19,16 @@ import (
 func (c commands) reload() *cli.Command {
 	return &cli.Command{
 		Name:      "reload",
-		Usage:     "have the running pipeline read its file again",
+		Usage:     "make the running pipeline read its file again",
 		ArgsUsage: "[FILE]",
-		Description: "Applies what can change while blocks are being proved, and lists what needs a restart.\n" +
-			"At once: select, keep, log, retry, timeout, stuck_after and concurrency of every stage,\n" +
-			"reporters that were added or removed. Once it is idle, the plugin of a source or a\n" +
-			"reporter is started anew with its new configuration. What a builder or a prover does\n" +
-			"needs a restart: proofline drain, then proofline run. A file with errors changes nothing.\n" +
-			"Variables of the environment have the values that they had when the host started.\n" +
-			"SIGHUP does the same. Exit code 0 also where something needs a restart, 1 where\n" +
-			"something could not be applied.\n\n" +
+		Description: "Applies the changes that are possible while blocks are being proved, and lists those that\n" +
+			"need a restart. Applied at once: select, keep, log, retry, timeout, stuck_after and\n" +
+			"concurrency of every stage, reporters that were added or removed. The plugin of a source\n" +
+			"or a reporter is started again with its new configuration when it is idle. Changes of a\n" +
+			"builder or a prover need a restart: proofline drain, then proofline run. If the file has\n" +
+			"errors, nothing changes. Variables of the environment keep the values that they had when\n" +
+			"the host started. SIGHUP does the same. Exit code 0 also if a change needs a restart, 1 if\n" +
+			"a change could not be applied.\n\n" +
 			"  proofline reload mainnet.yaml",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {

@@ -17,7 +17,7 @@ func (c commands) report() *cli.Command {
 		Name:      "report",
 		Usage:     "send the proof of a block once more",
 		ArgsUsage: "BLOCK...",
-		Description: "The proof is sent by the same rules as the first time, from the files of the pipeline or\n" +
+		Description: "The proof is sent by the same rules as the first time, from the files of the pipeline or from\n" +
 			"its output directory. The pipeline must be running.\n\n" +
 			"  proofline report 24000100\n" +
 			"  proofline report --all-rejected --to ethproofs",

@@ -16,15 +16,15 @@ func (c commands) blocksRetry() *cli.Command {
 		Name:      "retry",
 		Usage:     "queue blocks again that failed, were dropped or cancelled",
 		ArgsUsage: "BLOCK...",
-		Description: "A retry begins at the stage that failed, with the files that are there. --from goes\n" +
-			"further back; it also does a part of a finished block again. When no host runs the\n" +
-			"pipeline, the next run takes the blocks up.\n\n" +
+		Description: "A retry begins at the stage that failed, with the existing files. --from begins at an\n" +
+			"earlier stage, and can also repeat a part of a finished block. If no host runs the\n" +
+			"pipeline, the next run retries the blocks.\n\n" +
 			"  proofline blocks retry 24000100\n" +
 			"  proofline blocks retry --failed --since 12h",
 		Flags: []cli.Flag{
 			fileFlag(),
-			&cli.StringFlag{Name: "from", Usage: "do `STAGE` and everything behind it anew"},
-			&cli.StringFlag{Name: "stage", Usage: "only what `STAGE` needs, and itself"},
+			&cli.StringFlag{Name: "from", Usage: "repeat `STAGE` and all stages after it"},
+			&cli.StringFlag{Name: "stage", Usage: "only `STAGE` and the stages that it needs"},
 			&cli.BoolFlag{Name: "failed", Usage: "every block that failed, instead of named ones"},
 			&cli.DurationFlag{Name: "since", Usage: "with --failed: only blocks that failed within this `TIME`"},
 		},

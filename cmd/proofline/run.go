@@ -28,15 +28,15 @@ import (
 func (c commands) run() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "run a pipeline until it is told to stop",
+		Usage:     "run a pipeline until it is stopped",
 		ArgsUsage: "[FILE]",
-		Description: "SIGINT or SIGTERM ends it in good order: no new work is begun, and what runs is\n" +
-			"finished or queued again. A second signal ends it at once. Nothing is lost either way.\n" +
-			"SIGHUP has it read the file again, as proofline reload does; where it was started in a\n" +
-			"terminal, it is the end of that and stops it.",
+		Description: "SIGINT or SIGTERM stops the pipeline: no new work is begun, and running work is finished or\n" +
+			"queued again. A second signal stops it at once. Nothing is lost in either case.\n" +
+			"SIGHUP makes it read the file again, as proofline reload does. If it was started in a\n" +
+			"terminal, SIGHUP means that the terminal was closed, and stops it.",
 		Flags: []cli.Flag{
 			fileFlag(),
-			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print what became of them"},
+			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print their outcomes"},
 		},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())

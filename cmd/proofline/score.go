@@ -15,19 +15,20 @@ import (
 func (c commands) score() *cli.Command {
 	return &cli.Command{
 		Name:      "score",
-		Usage:     "show the pipeline's standing by EthProofs' rules, with a forecast",
+		Usage:     "show the pipeline's score by EthProofs' rules, with a forecast",
 		ArgsUsage: "[FILE]",
-		Description: "Judges the target blocks of the last 7 days by the pipeline's own record, and projects\n" +
-			"the week, which ends on Monday at 00:00 UTC, by the last 24 hours. Asks the host that runs\n" +
-			"the pipeline, or reads its checkpoint. With select.every: 10 the rules are those of the\n" +
-			"1:10 cohort, else those of the real-time cohort.\n\n" +
-			"EthProofs divides by the blocks that somebody has proved. With --site it is asked which of\n" +
-			"the pipeline's unproved blocks these are, half a second for each; no key is sent.",
+		Description: "Computes the score of the target blocks of the last 7 days from the pipeline's own record,\n" +
+			"and a forecast for the week, which ends on Monday at 00:00 UTC, from the last 24 hours. It\n" +
+			"uses the host that runs the pipeline, or the checkpoint. With select.every: 10 the rules\n" +
+			"are those of the 1:10 cohort, else those of the real-time cohort.\n\n" +
+			"EthProofs counts only blocks that somebody has proved. With --site the command asks EthProofs\n" +
+			"for each unproved block of the pipeline whether it counts. This takes half a second for each\n" +
+			"block; no key is sent.",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "site", Usage: "ask the site that the pipeline reports to which blocks it counts"},
 			&cli.StringFlag{Name: "site-url", Usage: "ask the site whose API is at `URL`, such as https://ethproofs.org/api/v0"},
-			&cli.IntFlag{Name: "most", Usage: "ask the site of `N` blocks at most, the newest", Value: defaultSiteBlocks},
+			&cli.IntFlag{Name: "most", Usage: "ask the site about at most `N` blocks, the newest ones", Value: defaultSiteBlocks},
 		},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())

@@ -21,35 +21,36 @@ import (
 func (c commands) simulate() *cli.Command {
 	return &cli.Command{
 		Name:      "simulate",
-		Usage:     "how GPUs would keep up with the chain: the engine in virtual time",
+		Usage:     "show how GPUs would keep up with the chain, with the engine in virtual time",
 		ArgsUsage: "[FILE]",
-		Description: "Takes the host's own engine through a chain of 12 s slots, a day in seconds: which blocks it\n" +
-			"picks, what waits, what is retried, dropped and recovered is decided by the code that runs a\n" +
-			"pipeline. Says how long blocks wait for an accepted proof, how many are missed, how the\n" +
-			"cohort stands by EthProofs' rules, how busy the GPUs are and what a proof costs.\n\n" +
-			"--gpus is how many GPUs there are, --gpus-per-proof how many of them make one proof together:\n" +
-			"so many are a slot, and --model is the time of one proof on one slot. With the default of\n" +
-			"1, a \"GPU\" is whatever the model was measured on; the built-in model was measured on a set\n" +
-			"of 8 RTX 5090. The simulator does not know how a proof gets faster on more GPUs: measure it.\n\n" +
-			"FILE lends its selection, the retries and the concurrency of its proof stage, and its past where\n" +
-			"the model or the gas is \"history\". The same seed gives the same figures.\n\n" +
+		Description: "Runs the host's own engine over a chain of 12 s slots in virtual time; a day takes seconds.\n" +
+			"The code that runs a pipeline decides which blocks are selected, wait, are retried, dropped\n" +
+			"and recovered. The command shows how long blocks wait for an accepted proof, how many are\n" +
+			"missed, the score by EthProofs' rules, how busy the GPUs are and what a proof costs.\n\n" +
+			"--gpus is the number of GPUs, and --gpus-per-proof the number of GPUs that make one proof\n" +
+			"together, which are a slot. --model is the time of one proof in one slot. With the default\n" +
+			"of 1, a \"GPU\" is the hardware on which the model was measured, which is a set of 8 RTX 5090\n" +
+			"for the built-in model. The simulator does not know how much faster a proof is on more GPUs:\n" +
+			"measure it.\n\n" +
+			"The selection and the retries and concurrency of the proof stage are taken from FILE, and its\n" +
+			"history if the model or the gas is \"history\". The same seed gives the same figures.\n\n" +
 			"  proofline simulate --blocks 7200 --gpus 8 --model 3.97+0.584/Mgas --select every=1\n" +
 			"  proofline simulate --sweep gpus=1..16 --gpu-hour 0.4 --html plan.html\n" +
 			"  proofline simulate --model history --gas history --outage 10m@14:00 --failures 0.5% mainnet.yaml",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
-			&cli.IntFlag{Name: "blocks", Usage: "so many `BLOCKS` of the chain, 7200 in a day", Value: 7200},
+			&cli.IntFlag{Name: "blocks", Usage: "the number of `BLOCKS` of the chain, 7200 in a day", Value: 7200},
 			&cli.DurationFlag{Name: "slot", Usage: "the `TIME` between two blocks", Value: simulate.MainnetSlot},
-			&cli.IntFlag{Name: "gpus", Usage: "`N` GPUs, or sets of them that make one proof at a time", Value: 1},
-			&cli.IntFlag{Name: "gpus-per-proof", Usage: "`N` of them make one proof together", Value: 1},
+			&cli.IntFlag{Name: "gpus", Usage: "the number `N` of GPUs, or of sets of them that make one proof together", Value: 1},
+			&cli.IntFlag{Name: "gpus-per-proof", Usage: "the number `N` of GPUs that make one proof together", Value: 1},
 			&cli.StringFlag{Name: "model", Usage: "the time of a proof: `SECONDS` as 3.97+0.584/Mgas, 17 or 3.97+0.584/Mgas+-1.5 (standard deviation); measured; or history", Value: "measured"},
-			&cli.StringFlag{Name: "stage", Usage: "the proof `STAGE` that the history is of, such as a shadow"},
+			&cli.StringFlag{Name: "stage", Usage: "the proof `STAGE` whose history is used, such as a shadow"},
 			&cli.StringFlag{Name: "gas", Usage: "gas of the blocks: mainnet (500 blocks, drawn), history, or a `DIRECTORY` of <number>/block.json[.gz]", Value: "mainnet"},
 			&cli.StringFlag{Name: "select", Usage: "`every=N`, newest_first or oldest_first, drop_after=168h, separated by commas"},
 			&cli.StringFlag{Name: "failures", Usage: "the `SHARE` of attempts that fail and are tried again, such as 0.5%"},
-			&cli.StringSliceFlag{Name: "outage", Usage: "`10m@14:00` takes the machine away; =gpus or =node behind it, only these; may be repeated"},
+			&cli.StringSliceFlag{Name: "outage", Usage: "`10m@14:00` is an outage of the machine, with =gpus or =node at its end only of these; may be repeated"},
 			&cli.StringFlag{Name: "reorgs", Usage: "the `RATE` of blocks that are replaced, such as 1/day"},
-			&cli.Uint64Flag{Name: "seed", Usage: "of all that is chance", Value: 1},
+			&cli.Uint64Flag{Name: "seed", Usage: "the seed of all random numbers", Value: 1},
 			&cli.DurationFlag{Name: "arrival", Usage: "`TIME` from a block's timestamp until the node has it", DefaultText: simulate.DefaultTimes.Arrival.Median.String()},
 			&cli.DurationFlag{Name: "fetch", Usage: "`TIME` of fetching block and witness", DefaultText: simulate.DefaultTimes.Fetch.Median.String()},
 			&cli.DurationFlag{Name: "build", Usage: "`TIME` of building the guest input", DefaultText: simulate.DefaultTimes.Build.Median.String()},
@@ -57,7 +58,7 @@ func (c commands) simulate() *cli.Command {
 			&cli.Float64Flag{Name: "gpu-hour", Usage: "the `PRICE` of one GPU for an hour, working or not"},
 			&cli.Float64Flag{Name: "kwh", Usage: "the `PRICE` of a kilowatt hour"},
 			&cli.Float64Flag{Name: "watt", Usage: "the `POWER` of one GPU that proves"},
-			&cli.Float64Flag{Name: "idle-watt", Usage: "the `POWER` of one that does not"},
+			&cli.Float64Flag{Name: "idle-watt", Usage: "the `POWER` of one GPU that does not prove"},
 			&cli.StringFlag{Name: "sweep", Usage: "vary one number: `gpus=1..16`, gpus=8..64/8 or every=1,10,100"},
 			&cli.StringFlag{Name: "html", Usage: "also write a page with plots to `FILE`"},
 		},

@@ -24,10 +24,10 @@ func (c commands) upgradeCheck() *cli.Command {
 		Name:      "upgrade-check",
 		Usage:     "compare the pipeline that runs with this program, its plugins and the file",
 		ArgsUsage: "[FILE]",
-		Description: "Run it with the new binaries and the new file, before the upgrade. It lists what would\n" +
-			"change and what each change takes, which work of unfinished blocks would be done once\n" +
-			"more, and what would be lost. It changes nothing. Where no host runs, the pipeline that\n" +
-			"ran last is compared. Exit code 0 where the upgrade loses nothing, 1 where it would.\n\n" +
+		Description: "Run the command with the new binaries and the new file, before the upgrade. It lists the\n" +
+			"changes and whether each needs a reload or a restart, which work of unfinished blocks would\n" +
+			"be repeated, and what would be lost. It changes nothing. If no host runs, it compares with\n" +
+			"the pipeline that ran last. Exit code 0 if the upgrade loses nothing, 1 if it would.\n\n" +
 			"  /opt/proofline-next/proofline upgrade-check mainnet.yaml",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {

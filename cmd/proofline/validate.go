@@ -19,12 +19,12 @@ import (
 func (c commands) validate() *cli.Command {
 	return &cli.Command{
 		Name:      "validate",
-		Usage:     "check a pipeline file and say everything that is wrong with it",
+		Usage:     "check a pipeline file and print all its faults",
 		ArgsUsage: "[FILE]",
-		Description: "Holds the file, or standard input for -, against the schemas of its plugins, lets each\n" +
-			"plugin judge its own config block, and compares what stages hand on with what those behind\n" +
-			"them need. Contacts nothing; proofline doctor looks at the machine too.\n" +
-			"Exit code 1 when there is an error.",
+		Description: "Checks the file, or standard input for -, with the schemas of its plugins. Each plugin checks\n" +
+			"its own config block, and the facts that stages provide are compared with those that later\n" +
+			"stages require. The command connects to nothing; proofline doctor checks the machine, too.\n" +
+			"Exit code 1 if there is an error.",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())

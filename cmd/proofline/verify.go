@@ -23,16 +23,16 @@ func (c commands) verify() *cli.Command {
 		Usage:     "verify a ZisK proof: a file, a block of the archive, or one downloaded from EthProofs",
 		ArgsUsage: "FILE|BLOCK",
 		Description: "Verifies the proof in this process, in the form in which it is sent to a verifier; no tool of\n" +
-			"ZisK is needed. FILE may be a proof file of ZisK 0.15 to 1.4, the bytes that EthProofs hands\n" +
-			"out, or the body of a request to it. A number is a block: its proof is looked for in the\n" +
-			"output folder of the pipeline.\n\n" +
-			"With --site the verifiers of the sites that the pipeline reports to look at what is stored\n" +
-			"there of the block, whatever the proof system.\n\n" +
+			"ZisK is needed. FILE may be a proof file of ZisK 0.15 to 1.4, the bytes that EthProofs\n" +
+			"returns, or the body of a request to it. A number is a block, whose proof is in the output\n" +
+			"folder of the pipeline.\n\n" +
+			"With --site the sites to which the pipeline reports verify the proofs of the block that they\n" +
+			"have stored, with their own verifiers and for any proof system.\n\n" +
 			"The key of the proving setup must be a published one, or be given with --vk or --proving-key.\n" +
-			"Exit code 0: the proof verifies; 1: it does not; 2: wrong command line; 3: that could not be found out.",
+			"Exit code 0: the proof is valid; 1: it is not; 2: wrong command line; 3: it could not be verified.",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
-			&cli.BoolFlag{Name: "site", Usage: "have the site verify the proofs of the block that it has stored, EthProofs by its own verifier"},
+			&cli.BoolFlag{Name: "site", Usage: "make the site verify the proofs of the block that it has stored, with its own verifier"},
 			&cli.StringFlag{Name: "vk", Usage: "`KEY` of the proving setup: a file of 32 bytes (vadcop_final.verkey.bin), or 64 hexadecimal digits"},
 			&cli.StringFlag{Name: "program", Usage: "`KEY` that the program must have: a file of 32 bytes, or 64 hexadecimal digits"},
 			&cli.StringFlag{Name: "version", Usage: "`VERSION` of ZisK that made the proof, for example 1.1.0-alpha"},
