@@ -1,6 +1,6 @@
 // Command proofline-keeper is the process between the host and a plugin, as a program of
-// its own: a keeper lives as long as its plugin, and this one holds a fifth of the memory
-// of the whole program and starts in a tenth of its time. See host/keeper.
+// its own. A keeper runs as long as its plugin. This program needs a fifth of the memory
+// of proofline itself and starts in a tenth of its time. See host/keeper.
 package main
 
 import (

@@ -14,25 +14,25 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 )
 
-// Options is what a command gets from the outside.
+// Options are the inputs and outputs of a command.
 type Options struct {
 	Stdin          io.Reader // for the file "-"
 	Stdout, Stderr io.Writer
 	LookupEnv      pipeline.Lookup
-	// Signals makes run react to SIGINT and SIGTERM.
+	// Signals makes the command run react to SIGINT, SIGTERM and SIGHUP.
 	Signals bool
 }
 
-// Run executes one command line, without the program's name, and returns the
-// exit code. What goes wrong is on Stderr.
+// Run executes a command line without the program's name and returns the exit code. It
+// writes errors to Stderr.
 func Run(ctx context.Context, o Options, args []string) int {
 	app := App(o)
 	err := app.RunContext(ctx, append([]string{app.Name}, flagsFirst(app, args)...))
-	return report(o.Stderr, err)
+	return printError(o.Stderr, err)
 }
 
-// App builds the command line. Nothing in it touches the process; exit codes
-// and messages are Run's.
+// App returns the command line application. It neither exits the process nor prints
+// errors; Run does that.
 func App(o Options) *cli.App {
 	c := commands{o}
 	app := &cli.App{
@@ -42,7 +42,7 @@ func App(o Options) *cli.App {
 		Writer:               o.Stdout,
 		ErrWriter:            o.Stderr,
 		HideHelpCommand:      true,
-		Flags:                []cli.Flag{cli.HelpFlag}, // the library adds it only beside a help command of its own
+		Flags:                []cli.Flag{cli.HelpFlag}, // the library adds it only together with its own help command
 		Suggest:              true,
 		EnableBashCompletion: true,
 		ExitErrHandler:       func(*cli.Context, error) {},
@@ -62,20 +62,20 @@ func App(o Options) *cli.App {
 			return cli.ShowAppHelp(ctx)
 		},
 	}
-	prepare(app.Commands, "proofline")
+	completeCommands(app.Commands, "proofline")
 	return app
 }
 
-// commands makes the commands; each method is in the file of its name.
+// commands has a method for each command, in the file of that name.
 type commands struct{ Options }
 
-// prepare gives every command what all have in common.
-func prepare(list []*cli.Command, parent string) {
+// completeCommands sets the fields that all commands have in common.
+func completeCommands(list []*cli.Command, parent string) {
 	for _, c := range list {
 		name := parent + " " + c.Name
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
-		c.Description = withExample(strings.TrimPrefix(name, "proofline "), c.Description)
+		c.Description = addExample(strings.TrimPrefix(name, "proofline "), c.Description)
 		if len(c.Subcommands) > 0 {
 			c.Action = func(ctx *cli.Context) error {
 				if ctx.Args().Present() {
@@ -84,15 +84,16 @@ func prepare(list []*cli.Command, parent string) {
 				return cli.ShowSubcommandHelp(ctx)
 			}
 		}
-		prepare(c.Subcommands, name)
+		completeCommands(c.Subcommands, name)
 	}
 }
 
-// usageError is what the parser finds wrong with a command line.
+// usageError returns the error for a command line that the parser cannot read.
 func usageError(ctx *cli.Context, err error, _ bool) error {
 	return usage("%v; see %s --help", err, cmp.Or(ctx.Command.HelpName, ctx.App.Name))
 }
 
+// unknownCommand returns the error for a command that does not exist, with a suggestion.
 func unknownCommand(list []*cli.Command, parent, name string) error {
 	if near := cli.SuggestCommand(list, name); name != "" && near != "" {
 		return usage("there is no command %q. %s", parent+" "+name, near)
@@ -100,10 +101,11 @@ func unknownCommand(list []*cli.Command, parent, name string) error {
 	return usage("there is no command %q; see %s --help", parent+" "+name, parent)
 }
 
+// defaultFile is the pipeline file if the command line names none.
 const defaultFile = "pipeline.yaml"
 
-// fileFlag names the pipeline file. Every command that reads one takes it in this
-// way and as an argument, see pipelineFile and splitFile.
+// fileFlag returns the flag for the pipeline file. Commands also accept the file as an
+// argument, see pipelineFile and splitFile.
 func fileFlag() cli.Flag {
 	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the pipeline `FILE`, also as an argument (default: " + defaultFile + ")"}
 }
@@ -112,8 +114,8 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 }
 
-// pipelineFile is the pipeline file of a command line: --file, the one argument
-// among those that the command has no other use for, or the default.
+// pipelineFile returns the pipeline file of a command line: the flag --file, the single
+// argument in args, or the default.
 func pipelineFile(ctx *cli.Context, args []string) (string, error) {
 	flag := ctx.String("file")
 	switch {
@@ -127,8 +129,8 @@ func pipelineFile(ctx *cli.Context, args []string) (string, error) {
 	return cmp.Or(flag, defaultFile), nil
 }
 
-// splitFile parts the arguments of a command that takes others too from the
-// pipeline file, which is known by its ending.
+// splitFile separates the pipeline file from the other arguments of a command. It
+// recognises the file by its ending.
 func splitFile(ctx *cli.Context) (rest []string, file string, err error) {
 	var files []string
 	for _, arg := range ctx.Args().Slice() {
@@ -142,7 +144,7 @@ func splitFile(ctx *cli.Context) (rest []string, file string, err error) {
 	return rest, file, err
 }
 
-// noArguments refuses positional arguments.
+// noArguments returns an error if there are positional arguments.
 func noArguments(ctx *cli.Context) error {
 	if ctx.Args().Present() {
 		return usage("unexpected argument %q", ctx.Args().First())
@@ -150,7 +152,7 @@ func noArguments(ctx *cli.Context) error {
 	return nil
 }
 
-// isTerminal reports whether somebody is looking at the output.
+// isTerminal reports whether the output goes to a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -160,10 +162,10 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// plural is "1 block", "2 blocks".
-func plural(n int, word string) string {
+// plural returns "1 block" or "2 blocks".
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + word
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, word)
+	return fmt.Sprintf("%d %ss", n, noun)
 }

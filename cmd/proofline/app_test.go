@@ -76,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{nil, 0},
 		{errors.New("x"), 1},
-		{told{errors.New("x")}, 1},
+		{printedError{errors.New("x")}, 1},
 		{contract.Permanent(errors.New("x")), 1},
 		{context.Canceled, 1},
 		{usage("x"), 2},
@@ -183,8 +183,8 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestFileInEveryCommand: a command that reads a pipeline file takes it with -f
-// and as an argument, and says the same.
+// TestFileInEveryCommand: a command that reads a pipeline file takes it with -f and as an
+// argument, with the same output.
 func TestFileInEveryCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("input.bin", []byte{1}, 0o600); err != nil {
@@ -220,8 +220,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestUsualVariables: the reference names every variable that plugins see by
-// themselves.
+// TestUsualVariables: the reference names every variable that all plugins get.
 func TestUsualVariables(t *testing.T) {
 	code, stdout, _ := execute(t, "explain", "stages.env")
 	text := strings.Join(strings.Fields(stdout), " ")
@@ -235,7 +234,7 @@ func TestUsualVariables(t *testing.T) {
 	}
 }
 
-// TestHelp: help is the same however it is asked for.
+// TestHelp: all ways to call the help of a command print the same.
 func TestHelp(t *testing.T) {
 	for _, command := range []string{"", "validate", "blocks", "blocks show"} {
 		path := strings.Fields(command)
@@ -257,7 +256,7 @@ func TestNoHostRuns(t *testing.T) {
 	if code, _, stderr := execute(t, "status"); code != exitConfig || !strings.Contains(stderr, "pipeline.yaml: error: no such file") {
 		t.Errorf("status without a file: %d %s", code, stderr)
 	}
-	// Of the file only the data directory matters.
+	// The command needs only the data directory of the file.
 	text := "version: 1\nname: x\ndata: ${DATA_OF_NOBODY}\nstages: []\n"
 	if err := os.WriteFile(filepath.Join(".", "pipeline.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

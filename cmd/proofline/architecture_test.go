@@ -15,17 +15,17 @@ import (
 
 const module = "github.com/proofline/proofline"
 
-// rule forbids packages to packages. Both are import paths; one that ends in
-// "/..." stands for the tree.
+// rule forbids packages to import others. All are import paths; one that ends in "/..."
+// means the packages below it, too.
 type rule struct {
 	why    string
 	from   []string
 	except []string
 	never  []string
-	direct bool // only what the package itself imports counts, not what that imports in turn
+	direct bool // only the imports of the package itself count, not indirect ones
 }
 
-// evm is what drags go-ethereum's EVM into a binary.
+// evm are the packages by which a binary links go-ethereum's EVM.
 var evm = []string{"github.com/ethereum/go-ethereum/core/vm/...", "github.com/ethereum/go-ethereum/core/state/..."}
 
 var rules = []rule{
@@ -47,7 +47,7 @@ var rules = []rule{
 	{why: "the SDK's witness reader links no EVM", from: []string{module + "/sdk/..."}, never: evm},
 }
 
-// goPackage is what go list says of a package.
+// goPackage is the output of go list for a package.
 type goPackage struct {
 	ImportPath string
 	Imports    []string
@@ -103,8 +103,8 @@ func within(path string, patterns []string) bool {
 	})
 }
 
-// noticeSources looks at every Go file of the repository, so that the go
-// command takes no cached result for a test of packages other than its own.
+// noticeSources reads the state of every Go file of the repository, so that the go command
+// does not use a cached result of this test after any change.
 func noticeSources(t *testing.T) {
 	t.Helper()
 	for _, dir := range []string{"cmd", "host", "plugins", "sdk"} {
@@ -120,7 +120,7 @@ func noticeSources(t *testing.T) {
 	}
 }
 
-// TestTopLevel: a newcomer sees four folders and the files that belong there.
+// TestTopLevel: the repository has four folders at its top level, and no unexpected files.
 func TestTopLevel(t *testing.T) {
 	allowed := []string{"cmd", "host", "plugins", "sdk", "go.mod", "go.sum", "Makefile", "pipeline.yaml", "README.md", "LICENSE"}
 	notTracked := []string{"bin", "data", "output", "coverage.out"} // .gitignore

@@ -7,16 +7,16 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves the flags of a command line before its positional
-// arguments, because the parser stops at the first of those. "--" ends the
-// flags, as everywhere. With a flag for help nothing else counts.
+// flagsFirst moves the flags of a command line before its positional arguments, because
+// the parser stops at the first positional argument. "--" ends the flags. If there is a
+// flag for help, the rest of the command line is dropped.
 func flagsFirst(app *cli.App, args []string) []string {
 	if slices.Contains(args, "--generate-bash-completion") {
 		return args
 	}
 	flags, list, skip := app.Flags, app.Commands, false
 	var path, first, rest []string
-	for len(args) > 0 { // the names of the command and its sub-command
+	for len(args) > 0 { // read the names of the command and its sub-command
 		i := slices.IndexFunc(list, func(c *cli.Command) bool { return c.HasName(args[0]) })
 		if i < 0 {
 			break
@@ -34,7 +34,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 		switch {
 		case arg == "--":
 			rest, args = append(rest, args...), nil
-		case arg == "-h" || arg == "--help": // of the command, whatever else is there
+		case arg == "-h" || arg == "--help": // the help of the command, without its other arguments
 			return append(path, "--help")
 		case len(arg) < 2 || arg[0] != '-':
 			rest = append(rest, arg)
@@ -43,7 +43,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 			if !takesValue(flags, arg) {
 				continue
 			}
-			if len(args) == 0 { // the parser will ask for the value
+			if len(args) == 0 { // the parser reports the missing value
 				return append(path, first...)
 			}
 			first, args = append(first, args[0]), args[1:]

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// FuzzFlagsFirst: no argument is lost or invented, only moved, unless the line
-// ends with a flag that lacks its value: then that flag ends what is parsed; or
-// asks for help: then nothing else counts.
+// FuzzFlagsFirst: arguments are only moved, and none is lost or added. There are two
+// exceptions: a flag without its value at the end of the line ends the arguments, and a
+// flag for help drops all other arguments.
 func FuzzFlagsFirst(f *testing.F) {
 	for _, line := range []string{"", "run pipeline.yaml --blocks 5", "blocks add 1 -f x 2", "prove 5 -- --input", "init - --file -", "blocks list --state", "keeper -- x"} {
 		f.Add(line)
@@ -39,7 +39,7 @@ func FuzzFlagsFirst(f *testing.F) {
 	})
 }
 
-// FuzzBlockNumbers: what is accepted is bounded and without repetitions.
+// FuzzBlockNumbers: the number of accepted blocks is limited, and none occurs twice.
 func FuzzBlockNumbers(f *testing.F) {
 	for _, line := range []string{"5", "0x10", "24,647,140", "5-9 7", "9-5", "18446744073709551615", "0-18446744073709551615", "-", "1-2-3"} {
 		f.Add(line)

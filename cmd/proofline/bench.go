@@ -33,11 +33,11 @@ func (c commands) bench() *cli.Command {
 		Name:      "bench",
 		Usage:     "measure the stages of a pipeline over kept blocks",
 		ArgsUsage: "[FILE]",
-		Description: "Runs the builders and provers of a file over an archive of blocks (what source-rpc keeps\n" +
+		Description: "Runs the builders and provers of a file over an archive of blocks (which source-rpc keeps\n" +
 			"under archive.dir, or reporter-archive in a directory), or over a range of blocks from the\n" +
-			"file's own source, in a data directory of its own: the file's own is not touched, and\n" +
-			"nothing is reported. Says for each stage how long blocks waited and were worked on, what\n" +
-			"of that was the plugin's work and what the host's, and how much memory it took.\n\n" +
+			"file's own source. It uses a temporary data directory, so that the file's own data does not\n" +
+			"change, and reports nothing. It shows for each stage how long blocks waited and were worked\n" +
+			"on, which part of that was the plugin's and which the host's, and the memory.\n\n" +
 			"  proofline bench --archive kept --stages input,check --html report.html mainnet.yaml\n" +
 			"  proofline bench --blocks 24000100..24000120 mainnet.yaml\n" +
 			"  proofline bench --archive kept --json mainnet.yaml > before.json\n" +
@@ -93,15 +93,15 @@ func (c commands) bench() *cli.Command {
 	}
 }
 
-// measure runs a pipeline over an archive, or over blocks of its own source where the
-// archive is empty.
+// measure runs a pipeline over an archive, or over blocks of its own source if archive is
+// empty.
 func (c commands) measure(ctx context.Context, file, archive, stages string, blocks blockRange) (r bench.Report, err error) {
 	count := blocks.count()
 	if archive != "" {
 		if archive, err = filepath.Abs(archive); err != nil {
 			return r, err
 		}
-		if count, err = archived(archive, blocks); err != nil {
+		if count, err = archivedBlocks(archive, blocks); err != nil {
 			return r, err
 		}
 	}
@@ -116,13 +116,13 @@ func (c commands) measure(ctx context.Context, file, archive, stages string, blo
 	}
 	log := c.newLog(slog.LevelWarn, "")
 	memory := map[string]int64{}
-	sampling, stop := context.WithCancel(ctx)
+	samplingCtx, stop := context.WithCancel(ctx)
 	var samples sync.WaitGroup
 	defer samples.Wait()
 	defer stop()
 	outcome, err := host.Run(ctx, host.Options{
 		Pipeline: p, Catalog: catalog.Open(p.Plugins.Dirs), Limit: count, Version: version, Log: log,
-		Up: func(string) { samples.Go(func() { sampleMemory(sampling, p.Data, memory) }) },
+		Up: func(string) { samples.Go(func() { sampleMemory(samplingCtx, p.Data, memory) }) },
 	})
 	stop()
 	samples.Wait()
@@ -139,15 +139,16 @@ func (c commands) measure(ctx context.Context, file, archive, stages string, blo
 	return r, nil
 }
 
-// benchPipeline is the pipeline of a file with the archive, if there is one, as its
-// source, the chosen stages, and no reporter, in a scratch directory.
+// benchPipeline returns the pipeline of a file with only the chosen stages, without
+// reporters, and with its data in a scratch directory. If there is an archive, it is the
+// source.
 func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scratch string, blocks blockRange) (*pipeline.Pipeline, error) {
 	config, err := json.Marshal(map[string]string{"dir": archive})
 	if err != nil {
 		return nil, err
 	}
-	// What a stage needs by default depends on the stages around it: it is taken from the
-	// whole file.
+	// The default of needs depends on all stages of the file. So it is computed from the
+	// whole file, and then set explicitly for the chosen stages.
 	read := func() (*pipeline.Pipeline, error) {
 		p, findings := pipeline.Load(file, c.LookupEnv)
 		if p != nil && len(p.Stages) > 0 && archive != "" {
@@ -156,14 +157,14 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 		}
 		return p, findings.Error()
 	}
-	whole, err := read()
+	full, err := read()
 	if err != nil {
 		return nil, err
 	}
-	if err := bind(whole).Error(); err != nil {
+	if err := bind(full).Error(); err != nil {
 		return nil, err
 	}
-	chosen, err := chosenStages(whole, stages)
+	chosen, err := chosenStages(full, stages)
 	if err != nil {
 		return nil, err
 	}
@@ -174,16 +175,16 @@ func (c commands) benchPipeline(ctx context.Context, file, archive, stages, scra
 	p.Stages = slices.DeleteFunc(p.Stages, func(s pipeline.Stage) bool { return !chosen[s.Name] })
 	for i := range p.Stages {
 		s := &p.Stages[i]
-		s.Needs, s.Confirm = whole.Stage(s.Name).Needs, slices.DeleteFunc(slices.Clone(whole.Stage(s.Name).Confirm), func(name string) bool { return !chosen[name] })
+		s.Needs, s.Confirm = full.Stage(s.Name).Needs, slices.DeleteFunc(slices.Clone(full.Stage(s.Name).Confirm), func(name string) bool { return !chosen[name] })
 	}
 	p.Data, p.Output, p.Monitor.Listen = filepath.Join(scratch, "data"), filepath.Join(scratch, "output"), "127.0.0.1:0"
 	p.Select = selection.Selection{Targets: blocks.targets(), Order: selection.OldestFirst}
-	findings, _ := judge(ctx, p, nil)
+	findings, _ := checkPipeline(ctx, p, nil)
 	return p, findings.Error()
 }
 
-// chosenStages are the stages of a list and what they need; of an empty list, all but the
-// reporters.
+// chosenStages returns the stages of a list and all stages that they need. An empty list
+// means all stages but the reporters.
 func chosenStages(p *pipeline.Pipeline, list string) (map[string]bool, error) {
 	chosen := map[string]bool{}
 	var choose func(name string) error
@@ -216,20 +217,20 @@ func chosenStages(p *pipeline.Pipeline, list string) (map[string]bool, error) {
 	return chosen, nil
 }
 
-// sampleEvery is the pause between two looks at the memory of the processes.
+// sampleEvery is the pause between two measurements of the processes' memory.
 const sampleEvery = 250 * time.Millisecond
 
-// sampleMemory notes the highest memory of each stage's processes until ctx ends.
+// sampleMemory records the highest memory of each stage's processes until ctx ends.
 func sampleMemory(ctx context.Context, data string, highest map[string]int64) {
 	client, err := control.Dial(ctx, data)
 	if err != nil {
-		return // the run is over
+		return // the run has ended
 	}
 	defer client.Close()
 	for {
 		snap, err := client.Snapshot(ctx)
 		if err == nil {
-			note(highest, snap)
+			recordMemory(highest, snap)
 		}
 		select {
 		case <-ctx.Done():
@@ -239,7 +240,7 @@ func sampleMemory(ctx context.Context, data string, highest map[string]int64) {
 	}
 }
 
-func note(highest map[string]int64, snap status.Snapshot) {
+func recordMemory(highest map[string]int64, snap status.Snapshot) {
 	for _, s := range snap.Stages {
 		if s.PID > 0 {
 			highest[s.Name] = max(highest[s.Name], bench.Resident(s.PID))

@@ -9,17 +9,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// blockRange is what --blocks of a benchmark says: a range of numbers, or how many of an
-// archive's blocks; all of them for the zero value.
+// blockRange is the value of --blocks of a benchmark: a range of numbers, or the number of
+// first blocks of an archive. The zero value means all blocks.
 type blockRange struct {
-	from, to uint64 // both included; to is 0 where there is no range
+	from, to uint64 // both included; to is 0 if there is no range
 	first    int    // 0 for all
 }
 
-// maxRange bounds a range, so that a digit too many does not begin weeks of work.
+// maxRange is the largest range, so that a typing error does not start weeks of work.
 const maxRange = 100_000
 
-// parseRange reads N, N..M, or nothing.
+// parseRange parses N, N..M, or an empty text.
 func parseRange(text string) (r blockRange, err error) {
 	if text == "" {
 		return r, nil
@@ -47,10 +47,10 @@ func parseRange(text string) (r blockRange, err error) {
 // bounded reports whether it is a range of numbers.
 func (r blockRange) bounded() bool { return r.to > 0 }
 
-// count is how many numbers a range has.
+// count returns how many numbers a range has.
 func (r blockRange) count() int { return int(r.to - r.from + 1) }
 
-// targets are the numbers as a selection.
+// targets returns the range as a selection.
 func (r blockRange) targets() contract.Selection {
 	s := contract.Selection{Every: 1}
 	if r.bounded() {
@@ -59,9 +59,9 @@ func (r blockRange) targets() contract.Selection {
 	return s
 }
 
-// archived counts the blocks of an archive that are in the range: numbers, as its
-// folders name them with or without a hash.
-func archived(dir string, r blockRange) (count int, err error) {
+// archivedBlocks counts the block numbers of an archive that are in the range. Its folders
+// are named by number, with or without a hash.
+func archivedBlocks(dir string, r blockRange) (count int, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, contract.Environment(fmt.Errorf("the archive cannot be read: %w", err), "keep blocks with archive: {dir: …} in the config of source-rpc")

@@ -26,7 +26,7 @@ func TestBlockRanges(t *testing.T) {
 		r, err := parseRange(text)
 		kept := 0
 		if err == nil {
-			kept, err = archived(dir, r)
+			kept, err = archivedBlocks(dir, r)
 		}
 		if (err == nil) != (want.says == "") || err != nil && !strings.Contains(err.Error(), want.says) || kept != want.kept {
 			t.Errorf("%q: %d blocks, %v; want %d, %q", text, kept, err, want.kept, want.says)

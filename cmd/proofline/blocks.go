@@ -14,7 +14,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// maxAdd is how many blocks one command may add; a range is easily mistyped.
+// maxAdd is the largest number of blocks of one command, as a protection against typing
+// errors in a range.
 const maxAdd = 100_000
 
 var jobStates = []status.JobState{
@@ -24,12 +25,12 @@ var jobStates = []status.JobState{
 func (c commands) blocks() *cli.Command {
 	return &cli.Command{
 		Name:  "blocks",
-		Usage: "the blocks of a pipeline: history, one block's way, blocks by hand",
+		Usage: "show the history and single blocks, and add, retry or skip blocks",
 		Subcommands: []*cli.Command{
 			{
 				Name:      "list",
 				ArgsUsage: "[FILE]",
-				Usage:     "blocks that are at work or finished, the newest first",
+				Usage:     "list blocks that are at work or finished, the newest first",
 				Flags: []cli.Flag{
 					fileFlag(), jsonFlag(),
 					&cli.StringSliceFlag{Name: "state", Usage: "only `STATE`: waiting, running, done, failed, dropped, cancelled; may be repeated"},
@@ -39,7 +40,7 @@ func (c commands) blocks() *cli.Command {
 			},
 			{
 				Name:      "show",
-				Usage:     "one block's way through the stages",
+				Usage:     "show the way of one block through the stages",
 				ArgsUsage: "BLOCK [FILE]",
 				Flags:     []cli.Flag{fileFlag(), jsonFlag()},
 				Action:    c.blocksShow,
@@ -48,10 +49,10 @@ func (c commands) blocks() *cli.Command {
 			c.blocksBundle(),
 			{
 				Name:      "add",
-				Usage:     "queue blocks for the whole pipeline, whatever is selected",
+				Usage:     "queue blocks for the whole pipeline, whether they are selected or not",
 				ArgsUsage: "BLOCK|FIRST-LAST... [FILE]",
-				Description: "A block that is already there is left as it is, and said so.\n" +
-					"When no host runs the pipeline, the next run takes the blocks up.",
+				Description: "A block that the pipeline already has is not changed, and a message says so.\n" +
+					"If no host runs the pipeline, the next run queues the blocks.",
 				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
 				Action: c.blocksAdd,
 			},
@@ -60,7 +61,7 @@ func (c commands) blocks() *cli.Command {
 				Name:        "skip",
 				Usage:       "give up blocks that are waiting or at work",
 				ArgsUsage:   "BLOCK...",
-				Description: "When no host runs the pipeline, the next run gives them up.",
+				Description: "If no host runs the pipeline, the next run gives them up.",
 				Flags:       []cli.Flag{fileFlag()},
 				Action: func(ctx *cli.Context) error {
 					skip := func(p control.Pipeline, ctx context.Context, j status.Job) error { return p.Skip(ctx, j.ID) }
@@ -103,7 +104,7 @@ func (c commands) blocksList(ctx *cli.Context) error {
 }
 
 func (c commands) blocksShow(ctx *cli.Context) error {
-	number, file, err := oneBlock(ctx)
+	number, file, err := blockAndFile(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 	if len(jobs) == 0 {
 		return fmt.Errorf("block %d is not known to this pipeline; proofline blocks add %[1]d queues it", number)
 	}
-	if text := canonical(jobs); text != "" {
+	if text := chainText(jobs); text != "" {
 		fmt.Fprintln(c.Stdout, text)
 	}
 	for _, j := range jobs {
@@ -133,8 +134,9 @@ func (c commands) blocksShow(ctx *cli.Context) error {
 	return nil
 }
 
-// canonical says which of several hashes of a number is on the chain.
-func canonical(jobs []status.Job) string {
+// chainText says which of several hashes of a number is on the chain. It returns "" for a
+// single job.
+func chainText(jobs []status.Job) string {
 	if len(jobs) < 2 {
 		return ""
 	}
@@ -147,7 +149,7 @@ func canonical(jobs []status.Job) string {
 }
 
 func (c commands) blocksAdd(ctx *cli.Context) error {
-	numbers, p, err := c.named(ctx)
+	numbers, p, err := c.blocksAndPipeline(ctx)
 	if err != nil {
 		return err
 	}
@@ -167,9 +169,10 @@ func (c commands) blocksAdd(ctx *cli.Context) error {
 	return nil
 }
 
-// blocksChange does something to every job of the named blocks that fits.
+// blocksChange calls change for one job of each named block, the first for which fits
+// returns true. done is the text to print for a changed block.
 func (c commands) blocksChange(ctx *cli.Context, done string, change func(control.Pipeline, context.Context, status.Job) error, fits func(status.Job) bool) error {
-	numbers, p, err := c.named(ctx)
+	numbers, p, err := c.blocksAndPipeline(ctx)
 	if err != nil {
 		return err
 	}
@@ -180,31 +183,32 @@ func (c commands) blocksChange(ctx *cli.Context, done string, change func(contro
 		if err != nil {
 			return err
 		}
-		words := []string{}
+		outcomes := []string{}
 		for _, j := range jobs {
 			if !fits(j) {
-				words = append(words, "left alone: "+outcome(j))
+				outcomes = append(outcomes, "left alone: "+outcomeText(j))
 				continue
 			}
 			if err := change(p, ctx.Context, j); err != nil {
 				return fmt.Errorf("block %d: %w", n, err)
 			}
-			words = []string{done}
+			outcomes = []string{done}
 			break
 		}
 		if len(jobs) == 0 {
-			words = []string{"not known to this pipeline"}
+			outcomes = []string{"not known to this pipeline"}
 		}
-		if words[0] != done {
-			failed = told{fmt.Errorf("block %d: %s", n, words[0])}
+		if outcomes[0] != done {
+			failed = printedError{fmt.Errorf("block %d: %s", n, outcomes[0])}
 		}
-		fmt.Fprintf(c.Stdout, "%d: %s\n", n, strings.Join(words, "; "))
+		fmt.Fprintf(c.Stdout, "%d: %s\n", n, strings.Join(outcomes, "; "))
 	}
 	return failed
 }
 
-// named reads the arguments of a command about blocks, and finds their pipeline.
-func (c commands) named(ctx *cli.Context) (numbers []uint64, p control.Pipeline, err error) {
+// blocksAndPipeline reads the arguments of a command about blocks and connects to their
+// pipeline. The caller closes the pipeline.
+func (c commands) blocksAndPipeline(ctx *cli.Context) (numbers []uint64, p control.Pipeline, err error) {
 	args, file, err := splitFile(ctx)
 	if err == nil {
 		numbers, err = blockNumbers(args)
@@ -215,8 +219,8 @@ func (c commands) named(ctx *cli.Context) (numbers []uint64, p control.Pipeline,
 	return numbers, p, err
 }
 
-// oneBlock reads the arguments of a command about one block.
-func oneBlock(ctx *cli.Context) (number uint64, file string, err error) {
+// blockAndFile reads the arguments of a command about one block.
+func blockAndFile(ctx *cli.Context) (number uint64, file string, err error) {
 	args, file, err := splitFile(ctx)
 	if err != nil {
 		return 0, "", err
@@ -228,8 +232,8 @@ func oneBlock(ctx *cli.Context) (number uint64, file string, err error) {
 	return number, file, err
 }
 
-// blockNumber reads a block number, decimal or 0x hexadecimal, with digits
-// grouped by commas or underscores as they are often copied.
+// blockNumber parses a block number, decimal or hexadecimal with 0x. Its digits may be
+// grouped by commas or underscores.
 func blockNumber(text string) (uint64, error) {
 	plain := strings.NewReplacer(",", "", "_", "").Replace(text)
 	base := 10
@@ -243,7 +247,7 @@ func blockNumber(text string) (uint64, error) {
 	return n, nil
 }
 
-// blockNumbers reads numbers and ranges "first-last", without repetitions.
+// blockNumbers parses numbers and ranges "first-last". It removes repetitions.
 func blockNumbers(args []string) (numbers []uint64, err error) {
 	if len(args) == 0 {
 		return nil, usage("name the blocks: numbers, or ranges like 24000000-24000100")

@@ -20,17 +20,17 @@ import (
 func (c commands) blocksBundle() *cli.Command {
 	return &cli.Command{
 		Name:      "bundle",
-		Usage:     "pack what somebody else needs to see a block's fault again",
+		Usage:     "pack the files that somebody else needs to reproduce the failure of a block",
 		ArgsUsage: "BLOCK [FILE]",
-		Description: "The archive holds the block's record, block and witness, guest input, plugin versions and\n" +
-			"the last log lines of failed attempts, as far as they are still there, and nothing of the\n" +
+		Description: "The archive has the block's record, block and witness, guest input, plugin versions and the\n" +
+			"last log lines of failed attempts, as far as they still exist, and nothing of the\n" +
 			"configuration. The files of failed blocks are kept for 7 days.",
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write to `FILE`, or to - for standard output (default: block-BLOCK.tar.gz)"},
 		},
 		Action: func(ctx *cli.Context) error {
-			number, file, err := oneBlock(ctx)
+			number, file, err := blockAndFile(ctx)
 			if err != nil {
 				return err
 			}
@@ -57,8 +57,7 @@ func (c commands) blocksBundle() *cli.Command {
 	}
 }
 
-// bundle gathers what a bundle is made of, from the running host or the
-// checkpoint.
+// bundle collects the content of a bundle from the running host or the checkpoint.
 func (c commands) bundle(ctx context.Context, file string, number uint64) (bundle offline.Bundle, err error) {
 	p, err := c.load(file)
 	if err != nil {
@@ -83,7 +82,7 @@ func (c commands) bundle(ctx context.Context, file string, number uint64) (bundl
 	return bundle, nil
 }
 
-// findVersions fills in the versions of plugins that no host runs.
+// findVersions fills in the versions of plugins that do not run.
 func findVersions(p *pipeline.Pipeline, stages []status.Stage) {
 	plugins := catalog.Open(p.Plugins.Dirs)
 	for i, s := range stages {
@@ -96,8 +95,8 @@ func findVersions(p *pipeline.Pipeline, stages []status.Stage) {
 	}
 }
 
-// writeBundle writes a new file, which appears whole or not at all; one that is
-// there already is left alone.
+// writeBundle writes a bundle to a new file, which appears complete or not at all. It does
+// not overwrite an existing file. missing are files that are no longer on disk.
 func (c commands) writeBundle(to string, bundle offline.Bundle) (missing []string, err error) {
 	if to == "-" {
 		return bundle.Write(c.Stdout)

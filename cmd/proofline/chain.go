@@ -8,7 +8,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// chainOf is the chain that a pipeline is for, as far as its stages tell; else 0.
+// chainOf returns the id of the pipeline's chain according to the traits of its stages, or
+// 0 if none of them has it.
 func chainOf(p *pipeline.Pipeline, traits map[string]contract.Traits) uint64 {
 	for _, s := range p.Stages { // the source first
 		if id, err := strconv.ParseUint(traits[s.Name].Provides[contract.TraitChainID], 10, 64); err == nil && id != 0 {
@@ -18,9 +19,9 @@ func chainOf(p *pipeline.Pipeline, traits map[string]contract.Traits) uint64 {
 	return 0
 }
 
-// chainFindings compares the chain that a pipeline is for with the one whose blocks its
-// data directory holds. A checkpoint that cannot be read now, because a host has it or
-// because it is damaged, is the business of others.
+// chainFindings compares the pipeline's chain with the chain of the blocks in its data
+// directory. It returns no findings if the checkpoint cannot be read, because a host uses
+// it or because it is damaged; other checks report that.
 func chainFindings(p *pipeline.Pipeline, wanted uint64) pipeline.Findings {
 	if wanted == 0 {
 		return nil
@@ -32,8 +33,8 @@ func chainFindings(p *pipeline.Pipeline, wanted uint64) pipeline.Findings {
 	return otherChain(p, known, wanted)
 }
 
-// otherChain is what is to be said of a pipeline that is for one chain, and of a data
-// directory with blocks of another. 0 stands for any.
+// otherChain returns a finding if the data directory has blocks of another chain than the
+// pipeline's. 0 means that a chain is not known.
 func otherChain(p *pipeline.Pipeline, known, wanted uint64) pipeline.Findings {
 	if known == 0 || wanted == 0 || known == wanted {
 		return nil

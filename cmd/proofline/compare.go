@@ -8,16 +8,17 @@ import (
 
 	"github.com/proofline/proofline/host/control"
 	"github.com/proofline/proofline/host/history"
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/status"
 )
 
 func (c commands) compare() *cli.Command {
 	return &cli.Command{
 		Name:      "compare",
-		Usage:     "two provers side by side, paired by block",
+		Usage:     "compare two provers, paired by block",
 		ArgsUsage: "STAGE STAGE",
-		Description: "Reads the history of the pipeline. STAGE@FINGERPRINT means what a stage did under an\n" +
-			"earlier configuration; blocks show --json tells the fingerprints.\n\n" +
+		Description: "Reads the history of the pipeline. STAGE@FINGERPRINT selects the work of a stage under an\n" +
+			"earlier configuration; blocks show --json prints the fingerprints.\n\n" +
 			"  proofline compare prove next\n" +
 			"  proofline compare prove@8d1f prove --since 168h",
 		Flags: []cli.Flag{
@@ -43,7 +44,7 @@ func (c commands) compare() *cli.Command {
 				return err
 			}
 			if since := ctx.Duration("since"); since > 0 {
-				jobs = endedWithin(jobs, since)
+				jobs = recentJobs(jobs, since)
 			}
 			result := history.Compare(jobs, history.ParseProver(stages[0]), history.ParseProver(stages[1]))
 			if ctx.Bool("json") {
@@ -54,7 +55,8 @@ func (c commands) compare() *cli.Command {
 	}
 }
 
-func endedWithin(jobs []status.Job, since time.Duration) (recent []status.Job) {
+// recentJobs returns the jobs that ended within a time.
+func recentJobs(jobs []status.Job, since time.Duration) (recent []status.Job) {
 	for _, j := range jobs {
 		if !j.Finished.IsZero() && time.Since(j.Finished) <= since {
 			recent = append(recent, j)
@@ -67,7 +69,7 @@ func (c commands) writeComparison(r history.Comparison) error {
 	t := newTable("PROVER", ">PROOFS", ">FAILED", ">MEDIAN", ">P95", ">PER MGAS", ">CYCLES", ">PROOF")
 	for _, s := range []history.Side{r.A, r.B} {
 		t.add(s.Prover, fmt.Sprint(s.Proofs), fmt.Sprint(s.Failures), span(s.Median), span(s.P95), span(s.PerMgas),
-			grouped(fmt.Sprint(s.Cycles)), size(s.ProofBytes))
+			live.Grouped(s.Cycles), size(s.ProofBytes))
 	}
 	if err := t.write(c.Stdout); err != nil {
 		return err

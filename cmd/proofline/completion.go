@@ -6,8 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The scripts ask the program itself what may follow, which the command line parser
-// answers to --generate-bash-completion as the last word.
+// The scripts call the program with --generate-bash-completion as its last argument. The
+// command line parser then prints the possible next arguments.
 const (
 	bashCompletion = `_proofline() {
   local current=${COMP_WORDS[COMP_CWORD]}

@@ -11,9 +11,8 @@ import (
 	"unicode"
 )
 
-// newLog writes the log in the form that the file names. Where it names none, a
-// person at a terminal gets short lines, a file or a service manager slog's text
-// format.
+// newLog returns the logger with the format of the pipeline file. If the format is auto or
+// empty, it writes short lines to a terminal, and slog's text format otherwise.
 func (c commands) newLog(level slog.Leveler, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	switch {
@@ -29,17 +28,16 @@ func (c commands) newLog(level slog.Leveler, format string) *slog.Logger {
 //
 //	15:04:05 WARN  prove      the card is busy  wait=3s
 //
-// What plugins say may come from anywhere; nothing of it reaches the terminal
-// as a control character.
+// The texts of plugins may come from anywhere. It escapes their control characters.
 type console struct {
 	mu    *sync.Mutex   // held while a line is written
-	line  *progressLine // below the log
+	line  *progressLine // is kept below the log
 	out   io.Writer
 	level slog.Leveler
 	paint painter
 	stage string
-	attrs string // formatted
-	group string // "outer.inner."
+	attrs string // the attributes of WithAttrs, formatted
+	group string // the names of the groups, such as "outer.inner."
 }
 
 func (h *console) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level.Level() }
@@ -67,7 +65,7 @@ func (h *console) Handle(_ context.Context, r slog.Record) error {
 	case r.Level == slog.LevelInfo:
 		level = "     "
 	}
-	b.WriteString(level + " " + pad(plain(stage), 10) + " " + plain(r.Message))
+	b.WriteString(level + " " + pad(escaped(stage), 10) + " " + escaped(r.Message))
 	if attrs.Len() > 0 {
 		b.WriteString(" " + attrs.String())
 	}
@@ -83,32 +81,33 @@ func (h *console) Handle(_ context.Context, r slog.Record) error {
 }
 
 func (h *console) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := *h
+	child := *h
 	var b strings.Builder
 	b.WriteString(h.attrs)
 	for _, a := range attrs {
 		if h.isStage(a) {
-			with.stage = a.Value.String()
+			child.stage = a.Value.String()
 		} else {
 			appendAttr(&b, h.group, a)
 		}
 	}
-	with.attrs = b.String()
-	return &with
+	child.attrs = b.String()
+	return &child
 }
 
 func (h *console) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	with := *h
-	with.group += name + "."
-	return &with
+	child := *h
+	child.group += name + "."
+	return &child
 }
 
-// isStage reports whether the attribute names the stage, which has a column.
+// isStage reports whether the attribute is the stage, which has a column of its own.
 func (h *console) isStage(a slog.Attr) bool { return h.group == "" && a.Key == "stage" }
 
+// appendAttr appends an attribute as " name=value".
 func appendAttr(b *strings.Builder, group string, a slog.Attr) {
 	value := a.Value.Resolve()
 	if a.Equal(slog.Attr{}) {
@@ -127,14 +126,14 @@ func appendAttr(b *strings.Builder, group string, a slog.Attr) {
 	if value.Kind() == slog.KindTime {
 		text = value.Time().Format(time.RFC3339Nano)
 	}
-	if text == "" || strings.ContainsAny(text, " \"=") || plain(text) != text {
+	if text == "" || strings.ContainsAny(text, " \"=") || escaped(text) != text {
 		text = strconv.Quote(text)
 	}
-	b.WriteString(" " + plain(group+a.Key) + "=" + text)
+	b.WriteString(" " + escaped(group+a.Key) + "=" + text)
 }
 
-// plain writes characters that are not printable as escapes.
-func plain(text string) string {
+// escaped returns a text with escapes for characters that are not printable.
+func escaped(text string) string {
 	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text
 	}
@@ -142,6 +141,7 @@ func plain(text string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
+// pad appends spaces to a text until it has width characters.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-len([]rune(text))))
 }

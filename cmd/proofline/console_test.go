@@ -41,7 +41,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// TestConsoleKeepsTheLineBelow: a record goes above the line that shows progress.
+// TestConsoleKeepsTheLineBelow: a log record appears above the progress line.
 func TestConsoleKeepsTheLineBelow(t *testing.T) {
 	var b bytes.Buffer
 	h := &console{mu: &sync.Mutex{}, line: &progressLine{}, out: &b, level: slog.LevelInfo}

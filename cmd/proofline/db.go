@@ -13,15 +13,15 @@ import (
 func (c commands) db() *cli.Command {
 	return &cli.Command{
 		Name:  "db",
-		Usage: "look after the checkpoint, the file that holds everything a pipeline has done",
+		Usage: "maintain the checkpoint, the file that holds everything a pipeline has done",
 		Subcommands: []*cli.Command{
 			{
 				Name:      "check",
-				Usage:     "look for damage in the checkpoint",
+				Usage:     "check the checkpoint for damage",
 				ArgsUsage: "[FILE]",
-				Description: "Looks at every page and every checksum, and whether the records agree. Changes\n" +
-					"nothing. While the pipeline runs it looks at a copy that the host makes beside the\n" +
-					"checkpoint. Exit code 1 when something is wrong.",
+				Description: "Checks every page, every checksum, and whether the records fit together. It changes\n" +
+					"nothing. While the pipeline runs, it checks a copy that the host makes beside the\n" +
+					"checkpoint. Exit code 1 if something is wrong.",
 				Flags:  []cli.Flag{fileFlag(), jsonFlag()},
 				Action: c.dbCheck,
 			},
@@ -29,10 +29,10 @@ func (c commands) db() *cli.Command {
 				Name:      "backup",
 				Usage:     "copy the checkpoint, while the pipeline runs or not",
 				ArgsUsage: "[FILE]",
-				Description: "The copy is of one instant, durable and checked when the command ends.\n" +
-					"To restore it: stop the pipeline, copy it over checkpoint.db in the data directory,\n" +
-					"run. Blocks found since then are found again; what was reported since then is\n" +
-					"reported again.",
+				Description: "The copy is consistent, durable and checked when the command ends.\n" +
+					"To restore it, stop the pipeline, copy it over checkpoint.db in the data directory,\n" +
+					"and run the pipeline. Blocks that were found since the backup are found again, and\n" +
+					"reports that were sent since then are sent again.",
 				Flags: []cli.Flag{
 					fileFlag(),
 					&cli.StringFlag{Name: "to", Usage: "a file, or a directory that gets a file with the time in its name; `PATH` is the data directory if not given"},
@@ -54,7 +54,7 @@ func (c commands) db() *cli.Command {
 }
 
 func (c commands) dbCheck(ctx *cli.Context) error {
-	data, err := c.dataOf(ctx)
+	data, err := c.dataDir(ctx)
 	if err != nil {
 		return err
 	}
@@ -69,11 +69,11 @@ func (c commands) dbCheck(ctx *cli.Context) error {
 	} else if err := c.writeReport(report); err != nil {
 		return err
 	}
-	return unsound(report)
+	return problemsError(report)
 }
 
 func (c commands) dbBackup(ctx *cli.Context) error {
-	data, err := c.dataOf(ctx)
+	data, err := c.dataDir(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,16 +86,16 @@ func (c commands) dbBackup(ctx *cli.Context) error {
 	} else if len(report.Problems) > 0 {
 		err = c.writeReport(report)
 	} else {
-		_, err = fmt.Fprintf(c.Stdout, "%s: %s, %s\n", report.Path, size(report.Size), holds(report.Counts))
+		_, err = fmt.Fprintf(c.Stdout, "%s: %s, %s\n", report.Path, size(report.Size), countsText(report.Counts))
 	}
 	if err != nil {
 		return err
 	}
-	return unsound(report)
+	return problemsError(report)
 }
 
 func (c commands) dbCompact(ctx *cli.Context) error {
-	data, err := c.dataOf(ctx)
+	data, err := c.dataDir(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,8 @@ func (c commands) dbCompact(ctx *cli.Context) error {
 	return err
 }
 
-// dataOf is the data directory of the pipeline that the arguments name.
-func (c commands) dataOf(ctx *cli.Context) (string, error) {
+// dataDir returns the data directory of the pipeline that the arguments name.
+func (c commands) dataDir(ctx *cli.Context) (string, error) {
 	file, err := pipelineFile(ctx, ctx.Args().Slice())
 	if err != nil {
 		return "", err
@@ -130,11 +130,11 @@ func (c commands) printReport(report checkpoint.Report) error {
 	}{len(report.Problems) == 0, report})
 }
 
-// writeReport prints what was found, and what to do about it.
+// writeReport prints the result of a check and, if there are problems, what to do.
 func (c commands) writeReport(report checkpoint.Report) error {
 	if len(report.Problems) == 0 {
 		_, err := fmt.Fprintf(c.Stdout, "%s: sound: %s; %s, %s of it free\n",
-			report.Path, holds(report.Counts), size(report.Size), size(report.Size-report.Used))
+			report.Path, countsText(report.Counts), size(report.Size), size(report.Size-report.Used))
 		return err
 	}
 	for _, p := range report.Problems {
@@ -153,15 +153,17 @@ func (c commands) writeReport(report checkpoint.Report) error {
 	return err
 }
 
-// unsound is the error for problems that were printed.
-func unsound(report checkpoint.Report) error {
+// problemsError returns the error for problems that were printed, or nil if there are
+// none.
+func problemsError(report checkpoint.Report) error {
 	if len(report.Problems) == 0 {
 		return nil
 	}
-	return told{fmt.Errorf("%s is not sound: %s", report.Path, plural(len(report.Problems), "problem"))}
+	return printedError{fmt.Errorf("%s is not sound: %s", report.Path, plural(len(report.Problems), "problem"))}
 }
 
-func holds(n checkpoint.Counts) string {
+// countsText describes the content of a checkpoint.
+func countsText(n checkpoint.Counts) string {
 	text := fmt.Sprintf("%s, %d at work, %s to report", plural(n.Jobs, "block"), n.Active, plural(n.Events, "event"))
 	if n.Requests > 0 {
 		text += ", " + plural(n.Requests, "request") + " for the next run"

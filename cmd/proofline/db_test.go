@@ -12,8 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// withCheckpoint makes a working directory with a pipeline of ten blocks that
-// nobody runs.
+// withCheckpoint makes a working directory with a pipeline of ten blocks and no host.
 func withCheckpoint(t *testing.T) *checkpoint.Store {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -115,8 +114,8 @@ func TestDBWithoutACheckpoint(t *testing.T) {
 	}
 }
 
-// TestDBWhileAHostRuns: the host has the file open; it is asked for copies, and
-// only compact must wait.
+// TestDBWhileAHostRuns: while the host uses the file, the commands get copies from it. Only
+// compact fails.
 func TestDBWhileAHostRuns(t *testing.T) {
 	h := hosted(t)
 	s, err := checkpoint.Open("data/checkpoint.db")

@@ -14,7 +14,8 @@ func (c commands) docs() *cli.Command {
 		Name:      "docs",
 		Usage:     "show the documentation",
 		ArgsUsage: "[TOPIC]",
-		Description: "Without TOPIC it lists the pages. Those that end in .yaml are pipeline files of the recipes.\n\n" +
+		Description: "Without TOPIC the command lists the pages. Those that end in .yaml are the pipeline files of\n" +
+			"the recipes.\n\n" +
 			"  proofline docs troubleshooting\n" +
 			"  proofline docs shadow.yaml > mainnet.yaml",
 		Flags: []cli.Flag{jsonFlag()},
@@ -34,7 +35,7 @@ func (c commands) docs() *cli.Command {
 			}
 			text := page.Text
 			if isTerminal(c.Stdout) && !strings.HasSuffix(page.Name, ".yaml") {
-				text = c.typeset(text)
+				text = c.highlightHeadings(text)
 			}
 			_, err = fmt.Fprint(c.Stdout, text)
 			return err
@@ -59,8 +60,8 @@ func (c commands) listDocs(asJSON bool) error {
 	return t.write(c.Stdout)
 }
 
-// typeset makes headings of a page stand out in a terminal.
-func (c commands) typeset(text string) string {
+// highlightHeadings returns a page with bold headings, for a terminal.
+func (c commands) highlightHeadings(text string) string {
 	paint := c.paint(c.Stdout)
 	var b strings.Builder
 	for line := range strings.Lines(text) {

@@ -21,11 +21,11 @@ import (
 func (c commands) doctor() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Usage:     "look whether everything is there that a pipeline needs",
+		Usage:     "check whether this machine has everything that a pipeline needs",
 		ArgsUsage: "[FILE]",
-		Description: "Checks the file, lets every plugin check its own surroundings (node, GPU, files,\n" +
-			"accounts), and looks at folders, disk space and ports. It changes nothing and may\n" +
-			"be used while the pipeline runs. Exit code 2 for errors in the file, 3 for others.",
+		Description: "Checks the file, folders, disk space and ports. Every plugin checks its own environment\n" +
+			"(node, GPU, files, accounts). The command changes nothing and may be used while the\n" +
+			"pipeline runs. Exit code 2 for errors in the file, 3 for others.",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
@@ -48,28 +48,27 @@ func (c commands) doctor() *cli.Command {
 				errorCount += r.Findings.Count(contract.SeverityError)
 			}
 			if err == nil && errorCount > 0 {
-				return told{contract.Environment(errors.New(plural(errorCount, "error")), "")}
+				return printedError{contract.Environment(errors.New(plural(errorCount, "error")), "")}
 			}
 			return err
 		},
 	}
 }
 
-// examination is what doctor found about one stage, or about the host.
-type examination struct {
-	Name     string            `json:"name"` // the stage's; "host"
+// stageReport is the result of doctor for one stage, or for the host.
+type stageReport struct {
+	Name     string            `json:"name"` // of the stage, or "host"
 	Plugin   string            `json:"plugin,omitempty"`
 	Findings pipeline.Findings `json:"findings"`
 }
 
-// subject says which file is looked at, and which chain it is for as far as the
-// stages tell.
+// subject describes the file that is checked, with the chain if a stage knows it.
 func subject(p *pipeline.Pipeline, traits map[string]contract.Traits) string {
 	text := fmt.Sprintf("%s: pipeline %s, %s", p.File, p.Name, plural(len(p.Stages), "stage"))
-	for _, fact := range []struct{ name, word string }{{contract.TraitNetwork, "network"}, {contract.TraitChainID, "chain"}} {
+	for _, fact := range []struct{ name, label string }{{contract.TraitNetwork, "network"}, {contract.TraitChainID, "chain"}} {
 		for _, s := range p.Stages { // the source first
 			if value := traits[s.Name].Provides[fact.name]; value != "" {
-				text += fmt.Sprintf(", %s %s", fact.word, value)
+				text += fmt.Sprintf(", %s %s", fact.label, value)
 				break
 			}
 		}
@@ -77,10 +76,10 @@ func subject(p *pipeline.Pipeline, traits map[string]contract.Traits) string {
 	return text
 }
 
-// examine looks at the host and, all at once, at every stage. It compares what the
-// stages tell of themselves.
-func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examination, map[string]contract.Traits) {
-	reports := make([]examination, len(p.Stages)+1)
+// examine checks the host and all stages, the stages concurrently. Then it checks the
+// traits of the stages against each other.
+func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]stageReport, map[string]contract.Traits) {
+	reports := make([]stageReport, len(p.Stages)+1)
 	answers := make([]contract.Assessment, len(p.Stages))
 	plugins := catalog.Open(p.Plugins.Dirs)
 	var all sync.WaitGroup
@@ -92,12 +91,12 @@ func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examinat
 		running.Close()
 	}
 	last := len(p.Stages)
-	reports[last] = examination{Name: "host", Findings: hostFindings(p, err == nil)}
+	reports[last] = stageReport{Name: "host", Findings: hostFindings(p, err == nil)}
 	all.Wait()
 	traits := traitsOf(p, answers)
 	reports[last].Findings = append(reports[last].Findings, chainFindings(p, chainOf(p, traits))...)
 	for _, f := range p.CheckTraits(traits) {
-		i := slices.IndexFunc(reports[:last], func(r examination) bool { return len(pipeline.Findings{f}.About(p.Stage(r.Name))) > 0 })
+		i := slices.IndexFunc(reports[:last], func(r stageReport) bool { return len(pipeline.Findings{f}.About(p.Stage(r.Name))) > 0 })
 		if i < 0 {
 			i = last
 		}
@@ -106,8 +105,9 @@ func (c commands) examine(ctx context.Context, p *pipeline.Pipeline) ([]examinat
 	return reports, traits
 }
 
-func examineStage(ctx context.Context, plugins *catalog.Catalog, p *pipeline.Pipeline, s *pipeline.Stage) (examination, contract.Assessment) {
-	r := examination{Name: s.Name, Plugin: s.Plugin, Findings: pipeline.Findings{}}
+// examineStage checks one stage with the command check of its plugin.
+func examineStage(ctx context.Context, plugins *catalog.Catalog, p *pipeline.Pipeline, s *pipeline.Stage) (stageReport, contract.Assessment) {
+	r := stageReport{Name: s.Name, Plugin: s.Plugin, Findings: pipeline.Findings{}}
 	binary, err := plugins.Find(s.Plugin)
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
@@ -129,7 +129,7 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, p *pipeline.Pip
 		r.Findings = append(r.Findings, s.LocateUser(contract.SeverityInfo,
 			fmt.Sprintf("the plugin runs as user %s (uid %d, gid %d), without capabilities", user.Name, user.UID, user.GID), ""))
 	}
-	answer, err := askPlugin(ctx, binary.Path, askCheck, s)
+	answer, err := runPluginCommand(ctx, binary.Path, commandCheck, s)
 	if err != nil {
 		r.Findings = append(r.Findings, s.LocatePlugin(contract.SeverityError, err.Error(), ""))
 	}
@@ -139,7 +139,7 @@ func examineStage(ctx context.Context, plugins *catalog.Catalog, p *pipeline.Pip
 	return r, answer
 }
 
-// sandboxFinding says what of a stage's sandbox is in force.
+// sandboxFinding returns a finding about how far the kernel enforces a stage's sandbox.
 func sandboxFinding(s *pipeline.Stage, kernel keeper.Support) pipeline.Finding {
 	network := ", and no network"
 	switch {
@@ -155,12 +155,12 @@ func sandboxFinding(s *pipeline.Stage, kernel keeper.Support) pipeline.Finding {
 	return s.LocatePlugin(contract.SeverityInfo, fmt.Sprintf("the plugin is confined: it reaches its own files and those that the stage names%s (%v)", network, kernel), "")
 }
 
-func (c commands) writeExamination(reports []examination) error {
+func (c commands) writeExamination(reports []stageReport) error {
 	paint := c.paint(c.Stdout)
 	t := newTable("STAGE", "PLUGIN", "VERDICT")
-	said := 0
+	findingCount := 0
 	for _, r := range reports {
-		said += len(r.Findings)
+		findingCount += len(r.Findings)
 		if err := r.Findings.Write(c.Stdout); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (c commands) writeExamination(reports []examination) error {
 		}
 		t.add(r.Name, r.Plugin, verdict)
 	}
-	if said > 0 {
+	if findingCount > 0 {
 		fmt.Fprintln(c.Stdout)
 	}
 	return t.write(c.Stdout)

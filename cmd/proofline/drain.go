@@ -14,17 +14,17 @@ import (
 func (c commands) drain() *cli.Command {
 	return &cli.Command{
 		Name:      "drain",
-		Usage:     "have the running pipeline finish its blocks and end",
+		Usage:     "make the running pipeline finish its blocks and end",
 		ArgsUsage: "[FILE]",
-		Description: "It takes in no more blocks, finishes those that it has, sends what is due to the\n" +
-			"reporters, and ends with exit code 0; so does this command then. With --after-current it\n" +
-			"ends when the blocks are finished that are being built or proved or were announced; the\n" +
-			"others wait for the next run. Interrupted, this command leaves the host to it; to end the\n" +
-			"host sooner, send it SIGTERM.\n\n" +
+		Description: "The pipeline takes no new blocks, finishes those that it has, sends all reports, and ends\n" +
+			"with exit code 0. Then this command ends, too. With --after-current the pipeline ends when\n" +
+			"the blocks are finished that are being built or proved or were announced; the others wait\n" +
+			"for the next run. If this command is interrupted, the pipeline still finishes and ends. To\n" +
+			"end the host sooner, send it SIGTERM.\n\n" +
 			"  proofline drain mainnet.yaml && apt install ./proofline.deb && proofline run mainnet.yaml",
 		Flags: []cli.Flag{
 			fileFlag(),
-			&cli.BoolFlag{Name: "after-current", Usage: "leave what waits to the next run"},
+			&cli.BoolFlag{Name: "after-current", Usage: "leave waiting blocks for the next run"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "do not wait until the host has ended"},
 		},
 		Action: func(ctx *cli.Context) error {
@@ -54,7 +54,8 @@ func (c commands) drain() *cli.Command {
 	}
 }
 
-// awaitEnd waits until the host of a pipeline has ended.
+// awaitEnd waits until the host of a pipeline has ended. It fails if the host does not
+// answer.
 func awaitEnd(ctx context.Context, p control.Pipeline) error {
 	for {
 		_, err := p.Snapshot(ctx)
@@ -65,7 +66,7 @@ func awaitEnd(ctx context.Context, p control.Pipeline) error {
 			if _, silent := errors.AsType[*control.SilentError](err); silent {
 				return err
 			}
-			// A connection that was cut: the host is ending, which the next look shows.
+			// The connection was cut because the host is ending. The next call shows it.
 		}
 		select {
 		case <-ctx.Done():

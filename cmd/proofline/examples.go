@@ -2,7 +2,8 @@ package main
 
 import "strings"
 
-// examples are what help shows of each command, by its name without the program's.
+// examples are the examples in the help of each command. The key is the command without
+// the program's name.
 var examples = map[string]string{
 	"run":              "proofline run --blocks 5 pipeline.yaml",
 	"validate":         "proofline validate mainnet.yaml",
@@ -46,8 +47,8 @@ var examples = map[string]string{
 	"simulate":         "proofline simulate --sweep gpus=1..16 --gpu-hour 0.4 --html plan.html",
 }
 
-// withExample adds the example of a command to its description.
-func withExample(name, description string) string {
+// addExample adds the example of a command to its description, unless it is there already.
+func addExample(name, description string) string {
 	example := examples[name]
 	if example == "" || strings.Contains(description, example) {
 		return description

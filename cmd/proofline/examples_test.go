@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// leaves are the commands that do something, by their whole names.
+// leaves returns the commands without sub-commands, by their whole names.
 func leaves() map[string]*cli.Command {
 	found := map[string]*cli.Command{}
 	var walk func(list []*cli.Command, parent string)
@@ -30,8 +30,7 @@ func leaves() map[string]*cli.Command {
 	return found
 }
 
-// TestExamples has every command show an example of itself, which names commands and
-// flags that there are.
+// TestExamples: the help of every command has an example, whose commands and flags exist.
 func TestExamples(t *testing.T) {
 	for name, command := range leaves() {
 		example := ""
@@ -52,7 +51,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s: the example has the flag %s, which there is not", name, word)
 			}
 		}
-		if name == "help" { // its own help is that of the program
+		if name == "help" { // its help is that of the program
 			continue
 		}
 		var stdout, stderr bytes.Buffer

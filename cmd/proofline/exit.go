@@ -18,22 +18,23 @@ const (
 	exitOK          = 0
 	exitRuntime     = 1 // the command did not succeed
 	exitConfig      = 2 // the command line or the pipeline file is wrong
-	exitEnvironment = 3 // the machine, or a service that is needed, is not as it must be
+	exitEnvironment = 3 // something is wrong with the machine or with a service that is needed
 )
 
-// usageFault is a wrong command line.
+// usageFault is the error for a wrong command line.
 type usageFault struct{ text string }
 
 func (e *usageFault) Error() string { return e.text }
 
+// usage returns a *usageFault.
 func usage(format string, args ...any) error { return &usageFault{fmt.Sprintf(format, args...)} }
 
-// told is an error whose text the command has printed already.
-type told struct{ error }
+// printedError is an error whose text the command has printed already.
+type printedError struct{ error }
 
-func (e told) Unwrap() error { return e.error }
+func (e printedError) Unwrap() error { return e.error }
 
-// exitCode maps an error to the exit code: the one place where that is decided.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	var (
 		wrongUsage *usageFault
@@ -51,15 +52,15 @@ func exitCode(err error) int {
 	return exitRuntime
 }
 
-// report prints what went wrong and returns the exit code.
-func report(w io.Writer, err error) int {
+// printError prints an error and returns its exit code.
+func printError(w io.Writer, err error) int {
 	code := exitCode(err)
 	if invalid, ok := errors.AsType[*pipeline.InvalidError](err); ok {
 		invalid.Findings.Write(w)
-		fmt.Fprintf(w, "proofline: %s: %s\n", invalid.Findings[0].File, count(invalid.Findings))
+		fmt.Fprintf(w, "proofline: %s: %s\n", invalid.Findings[0].File, countText(invalid.Findings))
 		return code
 	}
-	err = untold(err)
+	err = unprinted(err)
 	if err == nil {
 		return code
 	}
@@ -74,23 +75,24 @@ func report(w io.Writer, err error) int {
 	return code
 }
 
-// untold is what of an error the command has not printed; nil where that is nothing.
-func untold(err error) error {
+// unprinted returns the part of an error that the command has not printed; nil if there is
+// none.
+func unprinted(err error) error {
 	if all, ok := err.(interface{ Unwrap() []error }); ok {
-		var left []error
+		var remaining []error
 		for _, part := range all.Unwrap() {
-			left = append(left, untold(part))
+			remaining = append(remaining, unprinted(part))
 		}
-		return errors.Join(left...)
+		return errors.Join(remaining...)
 	}
-	if _, printed := errors.AsType[told](err); printed {
+	if _, printed := errors.AsType[printedError](err); printed {
 		return nil
 	}
 	return err
 }
 
-// count says how many findings of each severity there are.
-func count(findings pipeline.Findings) string {
+// countText returns the number of errors and warnings as text.
+func countText(findings pipeline.Findings) string {
 	text := plural(findings.Count(contract.SeverityError), "error")
 	if warnings := findings.Count(contract.SeverityWarning); warnings > 0 {
 		text += ", " + plural(warnings, "warning")

@@ -9,11 +9,11 @@ import (
 func (c commands) explain() *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
-		Usage:     "say what a key of a pipeline file means",
+		Usage:     "explain a key of a pipeline file",
 		ArgsUsage: "[KEY]",
-		Description: "KEY is written as in findings, stages.retry.max or select.every; its end is enough where\n" +
-			"no other key ends in it. Without KEY all keys are listed. What goes into a stage's config\n" +
-			"block is up to its plugin: proofline plugins describe PLUGIN.",
+		Description: "KEY is written as in findings: stages.retry.max or select.every. Its end is enough if no\n" +
+			"other key ends in it. Without KEY all keys are listed. The keys of a stage's config block\n" +
+			"depend on its plugin: proofline plugins describe PLUGIN.",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() > 1 {

@@ -6,7 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// help answers "proofline help blocks add" as "proofline blocks add --help".
+// help returns the command with which "proofline help blocks add" does the same as
+// "proofline blocks add --help".
 func (c commands) help() *cli.Command {
 	return &cli.Command{
 		Name:      "help",

@@ -19,8 +19,8 @@ func (c commands) init() *cli.Command {
 		Name:      "init",
 		Usage:     "write a commented pipeline file, PRESET.yaml",
 		ArgsUsage: "PRESET",
-		Description: "Where there is no pipeline.yaml, that becomes a link to the file, so that commands\n" +
-			"without a file name take it.\n\nPresets:\n" +
+		Description: "If there is no pipeline.yaml, the command also makes it a link to the file, so that commands\n" +
+			"without a file name use it.\n\nPresets:\n" +
 			"  zisk             every 100th mainnet block, proved with ZisK on this machine\n" +
 			"  zisk-cluster     the same, proved by a ZisK coordinator and its workers\n" +
 			"  stateless-input  the same as zisk for reth's guest, which also takes Amsterdam blocks\n" +
@@ -55,7 +55,7 @@ func (c commands) init() *cli.Command {
 	}
 }
 
-// writeNew writes a file; an existing one only when forced to.
+// writeNew writes a file. It overwrites an existing one only with force.
 func writeNew(file string, text []byte, force bool) error {
 	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if force {

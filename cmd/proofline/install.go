@@ -20,18 +20,18 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// pluginModule is where the plugins of this repository are.
+// pluginModule is the Go module with the plugins of this repository.
 const pluginModule = "github.com/proofline/proofline"
 
 func (c commands) pluginsInstall() *cli.Command {
 	return &cli.Command{
 		Name:      "install",
-		Usage:     "build the plugins that a pipeline file names and that are not there",
+		Usage:     "build the plugins of a pipeline file that are not installed",
 		ArgsUsage: "[FILE]",
-		Description: "For a proofline that go install has built alone: builds those of its own plugins that are\n" +
-			"missing, of the same version, with Go from the module proxy, puts them into a directory and\n" +
-			"pins them. Other plugins are named, and are up to you. Packages and archives of a release\n" +
-			"hold all plugins.\n\n" +
+		Description: "For a proofline that was built by go install, without plugins. It builds the missing plugins\n" +
+			"of the same version with Go from the module proxy, puts them into a directory and pins\n" +
+			"them. It only prints the names of plugins that are not part of proofline. Packages and\n" +
+			"archives of a release contain all plugins.\n\n" +
 			"  go install " + pluginModule + "/cmd/proofline@latest\n" +
 			"  proofline plugins install mainnet.yaml",
 		Flags: []cli.Flag{
@@ -57,8 +57,8 @@ func (c commands) pluginsInstall() *cli.Command {
 	}
 }
 
-// moduleVersion is the version of the module that this program was built of, where Go
-// knows it.
+// moduleVersion returns the version of the module from which this program was built, or
+// "latest" if it is not a released version.
 func moduleVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" && !strings.Contains(info.Main.Version, "+") {
 		return info.Main.Version
@@ -66,6 +66,7 @@ func moduleVersion() string {
 	return "latest"
 }
 
+// install builds the plugins that a pipeline file names and that are not installed.
 func (c commands) install(ctx context.Context, file, dir, version string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -106,13 +107,13 @@ func (c commands) install(ctx context.Context, file, dir, version string) error 
 		fmt.Fprintf(c.Stdout, "pinned in %s\n", filepath.Join(dir, catalog.LockName))
 	}
 	if len(failed) > 0 {
-		return told{fmt.Errorf("%s not built", strings.Join(failed, ", "))}
+		return printedError{fmt.Errorf("%s not built", strings.Join(failed, ", "))}
 	}
 	return nil
 }
 
-// missingPlugins are the plugins of a pipeline that are found neither in the usual places
-// nor in dir.
+// missingPlugins returns the plugins of a pipeline that are neither in the usual places nor
+// in dir.
 func missingPlugins(p *pipeline.Pipeline, dir string) (missing []string) {
 	plugins := catalog.Open(append([]string{dir}, p.Plugins.Dirs...))
 	for _, s := range p.Stages {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestPluginsInstall has a stand-in for Go, which knows of its command line what "go help
-// install" says (PACKAGE@VERSION, GOBIN), and fails for a plugin that nobody has.
+// TestPluginsInstall uses a double of the go command, made from "go help install"
+// (PACKAGE@VERSION, GOBIN). It fails for a plugin that does not exist.
 func TestPluginsInstall(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

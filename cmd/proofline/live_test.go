@@ -88,7 +88,7 @@ func (h *fakeHost) SetLogLevel(_ context.Context, level slog.Level) error {
 	return h.called("level %s", level)
 }
 
-// hosted makes a working directory whose pipeline a fake host runs.
+// hosted makes a working directory with a pipeline that a fake host runs.
 func hosted(t *testing.T) *fakeHost {
 	t.Helper()
 	h := &fakeHost{}

@@ -2,18 +2,13 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/proofline/proofline/host/control"
+	"github.com/proofline/proofline/host/pipeline"
 )
-
-// logLevels are the levels as log.level of a pipeline file has them.
-var logLevels = map[string]slog.Level{
-	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "warn": slog.LevelWarn, "error": slog.LevelError,
-}
 
 func (c commands) log() *cli.Command {
 	return &cli.Command{
@@ -23,7 +18,7 @@ func (c commands) log() *cli.Command {
 			Name:        "level",
 			Usage:       "change the level at which host and plugins log",
 			ArgsUsage:   "debug|info|warning|error [FILE]",
-			Description: "Until the host ends; log.level of the pipeline file is what it starts with.",
+			Description: "The level holds until the host ends. A host starts with log.level of the pipeline file.",
 			Flags:       []cli.Flag{fileFlag()},
 			Action: func(ctx *cli.Context) error {
 				rest, file, err := splitFile(ctx)
@@ -33,7 +28,7 @@ func (c commands) log() *cli.Command {
 				if len(rest) != 1 {
 					return usage("one level is needed: debug, info, warning or error")
 				}
-				level, known := logLevels[strings.ToLower(rest[0])]
+				level, known := pipeline.Level(rest[0])
 				if !known {
 					return usage("%q is none of debug, info, warning, error", rest[0])
 				}

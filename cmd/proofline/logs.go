@@ -14,9 +14,9 @@ import (
 func (c commands) blocksLogs() *cli.Command {
 	return &cli.Command{
 		Name:      "logs",
-		Usage:     "what the plugins logged at a block, and the files that are kept of it",
+		Usage:     "show the log lines of plugins about a block, and its kept files",
 		ArgsUsage: "BLOCK [STAGE] [FILE]",
-		Description: "Shows the last lines of each failed attempt and names the files that its tool has left.\n" +
+		Description: "Shows the last log lines of each failed attempt and the names of the files of its tool.\n" +
 			"Logs of attempts that succeeded are not kept.\n\n" +
 			"  proofline blocks logs 24000100 prove",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
@@ -78,7 +78,7 @@ func (c commands) blocksLogs() *cli.Command {
 	}
 }
 
-// writeKept prints what is kept of one attempt.
+// writeKept prints the log lines and file names that are kept of one attempt.
 func (c commands) writeKept(j status.Job, k offline.AttemptFiles) {
 	paint := c.paint(c.Stdout)
 	fmt.Fprintf(c.Stdout, "%s %s, attempt %d: %s\n", paint.bold(fmt.Sprintf("block %d", j.Block.Number)), k.Stage, k.Attempt, k.Dir)
@@ -88,7 +88,7 @@ func (c commands) writeKept(j status.Job, k offline.AttemptFiles) {
 		}
 	}
 	for line := range strings.Lines(k.Log) {
-		fmt.Fprintf(c.Stdout, "  | %s\n", plain(strings.TrimRight(line, "\r\n")))
+		fmt.Fprintf(c.Stdout, "  | %s\n", escaped(strings.TrimRight(line, "\r\n")))
 	}
 	for _, f := range k.Files {
 		fmt.Fprintf(c.Stdout, "  %s  %s\n", f.Name, size(f.Size))

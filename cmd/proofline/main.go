@@ -1,5 +1,5 @@
-// Command proofline runs a proving pipeline and looks after it. Every command
-// is in a file of its own and can be called from a test through Run.
+// Command proofline runs a proving pipeline and has the commands to observe and change
+// it. Every command is in a file of its own. Tests call the commands through Run.
 package main
 
 import (
@@ -10,8 +10,8 @@ import (
 )
 
 func main() {
-	// The shim around every plugin is this same program; it stays clear of the
-	// command line parser and of everything else.
+	// The keeper around a plugin may be this program, too. It must not use the command
+	// line parser or anything else.
 	if len(os.Args) > 1 && os.Args[1] == "keeper" {
 		os.Exit(keeper.Main(os.Args[2:]))
 	}

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestMakeSaysWhichGoItNeeds runs make on machines without Go, with one that is too old,
-// and with one that was told to fetch no other: before anything else fails, it names the
-// version and what installs it on this system.
+// TestMakeSaysWhichGoItNeeds runs make without Go, with a Go that is too old, and with one
+// that may not download another. In each case make fails first with the needed version and
+// a command that installs it on this system.
 func TestMakeSaysWhichGoItNeeds(t *testing.T) {
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
@@ -18,8 +18,8 @@ func TestMakeSaysWhichGoItNeeds(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(mod), "\ngo ")
 	wanted := strings.Fields(rest)[0]
-	// Each go is a script that answers as go does: cmd/go/internal/envcmd and version of
-	// golang/go.
+	// Each go is a script that prints what the go command prints, by golang/go,
+	// cmd/go/internal/envcmd and version.
 	fake := func(version, toolchain string) string {
 		return "#!/bin/sh\ncase \"$*\" in\n'env GOVERSION') echo go" + version + ";;\n'env GOTOOLCHAIN') echo " + toolchain + ";;\nversion) echo go version go" + version + " linux/amd64;;\nesac\n"
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// manual returns the hidden command that prints the manual page for packages.
 func (c commands) manual() *cli.Command {
 	return &cli.Command{
 		Name:   "man",
@@ -44,7 +45,7 @@ func writeManual(w io.Writer, app *cli.App) error {
 	return err
 }
 
-// exitStatuses says what the program's exit codes mean.
+// exitStatuses are the exit codes with their meanings.
 var exitStatuses = []struct {
 	code    int
 	meaning string
@@ -52,13 +53,13 @@ var exitStatuses = []struct {
 	{exitOK, "The command succeeded."},
 	{exitRuntime, "It did not succeed."},
 	{exitConfig, "The command line or the pipeline file is wrong."},
-	{exitEnvironment, "The machine, or a service that is needed, is not as it must be."},
+	{exitEnvironment, "Something is wrong with the machine, or with a service that is needed."},
 }
 
 // manualPage collects the text of a manual page.
 type manualPage struct{ text strings.Builder }
 
-// line adds what the format and its arguments make, and ends the line.
+// line adds a formatted line.
 func (m *manualPage) line(format string, args ...any) { fmt.Fprintf(&m.text, format+"\n", args...) }
 
 // commands describes commands, and those below them, by their full names.

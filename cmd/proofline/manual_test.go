@@ -11,9 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// TestManualHasEveryCommand holds the manual page against the command line: it has every
-// command and flag that is not hidden, and no text of theirs is taken for a request. Where
-// groff is installed, it has nothing to object to.
+// TestManualHasEveryCommand: the manual page has every command and flag that is not hidden,
+// and none of their texts is read as a macro. If groff is installed, it prints no warning.
 func TestManualHasEveryCommand(t *testing.T) {
 	app := App(Options{Stdout: io.Discard, Stderr: io.Discard})
 	var page bytes.Buffer

@@ -21,7 +21,7 @@ import (
 func (c commands) newProject() *cli.Command {
 	return &cli.Command{
 		Name:  "new",
-		Usage: "start something of your own",
+		Usage: "start a project of your own",
 		Subcommands: []*cli.Command{{
 			Name:      "plugin",
 			Usage:     "a plugin project that builds, passes the conformance suite and runs in a pipeline",
@@ -50,7 +50,7 @@ func (c commands) newPlugin(ctx *cli.Context) error {
 	if self, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(self), "proofline") {
 		p.Proofline = self
 	}
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return usage("%v", err)
 	}
 	p.Module = p.Name
@@ -87,12 +87,12 @@ func (c commands) newPlugin(ctx *cli.Context) error {
 	return err
 }
 
-// errNoCheckout says why a Go project needs to know a checkout.
+// errNoCheckout is the error if no checkout of proofline is found for a Go project.
 var errNoCheckout = contract.Environment(errors.New("the module github.com/proofline/proofline is not published yet, so that a plugin is built with a checkout of it, and there is none here"),
 	"name a checkout with --sdk DIRECTORY")
 
-// checkout finds the checkout whose SDK is used: the one given, else that around
-// this program's file, else that around the working directory.
+// checkout finds the checkout whose SDK is used: the given one, or that around this
+// program's file, or that around the working directory.
 func checkout(given string) (string, error) {
 	if given != "" {
 		dir, err := filepath.Abs(given)
@@ -118,12 +118,13 @@ func checkout(given string) (string, error) {
 	return "", errNoCheckout
 }
 
+// isCheckout reports whether a directory is the root of a checkout of proofline.
 func isCheckout(dir string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	return err == nil && bytes.HasPrefix(text, []byte("module github.com/proofline/proofline\n"))
 }
 
-// goVersion reads the go line of a checkout.
+// goVersion returns the Go version in the go.mod of a checkout.
 func goVersion(dir string) (string, error) {
 	f, err := os.Open(filepath.Join(dir, "go.mod"))
 	if err != nil {

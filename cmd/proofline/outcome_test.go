@@ -15,9 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestOutcomeOfLimitedRun: a block is done for the operator when its proof has got
-// where it belongs; a proof that nobody took is told, with the reason, and the exit
-// code says so.
+// TestOutcomeOfLimitedRun: a block counts as done when its proof was accepted. A proof that
+// was not accepted is printed with the reason, and the exit code is not 0.
 func TestOutcomeOfLimitedRun(t *testing.T) {
 	done := doneJob(1)
 	unreported := doneJob(2)
@@ -37,7 +36,7 @@ func TestOutcomeOfLimitedRun(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		err := commands{Options{Stdout: &out, Stderr: &errs, LookupEnv: os.LookupEnv}}.writeOutcome(c.jobs, c.limit, time.Second)
-		if code := report(&errs, err); code != c.code || errs.Len() > 0 {
+		if code := printError(&errs, err); code != c.code || errs.Len() > 0 {
 			t.Errorf("%s: exit code %d, want %d; stderr %q", name, code, c.code, &errs)
 		}
 		for _, want := range c.want {
@@ -52,14 +51,14 @@ func TestCanonical(t *testing.T) {
 	a, b := doneJob(7), doneJob(7)
 	b.Block.Hash = contract.Hash{0xbb}
 	a.Orphaned = true
-	if text := canonical([]status.Job{a}); text != "" {
+	if text := chainText([]status.Job{a}); text != "" {
 		t.Errorf("one hash: %q", text)
 	}
-	if text := canonical([]status.Job{a, b}); !strings.Contains(text, "on the chain") || !strings.HasSuffix(text, b.Block.Hash.String()) {
+	if text := chainText([]status.Job{a, b}); !strings.Contains(text, "on the chain") || !strings.HasSuffix(text, b.Block.Hash.String()) {
 		t.Errorf("two hashes: %q", text)
 	}
 	b.Orphaned = true
-	if text := canonical([]status.Job{a, b}); !strings.Contains(text, "none of them") || !strings.Contains(text, "blocks add 7") {
+	if text := chainText([]status.Job{a, b}); !strings.Contains(text, "none of them") || !strings.Contains(text, "blocks add 7") {
 		t.Errorf("two orphans: %q", text)
 	}
 }
@@ -75,8 +74,8 @@ func TestSpaceFinding(t *testing.T) {
 	}
 }
 
-// TestLogsOfABlock: what is kept of a failed attempt is shown, without what controls
-// a terminal, and only of the stage that is asked for.
+// TestLogsOfABlock: the kept lines and files of a failed attempt are printed, without
+// control characters, and only those of the given stage.
 func TestLogsOfABlock(t *testing.T) {
 	t.Chdir(t.TempDir())
 	data := "version: 1\nname: x\ndata: ./data\nstages:\n  - {name: source, plugin: source-none}\n  - {name: prove, plugin: prover-none}\n"
@@ -115,8 +114,7 @@ func TestLogsOfABlock(t *testing.T) {
 	}
 }
 
-// TestOtherChain: a data directory that holds blocks of one chain is not used for
-// another.
+// TestOtherChain: a data directory with blocks of one chain is not used for another chain.
 func TestOtherChain(t *testing.T) {
 	data := t.TempDir()
 	if err := writeFinished(data, doneBlock(5)); err != nil { // of chain 1
@@ -137,10 +135,10 @@ func TestOtherChain(t *testing.T) {
 	}
 }
 
-// TestWhyARunEnded: numbers never stand in the place of the reason.
+// TestWhyARunEnded: the reason why a run ended is printed, and not only the numbers.
 func TestWhyARunEnded(t *testing.T) {
 	var errs bytes.Buffer
-	if code := report(&errs, errors.Join(told{errors.New("0 blocks done")}, contract.Environment(errors.New("port taken"), ""))); !strings.Contains(errs.String(), "port taken") {
+	if code := printError(&errs, errors.Join(printedError{errors.New("0 blocks done")}, contract.Environment(errors.New("port taken"), ""))); !strings.Contains(errs.String(), "port taken") {
 		t.Errorf("exit %d, stderr %q", code, &errs)
 	}
 }

@@ -26,7 +26,7 @@ func (c commands) plugins() *cli.Command {
 				Name:  "list",
 				Usage: "what is installed, and where",
 				Description: "Searches --dir, $" + catalog.EnvPath + ", plugins/ beside this program, and ./bin/plugins.\n" +
-					"What a plugin is comes from the " + catalog.LockName + " beside it; nothing is run.",
+					"The kind and the version of a plugin come from the " + catalog.LockName + " beside it. No plugin is run.",
 				Flags:  []cli.Flag{dirs(), jsonFlag()},
 				Action: c.pluginsList,
 			},

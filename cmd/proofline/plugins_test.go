@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/host/catalog"
 )
 
-// script installs a plugin that answers describe and check, and keeps what it
-// got on standard input.
+// script installs a plugin with the commands describe and check, which stores its standard
+// input.
 func script(t *testing.T, dir, name, kind, schema, findings string) {
 	t.Helper()
 	text := fmt.Sprintf(`#!/bin/sh
@@ -29,7 +29,7 @@ esac
 	}
 }
 
-// workplace is a working directory with plugins and a pipeline file.
+// workplace makes a working directory with plugins and a pipeline file.
 func workplace(t *testing.T, listen string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -88,8 +88,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestValidateComparesTraits: what the plugins tell of their configs is compared,
-// also of a file on standard input.
+// TestValidateComparesTraits: the traits of the plugins are checked against each other, also
+// for a file on standard input.
 func TestValidateComparesTraits(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
 	t.Setenv("URL_OF_TEST", "http://node")

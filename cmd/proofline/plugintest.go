@@ -24,24 +24,24 @@ import (
 func (c commands) pluginsTest() *cli.Command {
 	return &cli.Command{
 		Name:      "test",
-		Usage:     "check that a plugin keeps the protocol",
+		Usage:     "check that a plugin conforms to the protocol",
 		ArgsUsage: "BINARY",
-		Description: "Runs the conformance suite against a plugin in any language: its executable file, or\n" +
-			"the name of an installed plugin. One line for each check says what was demanded, and\n" +
-			"what was seen where that is something else.\n\n" +
+		Description: "Runs the conformance suite with a plugin in any language, given by its executable file or by\n" +
+			"the name of an installed plugin. It prints one line for each check with the requirement and,\n" +
+			"if the check fails, with what was seen.\n\n" +
 			"The configuration is the config block of a stage, alone in a YAML or JSON file, with which\n" +
-			"work succeeds. Without --input a prover gets a short input.bin, a builder a block.json\n" +
-			"and a witness.json of {}, a reporter a short proof.bin: a plugin that needs real ones is given them.\n" +
-			"The checks of cancellation need --slow, a configuration with which work takes long.",
+			"work succeeds. Without --input a prover gets a short input.bin, a builder a block.json and a\n" +
+			"witness.json of {}, a reporter a short proof.bin. A plugin that needs real files gets them by\n" +
+			"--input. The checks of cancellation need --slow, a configuration with which work takes long.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the configuration, a YAML or JSON `FILE`"},
 			&cli.StringFlag{Name: "slow", Usage: "a configuration with which work runs until it is cancelled, a YAML or JSON `FILE`"},
 			&cli.StringSliceFlag{Name: "input", Usage: "an input artifact, `[NAME=]FILE`; may be repeated. A proof is named proof=FILE"},
-			&cli.StringSliceFlag{Name: "env", Usage: "a variable that the plugin sees, `NAME[=VALUE]`; may be repeated"},
-			&cli.StringFlag{Name: "event", Usage: "the `KIND` of event that a reporter is told", Value: string(contract.EventProved)},
-			&cli.StringSliceFlag{Name: "skip", Usage: "leave out the check of this `NAME`; may be repeated"},
+			&cli.StringSliceFlag{Name: "env", Usage: "a variable that the plugin gets, `NAME[=VALUE]`; may be repeated"},
+			&cli.StringFlag{Name: "event", Usage: "the `KIND` of event that a reporter gets", Value: string(contract.EventProved)},
+			&cli.StringSliceFlag{Name: "skip", Usage: "leave out the check with this `NAME`; may be repeated"},
 			&cli.DurationFlag{Name: "grace", Usage: "how long a cancelled call may take to return", Value: 10 * time.Second},
-			&cli.DurationFlag{Name: "limit", Usage: "bounds every single check", Value: time.Minute},
+			&cli.DurationFlag{Name: "limit", Usage: "the time limit of every single check", Value: time.Minute},
 			jsonFlag(),
 		},
 		Action: c.testPlugin,
@@ -57,7 +57,7 @@ func (c commands) testPlugin(ctx *cli.Context) error {
 		return err
 	}
 	suite := sdktest.Suite{
-		Target: sdktest.Binary(path, variables(ctx.StringSlice("env"))...),
+		Target: sdktest.Binary(path, withValues(ctx.StringSlice("env"))...),
 		Event:  contract.EventKind(ctx.String("event")), Skip: ctx.StringSlice("skip"),
 		Grace: ctx.Duration("grace"), Limit: ctx.Duration("limit"), Standard: true,
 	}
@@ -77,8 +77,8 @@ func (c commands) testPlugin(ctx *cli.Context) error {
 	return c.runSuite(ctx.Context, path, suite, ctx.Bool("json"))
 }
 
-// checked is one check as a program reads it.
-type checked struct {
+// checkOutcome is the result of one check in the JSON output.
+type checkOutcome struct {
 	Check    string `json:"check"`
 	Outcome  string `json:"outcome"`  // passed, failed or skipped
 	Expected string `json:"expected"` // completes "a plugin must …"
@@ -86,20 +86,20 @@ type checked struct {
 	MS       int64  `json:"ms"`
 }
 
-// maxSeen is how many characters are shown of what a check has seen.
-const maxSeen = 2000
+// seenLimit is the largest number of characters of what a check has seen.
+const seenLimit = 2000
 
-// runSuite prints each outcome as it comes, or all as JSON at the end.
+// runSuite runs the suite. It prints each result at once, or all as JSON at the end.
 func (c commands) runSuite(ctx context.Context, path string, suite sdktest.Suite, asJSON bool) error {
-	outcomes := []checked{}
+	outcomes := []checkOutcome{}
 	counts := map[string]int{}
-	words := map[string]string{"passed": "ok", "failed": "FAIL", "skipped": "skip"}
+	labels := map[string]string{"passed": "ok", "failed": "FAIL", "skipped": "skip"}
 	paint := c.paint(c.Stdout)
 	err := suite.Run(ctx, func(o sdktest.Outcome) {
-		line := checked{Check: o.Check, Outcome: "passed", Expected: sdktest.Demands(o.Check), MS: o.Took.Milliseconds()}
+		line := checkOutcome{Check: o.Check, Outcome: "passed", Expected: sdktest.Demands(o.Check), MS: o.Took.Milliseconds()}
 		switch {
 		case o.Err != nil:
-			line.Outcome, line.Seen = "failed", text.Line(o.Err.Error(), maxSeen)
+			line.Outcome, line.Seen = "failed", text.Line(o.Err.Error(), seenLimit)
 		case o.Skipped != "":
 			line.Outcome, line.Seen = "skipped", o.Skipped
 		}
@@ -108,7 +108,7 @@ func (c commands) runSuite(ctx context.Context, path string, suite sdktest.Suite
 		if asJSON {
 			return
 		}
-		text := fmt.Sprintf("%-4s  %-20s  must %s", words[line.Outcome], line.Check, line.Expected)
+		text := fmt.Sprintf("%-4s  %-20s  must %s", labels[line.Outcome], line.Check, line.Expected)
 		if line.Seen != "" {
 			text += "; seen: " + line.Seen
 		}
@@ -133,7 +133,8 @@ func (c commands) runSuite(ctx context.Context, path string, suite sdktest.Suite
 	return nil
 }
 
-// pluginFile is the executable of an argument: a file, or an installed plugin.
+// pluginFile returns the executable file for an argument, which is a file or the name of an
+// installed plugin.
 func pluginFile(argument string) (string, error) {
 	if info, err := os.Stat(argument); err == nil && info.Mode().IsRegular() {
 		return filepath.Abs(argument)
@@ -144,7 +145,8 @@ func pluginFile(argument string) (string, error) {
 	return binary.Path, err
 }
 
-// configFile reads a config block as JSON; without a file there is none.
+// configFile reads a config block from a YAML or JSON file and returns it as JSON. It
+// returns nil if file is empty.
 func configFile(file string) (json.RawMessage, error) {
 	if file == "" {
 		return nil, nil
@@ -166,8 +168,8 @@ func configFile(file string) (json.RawMessage, error) {
 	return json.Marshal(value)
 }
 
-// inputArgument reads [NAME=]FILE. The name "proof" stands for an artifact with the
-// role of a proof.
+// inputArgument parses [NAME=]FILE. The name "proof" means an artifact with the role of a
+// proof.
 func inputArgument(given string) (sdktest.Input, error) {
 	name, file, named := strings.Cut(given, "=")
 	if !named {
@@ -181,8 +183,8 @@ func inputArgument(given string) (sdktest.Input, error) {
 	return in, err
 }
 
-// variables completes names alone with their values here.
-func variables(given []string) []string {
+// withValues adds the values of this process's environment to names without a value.
+func withValues(given []string) []string {
 	out := slices.Clone(given)
 	for i, v := range out {
 		if !strings.Contains(v, "=") {

@@ -19,8 +19,8 @@ func buildPlugin(t *testing.T, name string) string {
 	return path
 }
 
-// TestPluginsTest: the suite runs against a binary, and says of each check what was
-// demanded and seen.
+// TestPluginsTest: the suite runs against a binary and prints for each check what was
+// required and seen.
 func TestPluginsTest(t *testing.T) {
 	binary := buildPlugin(t, "reporter-exec")
 	t.Chdir(t.TempDir())
@@ -46,7 +46,7 @@ func TestPluginsTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = execute(t, "plugins", "test", binary, "-c", "wrong.yaml", "--json")
-	var outcomes []checked
+	var outcomes []checkOutcome
 	if err := json.Unmarshal([]byte(stdout), &outcomes); err != nil || code != exitRuntime || !strings.Contains(stderr, "does not conform") {
 		t.Errorf("%d %v %s", code, err, stderr)
 	}

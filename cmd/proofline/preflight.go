@@ -25,24 +25,23 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// askLimit is how long one plugin may take to judge its configuration.
-const askLimit = time.Minute
+// pluginCommandLimit is how long a plugin may take to check its configuration.
+const pluginCommandLimit = time.Minute
 
-// The questions that a plugin answers about its configuration when it is run by
-// hand.
+// The commands of a plugin that check its configuration.
 const (
-	askValidate = "validate" // is it right, by itself
-	askCheck    = "check"    // and is what it refers to there
+	commandValidate = "validate" // checks the configuration alone
+	commandCheck    = "check"    // also checks the files and services that it names
 )
 
-// askPlugin runs "PLUGIN <question> --config - --json" with the config block on
-// standard input, where no other process sees it, and with the environment that
-// it would have as a stage, and as the stage's user.
-func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (contract.Assessment, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+// runPluginCommand runs "PLUGIN <command> --config - --json" with the stage's environment
+// and user. It passes the config block on standard input, where no other process can read
+// it.
+func runPluginCommand(ctx context.Context, path, command string, s *pipeline.Stage) (contract.Assessment, error) {
+	ctx, cancel := context.WithTimeout(ctx, pluginCommandLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, path, question, "--config", "-", "--json")
+	cmd := exec.CommandContext(ctx, path, command, "--config", "-", "--json")
 	user := s.Sandbox.Account
 	cmd.Env = launch.EnvironmentOf(user, os.Environ(), s.Env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(s.Config), &stdout, &stderr
@@ -54,30 +53,31 @@ func askPlugin(ctx context.Context, path, question string, s *pipeline.Stage) (c
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return contract.Assessment{}, fmt.Errorf("the plugin's %s has not ended within %v", question, askLimit)
+		return contract.Assessment{}, fmt.Errorf("the plugin's %s has not ended within %v", command, pluginCommandLimit)
 	}
-	var answer contract.Assessment
-	if json.Unmarshal(stdout.Bytes(), &answer) == nil {
-		return answer, nil // the exit code only says whether there is an error among them
+	var assessment contract.Assessment
+	if json.Unmarshal(stdout.Bytes(), &assessment) == nil {
+		return assessment, nil // the exit code only says whether one of the findings is an error
 	}
-	if json.Unmarshal(stdout.Bytes(), &answer.Findings) == nil {
-		return answer, nil // a plugin that knows no traits prints the findings alone
+	if json.Unmarshal(stdout.Bytes(), &assessment.Findings) == nil {
+		return assessment, nil // a plugin without traits prints only the findings
 	}
-	words := strings.TrimSpace(stderr.String())
-	if words == "" && err != nil {
-		words = err.Error()
+	output := strings.TrimSpace(stderr.String())
+	if output == "" && err != nil {
+		output = err.Error()
 	}
-	return contract.Assessment{}, fmt.Errorf("the plugin's %s failed: %s", question, text.Line(words, 500))
+	return contract.Assessment{}, fmt.Errorf("the plugin's %s failed: %s", command, text.Line(output, 500))
 }
 
-// Free disk space. A mainnet block takes some tens of megabytes while it is at work,
-// and those that are kept add up; below noSpace the first blocks fail.
+// Limits of the free disk space in bytes. A mainnet block takes some tens of megabytes
+// while it is at work, and kept blocks add up. Below noSpace the first blocks fail.
 const (
 	lowSpace = 10 << 30
 	noSpace  = 1 << 30
 )
 
-// spaceFinding judges the free space of a disk.
+// spaceFinding returns the severity of too little free space, and whether it is too
+// little.
 func spaceFinding(free uint64) (severity contract.Severity, low bool) {
 	switch {
 	case free < noSpace:
@@ -88,15 +88,15 @@ func spaceFinding(free uint64) (severity contract.Severity, low bool) {
 	return "", false
 }
 
-// hostFindings checks what the host itself needs. While it runs, its port and
-// its folders are its own.
+// hostFindings checks folders, disks and the port of the host. If the host is running, the
+// port is in use by the host itself.
 func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 	findings := pipeline.Findings{}
 	add := func(severity contract.Severity, path, summary, remedy string) {
 		findings = append(findings, p.Locate(severity, path, summary, remedy))
 	}
 	for _, dir := range []struct{ key, path string }{{"data", p.Data}, {"output", p.Output}} {
-		existing, err := writable(dir.path)
+		existing, err := nearestWritable(dir.path)
 		if err != nil {
 			add(contract.SeverityError, dir.key, err.Error(), "make the folder writable, or name another one")
 			continue
@@ -110,9 +110,9 @@ func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 			}
 		}
 	}
-	if existing, err := writable(p.Data); err == nil {
+	if existing, err := nearestWritable(p.Data); err == nil {
 		if took, err := syncTime(existing); err == nil {
-			severity, remedy := syncVerdict(took)
+			severity, remedy := syncFinding(took)
 			add(severity, "data", fmt.Sprintf("a record takes %v to reach the disk of %s", took.Round(10*time.Microsecond), existing), remedy)
 		}
 	}
@@ -129,19 +129,20 @@ func hostFindings(p *pipeline.Pipeline, running bool) pipeline.Findings {
 	return findings
 }
 
-// slowSync is the time for a record above which many blocks at once wait for the disk:
-// each takes about twenty records.
+// slowSync is the longest acceptable time to write one record. A block has about twenty
+// records, so that above it several blocks at once wait for the disk.
 const slowSync = 200 * time.Millisecond
 
-func syncVerdict(took time.Duration) (severity contract.Severity, remedy string) {
+// syncFinding returns severity and remedy for the time to write one record.
+func syncFinding(took time.Duration) (severity contract.Severity, remedy string) {
 	if took > slowSync {
 		return contract.SeverityWarning, "name a data folder on a local SSD: network and rotating disks hold up every step"
 	}
 	return contract.SeverityInfo, ""
 }
 
-// syncTime is the median time in which 4 KiB reach the disk of a directory, of five
-// tries, as the checkpoint writes them.
+// syncTime returns the median time to write 4 KiB durably to the disk of a directory, of
+// five tries. It writes as the checkpoint does.
 func syncTime(dir string) (time.Duration, error) {
 	f, err := os.CreateTemp(dir, ".proofline-*")
 	if err != nil {
@@ -164,9 +165,9 @@ func syncTime(dir string) (time.Duration, error) {
 	return times[len(times)/2], nil
 }
 
-// writable reports whether files can be made in a directory, or in the nearest
-// one above it that exists, which it names.
-func writable(dir string) (existing string, err error) {
+// nearestWritable returns a directory, or the nearest existing one above it. The error is
+// not nil if no file can be made there.
+func nearestWritable(dir string) (existing string, err error) {
 	for existing = dir; ; existing = filepath.Dir(existing) {
 		info, err := os.Stat(existing)
 		if errors.Is(err, fs.ErrNotExist) && existing != filepath.Dir(existing) {

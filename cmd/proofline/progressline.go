@@ -13,14 +13,14 @@ import (
 	"github.com/proofline/proofline/host/top"
 )
 
-// eraseLine goes to the beginning of a terminal's line and erases it (ECMA-48, EL).
+// eraseLine moves to the beginning of a terminal's line and erases it (ECMA-48, EL).
 const eraseLine = "\r\x1b[K"
 
-// progressLine is the last line of a terminal, below the log. It is guarded by the
-// console's mutex.
+// progressLine is the last line of a terminal, below the log. The console's mutex guards
+// it.
 type progressLine struct{ text string }
 
-// show puts a text into the place of the line. Empty text removes it.
+// show replaces the progress line. An empty text removes it.
 func (h *console) show(text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -30,9 +30,9 @@ func (h *console) show(text string) {
 	}
 }
 
-// follow shows what a pipeline does below the log until ctx ends, where the log goes
-// to a terminal that can do so. Elsewhere the log's own lines tell of progress.
-func (c commands) follow(ctx context.Context, log *slog.Logger, overview func() live.Overview) {
+// showProgress shows the progress of a pipeline below the log until ctx ends. It returns
+// at once if the log does not go to a terminal that can erase lines.
+func (c commands) showProgress(ctx context.Context, log *slog.Logger, overview func() live.Overview) {
 	h, ok := log.Handler().(*console)
 	kind, _ := c.LookupEnv("TERM")
 	if !ok || kind == "" || kind == "dumb" {

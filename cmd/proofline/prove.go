@@ -18,9 +18,9 @@ func (c commands) prove() *cli.Command {
 		Usage:     "prove a block whose guest input already exists",
 		ArgsUsage: "BLOCK [FILE]",
 		Description: "The file is copied; the stages before the provers are skipped. By EthProofs' rules the time\n" +
-			"in which the input was made is a part of the proving time: say it with --build-time, or what\n" +
-			"is reported is the time of the prover alone.\n" +
-			"When no host runs the pipeline, the next run takes the block up.",
+			"in which the input was made is a part of the proving time. Give it with --build-time,\n" +
+			"otherwise only the time of the prover is reported.\n" +
+			"If no host runs the pipeline, the next run proves the block.",
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "input", Usage: "the guest `INPUT` (required), as the pipeline's builder would make it"},
@@ -80,8 +80,8 @@ func (c commands) prove() *cli.Command {
 	}
 }
 
-// inputFile makes the path absolute, for the host has another working
-// directory, and refuses what cannot be a guest input before anybody is asked.
+// inputFile returns the path as an absolute one, because the host has another working
+// directory. It fails if the file cannot be a guest input.
 func inputFile(path string) (string, error) {
 	if path == "" {
 		return "", usage("--input is missing: the file with the guest input")

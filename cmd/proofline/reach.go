@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// load reads a pipeline file for a command to which only the data directory
-// matters: variables that only the stages need may be unset.
+// load reads a pipeline file for a command that needs only the data directory. Other
+// faults of the file are ignored, such as variables of stages that are not set.
 func (c commands) load(file string) (*pipeline.Pipeline, error) {
 	p, findings := pipeline.Load(file, c.LookupEnv)
 	findings = slices.DeleteFunc(findings, func(f pipeline.Finding) bool { return p != nil && f.Path != "data" })
@@ -23,8 +23,8 @@ func (c commands) load(file string) (*pipeline.Pipeline, error) {
 	return p, nil
 }
 
-// reach finds the host that runs the pipeline of a file, or the checkpoint where
-// none does.
+// reach connects to the host that runs the pipeline of a file, or opens its checkpoint if
+// no host runs. The caller closes the result.
 func (c commands) reach(ctx context.Context, file string) (control.Pipeline, error) {
 	p, err := c.load(file)
 	if err != nil {
@@ -32,7 +32,7 @@ func (c commands) reach(ctx context.Context, file string) (control.Pipeline, err
 	}
 	running, err := control.Dial(ctx, p.Data)
 	if errors.Is(err, control.ErrNotRunning) {
-		bind(p) // for the kinds of the stages, as far as the plugins are there
+		bind(p) // for the kinds of the stages whose plugins are installed
 		return offline.Open(p), nil
 	}
 	if err != nil {
@@ -41,8 +41,8 @@ func (c commands) reach(ctx context.Context, file string) (control.Pipeline, err
 	return running, nil
 }
 
-// reachReading is reach for a command that changes nothing: of a host that does not
-// answer it shows what the checkpoint holds, and says so.
+// reachReading is reach for a command that changes nothing. If the host does not answer,
+// it opens a copy of the checkpoint and prints a message about that.
 func (c commands) reachReading(ctx context.Context, file string) (control.Pipeline, error) {
 	running, err := c.reach(ctx, file)
 	silent, ok := errors.AsType[*control.SilentError](err)
@@ -59,17 +59,18 @@ func (c commands) reachReading(ctx context.Context, file string) (control.Pipeli
 		return nil, errors.Join(err, failed)
 	}
 	fmt.Fprintf(c.Stderr, "proofline: %v; what follows is from its checkpoint\n", err)
-	return frozen{known, silent.PID}, nil
+	return checkpointView{known, silent.PID}, nil
 }
 
-// frozen is the checkpoint of a host that does not answer.
-type frozen struct {
+// checkpointView is the checkpoint of a host that does not answer.
+type checkpointView struct {
 	*offline.Pipeline
 	pid int
 }
 
-// Snapshot is what the checkpoint holds, with the process that does not answer.
-func (f frozen) Snapshot(ctx context.Context) (status.Snapshot, error) {
+// Snapshot returns the content of the checkpoint, with a message about the host that does
+// not answer.
+func (f checkpointView) Snapshot(ctx context.Context) (status.Snapshot, error) {
 	snap, err := f.Pipeline.Snapshot(ctx)
 	snap.Trouble = fmt.Sprintf("the host (pid %d) does not answer: this is what its checkpoint holds", f.pid)
 	return snap, err

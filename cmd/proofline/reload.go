@@ -19,16 +19,16 @@ import (
 func (c commands) reload() *cli.Command {
 	return &cli.Command{
 		Name:      "reload",
-		Usage:     "have the running pipeline read its file again",
+		Usage:     "make the running pipeline read its file again",
 		ArgsUsage: "[FILE]",
-		Description: "Applies what can change while blocks are being proved, and lists what needs a restart.\n" +
-			"At once: select, keep, log, retry, timeout, stuck_after and concurrency of every stage,\n" +
-			"reporters that were added or removed. Once it is idle, the plugin of a source or a\n" +
-			"reporter is started anew with its new configuration. What a builder or a prover does\n" +
-			"needs a restart: proofline drain, then proofline run. A file with errors changes nothing.\n" +
-			"Variables of the environment have the values that they had when the host started.\n" +
-			"SIGHUP does the same. Exit code 0 also where something needs a restart, 1 where\n" +
-			"something could not be applied.\n\n" +
+		Description: "Applies the changes that are possible while blocks are being proved, and lists those that\n" +
+			"need a restart. Applied at once: select, keep, log, retry, timeout, stuck_after and\n" +
+			"concurrency of every stage, reporters that were added or removed. The plugin of a source\n" +
+			"or a reporter is started again with its new configuration when it is idle. Changes of a\n" +
+			"builder or a prover need a restart: proofline drain, then proofline run. If the file has\n" +
+			"errors, nothing changes. Variables of the environment keep the values that they had when\n" +
+			"the host started. SIGHUP does the same. Exit code 0 also if a change needs a restart, 1 if\n" +
+			"a change could not be applied.\n\n" +
 			"  proofline reload mainnet.yaml",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
@@ -51,7 +51,7 @@ func (c commands) reload() *cli.Command {
 				err = writeReloaded(c.Stdout, reloaded)
 			}
 			if err == nil && len(reloaded.Failed) > 0 {
-				return told{fmt.Errorf("%s could not be applied", plural(len(reloaded.Failed), "change"))}
+				return printedError{fmt.Errorf("%s could not be applied", plural(len(reloaded.Failed), "change"))}
 			}
 			return err
 		},
@@ -82,40 +82,41 @@ func writeReloaded(w io.Writer, r control.Reloaded) error {
 	return t.write(w)
 }
 
-// digests is where a host leaves to the next one what it has found of the plugins' files.
-func digests(p *pipeline.Pipeline) string { return filepath.Join(p.Data, "run", "digests.json") }
+// digestsFile returns the path of the file in which a host keeps the digests of the
+// plugins' files for the next host.
+func digestsFile(p *pipeline.Pipeline) string { return filepath.Join(p.Data, "run", "digests.json") }
 
-// load reads a pipeline file that is to run, and returns the chain that it is for, as far
-// as its stages tell. Findings that are no errors are written to w.
+// load reads and checks a pipeline file to run. It also returns the id of its chain, or 0
+// if it is not known. It writes findings that are not errors to w.
 func load(ctx context.Context, file string, lookup pipeline.Lookup, w io.Writer) (p *pipeline.Pipeline, chain uint64, err error) {
 	p, findings := pipeline.Load(file, lookup)
 	if p != nil {
-		catalog.LoadDigests(digests(p))
+		catalog.LoadDigests(digestsFile(p))
 	}
-	findings, traits := judge(ctx, p, findings)
+	findings, traits := checkPipeline(ctx, p, findings)
 	if err := findings.Error(); err != nil {
 		return nil, 0, err
 	}
 	return p, chainOf(p, traits), findings.Write(w)
 }
 
-// remembered is an environment of which every variable keeps the value that it had when
-// it was first asked for: the host takes those that it has read out of its environment.
-type remembered struct {
+// cachedEnvironment looks up each variable once and keeps its value, because the host
+// removes variables from its environment after it has read them.
+type cachedEnvironment struct {
 	lookup pipeline.Lookup
 	mu     sync.Mutex
-	known  map[string]*string
+	values map[string]*string
 }
 
-func (r *remembered) get(name string) (string, bool) {
+func (r *cachedEnvironment) get(name string) (string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	value, asked := r.known[name]
-	if !asked {
+	value, cached := r.values[name]
+	if !cached {
 		if text, set := r.lookup(name); set {
 			value = &text
 		}
-		r.known[name] = value
+		r.values[name] = value
 	}
 	if value == nil {
 		return "", false
@@ -123,8 +124,8 @@ func (r *remembered) get(name string) (string, bool) {
 	return *value, true
 }
 
-// hasTerminal reports whether the process was started in a terminal, the end of which
-// is then what SIGHUP means.
+// hasTerminal reports whether the process was started in a terminal. SIGHUP then means
+// that the terminal was closed.
 func hasTerminal() bool {
 	f, err := os.Open("/dev/tty")
 	if err != nil {

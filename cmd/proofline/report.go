@@ -17,7 +17,7 @@ func (c commands) report() *cli.Command {
 		Name:      "report",
 		Usage:     "send the proof of a block once more",
 		ArgsUsage: "BLOCK...",
-		Description: "The proof is sent by the same rules as the first time, from the files of the pipeline or\n" +
+		Description: "The proof is sent by the same rules as the first time, from the files of the pipeline or from\n" +
 			"its output directory. The pipeline must be running.\n\n" +
 			"  proofline report 24000100\n" +
 			"  proofline report --all-rejected --to ethproofs",
@@ -39,7 +39,7 @@ func (c commands) report() *cli.Command {
 				return err
 			}
 			defer p.Close()
-			jobs, err := unsettled(ctx, p, blocks)
+			jobs, err := jobsToReport(ctx, p, blocks)
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func (c commands) report() *cli.Command {
 				n, err := p.Report(ctx.Context, j.ID, ctx.String("to"))
 				if err != nil {
 					fmt.Fprintf(c.Stdout, "%d: %v\n", j.Block.Number, err)
-					failed = told{errors.New("not every proof could be queued")}
+					failed = printedError{errors.New("not every proof could be queued")}
 					continue
 				}
 				fmt.Fprintf(c.Stdout, "%d: %s queued\n", j.Block.Number, plural(n, "report"))
@@ -61,9 +61,9 @@ func (c commands) report() *cli.Command {
 	}
 }
 
-// unsettled lists the jobs of the named blocks, or those with a proof that a
-// reporter has not taken.
-func unsettled(ctx *cli.Context, p control.Pipeline, blocks []string) (jobs []status.Job, err error) {
+// jobsToReport returns the jobs of the named blocks. With --all-rejected it returns the
+// jobs with a proof that was rejected or has expired.
+func jobsToReport(ctx *cli.Context, p control.Pipeline, blocks []string) (jobs []status.Job, err error) {
 	if !ctx.Bool("all-rejected") {
 		numbers, err := blockNumbers(blocks)
 		if err != nil {
@@ -94,8 +94,8 @@ func unsettled(ctx *cli.Context, p control.Pipeline, blocks []string) (jobs []st
 	return jobs, err
 }
 
-// wasRefused reports whether a proof of the job has come to nothing at a reporter,
-// or at any where to is empty.
+// wasRefused reports whether a proof of the job was rejected or has expired at a reporter,
+// or at any reporter if to is empty.
 func wasRefused(j status.Job, to string) bool {
 	return slices.ContainsFunc(j.Unsettled(), func(d status.Unsettled) bool {
 		return d.Kind == contract.EventProved && d.State != status.ReportWaiting && (to == "" || to == d.Reporter)

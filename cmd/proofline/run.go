@@ -28,15 +28,15 @@ import (
 func (c commands) run() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "run a pipeline until it is told to stop",
+		Usage:     "run a pipeline until it is stopped",
 		ArgsUsage: "[FILE]",
-		Description: "SIGINT or SIGTERM ends it in good order: no new work is begun, and what runs is\n" +
-			"finished or queued again. A second signal ends it at once. Nothing is lost either way.\n" +
-			"SIGHUP has it read the file again, as proofline reload does; where it was started in a\n" +
-			"terminal, it is the end of that and stops it.",
+		Description: "SIGINT or SIGTERM stops the pipeline: no new work is begun, and running work is finished or\n" +
+			"queued again. A second signal stops it at once. Nothing is lost in either case.\n" +
+			"SIGHUP makes it read the file again, as proofline reload does. If it was started in a\n" +
+			"terminal, SIGHUP means that the terminal was closed, and stops it.",
 		Flags: []cli.Flag{
 			fileFlag(),
-			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print what became of them"},
+			&cli.IntFlag{Name: "blocks", Usage: "stop after `N` blocks are done or failed, and print their outcomes"},
 		},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
@@ -53,8 +53,8 @@ func (c commands) run() *cli.Command {
 }
 
 func (c commands) runPipeline(ctx context.Context, file string, limit int) error {
-	var read []string // variables that the file names
-	environment := remembered{lookup: c.LookupEnv, known: map[string]*string{}}
+	var read []string // names of the variables in the file
+	environment := cachedEnvironment{lookup: c.LookupEnv, values: map[string]*string{}}
 	p, chain, err := load(ctx, file, func(name string) (string, bool) {
 		read = append(read, name)
 		return environment.get(name)
@@ -65,21 +65,14 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	level := &slog.LevelVar{}
 	level.Set(p.Log.Level)
 	log := c.newLog(level, p.Log.Format)
-	if c.Signals { // the process is the host's own
-		if err := private.Seal(); err != nil {
-			log.Warn("other processes of this user can read the host's memory", "error", err)
-		}
-		keep := launch.Passed()
-		for _, s := range p.Stages {
-			keep = append(keep, s.Env...)
-		}
-		private.Forget(read, keep)
+	if c.Signals { // the process has no other use than this host
+		hideSecrets(p, read, log)
 	}
 	soft, hard := ctx, context.Background()
-	var again chan os.Signal
+	var reload chan os.Signal
 	if c.Signals {
 		var release func()
-		soft, hard, again, release = stopSignals(ctx, log)
+		soft, hard, reload, release = stopSignals(ctx, log)
 		defer release()
 	}
 	stopTracing, err := tracing.Start(ctx, "proofline", version)
@@ -89,12 +82,12 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 	defer func() {
 		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		_ = stopTracing(flush) // a collector that is down is no matter of the pipeline
+		_ = stopTracing(flush) // a collector that is down must not make the pipeline fail
 	}()
 	began := time.Now()
-	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	followCtx, stopFollower := context.WithCancel(context.WithoutCancel(ctx))
 	var follower sync.WaitGroup
-	defer func() { stopFollowing(); follower.Wait() }()
+	defer func() { stopFollower(); follower.Wait() }()
 	outcome, err := host.Run(soft, host.Options{
 		Pipeline: p,
 		Catalog:  catalog.Open(p.Plugins.Dirs),
@@ -105,34 +98,48 @@ func (c commands) runPipeline(ctx context.Context, file string, limit int) error
 		Log:      slog.New(tracing.LogHandler(p.Name, log.Handler())),
 		Level:    level,
 		Show: func(overview func() live.Overview) {
-			follower.Go(func() { c.follow(following, log, overview) })
+			follower.Go(func() { c.showProgress(followCtx, log, overview) })
 		},
-		ReloadSignal: again,
+		ReloadSignal: reload,
 		Reload: func(ctx context.Context) (*pipeline.Pipeline, error) {
 			p, _, err := load(ctx, file, environment.get, c.Stderr)
 			return p, err
 		},
 		Up: func(address string) {
 			log.Info("running", "pipeline", p.Name, "version", version, "health", "http://"+address+"/health")
-			if err := catalog.SaveDigests(digests(p)); err != nil {
+			if err := catalog.SaveDigests(digestsFile(p)); err != nil {
 				log.Debug("the next start reads every plugin again", "error", err)
 			}
 		},
 	})
-	stopFollowing()
+	stopFollower()
 	follower.Wait()
 	if limit == 0 {
 		return err
 	}
 	verdict := c.writeOutcome(outcome.Finished, limit, time.Since(began))
-	if err != nil { // why the run ended; the numbers alone do not tell
+	if err != nil { // the reason why the run ended is more important than the numbers
 		return err
 	}
 	return verdict
 }
 
-// writeOutcome prints what became of a limited run. It is an error when blocks
-// failed or are missing, or when a reporter has not got what it is owed.
+// hideSecrets closes the memory of the process to other processes of its user, and removes
+// the variables that the pipeline file names from its environment. Variables that plugins
+// get stay.
+func hideSecrets(p *pipeline.Pipeline, read []string, log *slog.Logger) {
+	if err := private.Seal(); err != nil {
+		log.Warn("other processes of this user can read the host's memory", "error", err)
+	}
+	keep := launch.Passed()
+	for _, s := range p.Stages {
+		keep = append(keep, s.Env...)
+	}
+	private.Forget(read, keep)
+}
+
+// writeOutcome prints the blocks of a limited run. It returns an error if blocks failed or
+// are not finished, or if reports were not sent.
 func (c commands) writeOutcome(finished []status.Job, limit int, took time.Duration) error {
 	slices.SortFunc(finished, func(a, b status.Job) int { return cmp.Compare(a.Block.Number, b.Block.Number) })
 	if err := jobsTable(finished, time.Now()).write(c.Stdout); err != nil {
@@ -151,52 +158,52 @@ func (c commands) writeOutcome(finished []status.Job, limit int, took time.Durat
 	}
 	text := fmt.Sprintf("%s done in %s", plural(done, "block"), span(took))
 	for _, part := range []struct {
-		n    int
-		word string
+		n     int
+		label string
 	}{{unreported, "not reported"}, {failed, "failed"}, {limit - len(finished), "not finished"}} {
 		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.word)
+			text += fmt.Sprintf(", %d %s", part.n, part.label)
 		}
 	}
 	if _, err := fmt.Fprintln(c.Stdout, text); err != nil {
 		return err
 	}
 	if done < limit {
-		return told{errors.New(text)}
+		return printedError{errors.New(text)}
 	}
 	return nil
 }
 
-// stopSignals returns a context that ends with the first signal to stop, and
-// one that ends with the second. A third has its usual effect. Again has the signals
-// that ask for the file to be read again. Call release when nothing is left to stop.
-func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Context, again chan os.Signal, release func()) {
+// stopSignals handles signals. soft ends with the first signal to stop, hard with the
+// second; a third one has its usual effect. reload receives the signals to read the file
+// again. The caller calls release after the run.
+func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Context, reload chan os.Signal, release func()) {
 	soft, endSoft := context.WithCancel(ctx)
 	hard, endHard := context.WithCancel(context.WithoutCancel(ctx))
-	// A log that nobody reads any more ("| tee" killed) must not end the proving:
-	// with this, a write to a closed pipe is an error and no signal. Notify, not
-	// Ignore, because plugins would inherit that.
+	// If the reader of the log has ended ("| tee" was killed), the proving must go on. With
+	// a handler, a write to the closed pipe is an error and not a signal. Plugins would
+	// inherit an ignored signal, but do not inherit a handler.
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
-	again = make(chan os.Signal, 1)
+	reload = make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		switch {
-		case s == syscall.SIGHUP && !hasTerminal(): // nohup is of no concern to it: there is no terminal to end
-			signal.Notify(again, s)
-		case signal.Ignored(s): // by nohup, or by a shell in the background: it stays so
+		case s == syscall.SIGHUP && !hasTerminal(): // also under nohup, because no terminal can be closed
+			signal.Notify(reload, s)
+		case signal.Ignored(s): // nohup, or a shell in the background, ignores it: it stays ignored
 		default:
 			signal.Notify(signals, s)
 		}
 	}
-	over, ended := make(chan struct{}), make(chan struct{})
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		select {
 		case s := <-signals:
 			log.Info("stopping: what runs is finished or queued again; a second signal ends it at once", "signal", s.String())
 			endSoft()
-		case <-over:
+		case <-done:
 			return
 		}
 		select {
@@ -204,14 +211,14 @@ func stopSignals(ctx context.Context, log *slog.Logger) (soft, hard context.Cont
 			log.Warn("stopping at once; what runs is queued again", "signal", s.String())
 			signal.Stop(signals)
 			endHard()
-		case <-over:
+		case <-done:
 		}
 	}()
-	return soft, hard, again, func() {
-		signal.Stop(again)
+	return soft, hard, reload, func() {
+		signal.Stop(reload)
 		signal.Stop(pipe)
 		signal.Stop(signals)
-		close(over)
+		close(done)
 		<-ended
 		endSoft()
 		endHard()

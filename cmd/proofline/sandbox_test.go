@@ -9,7 +9,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestSandboxFinding: doctor says what is in force, whatever the kernel.
+// TestSandboxFinding: doctor reports what is enforced, for all kinds of kernels.
 func TestSandboxFinding(t *testing.T) {
 	for _, test := range []struct {
 		kernel   keeper.Support

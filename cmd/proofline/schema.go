@@ -14,9 +14,9 @@ import (
 func (c commands) schema() *cli.Command {
 	return &cli.Command{
 		Name:  "schema",
-		Usage: "the JSON Schema of a pipeline file, for editors",
-		Description: "With the config blocks of all installed plugins that a plugins.lock describes. An editor with a YAML language server\n" +
-			"completes and checks a file whose first line names the schema:\n\n" +
+		Usage: "print the JSON Schema of a pipeline file, for editors",
+		Description: "The schema has the config blocks of all installed plugins that a plugins.lock describes. An\n" +
+			"editor with a YAML language server completes and checks a file whose first line names it:\n\n" +
 			"   proofline schema > pipeline.schema.json\n" +
 			"   # yaml-language-server: $schema=pipeline.schema.json",
 		Flags: []cli.Flag{&cli.StringSliceFlag{Name: "dir", Usage: "search this `DIRECTORY` of plugins first; may be repeated"}},
@@ -31,7 +31,7 @@ func (c commands) schema() *cli.Command {
 					manifests = append(manifests, l.Manifest)
 				case errors.Is(l.Err, catalog.ErrUnlocked):
 					fmt.Fprintf(c.Stderr, "%s is left out: %v\n", l.Name, l.Err)
-				} // plugins list says what is wrong with the others
+				} // the command plugins list shows the other errors
 			}
 			text, err := pipeline.JSONSchema(manifests)
 			if err != nil {

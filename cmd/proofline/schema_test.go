@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestSchema: the schema has the config blocks of what is installed.
+// TestSchema: the schema has the config blocks of the installed plugins.
 func TestSchema(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
 	if _, _, stderr := execute(t, "schema", "--dir", "plugins"); !strings.Contains(stderr, "source-test is left out: ") {

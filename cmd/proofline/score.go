@@ -8,25 +8,27 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/score"
 )
 
 func (c commands) score() *cli.Command {
 	return &cli.Command{
 		Name:      "score",
-		Usage:     "show the pipeline's standing by EthProofs' rules, with a forecast",
+		Usage:     "show the pipeline's score by EthProofs' rules, with a forecast",
 		ArgsUsage: "[FILE]",
-		Description: "Judges the target blocks of the last 7 days by the pipeline's own record, and projects\n" +
-			"the week, which ends on Monday at 00:00 UTC, by the last 24 hours. Asks the host that runs\n" +
-			"the pipeline, or reads its checkpoint. With select.every: 10 the rules are those of the\n" +
-			"1:10 cohort, else those of the real-time cohort.\n\n" +
-			"EthProofs divides by the blocks that somebody has proved. With --site it is asked which of\n" +
-			"the pipeline's unproved blocks these are, half a second for each; no key is sent.",
+		Description: "Computes the score of the target blocks of the last 7 days from the pipeline's own record,\n" +
+			"and a forecast for the week, which ends on Monday at 00:00 UTC, from the last 24 hours. It\n" +
+			"uses the host that runs the pipeline, or the checkpoint. With select.every: 10 the rules\n" +
+			"are those of the 1:10 cohort, else those of the real-time cohort.\n\n" +
+			"EthProofs counts only blocks that somebody has proved. With --site the command asks EthProofs\n" +
+			"for each unproved block of the pipeline whether it counts. This takes half a second for each\n" +
+			"block; no key is sent.",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "site", Usage: "ask the site that the pipeline reports to which blocks it counts"},
 			&cli.StringFlag{Name: "site-url", Usage: "ask the site whose API is at `URL`, such as https://ethproofs.org/api/v0"},
-			&cli.IntFlag{Name: "most", Usage: "ask the site of `N` blocks at most, the newest", Value: mostAsked},
+			&cli.IntFlag{Name: "most", Usage: "ask the site about at most `N` blocks, the newest ones", Value: defaultSiteBlocks},
 		},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
@@ -60,9 +62,9 @@ func (c commands) score() *cli.Command {
 	}
 }
 
-// writeScore prints a standing for people.
+// writeScore prints a score for people.
 func writeScore(w io.Writer, r score.Report, paint painter) error {
-	fmt.Fprintf(w, "%s: %s cohort, proving time below %s ms\n\n", paint.bold(r.Pipeline), r.Rules.Cohort, grouped(fmt.Sprint(r.Rules.ThresholdMS)))
+	fmt.Fprintf(w, "%s: %s cohort, proving time below %s ms\n\n", paint.bold(r.Pipeline), r.Rules.Cohort, live.Grouped(r.Rules.ThresholdMS))
 
 	head := []string{"", ">LAST 7 DAYS", ">LAST 24 HOURS"}
 	tallies := []score.Tally{r.Week, r.Day}
@@ -80,13 +82,13 @@ func writeScore(w io.Writer, r score.Report, paint painter) error {
 	share := func(n func(score.Tally) int) func(score.Tally) string {
 		return func(tally score.Tally) string { return shareOf(n(tally), tally.Blocks) }
 	}
-	row("performance", share(func(t score.Tally) int { return t.Under }), verdict(r.Rules.PerformanceBar, r.Verdict.Performance, r.Week.Blocks, paint))
-	row("liveness", share(score.Tally.Proved), verdict(r.Rules.LivenessBar, r.Verdict.Liveness, r.Week.Blocks, paint))
+	row("performance", share(func(t score.Tally) int { return t.Under }), barText(r.Rules.PerformanceBar, r.Verdict.Performance, r.Week.Blocks, paint))
+	row("liveness", share(score.Tally.Proved), barText(r.Rules.LivenessBar, r.Verdict.Liveness, r.Week.Blocks, paint))
 	row("stunners", share(func(t score.Tally) int { return t.Stunners }), "")
 	row("paralyzers", share(func(t score.Tally) int { return t.Paralyzers }), "")
 	row("offline", share(func(t score.Tally) int { return t.Offline }), "")
-	row("target blocks", func(t score.Tally) string { return grouped(fmt.Sprint(t.Blocks)) }, "")
-	row("still open", func(t score.Tally) string { return grouped(fmt.Sprint(t.Open)) }, "")
+	row("target blocks", func(t score.Tally) string { return live.Grouped(t.Blocks) }, "")
+	row("still open", func(t score.Tally) string { return live.Grouped(t.Open) }, "")
 	if err := t.write(w); err != nil {
 		return err
 	}
@@ -105,13 +107,13 @@ func writeScore(w io.Writer, r score.Report, paint painter) error {
 }
 
 func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint painter) {
-	fmt.Fprintf(w, "by %s, if all goes on as in the last 24 hours, %s blocks:\n", f.Deadline.Format("Monday 2006-01-02 15:04 UTC"), grouped(fmt.Sprint(f.Blocks)))
-	line := func(name string, percent float64, bar int, reached bool, left int, word string) {
-		spare := fmt.Sprintf("%s more may %s", grouped(fmt.Sprint(left)), word)
+	fmt.Fprintf(w, "by %s, if all goes on as in the last 24 hours, %s blocks:\n", f.Deadline.Format("Monday 2006-01-02 15:04 UTC"), live.Grouped(f.Blocks))
+	line := func(name string, percent float64, bar int, reached bool, left int, verb string) {
+		spare := fmt.Sprintf("%s more may %s", live.Grouped(left), verb)
 		if left < 0 {
-			spare = paint.bad(fmt.Sprintf("out of reach, by %s", grouped(fmt.Sprint(-left))))
+			spare = paint.bad(fmt.Sprintf("out of reach, by %s", live.Grouped(-left)))
 		}
-		fmt.Fprintf(w, "  %-12s %6.2f%%  %s; %s\n", name, percent, verdict(bar, reached, f.Blocks, paint), spare)
+		fmt.Fprintf(w, "  %-12s %6.2f%%  %s; %s\n", name, percent, barText(bar, reached, f.Blocks, paint), spare)
 	}
 	line("performance", f.Performance, rules.PerformanceBar, f.Verdict.Performance, f.SlowLeft, "be slow or unproved")
 	if rules.LivenessBar > 0 {
@@ -119,16 +121,16 @@ func writeForecast(w io.Writer, f score.Forecast, rules score.Rules, paint paint
 	}
 }
 
-// shareOf is "75.00% (15)".
+// shareOf returns a share and its number: "75.00% (15)".
 func shareOf(part, all int) string {
 	if all == 0 {
 		return dash
 	}
-	return fmt.Sprintf("%.2f%% (%s)", 100*float64(part)/float64(all), grouped(fmt.Sprint(part)))
+	return fmt.Sprintf("%.2f%% (%s)", 100*float64(part)/float64(all), live.Grouped(part))
 }
 
-// verdict is "70% reached".
-func verdict(bar int, reached bool, blocks int, paint painter) string {
+// barText returns a bar and whether it is reached: "70% reached".
+func barText(bar int, reached bool, blocks int, paint painter) string {
 	switch {
 	case bar == 0:
 		return "none"

@@ -18,8 +18,8 @@ import (
 // midweek is a Wednesday.
 var midweek = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-// standing is that of 400 blocks, of which 300 were fast and one in twenty was
-// announced and left.
+// standing returns the score of 400 blocks. 300 of them were fast, and one of twenty was
+// announced and not proved.
 func standing() score.Report {
 	r := score.Record{Pipeline: "mainnet", Targets: contract.Selection{Every: 1}, Followed: midweek, Unsent: map[string]int{"ethproofs": 2}}
 	for i := range 400 {
@@ -63,8 +63,8 @@ note: shares are of the pipeline's own target blocks; EthProofs counts only bloc
 	}
 }
 
-// TestScoreWithoutHost: the same numbers come from the checkpoint, and none from
-// a pipeline that never ran.
+// TestScoreWithoutHost: without a host the same numbers come from the checkpoint. There are
+// none for a pipeline that has never run.
 func TestScoreWithoutHost(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("pipeline.yaml", []byte("version: 1\nname: x\nselect: {every: 10}\nstages:\n  - {name: source, plugin: gone}\n  - {name: report, plugin: gone}\n"), 0o600); err != nil {

@@ -15,23 +15,23 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// mostAsked is how many blocks the site is asked of by default, which takes a minute
-// and a half.
-const mostAsked = 200
+// defaultSiteBlocks is the default number of blocks for which the site is queried. This
+// takes a minute and a half.
+const defaultSiteBlocks = 200
 
-// scoreBySite judges the pipeline by the blocks that the site at url counts. The site
-// is asked of the newest blocks without an accepted proof, at most so many; of those
-// it is not asked of it is taken that it counts them. That it answers only a part is
-// said and no error.
-func (c commands) scoreBySite(ctx context.Context, p control.Pipeline, url string, most int) (score.Report, error) {
+// scoreBySite computes the score with the blocks that the site at url counts. It queries
+// the site for the newest blocks without an accepted proof, at most limit, and assumes
+// that the site counts all others. If the site answers only a part of the queries, it
+// prints a message and returns no error.
+func (c commands) scoreBySite(ctx context.Context, p control.Pipeline, url string, limit int) (score.Report, error) {
 	record, err := p.ScoreRecord(ctx)
 	if err != nil {
 		return score.Report{}, err
 	}
 	now := time.Now()
 	missed := score.Missed(record, now)
-	if len(missed) > most {
-		missed = missed[len(missed)-most:]
+	if len(missed) > limit {
+		missed = missed[len(missed)-limit:]
 	}
 	slices.Reverse(missed)
 	record.Site, err = site.Ask(ctx, &http.Client{Timeout: 30 * time.Second}, url, missed)
@@ -44,7 +44,7 @@ func (c commands) scoreBySite(ctx context.Context, p control.Pipeline, url strin
 	return score.Judge(record, now), nil
 }
 
-// scoringSite is the site that judges what the pipeline of a file reports.
+// scoringSite returns the URL of the site that scores the reports of a pipeline.
 func (c commands) scoringSite(ctx context.Context, file string) (string, error) {
 	p, findings := c.check(file)
 	if findings.Failed() {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// elsewhere are commands whose good path needs what a script does not have, and the test
-// that shows it.
+// elsewhere are the commands whose correct use a script cannot show, with the test that
+// shows it.
 var elsewhere = map[string]string{
 	"top":          "host/top: it needs a terminal",
 	"blocks skip":  "TestCommandsReachTheHost: a block that waits in a running pipeline",
@@ -23,8 +23,8 @@ var elsewhere = map[string]string{
 	"plugins test": "TestPluginsTest: minutes for a plugin",
 }
 
-// TestEveryCommandHasAScript: the scripts of e2e play, of every command, a good path and
-// two wrong uses, each with its exit code. TestExamples looks at its help.
+// TestEveryCommandHasAScript: the scripts of e2e run every command, in a correct use and
+// two wrong ones, each with its exit code. TestExamples checks its help.
 func TestEveryCommandHasAScript(t *testing.T) {
 	files, err := filepath.Glob("e2e/testdata/script/*.txtar")
 	if err != nil || len(files) == 0 {

@@ -21,43 +21,44 @@ import (
 func (c commands) simulate() *cli.Command {
 	return &cli.Command{
 		Name:      "simulate",
-		Usage:     "how GPUs would keep up with the chain: the engine in virtual time",
+		Usage:     "show how GPUs would keep up with the chain, with the engine in virtual time",
 		ArgsUsage: "[FILE]",
-		Description: "Takes the host's own engine through a chain of 12 s slots, a day in seconds: which blocks it\n" +
-			"picks, what waits, what is retried, dropped and recovered is decided by the code that runs a\n" +
-			"pipeline. Says how long blocks wait for an accepted proof, how many are missed, how the\n" +
-			"cohort stands by EthProofs' rules, how busy the GPUs are and what a proof costs.\n\n" +
-			"--gpus is how many GPUs there are, --gpus-per-proof how many of them make one proof together:\n" +
-			"so many are a slot, and --model is the time of one proof on one slot. With the default of\n" +
-			"1, a \"GPU\" is whatever the model was measured on; the built-in model was measured on a set\n" +
-			"of 8 RTX 5090. The simulator does not know how a proof gets faster on more GPUs: measure it.\n\n" +
-			"FILE lends its selection, the retries and the concurrency of its proof stage, and its past where\n" +
-			"the model or the gas is \"history\". The same seed gives the same figures.\n\n" +
+		Description: "Runs the host's own engine over a chain of 12 s slots in virtual time; a day takes seconds.\n" +
+			"The code that runs a pipeline decides which blocks are selected, wait, are retried, dropped\n" +
+			"and recovered. The command shows how long blocks wait for an accepted proof, how many are\n" +
+			"missed, the score by EthProofs' rules, how busy the GPUs are and what a proof costs.\n\n" +
+			"--gpus is the number of GPUs, and --gpus-per-proof the number of GPUs that make one proof\n" +
+			"together, which are a slot. --model is the time of one proof in one slot. With the default\n" +
+			"of 1, a \"GPU\" is the hardware on which the model was measured, which is a set of 8 RTX 5090\n" +
+			"for the built-in model. The simulator does not know how much faster a proof is on more GPUs:\n" +
+			"measure it.\n\n" +
+			"The selection and the retries and concurrency of the proof stage are taken from FILE, and its\n" +
+			"history if the model or the gas is \"history\". The same seed gives the same figures.\n\n" +
 			"  proofline simulate --blocks 7200 --gpus 8 --model 3.97+0.584/Mgas --select every=1\n" +
 			"  proofline simulate --sweep gpus=1..16 --gpu-hour 0.4 --html plan.html\n" +
 			"  proofline simulate --model history --gas history --outage 10m@14:00 --failures 0.5% mainnet.yaml",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
-			&cli.IntFlag{Name: "blocks", Usage: "so many `BLOCKS` of the chain, 7200 in a day", Value: 7200},
+			&cli.IntFlag{Name: "blocks", Usage: "the number of `BLOCKS` of the chain, 7200 in a day", Value: 7200},
 			&cli.DurationFlag{Name: "slot", Usage: "the `TIME` between two blocks", Value: simulate.MainnetSlot},
-			&cli.IntFlag{Name: "gpus", Usage: "`N` GPUs, or sets of them that make one proof at a time", Value: 1},
-			&cli.IntFlag{Name: "gpus-per-proof", Usage: "`N` of them make one proof together", Value: 1},
+			&cli.IntFlag{Name: "gpus", Usage: "the number `N` of GPUs, or of sets of them that make one proof together", Value: 1},
+			&cli.IntFlag{Name: "gpus-per-proof", Usage: "the number `N` of GPUs that make one proof together", Value: 1},
 			&cli.StringFlag{Name: "model", Usage: "the time of a proof: `SECONDS` as 3.97+0.584/Mgas, 17 or 3.97+0.584/Mgas+-1.5 (standard deviation); measured; or history", Value: "measured"},
-			&cli.StringFlag{Name: "stage", Usage: "the proof `STAGE` that the history is of, such as a shadow"},
+			&cli.StringFlag{Name: "stage", Usage: "the proof `STAGE` whose history is used, such as a shadow"},
 			&cli.StringFlag{Name: "gas", Usage: "gas of the blocks: mainnet (500 blocks, drawn), history, or a `DIRECTORY` of <number>/block.json[.gz]", Value: "mainnet"},
 			&cli.StringFlag{Name: "select", Usage: "`every=N`, newest_first or oldest_first, drop_after=168h, separated by commas"},
 			&cli.StringFlag{Name: "failures", Usage: "the `SHARE` of attempts that fail and are tried again, such as 0.5%"},
-			&cli.StringSliceFlag{Name: "outage", Usage: "`10m@14:00` takes the machine away; =gpus or =node behind it, only these; may be repeated"},
+			&cli.StringSliceFlag{Name: "outage", Usage: "`10m@14:00` is an outage of the machine, with =gpus or =node at its end only of these; may be repeated"},
 			&cli.StringFlag{Name: "reorgs", Usage: "the `RATE` of blocks that are replaced, such as 1/day"},
-			&cli.Uint64Flag{Name: "seed", Usage: "of all that is chance", Value: 1},
-			&cli.DurationFlag{Name: "arrival", Usage: "`TIME` from a block's timestamp until the node has it", DefaultText: simulate.DefaultTimes.Arrival.Middle.String()},
-			&cli.DurationFlag{Name: "fetch", Usage: "`TIME` of fetching block and witness", DefaultText: simulate.DefaultTimes.Fetch.Middle.String()},
-			&cli.DurationFlag{Name: "build", Usage: "`TIME` of building the guest input", DefaultText: simulate.DefaultTimes.Build.Middle.String()},
-			&cli.DurationFlag{Name: "report", Usage: "`TIME` from the proof until it is accepted", DefaultText: simulate.DefaultTimes.Report.Middle.String()},
+			&cli.Uint64Flag{Name: "seed", Usage: "the seed of all random numbers", Value: 1},
+			&cli.DurationFlag{Name: "arrival", Usage: "`TIME` from a block's timestamp until the node has it", DefaultText: simulate.DefaultTimes.Arrival.Median.String()},
+			&cli.DurationFlag{Name: "fetch", Usage: "`TIME` of fetching block and witness", DefaultText: simulate.DefaultTimes.Fetch.Median.String()},
+			&cli.DurationFlag{Name: "build", Usage: "`TIME` of building the guest input", DefaultText: simulate.DefaultTimes.Build.Median.String()},
+			&cli.DurationFlag{Name: "report", Usage: "`TIME` from the proof until it is accepted", DefaultText: simulate.DefaultTimes.Report.Median.String()},
 			&cli.Float64Flag{Name: "gpu-hour", Usage: "the `PRICE` of one GPU for an hour, working or not"},
 			&cli.Float64Flag{Name: "kwh", Usage: "the `PRICE` of a kilowatt hour"},
 			&cli.Float64Flag{Name: "watt", Usage: "the `POWER` of one GPU that proves"},
-			&cli.Float64Flag{Name: "idle-watt", Usage: "the `POWER` of one that does not"},
+			&cli.Float64Flag{Name: "idle-watt", Usage: "the `POWER` of one GPU that does not prove"},
 			&cli.StringFlag{Name: "sweep", Usage: "vary one number: `gpus=1..16`, gpus=8..64/8 or every=1,10,100"},
 			&cli.StringFlag{Name: "html", Usage: "also write a page with plots to `FILE`"},
 		},
@@ -75,7 +76,7 @@ func (c commands) simulate() *cli.Command {
 			}
 			table, err := sweep.Run(ctx.Context, plan)
 			if err != nil {
-				return wrongPlan(err)
+				return planError(err)
 			}
 			if err := writePage(ctx.String("html"), table.HTML); err != nil {
 				return err
@@ -88,11 +89,11 @@ func (c commands) simulate() *cli.Command {
 	}
 }
 
-// simulateOnce is the command without a sweep.
+// simulateOnce runs the command without a sweep.
 func (c commands) simulateOnce(ctx *cli.Context, plan simulate.Plan) error {
 	result, err := simulate.Run(ctx.Context, plan)
 	if err != nil {
-		return wrongPlan(err)
+		return planError(err)
 	}
 	if err := writePage(ctx.String("html"), result.HTML); err != nil {
 		return err
@@ -103,16 +104,17 @@ func (c commands) simulateOnce(ctx *cli.Context, plan simulate.Plan) error {
 	return writeSimulation(c.Stdout, result, c.paint(c.Stdout))
 }
 
-// wrongPlan is what is wrong with a plan, which comes from the command line.
-func wrongPlan(err error) error {
+// planError returns an error about a plan as a usage error, because the plan comes from
+// the command line.
+func planError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	return usage("%v", err)
 }
 
-// writePage writes a page to a file; without a name it writes none.
-func writePage(name string, write func(io.Writer, simulate.Making) error) error {
+// writePage writes a page to a file. It does nothing if the name is empty.
+func writePage(name string, write func(io.Writer, simulate.Provenance) error) error {
 	if name == "" {
 		return nil
 	}
@@ -120,10 +122,10 @@ func writePage(name string, write func(io.Writer, simulate.Making) error) error 
 	if err != nil {
 		return contract.Environment(err, "name a file that can be written")
 	}
-	return errors.Join(write(f, simulate.Making{Version: versionText(), Made: time.Now()}), f.Close())
+	return errors.Join(write(f, simulate.Provenance{Version: versionText(), Made: time.Now()}), f.Close())
 }
 
-// plan is what a command line asks for.
+// plan returns the plan of a command line.
 func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	p = simulate.Plan{
 		Blocks: ctx.Int("blocks"), SlotTime: ctx.Duration("slot"), Seed: ctx.Uint64("seed"), GPUs: ctx.Int("gpus"), GPUsPerProof: ctx.Int("gpus-per-proof"),
@@ -138,7 +140,7 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	model, gas := ctx.String("model"), ctx.String("gas")
 	past := model == "history" || gas == "history"
 	if ctx.Args().Present() || ctx.String("file") != "" || past {
-		if err := c.lend(ctx, &p, past); err != nil {
+		if err := c.applyFile(ctx, &p, past); err != nil {
 			return p, err
 		}
 	}
@@ -154,13 +156,13 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	}
 	for name, to := range map[string]*simulate.Span{"arrival": &p.Times.Arrival, "fetch": &p.Times.Fetch, "build": &p.Times.Build, "report": &p.Times.Report} {
 		if ctx.IsSet(name) {
-			*to = simulate.Always(ctx.Duration(name))
+			*to = simulate.Constant(ctx.Duration(name))
 		}
-		if to.Middle < 0 || to.Middle > time.Hour {
+		if to.Median < 0 || to.Median > time.Hour {
 			return p, usage("--%s is to be between 0 and an hour", name)
 		}
 	}
-	if err := choose(&p.Selection, ctx.String("select")); err != nil {
+	if err := parseSelection(&p.Selection, ctx.String("select")); err != nil {
 		return p, err
 	}
 	for _, text := range ctx.StringSlice("outage") {
@@ -183,8 +185,9 @@ func (c commands) plan(ctx *cli.Context) (p simulate.Plan, err error) {
 	return p, nil
 }
 
-// lend takes over what a pipeline file says, and what its past does.
-func (c commands) lend(ctx *cli.Context, p *simulate.Plan, past bool) error {
+// applyFile applies the selection and the proof stage of a pipeline file to a plan, and
+// with past also the history of the pipeline.
+func (c commands) applyFile(ctx *cli.Context, p *simulate.Plan, past bool) error {
 	file, err := pipelineFile(ctx, ctx.Args().Slice())
 	if err != nil {
 		return err
@@ -233,8 +236,8 @@ func (c commands) lend(ctx *cli.Context, p *simulate.Plan, past bool) error {
 	return nil
 }
 
-// choose reads "every=10,oldest_first,drop_after=1h" into a selection.
-func choose(s *selection.Selection, text string) error {
+// parseSelection applies "every=10,oldest_first,drop_after=1h" to a selection.
+func parseSelection(s *selection.Selection, text string) error {
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, value, _ := strings.Cut(part, "=")
 		var err error

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/proofline/proofline/host/live"
 	"github.com/proofline/proofline/host/simulate"
 )
 
@@ -25,16 +26,16 @@ func writeSimulation(w io.Writer, r simulate.Result, paint painter) error {
 	}
 	fmt.Fprintln(w)
 	t = newTable("OF TARGET BLOCKS", "", "BAR")
-	count := func(n int) string { return grouped(fmt.Sprint(n)) }
+	count := live.Grouped[int]
 	t.add("target blocks", count(r.Targets), "")
 	t.add("accepted within 10 s", fmt.Sprintf("%.2f%%", 100*r.Under10s), "")
 	t.add("accepted within a slot", fmt.Sprintf("%.2f%%", 100*r.UnderSlot), "")
 	week, rules := r.Score.Week, r.Score.Rules
-	t.add(fmt.Sprintf("performance, %s cohort", rules.Cohort), fmt.Sprintf("%.2f%%", week.Performance), verdict(rules.PerformanceBar, r.Score.Verdict.Performance, week.Blocks, paint))
-	t.add("liveness", fmt.Sprintf("%.2f%%", week.Liveness), verdict(rules.LivenessBar, r.Score.Verdict.Liveness, week.Blocks, paint))
+	t.add(fmt.Sprintf("performance, %s cohort", rules.Cohort), fmt.Sprintf("%.2f%%", week.Performance), barText(rules.PerformanceBar, r.Score.Verdict.Performance, week.Blocks, paint))
+	t.add("liveness", fmt.Sprintf("%.2f%%", week.Liveness), barText(rules.LivenessBar, r.Score.Verdict.Liveness, week.Blocks, paint))
 	t.add("stunners", count(week.Stunners), "")
 	t.add("paralyzers", count(week.Paralyzers), "")
-	t.add("missed", missed(r.Misses), "")
+	t.add("missed", missesText(r.Misses), "")
 	t.add("attempts", fmt.Sprintf("%s, %s failed", count(r.Attempts), count(r.Failed)), "")
 	if r.Reorgs > 0 {
 		t.add("blocks replaced", count(r.Reorgs), "")
@@ -55,24 +56,24 @@ func writeSimulation(w io.Writer, r simulate.Result, paint painter) error {
 	if err := t.write(w); err != nil {
 		return err
 	}
-	word := "it keeps up with the chain"
+	text := "it keeps up with the chain"
 	if !r.KeepsUp {
-		word = paint.bad("it falls behind the chain")
+		text = paint.bad("it falls behind the chain")
 	}
-	_, err := fmt.Fprintln(w, "\n"+word)
+	_, err := fmt.Fprintln(w, "\n"+text)
 	return err
 }
 
-// missed is "12: 10 waiting, 2 failed".
-func missed(m simulate.Misses) string {
-	text := grouped(fmt.Sprint(m.All))
+// missesText returns the misses as text: "12: 10 waiting, 2 failed".
+func missesText(m simulate.Misses) string {
+	text := live.Grouped(m.All)
 	sign := ": "
 	for _, part := range []struct {
 		n    int
 		name string
 	}{{m.Waiting, "waiting"}, {m.Failed, "failed"}, {m.Dropped, "dropped"}, {m.Untaken, "never taken"}} {
 		if part.n > 0 {
-			text += fmt.Sprintf("%s%s %s", sign, grouped(fmt.Sprint(part.n)), part.name)
+			text += fmt.Sprintf("%s%s %s", sign, live.Grouped(part.n), part.name)
 			sign = ", "
 		}
 	}

@@ -13,8 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// missing is the record of ten blocks of which the last two were announced and are
-// not proved.
+// missing returns the record of ten blocks. The last two were announced and are not proved.
 func missing() score.Record {
 	r := score.Record{Pipeline: "mainnet", Targets: contract.Selection{Every: 1}}
 	for i := range 10 {
@@ -28,7 +27,7 @@ func missing() score.Record {
 }
 
 // TestScoreBySite: the site does not count one of the two blocks without a proof. Its
-// answers are those that were observed at the handler of GET /blocks.
+// responses are recordings of GET /blocks.
 func TestScoreBySite(t *testing.T) {
 	hosted(t)
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,8 +66,8 @@ func TestScoreBySite(t *testing.T) {
 	}
 }
 
-// TestSiteOfTheReporters: which site is asked follows from what the reporters state, and
-// their own command says what it has verified.
+// TestSiteOfTheReporters: the facts of the reporters name the site to query. The reporters'
+// own command returns the verdicts of the site.
 func TestSiteOfTheReporters(t *testing.T) {
 	workplace(t, "127.0.0.1:0")
 	t.Setenv("URL_OF_TEST", "http://node")

@@ -14,7 +14,7 @@ func (c commands) status() *cli.Command {
 		Name:        "status",
 		Usage:       "show the live state of stages and blocks",
 		ArgsUsage:   "[FILE]",
-		Description: "Asks the host that runs the pipeline; when none runs, shows what its checkpoint holds.",
+		Description: "Gets the state from the host that runs the pipeline, or from the checkpoint if no host runs.",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "again every second, until interrupted"},

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/proofline/proofline/host/live"
 )
 
 // table prints rows under headings.
@@ -28,7 +31,7 @@ func newTable(head ...string) *table {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// write prints the table; one without rows prints nothing.
+// write prints the table. It prints nothing for a table without rows.
 func (t *table) write(w io.Writer) error {
 	if len(t.rows) == 0 {
 		return nil
@@ -57,10 +60,10 @@ func (t *table) write(w io.Writer) error {
 	return err
 }
 
-// dash stands for a value that there is not.
+// dash stands for an absent value.
 const dash = "-"
 
-// size is a number of bytes for people, in powers of ten.
+// size formats a number of bytes for people, in powers of ten.
 func size(n int64) string {
 	switch {
 	case n < 1000:
@@ -73,7 +76,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
-// span is a duration for people: three digits at most of what matters.
+// span formats a duration for people with two or three significant digits.
 func span(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -92,14 +95,12 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// grouped is a number with its digits in groups of three: 9,034,512. A text
-// that is no number stays as it is.
+// grouped returns a number with its digits in groups of three: 9,034,512. It returns a text
+// that is not a number unchanged.
 func grouped(text string) string {
-	if strings.Trim(text, "0123456789") != "" {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
 		return text
 	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	return live.Grouped(n)
 }

@@ -13,7 +13,7 @@ func (c commands) top() *cli.Command {
 		Name:        "top",
 		Usage:       "watch the pipeline in a terminal",
 		ArgsUsage:   "[FILE]",
-		Description: "Shows what the dashboard shows first; keys 1 to 6 open stages, blocks, failures, log and endpoints, q ends it.",
+		Description: "Shows the dashboard's first screen. Keys 1 to 6 open stages, blocks, failures, log and endpoints; q ends it.",
 		Flags:       []cli.Flag{fileFlag()},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
@@ -28,7 +28,7 @@ func (c commands) top() *cli.Command {
 				return err
 			}
 			return top.Run(ctx.Context, top.Options{
-				Overview: top.OfHost(p.Data), Input: c.Stdin, Output: c.Stdout, Environ: os.Environ(),
+				Overview: top.HostOverview(p.Data), Input: c.Stdin, Output: c.Stdout, Environ: os.Environ(),
 			})
 		},
 	}

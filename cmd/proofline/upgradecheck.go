@@ -24,10 +24,10 @@ func (c commands) upgradeCheck() *cli.Command {
 		Name:      "upgrade-check",
 		Usage:     "compare the pipeline that runs with this program, its plugins and the file",
 		ArgsUsage: "[FILE]",
-		Description: "Run it with the new binaries and the new file, before the upgrade. It lists what would\n" +
-			"change and what each change takes, which work of unfinished blocks would be done once\n" +
-			"more, and what would be lost. It changes nothing. Where no host runs, the pipeline that\n" +
-			"ran last is compared. Exit code 0 where the upgrade loses nothing, 1 where it would.\n\n" +
+		Description: "Run the command with the new binaries and the new file, before the upgrade. It lists the\n" +
+			"changes and whether each needs a reload or a restart, which work of unfinished blocks would\n" +
+			"be repeated, and what would be lost. It changes nothing. If no host runs, it compares with\n" +
+			"the pipeline that ran last. Exit code 0 if the upgrade loses nothing, 1 if it would.\n\n" +
 			"  /opt/proofline-next/proofline upgrade-check mainnet.yaml",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
@@ -45,31 +45,31 @@ func (c commands) upgradeCheck() *cli.Command {
 				err = u.write(c.Stdout)
 			}
 			if err == nil && len(u.Lost) > 0 {
-				return told{errors.New("something would be lost")}
+				return printedError{errors.New("something would be lost")}
 			}
 			return err
 		},
 	}
 }
 
-// upgrade is what another program and file would do to a pipeline.
+// upgrade is the result of the command: what another program and file would change.
 type upgrade struct {
 	File    string              `json:"file"`
 	Running bool                `json:"running"`
 	Changes []change.Difference `json:"changes"`
-	Redone  []redone            `json:"redone"`
+	Redone  []repeated          `json:"redone"`
 	Lost    []string            `json:"lost"`
 }
 
-// redone is work on unfinished blocks that would be done once more.
-type redone struct {
+// repeated is work on unfinished blocks that would be done once more.
+type repeated struct {
 	Stage       string   `json:"stage"`
 	Blocks      []uint64 `json:"blocks"`      // for which the stage is done
 	Interrupted []uint64 `json:"interrupted"` // on which it works at this moment
 }
 
 func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
-	u := upgrade{File: file, Changes: []change.Difference{}, Redone: []redone{}, Lost: []string{}}
+	u := upgrade{File: file, Changes: []change.Difference{}, Redone: []repeated{}, Lost: []string{}}
 	p, chain, err := load(ctx, file, c.LookupEnv, c.Stderr)
 	if err == nil {
 		err = chainFindings(p, chain).Error()
@@ -77,7 +77,7 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 	if err != nil {
 		return u, err
 	}
-	was, err := change.Load(p.Data)
+	before, err := change.Load(p.Data)
 	if errors.Is(err, fs.ErrNotExist) {
 		return u, contract.Environment(fmt.Errorf("no pipeline has run with the data directory %s", p.Data), "there is nothing to compare: proofline run "+file)
 	}
@@ -85,14 +85,14 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 		return u, err
 	}
 	plugins := catalog.Open(p.Plugins.Dirs)
-	is, err := change.Of(p, version, func(s pipeline.Stage) (change.StageInfo, error) {
+	after, err := change.Of(p, version, func(s pipeline.Stage) (change.StageInfo, error) {
 		binary, err := plugins.Find(s.Plugin)
 		return host.StageInfo(binary, s), err
 	})
 	if err != nil {
 		return u, err
 	}
-	u.Changes = append(u.Changes, change.Compare(was, is.Redacted())...)
+	u.Changes = append(u.Changes, change.Compare(before, after.Redacted())...)
 	running, err := c.reach(ctx, file)
 	if err != nil {
 		return u, err
@@ -104,20 +104,20 @@ func (c commands) upgrade(ctx context.Context, file string) (upgrade, error) {
 		return u, err
 	}
 	for _, d := range u.Changes {
-		if d.Redone && !slices.ContainsFunc(u.Redone, func(r redone) bool { return r.Stage == d.Stage }) {
-			u.Redone = append(u.Redone, again(d.Stage, snap.Jobs))
+		if d.Redone && !slices.ContainsFunc(u.Redone, func(r repeated) bool { return r.Stage == d.Stage }) {
+			u.Redone = append(u.Redone, repeatedWork(d.Stage, snap.Jobs))
 		}
-		if gone := d.Path == "" && d.New == ""; gone {
+		if removed := d.Path == "" && d.New == ""; removed {
 			u.Lost = append(u.Lost, u.loss(d, snap)...)
 		}
 	}
 	return u, nil
 }
 
-// again lists the unfinished blocks for which a stage's work would count no more. A
-// proof that was announced as made counts on.
-func again(stage string, jobs []status.Job) redone {
-	r := redone{Stage: stage, Blocks: []uint64{}, Interrupted: []uint64{}}
+// repeatedWork returns the unfinished blocks for which a stage's work would be repeated. A
+// proof that was reported as proved is kept.
+func repeatedWork(stage string, jobs []status.Job) repeated {
+	r := repeated{Stage: stage, Blocks: []uint64{}, Interrupted: []uint64{}}
 	for _, j := range jobs {
 		for _, s := range j.Stages {
 			switch {
@@ -132,7 +132,7 @@ func again(stage string, jobs []status.Job) redone {
 	return r
 }
 
-// loss says what goes with a stage that is not in the new file.
+// loss describes what is lost with a stage that is not in the new file.
 func (u upgrade) loss(d change.Difference, snap status.Snapshot) (lost []string) {
 	for _, s := range snap.Stages {
 		switch {

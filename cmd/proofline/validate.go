@@ -19,12 +19,12 @@ import (
 func (c commands) validate() *cli.Command {
 	return &cli.Command{
 		Name:      "validate",
-		Usage:     "check a pipeline file and say everything that is wrong with it",
+		Usage:     "check a pipeline file and print all its faults",
 		ArgsUsage: "[FILE]",
-		Description: "Holds the file, or standard input for -, against the schemas of its plugins, lets each\n" +
-			"plugin judge its own config block, and compares what stages hand on with what those behind\n" +
-			"them need. Contacts nothing; proofline doctor looks at the machine too.\n" +
-			"Exit code 1 when there is an error.",
+		Description: "Checks the file, or standard input for -, with the schemas of its plugins. Each plugin checks\n" +
+			"its own config block, and the facts that stages provide are compared with those that later\n" +
+			"stages require. The command connects to nothing; proofline doctor checks the machine, too.\n" +
+			"Exit code 1 if there is an error.",
 		Flags: []cli.Flag{fileFlag(), jsonFlag()},
 		Action: func(ctx *cli.Context) error {
 			file, err := pipelineFile(ctx, ctx.Args().Slice())
@@ -35,7 +35,7 @@ func (c commands) validate() *cli.Command {
 			if err != nil {
 				return err
 			}
-			findings, _ = judge(ctx.Context, p, findings)
+			findings, _ = checkPipeline(ctx.Context, p, findings)
 			if ctx.Bool("json") {
 				err = c.printJSON(struct {
 					File     string            `json:"file"`
@@ -49,15 +49,14 @@ func (c commands) validate() *cli.Command {
 				return err
 			}
 			if findings.Failed() {
-				return told{fmt.Errorf("%s is not valid: %s", file, count(findings))}
+				return printedError{fmt.Errorf("%s is not valid: %s", file, countText(findings))}
 			}
 			return nil
 		},
 	}
 }
 
-// writeVerdict prints what is to be said of a file, and that it is valid where it
-// is.
+// writeVerdict prints the findings, and that the file is valid if there is no error.
 func (c commands) writeVerdict(p *pipeline.Pipeline, findings pipeline.Findings) error {
 	if err := findings.Write(c.Stdout); err != nil || findings.Failed() {
 		return err
@@ -70,8 +69,8 @@ func (c commands) writeVerdict(p *pipeline.Pipeline, findings pipeline.Findings)
 	return err
 }
 
-// read reads a pipeline file, or standard input for "-". The error is one of
-// reading standard input.
+// read reads a pipeline file, or standard input for "-". The error is not nil only if
+// standard input cannot be read.
 func (c commands) read(file string) (*pipeline.Pipeline, pipeline.Findings, error) {
 	if file != "-" {
 		p, findings := pipeline.Load(file, c.LookupEnv)
@@ -95,8 +94,8 @@ func (c commands) check(file string) (*pipeline.Pipeline, pipeline.Findings) {
 	return p, findings
 }
 
-// bind tells a pipeline what its plugins are. Reading or asking every plugin
-// takes a moment.
+// bind binds a pipeline to the installed plugins. It may have to start plugins to read
+// their manifests.
 func bind(p *pipeline.Pipeline) pipeline.Findings {
 	plugins := catalog.Open(p.Plugins.Dirs)
 	names := make([]string, len(p.Stages))
@@ -110,10 +109,10 @@ func bind(p *pipeline.Pipeline) pipeline.Findings {
 	})
 }
 
-// judge binds a pipeline to the plugins that are installed, asks each whose config
-// block fits its schema what else there is to say about it, and compares what they
-// tell. It returns all findings, with those that there were before, and the traits.
-func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings) (pipeline.Findings, map[string]contract.Traits) {
+// checkPipeline binds a pipeline to the installed plugins, runs the command validate of
+// each plugin whose config block fits its schema, and checks the traits of the stages. It
+// returns the given findings with its own, and the traits. p may be nil.
+func checkPipeline(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings) (pipeline.Findings, map[string]contract.Traits) {
 	if p == nil {
 		return findings, nil
 	}
@@ -132,7 +131,7 @@ func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings
 			continue
 		}
 		all.Go(func() {
-			answers[i], err = askPlugin(ctx, binary.Path, askValidate, s)
+			answers[i], err = runPluginCommand(ctx, binary.Path, commandValidate, s)
 			if err != nil {
 				more[i] = append(more[i], s.LocatePlugin(contract.SeverityWarning, err.Error(), ""))
 			}
@@ -144,15 +143,15 @@ func judge(ctx context.Context, p *pipeline.Pipeline, findings pipeline.Findings
 	all.Wait()
 	findings = append(findings, slices.Concat(more...)...)
 	traits := traitsOf(p, answers)
-	if !findings.Failed() { // else stages may be joined in another way than is meant
+	if !findings.Failed() { // with errors, the graph may not be the intended one
 		findings = append(findings, p.CheckTraits(traits)...)
 	}
 	findings.Sort()
 	return findings, traits
 }
 
-// traitsOf lists the traits that plugins have told of their stages, whose answers
-// stand in the order of the file.
+// traitsOf returns the traits in the assessments by stage. The assessments are in the order
+// of the stages.
 func traitsOf(p *pipeline.Pipeline, answers []contract.Assessment) map[string]contract.Traits {
 	traits := map[string]contract.Traits{}
 	for i, a := range answers {
@@ -163,8 +162,7 @@ func traitsOf(p *pipeline.Pipeline, answers []contract.Assessment) map[string]co
 	return traits
 }
 
-// printJSON prints a value for programs, and people who look over their
-// shoulder.
+// printJSON prints a value as indented JSON.
 func (c commands) printJSON(v any) error {
 	e := json.NewEncoder(c.Stdout)
 	e.SetIndent("", "  ")

@@ -23,16 +23,16 @@ func (c commands) verify() *cli.Command {
 		Usage:     "verify a ZisK proof: a file, a block of the archive, or one downloaded from EthProofs",
 		ArgsUsage: "FILE|BLOCK",
 		Description: "Verifies the proof in this process, in the form in which it is sent to a verifier; no tool of\n" +
-			"ZisK is needed. FILE may be a proof file of ZisK 0.15 to 1.4, the bytes that EthProofs hands\n" +
-			"out, or the body of a request to it. A number is a block: its proof is looked for in the\n" +
-			"output folder of the pipeline.\n\n" +
-			"With --site the verifiers of the sites that the pipeline reports to look at what is stored\n" +
-			"there of the block, whatever the proof system.\n\n" +
+			"ZisK is needed. FILE may be a proof file of ZisK 0.15 to 1.4, the bytes that EthProofs\n" +
+			"returns, or the body of a request to it. A number is a block, whose proof is in the output\n" +
+			"folder of the pipeline.\n\n" +
+			"With --site the sites to which the pipeline reports verify the proofs of the block that they\n" +
+			"have stored, with their own verifiers and for any proof system.\n\n" +
 			"The key of the proving setup must be a published one, or be given with --vk or --proving-key.\n" +
-			"Exit code 0: the proof verifies; 1: it does not; 2: wrong command line; 3: that could not be found out.",
+			"Exit code 0: the proof is valid; 1: it is not; 2: wrong command line; 3: it could not be verified.",
 		Flags: []cli.Flag{
 			fileFlag(), jsonFlag(),
-			&cli.BoolFlag{Name: "site", Usage: "have the site verify the proofs of the block that it has stored, EthProofs by its own verifier"},
+			&cli.BoolFlag{Name: "site", Usage: "make the site verify the proofs of the block that it has stored, with its own verifier"},
 			&cli.StringFlag{Name: "vk", Usage: "`KEY` of the proving setup: a file of 32 bytes (vadcop_final.verkey.bin), or 64 hexadecimal digits"},
 			&cli.StringFlag{Name: "program", Usage: "`KEY` that the program must have: a file of 32 bytes, or 64 hexadecimal digits"},
 			&cli.StringFlag{Name: "version", Usage: "`VERSION` of ZisK that made the proof, for example 1.1.0-alpha"},
@@ -72,14 +72,14 @@ func (c commands) verify() *cli.Command {
 				return err
 			}
 			if err != nil {
-				return told{err}
+				return printedError{err}
 			}
 			return nil
 		},
 	}
 }
 
-// verifyOptions is what the command line says about a proof.
+// verifyOptions are the flags of the command.
 type verifyOptions struct {
 	setup, program *proof.Key
 	release        proof.Release
@@ -87,6 +87,7 @@ type verifyOptions struct {
 	lenient        bool
 }
 
+// parse reads the values of the flags.
 func (o *verifyOptions) parse(setup, program, version, provingKey string) error {
 	var err error
 	if o.setup, err = keyArgument(setup); err != nil {
@@ -104,7 +105,7 @@ func (o *verifyOptions) parse(setup, program, version, provingKey string) error 
 	return nil
 }
 
-// keyArgument reads a key from a file or from its text; nil for none.
+// keyArgument reads a key from a file or from its digits. It returns nil for an empty text.
 func keyArgument(text string) (*proof.Key, error) {
 	if text == "" {
 		return nil, nil
@@ -125,12 +126,12 @@ func keyArgument(text string) (*proof.Key, error) {
 	return &key, nil
 }
 
-// published lists the files in a block's output folder that may hold its proof,
-// the bytes that were sent first.
+// published are the names of the files in a block's output folder that may hold its proof.
+// The bytes that were sent come first.
 var published = []string{"proof.words.bin", "proof.words.bin.zst", "vadcop_final_proof.compressed.bin", "vadcop_final_proof.bin"}
 
-// proofBytes reads the file, or finds the proof of a block, and says where it
-// was.
+// proofBytes reads a proof from a file, or from the output folder if the argument is a block
+// number. It also returns the path of the file.
 func (c commands) proofBytes(argument, file string) ([]byte, string, error) {
 	number, err := strconv.ParseUint(argument, 10, 64)
 	if err != nil {
@@ -152,8 +153,8 @@ func (c commands) proofBytes(argument, file string) ([]byte, string, error) {
 	return nil, "", contract.Environment(fmt.Errorf("there is no proof of block %d in %s", number, dir), "`proofline blocks show "+argument+"` says what became of the block")
 }
 
-// readProof reads a file that is not larger than a proof, or a request with one,
-// can be.
+// readProof reads a proof, or a request with a proof, from a file. It fails if the file is
+// too large for that.
 func readProof(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -170,8 +171,8 @@ func readProof(path string) ([]byte, error) {
 	return requestProof(data), nil
 }
 
-// verifyProof verifies a proof in any form. The report says all that was found
-// out, with an error, too.
+// verifyProof verifies a proof in any form. If it returns an error, the report has all that
+// is known until then.
 func verifyProof(data []byte, o verifyOptions) (verifyReport, error) {
 	r := verifyReport{Bytes: len(data)}
 	fail := func(err error) (verifyReport, error) {
@@ -216,8 +217,8 @@ func verifyProof(data []byte, o verifyOptions) (verifyReport, error) {
 	if !pinned {
 		return fail(fmt.Errorf("the proof holds under the setup key that it names itself, %v, which is none of the published ones: give the key of the proving setup with --vk", o.setup))
 	}
-	// What is sent is another encoding than what is saved: it must have the same
-	// meaning, and be one of a release.
+	// The form that is sent is another encoding than the saved one. Wire checks that the
+	// proof can be encoded for its release.
 	wire, err := p.Wire(result.Table.Release(), o.setup)
 	if err == nil && p.Seeded {
 		r.Notes = append(r.Notes, "the file goes on with the seed of the execution, which is no part of the proof")

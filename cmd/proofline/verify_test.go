@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// proofVector returns the path of a file of the reference verifier's folder, or
-// skips.
+// proofVector returns the path of a file in the folder of the reference verifier, or skips
+// the test.
 func proofVector(t *testing.T, name ...string) string {
 	t.Helper()
 	return witnesstest.Shared(t, append([]string{"vectors", "zisk-verifier", "fixtures"}, name...)...)
@@ -118,8 +118,8 @@ func TestVerifyCommand(t *testing.T) {
 	}
 }
 
-// TestHollowSetup says of a proof that was made without any program, but under
-// the published minimal setup of 0.17 and 0.18, what it is worth.
+// TestHollowSetup verifies a proof that was made without any program under the published
+// minimal setup of 0.17 and 0.18. The report says that it shows nothing.
 func TestHollowSetup(t *testing.T) {
 	packed, err := os.Open(proofVector(t, "synthetic", "0.16.0-poseidon2-vadcop_final_compressed.wire.bin.gz"))
 	if err != nil {

@@ -27,18 +27,18 @@ const (
 // verifyReport is what is known of a proof after its verification.
 type verifyReport struct {
 	Verdict string `json:"verdict"`
-	Reason  string `json:"reason,omitempty"` // why it is not verified
+	Reason  string `json:"reason,omitempty"` // why the proof is not verified
 	File    string `json:"file,omitempty"`
 	Bytes   int    `json:"bytes"`
 
 	Layout    proof.Layout `json:"layout,omitempty"`
 	Minimal   bool         `json:"minimal"`
-	Releases  []string     `json:"releases,omitempty"` // that share the constraints
+	Releases  []string     `json:"releases,omitempty"` // the releases with these constraints
 	Family    proof.Family `json:"family,omitempty"`
-	WireBytes int          `json:"wire_bytes,omitempty"` // of the form for verifiers
+	WireBytes int          `json:"wire_bytes,omitempty"` // size of the form for verifiers
 
 	Setup          *proof.Key `json:"setup_key,omitempty"`
-	Published      string     `json:"setup_published,omitempty"` // release with this setup key
+	Published      string     `json:"setup_published,omitempty"` // the release with this setup key
 	Program        *proof.Key `json:"program_key,omitempty"`
 	ProgramChecked bool       `json:"program_checked"`
 	Outputs        string     `json:"outputs,omitempty"` // hexadecimal
@@ -51,7 +51,7 @@ type verifyReport struct {
 	Took         time.Duration  `json:"took_ns,omitempty"`
 }
 
-// describe takes over what the proof says of itself.
+// describe fills in what the proof contains.
 func (r *verifyReport) describe(p *proof.Proof) {
 	program := p.Program()
 	r.Layout, r.Minimal, r.Family, r.Program = p.Layout, p.Minimal, p.Family, &program
@@ -63,7 +63,7 @@ func (r *verifyReport) describe(p *proof.Proof) {
 	}
 }
 
-// accepted takes over what the verification found.
+// accepted fills in the result of the verification.
 func (r *verifyReport) accepted(v *verify.Result, programChecked bool) {
 	r.Releases, r.Family, r.ProgramChecked = v.Table.Releases, v.Table.Family, programChecked
 	r.BindsPublics, r.Hollow, r.Hashes, r.Took = v.Table.BindsPublics(), v.Hollow, v.Hashes, v.Time
@@ -81,8 +81,8 @@ func (r *verifyReport) accepted(v *verify.Result, programChecked bool) {
 	}
 }
 
-// printable returns the text that a guest has published: its length, as one byte
-// or eight, and characters. It is empty for other outputs.
+// printable returns the text in a guest's outputs. The outputs must be its length, as one
+// byte or eight, and its characters. It returns "" for other outputs.
 func printable(outputs []byte) string {
 	for _, skip := range []int{8, 1} {
 		if len(outputs) <= skip || outputs[0] == 0 || skip == 8 && strings.Trim(string(outputs[1:8]), "\x00") != "" {
@@ -100,8 +100,8 @@ func printable(outputs []byte) string {
 	return ""
 }
 
-// requestProof returns the proof in the body of a request to EthProofs, and
-// other bytes as they are.
+// requestProof returns the proof in the body of a request to EthProofs. It returns other
+// bytes unchanged.
 func requestProof(data []byte) []byte {
 	if len(data) == 0 || data[0] != '{' {
 		return data

@@ -20,15 +20,15 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// storedReport is what the other side of a reporter says of a proof.
+// storedReport is the verdict of a reporter's site about a proof that it has stored.
 type storedReport struct {
 	Reporter string `json:"reporter"`
 	contract.StoredVerdict
 }
 
-// verifySite has the other sides of the pipeline's reporters verify what they have
-// stored of a block, with verifiers of their own, and prints what they say. The error
-// says that one is not verified.
+// verifySite makes the sites of the pipeline's reporters verify the proofs of a block that
+// they have stored, with their own verifiers. It prints the verdicts. It returns an error
+// if a proof is not verified.
 func (c commands) verifySite(ctx context.Context, number uint64, file string, asJSON bool) error {
 	p, findings := c.check(file)
 	if findings.Failed() {
@@ -36,14 +36,14 @@ func (c commands) verifySite(ctx context.Context, number uint64, file string, as
 	}
 	reports := []storedReport{}
 	var failed error
-	asked := 0
+	sites := 0
 	for _, r := range c.reporters(ctx, p) {
 		command := r.facts[contract.TraitVerifyStored]
 		if command == "" {
 			continue
 		}
-		asked++
-		verdicts, err := askStored(ctx, r.binary, command, r.stage, number)
+		sites++
+		verdicts, err := runVerifyStored(ctx, r.binary, command, r.stage, number)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", r.stage.Name, err))
 		}
@@ -51,7 +51,7 @@ func (c commands) verifySite(ctx context.Context, number uint64, file string, as
 			reports = append(reports, storedReport{r.stage.Name, v})
 		}
 	}
-	if asked == 0 {
+	if sites == 0 {
 		return contract.Environment(errors.New("no reporter of the pipeline sends to a site with a verifier"), "a dry run has sent nothing; see proofline doctor")
 	}
 	if asJSON {
@@ -65,13 +65,13 @@ func (c commands) verifySite(ctx context.Context, number uint64, file string, as
 			fmt.Fprintf(c.Stdout, "%s: %s\n", r.Reporter, text)
 		}
 		if err != nil {
-			failed = errors.Join(failed, told{err})
+			failed = errors.Join(failed, printedError{err})
 		}
 	}
 	return failed
 }
 
-// storedText is a verdict in words; the error is nil for a proof that is verified.
+// storedText returns a verdict as text. The error is nil if the proof is verified.
 func storedText(v contract.StoredVerdict) (string, error) {
 	reason := ""
 	if v.Reason != "" {
@@ -88,16 +88,16 @@ func storedText(v contract.StoredVerdict) (string, error) {
 	return fmt.Sprintf("proof %s is verified (%.0f ms)", v.Proof, v.TookMS), nil
 }
 
-// toldReporter is a reporter stage with what its plugin states of it.
-type toldReporter struct {
+// reporterStage is a reporter stage with the facts that its plugin provides.
+type reporterStage struct {
 	stage  *pipeline.Stage
 	binary string
 	facts  map[string]string
 }
 
-// reporters asks the plugins of a bound pipeline's reporters for what follows from
-// their configuration. Those that cannot say are left out.
-func (c commands) reporters(ctx context.Context, p *pipeline.Pipeline) (list []toldReporter) {
+// reporters returns the reporter stages of a bound pipeline with the facts that follow from
+// their configuration. It leaves out stages whose plugins cannot be run.
+func (c commands) reporters(ctx context.Context, p *pipeline.Pipeline) (list []reporterStage) {
 	plugins := catalog.Open(p.Plugins.Dirs)
 	for i := range p.Stages {
 		s := &p.Stages[i]
@@ -108,20 +108,20 @@ func (c commands) reporters(ctx context.Context, p *pipeline.Pipeline) (list []t
 		if err != nil {
 			continue
 		}
-		answer, err := askPlugin(ctx, binary.Path, askValidate, s)
+		answer, err := runPluginCommand(ctx, binary.Path, commandValidate, s)
 		if err != nil || answer.Traits == nil {
 			continue
 		}
-		list = append(list, toldReporter{s, binary.Path, answer.Traits.Provides})
+		list = append(list, reporterStage{s, binary.Path, answer.Traits.Provides})
 	}
 	return list
 }
 
-// storedLimit bounds one question: the site downloads the proof and verifies it.
+// storedLimit is the time limit for one call. The site downloads the proof and verifies it.
 const storedLimit = 5 * time.Minute
 
-// askStored runs a plugin's command of contract.TraitVerifyStored.
-func askStored(ctx context.Context, path, command string, s *pipeline.Stage, number uint64) ([]contract.StoredVerdict, error) {
+// runVerifyStored runs a plugin's command that contract.TraitVerifyStored names.
+func runVerifyStored(ctx context.Context, path, command string, s *pipeline.Stage, number uint64) ([]contract.StoredVerdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, storedLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
@@ -140,8 +140,8 @@ func askStored(ctx context.Context, path, command string, s *pipeline.Stage, num
 	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("there is no answer within %v", storedLimit)
-	} else if words := strings.TrimSpace(stderr.String()); words != "" {
-		err = errors.New(text.Line(words, 500))
+	} else if output := strings.TrimSpace(stderr.String()); output != "" {
+		err = errors.New(text.Line(output, 500))
 	}
 	return nil, contract.Environment(err, "")
 }

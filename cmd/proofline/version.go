@@ -7,9 +7,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// version is the release; commit is set by the linker.
+// version is the release.
 const version = "0.1.0"
 
+// commit is the commit of the build. The linker sets it.
 var commit string
 
 func versionText() string {

@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// writeSnapshot prints the live state for people.
+// writeSnapshot prints the state of a pipeline for people.
 func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	now := snap.Time
 	state := fmt.Sprintf("running, pid %d, up %s", snap.PID, span(now.Sub(snap.Started)))
@@ -34,15 +34,15 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	}
 	counts := []string{fmt.Sprintf("%d active", snap.Counts.Active)}
 	for _, c := range []struct {
-		n    int
-		word string
+		n     int
+		label string
 	}{{snap.Counts.Done, "done"}, {snap.Counts.Failed, "failed"}, {snap.Counts.Dropped, "dropped"}, {snap.Counts.Cancelled, "cancelled"}} {
 		if c.n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.word))
+			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.label))
 		}
 	}
-	if owed := unsent(snap.Stages); owed > 0 {
-		counts = append(counts, plural(owed, "report")+" not sent yet")
+	if pending := unsentReports(snap.Stages); pending > 0 {
+		counts = append(counts, plural(pending, "report")+" not sent yet")
 	}
 	fmt.Fprintf(w, "blocks: %s\n", strings.Join(counts, ", "))
 
@@ -55,14 +55,14 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	if len(snap.Jobs) > 0 {
 		fmt.Fprintln(w)
 		t := newTable(">WAITING", "HASH", "STAGE", "STATE", ">FOR")
-		const most = 20
-		for _, j := range snap.Jobs[:min(most, len(snap.Jobs))] {
-			t.add(fmt.Sprint(j.Block.Number), shortHash(j.Block.Hash), orDash(j.Stage), waiting(j, now), span(now.Sub(j.Created)))
+		const limit = 20
+		for _, j := range snap.Jobs[:min(limit, len(snap.Jobs))] {
+			t.add(fmt.Sprint(j.Block.Number), shortHash(j.Block.Hash), orDash(j.Stage), waitText(j, now), span(now.Sub(j.Created)))
 		}
 		if err := t.write(w); err != nil {
 			return err
 		}
-		if more := len(snap.Jobs) - most; more > 0 {
+		if more := len(snap.Jobs) - limit; more > 0 {
 			fmt.Fprintf(w, "and %d more\n", more)
 		}
 	}
@@ -73,8 +73,8 @@ func writeSnapshot(w io.Writer, snap status.Snapshot, paint painter) error {
 	return nil
 }
 
-// unsent counts the blocks of which the reporters have something left to tell.
-func unsent(stages []status.Stage) (n int) {
+// unsentReports counts the events that wait at the reporters.
+func unsentReports(stages []status.Stage) (n int) {
 	for _, s := range stages {
 		if s.Kind == contract.KindReporter {
 			n += s.QueueLength
@@ -99,7 +99,7 @@ func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painte
 		}
 		var running []string
 		for _, a := range s.Running {
-			running = append(running, attempt(a, now))
+			running = append(running, attemptText(a, now))
 		}
 		t.add(s.Name, string(s.Kind), strings.TrimSpace(s.Plugin+" "+s.Version), pid, state,
 			fmt.Sprint(len(s.Queue)), fmt.Sprint(s.Processed), fmt.Sprint(s.Failed), orDash(strings.Join(running, "; ")))
@@ -119,8 +119,8 @@ func writeStages(w io.Writer, stages []status.Stage, now time.Time, paint painte
 	return nil
 }
 
-// attempt is "24647100 GENERATING_PROOFS 42% 1m03s".
-func attempt(a status.Attempt, now time.Time) string {
+// attemptText describes a running attempt: "24647100 GENERATING_PROOFS 42% 1m03s".
+func attemptText(a status.Attempt, now time.Time) string {
 	parts := []string{fmt.Sprint(a.Number)}
 	if a.Attempt > 1 {
 		parts = append(parts, fmt.Sprintf("try %d", a.Attempt))
@@ -138,16 +138,16 @@ func attempt(a status.Attempt, now time.Time) string {
 	return strings.Join(parts, " ")
 }
 
-func waiting(j status.Job, now time.Time) string {
+func waitText(j status.Job, now time.Time) string {
 	if wait := j.NotBefore.Sub(now); j.State == status.JobWaiting && !j.NotBefore.IsZero() && wait > 0 {
 		return "again in " + span(wait)
 	}
 	return string(j.State)
 }
 
-// jobsTable lists jobs: what a block is, how large its witness and its guest
-// input are, how long the last attempt of each stage took (a column of the
-// stage's name), and what came of it.
+// jobsTable returns a table of jobs: the block, the sizes of its witness and its guest
+// input, the time of the last attempt of each stage in a column of the stage's name, and
+// the outcome.
 func jobsTable(jobs []status.Job, now time.Time) *table {
 	var stages []string // of all jobs, in pipeline order
 	for _, j := range jobs {
@@ -179,13 +179,13 @@ func jobsTable(jobs []status.Job, now time.Time) *table {
 			}
 			row = append(row, cell)
 		}
-		t.add(append(row, outcome(j))...)
+		t.add(append(row, outcomeText(j))...)
 	}
 	return t
 }
 
-// blockFact is a property of the block: what a stage reported, else what the
-// source said when it named the block.
+// blockFact returns a property of the block: the fact that a stage has reported, or the
+// value that the source gave with the block.
 func blockFact(j status.Job, name string, known uint64) string {
 	for _, s := range j.Stages {
 		if v := s.Facts[name]; v != "" {
@@ -198,7 +198,7 @@ func blockFact(j status.Job, name string, known uint64) string {
 	return fmt.Sprint(known)
 }
 
-// artifactSize is the size of the newest artifact of that name.
+// artifactSize returns the size of the newest artifact with a name.
 func artifactSize(j status.Job, name string) string {
 	text := dash
 	for _, s := range j.Stages {
@@ -211,7 +211,8 @@ func artifactSize(j status.Job, name string) string {
 	return text
 }
 
-func outcome(j status.Job) string {
+// outcomeText returns the state of a job with its reason and failed reports.
+func outcomeText(j status.Job) string {
 	state := string(j.State)
 	switch {
 	case j.Unreported != "":
@@ -242,10 +243,11 @@ func orDash(text string) string {
 	return text
 }
 
-// painter colours text on a terminal; the zero value leaves it alone.
+// painter colours text for a terminal. The zero value returns text unchanged.
 type painter bool
 
-// paint is for a terminal unless NO_COLOR is set (no-color.org).
+// paint returns a painter that colours if w is a terminal and NO_COLOR is not set
+// (no-color.org).
 func (c commands) paint(w io.Writer) painter {
 	unwanted, _ := c.LookupEnv("NO_COLOR")
 	return painter(isTerminal(w) && unwanted == "")

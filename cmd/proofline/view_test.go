@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden holds a text against testdata/<name>.
+// golden compares a text with testdata/<name>.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -36,7 +36,7 @@ func golden(t *testing.T, name, got string) {
 
 var began = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// doneJob is a block that went all the way.
+// doneJob returns a block that is done in every stage.
 func doneJob(number uint64) status.Job {
 	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
 	return status.Job{

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// writeJob prints one job's waterfall.
+// writeJob prints one job with its stages and reports.
 func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	place := ""
 	if j.Orphaned {
@@ -24,7 +24,7 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 	if !j.Finished.IsZero() {
 		fmt.Fprintf(w, ", %s after %s", j.State, span(j.Finished.Sub(j.Created)))
 	} else {
-		fmt.Fprintf(w, ", %s", waiting(j, now))
+		fmt.Fprintf(w, ", %s", waitText(j, now))
 		if j.Stage != "" {
 			fmt.Fprintf(w, " at %s", j.Stage)
 		}
@@ -78,14 +78,14 @@ func writeJob(w io.Writer, j status.Job, now time.Time, paint painter) error {
 		if !r.At.IsZero() {
 			at = r.At.Local().Format(time.DateTime)
 		}
-		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, text.Line(remark(r), 200))
+		t.add("  "+string(r.Kind), r.Reporter, r.State, fmt.Sprint(r.Tries), at, text.Line(reportRemark(r), 200))
 	}
 	return t.write(w)
 }
 
-// remark is why a report was not sent, or what its reporter answered: the
-// outcome, then the other facts by name.
-func remark(r status.Report) string {
+// reportRemark returns why a report was not sent, or the facts of the reporter's answer:
+// the outcome first, then the others by name.
+func reportRemark(r status.Report) string {
 	if r.Error != "" {
 		return r.Error
 	}

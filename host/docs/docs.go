@@ -1,5 +1,6 @@
-// Package docs is the documentation for operators: Markdown files and pipeline files
-// that are part of the program, so that they fit it.
+// Package docs holds the documentation for operators: Markdown pages and example pipeline
+// files. They are embedded in the program, so that they always fit its version. The
+// command "proofline docs" and the dashboard show them.
 package docs
 
 import (
@@ -15,22 +16,22 @@ var files embed.FS
 
 // Topic is one page of the documentation.
 type Topic struct {
-	Name  string `json:"name"`  // as it is asked for: "concepts", "shadow.yaml"
+	Name  string `json:"name"`  // for Find: "concepts", "shadow.yaml"
 	Title string `json:"title"` // its first line
 	Text  string `json:"text"`
 }
 
-// order is that of the pages for somebody who reads them all.
-var order = []string{"concepts", "install", "recipes", "planning", "reference", "commands", "operations", "troubleshooting", "migration", "architecture"}
+// pageOrder is the order of the pages for a reader who reads all of them.
+var pageOrder = []string{"concepts", "install", "recipes", "planning", "reference", "commands", "operations", "troubleshooting", "migration", "architecture"}
 
-// Topics lists all pages: the texts, then the pipeline files of the recipes.
+// Topics returns all pages: the texts first, then the pipeline files of the recipes.
 func Topics() (topics []Topic) {
-	for _, name := range order {
+	for _, name := range pageOrder {
 		topics = append(topics, topic(name+".md"))
 	}
 	recipes, err := fs.Glob(files, "recipes/*.yaml")
 	if err != nil {
-		panic(err) // the pattern is right
+		panic(err) // the pattern is valid
 	}
 	for _, file := range recipes {
 		topics = append(topics, topic(file))
@@ -47,7 +48,8 @@ func topic(file string) Topic {
 	return Topic{Name: strings.TrimPrefix(strings.TrimSuffix(file, ".md"), "recipes/"), Title: title, Text: string(text)}
 }
 
-// Find returns a page by its name; the ending may be left out.
+// Find returns a page by its name, with or without its ending. The error for an unknown
+// name lists all pages.
 func Find(name string) (Topic, error) {
 	all := Topics()
 	for _, t := range all {

@@ -8,8 +8,8 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 )
 
-// TestTopics holds the list of pages against the files: each is found by its name, and
-// the page of recipes names every pipeline file.
+// TestTopics: the list of pages has all files, each is found by its name, and the page of
+// recipes names every pipeline file.
 func TestTopics(t *testing.T) {
 	recipes, err := Find("recipes")
 	if err != nil {
@@ -19,8 +19,8 @@ func TestTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pages := len(entries) - 1; pages != len(order) {
-		t.Errorf("%d pages, but %d have a place in the order", pages, len(order))
+	if pages := len(entries) - 1; pages != len(pageOrder) {
+		t.Errorf("%d pages, but %d have a place in the order", pages, len(pageOrder))
 	}
 	for _, topic := range Topics() {
 		if found, err := Find(topic.Name); err != nil || found.Text != topic.Text || topic.Title == "" {
@@ -55,8 +55,8 @@ func TestRecipesParse(t *testing.T) {
 	}
 }
 
-// TestMarkdown holds the pages to what a terminal and the sites of repositories show
-// alike: every table has as many cells in each row, every fence is closed.
+// TestMarkdown: each row of a table has the same number of cells, and every fence is closed,
+// so that all renderers show the pages in the same way.
 func TestMarkdown(t *testing.T) {
 	cell := regexp.MustCompile(`(^|[^\\])\|`)
 	for _, topic := range Topics() {

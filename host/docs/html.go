@@ -17,9 +17,9 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// HTML renders the page. Headings have ids, so that they can be linked to; where the
-// text names another page, a link leads to base + its name. Pipeline files are shown as
-// they are. It holds no style and no script.
+// HTML renders the page without styles and scripts. Headings have ids for links. If the
+// text names another page, the name is a link to base + the name. Pipeline files are
+// shown as plain text.
 func (t Topic) HTML(base string) (string, error) {
 	if strings.HasSuffix(t.Name, ".yaml") {
 		return "<h1>" + string(util.EscapeHTML([]byte(t.Name))) + "</h1>\n<pre tabindex=\"0\"><code>" + string(util.EscapeHTML([]byte(t.Text))) + "</code></pre>\n", nil
@@ -27,28 +27,28 @@ func (t Topic) HTML(base string) (string, error) {
 	md := goldmark.New(
 		goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
 		goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(linker{base}, 1000))),
-		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(blocks{}, 1))),
+		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(blockRenderer{}, 1))),
 	)
 	var out bytes.Buffer
 	err := md.Convert([]byte(t.Text), &out)
 	return out.String(), err
 }
 
-// names are those of all pages.
-func names() (list []string) {
+// topicNames returns the names of all pages.
+func topicNames() (list []string) {
 	for _, t := range Topics() {
 		list = append(list, t.Name)
 	}
 	return list
 }
 
-// linker makes links of the pages that a text names, and says of the cells of a table's
-// head what they are.
+// linker turns the names of pages into links. It also marks the head cells of tables as
+// column headings.
 type linker struct{ base string }
 
 // Transform implements parser.ASTTransformer.
 func (l linker) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) {
-	known := names()
+	known := topicNames()
 	page := func(name string) (string, bool) {
 		name, fragment, _ := strings.Cut(name, "#")
 		name = strings.TrimSuffix(path.Base(name), ".md")
@@ -57,7 +57,7 @@ func (l linker) Transform(doc *ast.Document, reader text.Reader, _ parser.Contex
 		}
 		return l.base + name + fragment, slices.Contains(known, name)
 	}
-	var named []*ast.CodeSpan
+	var pageSpans []*ast.CodeSpan
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -71,7 +71,7 @@ func (l linker) Transform(doc *ast.Document, reader text.Reader, _ parser.Contex
 		case *ast.CodeSpan:
 			if name := spanText(n, reader.Source()); strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".md") {
 				if _, ok := page(name); ok {
-					named = append(named, n)
+					pageSpans = append(pageSpans, n)
 				}
 			}
 		case *tables.TableHeader:
@@ -81,7 +81,7 @@ func (l linker) Transform(doc *ast.Document, reader text.Reader, _ parser.Contex
 		}
 		return ast.WalkContinue, nil
 	})
-	for _, n := range named {
+	for _, n := range pageSpans {
 		link := ast.NewLink()
 		to, _ := page(spanText(n, reader.Source()))
 		link.Destination = []byte(to)
@@ -90,6 +90,7 @@ func (l linker) Transform(doc *ast.Document, reader text.Reader, _ parser.Contex
 	}
 }
 
+// spanText returns the text of a code span.
 func spanText(n *ast.CodeSpan, source []byte) string {
 	var b strings.Builder
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -100,12 +101,12 @@ func spanText(n *ast.CodeSpan, source []byte) string {
 	return b.String()
 }
 
-// blocks renders what may be wider than the page so that it can be scrolled, by keys
-// too; and what looks like HTML, such as <block>, as the text that it is.
-type blocks struct{}
+// blockRenderer renders tables and code so that they can be scrolled sideways, also with
+// the keyboard. It renders text that looks like HTML, such as <block>, as text.
+type blockRenderer struct{}
 
 // RegisterFuncs implements renderer.NodeRenderer.
-func (b blocks) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+func (b blockRenderer) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(tables.KindTable, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			_, err := w.WriteString("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table, scrolls sideways\"><table>\n")

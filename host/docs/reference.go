@@ -12,8 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Reference writes the page "reference": every key of a pipeline file, and of the config
-// block of every plugin, from the table and the schemas that check them.
+// Reference returns the page "reference". It lists every key of a pipeline file and of
+// the config block of every plugin. The page is made from the table and the schemas with
+// which proofline checks a file.
 func Reference(plugins []contract.Manifest) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Configuration reference\n\n" +
@@ -49,7 +50,7 @@ func writeKeys(b *strings.Builder, section pipeline.Key, path string) {
 		if k.Required != "" {
 			fallback = "required"
 		}
-		row(b, at, k.TypeText(), fallback, k.Meaning)
+		writeRow(b, at, k.TypeText(), fallback, k.Meaning)
 		writeKeys(b, k, at)
 	}
 }
@@ -69,13 +70,13 @@ type schema struct {
 	Items       *schema           `json:"items"`
 }
 
-// maxDepth bounds how far a schema that refers to itself is followed.
+// maxDepth limits the levels of a schema that refers to itself.
 const maxDepth = 6
 
-// write lists the properties of an object and of those below it.
+// write writes a line for each property of an object and of the objects below it.
 func (s schema) write(b *strings.Builder, defs map[string]schema, path string, depth int) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		p := s.Properties[name].resolved(defs)
+		p := s.Properties[name].resolve(defs)
 		at := strings.TrimPrefix(path+"."+name, ".")
 		fallback := ""
 		if p.Default != nil && p.Default != "" {
@@ -85,10 +86,10 @@ func (s schema) write(b *strings.Builder, defs map[string]schema, path string, d
 		if slices.Contains(s.Required, name) {
 			fallback = "required"
 		}
-		row(b, at, p.words(defs), fallback, p.Description)
+		writeRow(b, at, p.typeText(defs), fallback, p.Description)
 		below := p
 		if p.Items != nil {
-			below = p.Items.resolved(defs)
+			below = p.Items.resolve(defs)
 			at += "[]"
 		}
 		if depth < maxDepth {
@@ -97,8 +98,9 @@ func (s schema) write(b *strings.Builder, defs map[string]schema, path string, d
 	}
 }
 
-// resolved is the schema that a reference stands for, with the words of the reference.
-func (s schema) resolved(defs map[string]schema) schema {
+// resolve returns the schema to which a reference refers, with the description of the
+// reference if it has one. It returns a schema without reference unchanged.
+func (s schema) resolve(defs map[string]schema) schema {
 	name, ok := strings.CutPrefix(s.Ref, "#/$defs/")
 	if !ok {
 		return s
@@ -108,19 +110,19 @@ func (s schema) resolved(defs map[string]schema) schema {
 	return target
 }
 
-// words is the type of a value in words.
-func (s schema) words(defs map[string]schema) string {
+// typeText returns the type of a value as text.
+func (s schema) typeText(defs map[string]schema) string {
 	if len(s.Enum) > 0 {
-		var words []string
+		var values []string
 		for _, v := range s.Enum {
 			if text := fmt.Sprint(v); text != "" {
-				words = append(words, text)
+				values = append(values, text)
 			}
 		}
-		return "one of " + strings.Join(words, ", ")
+		return "one of " + strings.Join(values, ", ")
 	}
 	kind, _ := s.Type.(string)
-	if kinds, ok := s.Type.([]any); ok && len(kinds) > 0 { // text that a variable is replaced in, too
+	if kinds, ok := s.Type.([]any); ok && len(kinds) > 0 { // the further types allow a text with a variable
 		kind = fmt.Sprint(kinds[0])
 	}
 	switch {
@@ -129,16 +131,16 @@ func (s schema) words(defs map[string]schema) string {
 	case kind == "string" && s.Format != "":
 		return s.Format
 	case kind == "array" && s.Items != nil:
-		if of := s.Items.resolved(defs).words(defs); of != "" {
-			return "list of " + of
+		if item := s.Items.resolve(defs).typeText(defs); item != "" {
+			return "list of " + item
 		}
 		return "list"
 	}
 	return map[string]string{"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "section"}[kind]
 }
 
-// row writes one line of a table.
-func row(b *strings.Builder, cells ...string) {
+// writeRow writes one line of a table.
+func writeRow(b *strings.Builder, cells ...string) {
 	for i, cell := range cells {
 		cell = strings.ReplaceAll(strings.Join(strings.Fields(cell), " "), "|", `\|`)
 		if i == 0 {

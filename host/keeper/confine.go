@@ -2,28 +2,29 @@ package keeper
 
 import "fmt"
 
-// Confinement is what a plugin's tree may reach; everything else is forbidden to it as
-// far as the kernel can. Paths are absolute; what does not exist is passed over.
+// Confinement lists what the processes of a plugin may reach. Everything else is
+// forbidden, as far as the kernel can enforce it. Paths are absolute. Paths that do not
+// exist are skipped.
 type Confinement struct {
-	Read    []string `json:"read"`    // files and folders that are read and executed
+	Read    []string `json:"read"`    // files and folders that may be read and executed
 	Write   []string `json:"write"`   // folders in which everything is allowed
-	Network bool     `json:"network"` // the machine's network
+	Network bool     `json:"network"` // whether the machine's network may be used
 }
 
-// Support is what the kernel can enforce here and now.
+// Support is what the kernel can enforce for this process.
 type Support struct {
-	// Landlock is the version of Landlock's interface, 0 for none. From 4 on it
-	// forbids TCP, though not its multipath kind, and UDP from 10 on.
+	// Landlock is the version of Landlock's interface; 0 for none. It can forbid TCP
+	// from version 4 on, but not multipath TCP, and UDP from version 10 on.
 	Landlock int
-	// Namespace: a network namespace of its own can be made for a plugin. It holds
-	// no device but a loopback, so that nothing at all is reached.
+	// Namespace is whether a network namespace can be made for a plugin. Such a
+	// namespace has only a loopback device, so that no other machine can be reached.
 	Namespace bool
 }
 
 // FilesEnforced reports whether the paths of a Confinement are enforced.
 func (s Support) FilesEnforced() bool { return s.Landlock > 0 }
 
-// NetworkEnforced reports whether a plugin without network is kept from it.
+// NetworkEnforced reports whether a Confinement without network is enforced.
 func (s Support) NetworkEnforced() bool { return s.Namespace }
 
 func (s Support) String() string {
@@ -40,20 +41,20 @@ func (s Support) String() string {
 	return fmt.Sprintf("Landlock %d and network namespaces", s.Landlock)
 }
 
-// confined is the first argument of the process that confines itself and then becomes
-// the plugin.
-const confined = "confined"
+// confineCommand is the first argument of the process that confines itself and then
+// executes the plugin.
+const confineCommand = "confined"
 
-// limits are what that process puts on itself.
+// limits are the restrictions that this process sets for itself.
 type limits struct {
 	Confine *Confinement `json:"confine,omitempty"` // nil for no limits on paths and network
-	User    *User        `json:"user,omitempty"`    // nil for the keeper's; it is started as this one
+	User    *User        `json:"user,omitempty"`    // nil for the keeper's; the process is started as this user
 }
 
-// isolated reports whether the plugin is to have no network.
+// isolated reports whether the plugin must have no network.
 func (l limits) isolated() bool { return l.Confine != nil && !l.Confine.Network }
 
-// args is the command line behind "keeper" of that process.
+// args returns the command line of the process after "keeper".
 func (l limits) args(plugin []string) []string {
-	return append([]string{confined, mustJSON(l), "--"}, plugin...)
+	return append([]string{confineCommand, mustJSON(l), "--"}, plugin...)
 }

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported finds out what the kernel enforces. It starts a short process once, to see
-// whether a namespace can be made.
+// Supported returns what the kernel can enforce. Its first call starts a short process
+// to test whether a namespace can be made.
 var Supported = sync.OnceValue(func() Support {
 	var s Support
 	if version, err := ll.LandlockGetABIVersion(); err == nil {
@@ -34,9 +34,9 @@ var Supported = sync.OnceValue(func() Support {
 	return s
 })
 
-// isolate asks for a network namespace, and, unless the keeper is root, for the user
-// namespace that gives the right to make one. Ids stay what they are. A nil user is the
-// keeper's own.
+// isolate requests a network namespace for a process. Unless the keeper is root, it also
+// requests a user namespace, which gives the right to make the former. User and group
+// ids do not change in it. A nil user is the keeper's own.
 func isolate(attr *syscall.SysProcAttr, user *User) {
 	attr.Cloneflags |= syscall.CLONE_NEWNET
 	if os.Geteuid() == 0 {
@@ -45,24 +45,24 @@ func isolate(attr *syscall.SysProcAttr, user *User) {
 	uid, gid := os.Geteuid(), os.Getegid()
 	if user != nil {
 		uid, gid = int(user.UID), int(user.GID)
-		attr.GidMappingsEnableSetgroups = true // that none are left is set there
+		attr.GidMappingsEnableSetgroups = true // the process drops its other groups with setgroups
 	}
 	attr.Cloneflags |= syscall.CLONE_NEWUSER
 	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
 	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 }
 
-// become confines the process and turns it into the plugin. It returns only when that
-// fails. args is the command line behind "keeper".
-func become(args []string) error {
-	if len(args) < 4 || args[0] != confined || args[2] != "--" {
+// execConfined confines this process and executes the plugin in it. It returns only if
+// that fails. args is the command line after "keeper".
+func execConfined(args []string) error {
+	if len(args) < 4 || args[0] != confineCommand || args[2] != "--" {
 		return errors.New("no plugin to confine")
 	}
 	var l limits
 	if err := json.Unmarshal([]byte(args[1]), &l); err != nil {
 		return fmt.Errorf("read the confinement: %w", err)
 	}
-	runtime.LockOSThread() // what becomes the plugin is this thread
+	runtime.LockOSThread() // the restrictions apply to this thread, which executes the plugin
 	if l.Confine != nil {
 		if err := l.Confine.enforce(); err != nil {
 			return fmt.Errorf("confine the plugin: %w", err)
@@ -78,8 +78,8 @@ func become(args []string) error {
 	return nil
 }
 
-// enforce applies what the kernel knows of Landlock to this process and all that it
-// becomes or starts.
+// enforce applies the confinement to this process and to all that it executes or starts,
+// with all that the kernel's version of Landlock can do.
 func (c Confinement) enforce() error {
 	var rules []landlock.Rule
 	for _, path := range c.Read {
@@ -99,9 +99,9 @@ func (c Confinement) enforce() error {
 	}
 	for _, path := range c.Write {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrPermission) {
-			continue // the user cannot get there anyway
+			continue // the user cannot reach the path anyway
 		}
-		// Outputs are moved from one folder of an attempt to another.
+		// WithRefer, because outputs are moved between the folders of an attempt.
 		rules = append(rules, landlock.RWDirs(path).WithRefer().IgnoreIfMissing())
 	}
 	config := landlock.V8.BestEffort()
@@ -111,13 +111,13 @@ func (c Confinement) enforce() error {
 	return config.Restrict(rules...)
 }
 
-// keptCapabilities are those that a plugin of root keeps: the rights on files, which
-// Landlock limits.
+// keptCapabilities are the capabilities that a plugin of root keeps. They are rights on
+// files, which Landlock limits.
 var keptCapabilities = []uintptr{unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER}
 
-// dropCapabilities takes from what this thread becomes all other rights of root. With
-// CAP_PERFMON or CAP_SYS_PTRACE it could read the memory and the environment of the
-// host, whatever Landlock says. Another user keeps no right at all.
+// dropCapabilities makes sure that the program which this thread executes has no other
+// capabilities of root. With CAP_PERFMON or CAP_SYS_PTRACE it could read the memory and
+// the environment of the host in spite of Landlock. Users other than root keep none.
 func dropCapabilities() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return fmt.Errorf("drop ambient capabilities: %w", err)
@@ -141,12 +141,12 @@ func dropCapabilities() error {
 	return nil
 }
 
-// confine starts the plugin by way of a process that confines itself. Without
-// namespaces it goes on with what Landlock can do.
+// confine starts the plugin through a process that confines itself. If no namespace can
+// be made, it logs a warning and relies on Landlock alone.
 func confine(l limits, argv []string, attr *os.ProcAttr) (*os.Process, error) {
 	args := append([]string{"proofline", "keeper"}, l.args(argv)...)
 	if l.User != nil {
-		attr.Sys.Credential = &syscall.Credential{Uid: l.User.UID, Gid: l.User.GID} // and no other group
+		attr.Sys.Credential = &syscall.Credential{Uid: l.User.UID, Gid: l.User.GID} // without supplementary groups
 		if err := l.User.handPipes(os.Stdout, os.Stderr); err != nil {
 			return nil, err
 		}
@@ -158,18 +158,18 @@ func confine(l limits, argv []string, attr *os.ProcAttr) (*os.Process, error) {
 	if !l.isolated() {
 		return os.StartProcess("/proc/self/exe", args, attr)
 	}
-	with := *attr.Sys
-	isolate(&with, l.User)
-	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{Files: attr.Files, Sys: &with})
-	if err != nil && impossible(err) {
-		say("warn", "the plugin's network cannot be taken away by a namespace: "+strings.TrimPrefix(err.Error(), "fork/exec /proc/self/exe: "))
+	isolated := *attr.Sys
+	isolate(&isolated, l.User)
+	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{Files: attr.Files, Sys: &isolated})
+	if err != nil && namespaceImpossible(err) {
+		logLine("warn", "the plugin's network cannot be taken away by a namespace: "+strings.TrimPrefix(err.Error(), "fork/exec /proc/self/exe: "))
 		return os.StartProcess("/proc/self/exe", args, attr)
 	}
 	return process, err
 }
 
-// handPipes gives pipes to the user, because a program may open its /dev/stderr once
-// more, which is up to the pipe's owner.
+// handPipes makes the user the owner of pipes, because a program may open its
+// /dev/stderr again, which only the owner of the pipe can do.
 func (u User) handPipes(files ...*os.File) error {
 	for _, f := range files {
 		info, err := f.Stat()
@@ -183,8 +183,8 @@ func (u User) handPipes(files ...*os.File) error {
 	return nil
 }
 
-// impossible reports whether an error means that no namespace can be made.
-func impossible(err error) bool {
+// namespaceImpossible reports whether an error means that no namespace can be made.
+func namespaceImpossible(err error) bool {
 	for _, e := range []syscall.Errno{syscall.EPERM, syscall.EINVAL, syscall.ENOSPC, syscall.ENOSYS, syscall.EACCES, syscall.EUSERS} {
 		if errors.Is(err, e) {
 			return true

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// reach is what a confined process could do.
+// reach is the result of what a confined process has tried.
 type reach struct {
 	Read, Write, Listed, Stayed, Null string // error; empty for success
 	TCP, UDP                          string
 	Environ                           string // of the process that runs the test
 }
 
-// tryAll is a role: it tries what its arguments name and prints the outcome.
+// tryAll is a role. It tries the accesses that its arguments name and prints the results.
 // Arguments: a file to read, a file to write, a folder to list, an address, a folder
 // that is its own, the id of another process.
 func tryAll(args []string) {
@@ -49,7 +49,7 @@ func tryAll(args []string) {
 	}
 	_, err = os.ReadFile(filepath.Join("/proc", args[5], "environ"))
 	r.Environ = text(err)
-	// What its own folder is for: files, folders, and moving from one to the other.
+	// In its own folder it may make files and folders, and move files between them.
 	own := args[4]
 	for _, dir := range []string{"a", "b"} {
 		_ = os.Mkdir(filepath.Join(own, dir), 0o700)
@@ -64,9 +64,8 @@ func tryAll(args []string) {
 	fmt.Println(string(line))
 }
 
-// TestConfinement: a confined process reaches its own files and nothing else, and the
-// same process without a confinement reaches everything, which shows that the test can
-// tell.
+// TestConfinement: a confined process can reach only its own files. The same process
+// without a confinement can reach everything, which shows that the test works.
 func TestConfinement(t *testing.T) {
 	support := Supported()
 	if !support.FilesEnforced() {
@@ -128,7 +127,7 @@ func TestConfinement(t *testing.T) {
 	}
 }
 
-// TestConfinedOptions: a confinement survives the command line.
+// TestConfinedOptions: a confinement is the same after it was passed on the command line.
 func TestConfinedOptions(t *testing.T) {
 	want := Options{Lock: "l", LockWait: time.Second, Grace: time.Minute, Confine: &Confinement{Read: []string{"/a b", "-x"}, Network: true}, User: &User{UID: 7, GID: 8}}
 	got, argv, err := parse(want.Args("/bin/x", "--y"))
@@ -137,11 +136,10 @@ func TestConfinedOptions(t *testing.T) {
 	}
 }
 
-// TestNoConfinementToEnter: a command line that the host does not make is refused, and
-// nothing is started.
+// TestNoConfinementToEnter: wrong command lines are refused and start nothing.
 func TestNoConfinementToEnter(t *testing.T) {
-	for _, args := range [][]string{{confined}, {confined, "{}"}, {confined, "{}", "--"}, {confined, "x", "--", "/bin/true"}, {confined, "{}", "/bin/true", "x"}} {
-		if err := become(args); err == nil {
+	for _, args := range [][]string{{confineCommand}, {confineCommand, "{}"}, {confineCommand, "{}", "--"}, {confineCommand, "x", "--", "/bin/true"}, {confineCommand, "{}", "/bin/true", "x"}} {
+		if err := execConfined(args); err == nil {
 			t.Errorf("%q", args)
 		}
 	}

@@ -1,32 +1,37 @@
-// Package keeper is the process between the host and a plugin. It leaves no
-// process behind, whatever dies first.
+// Package keeper is the process between the host and a plugin. It makes sure that no
+// process of the plugin is left when the host, the plugin or the keeper itself ends.
 //
-// The host starts a program of its own for it, cmd/proofline-keeper, that lies beside the
-// host's executable and has the digest that executable was built with. Where there is
-// none, as after "go install", or another one, the host starts its own executable again
-// as "proofline keeper … -- PLUGIN…", which does the same and holds more memory. The
-// keeper
+//	host ──lifeline (socket)──► keeper ──► plugin ──► processes that it starts
+//	                              │           └─ all of them inherit the instance lock
+//	                              └─ adopts orphans, ends last
 //
-//  1. adopts every orphan of the plugin's tree (child sub-reaper), also
-//     daemons that forked twice and called setsid;
-//  2. holds the instance lock, which the whole tree inherits: a free lock means
-//     that every process of the old tree is gone, with no doubt about recycled
-//     process ids;
-//  3. watches the lifeline, a socket whose other end only the host holds. When
-//     it closes, the host is dead or wants the plugin stopped;
-//  4. then continues and terminates the plugin's process group, waits the grace
-//     period, and kills what is left until there are no children;
-//  5. exits last, with the plugin's exit code, or 128 + the number of the
-//     signal that ended it.
+// The keeper
 //
-// A plugin with a Confinement, or of another user, is started by way of one more process
-// of the same executable, which takes away from itself, by Landlock, a network namespace
-// and its capabilities, what the plugin may not reach, and then becomes the plugin. The
-// keeper itself stays the host's user.
+//  1. adopts every orphan of the plugin's process tree (child sub-reaper), also daemons
+//     that forked twice and called setsid;
+//  2. holds the instance lock, which the whole tree inherits. If the lock is free, every
+//     process of the old tree has ended. Process ids, which the kernel reuses, could not
+//     show that;
+//  3. watches the lifeline, a socket whose other end only the host holds. The lifeline
+//     closes when the host has died or wants to stop the plugin;
+//  4. then continues and terminates the plugin's process group, waits for the grace
+//     period, and kills the remaining processes until it has no children;
+//  5. exits last, with the plugin's exit code, or with 128 + the number of the signal that
+//     ended the plugin.
 //
-// The keeper is never killed by the host. If something else kills it, the
-// plugin dies with it (parent death signal); what the plugin had started stays,
-// and Sweep ends it by the marks in its environment.
+// The keeper's program is cmd/proofline-keeper, beside the host's executable. The host
+// uses it only if its digest is the one that the host was built with. Otherwise, for
+// example after "go install", the host starts its own executable as
+// "proofline keeper … -- PLUGIN…". This does the same but needs more memory.
 //
-// The package works on Linux. Elsewhere every entry point says so.
+// A plugin with a Confinement or with another user is started through one more process
+// of the same executable. That process restricts itself with Landlock, a network
+// namespace and fewer capabilities, and then executes the plugin. The keeper itself keeps
+// the host's user.
+//
+// The host never kills the keeper. If something else kills it, the plugin dies with it
+// (parent death signal). Processes that the plugin had started survive. Sweep finds them
+// by the marks in their environment and kills them.
+//
+// The package is for Linux only.
 package keeper

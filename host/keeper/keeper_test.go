@@ -18,7 +18,7 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// Generous limits: the machine may be busy. What was seen is logged.
+// The limits are generous, because the machine may be busy. Measured times are logged.
 const (
 	limit = 20 * time.Second
 	long  = time.Hour
@@ -67,7 +67,7 @@ func pipe(t *testing.T) (read, write *os.File) {
 	return read, write
 }
 
-// line reads stderr up to a line that contains the text.
+// line reads stderr until a line contains the text.
 func (r running) line(t *testing.T, text string) {
 	t.Helper()
 	for r.stderr.Scan() {
@@ -206,7 +206,7 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// A host that is killed takes everything with it: child, grandchild, and a
+// TestHostKilled: a host that is killed takes everything with it: child, grandchild, and a
 // daemon that forked twice into sessions of its own.
 func TestHostKilled(t *testing.T) {
 	host, pids := startHost(t, "family")
@@ -220,7 +220,7 @@ func TestHostKilled(t *testing.T) {
 	wantGone(t, limit, pids...)
 }
 
-// A keeper that is killed takes the plugin with it; the sweep ends the rest.
+// TestKeeperKilledThenSweep: a keeper that is killed takes the plugin with it; the sweep ends the rest.
 func TestKeeperKilledThenSweep(t *testing.T) {
 	mark := Mark{Instance: instance(t), Stage: "prove"}
 	lock := filepath.Join(t.TempDir(), "lock")
@@ -258,7 +258,7 @@ func TestKeeperKilledThenSweep(t *testing.T) {
 	}
 }
 
-// A sweep right after the host's death leaves living keepers their time.
+// TestSweepWaitsForKeepers: a sweep right after the host's death waits for living keepers.
 func TestSweepWaitsForKeepers(t *testing.T) {
 	mark := Mark{Instance: instance(t)}
 	file := filepath.Join(t.TempDir(), "tidied")
@@ -273,8 +273,8 @@ func TestSweepWaitsForKeepers(t *testing.T) {
 	}
 }
 
-// instance is a mark of the test's own; what carries it is gone when the test
-// ends, also when it fails.
+// instance returns a mark for the test. Processes with the mark are killed at the end of
+// the test.
 func instance(t *testing.T) string {
 	name := fmt.Sprintf("%s-%d-%d", t.Name(), os.Getpid(), time.Now().UnixNano())
 	t.Cleanup(func() { _, _ = Sweep(context.Background(), Mark{Instance: name}, 0) })
@@ -309,8 +309,8 @@ func TestOptionsRoundTrip(t *testing.T) {
 	}
 }
 
-// TestIgnoredSignalsStayIgnored: under nohup the end of a login session ends neither
-// the keeper nor its plugin, although the keeper handles the signal elsewhere.
+// TestIgnoredSignalsStayIgnored: under nohup, SIGHUP ends neither the keeper nor its
+// plugin, although the keeper normally handles the signal.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP) // children inherit it, unlike a handler
 	defer signal.Reset(syscall.SIGHUP)

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the host writes to the lifeline. Its end counts as orderStop. The keeper
-// writes one line: "started PID".
+// The bytes that the host writes to the lifeline. The end of the lifeline counts as
+// orderStop. The keeper writes one line to it: "started PID".
 const (
 	orderStop = 't' // terminate, kill after the grace period
-	orderKill = 'k' // kill at once, also while a grace period runs
+	orderKill = 'k' // kill at once, also during a grace period
 )
 
-// newLifeline makes both ends. The host's end stays in the calling process;
-// the keeper's end is handed to the keeper and closed here.
-func newLifeline() (host, keeper *os.File, err error) {
+// newLifeline makes both ends of a lifeline. The caller keeps the host's end. It passes
+// the keeper's end to the keeper and closes it.
+func newLifeline() (hostEnd, keeperEnd *os.File, err error) {
 	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a lifeline: %w", err)
@@ -38,6 +38,7 @@ func newLifeline() (host, keeper *os.File, err error) {
 // lifeline is the keeper's end of the socket to the host.
 type lifeline struct{ f *os.File }
 
+// openLifeline opens the keeper's end at LifelineFD.
 func openLifeline() (lifeline, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(LifelineFD, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
@@ -47,48 +48,46 @@ func openLifeline() (lifeline, error) {
 	return lifeline{os.NewFile(LifelineFD, "lifeline")}, nil
 }
 
-// started tells the host the plugin's process id. A host that is gone does not
-// matter: orders notices.
+// started sends the plugin's process id to the host. It ignores errors, because the
+// goroutine of orders notices a dead host.
 func (l lifeline) started(pid int) { _, _ = fmt.Fprintf(l.f, "started %d\n", pid) }
 
-// orphanGrace is what the plugin gets to end after the death of its host, however
-// long its grace period is: nobody waits for what it does, and the next host may
-// be starting.
+// orphanGrace is the longest grace period after the death of the host. Nobody uses the
+// plugin's results then, and the next host may be waiting for the lock.
 const orphanGrace = time.Second
 
-// orders returns a channel that closes when the plugin is to stop, and one that
-// closes when it is to stop without grace. A first signal asks for the one, a
-// second for the other.
-func (l lifeline) orders(signals <-chan os.Signal) (stop, now <-chan struct{}) {
-	stopping, hurrying := make(chan struct{}), make(chan struct{})
-	stopOnce := sync.OnceFunc(func() { close(stopping) })
-	hurryOnce := sync.OnceFunc(func() { close(hurrying) })
+// orders returns two channels. stop closes when the plugin has to be stopped, kill when
+// it has to be killed without grace. A first signal closes stop, a second one kill.
+func (l lifeline) orders(signals <-chan os.Signal) (stop, kill <-chan struct{}) {
+	stopCh, killCh := make(chan struct{}), make(chan struct{})
+	closeStop := sync.OnceFunc(func() { close(stopCh) })
+	closeKill := sync.OnceFunc(func() { close(killCh) })
 	go func() {
 		from := bufio.NewReader(l.f)
 		for {
 			switch order, err := from.ReadByte(); {
-			case err != nil: // whatever ends the reading, the host is gone
-				stopOnce()
-				time.AfterFunc(orphanGrace, hurryOnce)
+			case err != nil: // the host has ended
+				closeStop()
+				time.AfterFunc(orphanGrace, closeKill)
 				return
 			case order == orderKill:
-				hurryOnce()
-				stopOnce()
+				closeKill()
+				closeStop()
 			default:
-				stopOnce()
+				closeStop()
 			}
 		}
 	}()
 	go func() {
 		<-signals
-		stopOnce()
+		closeStop()
 		<-signals
-		hurryOnce()
+		closeKill()
 	}()
-	return stopping, hurrying
+	return stopCh, killCh
 }
 
-// readStarted reads the plugin's process id at the host's end.
+// readStarted reads the plugin's process id from the host's end of the lifeline.
 func readStarted(from io.Reader) (pid int, err error) {
 	if _, err := fmt.Fscanf(from, "started %d\n", &pid); err != nil {
 		return 0, errors.New("the keeper ended before it started the plugin")

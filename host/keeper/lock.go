@@ -12,18 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockPoll is the pause between two looks at a busy lock. flock cannot be
-// interrupted, hence no blocking wait.
+// lockPoll is the pause between two attempts to take a busy lock. A blocking flock
+// could not be interrupted.
 const lockPoll = 10 * time.Millisecond
 
-// takeLock takes the instance lock and writes the keeper's process id into the
-// file, for people. It gives up after wait, or when stop closes.
+// takeLock takes the instance lock. It writes the keeper's process id into the file, for
+// messages about a busy lock. It fails after wait, or when stop closes.
 func takeLock(path string, wait time.Duration, stop <-chan struct{}) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the instance lock: %w", err)
 	}
-	late := time.After(wait)
+	timeout := time.After(wait)
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
@@ -38,9 +38,9 @@ func takeLock(path string, wait time.Duration, stop <-chan struct{}) (*os.File, 
 		case <-stop:
 			f.Close()
 			return nil, fmt.Errorf("stopped while the instance lock %s was busy", path)
-		case <-late:
+		case <-timeout:
 			f.Close()
-			return nil, busy(path)
+			return nil, busyError(path)
 		}
 	}
 	if err := f.Truncate(0); err == nil {
@@ -49,9 +49,9 @@ func takeLock(path string, wait time.Duration, stop <-chan struct{}) (*os.File, 
 	return f, nil
 }
 
-// WaitFree returns when no process of an earlier tree holds the instance lock,
-// or with an error that names the lock when ctx ends first. A lock that does
-// not exist is free.
+// WaitFree waits until no process of an earlier tree holds the instance lock. If ctx
+// ends before, the error names the lock and wraps ErrBusy. A lock that does not exist
+// is free.
 func WaitFree(ctx context.Context, path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +62,7 @@ func WaitFree(ctx context.Context, path string) error {
 	}
 	defer f.Close()
 	for {
-		// Shared, so that two who look do not see each other.
+		// A shared lock, so that two callers of WaitFree do not disturb each other.
 		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 		if err == nil {
 			return nil
@@ -72,16 +72,16 @@ func WaitFree(ctx context.Context, path string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return busy(path)
+			return busyError(path)
 		case <-time.After(lockPoll):
 		}
 	}
 }
 
-// ErrBusy is in the chain of errors about an instance lock that stays busy.
+// ErrBusy is wrapped by errors about an instance lock that stays busy.
 var ErrBusy = errors.New("processes of an earlier start are still alive")
 
-func busy(path string) error {
+func busyError(path string) error {
 	owner := ""
 	if text, err := os.ReadFile(path); err == nil && len(text) > 0 {
 		owner = fmt.Sprintf(", taken by keeper %s", strings.TrimSpace(string(text)))

@@ -17,8 +17,8 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// The test binary plays every process of a tree. Which one, its first argument
-// says.
+// TestMain makes the test binary one of the processes of a tree. Its first argument names
+// the role.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "keeper" {
 		os.Exit(Main(os.Args[2:]))
@@ -33,14 +33,14 @@ func TestMain(m *testing.M) {
 var roles = map[string]func(args []string){
 	// reach tries what a confinement forbids.
 	"reach": tryAll,
-	// user tells what the process may do.
+	// user prints the rights of the process.
 	"user": tellUser,
-	// sleeper lives until it is ended.
+	// sleeper runs until it is ended.
 	"sleeper": func([]string) { forever() },
 	// stubborn does not end on SIGTERM.
 	"stubborn": func([]string) {
 		signal.Ignore(syscall.SIGTERM)
-		say("info", "ready")
+		logLine("info", "ready")
 		forever()
 	},
 	// tidy writes to a file on SIGTERM and ends.
@@ -72,12 +72,12 @@ var roles = map[string]func(args []string){
 		announce(append(child, daemon...))
 		forever()
 	},
-	// deserter is a family that ends at once, leaving the others.
+	// deserter is a family that ends at once. The other processes keep running.
 	"deserter": func([]string) {
 		announce(spawn("fork", &syscall.SysProcAttr{Setsid: true}))
 		os.Exit(3)
 	},
-	// parent starts a sleeper and lives on.
+	// parent starts a sleeper and keeps running.
 	"parent": func([]string) {
 		announce(spawn("sleeper", nil))
 		forever()

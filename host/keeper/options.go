@@ -16,37 +16,37 @@ const (
 	ExitNoStart  = 126 // the plugin could not be executed
 )
 
-// LifelineFD is the file descriptor at which the keeper finds its end of the
-// lifeline.
+// LifelineFD is the file descriptor of the keeper's end of the lifeline.
 const LifelineFD = 3
 
 // Variables in the environment of every process of a plugin's tree. Sweep
-// finds leftover processes by them.
+// finds remaining processes by them.
 const (
-	EnvInstance = "PROOFLINE_INSTANCE" // which data directory
-	EnvRunID    = "PROOFLINE_RUN_ID"   // which run of the host
-	EnvStage    = "PROOFLINE_STAGE"    // which stage
+	EnvInstance = "PROOFLINE_INSTANCE" // identifies the data directory
+	EnvRunID    = "PROOFLINE_RUN_ID"   // identifies the run of the host
+	EnvStage    = "PROOFLINE_STAGE"    // name of the stage
 )
 
-// Options say how a keeper treats its plugin.
+// Options are the settings of a keeper for its plugin.
 type Options struct {
 	Lock     string        // the instance lock's file, created when missing; empty for no lock
 	LockWait time.Duration // how long to wait while the lock is busy
 	Grace    time.Duration // from SIGTERM to SIGKILL
-	Confine  *Confinement  // nil for a plugin that may do what its user may
-	User     *User         // nil for the keeper's own
+	Confine  *Confinement  // nil for no limits
+	User     *User         // nil for the keeper's own user
 }
 
-// User is the system user that a plugin runs as: with one group, without
-// capabilities, and with no way to more rights (no_new_privs). The keeper, which stays
-// the host's user, needs the right to become that user and to signal its processes.
+// User is the system user that a plugin runs as. The plugin has one group and no
+// capabilities, and cannot get more rights (no_new_privs). The keeper keeps the host's
+// user. It needs the capabilities to switch to the plugin's user and to signal processes
+// of that user.
 type User struct {
 	UID uint32 `json:"uid"`
 	GID uint32 `json:"gid"`
 }
 
-// Args returns the keeper's arguments: the options, then the plugin's command
-// line, whose first element is the path of the executable.
+// Args returns the keeper's arguments: the options, then the plugin's command line. The
+// first element of plugin is the path of the executable.
 func (o Options) Args(plugin ...string) []string {
 	args := []string{"-lock", o.Lock, "-lock-wait", o.LockWait.String(), "-grace", o.Grace.String()}
 	if o.Confine != nil {
@@ -58,7 +58,8 @@ func (o Options) Args(plugin ...string) []string {
 	return append(append(args, "--"), plugin...)
 }
 
-// mustJSON encodes what has texts, numbers and booleans alone.
+// mustJSON encodes a value of texts, numbers and booleans, for which encoding cannot
+// fail.
 func mustJSON(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

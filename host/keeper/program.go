@@ -13,28 +13,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProgramName is the file beside the host's executable that is the keeper as a program of
-// its own, which needs little memory and starts at once. It is cmd/proofline-keeper.
+// ProgramName is the name of the keeper's program (cmd/proofline-keeper), which lies
+// beside the host's executable. It needs less memory than the host's executable.
 const ProgramName = "proofline-keeper"
 
-// digest is the SHA-256, in hexadecimal, of the keeper that was built with this
-// executable. The linker sets it; empty, as after "go install", there is none.
+// digest is the SHA-256, in hexadecimal, of the keeper program that was built with this
+// executable. The linker sets it. It is empty if none was built, as by "go install".
 var digest string
 
-// program is a keeper of its own, opened and compared with the digest. What runs is that
-// open file: it stays right when its name stands for another file after an update.
+// program is the keeper's program, opened and compared with its digest. The open file is
+// executed, so that an update may replace the file of that name meanwhile.
 type program struct {
-	file *os.File
-	want string // SHA-256, hexadecimal
+	file       *os.File
+	wantDigest string // SHA-256, hexadecimal
 
 	mu   sync.Mutex
-	stat unix.Stat_t // of the file when it was compared last
+	stat unix.Stat_t // of the file at the last comparison
 }
 
-// own is the program that was built with this executable, or why it is not used.
-var own = sync.OnceValues(func() (*program, error) {
+// ownProgram returns the program that was built with this executable, or the error why
+// it cannot be used.
+var ownProgram = sync.OnceValues(func() (*program, error) {
 	if digest == "" {
-		return nil, errNone
+		return nil, errNotBuilt
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -43,24 +44,24 @@ var own = sync.OnceValues(func() (*program, error) {
 	return openProgram(filepath.Join(filepath.Dir(self), ProgramName), digest)
 })
 
-var errNone = errors.New("this executable was built without one")
+var errNotBuilt = errors.New("this executable was built without a keeper program")
 
-// OwnProgram says why keepers are started from the whole program, although a smaller one
-// was built with it; nil where they are not, or where none was.
+// OwnProgram returns why the keeper program that was built with this executable cannot
+// be used. It returns nil if the program is used, or if none was built.
 func OwnProgram() error {
-	if _, err := own(); err != errNone {
+	if _, err := ownProgram(); err != errNotBuilt {
 		return err
 	}
 	return nil
 }
 
-// openProgram opens the file if its digest is the one that is wanted.
-func openProgram(path, want string) (*program, error) {
+// openProgram opens a file whose digest must be the given one.
+func openProgram(path, digest string) (*program, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{file: f, want: want}
+	p := &program{file: f, wantDigest: digest}
 	if _, err := p.path(); err != nil {
 		f.Close()
 		return nil, err
@@ -68,8 +69,8 @@ func openProgram(path, want string) (*program, error) {
 	return p, nil
 }
 
-// path names the open file for a process that this one starts. Where the file may have
-// been written to since it was compared, it is compared again.
+// path returns a path of the open file with which this process can execute it. If the
+// file may have changed since the last comparison, path compares it again.
 func (p *program) path() (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,22 +86,21 @@ func (p *program) path() (string, error) {
 		if _, err := io.Copy(sum, io.NewSectionReader(p.file, 0, now.Size)); err != nil {
 			return "", err
 		}
-		if got := hex.EncodeToString(sum.Sum(nil)); got != p.want {
-			return "", fmt.Errorf("%s is not the one that was built with this executable (sha256 is %.16s…, not %.16s…): install both from one release", p.file.Name(), got, p.want)
+		if got := hex.EncodeToString(sum.Sum(nil)); got != p.wantDigest {
+			return "", fmt.Errorf("%s is not the one that was built with this executable (sha256 is %.16s…, not %.16s…): install both from one release", p.file.Name(), got, p.wantDigest)
 		}
 		p.stat = now
 	}
 	return fmt.Sprintf("/proc/self/fd/%d", p.file.Fd()), nil
 }
 
-// command is the command line of a keeper up to the word "keeper".
+// command returns the command line of a keeper up to the word "keeper".
 func command() []string {
-	if p, err := own(); err == nil {
+	if p, err := ownProgram(); err == nil {
 		if path, err := p.path(); err == nil {
 			return []string{path, "keeper"}
 		}
 	}
-	// The link, not the name behind it: it stays right when the file is replaced by an
-	// update.
+	// The link still points to this executable after an update has replaced the file.
 	return []string{"/proc/self/exe", "keeper"}
 }

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// copied is a copy of the test binary, which plays the keeper, and its digest.
+// copied returns the path of a copy of the test binary, which has the role of the keeper,
+// and its digest.
 func copied(t *testing.T) (path, sum string) {
 	t.Helper()
 	text, err := os.ReadFile(os.Args[0])
@@ -24,8 +25,8 @@ func copied(t *testing.T) (path, sum string) {
 	return path, fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
-// TestOwnProgramRuns: a plugin runs under the file that was compared, also when its name
-// stands for another file by then, as after an update.
+// TestOwnProgramRuns: the keeper is the file that was compared, even if the name belongs to
+// another file meanwhile, as after an update.
 func TestOwnProgramRuns(t *testing.T) {
 	file, sum := copied(t)
 	p, err := openProgram(file, sum)
@@ -67,7 +68,7 @@ func TestOwnProgramRuns(t *testing.T) {
 	}
 }
 
-// TestOtherPrograms: what is not the file that was built with the host is not run.
+// TestOtherPrograms: a file that was not built with the host is not executed.
 func TestOtherPrograms(t *testing.T) {
 	var file, sum string
 	for name, change := range map[string]func() error{
@@ -111,7 +112,8 @@ func TestOtherPrograms(t *testing.T) {
 	}
 }
 
-// TestWithoutOwnProgram: an executable that was built without a keeper is its own.
+// TestWithoutOwnProgram: an executable that was built without a keeper program is used as
+// the keeper itself.
 func TestWithoutOwnProgram(t *testing.T) {
 	if digest != "" {
 		t.Fatal("a test binary has a digest")

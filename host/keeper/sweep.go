@@ -12,35 +12,35 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// Mark names the processes that Sweep ends, by their environment.
+// Mark selects the processes that Sweep kills by variables of their environment.
 type Mark struct {
 	Instance string // EnvInstance, required
 	Stage    string // EnvStage; empty for every stage
-	Spare    string // processes with this EnvRunID are left alone; empty for none
+	Spare    string // processes with this EnvRunID are not killed; empty for none
 }
 
-// Sweep ends every process of this user that carries the mark and returns how
-// many it had to kill. It is for what a killed keeper has left; keepers that
-// are alive may take up to grace to do it themselves, as they do after the
-// host's death. The calling process and its ancestors are left alone.
+// Sweep kills every process of this user with the mark and returns how many it has
+// killed. It is for processes that a killed keeper has left. If there are living
+// keepers, it waits up to grace, because they end their trees after the host's death.
+// It does not kill the calling process and its ancestors.
 //
-// It fails when processes survive until ctx ends, and names them.
+// If processes survive until ctx ends, the error names them.
 func Sweep(ctx context.Context, mark Mark, grace time.Duration) (killed int, err error) {
 	if mark.Instance == "" {
 		return 0, errors.New("a sweep needs an instance")
 	}
-	patience := time.Now().Add(grace)
-	seen := map[int]bool{}
-	own, carriers := ancestry(os.Getpid()), procfs.Mark(mark.carried)
+	deadline := time.Now().Add(grace)
+	counted := map[int]bool{}
+	ancestors, marked := ancestry(os.Getpid()), procfs.Mark(mark.matches)
 	for {
-		found := slices.DeleteFunc(carriers.Find(), func(pid int) bool { return slices.Contains(own, pid) })
+		found := slices.DeleteFunc(marked.Find(), func(pid int) bool { return slices.Contains(ancestors, pid) })
 		if len(found) == 0 {
 			return killed, nil
 		}
-		if time.Now().After(patience) || !slices.ContainsFunc(found, isKeeper) {
+		if time.Now().After(deadline) || !slices.ContainsFunc(found, isKeeper) {
 			for _, pid := range found {
-				if carriers.Kill(pid) && !seen[pid] {
-					seen[pid] = true
+				if marked.Kill(pid) && !counted[pid] {
+					counted[pid] = true
 					killed++
 				}
 			}
@@ -53,8 +53,8 @@ func Sweep(ctx context.Context, mark Mark, grace time.Duration) (killed int, err
 	}
 }
 
-// carried reports whether an environment has the mark.
-func (mark Mark) carried(environ procfs.Environ) bool {
+// matches reports whether an environment has the mark.
+func (mark Mark) matches(environ procfs.Environ) bool {
 	return environ.Get(EnvInstance) == mark.Instance &&
 		(mark.Stage == "" || environ.Get(EnvStage) == mark.Stage) &&
 		(mark.Spare == "" || environ.Get(EnvRunID) != mark.Spare)
@@ -67,16 +67,16 @@ func isKeeper(pid int) bool {
 	return len(args) > 1 && string(args[1]) == "keeper"
 }
 
-// ancestry lists the process and its ancestors.
+// ancestry returns the process ids of a process and of its ancestors.
 func ancestry(pid int) []int {
-	var line []int
-	for pid > 0 && !slices.Contains(line, pid) {
-		line = append(line, pid)
+	var pids []int
+	for pid > 0 && !slices.Contains(pids, pid) {
+		pids = append(pids, pid)
 		status, err := procfs.ReadStat(pid)
 		if err != nil {
 			break
 		}
 		pid = status.Parent
 	}
-	return line
+	return pids
 }

@@ -12,10 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// tree is the plugin and everything below it. Direct children, adopted ones
-// included, are the only processes it signals: the keeper alone reaps them, so
-// their ids cannot be recycled meanwhile, and what is deeper becomes a direct
-// child when its parent dies.
+// tree is the process tree of the plugin. It signals only direct children, adopted ones
+// included. Only the keeper reaps them, so that their process ids cannot be reused
+// meanwhile. A deeper process becomes a direct child when its parent dies.
 type tree struct {
 	plugin int
 	exited chan int      // receives the plugin's exit code once
@@ -24,16 +23,17 @@ type tree struct {
 	// mu is held while a child is reaped, and while children are listed and
 	// signalled.
 	mu     sync.Mutex
-	reaped bool // the plugin itself; its group id may be recycled from then on
+	reaped bool // the plugin was reaped, so that the id of its group may be reused
 }
 
-// newTree starts reaping.
+// newTree returns the tree of a plugin and starts to reap its processes.
 func newTree(plugin int) *tree {
 	t := &tree{plugin: plugin, exited: make(chan int, 1), empty: make(chan struct{})}
 	go t.reap()
 	return t
 }
 
+// reap reaps children until there are none.
 func (t *tree) reap() {
 	defer close(t.empty)
 	for {
@@ -65,8 +65,8 @@ func exitCode(status unix.WaitStatus) int {
 	return status.ExitStatus()
 }
 
-// terminate asks the plugin's process group to end. A stopped process would
-// never see the signal, hence the continue.
+// terminate asks the plugin's process group to end. It also sends SIGCONT, because a
+// stopped process would not receive SIGTERM.
 func (t *tree) terminate() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,12 +76,12 @@ func (t *tree) terminate() {
 	}
 }
 
-// killAll returns when the tree is empty. A process that the kernel cannot end
-// (in a hung device driver) keeps it waiting, and the instance lock busy, for
-// as long as that process lives.
+// killAll kills all processes and returns when there are none. While the kernel cannot
+// end a process, for example in a hung device driver, killAll waits and the instance
+// lock stays busy.
 func (t *tree) killAll() {
-	const complainAfter = 10 * time.Second
-	pause, began, complained := time.Millisecond, time.Now(), false
+	const warnAfter = 10 * time.Second
+	pause, began, warned := time.Millisecond, time.Now(), false
 	for {
 		select {
 		case <-t.empty:
@@ -89,9 +89,9 @@ func (t *tree) killAll() {
 		default:
 		}
 		left := t.killChildren()
-		if !complained && time.Since(began) > complainAfter && len(left) > 0 {
-			complained = true
-			say("warn", "processes survive SIGKILL: "+procfs.Describe(left))
+		if !warned && time.Since(began) > warnAfter && len(left) > 0 {
+			warned = true
+			logLine("warn", "processes survive SIGKILL: "+procfs.Describe(left))
 		}
 		select {
 		case <-t.empty:
@@ -102,6 +102,7 @@ func (t *tree) killAll() {
 	}
 }
 
+// killChildren kills the direct children and returns their process ids.
 func (t *tree) killChildren() []int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/proofline/proofline/host/account"
 )
 
-// tellUser is a role: it prints the lines of its /proc/self/status that say what it may
-// do and opens its stderr once more, as shells do. With an argument it then lives on.
+// tellUser is a role. It prints the lines of its /proc/self/status about its rights and
+// opens its stderr once more, as shells do. With an argument it keeps running after that.
 func tellUser(args []string) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -40,8 +40,8 @@ func tellUser(args []string) {
 	}
 }
 
-// TestUser: a plugin of another user has that user's number, one group and no rights,
-// with a confinement and without, and its keeper ends it as any other.
+// TestUser: a plugin with another user has that user's id, one group and no capabilities,
+// with and without a confinement. Its keeper ends it as all others.
 func TestUser(t *testing.T) {
 	if err := account.Rights(); err != nil {
 		t.Skipf("needs root: %v", err)
@@ -80,7 +80,7 @@ func TestUser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The change of the user must not have taken the parent death signal away.
+			// The parent death signal must still be set after the change of the user.
 			if err := unix.Kill(p.PID(), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestUser(t *testing.T) {
 
 const zero = "0000000000000000"
 
-// openedCopy copies the test binary to where every user may execute it.
+// openedCopy copies the test binary to a folder where every user may execute it.
 func openedCopy(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -10,7 +10,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// keeperUser is the user of the plugin's process as the keeper wants it.
+// keeperUser returns the user of the plugin's process for the keeper; nil for the host's
+// own user.
 func (s Spec) keeperUser() *keeper.User {
 	if s.User == nil {
 		return nil
@@ -18,9 +19,9 @@ func (s Spec) keeperUser() *keeper.User {
 	return &keeper.User{UID: uint32(s.User.UID), GID: uint32(s.User.GID)}
 }
 
-// socketDir is where go-plugin makes the directory of the plugin's socket. For a
-// plugin of another user it is not the one of the other sockets, through which nobody
-// else may go.
+// socketDir returns the directory in which go-plugin makes the directory of the
+// plugin's socket. A plugin of another user cannot use that of the other sockets, which
+// is closed to all other users.
 func (s Spec) socketDir() (string, error) {
 	if s.User == nil {
 		return s.Run.SocketDir()
@@ -35,27 +36,28 @@ func (s Spec) socketDir() (string, error) {
 	return dir, nil
 }
 
-// sharedSocketDir is a directory through which other users may go, in which they can
-// list and make nothing: each plugin has a directory of its own in it.
+// sharedSocketDir returns a directory that other users may pass through, but neither
+// list nor change. Each plugin of another user has a directory of its own in it.
 func (r *Run) sharedSocketDir() (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shared != "" && owned(r.shared) {
+	if r.shared != "" && isOwned(r.shared) {
 		return r.shared, nil
 	}
 	dir, err := os.MkdirTemp("", "proofline-")
 	if err != nil {
 		return "", fmt.Errorf("make a directory for sockets: %w", err)
 	}
-	if err := noteSockets(dir, filepath.Join(r.Locks, sharedNote)); err != nil {
+	if err := recordSockets(dir, filepath.Join(r.Locks, sharedSocketsFile)); err != nil {
 		return "", err
 	}
 	r.shared = dir
 	return dir, account.Open(dir)
 }
 
-// makeState makes the state directory of a plugin that could not do it itself, and
-// lets one of another user through to it and to its program.
+// makeState makes the state directory of a plugin that is confined or runs as another
+// user, which cannot make the directory itself. It makes sure that another user can
+// reach the directory and execute the program.
 func (s Spec) makeState(program string) error {
 	if s.User == nil {
 		if s.Confine == nil {
@@ -69,25 +71,25 @@ func (s Spec) makeState(program string) error {
 	if err := account.Rights(); err != nil {
 		return contract.Environment(err, "run proofline as root or with these capabilities, or take user out of the stage's sandbox")
 	}
-	above := filepath.Dir(s.StateDir)
-	if err := os.MkdirAll(above, 0o700); err != nil {
+	parent := filepath.Dir(s.StateDir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
-	open := []string{filepath.Dir(above), above}
+	passable := []string{filepath.Dir(parent), parent}
 	if dir := filepath.Dir(program); filepath.Dir(filepath.Dir(dir)) == s.Run.Locks { // a copy
-		open = append(open, s.Run.Locks, filepath.Dir(dir), dir)
-		if err := os.Chmod(program, 0o555); err != nil { // it was made for the host's user alone
+		passable = append(passable, s.Run.Locks, filepath.Dir(dir), dir)
+		if err := os.Chmod(program, 0o555); err != nil { // the copy was executable for the host's user only
 			return err
 		}
 	}
-	if err := account.Open(open...); err != nil {
+	if err := account.Open(passable...); err != nil {
 		return err
 	}
 	if err := s.User.HandOver(s.StateDir); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
 	if err := s.User.Enters(s.StateDir); err != nil {
-		return contract.Environment(err, fmt.Sprintf("let that user go through it (chmod o+x), or put data elsewhere than %s", filepath.Dir(above)))
+		return contract.Environment(err, fmt.Sprintf("let that user go through it (chmod o+x), or put data elsewhere than %s", filepath.Dir(parent)))
 	}
 	if err := s.User.Executes(program); err != nil {
 		return contract.Environment(err, "let that user execute the plugin: put it where every user may read, or chmod a+rx the file and its folders")

@@ -17,7 +17,8 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// nobody is a user of every Linux machine; the test needs the rights to become it.
+// nobody returns a user that every Linux machine has. It skips the test if the process may
+// not switch to that user.
 func nobody(t *testing.T) *account.Account {
 	t.Helper()
 	if err := account.Rights(); err != nil {
@@ -30,7 +31,7 @@ func nobody(t *testing.T) *account.Account {
 	return user
 }
 
-// opened is a directory of the test's own that every user may go through.
+// opened returns a directory for the test that every user may pass through.
 func opened(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,8 +41,8 @@ func opened(t *testing.T) string {
 	return dir
 }
 
-// TestPluginOfUser: a plugin of another user, pinned and not, runs as that user, keeps
-// its state, is started again, and ends as any other.
+// TestPluginOfUser: a plugin with another user, pinned or not, runs as that user, keeps its
+// state, can be started again, and ends as all others.
 func TestPluginOfUser(t *testing.T) {
 	user, dir := nobody(t), opened(t)
 	spec := specOver(openRun(t, filepath.Join(dir, "data")), "")
@@ -90,7 +91,8 @@ func TestPluginOfUser(t *testing.T) {
 	}
 }
 
-// TestUserKeptOut: where a user cannot get to is said before anything is started.
+// TestUserKeptOut: a path that the user cannot reach is an error before the plugin is
+// started.
 func TestUserKeptOut(t *testing.T) {
 	user, dir := nobody(t), opened(t)
 	closed := filepath.Join(dir, "closed")
@@ -126,11 +128,11 @@ func TestEnvironmentOf(t *testing.T) {
 	}
 }
 
-// TestOutsideUser: what another user may not do is explained by the user.
+// TestOutsideUser: a denied access of another user is explained by that user.
 func TestOutsideUser(t *testing.T) {
 	user := &account.Account{Name: "u"}
 	for _, spec := range []Spec{{User: user}, {User: user, Confine: &keeper.Confinement{}}} {
-		err := spec.outside(errors.New("open /opt/x: permission denied"))
+		err := spec.explainDenied(errors.New("open /opt/x: permission denied"))
 		if contract.ClassOf(err) != contract.ClassEnvironment || !strings.Contains(err.Error(), "user u") {
 			t.Errorf("%v", err)
 		}

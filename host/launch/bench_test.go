@@ -7,7 +7,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// From nothing to a configured plugin, and back.
+// BenchmarkStartStop measures the start of a plugin until it is configured, and its stop.
 func BenchmarkStartStop(b *testing.B) {
 	spec := chaosSpec(b, "")
 	for b.Loop() {
@@ -30,7 +30,7 @@ func BenchmarkHealth(b *testing.B) {
 	}
 }
 
-// One work call with a hundred events.
+// BenchmarkWork measures one work call with a hundred events.
 func BenchmarkWork(b *testing.B) {
 	p := launch(b, chaosSpec(b, ""))
 	work := contract.Task{Job: "count", Block: contract.Block{Number: 7}}

@@ -15,16 +15,16 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// TestNobodyElseConnects: the host speaks with a plugin that gives its certificate in a
-// line, and with one that gives it in go-plugin's handshake; whoever else of this user
-// finds the socket is refused, with a certificate of his own and without.
+// TestNobodyElseConnects: the host connects to a plugin that sends its certificate in a
+// line, and to one that sends it in go-plugin's handshake. The plugin refuses all other
+// clients of the same user, with and without a certificate.
 func TestNobodyElseConnects(t *testing.T) {
 	for name, start := range map[string]string{"line": "certified", "handshake": ""} {
 		t.Run(name, func(t *testing.T) {
 			spec := chaosSpec(t, start)
 			p := launch(t, spec)
-			if !p.proc.native() || (p.proc.trusted != "") != (start == "certified") {
-				t.Errorf("certificate line %q, handshake %q", p.proc.trusted, p.proc.greeted)
+			if !p.proc.usesGoPlugin() || (p.proc.certificateLine != "") != (start == "certified") {
+				t.Errorf("certificate line %q, handshake %q", p.proc.certificateLine, p.proc.stdoutLine)
 			}
 			sockets, err := filepath.Glob(filepath.Join(spec.Run.Sockets, "*", "plugin*"))
 			if err != nil || len(sockets) != 1 {
@@ -58,12 +58,12 @@ func TestNobodyElseConnects(t *testing.T) {
 	}
 }
 
-// TestHostTrustsThePluginAlone: whoever answers in the plugin's place, with a
-// certificate of his own, is not spoken to.
+// TestHostTrustsThePluginAlone: the host does not connect to another server in the place
+// of the plugin, which has another certificate.
 func TestHostTrustsThePluginAlone(t *testing.T) {
 	lines := map[string]string{"another's": certificateLine(t), "none": "certificate|", "garbage": "certificate|AAAA"}
 	for name, line := range lines {
-		proc := &process{trusted: line}
+		proc := &process{certificateLine: line}
 		config, err := clientConfig(chaosSpec(t, ""), proc, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestHostTrustsThePluginAlone(t *testing.T) {
 	}
 }
 
-// certificateLine is the line of some process.
+// certificateLine returns a certificate line of another process.
 func certificateLine(t *testing.T) string {
 	t.Helper()
 	var line writer
@@ -98,8 +98,8 @@ func certificateLine(t *testing.T) string {
 	return string(line[:len(line)-1])
 }
 
-// handshake connects to a process that takes every client, and returns what the client
-// has against it.
+// handshake connects to a server that accepts every client, and returns the error of the
+// client.
 func handshake(t *testing.T, client *tls.Config) error {
 	t.Helper()
 	own, err := wire.NewCertificate()

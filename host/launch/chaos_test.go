@@ -28,7 +28,8 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// The test binary is host, keeper, plugin and what the plugin starts.
+// TestMain makes the test binary the host, the keeper, the plugin, or a process that the
+// plugin starts.
 func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "keeper":
@@ -50,13 +51,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// chaosManifest describes the plugin below; it does what a task's job says.
+// chaosManifest is the manifest of the plugin below, which does what the job of a task
+// names.
 var chaosManifest = contract.Manifest{
 	Name: "prover-chaos", Version: "1.0.0", Kind: contract.KindProver, Summary: "Misbehaves on demand.",
 	Schema: json.RawMessage(`{"type":"object"}`), Capabilities: []string{contract.CapabilityVerify},
 }
 
-// playPlugin misbehaves at the start, as CHAOS says, and then serves.
+// playPlugin misbehaves at its start as the variable CHAOS names, and then serves.
 func playPlugin(start string) {
 	manifest := chaosManifest
 	switch start {
@@ -106,8 +108,8 @@ func playPlugin(start string) {
 	})
 }
 
-// serveBare does the least that the protocol asks for, without go-plugin: what a
-// plugin in another language would.
+// serveBare does the minimum that the protocol requires, without go-plugin, as a plugin in
+// another language does.
 func serveBare(server chaosServer) {
 	path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "plugin")
 	listener, err := net.Listen("unix", path)

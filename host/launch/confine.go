@@ -10,17 +10,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// system are the paths that every confined plugin may read: programs,
-// libraries, what the C library and the runtimes of languages look up. /proc shows a
-// confined process nothing of those outside of its confinement but that they exist.
-var system = []string{
+// systemPaths are the paths that every confined plugin may read: programs, libraries,
+// and files that the C library and language runtimes need. In /proc a confined process
+// sees only that processes outside of its confinement exist.
+var systemPaths = []string{
 	"/bin", "/sbin", "/lib", "/lib64", "/usr", "/proc", "/sys",
 	"/etc/alternatives", "/etc/group", "/etc/hosts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
 	"/etc/nsswitch.conf", "/etc/passwd", "/etc/protocols", "/etc/resolv.conf", "/etc/services", "/etc/ssl", "/etc/ca-certificates",
 	"/nix/store", "/run/current-system/sw",
 }
 
-// confinement is that of a plugin's processes; nil for none.
+// confinement returns the limits of a plugin's processes; nil for no limits.
 func (s Spec) confinement(program, sockets string) *keeper.Confinement {
 	if s.Confine == nil {
 		return nil
@@ -34,15 +34,15 @@ func (s Spec) confinement(program, sockets string) *keeper.Confinement {
 		}
 	}
 	return &keeper.Confinement{
-		Read:    slices.Concat(s.Confine.Read, own, system),
+		Read:    slices.Concat(s.Confine.Read, own, systemPaths),
 		Write:   append(slices.Clone(s.Confine.Write), s.StateDir, sockets),
 		Network: s.Confine.Network,
 	}
 }
 
-// outside explains an error of a confined plugin that says that something is not
-// permitted. Another one stays as it is.
-func (s Spec) outside(err error) error {
+// explainDenied adds class and remedy to an error of a sandboxed plugin if its text says
+// that something is not permitted. It returns other errors unchanged.
+func (s Spec) explainDenied(err error) error {
 	if s.Confine == nil && s.User == nil || err == nil || contract.ClassOf(err) == contract.ClassInterrupted {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s Spec) outside(err error) error {
 	return err
 }
 
-// sandboxError is an error that the sandbox of the stage has caused.
+// sandboxError is an error that was caused by the stage's sandbox.
 type sandboxError struct{ err error }
 
 func (e *sandboxError) Error() string { return "outside of the stage's sandbox: " + e.err.Error() }

@@ -25,11 +25,11 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// start brings the process up to the connection.
+// start starts the plugin's process and connects to it. It does not configure it.
 func start(ctx context.Context, spec Spec) (*Plugin, error) {
 	program, err := spec.Run.program(spec.Binary, spec.Log)
 	if err != nil {
-		return nil, replaced(err, spec.Binary)
+		return nil, changedFileError(err, spec.Binary)
 	}
 	sockets, err := spec.socketDir()
 	if err != nil {
@@ -39,15 +39,15 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		return nil, err
 	}
 	lines := newLineLog(spec.Log, slog.LevelError)
-	lines.keep = spec.tail
+	lines.tail = spec.tail
 	proc := newProcess(spec, program, sockets, lines)
 	config, err := clientConfig(spec, proc, sockets)
 	if err != nil {
 		return nil, err
 	}
 	client := plugin.NewClient(config)
-	began := time.Now()
-	bare, err := connect(ctx, config, client, proc)
+	started := time.Now()
+	raw, err := connect(ctx, config, client, proc)
 	var keeperPID, pid int
 	if err == nil {
 		keeperPID, pid, err = proc.pids(ctx)
@@ -62,34 +62,35 @@ func start(ctx context.Context, spec Spec) (*Plugin, error) {
 		case !ended:
 			return nil, fmt.Errorf("%w; its processes survive SIGKILL", err)
 		}
-		return nil, proc.startError(err, spec, time.Since(began) >= spec.StartTimeout)
+		return nil, proc.startError(err, spec, time.Since(started) >= spec.StartTimeout)
 	}
-	conn := redacting{spec.dialects[client.NegotiatedVersion()](bare), redact.New(spec.Secrets...)}
+	conn := redacting{spec.adapters[client.NegotiatedVersion()](raw), redact.New(spec.Secrets...)}
 	p := &Plugin{
 		spec: spec, proc: proc, conn: conn, base: pluginv1.NewPluginServiceClient(conn),
 		release:   sync.OnceFunc(client.Kill),
 		keeperPID: keeperPID, pid: pid,
-		gone: make(chan struct{}),
+		exited: make(chan struct{}),
 	}
 	p.stop.done = make(chan struct{})
-	p.stop.hurry, p.stop.rush = context.WithCancel(context.Background())
-	p.life, p.cut = context.WithCancelCause(context.Background())
-	p.sign()
-	go p.clock.run(p.gone)
+	p.stop.noGrace, p.stop.skipGrace = context.WithCancel(context.Background())
+	p.life, p.endCalls = context.WithCancelCause(context.Background())
+	p.recordSign()
+	go p.clock.run(p.exited)
 	go func() {
-		defer close(p.gone)
+		defer close(p.exited)
 		<-proc.ended
 		if stack := lines.panic(); stack != "" {
 			spec.Log.Error("the plugin panicked", "plugin", spec.Binary.Name, "pid", pid, "stack", stack)
 		}
-		p.cut(p.death())
+		p.endCalls(p.exitError())
 		p.release()
 	}()
 	return p, nil
 }
 
-// clientConfig has go-plugin run the process and nothing else: log lines,
-// environment, certificates and the end are ours.
+// clientConfig returns a configuration with which go-plugin only runs the process and
+// connects to it. This package handles log lines, environment, certificates and the
+// end of the process itself.
 func clientConfig(spec Spec, proc *process, sockets string) (*plugin.ClientConfig, error) {
 	tls, certificate, err := wire.ClientTLS()
 	if err != nil {
@@ -97,12 +98,12 @@ func clientConfig(spec Spec, proc *process, sockets string) (*plugin.ClientConfi
 	}
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake,
-		VersionedPlugins: wire.PluginSets(connection{}, spec.spoken()...),
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, own string) (runner.Runner, error) {
-			connection := append(cmd.Env, wire.ClientCertificateVariable+"="+certificate, wire.CertificateLineVariable+"="+wire.CertificateLine)
-			proc.setEnv(environment(spec.User, os.Environ(), spec.Env, connection, spec.Run, spec.Stage))
+		VersionedPlugins: wire.PluginSets(connection{}, spec.protocolVersions()...),
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
+			variables := append(cmd.Env, wire.ClientCertificateVariable+"="+certificate, wire.CertificateLineVariable+"="+wire.CertificateLine)
+			proc.setEnv(environment(spec.User, os.Environ(), spec.Env, variables, spec.Run, spec.Stage))
 			if spec.User != nil {
-				return proc, os.Lchown(own, spec.User.UID, spec.User.GID) // the directory of the plugin's socket
+				return proc, os.Lchown(socketDir, spec.User.UID, spec.User.GID) // the directory of the plugin's socket
 			}
 			return proc, nil
 		},
@@ -111,7 +112,7 @@ func clientConfig(spec Spec, proc *process, sockets string) (*plugin.ClientConfi
 		SkipHostEnv:      true,
 		StartTimeout:     spec.StartTimeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
-		// go-plugin's own lines are of interest to its debugger only.
+		// go-plugin's own log lines help only when go-plugin itself is debugged.
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", JSONFormat: true, Level: hclog.Debug, Output: newLineLog(spec.Log, slog.LevelDebug),
 		}),
@@ -119,8 +120,8 @@ func clientConfig(spec Spec, proc *process, sockets string) (*plugin.ClientConfi
 	}, nil
 }
 
-// connect starts the process and connects to it. go-plugin limits the time to
-// the handshake, but not that of connecting, hence a limit of its own.
+// connect starts the process and connects to it. go-plugin limits only the time until
+// the handshake, so connect has a limit for the whole.
 func connect(ctx context.Context, config *plugin.ClientConfig, client *plugin.Client, proc *process) (*grpc.ClientConn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, config.StartTimeout+connectTime, errors.New("no connection after the handshake"))
 	defer cancel()
@@ -129,7 +130,7 @@ func connect(ctx context.Context, config *plugin.ClientConfig, client *plugin.Cl
 		err      error
 	}
 	result := make(chan connected, 1)
-	go func() { // ends when the process does, at the latest
+	go func() { // ends with the process at the latest
 		if _, err := client.Start(); err != nil {
 			result <- connected{nil, err}
 			return
@@ -157,7 +158,8 @@ const (
 	killTime    = 10 * time.Second // from SIGKILL to the end of a process
 )
 
-// awaitEnd waits for the end of the tree, if there is one.
+// awaitEnd waits for the end of the tree and reports whether it came within the limit.
+// A tree that was not started has ended.
 func (p *process) awaitEnd(limit time.Duration) bool {
 	if !p.started() {
 		return true
@@ -170,39 +172,40 @@ func (p *process) awaitEnd(limit time.Duration) bool {
 	}
 }
 
-// startError says why there was no handshake; the process has ended.
+// startError explains why there was no connection. late means that the time for the
+// handshake had passed. Call it after the process has ended.
 func (p *process) startError(err error, spec Spec, late bool) error {
 	if !p.started() {
 		return err
 	}
-	exit, words := p.exit()
-	switch greeting, wrote := p.greeting(); {
+	exit, lastLines := p.exit()
+	switch line, hasLine := p.firstLine(); {
 	case !exit.Started:
 		err = errors.New(exit.String())
-	case wrote && !isHandshake(greeting):
-		greeting = redact.New(spec.Secrets...).Text(greeting)
+	case hasLine && !isHandshake(line):
+		line = redact.New(spec.Secrets...).Text(line)
 		err = fmt.Errorf("it wrote %q to stdout before the handshake, where nothing else may stand: "+
-			"what the plugin or a script around it prints belongs on stderr; or is it no proofline plugin?", greeting)
-	case wrote:
-		err = cmp.Or(spec.checkGreeting(greeting), err)
+			"what the plugin or a script around it prints belongs on stderr; or is it no proofline plugin?", line)
+	case hasLine:
+		err = cmp.Or(spec.checkHandshake(line), err)
 	case late:
 		err = fmt.Errorf("no handshake within %v", spec.StartTimeout)
 	default:
 		err = fmt.Errorf("it ended before the handshake: %v", exit)
 	}
-	return spec.outside(withWords(err, words))
+	return spec.explainDenied(withOutput(err, lastLines))
 }
 
-// withWords adds what the plugin wrote last.
-func withWords(err error, words string) error {
-	if words == "" {
+// withOutput adds the last lines that the plugin wrote to an error.
+func withOutput(err error, lastLines string) error {
+	if lastLines == "" {
 		return err
 	}
-	return fmt.Errorf("%w; it wrote: %s", err, strings.ReplaceAll(words, "\n", " | "))
+	return fmt.Errorf("%w; it wrote: %s", err, strings.ReplaceAll(lastLines, "\n", " | "))
 }
 
-// connection is the client half of the one plugin in a set. The services are
-// used on the connection itself.
+// connection is go-plugin's client side of the plugin. It returns the gRPC connection,
+// on which this package makes its own clients.
 type connection struct {
 	plugin.NetRPCUnsupportedPlugin
 }

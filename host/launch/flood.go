@@ -7,25 +7,26 @@ import (
 	"time"
 )
 
-// How much of what a plugin writes is logged within a minute. What is left out is
-// counted, and still kept in the log of a failed attempt as far as that reaches.
+// floodWindow is the time for which allowances limit the logged lines. Lines beyond the
+// limits are counted. They still reach the log of a failed attempt, which keeps the
+// last lines.
 const floodWindow = time.Minute
 
-// allowances are for debug lines, for information, and for warnings and errors: none
-// of them is lost among the others.
+// allowances are the limits for debug lines, for info lines, and for warnings and
+// errors. They are separate, so that many debug lines do not displace warnings.
 var allowances = [3]struct{ lines, bytes int }{{1200, 1 << 20}, {600, 512 << 10}, {300, 256 << 10}}
 
-// flood limits the lines of one plugin. It is safe for concurrent use.
+// flood limits the log lines of one plugin. It is safe for concurrent use.
 type flood struct {
 	mu      sync.Mutex
-	began   time.Time
-	lines   [3]int // by allowance
-	bytes   [3]int
-	dropped int
+	began   time.Time // of the present window
+	lines   [3]int    // logged in the window, by allowance
+	bytes   [3]int    // logged in the window, by allowance
+	dropped int       // lines that were not logged in the window
 }
 
-// admit reports whether a line of so many bytes is logged at a level. The report is what has to
-// be said of the window before, or empty.
+// admit reports whether a line of size bytes may be logged at a level. report is a
+// message about the lines that were dropped in the previous window, or empty.
 func (f *flood) admit(now time.Time, size int, level slog.Level) (ok bool, report string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -40,7 +41,7 @@ func (f *flood) admit(now time.Time, size int, level slog.Level) (ok bool, repor
 	case level >= slog.LevelInfo:
 		i = 1
 	}
-	if most := allowances[i]; f.lines[i] >= most.lines || f.bytes[i] > 0 && f.bytes[i]+size > most.bytes {
+	if limit := allowances[i]; f.lines[i] >= limit.lines || f.bytes[i] > 0 && f.bytes[i]+size > limit.bytes {
 		f.dropped++
 		return false, report
 	}
@@ -49,7 +50,8 @@ func (f *flood) admit(now time.Time, size int, level slog.Level) (ok bool, repor
 	return true, report
 }
 
-// end begins a new window and says what the last one has left out.
+// end ends the window. It returns a message about its dropped lines, or "". The caller
+// must hold f.mu.
 func (f *flood) end() (report string) {
 	if f.dropped > 0 {
 		report = fmt.Sprintf("the plugin writes too much: %d lines are left out", f.dropped)
@@ -58,8 +60,8 @@ func (f *flood) end() (report string) {
 	return report
 }
 
-// last says what was left out at the end of a plugin.
-func (f *flood) last() string {
+// close ends the last window of a plugin, as end does.
+func (f *flood) close() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.end()

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestFlood: a plugin that writes without end fills no log. Its warnings are not
-// lost among the rest, what is left out is counted, and a minute later it is heard
-// again.
+// TestFlood: a plugin that writes without end does not fill the log. Its warnings are
+// logged in spite of the other lines, dropped lines are counted, and a minute later lines
+// are logged again.
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -35,7 +35,8 @@ func TestFlood(t *testing.T) {
 	})
 }
 
-// TestFloodOfBytes: a few huge lines are limited by their size, and each by itself.
+// TestFloodOfBytes: the sum of the sizes of a few large lines is limited, and the size of
+// each line, too.
 func TestFloodOfBytes(t *testing.T) {
 	var log bytes.Buffer
 	l := newLineLog(slog.New(slog.NewTextHandler(&log, nil)), slog.LevelError)

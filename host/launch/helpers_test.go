@@ -16,14 +16,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Times that a test must not reach. The machine may be busy: what was seen is
-// logged, not judged.
+// limit is the time after which a test fails. The machine may be busy, so that shorter
+// times are only logged.
 const limit = 30 * time.Second
 
-// quiet is a log that nobody reads.
+// quiet is a logger that discards all records.
 var quiet = slog.New(slog.DiscardHandler)
 
-// openRun opens a run over a data directory of the test's own.
+// openRun opens a run with a data directory of the test.
 func openRun(t testing.TB, data string) *Run {
 	t.Helper()
 	run, err := OpenRun(t.Context(), data, quiet)
@@ -42,8 +42,8 @@ func openRun(t testing.TB, data string) *Run {
 	return run
 }
 
-// chaosSpec starts the plugin of this binary. start is its misbehaviour before
-// the handshake, or empty.
+// chaosSpec returns the spec of the plugin in this binary. start is its misbehaviour
+// before the handshake, or empty.
 func chaosSpec(t testing.TB, start string) Spec {
 	t.Helper()
 	return specOver(openRun(t, t.TempDir()), start)

@@ -84,7 +84,8 @@ func TestLifeOfAPlugin(t *testing.T) {
 	}
 }
 
-// A plugin without go-plugin: no TLS, no call to shut down.
+// TestPluginInAnotherLanguage shows that a plugin without go-plugin works: it has no TLS
+// and no call that ends the process.
 func TestPluginInAnotherLanguage(t *testing.T) {
 	p := launch(t, chaosSpec(t, "bare"))
 	if _, err := p.Do(t.Context(), task(t, "count"), ignore); err != nil {
@@ -240,8 +241,8 @@ func TestConfinedPlugin(t *testing.T) {
 	stop(t, p)
 }
 
-// TestSecretInName: a secret that is a part of what the plugin is called, and of an
-// artifact's name, keeps it neither from starting nor from working.
+// TestSecretInName: a plugin starts and works if a secret is a part of its name and of an
+// artifact's name.
 func TestSecretInName(t *testing.T) {
 	spec := chaosSpec(t, "")
 	spec.Secrets = []string{"chaos", chaosManifest.Version, "prover"}

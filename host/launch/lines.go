@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	maxLine    = 64 << 10 // bytes of a line that are read; the rest is dropped
-	maxPlain   = 4 << 10  // bytes of a plain line that are logged
-	tailLines  = 6        // last lines that are kept for the report of a death
-	panicLines = 60       // first lines of a panic that are kept
+	maxLine        = 64 << 10 // bytes of a line that are read; the rest is dropped
+	maxPlain       = 4 << 10  // bytes of a text that are logged
+	lastLinesLimit = 6        // number of last lines that are kept to explain the plugin's end
+	stackLimit     = 60       // number of first lines of a panic that are kept
 )
 
-// eachLine calls fn with every line of r, without its end and cut at maxLine
-// bytes, until r ends or fails. The slice is valid during the call only.
+// eachLine calls fn with every line of r until r ends or fails. The line has no line
+// break and is cut at maxLine bytes. The slice is valid during the call only.
 func eachLine(r io.Reader, fn func(line []byte)) {
 	from := bufio.NewReaderSize(r, maxLine)
 	for {
@@ -42,55 +42,56 @@ func eachLine(r io.Reader, fn func(line []byte)) {
 	}
 }
 
-// lineLog turns what a plugin writes to stderr into log records: JSON lines
-// with hclog's keys keep their level and attributes, everything else is logged
-// at debug. It is safe for concurrent use.
+// lineLog logs the lines that a plugin writes to stderr. JSON lines with hclog's keys
+// keep their level and attributes. All other lines are logged at debug level. lineLog
+// is safe for concurrent use.
 type lineLog struct {
 	log  *slog.Logger
 	max  slog.Level // higher levels are lowered to this one
-	keep *tail      // gets every line; may be nil
-	pace flood
+	tail *tail      // keeps every line; may be nil
+	pace flood      // limits what is logged
 
-	mu    sync.Mutex
-	tail  []string
-	stack []string // of a panic: from its first line; empty while the plugin logs as usual
+	mu        sync.Mutex
+	lastLines []string // at most lastLinesLimit, to explain the end of the plugin
+	stack     []string // the first lines of a panic; empty if there was none
 }
 
 func newLineLog(log *slog.Logger, max slog.Level) *lineLog { return &lineLog{log: log, max: max} }
 
-// line logs a line of stderr. An entry of the plugin's own log after what looked like a
-// panic shows that it was none.
+// line logs a line of stderr. If the line is an entry of the plugin's own log, earlier
+// lines that looked like a panic were none, because the plugin still runs.
 func (l *lineLog) line(line []byte) {
 	if l.read(line) {
-		l.survived()
+		l.clearPanic()
 	}
 }
 
-// read logs one line, without the stage's secrets, and reports whether it is an entry.
+// read logs one line without the stage's secrets. It reports whether the line is an
+// entry of the plugin's own log.
 func (l *lineLog) read(line []byte) (isEntry bool) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return false
 	}
 	e, isEntry := parseEntry(line)
 	if !isEntry {
-		plain := l.keep.hidden(string(line))
-		l.keep.add(time.Now(), plain)
+		plain := l.tail.redacted(string(line))
+		l.tail.add(time.Now(), plain)
 		plain = shorten(plain)
 		l.remember(plain)
 		l.write(slog.LevelDebug, plain, nil)
 		return false
 	}
-	e = e.without(l.keep.hidden) // escapes in JSON hide no secret from it
-	said := strings.ToLower(e.level.String()) + ": " + e.text()
-	l.keep.add(time.Now(), said)
+	e = e.redacted(l.tail.redacted) // after decoding, so that JSON escapes cannot hide a secret
+	text := strings.ToLower(e.level.String()) + ": " + e.text()
+	l.tail.add(time.Now(), text)
 	if e.level >= slog.LevelWarn {
-		l.remember(shorten(said))
+		l.remember(shorten(text))
 	}
 	l.write(min(e.level, l.max), e.message, e.attrs)
 	return true
 }
 
-// write logs what was read, unless the plugin writes too much.
+// write logs a record, unless the plugin writes too much.
 func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
@@ -110,9 +111,9 @@ func (l *lineLog) write(level slog.Level, message string, attrs []slog.Attr) {
 	}
 }
 
-// end says what was left out; call it when the plugin has ended.
+// end logs how many lines were dropped. Call it when the plugin has ended.
 func (l *lineLog) end() {
-	if report := l.pace.last(); report != "" {
+	if report := l.pace.close(); report != "" {
 		l.log.Warn(report)
 	}
 }
@@ -123,38 +124,38 @@ func (l *lineLog) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
+// remember keeps a line to explain the end of the plugin.
 func (l *lineLog) remember(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if (len(l.stack) > 0 || isPanic(text)) && len(l.stack) < panicLines {
+	if (len(l.stack) > 0 || isPanic(text)) && len(l.stack) < stackLimit {
 		l.stack = append(l.stack, text)
 	}
-	if len(l.tail) == tailLines {
-		l.tail = slices.Delete(l.tail, 0, 1)
+	if len(l.lastLines) == lastLinesLimit {
+		l.lastLines = slices.Delete(l.lastLines, 0, 1)
 	}
-	l.tail = append(l.tail, text)
+	l.lastLines = append(l.lastLines, text)
 }
 
-// survived notes that what looked like a panic was none: the plugin goes on.
-func (l *lineLog) survived() {
+// clearPanic removes lines that looked like a panic.
+func (l *lineLog) clearPanic() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stack = nil
 }
 
-// last returns the lines that tell why the plugin ended: a panic's first, or
-// the last ones.
-func (l *lineLog) last() string {
+// exitReason returns the lines that explain why the plugin ended: the first line of a
+// panic, or the last lines.
+func (l *lineLog) exitReason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.stack) > 0 {
 		return l.stack[0]
 	}
-	return strings.Join(l.tail, "\n")
+	return strings.Join(l.lastLines, "\n")
 }
 
-// panic returns the beginning of the stack trace that the plugin ended with, or
-// nothing.
+// panic returns the beginning of the stack trace with which the plugin ended, or "".
 func (l *lineLog) panic() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -172,8 +173,9 @@ type entry struct {
 	attrs   []slog.Attr
 }
 
-// without returns the entry as hide leaves it, every value as a text.
-func (e entry) without(hide func(string) string) entry {
+// redacted returns the entry with hide applied to all its texts. All values become
+// texts.
+func (e entry) redacted(hide func(string) string) entry {
 	hidden := entry{level: e.level, message: hide(e.message)}
 	for _, a := range e.attrs {
 		hidden.attrs = append(hidden.attrs, slog.String(hide(a.Key), hide(fmt.Sprint(a.Value))))
@@ -181,7 +183,7 @@ func (e entry) without(hide func(string) string) entry {
 	return hidden
 }
 
-// text is the message with the attributes.
+// text returns the message with the attributes.
 func (e entry) text() string {
 	var b strings.Builder
 	b.WriteString(e.message)
@@ -191,8 +193,8 @@ func (e entry) text() string {
 	return b.String()
 }
 
-// parseEntry reads a line in hclog's JSON format. A line in another shape, such
-// as the JSON log of a tool, is no entry.
+// parseEntry reads a line in hclog's JSON format. It returns false for other lines,
+// such as the JSON log of a tool.
 func parseEntry(line []byte) (entry, bool) {
 	if len(line) == 0 || line[0] != '{' {
 		return entry{}, false
@@ -219,7 +221,7 @@ func parseEntry(line []byte) (entry, bool) {
 	return e, true
 }
 
-// levelOf reads hclog's and slog's names of levels; an unknown one is debug.
+// levelOf returns the level with a name of hclog or slog, or debug if it is unknown.
 func levelOf(name string) slog.Level {
 	switch strings.ToLower(name) {
 	case "info":
@@ -234,7 +236,7 @@ func levelOf(name string) slog.Level {
 	return slog.LevelDebug
 }
 
-// shorten makes a text fit for a log line.
+// shorten cuts a text to maxPlain bytes and appends its whole length if it was longer.
 func shorten(s string) string {
 	out := text.Cut(s, maxPlain)
 	if len(s) > maxPlain {
@@ -243,6 +245,6 @@ func shorten(s string) string {
 	return out
 }
 
-// drainTime is what is left in the pipes gets to be read after the keeper has
-// ended. It matters only when a killed keeper has left processes that hold them.
+// drainTime is how long the pipes are read after the keeper has ended. It matters only
+// if the keeper was killed and has left processes that hold the pipes open.
 const drainTime = time.Second

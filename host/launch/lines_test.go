@@ -35,12 +35,12 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestLastWords(t *testing.T) {
+func TestExitReason(t *testing.T) {
 	l := newLineLog(slog.New(slog.DiscardHandler), slog.LevelError)
 	for _, line := range []string{"one", `{"@level":"info","@message":"quiet"}`, `{"@level":"error","@message":"bad","code":3}`} {
 		l.line([]byte(line))
 	}
-	if got := l.last(); got != "one\nerror: bad code=3" {
+	if got := l.exitReason(); got != "one\nerror: bad code=3" {
 		t.Errorf("%q", got)
 	}
 	if got := l.panic(); got != "" {
@@ -49,13 +49,13 @@ func TestLastWords(t *testing.T) {
 	l.line([]byte("panic: only quoted"))
 	l.line([]byte(`{"@level":"info","@message":"alive"}`))
 	l.line([]byte("panic: boom"))
-	for range 2 * panicLines {
+	for range 2 * stackLimit {
 		l.line([]byte("goroutine 1"))
 	}
-	if got := l.last(); got != "panic: boom" {
+	if got := l.exitReason(); got != "panic: boom" {
 		t.Errorf("%q", got)
 	}
-	if got := l.panic(); !strings.HasPrefix(got, "panic: boom\ngoroutine 1") || strings.Count(got, "\n") != panicLines-1 {
+	if got := l.panic(); !strings.HasPrefix(got, "panic: boom\ngoroutine 1") || strings.Count(got, "\n") != stackLimit-1 {
 		t.Errorf("%q", got)
 	}
 }
@@ -81,15 +81,15 @@ func TestSockets(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", base)
 	note := filepath.Join(t.TempDir(), "sockets")
 
-	dir, err := openSockets("0123456789abcdef", note)
-	if err != nil || dir != filepath.Join(base, "proofline-0123456789abcdef") || !private(dir) {
+	dir, err := openSocketDir("0123456789abcdef", note)
+	if err != nil || dir != filepath.Join(base, "proofline-0123456789abcdef") || !isPrivate(dir) {
 		t.Fatalf("%s %v", dir, err)
 	}
 	old := filepath.Join(dir, "plugin-dir1")
 	if err := os.Mkdir(old, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := openSockets("0123456789abcdef", note); err != nil || again != dir {
+	if again, err := openSocketDir("0123456789abcdef", note); err != nil || again != dir {
 		t.Fatalf("%s %v", again, err)
 	}
 	if _, err := os.Stat(old); err == nil {
@@ -101,8 +101,8 @@ func TestSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", base)
-	other, err := openSockets("0123456789abcdef", note)
-	if err != nil || other == dir || !private(other) {
+	other, err := openSocketDir("0123456789abcdef", note)
+	if err != nil || other == dir || !isPrivate(other) {
 		t.Fatalf("%s %v", other, err)
 	}
 	if _, err := os.Stat(dir); err == nil {
@@ -114,7 +114,7 @@ func TestSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", long)
-	if _, err := openSockets("0123456789abcdef", note); err == nil || !strings.Contains(err.Error(), "too long") {
+	if _, err := openSocketDir("0123456789abcdef", note); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("%v", err)
 	}
 	if left, _ := os.ReadDir(long); len(left) > 0 {
@@ -122,8 +122,8 @@ func TestSockets(t *testing.T) {
 	}
 }
 
-// The directory of a login session goes when the session does; plugins start
-// nevertheless.
+// TestSocketsAreClearedAway: the directory of a login session is removed with the session,
+// and plugins can still be started after that.
 func TestSocketsAreClearedAway(t *testing.T) {
 	base, err := os.MkdirTemp("", "p-")
 	if err != nil {
@@ -140,7 +140,7 @@ func TestSocketsAreClearedAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		dir, err := run.SocketDir()
-		if err != nil || !private(dir) || (dir == run.Sockets) != (gone == run.Sockets) {
+		if err != nil || !isPrivate(dir) || (dir == run.Sockets) != (gone == run.Sockets) {
 			t.Errorf("without %s: %s %v", gone, dir, err)
 		}
 		if again, err := run.SocketDir(); err != nil || again != dir {

@@ -16,57 +16,58 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// Limits of single calls.
+// Time limits of single calls.
 const (
 	healthTime  = 5 * time.Second
 	checkTime   = 2 * time.Minute
 	resolveTime = 2 * time.Minute
-	pollSlack   = time.Minute     // beyond the wait that was asked for
+	pollSlack   = time.Minute     // in addition to the wait of the request
 	deathNotice = 2 * time.Second // from a broken connection to the end of the process
 )
 
 // Plugin is a running, configured plugin process. All methods may be called
-// concurrently. Errors carry a class; that of a call which the end of the
-// process cut off is contract.ClassInterrupted.
+// concurrently. Errors have a class. If the process ends during a call, the class is
+// contract.ClassInterrupted.
 type Plugin struct {
 	spec    Spec
 	proc    *process
 	conn    grpc.ClientConnInterface
 	base    pluginv1.PluginServiceClient
-	release func() // go-plugin's Kill, once
+	release func() // calls go-plugin's Kill, once
 
 	manifest       contract.Manifest
 	traits         contract.Traits
 	pid, keeperPID int
 
-	life    context.Context // ends when calls are to end
-	cut     context.CancelCauseFunc
-	clock   livedClock
-	signed  atomic.Int64          // when the last sign of life came, by the clock
-	working atomic.Int32          // work calls, as the plugin counts them in Health
-	verdict atomic.Pointer[error] // why the process was found to hang
-	stop    stopping
-	gone    chan struct{} // closed when the process and go-plugin's part are gone
+	life       context.Context // ends when all calls have to end
+	endCalls   context.CancelCauseFunc
+	clock      runClock
+	lastSign   atomic.Int64          // time of the last sign of life, by the clock
+	workCalls  atomic.Int32          // running work calls; Health reports the plugin's own count
+	hangReason atomic.Pointer[error] // why the process counts as hung; nil if it does not
+	stop       stopState
+	exited     chan struct{} // closed when the process has ended
 }
 
-// Manifest is what the plugin says of itself.
+// Manifest returns the plugin's description of itself.
 func (p *Plugin) Manifest() contract.Manifest { return p.manifest }
 
-// Traits is the plugin's answer to its configuration.
+// Traits returns the plugin's traits under its configuration.
 func (p *Plugin) Traits() contract.Traits { return p.traits }
 
-// PID is the plugin's process id.
+// PID returns the plugin's process id.
 func (p *Plugin) PID() int { return p.pid }
 
-// KeeperPID is the process id of the plugin's keeper.
+// KeeperPID returns the process id of the plugin's keeper.
 func (p *Plugin) KeeperPID() int { return p.keeperPID }
 
-func (p *Plugin) facts() (pid, keeperPID int, traits contract.Traits) {
+// info implements instance.
+func (p *Plugin) info() (pid, keeperPID int, traits contract.Traits) {
 	return p.pid, p.keeperPID, p.traits
 }
 
-// serves reports whether calls can succeed: the process has not ended and is
-// not being stopped.
+// serves reports whether calls can succeed. They cannot once the process has ended or
+// is being stopped.
 func (p *Plugin) serves() bool {
 	select {
 	case <-p.proc.ended:
@@ -76,13 +77,13 @@ func (p *Plugin) serves() bool {
 	}
 }
 
-// Done closes when the process has ended, for whatever reason.
-func (p *Plugin) Done() <-chan struct{} { return p.gone }
+// Done returns a channel that is closed when the process has ended.
+func (p *Plugin) Done() <-chan struct{} { return p.exited }
 
-// Err says why the process ended; call it after Done.
-func (p *Plugin) Err() error { return p.death() }
+// Err returns why the process ended. Call it after Done is closed.
+func (p *Plugin) Err() error { return p.exitError() }
 
-// Health asks the plugin for its own view of itself; it has five seconds.
+// Health asks the plugin for its health. It fails after five seconds without an answer.
 func (p *Plugin) Health(ctx context.Context) (contract.Health, error) {
 	answer, err := call(ctx, p, "health", healthTime, p.base.Health, &pluginv1.HealthRequest{})
 	if err != nil {
@@ -91,8 +92,8 @@ func (p *Plugin) Health(ctx context.Context) (contract.Health, error) {
 	return wire.HealthFromProto(answer), nil
 }
 
-// Check asks the plugin to judge a configuration, which need not be the one that
-// it runs with.
+// Check asks the plugin to check a configuration, which need not be the one that it
+// runs with.
 func (p *Plugin) Check(ctx context.Context, config []byte, offline bool) (contract.Assessment, error) {
 	answer, err := call(ctx, p, "check", checkTime, p.base.Check, &pluginv1.CheckRequest{ConfigJson: config, Offline: offline})
 	if err != nil {
@@ -109,11 +110,11 @@ func (p *Plugin) Poll(ctx context.Context, request contract.PollRequest) (contra
 		return contract.PollResponse{}, err
 	}
 	response, err := wire.PollResponseFromProto(answer)
-	return response, p.malformed(err)
+	return response, p.protocolError(err)
 }
 
-// Resolve asks a source for blocks by number; the answer has one resolution for
-// each, in their order.
+// Resolve asks a source for blocks by number. The result has one resolution for each
+// number, in the same order.
 func (p *Plugin) Resolve(ctx context.Context, numbers []uint64) ([]contract.Resolution, error) {
 	answer, err := call(ctx, p, "resolve", resolveTime,
 		pluginv1.NewSourceServiceClient(p.conn).Resolve, &pluginv1.ResolveRequest{Numbers: numbers})
@@ -121,13 +122,13 @@ func (p *Plugin) Resolve(ctx context.Context, numbers []uint64) ([]contract.Reso
 		return nil, err
 	}
 	resolutions, err := wire.ResolutionsFromProto(answer, numbers)
-	return resolutions, p.malformed(err)
+	return resolutions, p.protocolError(err)
 }
 
-// Drain makes the plugin refuse new work and waits until the running calls have
-// ended, or ctx has. It returns how many still run. Stop drains by itself.
+// Drain makes the plugin refuse new work and waits until its running calls have ended
+// or ctx ends. It returns how many calls still run. Stop drains by itself.
 func (p *Plugin) Drain(ctx context.Context) (running int, err error) {
-	ctx, end := p.joined(ctx)
+	ctx, end := p.withPluginLife(ctx)
 	defer end()
 	answer, err := p.base.Drain(ctx, &pluginv1.DrainRequest{})
 	if err != nil {
@@ -136,51 +137,54 @@ func (p *Plugin) Drain(ctx context.Context) (running int, err error) {
 	return int(answer.GetRunning()), nil
 }
 
-// call makes one unary call, which ends with ctx, the limit or the plugin.
+// call makes one unary call. The call ends at the latest with ctx, after the limit, or
+// with the plugin.
 func call[Q, R any](ctx context.Context, p *Plugin, name string, limit time.Duration,
 	rpc func(context.Context, Q, ...grpc.CallOption) (R, error), request Q) (R, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer to %s within %v", name, limit))
 	defer cancel()
-	limited, end := p.joined(limited)
+	limited, end := p.withPluginLife(limited)
 	defer end()
 	answer, err := rpc(limited, request)
 	if err == nil {
-		p.sign()
+		p.recordSign()
 		return answer, nil
 	}
 	return answer, p.explain(limited, err)
 }
 
-// joined returns a context that also ends with the plugin.
-func (p *Plugin) joined(ctx context.Context) (context.Context, func()) {
+// withPluginLife returns a context that ends with ctx or with p.life. The caller calls
+// the returned function when it no longer needs the context.
+func (p *Plugin) withPluginLife(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(p.life, func() { cancel(context.Cause(p.life)) })
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// sign notes a sign of life.
-func (p *Plugin) sign() { p.signed.Store(int64(p.clock.now())) }
+// recordSign records a sign of life.
+func (p *Plugin) recordSign() { p.lastSign.Store(int64(p.clock.now())) }
 
-// silence is how long the plugin has given no sign of life while the host lived.
-func (p *Plugin) silence() time.Duration { return p.clock.now() - time.Duration(p.signed.Load()) }
+// silence returns the time since the last sign of life. It counts only time in which
+// the host was running.
+func (p *Plugin) silence() time.Duration { return p.clock.now() - time.Duration(p.lastSign.Load()) }
 
-// explain turns the error of an RPC into one with a class that says what
-// happened: the end of the process, of the context, or what the plugin answered.
+// explain converts the error of an RPC to one with a class. The cause is the end of the
+// process, the end of ctx, or the error that the plugin returned.
 func (p *Plugin) explain(ctx context.Context, err error) error {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded:
 	case codes.ResourceExhausted:
 		if len(status.Convert(err).Details()) == 0 { // gRPC's own: the message is too large
-			return p.malformed(errors.New(status.Convert(err).Message()))
+			return p.protocolError(errors.New(status.Convert(err).Message()))
 		}
 		return wire.FromStatusError(err)
 	default:
-		return p.spec.outside(wire.FromStatusError(err))
+		return p.spec.explainDenied(wire.FromStatusError(err))
 	}
 	classed := wire.FromStatusError(err)
 	if ctx.Err() == nil && len(status.Convert(err).Details()) == 0 {
-		// No plugin made this error: the connection broke. The process ends
-		// together with it, or never.
+		// The plugin did not return this error: the connection broke. If the process ends,
+		// too, its exit is the better explanation.
 		select {
 		case <-p.proc.ended:
 		case <-ctx.Done():
@@ -193,7 +197,7 @@ func (p *Plugin) explain(ctx context.Context, err error) error {
 	}
 	select {
 	case <-p.proc.ended:
-		return contract.Interrupted(p.death())
+		return contract.Interrupted(p.exitError())
 	default:
 	}
 	if ctx.Err() != nil {
@@ -202,20 +206,21 @@ func (p *Plugin) explain(ctx context.Context, err error) error {
 	return classed
 }
 
-// malformed classes the error of an answer that breaks the protocol.
-func (p *Plugin) malformed(err error) error {
+// protocolError wraps the error of an answer that breaks the protocol as a permanent
+// one. It returns nil for nil.
+func (p *Plugin) protocolError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return contract.Permanent(fmt.Errorf("plugin %s breaks the protocol: %w", p.spec.Binary.Name, err))
 }
 
-// death says how the process ended.
-func (p *Plugin) death() error {
-	if verdict := p.verdict.Load(); verdict != nil {
-		return *verdict
+// exitError returns why the process ended. Call it after the process has ended.
+func (p *Plugin) exitError() error {
+	if reason := p.hangReason.Load(); reason != nil {
+		return *reason
 	}
-	exit, words := p.proc.exit()
-	return withWords(fmt.Errorf("plugin %s of stage %q (process %d) ended: %v",
-		p.spec.Binary.Name, p.spec.Stage, p.pid, exit), words)
+	exit, lastLines := p.proc.exit()
+	return withOutput(fmt.Errorf("plugin %s of stage %q (process %d) ended: %v",
+		p.spec.Binary.Name, p.spec.Stage, p.pid, exit), lastLines)
 }

@@ -7,36 +7,37 @@ import (
 	"github.com/proofline/proofline/sdk/backoff"
 )
 
-// The rules for starting a plugin again.
+// The times and limits for starting a plugin again.
 const (
 	firstPause       = 500 * time.Millisecond // doubled with every crash in a row
-	longestPause     = time.Minute
-	settledAfter     = 5 * time.Minute // ready for so long: the row is over
+	maxPause         = time.Minute
+	stableAfter      = 5 * time.Minute // a plugin that was up for so long has no failures in a row
 	quarantineAfter  = 5               // crashes
 	quarantineWindow = 10 * time.Minute
 	quarantinePause  = 10 * time.Minute
 )
 
-// policy decides when a plugin that has ended is started again. It has no clock
-// and no goroutine of its own.
+// policy decides when a plugin that has ended is started again. It has neither a clock
+// nor a goroutine, and is not safe for concurrent use.
 type policy struct {
-	row     int         // ends in a row
-	crashes []time.Time // within the window
-	random  func() float64
+	failures int         // number of ends in a row
+	crashes  []time.Time // within the window
+	random   func() float64
 }
 
 func newPolicy() *policy { return &policy{random: rand.Float64} }
 
-// settled notes that the plugin works: a long time ready, or a task done.
-func (p *policy) settled() { p.row, p.crashes = 0, nil }
+// reset forgets all failures. It is called when the plugin was up for stableAfter or
+// has done a task.
+func (p *policy) reset() { p.failures, p.crashes = 0, nil }
 
-// ended notes that the plugin has ended at that time, or could not be started,
-// and returns the pause before the next start: a random part of the back-off,
-// so that stages that fell together do not rise together. An end that counts as
-// a crash may lead to quarantine.
-func (p *policy) ended(at time.Time, crash bool) (pause time.Duration, quarantined bool) {
-	p.row++
-	pause = time.Duration(p.random() * float64(backoff.Doubled(firstPause, longestPause, p.row)))
+// recordEnd records that the plugin ended at a time or could not be started. It returns
+// the pause before the next start. The pause is a random part of the back-off, so that
+// stages that failed at the same time start at different times. If the end counts as a
+// crash and there were quarantineAfter crashes, the plugin is quarantined.
+func (p *policy) recordEnd(at time.Time, crash bool) (pause time.Duration, quarantined bool) {
+	p.failures++
+	pause = time.Duration(p.random() * float64(backoff.Doubled(firstPause, maxPause, p.failures)))
 	if !crash {
 		return pause, false
 	}
@@ -50,6 +51,6 @@ func (p *policy) ended(at time.Time, crash bool) (pause time.Duration, quarantin
 	if len(p.crashes) < quarantineAfter {
 		return pause, false
 	}
-	p.settled() // a new start after the quarantine is a first one
+	p.reset() // a new start after the quarantine is a first one
 	return quarantinePause, true
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// prepare checks who answers and configures it.
+// prepare checks that the plugin is the one in the catalog, and configures it.
 func (p *Plugin) prepare(ctx context.Context) error {
 	described, err := call(ctx, p, "describe", p.spec.StartTimeout, p.base.Describe, &pluginv1.DescribeRequest{})
 	if err != nil {
@@ -23,7 +23,7 @@ func (p *Plugin) prepare(ctx context.Context) error {
 		return contract.Permanent(err)
 	}
 	if difference := compare(p.spec.Binary.Manifest, p.manifest); difference != "" {
-		return replaced(fmt.Errorf("plugin %s is not what the catalog says, it has changed on disk: %s", p.spec.Binary.Path, difference), p.spec.Binary)
+		return changedFileError(fmt.Errorf("plugin %s is not what the catalog says, it has changed on disk: %s", p.spec.Binary.Path, difference), p.spec.Binary)
 	}
 	answer, err := call(ctx, p, "configure", p.spec.ConfigureTimeout, p.base.Configure, wire.SetupToProto(contract.Setup{
 		Pipeline: p.spec.Pipeline, Stage: p.spec.Stage, Config: p.spec.Config,
@@ -43,7 +43,7 @@ func (p *Plugin) prepare(ctx context.Context) error {
 	return nil
 }
 
-// compare names the first difference between two manifests, or returns "".
+// compare describes the first difference between two manifests, or returns "".
 func compare(want, got contract.Manifest) string {
 	for _, field := range []struct {
 		name      string
@@ -78,7 +78,7 @@ func sameJSON(a, b json.RawMessage) bool {
 	return bytes.Equal(compactA.Bytes(), compactB.Bytes())
 }
 
-// ConfigError is what a plugin has against its configuration.
+// ConfigError says that a plugin does not accept its configuration.
 type ConfigError struct {
 	Stage    string
 	Findings []contract.Finding

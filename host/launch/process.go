@@ -18,29 +18,30 @@ import (
 )
 
 const (
-	lockWait     = 10 * time.Second // the keeper's patience with a busy instance lock
-	maxHandshake = 16 << 10         // bytes; it holds a certificate of about one
+	lockWait     = 10 * time.Second // how long the keeper waits for a busy instance lock
+	maxHandshake = 16 << 10         // bytes; a handshake contains a certificate of about 1 KiB
 )
 
-// process is a plugin's tree with its output. It implements go-plugin's
-// runner.Runner; go-plugin sees the handshake line on stdout and nothing else.
+// process is the process tree of a plugin, with its output. It implements go-plugin's
+// runner.Runner. go-plugin reads only the handshake line of its stdout.
 type process struct {
-	stage     string
-	command   keeper.Command
-	lines     *lineLog
-	handshake *io.PipeReader
-	first     *io.PipeWriter
+	stage           string
+	command         keeper.Command
+	lines           *lineLog
+	handshakeReader *io.PipeReader
+	handshakeWriter *io.PipeWriter
 
-	mu      sync.Mutex
-	keeper  *keeper.Process // nil before Start
-	stopped bool            // Start is refused
-	wrote   bool            // to stdout, a line at least
-	greeted string          // the first line of stdout, shortened
-	trusted string          // the certificate line before it; empty where there is none
+	mu              sync.Mutex
+	keeper          *keeper.Process // nil before Start
+	stopped         bool            // Start fails from now on
+	hasFirstLine    bool            // stdoutLine was read
+	stdoutLine      string          // the first line of stdout after the certificate, shortened
+	certificateLine string          // empty if there is none
 
-	ended chan struct{} // closed when the tree is gone and its output read
+	ended chan struct{} // closed when the tree has ended and its output was read
 }
 
+// newProcess returns the process of a stage, which is not started.
 func newProcess(spec Spec, program, sockets string, lines *lineLog) *process {
 	r, w := io.Pipe()
 	return &process{
@@ -54,11 +55,11 @@ func newProcess(spec Spec, program, sockets string, lines *lineLog) *process {
 			Argv:   []string{program},
 			Dir:    spec.Dir,
 		},
-		lines: lines, handshake: r, first: w, ended: make(chan struct{}),
+		lines: lines, handshakeReader: r, handshakeWriter: w, ended: make(chan struct{}),
 	}
 }
 
-// setEnv sets the environment; call it before Start.
+// setEnv sets the environment. Call it before Start.
 func (p *process) setEnv(env []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +91,7 @@ func (p *process) Start(context.Context) error {
 	return nil
 }
 
-// watch owns the pipes: it reads them to their end and closes ended last.
+// watch reads the pipes to their end and closes them. It closes p.ended last.
 func (p *process) watch(k *keeper.Process, stdout, stderr *os.File) {
 	defer close(p.ended)
 	var readers sync.WaitGroup
@@ -109,26 +110,26 @@ func (p *process) watch(k *keeper.Process, stdout, stderr *os.File) {
 	}
 }
 
-// readStdout hands the first line to go-plugin, after that of the certificate where
-// there is one. Nothing may follow it; what does is logged. It says nothing of a panic
-// on stderr, which is read beside it.
+// readStdout passes the handshake line to go-plugin. This is the first line, or the
+// second one if the first is a certificate. Further lines are not allowed and are
+// logged. They do not clear a panic that was read from stderr at the same time.
 func (p *process) readStdout(stdout io.Reader) {
-	defer p.first.Close()
-	seen := false
+	defer p.handshakeWriter.Close()
+	handshakeRead := false
 	eachLine(stdout, func(line []byte) {
-		if seen {
+		if handshakeRead {
 			p.lines.read(line)
 			return
 		}
-		if p.certified(string(line)) {
+		if p.takeCertificate(string(line)) {
 			return
 		}
-		seen = true
+		handshakeRead = true
 		p.mu.Lock()
-		p.wrote, p.greeted = true, shorten(string(line))
+		p.hasFirstLine, p.stdoutLine = true, shorten(string(line))
 		p.mu.Unlock()
-		// go-plugin's scanner gives up on lines of 64 KiB and then reads no more.
-		_, _ = fmt.Fprintf(p.first, "%s\n", line[:min(len(line), maxHandshake)])
+		// go-plugin's scanner stops reading at a line of 64 KiB.
+		_, _ = fmt.Fprintf(p.handshakeWriter, "%s\n", line[:min(len(line), maxHandshake)])
 	})
 }
 
@@ -142,17 +143,17 @@ func (p *process) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill implements runner.Runner: it asks the keeper to end the tree, with
-// grace, and does not wait. The keeper itself is never killed.
+// Kill implements runner.Runner. It asks the keeper to end the tree, with grace, and
+// does not wait. The keeper itself is never killed.
 func (p *process) Kill(context.Context) error {
-	p.signal((*keeper.Process).Stop)
+	p.order((*keeper.Process).Stop)
 	return nil
 }
 
 // killNow asks the keeper to end the tree without grace.
-func (p *process) killNow() { p.signal((*keeper.Process).Kill) }
+func (p *process) killNow() { p.order((*keeper.Process).Kill) }
 
-func (p *process) signal(order func(*keeper.Process)) {
+func (p *process) order(order func(*keeper.Process)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped = true
@@ -168,7 +169,8 @@ func (p *process) started() bool {
 	return p.keeper != nil
 }
 
-// pids returns the process ids of keeper and plugin; it waits for the latter.
+// pids returns the process ids of keeper and plugin. It waits until the plugin's is
+// known.
 func (p *process) pids(ctx context.Context) (keeperPID, pluginPID int, err error) {
 	p.mu.Lock()
 	k := p.keeper
@@ -180,22 +182,23 @@ func (p *process) pids(ctx context.Context) (keeperPID, pluginPID int, err error
 	return k.PID(), pluginPID, err
 }
 
-// exit says how the plugin ended, with its last words; call it after ended.
-func (p *process) exit() (exit keeper.Exit, words string) {
+// exit returns how the plugin ended and the last lines that it wrote. Call it after
+// p.ended is closed.
+func (p *process) exit() (exit keeper.Exit, lastLines string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.keeper != nil {
 		exit = p.keeper.Exit()
 	}
-	return exit, p.lines.last()
+	return exit, p.lines.exitReason()
 }
 
-// greeting is the first line of stdout, which may be empty, and whether there was
-// one.
-func (p *process) greeting() (line string, wrote bool) {
+// firstLine returns the first line of stdout after the certificate, shortened. The line
+// may be empty. The result is false if there was none.
+func (p *process) firstLine() (line string, wrote bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.greeted, p.wrote
+	return p.stdoutLine, p.hasFirstLine
 }
 
 // isHandshake reports whether a line has the form of go-plugin's handshake:
@@ -206,35 +209,35 @@ func isHandshake(line string) bool {
 	return err == nil && strings.Count(rest, "|") >= 2
 }
 
-// certified takes the line for itself if it is the first and one with a certificate.
-func (p *process) certified(line string) bool {
+// takeCertificate stores the line and returns true if it is the first one with a
+// certificate.
+func (p *process) takeCertificate(line string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.trusted != "" || !wire.IsCertificateLine(line) {
+	if p.certificateLine != "" || !wire.IsCertificateLine(line) {
 		return false
 	}
-	p.trusted = line
+	p.certificateLine = line
 	return true
 }
 
-// native reports whether the plugin is built with go-plugin's library, rather
-// than in another language: it has given a certificate for mutual TLS then, in a line
-// of its own or as the sixth part of the handshake, and go-plugin's own call ends the
-// process.
-func (p *process) native() bool {
+// usesGoPlugin reports whether the plugin is built with the go-plugin library. Such a
+// plugin sends a certificate for mutual TLS, in a line of its own or as the sixth part
+// of the handshake. Only such a plugin has go-plugin's call that ends the process.
+func (p *process) usesGoPlugin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	parts := strings.Split(p.greeted, "|")
-	return p.trusted != "" || len(parts) >= 6 && parts[5] != ""
+	parts := strings.Split(p.stdoutLine, "|")
+	return p.certificateLine != "" || len(parts) >= 6 && parts[5] != ""
 }
 
-// authenticate has the connection trust the plugin's certificate alone. A plugin that
-// has given none is spoken to without TLS: the socket lies in a directory that no other
-// user can enter. Call it after the handshake, of which go-plugin has taken over a
-// certificate.
+// authenticate makes the connection trust only the plugin's certificate. For a plugin
+// without one it disables TLS; the socket lies in a directory that no other user can
+// enter. Call it after the handshake. go-plugin itself uses a certificate that is a
+// part of the handshake line.
 func (p *process) authenticate(config *plugin.ClientConfig) error {
 	p.mu.Lock()
-	line := p.trusted
+	line := p.certificateLine
 	p.mu.Unlock()
 	switch {
 	case line != "":
@@ -243,18 +246,17 @@ func (p *process) authenticate(config *plugin.ClientConfig) error {
 			return err
 		}
 		config.TLSConfig.RootCAs = pool
-	case !p.native():
+	case !p.usesGoPlugin():
 		config.TLSConfig = nil
 	}
 	return nil
 }
 
 // Stdout implements runner.Runner.
-func (p *process) Stdout() io.ReadCloser { return p.handshake }
+func (p *process) Stdout() io.ReadCloser { return p.handshakeReader }
 
-// Stderr implements runner.Runner. go-plugin's own reader of log lines can be
-// made to panic by a plugin (hashicorp/go-plugin:log_entry.go@v1.8.0), so it
-// gets nothing to read.
+// Stderr implements runner.Runner. It returns an empty reader, because a plugin can
+// make go-plugin's reader of log lines panic (hashicorp/go-plugin:log_entry.go@v1.8.0).
 func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
 // Name implements runner.Runner.
@@ -264,9 +266,9 @@ func (p *process) Name() string { return p.command.Argv[0] }
 func (p *process) ID() string { return p.stage }
 
 // Diagnose implements runner.Runner.
-func (p *process) Diagnose(context.Context) string { return p.lines.last() }
+func (p *process) Diagnose(context.Context) string { return p.lines.exitReason() }
 
-// PluginToHost implements runner.Runner: both sides see the same files.
+// PluginToHost implements runner.Runner. Both sides see the same files.
 func (p *process) PluginToHost(network, addr string) (string, string, error) {
 	return network, addr, nil
 }

@@ -16,30 +16,30 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// programs is the directory of copies below that of the instance locks.
-const programs = "plugins"
+// copiesFolder is the name of the folder of copies, below that of the instance locks.
+const copiesFolder = "plugins"
 
-// program returns the file to execute for a plugin that a lock pins: a copy below the
-// run directory, whose bytes were hashed after they were copied, and again if it is not
-// known to be as it was then, and whose directory has their digest as its name. What
-// happens to the plugin's own file meanwhile, and later in the run, does not matter. The
-// error is a *catalog.ChangedError if the plugin's file is no
-// longer the one that the catalog has found, and no copy of that one exists.
+// program returns the file to execute for a plugin. For a plugin that plugins.lock
+// pins it is a copy in a folder below the run directory. The folder's name is the
+// digest of the copy, and the digest was compared after the copy was made. Later
+// changes of the plugin's own file do not matter then. The error is a
+// *catalog.ChangedError if the plugin's file is no longer the one that the catalog has
+// found, and there is no copy of that one.
 //
-// Two kinds of plugin run where they lie, compared right before: a script, which finds
-// its modules beside itself, and every plugin if files on the data directory's file
-// system cannot be executed. One that no lock pins runs where it lies, too, and is
-// compared with nothing.
+// Two kinds of pinned plugins are executed in place, and their digest is compared just
+// before: scripts, which find their modules beside themselves, and all plugins if the
+// data directory's file system does not allow execution. A plugin that is not pinned is
+// executed in place without any comparison.
 func (r *Run) program(b catalog.Binary, log *slog.Logger) (string, error) {
 	if !b.Locked {
-		return b.Path, nil // nothing says which bytes it should have
+		return b.Path, nil // there is no digest to compare with
 	}
 	digest := hex.EncodeToString(b.SHA256[:])
-	dir := filepath.Join(r.Locks, programs, digest)
+	dir := filepath.Join(r.Locks, copiesFolder, digest)
 	path := filepath.Join(dir, filepath.Base(b.Path))
-	copying := r.copying(digest)
-	copying.Lock() // of one copy: the others are read and made meanwhile
-	defer copying.Unlock()
+	lock := r.copyLock(digest)
+	lock.Lock() // for this digest only, so that copies of others can be made meanwhile
+	defer lock.Unlock()
 	if sum, err := catalog.Digest(path); err == nil && sum == b.SHA256 {
 		return path, nil
 	}
@@ -62,8 +62,8 @@ func (r *Run) program(b catalog.Binary, log *slog.Logger) (string, error) {
 	return path, nil
 }
 
-// copying is held while the copy of a digest is compared or made.
-func (r *Run) copying(digest string) *sync.Mutex {
+// copyLock returns the lock to hold while the copy with a digest is compared or made.
+func (r *Run) copyLock(digest string) *sync.Mutex {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.programs == nil {
@@ -75,8 +75,8 @@ func (r *Run) copying(digest string) *sync.Mutex {
 	return r.programs[digest]
 }
 
-// copyProgram makes the copy appear whole, and only if its bytes are those that the
-// catalog has hashed.
+// copyProgram copies a plugin to path. The copy appears complete or not at all, and only
+// if its digest is that of the catalog.
 func copyProgram(b catalog.Binary, path string) (err error) {
 	defer func() {
 		if _, changed := errors.AsType[*catalog.ChangedError](err); err != nil && !changed {
@@ -92,8 +92,8 @@ func copyProgram(b catalog.Binary, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(to.Name()) // fails after the rename, as it should
-	_, err = io.Copy(to, from) // by the kernel, without a copy where the file system shares blocks
+	defer os.Remove(to.Name()) // has no effect after the rename
+	_, err = io.Copy(to, from) // the kernel shares the blocks if the file system can
 	if err == nil {
 		err = to.Chmod(0o500)
 	}
@@ -112,7 +112,7 @@ func copyProgram(b catalog.Binary, path string) (err error) {
 
 // prunePrograms removes the copies that this run has not used.
 func (r *Run) prunePrograms() error {
-	dir := filepath.Join(r.Locks, programs)
+	dir := filepath.Join(r.Locks, copiesFolder)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil // none was made
@@ -126,6 +126,7 @@ func (r *Run) prunePrograms() error {
 	return errors.Join(errs...)
 }
 
+// isScript reports whether a file begins with "#!".
 func isScript(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -140,7 +141,7 @@ func isScript(path string) (bool, error) {
 	return string(head[:n]) == "#!", err
 }
 
-// noexec reports whether the file system of a directory is mounted without execution.
+// noexec reports whether the file system of a directory is mounted with noexec.
 func noexec(dir string) bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(dir, &fs) == nil && fs.Flags&unix.ST_NOEXEC != 0

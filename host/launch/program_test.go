@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// pluginFile writes a plugin's file and returns it as the catalog would find it.
+// pluginFile writes a plugin's file and returns it as the catalog does.
 func pluginFile(t *testing.T, content string) catalog.Binary {
 	t.Helper()
 	b := catalog.Binary{Name: "prover-x", Path: filepath.Join(t.TempDir(), "prover-x"), SHA256: sha256.Sum256([]byte(content)), Locked: true}
@@ -24,8 +24,8 @@ func pluginFile(t *testing.T, content string) catalog.Binary {
 	return b
 }
 
-// TestProgram: what is executed has the bytes that were hashed, whatever becomes of the
-// plugin's own file and of the copy.
+// TestProgram: the executed file has the digest of the catalog, even if the plugin's own
+// file or the copy is changed.
 func TestProgram(t *testing.T) {
 	run := &Run{Locks: t.TempDir(), Sockets: filepath.Join(t.TempDir(), "s")}
 	b := pluginFile(t, "\x7fELF one")
@@ -43,7 +43,7 @@ func TestProgram(t *testing.T) {
 		}
 	}
 	holds()
-	// Somebody changes the copy: it is made anew.
+	// The copy is changed: it is made again.
 	if err := os.Chmod(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -51,12 +51,12 @@ func TestProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds()
-	// Somebody replaces the plugin: this run goes on with what it has found.
+	// The plugin is replaced: this run continues with the copy.
 	if err := os.WriteFile(b.Path, []byte("\x7fELF two"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	holds()
-	// Without the copy there is nothing that may run.
+	// The copy is removed, too: nothing may be executed.
 	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,8 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestProgramScript: a script runs where its modules are, and not when it has changed.
+// TestProgramScript: a script is executed in place, beside its modules, unless it has
+// changed.
 func TestProgramScript(t *testing.T) {
 	run := &Run{Locks: t.TempDir()}
 	b := pluginFile(t, "#!/bin/sh\n")
@@ -84,8 +85,8 @@ func TestProgramScript(t *testing.T) {
 	}
 }
 
-// TestScriptReads: a script in front of a plugin may start what lies elsewhere, unless
-// the stage's file asks for a sandbox; it may write nothing more.
+// TestScriptReads: a script may execute programs anywhere, unless the pipeline file sets
+// sandbox.use. It may not write anywhere else.
 func TestScriptReads(t *testing.T) {
 	script, binary := pluginFile(t, "#!/bin/sh\n").Path, pluginFile(t, "\x7fELF").Path
 	for _, test := range []struct {
@@ -123,7 +124,8 @@ func TestPrunePrograms(t *testing.T) {
 	}
 }
 
-// TestOutside: what a confined plugin may not do is explained, and nothing else is.
+// TestOutside: a denied access of a confined plugin is explained. Other errors stay
+// unchanged.
 func TestOutside(t *testing.T) {
 	confined, networked := Spec{Confine: &keeper.Confinement{}}, Spec{Confine: &keeper.Confinement{Network: true}}
 	for _, test := range []struct {
@@ -139,11 +141,11 @@ func TestOutside(t *testing.T) {
 		{confined, contract.Interrupted(errors.New("permission denied")), contract.ClassInterrupted},
 		{Spec{}, errors.New("open /etc/shadow: permission denied"), contract.ClassRetryable},
 	} {
-		if got := test.spec.outside(test.err); contract.ClassOf(got) != test.want || !errors.Is(got, test.err) {
+		if got := test.spec.explainDenied(test.err); contract.ClassOf(got) != test.want || !errors.Is(got, test.err) {
 			t.Errorf("%v: %v (%v), want %v", test.err, got, contract.ClassOf(got), test.want)
 		}
 	}
-	if confined.outside(nil) != nil {
+	if confined.explainDenied(nil) != nil {
 		t.Error("no error is explained")
 	}
 }

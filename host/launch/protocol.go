@@ -11,28 +11,30 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// A dialect lets the calls of this package, which are made in the terms of
-// wire.ProtocolVersion, reach a plugin that speaks another version of the
-// protocol: it translates method names and messages on the way.
-type dialect func(grpc.ClientConnInterface) grpc.ClientConnInterface
+// An adapter lets this package, whose calls follow wire.ProtocolVersion, call a plugin
+// that implements another version of the protocol. The connection that it returns
+// translates method names and messages.
+type adapter func(grpc.ClientConnInterface) grpc.ClientConnInterface
 
-// dialects are the versions of the protocol that this host speaks. The handshake
-// takes the newest that the plugin speaks too. When a next version comes, the
-// previous one stays here as a translation until it expires.
-var dialects = map[int]dialect{
+// adapters are the versions of the protocol that this host supports. The handshake
+// selects the newest one that the plugin supports, too. After a new version the
+// previous one stays here, with an adapter, until its support ends.
+var adapters = map[int]adapter{
 	wire.ProtocolVersion: func(c grpc.ClientConnInterface) grpc.ClientConnInterface { return c },
 }
 
-func (s Spec) spoken() []int { return slices.Sorted(maps.Keys(s.dialects)) }
+// protocolVersions returns the versions of the protocol that the host supports.
+func (s Spec) protocolVersions() []int { return slices.Sorted(maps.Keys(s.adapters)) }
 
-// checkGreeting refuses a plugin whose handshake names a version of the protocol
-// that is not spoken here. go-plugin's own words for it name no way out.
-func (s Spec) checkGreeting(handshake string) error {
+// checkHandshake returns an error with a remedy if the handshake line of a plugin has a
+// version of the protocol that the host does not support. go-plugin's own error has no
+// remedy.
+func (s Spec) checkHandshake(handshake string) error {
 	_, rest, _ := strings.Cut(handshake, "|")
 	version, _, _ := strings.Cut(rest, "|")
 	n, err := strconv.Atoi(version)
 	if err != nil {
 		return nil
 	}
-	return wire.CheckProtocol(n, s.spoken()...)
+	return wire.CheckProtocol(n, s.protocolVersions()...)
 }

@@ -19,11 +19,11 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// redacting is a connection to a plugin whose secrets are hidden in every text that
-// the plugin answers for people: in errors, facts, notes, progress, health and findings.
-// What the host decides by stays as it is, because a secret may be a part of it by
-// chance: what decides names, the names and paths of artifacts, the classes of errors,
-// and the plugin's own bytes, its cursor and its resume token.
+// redacting is a connection to a plugin that hides the stage's secrets in all texts for
+// people: errors, facts, notes, progress, health and findings. Values that the host
+// itself works with stay unchanged, because they may contain a secret by chance: the
+// fields in verbatim, names and paths of artifacts, classes of errors, cursors and
+// resume tokens.
 type redacting struct {
 	grpc.ClientConnInterface
 	redactor *redact.Redactor
@@ -47,18 +47,19 @@ func (c redacting) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 	return redactingStream{stream, c}, nil
 }
 
+// redactingStream is a stream of a redacting connection.
 type redactingStream struct {
 	grpc.ClientStream
-	of redacting
+	conn redacting
 }
 
 // RecvMsg implements grpc.ClientStream.
 func (s redactingStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
 	if message, ok := m.(proto.Message); ok && err == nil {
-		s.of.message(message.ProtoReflect())
+		s.conn.message(message.ProtoReflect())
 	}
-	return s.of.error(err)
+	return s.conn.error(err)
 }
 
 // error hides secrets in the message of a status and in the remedy that it carries.
@@ -91,10 +92,10 @@ func (c redacting) error(err error) error {
 	return clean.Err()
 }
 
-// decides are the messages and fields that the host compares, stores work under, or
-// finds things by. It shows none of them where a secret must not stand but the name of
-// an endpoint, which the protocol wants without secrets.
-var decides = map[protoreflect.FullName]bool{
+// verbatim are the messages and fields that the host compares or uses as keys. The host
+// does not show them where a secret must not appear, except for the name of an
+// endpoint, which must not contain secrets by the protocol.
+var verbatim = map[protoreflect.FullName]bool{
 	"proofline.plugin.v1.Artifact": true,
 
 	"proofline.plugin.v1.DescribeResponse.name":         true,
@@ -109,30 +110,32 @@ var decides = map[protoreflect.FullName]bool{
 	"proofline.plugin.v1.Finding.pointer":               true,
 }
 
-// protocolWords are the texts that have a meaning in the protocol wherever they stand alone.
-var protocolWords = []string{
+// protocolTexts are values with a meaning in the protocol. They stay unchanged in every
+// field.
+var protocolTexts = []string{
 	contract.PhaseAccepted, contract.PhaseCollecting, contract.OutcomeAccepted, contract.OutcomeAcceptedBefore, contract.OutcomeDryRun,
 	contract.OutcomeSkipped, contract.OutcomeSuperseded, contract.OutcomeProvedElsewhere,
 }
 
-// text hides secrets in a text. A number stays one, unless it is a secret as a whole.
+// text hides secrets in a text. A number stays unchanged unless the whole number is a
+// secret.
 func (c redacting) text(v protoreflect.Value) protoreflect.Value {
 	text := v.String()
 	clean := c.redactor.Text(text)
-	if _, err := strconv.ParseUint(text, 10, 64); slices.Contains(protocolWords, text) || err == nil && clean != redact.Hidden {
+	if _, err := strconv.ParseUint(text, 10, 64); slices.Contains(protocolTexts, text) || err == nil && clean != redact.Hidden {
 		return v
 	}
 	return protoreflect.ValueOfString(clean)
 }
 
-// message hides secrets in the texts of a message and of those inside.
+// message hides secrets in the texts of a message and of the messages in it.
 func (c redacting) message(m protoreflect.Message) {
-	if decides[m.Descriptor().FullName()] {
+	if verbatim[m.Descriptor().FullName()] {
 		return
 	}
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch {
-		case decides[field.FullName()]:
+		case verbatim[field.FullName()]:
 		case field.IsMap():
 			if field.MapValue().Kind() == protoreflect.StringKind {
 				value.Map().Range(func(key protoreflect.MapKey, v protoreflect.Value) bool {
@@ -163,22 +166,22 @@ func (c redacting) message(m protoreflect.Message) {
 	})
 }
 
-// secrets are those of the configuration and of the variables that the stage asks for,
-// with the parts of them that are secrets by themselves.
+// secrets returns the secrets of the configuration and of the variables in s.Env, with
+// those parts of them that are secrets, too.
 func (s Spec) secrets() []string {
 	return redact.Parts(append(secretVariables(os.Environ(), s.Env), s.Secrets...)...)
 }
 
-// secretWords mark the variables whose values are secrets.
-var secretWords = []string{"KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CREDENTIAL"}
+// secretMarkers are parts of the names of variables whose values are secrets.
+var secretMarkers = []string{"KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CREDENTIAL"}
 
-// secretVariables lists the values of those variables of an environment that a stage
-// asks for and whose names say that they are secrets.
-func secretVariables(host, asked []string) (values []string) {
+// secretVariables returns the values of those variables of an environment that fit the
+// patterns and whose names contain one of secretMarkers.
+func secretVariables(host, patterns []string) (values []string) {
 	for _, entry := range host {
 		name, value, _ := strings.Cut(entry, "=")
-		isSecret := slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(strings.ToUpper(name), word) })
-		if isSecret && slices.ContainsFunc(asked, func(pattern string) bool { return matches(pattern, name) }) {
+		isSecret := slices.ContainsFunc(secretMarkers, func(marker string) bool { return strings.Contains(strings.ToUpper(name), marker) })
+		if isSecret && slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, name) }) {
 			values = append(values, value)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 const planted = "hunter2-of-the-plugin"
 
-// talker is a connection whose other side answers with what is given here.
+// talker is a connection whose server returns the given values.
 type talker struct {
 	answer proto.Message
 	err    error
@@ -45,8 +45,8 @@ type talking struct {
 
 func (s talking) RecvMsg(m any) error { return s.of.Invoke(context.Background(), "", nil, m) }
 
-// TestAnswersWithoutSecrets: every text of every message that the protocol has, and
-// nothing that work depends on.
+// TestAnswersWithoutSecrets: secrets are hidden in every text of every message of the
+// protocol, but not in values that the work depends on.
 func TestAnswersWithoutSecrets(t *testing.T) {
 	said := "it is " + planted + "!"
 	artifact := &pluginv1.Artifact{Name: planted, Path: "out/" + planted, Role: planted}
@@ -84,7 +84,8 @@ func TestAnswersWithoutSecrets(t *testing.T) {
 	}
 }
 
-// TestTextsAreClassified: a text that the protocol gains is looked at by whoever adds it.
+// TestTextsAreClassified fails if a text field is added to the protocol and not listed
+// here, so that somebody decides whether secrets are hidden in it.
 func TestTextsAreClassified(t *testing.T) {
 	var hidden, kept []string
 	seen := map[protoreflect.FullName]bool{}
@@ -102,7 +103,7 @@ func TestTextsAreClassified(t *testing.T) {
 			}
 			name := strings.TrimPrefix(string(f.FullName()), "proofline.plugin.v1.")
 			switch {
-			case decides[m.FullName()] || decides[f.FullName()]:
+			case verbatim[m.FullName()] || verbatim[f.FullName()]:
 				kept = append(kept, name)
 			case value.Message() != nil:
 				walk(value.Message())
@@ -134,8 +135,8 @@ func TestTextsAreClassified(t *testing.T) {
 	}
 }
 
-// TestSecretByChance: a secret that is a word of the protocol, or the part of a number,
-// changes neither; a number that is the secret is hidden.
+// TestSecretByChance: a secret that equals a value of the protocol, or a part of a number,
+// is not hidden there. A number that equals the secret is hidden.
 func TestSecretByChance(t *testing.T) {
 	conn := redacting{talker{}, redact.New("accepted", "ACCEPTED", "12345", "67890123")}
 	event := &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Result{Result: &pluginv1.Result{Facts: map[string]string{
@@ -152,7 +153,7 @@ func TestSecretByChance(t *testing.T) {
 	}
 }
 
-// TestErrorsWithoutSecrets: what an error means stays.
+// TestErrorsWithoutSecrets: secrets are hidden in an error, and its class stays.
 func TestErrorsWithoutSecrets(t *testing.T) {
 	sent := wire.StatusError(&contract.Error{Class: contract.ClassEnvironment, Err: errors.New("no access with " + planted), Remedy: "not " + planted, After: 7e9, Stale: []string{"witness.json"}})
 	conn := redacting{talker{err: sent}, redact.New(planted)}
@@ -167,8 +168,8 @@ func TestErrorsWithoutSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretVariables: a variable that a stage asks for is a secret by its name, and
-// none that every plugin sees.
+// TestSecretVariables: a variable that a stage names is a secret if its name says so.
+// Variables that every plugin gets are not secrets.
 func TestSecretVariables(t *testing.T) {
 	host := []string{"MY_TOKEN=one", "MY_PLACE=two", "db_password=three", "OTHER_KEY=four", "HF_AUTH=five=six"}
 	if have := secretVariables(host, []string{"MY_*", "db_password", "HF_AUTH"}); !slices.Equal(have, []string{"one", "three", "five=six"}) {

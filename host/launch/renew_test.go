@@ -13,11 +13,11 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// renewable is a stage whose plugins, fakes in virtual time, are started by begin.
+// renewable returns a stage in virtual time. begin starts its plugins, which are doubles.
 func renewable(t *testing.T, begin func(Spec) (instance, error)) *Stage {
 	t.Helper()
 	spec, err := Spec{Stage: "source", Config: []byte(`"old"`), Binary: catalog.Binary{Name: "source-x",
-		Manifest: contract.Manifest{Kind: contract.KindSource, Version: "1.2.3"}}}.filled()
+		Manifest: contract.Manifest{Kind: contract.KindSource, Version: "1.2.3"}}}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,9 +28,9 @@ func renewable(t *testing.T, begin func(Spec) (instance, error)) *Stage {
 
 func config(text string) func(*Spec) { return func(s *Spec) { s.Config = []byte(text) } }
 
-// TestRenew gives a plugin another configuration while a call runs: the call ends as if
-// nothing had happened, one that comes meanwhile gets the new plugin, and the stage
-// counts no restart.
+// TestRenew gives a plugin another configuration while a call runs. The call ends
+// normally, a call that begins meanwhile gets the new plugin, and the stage counts no
+// restart.
 func TestRenew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var started []string
@@ -68,14 +68,14 @@ func TestRenew(t *testing.T) {
 		if busy != instance(plugins[0]) {
 			t.Error("the call runs on another plugin")
 		}
-		s.leave()
+		s.release()
 		if err := <-renewed; err != nil {
 			t.Fatal(err)
 		}
 		if got := <-next; len(plugins) != 2 || got != instance(plugins[1]) {
 			t.Errorf("the later call runs on another plugin than the second of %d", len(plugins))
 		}
-		s.leave()
+		s.release()
 		if text := strings.Join(started, " "); text != `"old" "new"` {
 			t.Errorf("plugins were started with %s", text)
 		}
@@ -117,15 +117,15 @@ func TestRenewGoesBack(t *testing.T) {
 		if err := s.Renew(limited, config(`"new"`)); contract.ClassOf(err) != contract.ClassEnvironment {
 			t.Errorf("a busy stage: %v", err)
 		}
-		s.leave()
+		s.release()
 		if err := s.Ready(t.Context()); err != nil || len(started) != 3 {
 			t.Errorf("%v after %q", err, started)
 		}
 	})
 }
 
-// TestRenewEndsABackOff shows that a stage whose plugin does not start takes up the
-// configuration that mends it at once.
+// TestRenewEndsABackOff shows that a stage whose plugin does not start is started at once
+// with a new configuration.
 func TestRenewEndsABackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := renewable(t, func(spec Spec) (instance, error) {

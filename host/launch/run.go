@@ -21,11 +21,11 @@ import (
 	"github.com/proofline/proofline/host/keeper"
 )
 
-// Run is one run of the host over a data directory: what all its plugin
-// processes have in common.
+// Run is one run of the host with a data directory. It holds what the plugin processes
+// of all stages share.
 type Run struct {
 	ID       string // ULID
-	Instance string // names the data directory, 16 hexadecimal digits
+	Instance string // identifies the data directory; 16 hexadecimal digits
 	Sockets  string // private directory for unix sockets
 	Locks    string // directory of the instance locks
 
@@ -33,47 +33,48 @@ type Run struct {
 	// nil for the usual one.
 	Keeper []string
 
-	level atomic.Pointer[string] // that plugins are told; nil until it is changed
+	level atomic.Pointer[string] // log level for all plugins; nil until it is changed
 
 	mu         sync.Mutex
-	substitute string                 // of Sockets, when that is gone for good
-	shared     string                 // for sockets of plugins that run as other users; made when one is needed
-	programs   map[string]*sync.Mutex // by digest, of the plugins that were started
+	substitute string                 // replaces Sockets if that cannot be made again
+	shared     string                 // directory for sockets of plugins of other users; made when one is needed
+	programs   map[string]*sync.Mutex // locks of the plugins' copies that were used, by digest
 }
 
-// SetLogLevel names another log level to every plugin at its next call, Health
-// included. It may be called concurrently.
+// SetLogLevel changes the log level of all plugins. Each plugin gets it with its next
+// call, Health included. It may be called concurrently.
 func (r *Run) SetLogLevel(level slog.Level) {
-	word := strings.ToLower(level.String())
-	r.level.Store(&word)
+	name := strings.ToLower(level.String())
+	r.level.Store(&name)
 }
 
+// logLevel returns the level of SetLogLevel, or "" if it was never called.
 func (r *Run) logLevel() string {
-	if word := r.level.Load(); word != nil {
-		return *word
+	if name := r.level.Load(); name != nil {
+		return *name
 	}
 	return ""
 }
 
-// socketNote is the file beside the locks that names the socket directory, sharedNote
-// that of plugins which run as other users.
+// Names of the files, beside the locks, that contain the path of the socket directory,
+// and of the one for plugins that run as other users.
 const (
-	socketNote = "sockets"
-	sharedNote = "sockets-shared"
+	socketsFile       = "sockets"
+	sharedSocketsFile = "sockets-shared"
 )
 
-// maxSocketPath is the longest path of a unix socket, in bytes (unix(7), less
-// the closing zero); socketRoom is what go-plugin appends to the directory:
-// "/plugin-dir" and "/plugin", each with up to ten digits, and one to spare.
+// maxSocketPath is the longest path of a unix socket in bytes, without the closing
+// zero (unix(7)). socketSuffix is the number of bytes that go-plugin appends to the
+// directory: "/plugin-dir" and "/plugin", each with up to ten digits, and a reserve.
 const (
 	maxSocketPath = 107
-	socketRoom    = 45
+	socketSuffix  = 45
 )
 
-// OpenRun begins a run: it ends what an earlier run has left alive, which may
-// take some seconds right after a crash, and makes an empty socket directory.
-// The caller holds the checkpoint of the data directory, so that there is no
-// other run. Close it when every plugin is stopped.
+// OpenRun begins a run. It kills processes that an earlier run has left, which may
+// take some seconds after a crash, and makes an empty socket directory. The caller
+// must hold the checkpoint of the data directory, so that there is no other run. The
+// caller closes the run after all plugins are stopped.
 func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	locks, err := filepath.Abs(filepath.Join(data, "run"))
 	if err != nil {
@@ -93,7 +94,7 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err != nil { // their stages find the instance lock busy; the others can work
+	if err != nil { // the stages of these processes find their locks busy; the others can work
 		log.Warn("clean up after an earlier run", "error", err)
 	}
 	if err := keeper.OwnProgram(); err != nil {
@@ -102,39 +103,39 @@ func OpenRun(ctx context.Context, data string, log *slog.Logger) (*Run, error) {
 	if killed > 0 {
 		log.Warn("killed processes that an earlier run had left", "count", killed)
 	}
-	forgetSockets(filepath.Join(r.Locks, sharedNote))
-	if r.Sockets, err = openSockets(r.Instance, filepath.Join(r.Locks, socketNote)); err != nil {
+	removeRecordedSockets(filepath.Join(r.Locks, sharedSocketsFile))
+	if r.Sockets, err = openSocketDir(r.Instance, filepath.Join(r.Locks, socketsFile)); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
+// sweepLimit is how long OpenRun may take to kill processes of an earlier run.
 const sweepLimit = 30 * time.Second
 
-// Close removes the socket directory, and copies of plugins that no stage uses any
-// more.
+// Close removes the socket directories and the copies of plugins that this run has not
+// used.
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return errors.Join(r.prunePrograms(), os.RemoveAll(r.Sockets), os.RemoveAll(cmp.Or(r.substitute, r.Sockets)), os.RemoveAll(cmp.Or(r.shared, r.Sockets)))
 }
 
-// SocketDir is where a socket is made that is needed now: by a plugin that starts, or
-// by the host itself. Directories for
-// passing files are cleared behind our back: the one of a login session when it
-// ends, the one for temporary files by age. What runs is connected already; for
-// what starts later the directory is made again, or another one.
+// SocketDir returns the directory for a new socket of a plugin or of the host. The
+// system may have removed the directory: that of a login session at its end, that of
+// temporary files by age. SocketDir makes it again then, or makes another one. Sockets
+// that are connected are not affected.
 func (r *Run) SocketDir() (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if dir := cmp.Or(r.substitute, r.Sockets); private(dir) {
+	if dir := cmp.Or(r.substitute, r.Sockets); isPrivate(dir) {
 		return dir, nil
 	}
 	if err := os.Mkdir(r.Sockets, 0o700); err == nil {
 		r.substitute = ""
 		return r.Sockets, nil
 	}
-	dir, err := openSockets(r.Instance, filepath.Join(r.Locks, socketNote))
+	dir, err := openSocketDir(r.Instance, filepath.Join(r.Locks, socketsFile))
 	if err != nil {
 		return "", err
 	}
@@ -142,48 +143,52 @@ func (r *Run) SocketDir() (string, error) {
 	return dir, nil
 }
 
-// lock is the path of a stage's instance lock.
+// lock returns the path of a stage's instance lock.
 func (r *Run) lock(stage string) string { return filepath.Join(r.Locks, stage+".lock") }
 
-// openSockets makes an empty private directory that is short enough for unix
-// sockets and notes it in the file, so that the next run can remove it.
-func openSockets(instance, note string) (string, error) {
-	forgetSockets(note)
-	dir, err := makeSockets(instance)
+// openSocketDir makes an empty private directory whose path is short enough for unix
+// sockets. It records the path in the file, so that the next run can remove the
+// directory.
+func openSocketDir(instance, file string) (string, error) {
+	removeRecordedSockets(file)
+	dir, err := makeSocketDir(instance)
 	if err != nil {
 		return "", fmt.Errorf("make a directory for sockets: %w", err)
 	}
-	return dir, noteSockets(dir, note)
+	return dir, recordSockets(dir, file)
 }
 
-// forgetSockets removes the directory that an earlier run has noted.
-func forgetSockets(note string) {
-	if old, err := os.ReadFile(note); err == nil {
-		if dir := string(old); strings.HasPrefix(filepath.Base(dir), "proofline-") && owned(dir) {
+// removeRecordedSockets removes the directory that an earlier run has recorded in the
+// file.
+func removeRecordedSockets(file string) {
+	if old, err := os.ReadFile(file); err == nil {
+		if dir := string(old); strings.HasPrefix(filepath.Base(dir), "proofline-") && isOwned(dir) {
 			_ = os.RemoveAll(dir)
 		}
 	}
 }
 
-// noteSockets notes a new directory, or removes it when that fails or its path is too
-// long.
-func noteSockets(dir, note string) error {
-	if len(dir)+socketRoom > maxSocketPath {
+// recordSockets records the path of a new directory in the file. If that fails, or if
+// the path is too long, it removes the directory.
+func recordSockets(dir, file string) error {
+	if len(dir)+socketSuffix > maxSocketPath {
 		_ = os.RemoveAll(dir)
 		return fmt.Errorf("socket directory %s is too long (%d bytes, at most %d): set XDG_RUNTIME_DIR or TMPDIR to a shorter path",
-			dir, len(dir), maxSocketPath-socketRoom)
+			dir, len(dir), maxSocketPath-socketSuffix)
 	}
-	if err := os.WriteFile(note, []byte(dir), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(dir), 0o600); err != nil {
 		_ = os.RemoveAll(dir)
 		return fmt.Errorf("note the directory for sockets: %w", err)
 	}
 	return nil
 }
 
-func makeSockets(instance string) (string, error) {
-	if base := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(base) && private(base) {
+// makeSocketDir makes a private directory in $XDG_RUNTIME_DIR if possible, else in the
+// directory for temporary files.
+func makeSocketDir(instance string) (string, error) {
+	if base := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(base) && isPrivate(base) {
 		dir := filepath.Join(base, "proofline-"+instance)
-		if len(dir)+socketRoom <= maxSocketPath {
+		if len(dir)+socketSuffix <= maxSocketPath {
 			if err := os.RemoveAll(dir); err != nil {
 				return "", err
 			}

@@ -25,49 +25,52 @@ const (
 type Spec struct {
 	Run      *Run
 	Pipeline string
-	Stage    string // also names the instance lock: one path element
+	Stage    string // must be one path element, because it names the instance lock, too
 	Binary   catalog.Binary
-	Config   json.RawMessage // with secrets; never logged
-	Secrets  []string        // values in Config that are hidden in what the plugin logs
-	StateDir string          // absolute; made by the plugin side
-	// Dir is the working directory: where relative paths in Config begin. Empty
-	// for the host's.
+	Config   json.RawMessage // may contain secrets; never logged
+	Secrets  []string        // values in Config that are hidden in the plugin's texts
+	StateDir string          // absolute; the plugin makes it unless Confine or User is set
+	// Dir is the working directory, to which relative paths in Config are relative.
+	// Empty for the host's.
 	Dir      string
 	LogLevel string // debug, info, warn or error
-	// Env names further variables of the host's environment that the plugin
-	// sees; a trailing * stands for any ending.
+	// Env are the names of further variables of the host's environment that the plugin
+	// gets. A trailing * stands for any ending.
 	Env []string
-	// Confine limits what the plugin's processes may reach; nil for whatever the
-	// host's user may. Launch adds what every plugin needs: its own file, its state
-	// directory, the directory of sockets, the system's programs and libraries.
+	// Confine limits what the plugin's processes may reach; nil for no limits. Launch
+	// adds what every plugin needs: its own file, its state directory, the directory of
+	// sockets, the system's programs and libraries.
 	Confine *keeper.Confinement
-	// User is whom the plugin runs as; nil for the host's own user. Launch gives the
-	// plugin's state directory to that user and lets it through the directories above.
+	// User is the user that the plugin runs as; nil for the host's own user. Launch makes
+	// that user the owner of the plugin's state directory and makes the directories above
+	// it passable.
 	User *account.Account
-	// ScriptReads lets a confined plugin whose file is a script read and start all that
-	// the host's user may: where the programs and modules lie that it starts is not known.
+	// ScriptReads lets a confined plugin whose file is a script read and execute every
+	// file that the host's user may. The places of a script's programs and modules are
+	// not known.
 	ScriptReads bool
 
 	StartTimeout     time.Duration // from the start of the process to its handshake
 	ConfigureTimeout time.Duration
-	// HeartbeatTimeout is the longest silence of a running call, or of the whole
-	// process, before it counts as hung.
+	// HeartbeatTimeout is how long a running call, or the whole process, may be silent
+	// before the plugin counts as hung.
 	HeartbeatTimeout time.Duration
-	// Grace is what handlers get to end after a cancellation. The process gets
-	// the same, but at most five seconds, after SIGTERM.
+	// Grace is the time that handlers have to end after a cancellation. After SIGTERM
+	// the process has the same time, but at most five seconds.
 	Grace time.Duration
 
-	Log *slog.Logger // of the stage
+	Log *slog.Logger // the logger of the stage
 
-	tail     *tail           // of the stage; nil where no lines are kept
-	dialects map[int]dialect // by version of the protocol; nil for all that there are
+	tail     *tail           // of the stage; nil if no lines are kept
+	adapters map[int]adapter // by version of the protocol; nil for the usual ones
 }
 
-// filled returns the spec with defaults, or what is wrong with it.
-func (s Spec) filled() (Spec, error) {
+// withDefaults returns the spec with its defaults filled. It fails if the stage's name
+// cannot be the name of a file.
+func (s Spec) withDefaults() (Spec, error) {
 	for _, d := range []struct {
-		value   *time.Duration
-		instead time.Duration
+		value    *time.Duration
+		fallback time.Duration
 	}{
 		{&s.StartTimeout, DefaultStartTimeout},
 		{&s.ConfigureTimeout, DefaultConfigureTimeout},
@@ -75,7 +78,7 @@ func (s Spec) filled() (Spec, error) {
 		{&s.Grace, DefaultGrace},
 	} {
 		if *d.value <= 0 {
-			*d.value = d.instead
+			*d.value = d.fallback
 		}
 	}
 	if s.Stage == "" || filepath.Base(s.Stage) != s.Stage || !filepath.IsLocal(s.Stage) {
@@ -85,8 +88,8 @@ func (s Spec) filled() (Spec, error) {
 		s.Config = json.RawMessage("{}")
 	}
 	s.Secrets = s.secrets()
-	if s.dialects == nil {
-		s.dialects = dialects
+	if s.adapters == nil {
+		s.adapters = adapters
 	}
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)

@@ -38,9 +38,9 @@ func (f *fake) Done() <-chan struct{}      { return f.done }
 func (f *fake) Err() error                 { return f.err }
 func (f *fake) Stop(context.Context) error { f.crash(); return nil }
 func (f *fake) serves() bool               { return true }
-func (f *fake) condemn(err error)          { f.err = err; f.crash() }
+func (f *fake) stopHung(err error)         { f.err = err; f.crash() }
 func (f *fake) silence() time.Duration     { return time.Since(f.lastSign) }
-func (f *fake) facts() (int, int, contract.Traits) {
+func (f *fake) info() (int, int, contract.Traits) {
 	return 42, 41, contract.Traits{MakesProof: true, Note: "dry run"}
 }
 func (f *fake) Health(context.Context) (contract.Health, error) {
@@ -51,7 +51,7 @@ func (f *fake) Health(context.Context) (contract.Health, error) {
 	return h, err
 }
 
-// supervised runs a stage over the launch function and records its changes.
+// supervised starts a stage with a launch function and records its state changes.
 type supervised struct {
 	*Stage
 	mu      sync.Mutex
@@ -60,7 +60,7 @@ type supervised struct {
 
 func supervise(t *testing.T, launch func(ctx context.Context) (instance, error)) *supervised {
 	spec, err := Spec{Stage: "prove", Binary: catalog.Binary{Name: "prover-x",
-		Manifest: contract.Manifest{Kind: contract.KindProver, Version: "1.2.3"}}}.filled()
+		Manifest: contract.Manifest{Kind: contract.KindProver, Version: "1.2.3"}}}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestStageHealth(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("a degraded plugin takes no work: %v", err)
 		}
-		// Silent for longer than the heartbeat timeout: it hangs.
+		// A plugin that is silent for longer than the heartbeat timeout hangs.
 		time.Sleep(DefaultHeartbeatTimeout + 2*healthInterval)
 		<-f.Done()
 		if f.Err() == nil || s.State().LastError == "" {
@@ -174,7 +174,7 @@ func TestStageHealth(t *testing.T) {
 	})
 }
 
-// A plugin that crashes at once every time is set aside at the fifth crash, and
+// TestStageQuarantine: a plugin that crashes at once every time is set aside at the fifth crash, and
 // tried again after the quarantine.
 func TestStageQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestStageQuarantine(t *testing.T) {
 	})
 }
 
-// Crashes far apart never lead to quarantine, and the back-off starts anew.
+// TestStageSettles: crashes far apart never lead to quarantine, and the back-off starts anew.
 func TestStageSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ends []time.Time
@@ -221,12 +221,12 @@ func TestStageSettles(t *testing.T) {
 			if len(ends) > 0 {
 				pauses = append(pauses, time.Since(ends[len(ends)-1]))
 			}
-			ends = append(ends, time.Now().Add(settledAfter))
+			ends = append(ends, time.Now().Add(stableAfter))
 			f := newFake()
-			f.crashAfter(settledAfter)
+			f.crashAfter(stableAfter)
 			return f, nil
 		})
-		time.Sleep(20 * settledAfter)
+		time.Sleep(20 * stableAfter)
 		_ = s.Stop(t.Context())
 		if len(pauses) < 15 {
 			t.Errorf("%d restarts", len(pauses))
@@ -239,8 +239,8 @@ func TestStageSettles(t *testing.T) {
 	})
 }
 
-// A task done shows that the plugin works.
-func TestStageWorkEndsTheRow(t *testing.T) {
+// TestStageWorkResetsFailures: a task that was done resets the failures of the plugin.
+func TestStageWorkResetsFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		starts := 0
 		s := supervise(t, func(context.Context) (instance, error) {
@@ -253,7 +253,7 @@ func TestStageWorkEndsTheRow(t *testing.T) {
 			if err := s.Ready(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			_ = s.noted(nil)
+			_ = s.recordWork(nil)
 			time.Sleep(2 * time.Second)
 		}
 		for _, state := range s.states() {
@@ -265,7 +265,8 @@ func TestStageWorkEndsTheRow(t *testing.T) {
 	})
 }
 
-// A machine that is not fit is no crash: the stage goes on trying.
+// TestStageWaitsForItsEnvironment: an error of class environment is no crash, and the
+// stage tries again.
 func TestStageWaitsForItsEnvironment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		starts := 0
@@ -290,32 +291,32 @@ func TestPolicy(t *testing.T) {
 	p.random = func() float64 { return 1 }
 	at := time.Now()
 	for i, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second} {
-		if pause, quarantined := p.ended(at, true); pause != want || quarantined {
+		if pause, quarantined := p.recordEnd(at, true); pause != want || quarantined {
 			t.Errorf("crash %d: %v %v", i, pause, quarantined)
 		}
 	}
 	at = at.Add(quarantineWindow) // the four are too old to count
 	for i, want := range []time.Duration{8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute} {
-		if pause, quarantined := p.ended(at, true); pause != want || quarantined {
+		if pause, quarantined := p.recordEnd(at, true); pause != want || quarantined {
 			t.Errorf("crash %d: %v %v", i, pause, quarantined)
 		}
 	}
 	for range 100 {
-		if pause, quarantined := p.ended(at, false); pause != time.Minute || quarantined {
+		if pause, quarantined := p.recordEnd(at, false); pause != time.Minute || quarantined {
 			t.Errorf("%v %v", pause, quarantined)
 		}
 	}
-	if pause, quarantined := p.ended(at, true); pause != quarantinePause || !quarantined {
+	if pause, quarantined := p.recordEnd(at, true); pause != quarantinePause || !quarantined {
 		t.Errorf("%v %v", pause, quarantined)
 	}
-	if pause, quarantined := p.ended(at.Add(quarantinePause), true); pause != firstPause || quarantined {
+	if pause, quarantined := p.recordEnd(at.Add(quarantinePause), true); pause != firstPause || quarantined {
 		t.Errorf("%v %v", pause, quarantined)
 	}
 }
 
-// TestReplacedPlugin: a plugin whose file was replaced while the host runs is not
-// started, which is neither a crash nor a restart, however often it is tried: the
-// stage says what to do and is never set aside.
+// TestReplacedPlugin: a plugin whose file was replaced while the host runs is not started.
+// This counts neither as a crash nor as a restart, so that the stage is never quarantined.
+// Its state has the remedy.
 func TestReplacedPlugin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		starts := 0
@@ -327,7 +328,7 @@ func TestReplacedPlugin(t *testing.T) {
 				return f, nil
 			}
 			binary := catalog.Binary{Name: "prover-x", Path: "/opt/prover-x", Locked: true}
-			return nil, replaced(&catalog.ChangedError{Binary: binary, Now: "00"}, binary)
+			return nil, changedFileError(&catalog.ChangedError{Binary: binary, Now: "00"}, binary)
 		})
 		time.Sleep(time.Hour)
 		got := s.State()

@@ -10,12 +10,12 @@ import (
 	"github.com/proofline/proofline/sdk/tracing"
 )
 
-// acquire waits until the stage's plugin takes work and returns it; the caller calls
-// leave when it has done with it. It fails when ctx ends, or with ErrStopped.
+// acquire waits until the stage's plugin takes work and returns it. The caller calls
+// release after its use. acquire fails if ctx ends, or with ErrStopped.
 func (s *Stage) acquire(ctx context.Context) (instance, error) {
 	for {
 		s.mu.Lock()
-		current, usable, turned := s.current, s.state.usable() && !s.held, s.turned
+		current, usable, stateChanged := s.current, s.state.usable() && !s.callsPaused, s.stateChanged
 		if usable && current != nil {
 			s.calls++
 		}
@@ -24,10 +24,10 @@ func (s *Stage) acquire(ctx context.Context) (instance, error) {
 			if current.serves() {
 				return current, nil
 			}
-			s.leave() // the supervisor sees its end in a moment
+			s.release() // the supervisor sees the plugin's end soon
 		}
 		select {
-		case <-turned:
+		case <-stateChanged:
 		case <-s.done:
 			return nil, contract.Interrupted(ErrStopped)
 		case <-ctx.Done():
@@ -40,56 +40,58 @@ func (s *Stage) acquire(ctx context.Context) (instance, error) {
 func (s *Stage) Ready(ctx context.Context) error {
 	_, err := s.acquire(ctx)
 	if err == nil {
-		s.leave()
+		s.release()
 	}
 	return err
 }
 
-// Do runs one attempt: Fetch, Build or Prove, by the kind of the stage.
+// Do runs one attempt. The call is Fetch, Build or Prove, depending on the kind of the
+// stage.
 func (s *Stage) Do(ctx context.Context, task contract.Task, sink Sink) (contract.Result, error) {
-	ctx, end := s.traced(ctx, task.Pipeline, &task.Block, "attempt", int(task.Attempt))
-	result, err := with(ctx, s, func(p *Plugin) (contract.Result, error) { return p.Do(ctx, task, sink) })
+	ctx, end := s.startSpan(ctx, task.Pipeline, &task.Block, "attempt", int(task.Attempt))
+	result, err := withPlugin(ctx, s, func(p *Plugin) (contract.Result, error) { return p.Do(ctx, task, sink) })
 	end(err)
-	return result, s.noted(err)
+	return result, s.recordWork(err)
 }
 
-// traced begins the span of what the stage does for a block. There is none for what
-// is about no block.
-func (s *Stage) traced(ctx context.Context, pipeline string, block *contract.Block, what string, try int) (context.Context, func(error)) {
+// startSpan begins the trace span of an action of the stage for a block. The caller
+// calls the returned function with the action's error at its end. There is no span if
+// block is nil.
+func (s *Stage) startSpan(ctx context.Context, pipeline string, block *contract.Block, action string, try int) (context.Context, func(error)) {
 	if block == nil {
 		return ctx, func(error) {}
 	}
-	return tracing.Span(tracing.OfJob(ctx, pipeline, block.JobID()), s.spec.Stage+": "+what,
+	return tracing.Span(tracing.OfJob(ctx, pipeline, block.JobID()), s.spec.Stage+": "+action,
 		attribute.String("proofline.stage", s.spec.Stage), attribute.Int("proofline.attempt", try), attribute.Int64("proofline.block", int64(block.Number)))
 }
 
-// Verify has a prover check its own proof.
+// Verify makes a prover check its own proof.
 func (s *Stage) Verify(ctx context.Context, task contract.Task, sink Sink) error {
-	ctx, end := s.traced(ctx, task.Pipeline, &task.Block, "verify", int(task.Attempt))
-	_, err := with(ctx, s, func(p *Plugin) (struct{}, error) { return struct{}{}, p.Verify(ctx, task, sink) })
+	ctx, end := s.startSpan(ctx, task.Pipeline, &task.Block, "verify", int(task.Attempt))
+	_, err := withPlugin(ctx, s, func(p *Plugin) (struct{}, error) { return struct{}{}, p.Verify(ctx, task, sink) })
 	end(err)
 	return err
 }
 
-// Report has a reporter tell of an event.
+// Report makes a reporter report an event.
 func (s *Stage) Report(ctx context.Context, event contract.Event, sink Sink) (contract.Result, error) {
-	ctx, end := s.traced(ctx, event.Pipeline, event.Block, "report "+string(event.Kind), int(event.Try))
-	result, err := with(ctx, s, func(p *Plugin) (contract.Result, error) { return p.Report(ctx, event, sink) })
+	ctx, end := s.startSpan(ctx, event.Pipeline, event.Block, "report "+string(event.Kind), int(event.Try))
+	result, err := withPlugin(ctx, s, func(p *Plugin) (contract.Result, error) { return p.Report(ctx, event, sink) })
 	end(err)
-	return result, s.noted(err)
+	return result, s.recordWork(err)
 }
 
 // Poll asks a source for new target blocks.
 func (s *Stage) Poll(ctx context.Context, request contract.PollRequest) (contract.PollResponse, error) {
-	return with(ctx, s, func(p *Plugin) (contract.PollResponse, error) { return p.Poll(ctx, request) })
+	return withPlugin(ctx, s, func(p *Plugin) (contract.PollResponse, error) { return p.Poll(ctx, request) })
 }
 
 // Resolve asks a source for blocks by number.
 func (s *Stage) Resolve(ctx context.Context, numbers []uint64) ([]contract.Resolution, error) {
-	return with(ctx, s, func(p *Plugin) ([]contract.Resolution, error) { return p.Resolve(ctx, numbers) })
+	return withPlugin(ctx, s, func(p *Plugin) ([]contract.Resolution, error) { return p.Resolve(ctx, numbers) })
 }
 
-// Health asks the plugin for its own view of itself, if one is up.
+// Health asks the plugin for its health. It fails if no plugin runs.
 func (s *Stage) Health(ctx context.Context) (contract.Health, error) {
 	s.mu.Lock()
 	current, state := s.current, s.state
@@ -100,25 +102,25 @@ func (s *Stage) Health(ctx context.Context) (contract.Health, error) {
 	return current.Health(ctx)
 }
 
-// KeepLog writes the last lines that the stage's plugins have logged, with the
-// times at which they came, to the file LogFile in the directory of an attempt.
+// KeepLog writes the last lines that the stage's plugins have written, with their
+// times, to the file LogFile in the directory of an attempt.
 func (s *Stage) KeepLog(dir string) error { return s.tail.write(dir) }
 
-// with runs a call on the stage's plugin.
-func with[R any](ctx context.Context, s *Stage, do func(*Plugin) (R, error)) (R, error) {
+// withPlugin calls do with the stage's plugin, as soon as the plugin takes work.
+func withPlugin[R any](ctx context.Context, s *Stage, do func(*Plugin) (R, error)) (R, error) {
 	p, err := s.acquire(ctx)
 	if err != nil {
 		var none R
 		return none, err
 	}
-	defer s.leave()
+	defer s.release()
 	return do(p.(*Plugin))
 }
 
-// noted lets the supervisor know that the plugin has done a piece of work.
-func (s *Stage) noted(err error) error {
+// recordWork records that the plugin has done a task, if err is nil. It returns err.
+func (s *Stage) recordWork(err error) error {
 	if err == nil {
-		s.worked.Store(true)
+		s.hasWorked.Store(true)
 	}
 	return err
 }

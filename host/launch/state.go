@@ -13,14 +13,14 @@ type StageState struct {
 	Kind      contract.Kind
 	Plugin    string
 	Version   string
-	PID       int // of the plugin; 0 while none runs
-	KeeperPID int // of its keeper; 0 while none runs
+	PID       int // process id of the plugin; 0 while none runs
+	KeeperPID int // process id of its keeper; 0 while none runs
 	State     status.StageState
-	Since     time.Time // of State
-	Restarts  int       // starts after the first
-	LastError string    // why the state is not ready, or what a ready plugin remarks
-	Note      string    // what the plugin says of its configuration
-	// MakesProof is the trait of the last plugin that was configured.
+	Since     time.Time // when State began
+	Restarts  int       // number of starts after the first
+	LastError string    // why the state is not ready, or the detail of a ready plugin's health
+	Note      string    // the plugin's note on its configuration, from its traits
+	// MakesProof is whether the last plugin that was configured makes proofs.
 	MakesProof bool
 }
 

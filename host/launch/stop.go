@@ -10,25 +10,26 @@ import (
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 )
 
-// closeTime is what go-plugin gets to end the process by its Shutdown call,
-// which has no limit of its own and waits for good for a stopped process.
+// closeTime is the limit for go-plugin's Shutdown call, which ends the process. The
+// call itself has no limit and never returns for a process that was paused.
 const closeTime = 3 * time.Second
 
 var errStopping = errors.New("the plugin is being stopped")
 
-// stopping is the state of the stop ladder, which is climbed down once.
-type stopping struct {
-	begin sync.Once
-	hurry context.Context // ends when the remaining rungs get no time
-	rush  context.CancelFunc
-	done  chan struct{}
-	err   error
+// stopState is the state of stopping a plugin, which is done once.
+type stopState struct {
+	begin     sync.Once
+	noGrace   context.Context // ends when the remaining steps must not wait
+	skipGrace context.CancelFunc
+	done      chan struct{}
+	err       error
 }
 
-// Stop ends the plugin: its calls are cancelled, their handlers get the grace
-// period, then the process is asked to end, terminated, and killed with
-// everything it has started. Every step has a limit; when ctx ends the rest is
-// skipped and the tree killed. An error says that processes are left.
+// Stop stops the plugin. It cancels the plugin's calls and gives their handlers the
+// grace period. Then it asks the process to end, terminates it, and kills it with
+// everything that it has started. Each step has a time limit. If ctx ends, the
+// remaining steps are skipped and the process tree is killed. An error means that
+// processes are left.
 //
 // Stop may be called several times, and after the process has ended.
 func (p *Plugin) Stop(ctx context.Context) error {
@@ -36,66 +37,67 @@ func (p *Plugin) Stop(ctx context.Context) error {
 	select {
 	case <-p.stop.done:
 	case <-ctx.Done():
-		p.stop.rush()
+		p.stop.skipGrace()
 		<-p.stop.done
 	}
 	return p.stop.err
 }
 
-// beginStop starts the ladder, which needs nobody to wait for it.
+// beginStop starts to stop the plugin in the background.
 func (p *Plugin) beginStop() {
 	p.stop.begin.Do(func() {
-		p.cut(errStopping)
+		p.endCalls(errStopping)
 		go func() {
 			defer close(p.stop.done)
-			defer p.stop.rush()
-			p.stop.err = p.ladder()
+			defer p.stop.skipGrace()
+			p.stop.err = p.runStopSteps()
 		}()
 	})
 }
 
-// condemn stops a process that hangs. It does not wait.
-func (p *Plugin) condemn(why error) {
-	if p.verdict.CompareAndSwap(nil, &why) {
-		p.cut(why)
+// stopHung stops a process that hangs. It does not wait.
+func (p *Plugin) stopHung(reason error) {
+	if p.hangReason.CompareAndSwap(nil, &reason) {
+		p.endCalls(reason)
 		p.beginStop()
 	}
 }
 
-func (p *Plugin) ladder() error {
-	if p.verdict.Load() == nil && p.drain() && p.proc.native() {
+// runStopSteps stops the process by harder and harder means until it has ended.
+func (p *Plugin) runStopSteps() error {
+	if p.hangReason.Load() == nil && p.drain() && p.proc.usesGoPlugin() {
 		go p.release() // ends when the process does
-		p.awaitGone(p.stop.hurry, closeTime)
+		p.awaitExit(p.stop.noGrace, closeTime)
 	}
-	if !p.isGone() {
+	if !p.hasExited() {
 		p.spec.Log.Debug("terminate the plugin", "pid", p.pid)
 		_ = p.proc.Kill(context.Background())
-		p.awaitGone(p.stop.hurry, p.spec.Grace+2*time.Second)
+		p.awaitExit(p.stop.noGrace, p.spec.Grace+2*time.Second)
 	}
-	if !p.isGone() {
+	if !p.hasExited() {
 		p.spec.Log.Debug("kill the plugin", "pid", p.pid)
 		p.proc.killNow()
-		p.awaitGone(context.Background(), killTime)
+		p.awaitExit(context.Background(), killTime)
 	}
-	if !p.isGone() {
+	if !p.hasExited() {
 		return fmt.Errorf("processes of stage %q survive SIGKILL (keeper %d): a device driver may hang", p.spec.Stage, p.keeperPID)
 	}
-	// A keeper that was killed may have left processes; they hold the lock.
-	return vacate(context.Background(), p.spec.Run, p.spec.Stage, 100*time.Millisecond)
+	// If the keeper was killed, processes may be left, which hold the lock.
+	return awaitLockFree(context.Background(), p.spec.Run, p.spec.Stage, 100*time.Millisecond)
 }
 
-// drain gives the handlers of cancelled calls the grace period. It reports
-// whether the plugin is idle, so that an orderly end can be asked for.
+// drain gives the handlers of cancelled calls the grace period. It returns true if the
+// plugin is idle after that, so that the process can be asked to end.
 func (p *Plugin) drain() bool {
 	limit := p.spec.Grace
 	if p.silence() > healthInterval+healthTime { // it answers no health calls either
 		limit = min(limit, time.Second)
 	}
-	ctx, cancel := context.WithTimeout(p.stop.hurry, limit)
+	ctx, cancel := context.WithTimeout(p.stop.noGrace, limit)
 	defer cancel()
 	answer, err := p.base.Drain(ctx, &pluginv1.DrainRequest{})
 	if ctx.Err() == nil && answer.GetRunning() == 0 {
-		return true // or it has ended, or knows no Drain
+		return true // also if the process has ended or does not implement Drain
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
 		p.spec.Log.Warn("the plugin does not become idle", "plugin", p.spec.Binary.Name, "within", limit)
@@ -103,40 +105,39 @@ func (p *Plugin) drain() bool {
 	return false
 }
 
-// awaitGone waits for the end of the process, within the limit and until ctx
-// ends.
-func (p *Plugin) awaitGone(ctx context.Context, limit time.Duration) {
+// awaitExit waits until the process has ended, the limit has passed, or ctx ends.
+func (p *Plugin) awaitExit(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
-	case <-p.gone:
+	case <-p.exited:
 	case <-ctx.Done():
 	}
 }
 
-func (p *Plugin) isGone() bool {
+func (p *Plugin) hasExited() bool {
 	select {
-	case <-p.gone:
+	case <-p.exited:
 		return true
 	default:
 		return false
 	}
 }
 
-// awaitHandlers returns when no handler of a call that is over still runs. One
-// that does not let go within the grace period costs the plugin its process:
-// otherwise the next attempt would share the machine with it.
+// awaitHandlers waits until no handler of an abandoned call runs. If a handler does not
+// end within the grace period, the plugin's process is stopped. Otherwise the handler
+// and the next attempt would use the machine at the same time.
 func (p *Plugin) awaitHandlers(name string) {
 	limit := time.NewTimer(p.spec.Grace)
 	defer limit.Stop()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		answer, err := call(context.Background(), p, "health", healthTime, p.base.Health, &pluginv1.HealthRequest{})
-		if err != nil || int32(answer.GetRunning()) <= p.working.Load() {
+		if err != nil || int32(answer.GetRunning()) <= p.workCalls.Load() {
 			return
 		}
 		select {
 		case <-limit.C:
-			p.condemn(fmt.Errorf("plugin %s of stage %q hangs: %s went on for %v after it was cancelled",
+			p.stopHung(fmt.Errorf("plugin %s of stage %q hangs: %s went on for %v after it was cancelled",
 				p.spec.Binary.Name, p.spec.Stage, name, p.spec.Grace))
 			return
 		case <-p.life.Done():

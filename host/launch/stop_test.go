@@ -57,8 +57,8 @@ func TestStopInAHurry(t *testing.T) {
 	}
 }
 
-// playHost launches a plugin with a family, announces every process and lives
-// on.
+// playHost launches a plugin that starts processes, announces all of them, and keeps
+// running.
 func playHost(data string) {
 	run, err := OpenRun(context.Background(), data, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -12,37 +12,37 @@ import (
 	"github.com/proofline/proofline/sdk/redact"
 )
 
-// LogFile is the name, in the directory of a failed attempt, of what the plugin
-// wrote last.
+// LogFile is the name of the file, in the directory of a failed attempt, with the last
+// lines that the plugin wrote.
 const LogFile = "log"
 
-const keptLines = 100
+const tailLength = 100
 
-// tail keeps the last lines that the plugins of a stage have written, over their
-// restarts, and knows the stage's secrets, which must be in none of them. It is safe
-// for concurrent use; nil keeps and hides nothing.
+// tail keeps the last lines that a stage's plugin has written, across its restarts. It
+// also hides the stage's secrets in texts. It is safe for concurrent use. A nil *tail
+// keeps nothing and hides nothing.
 type tail struct {
 	mu       sync.Mutex
 	secrets  []string
 	redactor *redact.Redactor
-	lines    [keptLines]keptLine
-	next     int // where the next line goes
+	lines    [tailLength]tailLine
+	next     int // index for the next line; lines is a ring
 }
 
-type keptLine struct {
+type tailLine struct {
 	at   time.Time
-	text []byte // the array is used again
+	text []byte // its array is reused for later lines
 }
 
-// newTail hides the secrets in the forms that package redact knows.
+// newTail returns a tail that hides the secrets.
 func newTail(secrets []string) *tail {
 	t := &tail{}
-	t.hide(secrets)
+	t.addSecrets(secrets)
 	return t
 }
 
-// hide hides more secrets, besides those from before.
-func (t *tail) hide(secrets []string) {
+// addSecrets adds secrets to those that are hidden.
+func (t *tail) addSecrets(secrets []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, secret := range secrets {
@@ -53,7 +53,7 @@ func (t *tail) hide(secrets []string) {
 	t.redactor = redact.New(t.secrets...)
 }
 
-// add keeps a line from which the secrets are gone, shortened.
+// add keeps a line, cut at maxPlain bytes. The caller has hidden the secrets in it.
 func (t *tail) add(at time.Time, line string) {
 	if t == nil {
 		return
@@ -62,11 +62,11 @@ func (t *tail) add(at time.Time, line string) {
 	defer t.mu.Unlock()
 	kept := &t.lines[t.next]
 	kept.at, kept.text = at, append(kept.text[:0], line[:min(len(line), maxPlain)]...)
-	t.next = (t.next + 1) % keptLines
+	t.next = (t.next + 1) % tailLength
 }
 
-// hidden returns a text without the stage's secrets.
-func (t *tail) hidden(text string) string {
+// redacted returns a text without the stage's secrets.
+func (t *tail) redacted(text string) string {
 	if t == nil {
 		return text
 	}
@@ -75,13 +75,13 @@ func (t *tail) hidden(text string) string {
 	return t.redactor.Text(text)
 }
 
-// write makes the log file in a directory, with the time of each line. The
-// directory is the plugin's, so that nothing in it is followed.
+// write writes the lines with their times to the log file in a directory. It follows no
+// symbolic link in the directory, because the plugin can write there.
 func (t *tail) write(dir string) error {
 	var text bytes.Buffer
 	t.mu.Lock()
-	for i := range keptLines {
-		line := t.lines[(t.next+i)%keptLines]
+	for i := range tailLength {
+		line := t.lines[(t.next+i)%tailLength]
 		if line.at.IsZero() {
 			continue
 		}

@@ -14,8 +14,8 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 	kept := newTail([]string{`pa"ss word`, "tiny", ""})
 	var seen strings.Builder
 	log := newLineLog(slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug})), slog.LevelError)
-	log.keep = kept
-	for i := range keptLines + 7 {
+	log.tail = kept
+	for i := range tailLength + 7 {
 		log.line(fmt.Appendf(nil, "line %d", i))
 	}
 	log.line([]byte(`plain pa"ss word, https://host/pa%22ss+word and tiny`))
@@ -24,7 +24,7 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 	log.line([]byte(strings.Repeat("long ", 10_000)))
 
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "target")
-	if err := os.Symlink(outside, filepath.Join(dir, LogFile)); err != nil { // of a plugin with ill intent
+	if err := os.Symlink(outside, filepath.Join(dir, LogFile)); err != nil { // as a malicious plugin may do
 		t.Fatal(err)
 	}
 	for range 2 { // the second replaces the first
@@ -40,21 +40,21 @@ func TestTailKeepsTheLastLinesWithoutSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if len(lines) != keptLines || !strings.HasSuffix(lines[0], " line 11") || len(lines[keptLines-1]) > maxPlain+40 {
+	if len(lines) != tailLength || !strings.HasSuffix(lines[0], " line 11") || len(lines[tailLength-1]) > maxPlain+40 {
 		t.Errorf("%d lines from %q to one of %d bytes", len(lines), lines[0], len(lines[len(lines)-1]))
 	}
 	if _, err := time.Parse("2006-01-02T15:04:05.000Z", strings.Fields(lines[0])[0]); err != nil {
 		t.Error(err)
 	}
 	want := "plain [redacted], https://host/[redacted] and tiny"
-	if !strings.HasSuffix(lines[keptLines-4], want) || !strings.Contains(seen.String(), want) {
-		t.Errorf("kept %q, logged\n%s", lines[keptLines-4], seen.String())
+	if !strings.HasSuffix(lines[tailLength-4], want) || !strings.Contains(seen.String(), want) {
+		t.Errorf("kept %q, logged\n%s", lines[tailLength-4], seen.String())
 	}
 	want = "error: it is [redacted] deep=map[er:[[redacted]]] [redacted]=1"
-	if !strings.HasSuffix(lines[keptLines-2], want) || !strings.Contains(log.last(), want) {
-		t.Errorf("kept %q, last %q", lines[keptLines-2], log.last())
+	if !strings.HasSuffix(lines[tailLength-2], want) || !strings.Contains(log.exitReason(), want) {
+		t.Errorf("kept %q, last %q", lines[tailLength-2], log.exitReason())
 	}
-	for place, text := range map[string]string{"kept lines": string(text), "log": seen.String(), "last words": log.last()} {
+	for place, text := range map[string]string{"kept lines": string(text), "log": seen.String(), "last words": log.exitReason()} {
 		if strings.Contains(text, "ss word") || strings.Contains(text, "ss+word") {
 			t.Errorf("a secret is in the %s", place)
 		}

@@ -101,7 +101,8 @@ func TestHandlerThatIgnoresCancellation(t *testing.T) {
 	}
 }
 
-// A stage over a real plugin: a crash costs the call, not the stage.
+// TestStageStartsItsPluginAgain shows with a real plugin that a crash ends the call and
+// not the stage.
 func TestStageStartsItsPluginAgain(t *testing.T) {
 	spec := chaosSpec(t, "")
 	spec.Log = slog.New(slog.DiscardHandler)

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// keptAlerts is how many alerts that are over are remembered.
-const keptAlerts = 30
+// endedAlertLimit is the number of ended alerts that are kept.
+const endedAlertLimit = 30
 
-// alerts remembers which complaints are new, and which are over.
+// alerts makes alerts of conditions. It keeps when each began and ended.
 type alerts struct {
-	open map[string]Alert
-	over []Alert // the newest first
+	open  map[string]Alert
+	ended []Alert // the newest first
 }
 
-// update takes the complaints of this moment and reports whether anything changed
-// but wording.
-func (a *alerts) update(complaints []Complaint, now time.Time) {
+// update opens an alert for each new condition and ends the alerts whose conditions are
+// not in the list any more.
+func (a *alerts) update(conditions []Condition, now time.Time) {
 	if a.open == nil {
 		a.open = map[string]Alert{}
 	}
 	now = now.UTC().Truncate(time.Millisecond)
-	lasting := map[string]bool{}
-	for _, c := range complaints {
-		lasting[c.ID] = true
+	current := map[string]bool{}
+	for _, c := range conditions {
+		current[c.ID] = true
 		alert, known := a.open[c.ID]
 		if !known {
 			alert = Alert{ID: c.ID, Since: c.Since.UTC()}
@@ -33,7 +33,7 @@ func (a *alerts) update(complaints []Complaint, now time.Time) {
 			}
 		}
 		alert.Level = LevelWarning
-		if c.Severity >= Unwell {
+		if c.Severity >= SeverityDegraded {
 			alert.Level = LevelError
 		}
 		alert.Title, alert.Text, alert.Remedy, alert.Command, alert.Stage, alert.Block = c.Title, c.Text, c.Remedy, c.Command, c.Stage, c.Block
@@ -41,16 +41,15 @@ func (a *alerts) update(complaints []Complaint, now time.Time) {
 		a.open[c.ID] = alert
 	}
 	for id, alert := range a.open {
-		if !lasting[id] {
+		if !current[id] {
 			delete(a.open, id)
 			alert.Until = now
-			a.over = append([]Alert{alert}, a.over[:min(len(a.over), keptAlerts-1)]...)
+			a.ended = append([]Alert{alert}, a.ended[:min(len(a.ended), endedAlertLimit-1)]...)
 		}
 	}
 }
 
-// list returns the open ones, the worst and newest first, and then those that are
-// over.
+// list returns the open alerts, the worst and newest first, and then the ended ones.
 func (a *alerts) list() []Alert {
 	list := []Alert{}
 	for _, alert := range a.open {
@@ -59,5 +58,5 @@ func (a *alerts) list() []Alert {
 	slices.SortFunc(list, func(x, y Alert) int {
 		return cmp.Or(compareBool(y.Level == LevelError, x.Level == LevelError), y.Since.Compare(x.Since), cmp.Compare(x.ID, y.ID))
 	})
-	return append(list, a.over...)
+	return append(list, a.ended...)
 }

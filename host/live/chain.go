@@ -7,62 +7,62 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// heads is how many of the last heads the pace is taken from.
-const heads = 64
+// headLimit is the number of last heads from which the pace is computed.
+const headLimit = 64
 
-// tracker observes the head. Nothing is assumed of the length of a slot: slots may
-// be empty, and another chain has another pace.
+// tracker observes the head of the chain to estimate its pace. It does not assume a
+// length of slots, because slots may be empty and chains differ.
 type tracker struct {
-	seen   []headSeen
+	heads  []head
 	delays []time.Duration // from a target's timestamp to its job, the newest last
 }
 
-type headSeen struct {
+type head struct {
 	number uint64
 	time   time.Time // of the block, or when it was seen
 }
 
-// observe takes note of a head.
+// observe records a head. It ignores unknown heads (0).
 func (t *tracker) observe(number uint64, at time.Time) {
 	if number == 0 || at.IsZero() {
 		return
 	}
-	if n := len(t.seen); n > 0 {
-		switch last := &t.seen[n-1]; {
+	if n := len(t.heads); n > 0 {
+		switch last := &t.heads[n-1]; {
 		case number == last.number:
 			last.time = at
 			return
 		case number < last.number: // a reorg, or another node
-			t.seen = slices.DeleteFunc(t.seen, func(h headSeen) bool { return h.number >= number })
+			t.heads = slices.DeleteFunc(t.heads, func(h head) bool { return h.number >= number })
 		}
 	}
-	t.seen = append(t.seen, headSeen{number, at})
-	if len(t.seen) > heads {
-		t.seen = slices.Delete(t.seen, 0, len(t.seen)-heads)
+	t.heads = append(t.heads, head{number, at})
+	if len(t.heads) > headLimit {
+		t.heads = slices.Delete(t.heads, 0, len(t.heads)-headLimit)
 	}
 }
 
-// delay takes note of how long after its timestamp a block was seen.
-func (t *tracker) delay(d time.Duration) {
-	if d < 0 || d > time.Minute { // a clock that is wrong, or a block of the past
+// observeDelay records how long after its timestamp a block was seen.
+func (t *tracker) observeDelay(d time.Duration) {
+	if d < 0 || d > time.Minute { // the clock is wrong, or the block is old
 		return
 	}
-	if t.delays = append(t.delays, d); len(t.delays) > heads {
+	if t.delays = append(t.delays, d); len(t.delays) > headLimit {
 		t.delays = slices.Delete(t.delays, 0, 1)
 	}
 }
 
-// pace is the time per block number between the oldest and the newest head that
-// are remembered; 0 where they are the same.
+// pace returns the mean time per block number between the oldest and the newest recorded
+// head; 0 if there are not two.
 func (t *tracker) pace() time.Duration {
-	if len(t.seen) < 2 {
+	if len(t.heads) < 2 {
 		return 0
 	}
-	first, last := t.seen[0], t.seen[len(t.seen)-1]
+	first, last := t.heads[0], t.heads[len(t.heads)-1]
 	return max(0, last.time.Sub(first.time)/time.Duration(last.number-first.number))
 }
 
-// chain says where the chain stands and when the next target is expected.
+// chain returns the state of the chain and when the next target is expected.
 func (t *tracker) chain(targets contract.Selection, head uint64, at time.Time) Chain {
 	c := Chain{Head: head, HeadTime: at.UTC(), PaceMS: t.pace().Milliseconds()}
 	if sorted := slices.Sorted(slices.Values(t.delays)); len(sorted) > 0 {
@@ -78,8 +78,8 @@ func (t *tracker) chain(targets contract.Selection, head uint64, at time.Time) C
 	return c
 }
 
-// next is the first number behind the head that the selection takes; 0 where there
-// is none.
+// next returns the first number above the head that the selection takes; 0 if there is
+// none.
 func next(s contract.Selection, head uint64) uint64 {
 	if s.Every == 0 {
 		return 0

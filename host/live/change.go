@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Change holds the sections of an Overview that are not as before.
+// Change holds the sections of an Overview that have changed.
 type Change struct {
 	Time     time.Time  `json:"time"`
 	Pipeline *Pipeline  `json:"pipeline,omitempty"`
 	Chain    *Chain     `json:"chain,omitempty"`
 	Stages   []Stage    `json:"stages,omitempty"`
 	Outbox   *Outbox    `json:"outbox,omitempty"`
-	Proving  **Proving  `json:"proving,omitempty"` // null: nothing is worked on now
+	Proving  **Proving  `json:"proving,omitempty"` // null: no block is worked on now
 	Fit      *Fit       `json:"fit,omitempty"`
 	Day      *Day       `json:"day,omitempty"`
 	Score    *Score     `json:"score,omitempty"`
@@ -24,13 +24,14 @@ type Change struct {
 	Log      []Line     `json:"log,omitempty"`     // new ones, the newest first
 }
 
-func (c Change) any() bool {
+// isEmpty reports whether no section has changed.
+func (c Change) isEmpty() bool {
 	c.Time = time.Time{}
-	return !reflect.DeepEqual(c, Change{})
+	return reflect.DeepEqual(c, Change{})
 }
 
-// difference compares two pictures. changed are the jobs whose targets are known
-// not to be as before.
+// difference returns the changes from one Overview to the next. changed are the jobs
+// whose targets are known to have changed.
 func difference(old, next Overview, changed map[string]bool) Change {
 	c := Change{Time: next.Time}
 	if old.Pipeline != next.Pipeline {
@@ -71,7 +72,7 @@ func difference(old, next Overview, changed map[string]bool) Change {
 		before[t.Job] = t
 	}
 	for _, t := range next.Targets {
-		if was, known := before[t.Job]; !known || changed[t.Job] || was != t {
+		if previous, known := before[t.Job]; !known || changed[t.Job] || previous != t {
 			c.Targets = append(c.Targets, t)
 		}
 	}

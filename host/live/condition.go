@@ -10,64 +10,64 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Severities of a Complaint.
+// Severities of a Condition. Severity 0 does not change the health.
 const (
-	Unwell = 1 // the pipeline is degraded
-	Ill    = 2 // it is unhealthy
+	SeverityDegraded  = 1 // the pipeline is degraded
+	SeverityUnhealthy = 2 // the pipeline is unhealthy
 )
 
-// Complaint is one thing that is not as it should be.
-type Complaint struct {
-	ID       string // of the condition, such as "down/prove"
+// Condition is something that is wrong with the pipeline or its machine.
+type Condition struct {
+	ID       string // the same condition has the same ID, such as "down/prove"
 	Severity int
 	Stage    string
 	Block    uint64
-	Since    time.Time // zero where it is not known
+	Since    time.Time // zero if it is not known
 	Title    string
-	Text     string // a clause: why the health is what it is
+	Text     string // a clause without a full stop: what is wrong
 	Remedy   string
-	Command  string
-	Topic    string // of the documentation
+	Command  string // goes with the remedy
+	Topic    string // page of the documentation
 }
 
-// Grace periods before a stage that is down counts: a restart of one plugin is no
-// incident, and a reporter holds up no block.
+// How long a stage must be down before it is a condition. A single restart of a plugin
+// is none, and a reporter that is down delays no block.
 const (
 	downGrace     = 10 * time.Second
 	reporterGrace = time.Minute
 )
 
-// Of the failure rate: of the last blocks that ended, at least so many.
+// Limits for the condition that blocks fail.
 const (
-	judgedBlocks  = 20
-	failedAtLeast = 3
+	judgedBlockCount = 20 // number of last ended blocks that count
+	failedAtLeast    = 3  // number of failed blocks among them
 )
 
-// Judge finds what is wrong with a pipeline. It remembers since when a stage is
-// down, because a plugin that crashes at every start changes its state all the
-// time. The zero value is ready, and safe for concurrent use.
-type Judge struct {
+// Checker finds what is wrong with a pipeline. It remembers since when each stage is
+// down, because a plugin that crashes at every start changes its state all the time.
+// The zero value is ready to use. It is safe for concurrent use.
+type Checker struct {
 	mu   sync.Mutex
 	down map[string]time.Time
 }
 
-// Complaints lists what is wrong, the worst first.
-func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complaint) {
+// Conditions returns what is wrong according to a snapshot, the worst first.
+func (j *Checker) Conditions(snap status.Snapshot, now time.Time) (list []Condition) {
 	if snap.Trouble != "" {
-		list = append(list, Complaint{
-			ID: "recorded", Severity: Ill, Topic: topicHost, Title: "Nothing can be recorded", Text: snap.Trouble,
+		list = append(list, Condition{
+			ID: "recorded", Severity: SeverityUnhealthy, Topic: topicHost, Title: "Nothing can be recorded", Text: snap.Trouble,
 			Remedy: "No block is lost; work goes on when the checkpoint can be written again. To look at the machine:", Command: "proofline doctor",
 		})
 	}
-	announcing := announcers(snap)
+	announcers := announcers(snap)
 	for _, s := range snap.Stages {
-		if c := j.stage(s, announcing[s.Name], now); c != nil {
+		if c := j.stageDown(s, announcers[s.Name], now); c != nil {
 			list = append(list, *c)
 		}
 		for _, a := range s.Running {
 			if s.Kind == contract.KindProver && a.Stuck {
-				list = append(list, Complaint{
-					ID: "stuck/" + s.Name, Severity: Unwell, Topic: topicProver, Stage: s.Name, Block: a.Number, Since: a.Since, Title: "Prover is stuck",
+				list = append(list, Condition{
+					ID: "stuck/" + s.Name, Severity: SeverityDegraded, Topic: topicProver, Stage: s.Name, Block: a.Number, Since: a.Since, Title: "Prover is stuck",
 					Text:   fmt.Sprintf("the prover %q is busy for longer than stuck_after", s.Name),
 					Remedy: "It is not stopped; timeout does that. What it does:", Command: "proofline status",
 				})
@@ -75,19 +75,19 @@ func (j *Judge) Complaints(snap status.Snapshot, now time.Time) (list []Complain
 			}
 		}
 	}
-	list = append(list, failing(snap)...)
+	list = append(list, failingBlocks(snap)...)
 	if snap.Unpublished != "" {
-		list = append(list, Complaint{
+		list = append(list, Condition{
 			ID: "published", Topic: topicHost, Title: "Files cannot be published", Text: snap.Unpublished,
 			Remedy: "The proofs are safe and are reported. Make room or mend the output folder; copying goes on by itself.",
 		})
 	}
-	slices.SortStableFunc(list, func(a, b Complaint) int { return b.Severity - a.Severity })
+	slices.SortStableFunc(list, func(a, b Condition) int { return b.Severity - a.Severity })
 	return list
 }
 
-// announcers are the reporters by which blocks were announced lately: what they
-// announced counts against the operator until it is proved.
+// announcers returns the reporters that have announced recent blocks. An announced block
+// counts against the operator until it is proved.
 func announcers(snap status.Snapshot) map[string]bool {
 	found := map[string]bool{}
 	for _, j := range snap.Recent {
@@ -100,32 +100,32 @@ func announcers(snap status.Snapshot) map[string]bool {
 	return found
 }
 
-// stage complains of a stage that is down. A reporter that is down holds up no
-// block; only one that announces blocks makes the pipeline degraded.
-func (j *Judge) stage(s status.Stage, announces bool, now time.Time) *Complaint {
+// stageDown returns the condition of a stage that is down, or nil. A reporter that is
+// down makes the pipeline degraded only if it announces blocks.
+func (j *Checker) stageDown(s status.Stage, announces bool, now time.Time) *Condition {
 	downFor := j.downFor(s, now)
-	grace, severity := downGrace, Ill
+	grace, severity := downGrace, SeverityUnhealthy
 	if s.Kind == contract.KindReporter {
 		grace, severity = reporterGrace, 0
 		if announces {
-			severity = Unwell
+			severity = SeverityDegraded
 		}
 	}
 	if downFor <= grace {
 		return nil
 	}
-	c := &Complaint{
+	c := &Condition{
 		ID: "down/" + s.Name, Severity: severity, Topic: topicOfStage(s), Stage: s.Name, Since: now.Add(-downFor),
 		Remedy: "It goes on by itself when the cause is gone. To look at the machine:", Command: "proofline doctor",
 	}
-	condition, why := string(s.State), s.Error
+	condition, reason := string(s.State), s.Error
 	if processUp(s) {
-		condition, why = "paused", s.Paused
+		condition, reason = "paused", s.Paused
 	}
 	c.Title = fmt.Sprintf("Stage %s is %s", s.Name, condition)
 	c.Text = fmt.Sprintf("the %s %q is %s for %v", s.Kind, s.Name, condition, downFor.Round(time.Second))
-	if why != "" && s.Kind == contract.KindReporter {
-		c.Text += ": " + why
+	if reason != "" && s.Kind == contract.KindReporter {
+		c.Text += ": " + reason
 	}
 	if s.Kind == contract.KindReporter {
 		c.Text += fmt.Sprintf("; %d reports wait, no block is held up", s.QueueLength)
@@ -133,10 +133,10 @@ func (j *Judge) stage(s status.Stage, announces bool, now time.Time) *Complaint 
 	return c
 }
 
-// failing complains of blocks that fail one after the other, and of reporters whose
-// other side refuses what it is sent.
-func failing(snap status.Snapshot) (list []Complaint) {
-	ended, failed, row := 0, 0, 0
+// failingBlocks returns the conditions of blocks that fail one after the other, and of
+// reporters whose receiver refuses their reports.
+func failingBlocks(snap status.Snapshot) (list []Condition) {
+	ended, failed, inARow := 0, 0, 0
 	reports, refused := map[string]int{}, map[string]int{}
 	var last status.Job
 	for _, j := range snap.Recent { // the newest first
@@ -149,7 +149,7 @@ func failing(snap status.Snapshot) (list []Complaint) {
 				reports[r.Reporter]++
 			}
 		}
-		if j.State != status.JobDone && j.State != status.JobFailed || ended == judgedBlocks {
+		if j.State != status.JobDone && j.State != status.JobFailed || ended == judgedBlockCount {
 			continue
 		}
 		ended++
@@ -157,14 +157,14 @@ func failing(snap status.Snapshot) (list []Complaint) {
 			if failed++; failed == 1 {
 				last = j
 			}
-			if row == ended-1 {
-				row++
+			if inARow == ended-1 {
+				inARow++
 			}
 		}
 	}
-	if row >= failedAtLeast || failed >= failedAtLeast && 2*failed >= ended {
-		list = append(list, Complaint{
-			ID: "failing", Severity: Unwell, Topic: topicFailure, Stage: last.Stage, Since: last.Finished, Title: "Blocks fail",
+	if inARow >= failedAtLeast || failed >= failedAtLeast && 2*failed >= ended {
+		list = append(list, Condition{
+			ID: "failing", Severity: SeverityDegraded, Topic: topicFailure, Stage: last.Stage, Since: last.Finished, Title: "Blocks fail",
 			Text:    fmt.Sprintf("%d of the last %d blocks failed, the last one in %s: %s", failed, ended, last.Stage, last.Reason),
 			Remedy:  "Mend the cause, then take them up again:",
 			Command: "proofline blocks retry --failed",
@@ -172,8 +172,8 @@ func failing(snap status.Snapshot) (list []Complaint) {
 	}
 	for _, s := range snap.Stages {
 		if n := refused[s.Name]; s.Kind == contract.KindReporter && n >= failedAtLeast && 2*n >= reports[s.Name] {
-			list = append(list, Complaint{
-				ID: "refused/" + s.Name, Severity: Unwell, Topic: topicOfStage(s), Stage: s.Name, Title: "Reports are refused",
+			list = append(list, Condition{
+				ID: "refused/" + s.Name, Severity: SeverityDegraded, Topic: topicOfStage(s), Stage: s.Name, Title: "Reports are refused",
 				Text:   fmt.Sprintf("the other side of the reporter %q refused %d of the last %d reports", s.Name, n, reports[s.Name]),
 				Remedy: "The proofs are kept. Why it refuses them:", Command: "proofline blocks list",
 			})
@@ -182,9 +182,8 @@ func failing(snap status.Snapshot) (list []Complaint) {
 	return list
 }
 
-// downFor is how long the stage has been seen down without a break; 0 while it is
-// up.
-func (j *Judge) downFor(s status.Stage, now time.Time) time.Duration {
+// downFor returns how long the stage has been down without a break; 0 if it is up.
+func (j *Checker) downFor(s status.Stage, now time.Time) time.Duration {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if Up(s) {
@@ -207,10 +206,11 @@ func (j *Judge) downFor(s status.Stage, now time.Time) time.Duration {
 	return now.Sub(since)
 }
 
-// Up reports whether the stage can work: its process is there, and the engine has
-// no reason (GPU missing, disk full, node down) to hand it nothing.
+// Up reports whether the stage can work. Its process must run, and the engine must not
+// have paused it (GPU missing, disk full, node down).
 func Up(s status.Stage) bool { return processUp(s) && s.Paused == "" }
 
+// processUp reports whether the stage's process takes work.
 func processUp(s status.Stage) bool {
 	return s.State == status.StageReady || s.State == status.StageDegraded
 }

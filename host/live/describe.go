@@ -11,18 +11,19 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// describe fills in what is said of stages, outbox and the block that is worked on.
-func (m *Model) describe(o *Overview, snap status.Snapshot, now time.Time) {
+// fillStages fills in the state of the stages, the outbox and the block that is worked
+// on.
+func (m *Model) fillStages(o *Overview, snap status.Snapshot, now time.Time) {
 	byJob := map[string]status.Job{}
 	for _, j := range snap.Jobs {
 		byJob[j.ID] = j
 	}
-	owing := []string{}
+	withReports := []string{}
 	for i, s := range snap.Stages {
 		card := &o.Stages[i]
 		card.Queue, card.Restarts, card.Memory, card.Done, card.Failed = s.QueueLength, s.Restarts, m.memory[s.PID], s.Processed, s.Failed
 		card.QueuedSince, card.Running, card.Endpoints = s.QueuedSince.UTC(), len(s.Running), s.Endpoints
-		card.State, card.Doing = m.doing(s, snap)
+		card.State, card.Doing = m.activity(s, snap)
 		if card.State == "paused" {
 			card.Since = s.PausedSince.UTC()
 		} else if card.State == "down" || card.State == "starting" {
@@ -30,18 +31,18 @@ func (m *Model) describe(o *Overview, snap status.Snapshot, now time.Time) {
 		}
 		if s.Kind == contract.KindReporter && s.QueueLength > 0 {
 			o.Outbox.Waiting += s.QueueLength
-			owing = append(owing, s.Name)
+			withReports = append(withReports, s.Name)
 		}
 	}
-	o.Outbox.Words = "nothing is owed"
-	if len(owing) > 0 {
-		o.Outbox.Words = "for " + strings.Join(owing, ", ")
+	o.Outbox.Text = "nothing is owed"
+	if len(withReports) > 0 {
+		o.Outbox.Text = "for " + strings.Join(withReports, ", ")
 	}
 	o.Proving = m.proving(snap, byJob, o.Fit)
 }
 
-// doing says in words what a stage does now.
-func (m *Model) doing(s status.Stage, snap status.Snapshot) (state, words string) {
+// activity returns the state of a stage and a text about what it does now.
+func (m *Model) activity(s status.Stage, snap status.Snapshot) (state, text string) {
 	switch {
 	case s.State == status.StageStarting:
 		return "starting", cmp.Or(s.Note, "starts")
@@ -55,20 +56,20 @@ func (m *Model) doing(s status.Stage, snap status.Snapshot) (state, words string
 	if len(s.Running) > 0 {
 		oldest := slices.MinFunc(s.Running, func(a, b status.Attempt) int { return a.Since.Compare(b.Since) })
 		number := Grouped(oldest.Number)
-		words = map[contract.Kind]string{
+		text = map[contract.Kind]string{
 			contract.KindSource: "fetches " + number, contract.KindBuilder: "builds " + number, contract.KindProver: "proves " + number,
 			contract.KindReporter: "sends “" + oldest.Phase + "” of " + number,
 		}[s.Kind]
 		if s.Kind == contract.KindProver && !s.MakesProof && !s.Shadow {
-			words = "checks " + number
+			text = "checks " + number
 		}
 		if n := len(s.Running) - 1; n > 0 {
-			words += fmt.Sprintf(" and %d more", n)
+			text += fmt.Sprintf(" and %d more", n)
 		}
 		if oldest.Stuck {
-			return "stuck", words + ", for longer than stuck_after"
+			return "stuck", text + ", for longer than stuck_after"
 		}
-		return "running", words
+		return "running", text
 	}
 	if s.Kind == contract.KindSource {
 		switch {
@@ -92,7 +93,7 @@ func (m *Model) doing(s status.Stage, snap status.Snapshot) (state, words string
 	return "idle", m.lastWork(s)
 }
 
-// lastWork says what an idle stage did last.
+// lastWork returns a text about the last work of an idle stage.
 func (m *Model) lastWork(s status.Stage) string {
 	var job string
 	var last work
@@ -115,33 +116,33 @@ func (m *Model) lastWork(s status.Stage) string {
 	return fmt.Sprintf("idle; %s %s in %s", verb, Grouped(t.Number), Span(last.took.Milliseconds()))
 }
 
-// proving describes the block that the proof stage works on; where none does, the
-// oldest attempt of another builder or prover.
-func (m *Model) proving(snap status.Snapshot, jobs map[string]status.Job, f *Fit) *Proving {
-	var at *status.Stage
-	var run status.Attempt
+// proving describes the block that the proof stage works on. If it works on none, it
+// describes the oldest attempt of another builder or prover; nil if there is none.
+func (m *Model) proving(snap status.Snapshot, jobs map[string]status.Job, fit *Fit) *Proving {
+	var stage *status.Stage
+	var attempt status.Attempt
 	for i, s := range snap.Stages {
 		if s.Kind != contract.KindBuilder && s.Kind != contract.KindProver || s.Shadow || len(s.Running) == 0 {
 			continue
 		}
 		oldest := slices.MinFunc(s.Running, func(a, b status.Attempt) int { return a.Since.Compare(b.Since) })
-		if at == nil || s.MakesProof && !at.MakesProof || s.MakesProof == at.MakesProof && oldest.Since.Before(run.Since) {
-			at, run = &snap.Stages[i], oldest
+		if stage == nil || s.MakesProof && !stage.MakesProof || s.MakesProof == stage.MakesProof && oldest.Since.Before(attempt.Since) {
+			stage, attempt = &snap.Stages[i], oldest
 		}
 	}
-	if at == nil {
+	if stage == nil {
 		return nil
 	}
-	j, known := jobs[run.Job]
+	j, known := jobs[attempt.Job]
 	if !known {
 		return nil
 	}
 	p := &Proving{
-		Target: Describe(j, m.limit.Load()), CountedSince: run.Since.UTC(), LimitMS: m.limit.Load(), Stage: at.Name, Step: cmp.Or(run.Note, words(run.Phase), "at work"),
-		Fraction: run.Fraction, Marks: []Mark{},
+		Target: Describe(j, m.limit.Load()), CountedSince: attempt.Since.UTC(), LimitMS: m.limit.Load(), Stage: stage.Name, Step: cmp.Or(attempt.Note, phaseText(attempt.Phase), "at work"),
+		Fraction: attempt.Fraction, Marks: []Mark{},
 	}
-	if run.Phase != "" && run.Note != "" {
-		p.Step = words(run.Phase) + ": " + run.Note
+	if attempt.Phase != "" && attempt.Note != "" {
+		p.Step = phaseText(attempt.Phase) + ": " + attempt.Note
 	}
 	p.Outcome = Working
 	mark := func(name string, t time.Time) {
@@ -153,8 +154,8 @@ func (m *Model) proving(snap status.Snapshot, jobs map[string]status.Job, f *Fit
 	for _, s := range j.Stages {
 		switch {
 		case s.Shadow:
-		case s.Stage == at.Name:
-			mark(s.Stage+" began", run.Since)
+		case s.Stage == stage.Name:
+			mark(s.Stage+" began", attempt.Since)
 		case s.State == "done":
 			mark(s.Stage, s.Ended)
 			if s.Kind == contract.KindBuilder {
@@ -162,25 +163,25 @@ func (m *Model) proving(snap status.Snapshot, jobs map[string]status.Job, f *Fit
 			}
 		}
 	}
-	if f != nil && at.MakesProof && p.Gas > 0 {
-		around := f.at(p.Gas)
-		p.PredictedMS = int64(max(0, around))
-		p.LowMS, p.HighMS = int64(max(0, around-2*f.MedianMS)), int64(max(0, around+f.P95MS))
+	if fit != nil && stage.MakesProof && p.Gas > 0 {
+		predicted := fit.at(p.Gas)
+		p.PredictedMS = int64(max(0, predicted))
+		p.LowMS, p.HighMS = int64(max(0, predicted-2*fit.MedianMS)), int64(max(0, predicted+fit.P95MS))
 	}
 	return p
 }
 
-// words makes a phase's name readable: GENERATING_PROOFS is "generating proofs".
-func words(phase string) string {
+// phaseText makes a phase's name readable: GENERATING_PROOFS is "generating proofs".
+func phaseText(phase string) string {
 	return strings.ToLower(strings.ReplaceAll(phase, "_", " "))
 }
 
-// summarize says in a word and a sentence how the pipeline is.
-func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Complaint) {
+// summarize fills in the state of the whole pipeline, with a title and a sentence.
+func (m *Model) summarize(o *Overview, snap status.Snapshot, conditions []Condition) {
 	p := &o.Pipeline
 	host := m.Overview().Pipeline.Host
 	*p = Pipeline{
-		Name: snap.Pipeline, Host: host, Version: snap.Version, Started: snap.Started.UTC(), Select: selected(m.cfg.Selection),
+		Name: snap.Pipeline, Host: host, Version: snap.Version, Started: snap.Started.UTC(), Select: selectionText(m.cfg.Selection),
 		File: snap.File, Recorded: m.source.Recorded(), Active: snap.Counts.Active,
 	}
 	if len(o.Targets) > 0 {
@@ -199,8 +200,8 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 	for _, t := range o.Targets {
 		p.Reports = p.Reports || t.Outcome == Accepted || t.Outcome == Late || t.Outcome == Rejected || t.Outcome == Reporting
 	}
-	var serious, slight []Complaint
-	for _, c := range complaints {
+	var serious, slight []Condition
+	for _, c := range conditions {
 		if c.Severity > 0 {
 			serious = append(serious, c)
 		} else {
@@ -212,7 +213,7 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 		p.State, p.Word, p.Reason = Stopping, "Stopping", "No new work is begun; what runs is finished or queued again."
 	case len(serious) > 0:
 		p.State, p.Word, p.Reason = Degraded, "Degraded", sentence(serious[0].Text)
-		if serious[0].Severity == Ill {
+		if serious[0].Severity == SeverityUnhealthy {
 			p.Word = "Unhealthy"
 		}
 		if n := len(serious) - 1; n > 0 {
@@ -232,15 +233,15 @@ func (m *Model) summarize(o *Overview, snap status.Snapshot, complaints []Compla
 			p.Reason += " The first target is block " + Grouped(o.Chain.Next) + "."
 		}
 	default:
-		p.State, p.Word, p.Reason = Running, "Running", m.outlook(o)
+		p.State, p.Word, p.Reason = Running, "Running", m.prospect(o)
 		if len(slight) > 0 {
 			p.Reason += " " + sentence(slight[0].Title)
 		}
 	}
 }
 
-// outlook says whether the block that is worked on will be in time.
-func (m *Model) outlook(o *Overview) string {
+// prospect returns a sentence on whether the present block will be proved in time.
+func (m *Model) prospect(o *Overview) string {
 	p := o.Proving
 	switch {
 	case p != nil && p.PredictedMS >= p.LimitMS:
@@ -255,7 +256,7 @@ func (m *Model) outlook(o *Overview) string {
 	return "Everything is ready."
 }
 
-// sentence makes a clause one.
+// sentence makes a sentence of a clause: upper case first, with a full stop.
 func sentence(text string) string {
 	if text == "" {
 		return ""

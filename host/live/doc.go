@@ -1,11 +1,15 @@
-// Package live holds the one picture of a running pipeline that dashboard, API,
-// metrics and terminal show: an Overview, and a stream of what changes in it.
+// Package live holds the present state of a running pipeline for the dashboard, the
+// API, the metrics and the terminal: an Overview, and a stream of its changes. It
+// changes nothing in the pipeline.
 //
-// A Model asks its Source for the state a few times a second, compares it with what
-// it has, and hands the difference to whoever reads. The engine knows nothing of
-// readers and never waits for one: a reader that does not keep up is dropped and
-// told so (see Reader).
+//	engine ──Source──► Model ──► Overview, Charts      (whole state, on request)
+//	                     ├─────► Reader                (changes, as JSON)
+//	                     └─────► Observer              (counters of the metrics)
 //
-// Every figure is defined here, once; views format and lay out. Times are UTC,
-// durations are milliseconds where the JSON name ends in _ms.
+// A Model asks its Source for the state a few times a second, compares it with the last
+// one, and sends the difference to its readers. The engine does not know the readers
+// and never waits for them. A reader that is too slow is dropped (see Reader).
+//
+// All figures are computed in this package; the views only format them. Times are UTC.
+// Durations whose JSON name ends in _ms are in milliseconds.
 package live

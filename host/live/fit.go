@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// minFit is how many proved blocks a line is drawn through at least.
+// minFit is the smallest number of proved blocks for a line.
 const minFit = 20
 
-// fit draws the least-squares line of proving time over gas. It is nil where
-// there are too few blocks, or all have the same gas.
-func fit(dots []Dot) *Fit {
+// fitLine returns the least-squares line of proving time over gas. It returns nil if
+// there are too few blocks, or if all have the same gas.
+func fitLine(dots []Dot) *Fit {
 	n := float64(len(dots))
 	if len(dots) < minFit {
 		return nil
@@ -21,7 +21,7 @@ func fit(dots []Dot) *Fit {
 		sx, sy, sxx, sxy, syy = sx+x, sy+y, sxx+x*x, sxy+x*y, syy+y*y
 	}
 	vx, vy, cov := n*sxx-sx*sx, n*syy-sy*sy, n*sxy-sx*sy
-	if vx <= 1e-9*n*sxx { // all of one gas
+	if vx <= 1e-9*n*sxx { // all have the same gas
 		return nil
 	}
 	f := &Fit{PerMgasMS: cov / vx, Blocks: len(dots)}
@@ -40,12 +40,14 @@ func fit(dots []Dot) *Fit {
 	return f
 }
 
+// at returns the proving time for an amount of gas, in ms.
 func (f *Fit) at(gas uint64) float64 { return f.BaseMS + f.PerMgasMS*float64(gas)/1e6 }
 
+// round rounds v to a multiple of step, which is a power of ten.
 func round(v, step float64) float64 { return math.Round(v/step) / math.Round(1/step) }
 
-// rank is the value below which the share q of sorted values lies, by the nearest
-// rank; the zero value where there are none.
+// rank returns the q-quantile of sorted values by the nearest-rank method, or the zero
+// value if there are none.
 func rank[T any](sorted []T, q float64) (v T) {
 	if len(sorted) == 0 {
 		return v

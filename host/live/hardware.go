@@ -18,7 +18,7 @@ import (
 
 // Hardware is the machine that the host runs on.
 type Hardware struct {
-	CPUPercent  float64 `json:"cpu_percent"` // since the reading before
+	CPUPercent  float64 `json:"cpu_percent"` // mean since the last reading
 	MemoryUsed  int64   `json:"memory_used_bytes"`
 	MemoryTotal int64   `json:"memory_total_bytes"`
 	DiskFree    int64   `json:"disk_free_bytes"` // of the data folder
@@ -29,8 +29,7 @@ type Hardware struct {
 	Joules      float64 `json:"joules"`             // of all GPUs since the host started
 }
 
-// GPU is one reading of nvidia-smi. A value that the card does not tell is
-// negative.
+// GPU is one reading of nvidia-smi. A value that the card does not report is negative.
 type GPU struct {
 	Index       int     `json:"index"`
 	Name        string  `json:"name"`
@@ -39,20 +38,20 @@ type GPU struct {
 	MemoryTotal int64   `json:"memory_total_bytes"`
 	Celsius     float64 `json:"celsius"`
 	Watts       float64 `json:"watts"`
-	Slowed      bool    `json:"slowed"` // its clocks are reduced by heat
-	Lost        bool    `json:"lost"`   // it was there and does not answer
+	Slowed      bool    `json:"slowed"` // its clocks are reduced because of heat
+	Lost        bool    `json:"lost"`   // an earlier reading had the card, this one has not
 }
 
-// Reading is what the GPUs did at one instant. A value that no card tells is negative.
+// Reading is the state of all GPUs at one time. A value that no card reports is negative.
 type Reading struct {
 	Time    time.Time `json:"t"`
-	Watts   float64   `json:"w"` // of all
-	Celsius float64   `json:"c"` // of the hottest
-	Percent float64   `json:"u"` // the load, mean of all
-	Memory  float64   `json:"m"` // used, in percent of that of all
+	Watts   float64   `json:"w"` // sum of all cards
+	Celsius float64   `json:"c"` // of the hottest card
+	Percent float64   `json:"u"` // load, mean of all cards
+	Memory  float64   `json:"m"` // used memory of all cards, in percent
 }
 
-// readingOf sums the cards up.
+// readingOf combines the readings of the cards.
 func readingOf(at time.Time, cards []GPU) Reading {
 	r := Reading{Time: at, Celsius: -1, Percent: -1, Memory: -1}
 	load, loaded, used, total := 0.0, 0, int64(0), int64(0)
@@ -75,11 +74,11 @@ func readingOf(at time.Time, cards []GPU) Reading {
 	return r
 }
 
-// gpuFields are asked of nvidia-smi (nvidia-smi --help-query-gpu).
+// gpuFields are the fields of a query to nvidia-smi (nvidia-smi --help-query-gpu).
 const gpuFields = "index,name,utilization.gpu,memory.used,memory.total,temperature.gpu,power.draw,clocks_event_reasons.hw_thermal_slowdown,clocks_event_reasons.sw_thermal_slowdown"
 
-// queryGPUs asks nvidia-smi once. Without the program there are no GPUs and no
-// error.
+// queryGPUs reads the GPUs with nvidia-smi. It returns none, and no error, if the
+// program is not installed.
 func queryGPUs(ctx context.Context) ([]GPU, error) {
 	path, err := exec.LookPath("nvidia-smi")
 	if err != nil {
@@ -97,7 +96,7 @@ func queryGPUs(ctx context.Context) ([]GPU, error) {
 }
 
 // parseGPUs reads the CSV of nvidia-smi --query-gpu=gpuFields. A value in brackets,
-// such as [N/A], is one that the card does not tell.
+// such as [N/A], means that the card does not report it.
 func parseGPUs(text io.Reader) (gpus []GPU, err error) {
 	r := csv.NewReader(text)
 	r.TrimLeadingSpace, r.FieldsPerRecord = true, -1
@@ -120,7 +119,7 @@ func parseGPUs(text io.Reader) (gpus []GPU, err error) {
 	}
 }
 
-// reading is a number between 0 and a million, else -1.
+// reading parses a number from 0 to ten million. It returns -1 for any other text.
 func reading(text string) float64 {
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(v >= 0 && v <= 1e7) {
@@ -129,6 +128,7 @@ func reading(text string) float64 {
 	return v
 }
 
+// mebibytes parses a number of MiB and returns bytes, or -1.
 func mebibytes(text string) int64 {
 	if v := reading(text); v >= 0 {
 		return int64(v * (1 << 20))
@@ -136,15 +136,15 @@ func mebibytes(text string) int64 {
 	return -1
 }
 
-// machine reads what the kernel tells of this machine (proc(5)). It is used by one
-// goroutine.
+// machine reads figures of this machine from the kernel (proc(5)). It is not safe for
+// concurrent use.
 type machine struct {
 	proc       string // "/proc"
-	data       string
-	busy, idle uint64
+	data       string // a path on the disk to watch
+	busy, idle uint64 // CPU time at the last reading, in ticks
 }
 
-// read fills in everything but the GPUs. What cannot be read stays as it is.
+// read fills in everything but the GPUs. Values that cannot be read stay unchanged.
 func (m *machine) read(h *Hardware) {
 	if busy, idle, ok := m.cpu(); ok {
 		if all := busy - m.busy + idle - m.idle; m.busy > 0 && all > 0 {
@@ -161,6 +161,7 @@ func (m *machine) read(h *Hardware) {
 	}
 }
 
+// cpu returns the busy and idle time of all CPUs since boot, in ticks.
 func (m *machine) cpu() (busy, idle uint64, ok bool) {
 	text, err := os.ReadFile(filepath.Join(m.proc, "stat"))
 	if err != nil {
@@ -185,6 +186,7 @@ func (m *machine) cpu() (busy, idle uint64, ok bool) {
 	return busy, idle, true
 }
 
+// memory returns the total and the available memory in bytes; 0 if they are not known.
 func (m *machine) memory() (total, available int64) {
 	f, err := os.Open(filepath.Join(m.proc, "meminfo"))
 	if err != nil {
@@ -207,9 +209,9 @@ func (m *machine) memory() (total, available int64) {
 	return total, available
 }
 
-// trees returns the resident memory of each of the processes with all that it has
-// started, in bytes.
-func (m *machine) trees(pids []int) map[int]int64 {
+// treeMemory returns the resident memory of each process together with all its
+// descendants, in bytes.
+func (m *machine) treeMemory(pids []int) map[int]int64 {
 	parents, sizes := map[int]int{}, map[int]int64{}
 	entries, _ := os.ReadDir(m.proc)
 	page := int64(os.Getpagesize())
@@ -222,7 +224,7 @@ func (m *machine) trees(pids []int) map[int]int64 {
 		if err != nil {
 			continue
 		}
-		end := strings.LastIndexByte(string(text), 41) // the name may hold anything
+		end := strings.LastIndexByte(string(text), ')') // ends the name, which may contain any byte
 		rest, ok := string(text[end+1:]), end > 0
 		fields := strings.Fields(rest)
 		if !ok || len(fields) < 22 {

@@ -7,13 +7,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// columns of the graph: sources, builders and gates, proofs, reporters.
+// columns is the number of columns of the graph: sources, builders and gates, provers,
+// reporters.
 const columns = 4
 
-// place gives every stage its place in the graph, and the edges that lead to it: a
-// column by its kind and what it needs, rows in the order of the file. proofs names
-// the stages whose proofs each reporter is handed.
-func place(stages []status.Stage, proofs map[string][]string) []Stage {
+// placeStages returns every stage with its place in the graph and the edges that lead
+// to it. The column follows from its kind, the rows from the order of the file. proofs
+// are the names of the stages whose proofs each reporter gets.
+func placeStages(stages []status.Stage, proofs map[string][]string) []Stage {
 	cards := make([]Stage, 0, len(stages))
 	rows := map[int]int{}
 	for _, s := range stages {
@@ -29,7 +30,7 @@ func place(stages []status.Stage, proofs map[string][]string) []Stage {
 			card.Column = 1
 		case s.Kind == contract.KindReporter:
 			card.Column = columns
-			card.After = append(card.After, reportedOf(stages, proofs[s.Name])...)
+			card.After = append(card.After, reportedStages(stages, proofs[s.Name])...)
 		case s.Kind == contract.KindProver && (s.MakesProof || s.Shadow):
 			card.Column = 3
 		default:
@@ -48,9 +49,9 @@ func place(stages []status.Stage, proofs map[string][]string) []Stage {
 	return cards
 }
 
-// reportedOf lists the stages that a reporter tells of: the proof stages, else the last
-// working stages.
-func reportedOf(stages []status.Stage, proofs []string) (from []string) {
+// reportedStages returns the stages from which edges lead to a reporter: the proof
+// stages, or the last working stage if there are none.
+func reportedStages(stages []status.Stage, proofs []string) (from []string) {
 	last := ""
 	for _, s := range stages {
 		if s.Kind == contract.KindReporter || s.Shadow {

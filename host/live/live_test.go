@@ -27,7 +27,7 @@ func stage(name string, kind contract.Kind, from, to, work int64) status.JobStag
 	return status.JobStage{Stage: name, Kind: kind, State: "done", Attempt: 1, Started: at(from), Ended: at(to), WorkTime: time.Duration(work) * time.Millisecond}
 }
 
-// proved is a block that was proved in the second attempt, with a gate beside the
+// proved returns a block that was proved in the second attempt, with a gate beside the
 // builder.
 func proved() status.Job {
 	j := status.Job{
@@ -48,8 +48,8 @@ func proved() status.Job {
 
 var needs = map[string][]string{"input": {"source"}, "check": {"source"}, "prove": {"check", "input"}}
 
-// TestWayAddsUp: the steps on the way follow each other from the block's timestamp
-// to its acceptance; what is counted is the proving time as reported, to 10 ms.
+// TestWayAddsUp: the steps of the way follow each other from the block's timestamp to its
+// acceptance. The counted steps add up to the reported proving time, within 10 ms.
 func TestWayAddsUp(t *testing.T) {
 	j := proved()
 	w := WayOf(j, needs)
@@ -141,7 +141,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestNextTarget: the estimate follows what was observed, not a length of slots.
+// TestNextTarget: the estimate follows from the observed heads and not from a length of
+// slots.
 func TestNextTarget(t *testing.T) {
 	var k tracker
 	if c := k.chain(contract.Selection{Every: 10}, 0, time.Time{}); c != (Chain{}) {
@@ -159,8 +160,8 @@ func TestNextTarget(t *testing.T) {
 			k.observe(number, at(when))
 		}
 	}
-	k.delay(2 * time.Second)
-	k.delay(time.Hour) // of the past
+	k.observeDelay(2 * time.Second)
+	k.observeDelay(time.Hour) // of the past
 	when -= 12_000
 	c := k.chain(contract.Selection{Every: 10}, number, at(when))
 	if c.Head != 141 || c.Next != 150 || c.PaceMS < 17_500 || c.PaceMS > 18_000 || c.DelayMS != 2000 {
@@ -200,7 +201,7 @@ func TestLog(t *testing.T) {
 	log.Debug("not wanted")
 	log.With("stage", "prove").Warn("attempt failed", "block", 24647140, "job", "1-24647140-ac", "error", errors.New("no GPU"))
 	log.WithGroup("g").Info("grouped", "stage", "x", slog.Group("h", "a", 1))
-	for range keptLines {
+	for range logLimit {
 		log.Info("many")
 	}
 	log.Error("last", "job", "1-7-ab")
@@ -208,7 +209,7 @@ func TestLog(t *testing.T) {
 	if len(got) != 1 || got[0].Level != "error" || got[0].Block != 7 || got[0].Text != "last job=1-7-ab" {
 		t.Errorf("%+v", got)
 	}
-	if n := len(l.Lines(Filter{})); n != keptLines {
+	if n := len(l.Lines(Filter{})); n != logLimit {
 		t.Errorf("%d lines are kept", n)
 	}
 	l = &Log{}
@@ -237,8 +238,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsDropped: who does not read is dropped and told so; the others get
-// everything; nobody waits.
+// TestSlowReaderIsDropped: a reader that does not read is dropped with ErrSlow. The others
+// get all events, and nobody waits.
 func TestSlowReaderIsDropped(t *testing.T) {
 	s := stream{run: "r", readers: map[*Reader]bool{}}
 	slow, _, complete, err := s.join("")
@@ -247,7 +248,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 	}
 	good, _, _, _ := s.join("r-0")
 	defer good.Close()
-	for i := range readerRoom + 5 {
+	for i := range readerBuffer + 5 {
 		if err := s.publish(map[string]int{"n": i}); err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +256,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 			t.Fatalf("%d: %s %v", i, e.Data, err)
 		}
 	}
-	for range readerRoom {
+	for range readerBuffer {
 		if _, err := slow.Next(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +266,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 	}
 	back, missed, complete, _ := s.join("r-60")
 	defer back.Close()
-	if !complete || len(missed) != readerRoom+5-60 || missed[0].ID != "r-61" {
+	if !complete || len(missed) != readerBuffer+5-60 || missed[0].ID != "r-61" {
 		t.Errorf("who comes back misses %d", len(missed))
 	}
 	for _, id := range []string{"r-70", "other-3", "r-x", "r-18446744073709551615", ""} {
@@ -289,9 +290,9 @@ func TestSlowReaderIsDropped(t *testing.T) {
 
 func mustJSON(v any) string { text, _ := json.Marshal(v); return string(text) }
 
-// The lines have the form that nvidia-smi's own help gives for
-// --query-gpu with --format=csv,noheader,nounits; [N/A] is what a card prints that
-// does not tell a value.
+// TestParseGPUs parses lines in the form that nvidia-smi's own help gives for --query-gpu
+// with --format=csv,noheader,nounits. [N/A] is printed for a value that a card does not
+// report.
 func TestParseGPUs(t *testing.T) {
 	got, err := parseGPUs(strings.NewReader("0, NVIDIA GeForce RTX 5090, 96, 26931, 32607, 66, 541.23, Not Active, Not Active\n1, NVIDIA GeForce RTX 5090, [N/A], [N/A], 32607, 83, [N/A], Active, Not Active\n"))
 	want := []GPU{
@@ -327,27 +328,27 @@ func TestFit(t *testing.T) {
 		gas := uint64(i+1) * 1_000_000
 		dots = append(dots, Dot{Gas: gas, ProvingMS: int64(3970+584*float64(i+1)) + int64(i%2)*2 - 1})
 	}
-	f := fit(dots)
+	f := fitLine(dots)
 	if f == nil || f.BaseMS < 3965 || f.BaseMS > 3975 || f.PerMgasMS < 583.9 || f.PerMgasMS > 584.1 || f.R2 < 0.999 || f.P95MS > 2 {
 		t.Errorf("%+v", f)
 	}
-	if fit(dots[:minFit-1]) != nil {
+	if fitLine(dots[:minFit-1]) != nil {
 		t.Error("a line through too few blocks")
 	}
 	for i := range dots {
 		dots[i].Gas = 1
 	}
-	if fit(dots) != nil {
+	if fitLine(dots) != nil {
 		t.Error("a line through one gas")
 	}
 }
 
 func TestAlertsOpenAndEnd(t *testing.T) {
 	var a alerts
-	down := Complaint{ID: "down/prove", Severity: Ill, Stage: "prove", Title: "Stage prove is down", Text: "it is down for 11 s"}
-	a.update([]Complaint{down}, at(0))
+	down := Condition{ID: "down/prove", Severity: SeverityUnhealthy, Stage: "prove", Title: "Stage prove is down", Text: "it is down for 11 s"}
+	a.update([]Condition{down}, at(0))
 	down.Text = "it is down for 20 s"
-	a.update([]Complaint{down, {ID: "disk", Title: "The disk fills up"}}, at(9000))
+	a.update([]Condition{down, {ID: "disk", Title: "The disk fills up"}}, at(9000))
 	list := a.list()
 	if len(list) != 2 || list[0].ID != "down/prove" || !list[0].Since.Equal(at(0)) || list[0].Text != down.Text || list[0].Level != LevelError || list[1].Level != LevelWarning {
 		t.Errorf("%+v", list)
@@ -369,7 +370,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestReadingOfGPUs sums cards up, one of which is lost and one of which tells little.
+// TestReadingOfGPUs combines cards, one of which is lost and one of which reports few
+// values.
 func TestReadingOfGPUs(t *testing.T) {
 	at := time.Unix(1, 0)
 	got := readingOf(at, []GPU{

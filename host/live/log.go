@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	keptLines = 2000
-	maxLine   = 1024 // bytes of a line's text
+	logLimit = 2000 // number of lines that a Log keeps
+	maxLine  = 1024 // bytes of a line's text
 )
 
 // Line is one line of the host's log.
@@ -30,26 +30,26 @@ type Line struct {
 // Log keeps the last lines of a log. It is safe for concurrent use.
 type Log struct {
 	mu    sync.Mutex
-	lines [keptLines]Line
+	lines [logLimit]Line
 	last  uint64 // ID of the newest line; ids begin at 1
 }
 
-// Filter narrows lines. Its zero value takes all.
+// Filter selects lines. Its zero value selects all lines.
 type Filter struct {
 	Stage string
-	Level slog.Level // and above
+	Level slog.Level // this level and higher ones
 	Block uint64
 	After uint64 // only lines with a greater ID
-	Limit int    // the newest so many; 0 for all
+	Limit int    // at most this many, the newest ones; 0 for all
 }
 
-// Lines returns the kept lines that fit, the newest first.
+// Lines returns the kept lines that the filter selects, the newest first.
 func (l *Log) Lines(f Filter) []Line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := []Line{}
-	for id := l.last; id > f.After && id+keptLines > l.last && id > 0; id-- {
-		line := l.lines[id%keptLines]
+	for id := l.last; id > f.After && id+logLimit > l.last && id > 0; id-- {
+		line := l.lines[id%logLimit]
 		if f.Stage != "" && line.Stage != f.Stage || f.Block != 0 && line.Block != f.Block || levelOf(line.Level) < f.Level {
 			continue
 		}
@@ -60,16 +60,18 @@ func (l *Log) Lines(f Filter) []Line {
 	return found
 }
 
+// add keeps a line and gives it the next ID.
 func (l *Log) add(line Line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
 	line.ID = l.last
-	l.lines[line.ID%keptLines] = line
+	l.lines[line.ID%logLimit] = line
 }
 
-func levelOf(word string) slog.Level {
-	switch word {
+// levelOf returns the level with the name that a Line has.
+func levelOf(name string) slog.Level {
+	switch name {
 	case "debug":
 		return slog.LevelDebug
 	case "warning":
@@ -80,52 +82,54 @@ func levelOf(word string) slog.Level {
 	return slog.LevelInfo
 }
 
-// ParseLevel reads a level as Line has it; an empty word is debug.
-func ParseLevel(word string) (slog.Level, error) {
-	switch word {
+// ParseLevel returns the level with the name that a Line has. An empty name is debug.
+func ParseLevel(name string) (slog.Level, error) {
+	switch name {
 	case "", "debug":
 		return slog.LevelDebug, nil
 	case "info", "warning", "error":
-		return levelOf(word), nil
+		return levelOf(name), nil
 	}
-	return 0, fmt.Errorf("%q is none of debug, info, warning, error", word)
+	return 0, fmt.Errorf("%q is none of debug, info, warning, error", name)
 }
 
-func levelWord(l slog.Level) string {
+// levelName returns the name of a level as a Line has it.
+func levelName(level slog.Level) string {
 	switch {
-	case l < slog.LevelInfo:
+	case level < slog.LevelInfo:
 		return "debug"
-	case l < slog.LevelWarn:
+	case level < slog.LevelWarn:
 		return "info"
-	case l < slog.LevelError:
+	case level < slog.LevelError:
 		return "warning"
 	}
 	return "error"
 }
 
-// Handler returns a handler that keeps what next takes, and hands it on. Secrets
-// must be out of the lines already.
-func (l *Log) Handler(next slog.Handler) slog.Handler { return &keeper{next: next, log: l} }
+// Handler returns a handler that keeps each record that next accepts, and passes it to
+// next. The records must contain no secrets.
+func (l *Log) Handler(next slog.Handler) slog.Handler { return &logHandler{next: next, log: l} }
 
-type keeper struct {
-	next   slog.Handler
-	log    *Log
-	line   Line   // what With has said
-	attrs  string // the same, in text
-	prefix string // of groups
+// logHandler is the handler that Log.Handler returns.
+type logHandler struct {
+	next     slog.Handler
+	log      *Log
+	withLine Line   // stage and block from the attributes of WithAttrs
+	attrs    string // the other attributes of WithAttrs, as text
+	prefix   string // the names of the groups, each with a dot
 }
 
-func (k *keeper) Enabled(ctx context.Context, level slog.Level) bool {
+func (k *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return k.next.Enabled(ctx, level)
 }
 
-func (k *keeper) Handle(ctx context.Context, r slog.Record) error {
-	line, text := k.line, strings.Builder{}
-	line.At, line.Level = r.Time.UTC(), levelWord(r.Level)
+func (k *logHandler) Handle(ctx context.Context, r slog.Record) error {
+	line, text := k.withLine, strings.Builder{}
+	line.At, line.Level = r.Time.UTC(), levelName(r.Level)
 	text.WriteString(r.Message)
 	text.WriteString(k.attrs)
 	r.Attrs(func(a slog.Attr) bool {
-		text.WriteString(line.note(k.prefix, a))
+		text.WriteString(line.absorb(k.prefix, a))
 		return true
 	})
 	line.Text = record.BoundText(text.String(), maxLine)
@@ -133,9 +137,9 @@ func (k *keeper) Handle(ctx context.Context, r slog.Record) error {
 	return k.next.Handle(ctx, r)
 }
 
-// note puts the stage and the block of an attribute into their fields, and returns
-// any other as text.
-func (l *Line) note(prefix string, a slog.Attr) string {
+// absorb stores an attribute with the stage or the block in its field of the line. It
+// returns any other attribute as text, with a leading space.
+func (l *Line) absorb(prefix string, a slog.Attr) string {
 	v := a.Value.Resolve()
 	switch {
 	case a.Equal(slog.Attr{}):
@@ -143,7 +147,7 @@ func (l *Line) note(prefix string, a slog.Attr) string {
 	case v.Kind() == slog.KindGroup:
 		text := ""
 		for _, below := range v.Group() {
-			text += l.note(prefix+a.Key+".", below)
+			text += l.absorb(prefix+a.Key+".", below)
 		}
 		return text
 	case prefix == "" && a.Key == "stage" && v.Kind() == slog.KindString:
@@ -166,16 +170,16 @@ func (l *Line) note(prefix string, a slog.Attr) string {
 	return " " + prefix + a.Key + "=" + text
 }
 
-func (k *keeper) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (k *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	next := *k
 	next.next = k.next.WithAttrs(attrs)
 	for _, a := range attrs {
-		next.attrs += next.line.note(k.prefix, a)
+		next.attrs += next.withLine.absorb(k.prefix, a)
 	}
 	return &next
 }
 
-func (k *keeper) WithGroup(name string) slog.Handler {
+func (k *logHandler) WithGroup(name string) slog.Handler {
 	next := *k
 	next.next = k.next.WithGroup(name)
 	if name != "" {

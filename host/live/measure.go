@@ -8,28 +8,29 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
+// gpuReading is the result of queryGPUs.
 type gpuReading struct {
 	cards []GPU
 	err   error
 }
 
-// follow measures the memory of the stages and the energy of what is proved.
-func (m *Model) follow(snap status.Snapshot, now time.Time, h Hardware) {
+// measureStages measures the memory of the stages and the energy of the running proofs.
+func (m *Model) measureStages(snap status.Snapshot, now time.Time, h Hardware) {
 	pids := map[string]int{}
 	list := []int{}
 	for _, s := range snap.Stages {
 		pids[s.Name] = s.PID
 		list = append(list, s.PID)
 	}
-	if m.measured.IsZero() || now.Sub(m.measured) >= pauseMachine || !maps.Equal(pids, m.pid) {
-		m.memory = m.machine.trees(list)
-		m.pid = pids
+	if m.measuredAt.IsZero() || now.Sub(m.measuredAt) >= pauseMachine || !maps.Equal(pids, m.pids) {
+		m.memory = m.machine.treeMemory(list)
+		m.pids = pids
 	}
-	if h.Watts > 0 && !m.measured.IsZero() {
+	if h.Watts > 0 && !m.measuredAt.IsZero() {
 		for _, s := range snap.Stages {
 			for _, a := range s.Running {
 				if s.MakesProof && !s.Shadow {
-					m.energy[a.Job] += h.Watts * now.Sub(m.measured).Hours() / float64(len(s.Running))
+					m.energy[a.Job] += h.Watts * now.Sub(m.measuredAt).Hours() / float64(len(s.Running))
 				}
 			}
 		}
@@ -39,11 +40,11 @@ func (m *Model) follow(snap status.Snapshot, now time.Time, h Hardware) {
 			delete(m.energy, id)
 		}
 	}
-	m.measured = now
+	m.measuredAt = now
 }
 
-// cost works out what a proof takes, as the mean of the day.
-func (m *Model) cost(o *Overview) {
+// fillCost fills in energy and cost of a proof, as means of the last day.
+func (m *Model) fillCost(o *Overview) {
 	n, ms := 0, int64(0)
 	for _, t := range m.window.targets {
 		if wh := m.energy[t.Job]; t.ProvingMS > 0 && wh > 0 {
@@ -63,13 +64,13 @@ func (m *Model) cost(o *Overview) {
 	}
 }
 
-// read takes a reading of the GPUs. A card that was there and is not listed is
-// lost.
-func (m *Model) read(h *Hardware, r gpuReading, now time.Time) {
-	if !m.metered.IsZero() {
-		h.Joules = round(h.Joules+h.Watts*now.Sub(m.metered).Seconds(), 1)
+// applyGPUs puts a reading of the GPUs into h. A card of the last reading that is not in
+// this one is marked as lost.
+func (m *Model) applyGPUs(h *Hardware, r gpuReading, now time.Time) {
+	if !m.gpusReadAt.IsZero() {
+		h.Joules = round(h.Joules+h.Watts*now.Sub(m.gpusReadAt).Seconds(), 1)
 	}
-	m.metered, h.GPUNote = now, ""
+	m.gpusReadAt, h.GPUNote = now, ""
 	if r.err != nil {
 		h.GPUNote = r.err.Error()
 	}

@@ -18,81 +18,78 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// How often the model looks: at the pipeline while somebody reads and while nobody
-// does, at the machine, and at the score.
+// The times between two updates, and a limit.
 const (
-	pauseWatched = 400 * time.Millisecond
-	pauseReader  = 5 * time.Millisecond // at least so long for each reader, so that many cost no more than some
-	pauseAlone   = time.Second
-	pauseMachine = 5 * time.Second
-	pauseScore   = 30 * time.Second
-	keptReadings = 240
+	pauseWatched = 400 * time.Millisecond // of the pipeline, while there are readers
+	pauseReader  = 5 * time.Millisecond   // multiplied by the number of readers it is the shortest pause
+	pauseAlone   = time.Second            // of the pipeline, while there are no readers
+	pauseMachine = 5 * time.Second        // of the machine's figures
+	pauseScore   = 30 * time.Second       // of the score
+	keptReadings = 240                    // a third of the GPU readings that are kept
 )
 
-// Source is the pipeline that a Model looks at. Its methods are called from one
-// goroutine.
+// Source is the pipeline that a Model shows. Its methods are called from one goroutine.
 type Source interface {
 	Snapshot(ctx context.Context) (status.Snapshot, error)
-	// FinishedSince returns the jobs that ended at that time or later, with their
-	// reports.
+	// FinishedSince returns the jobs that ended at a time or later, with their reports.
 	FinishedSince(ctx context.Context, since time.Time) ([]status.Job, error)
 	Score(ctx context.Context) (score.Report, error)
 	Course(ctx context.Context) ([]score.Point, error)
-	// Recorded is the size of the checkpoint in bytes.
+	// Recorded returns the size of the checkpoint in bytes.
 	Recorded() int64
 }
 
 // Config describes the pipeline to a Model.
 type Config struct {
 	Selection selection.Selection
-	// Proofs names the stages whose proofs each reporter is handed.
+	// Proofs are the names of the stages whose proofs a reporter gets, by reporter.
 	Proofs map[string][]string
 	Data   string // the data folder; its disk is watched
-	// Prices per kWh and per hour of a GPU; 0 where they are not known.
+	// KWhPrice and GPUHourPrice are in Currency; 0 if they are not known.
 	KWhPrice, GPUHourPrice float64
 	Currency               string
-	Log                    *Log // nil for none
-	Errors                 *slog.Logger
+	Log                    *Log             // the log to show; nil for none
+	Errors                 *slog.Logger     // for errors of the Source; nil for none
 	Now                    func() time.Time // nil for time.Now
-	// Pause is the time between two looks while somebody reads; 0 for 400 ms.
+	// Pause is the time between two updates while there are readers; 0 for 400 ms.
 	Pause time.Duration
 }
 
-// Model holds the picture. Run keeps it up to date; its other methods may be called
-// concurrently, before Run too.
+// Model holds the present state of a pipeline. Run keeps it up to date. All other
+// methods may be called concurrently, also before Run.
 type Model struct {
 	cfg    Config
 	source Source
 	stream stream
-	limit  atomic.Int64 // of the score, in ms
+	limit  atomic.Int64 // the score's limit of the proving time in ms
 
-	// Of Run's goroutine.
-	window   *window
-	tracker  tracker
-	judge    Judge
-	alerts   alerts
-	machine  machine
-	memory   map[int]int64
-	energy   map[string]float64 // Wh by job, of those proved while somebody measured
-	measured time.Time
-	metered  time.Time // the last reading of the GPUs
-	counts   status.Counts
-	lines    uint64
-	reported string // the first proof stage that is no shadow
-	troubled string
-	summed   sums
-	seen     observed
+	// The following fields are used only by Run's goroutine.
+	window     *window
+	tracker    tracker
+	checker    Checker
+	alerts     alerts
+	machine    machine
+	memory     map[int]int64      // resident bytes by process id of the plugin
+	pids       map[string]int     // the plugins' process ids, for which memory was read
+	energy     map[string]float64 // Wh by job, of proofs made while the GPUs were read
+	measuredAt time.Time          // of memory and energy
+	gpusReadAt time.Time
+	counts     status.Counts // of the last snapshot
+	lines      uint64        // ID of the last log line that was published
+	proofStage string        // the first proof stage that is not a shadow
+	lastError  string        // the last error that was logged
+	sums       sums
+	observed   observed
 
-	mu       sync.Mutex
-	watchers []Observer
-	now      Overview
-	pid      map[string]int
-	readings []Reading
-	charts   Charts
-	changed  *changeable // nil for nothing new
+	mu        sync.Mutex // guards the following fields
+	observers []Observer
+	overview  Overview
+	readings  []Reading // of the GPUs, the newest last
+	charts    Charts
+	pending   *pendingConfig // nil if there is no new one
 }
 
-// New returns a model of a pipeline. It knows nothing until Run.
+// New returns a model of a pipeline. Its Overview is empty until Run is called.
 func New(source Source, cfg Config) *Model {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -105,33 +102,34 @@ func New(source Source, cfg Config) *Model {
 	}
 	limit := score.RulesFor(cfg.Selection.Targets.Every).ThresholdMS
 	m := &Model{
-		cfg: cfg, source: source, seen: observed{}, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
+		cfg: cfg, source: source, observed: observed{}, window: newWindow(limit), machine: machine{proc: "/proc", data: cfg.Data}, energy: map[string]float64{},
 		stream: stream{run: fmt.Sprintf("%x", cfg.Now().UnixNano()), readers: map[*Reader]bool{}},
 	}
 	m.limit.Store(limit)
 	host, _ := os.Hostname()
-	m.now = Overview{
-		Pipeline: Pipeline{Host: host, Select: selected(cfg.Selection), State: Starting, Word: "Starting", Reason: "The stages are being started."},
+	m.overview = Overview{
+		Pipeline: Pipeline{Host: host, Select: selectionText(cfg.Selection), State: Starting, Word: "Starting", Reason: "The stages are being started."},
 		Stages:   []Stage{}, Alerts: []Alert{}, Failures: []Failure{}, Targets: []Target{}, Log: []Line{}, Hardware: Hardware{GPUs: []GPU{}},
 	}
 	m.charts = Charts{Dots: []Dot{}, Stages: map[string][]StageSpan{}, GPU: []Reading{}, Shadow: []Pairs{}}
 	return m
 }
 
-// Run keeps the picture up to date until ctx ends. Readers are told then.
+// Run keeps the model up to date until ctx ends. Then it ends all readers with
+// ErrStopped.
 func (m *Model) Run(ctx context.Context) {
 	defer m.stream.close()
-	m.complain(m.begin(ctx))
-	var machine, judged time.Time
+	m.logError(m.loadLastDay(ctx))
+	var machineAt, scoredAt time.Time
 	hardware, standing := Hardware{GPUs: []GPU{}}, (*Score)(nil)
 	gpus := make(chan gpuReading, 1)
-	asked := false
+	querying := false
 	for ctx.Err() == nil {
-		m.takeChanges(ctx)
+		m.applyPending(ctx)
 		now := m.cfg.Now()
-		if !asked && now.Sub(machine) >= pauseMachine {
-			asked, machine = true, now
-			go func() { // nvidia-smi takes its time
+		if !querying && now.Sub(machineAt) >= pauseMachine {
+			querying, machineAt = true, now
+			go func() { // nvidia-smi may take seconds
 				cards, err := queryGPUs(ctx)
 				gpus <- gpuReading{cards, err}
 			}()
@@ -139,24 +137,24 @@ func (m *Model) Run(ctx context.Context) {
 		}
 		select {
 		case r := <-gpus:
-			asked = false
-			m.read(&hardware, r, now)
+			querying = false
+			m.applyGPUs(&hardware, r, now)
 		default:
 		}
-		if now.Sub(judged) >= pauseScore {
-			judged = now
+		if now.Sub(scoredAt) >= pauseScore {
+			scoredAt = now
 			if report, err := m.source.Score(ctx); err == nil {
 				course, err := m.source.Course(ctx)
-				m.complain(err)
+				m.logError(err)
 				report.Time = report.Time.Truncate(time.Minute)
 				standing = &Score{Report: report, Course: course}
 			} else {
-				m.complain(err)
+				m.logError(err)
 			}
 		}
-		m.complain(m.look(ctx, now, hardware, standing))
+		m.logError(m.update(ctx, now, hardware, standing))
 		pause := tick.Until(time.Now(), pauseAlone)
-		if n := m.stream.watching(); n > 0 {
+		if n := m.stream.readerCount(); n > 0 {
 			pause = cmp.Or(m.cfg.Pause, max(pauseWatched, time.Duration(n)*pauseReader))
 		}
 		select {
@@ -164,86 +162,77 @@ func (m *Model) Run(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
-	m.complain(m.look(context.WithoutCancel(ctx), m.cfg.Now(), hardware, standing)) // what has ended last
-	if asked {
+	m.logError(m.update(context.WithoutCancel(ctx), m.cfg.Now(), hardware, standing)) // for the jobs that ended last
+	if querying {
 		<-gpus
 	}
 }
 
-// complain logs an error once while it lasts.
-func (m *Model) complain(err error) {
-	if err == nil || err.Error() == m.troubled {
+// logError logs an error, unless it is the same as the last one.
+func (m *Model) logError(err error) {
+	if err == nil || err.Error() == m.lastError {
 		return
 	}
-	m.troubled = err.Error()
+	m.lastError = err.Error()
 	m.cfg.Errors.Warn("the monitor does not show everything", "error", err)
 }
 
-// begin reads the last day from the checkpoint.
-func (m *Model) begin(ctx context.Context) error {
+// loadLastDay puts the jobs that ended in the last day into the window.
+func (m *Model) loadLastDay(ctx context.Context) error {
 	jobs, err := m.source.FinishedSince(ctx, m.cfg.Now().Add(-windowSpan))
 	for _, j := range jobs {
 		m.window.put(j)
-		m.observe(j)
-		m.seen.take(j, m.limit.Load())
+		m.observeBlock(j)
+		m.observed.update(j, m.limit.Load())
 	}
 	return err
 }
 
-// observe learns from a job how fast the chain is and how soon blocks are seen.
-func (m *Model) observe(j status.Job) {
+// observeBlock records how long after its timestamp the block of a new job was seen.
+func (m *Model) observeBlock(j status.Job) {
 	if !j.Block.Time.IsZero() && j.Origin == "selected" {
-		m.tracker.delay(j.Created.Sub(j.Block.Time))
+		m.tracker.observeDelay(j.Created.Sub(j.Block.Time))
 	}
 }
 
-// look brings the picture up to date once and publishes what has changed.
-func (m *Model) look(ctx context.Context, now time.Time, hardware Hardware, standing *Score) error {
+// update brings the model up to date once and publishes the changes.
+func (m *Model) update(ctx context.Context, now time.Time, hardware Hardware, standing *Score) error {
 	snap, err := m.source.Snapshot(ctx)
 	for _, s := range snap.Stages {
 		if s.MakesProof && !s.Shadow {
-			m.reported = s.Name
+			m.proofStage = s.Name
 			break
 		}
 	}
-	if m.reported == "" { // what is never proved has no standing
+	if m.proofStage == "" { // there is no score without proofs
 		standing = nil
 	}
-	changed := m.take(ctx, snap)
+	changed := m.putJobs(ctx, snap)
 	m.tracker.observe(snap.Head, snap.HeadTime)
-	m.sum(now)
-	m.follow(snap, now, hardware)
+	m.updateSums(now)
+	m.measureStages(snap, now, hardware)
 
-	complaints := append(m.judge.Complaints(snap, now), worn(hardware)...)
-	m.alerts.update(complaints, now)
+	conditions := append(m.checker.Conditions(snap, now), machineConditions(hardware)...)
+	m.alerts.update(conditions, now)
 	next := Overview{
 		Time: now.UTC(), Chain: m.tracker.chain(m.cfg.Selection.Targets, snap.Head, snap.HeadTime),
-		Stages: place(snap.Stages, m.cfg.Proofs), Fit: m.summed.fit, Day: m.summed.day, Score: standing, Hardware: hardware,
+		Stages: placeStages(snap.Stages, m.cfg.Proofs), Fit: m.sums.fit, Day: m.sums.day, Score: standing, Hardware: hardware,
 		Alerts: m.alerts.list(), Failures: m.window.failed(), Targets: m.window.newest(shownTargets),
 		Log: m.cfg.Log.Lines(Filter{Level: slog.LevelInfo, Limit: 100}),
 	}
-	m.describe(&next, snap, now)
-	m.cost(&next)
-	m.summarize(&next, snap, complaints)
-	return errorsFirst(err, m.publish(next, changed))
+	m.fillStages(&next, snap, now)
+	m.fillCost(&next)
+	m.summarize(&next, snap, conditions)
+	return cmp.Or(err, m.publish(next, changed))
 }
 
-func errorsFirst(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take puts the jobs of a snapshot into the window and says which are not as
-// before.
-func (m *Model) take(ctx context.Context, snap status.Snapshot) map[string]bool {
+// putJobs puts the jobs of a snapshot into the window. It returns the ids of those whose
+// targets have changed.
+func (m *Model) putJobs(ctx context.Context, snap status.Snapshot) map[string]bool {
 	changed := map[string]bool{}
 	put := func(j status.Job) {
 		if _, known := m.window.targets[j.ID]; !known {
-			m.observe(j)
+			m.observeBlock(j)
 		}
 		if m.window.put(j) {
 			changed[j.ID] = true
@@ -268,12 +257,12 @@ func (m *Model) take(ctx context.Context, snap status.Snapshot) map[string]bool 
 	return changed
 }
 
-// publish makes the picture the present one and hands the difference to readers.
+// publish makes next the present Overview and sends the difference to the readers.
 func (m *Model) publish(next Overview, changed map[string]bool) error {
 	m.mu.Lock()
-	old := m.now
-	m.now = next
-	m.charts = m.summed.charts
+	old := m.overview
+	m.overview = next
+	m.charts = m.sums.charts
 	m.charts.GPU = append([]Reading{}, m.readings...)
 	m.mu.Unlock()
 	change := difference(old, next, changed)
@@ -285,48 +274,48 @@ func (m *Model) publish(next Overview, changed map[string]bool) error {
 	if len(next.Log) > 0 {
 		m.lines = next.Log[0].ID
 	}
-	if !change.any() {
+	if change.isEmpty() {
 		return nil
 	}
 	return m.stream.publish(change)
 }
 
-// Overview is the present picture.
+// Overview returns the present state. The caller must not change it.
 func (m *Model) Overview() Overview {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.now
+	return m.overview
 }
 
-// Present is the present picture, and the id of an event that it includes.
+// Present returns the present state, and the id of an event whose change it includes.
 func (m *Model) Present() (event string, o Overview) {
-	event = m.stream.id() // before the picture: a change that is shown twice does no harm
+	event = m.stream.id() // read first, because a change that is applied twice does no harm
 	return event, m.Overview()
 }
 
-// Charts is what the plots of the last day are drawn from.
+// Charts returns the data for the plots of the last day.
 func (m *Model) Charts() Charts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.charts
 }
 
-// LimitMS is the score's limit of a proving time.
+// LimitMS returns the score's limit of the proving time in ms.
 func (m *Model) LimitMS() int64 { return m.limit.Load() }
 
-// Log is the log that the model shows.
+// Log returns the log that the model shows.
 func (m *Model) Log() *Log { return m.cfg.Log }
 
-// Join adds a reader of changes. after is the id of the last event that it has, or
-// empty. Where the events since then are all remembered they are missed; else whole
-// is the picture as JSON, with the id of the event that it includes, and missed is
-// empty. The reader must be closed.
-func (m *Model) Join(after string) (r *Reader, missed []Event, whole *Event, err error) {
+// Join adds a reader of changes. after is the id of the last event that the reader has,
+// or empty. If all events after it are still kept, missed has them. Otherwise overview is
+// the whole Overview as JSON, with the id of an event that it includes. The caller must
+// close the reader. The error is ErrFull or ErrStopped if no reader can be added.
+func (m *Model) Join(after string) (r *Reader, missed []Event, overview *Event, err error) {
 	r, missed, complete, err := m.stream.join(after)
 	if err != nil || complete {
 		return r, missed, nil, err
 	}
-	id := m.stream.id() // before the picture: what is told twice does no harm
+	id := m.stream.id() // read first, because a change that is applied twice does no harm
 	data, err := json.Marshal(m.Overview())
 	if err != nil {
 		r.Close()

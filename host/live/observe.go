@@ -7,83 +7,82 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// Observer is told of what happens once: it counts what an Overview, which shows
-// what is, does not hold. Its methods are called from one goroutine, and quickly
-// return. What had ended before the host started is not told.
+// Observer counts events of jobs, which an Overview does not contain. Its methods must
+// return quickly. They are called from one goroutine, except for Committed. Events
+// before the start of the host are not reported.
 type Observer interface {
-	// StageDone is told of a stage that has done its work for a job: the last
-	// attempt of it. A job that is taken up again may be told of again.
+	// StageDone is called when a stage has finished its work for a job. stage has the
+	// last attempt. It may be called again for a job that is retried.
 	StageDone(job status.Job, stage status.JobStage)
-	// Settled is told of a job that has come to an outcome: one of Accepted, Late,
-	// Done, Failed, Rejected and Skipped. A refused proof that is taken later is
-	// told of again.
+	// Settled is called when a job has one of the outcomes Accepted, Late, Done, Failed,
+	// Rejected and Skipped. It is called again if a rejected proof is accepted later.
 	Settled(job status.Job, target Target)
-	// Committed is told how long a transaction of the checkpoint took. It is called
-	// from many goroutines.
+	// Committed is called with the time that a transaction of the checkpoint took. It
+	// is called from many goroutines.
 	Committed(took time.Duration)
 }
 
-// Observe lets o be told from now on.
+// Observe adds an observer.
 func (m *Model) Observe(o Observer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.watchers = append(m.watchers, o)
+	m.observers = append(m.observers, o)
 }
 
-func (m *Model) observers() []Observer {
+func (m *Model) observerList() []Observer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clip(m.watchers)
+	return slices.Clip(m.observers)
 }
 
-// Committed tells the observers how long a transaction of the checkpoint took. It
-// may be called before Run.
+// Committed passes the time that a transaction of the checkpoint took to the observers.
+// It may be called before Run.
 func (m *Model) Committed(took time.Duration) {
-	for _, o := range m.observers() {
+	for _, o := range m.observerList() {
 		o.Committed(took)
 	}
 }
 
-// observed remembers, by job, what observers know.
+// observed holds, by job, what was reported to the observers.
 type observed map[string]observation
 
 type observation struct {
-	ends    map[string]time.Time // of the stages' work
-	outcome string
+	ends    map[string]time.Time // when the work of each stage ended
+	outcome string               // the last one of Settled; empty if the job is worked on again
 }
 
-// take notes a job and returns the stages whose work has ended since it was noted
-// last, and whether it has come to another outcome.
-func (w observed) take(j status.Job, limit int64) (done []status.JobStage, t Target, settled bool) {
-	before, known := w[j.ID]
+// update records the state of a job. It returns the stages whose work has ended since
+// the last call, and whether the job has come to another outcome.
+func (w observed) update(j status.Job, limit int64) (done []status.JobStage, t Target, settled bool) {
+	last, known := w[j.ID]
 	if !known {
-		before.ends = map[string]time.Time{}
+		last.ends = map[string]time.Time{}
 	}
 	for _, s := range j.Stages {
-		if s.State == "done" && !s.Ended.IsZero() && !before.ends[s.Stage].Equal(s.Ended) {
-			before.ends[s.Stage] = s.Ended
+		if s.State == "done" && !s.Ended.IsZero() && !last.ends[s.Stage].Equal(s.Ended) {
+			last.ends[s.Stage] = s.Ended
 			done = append(done, s)
 		}
 	}
 	t = Describe(j, limit)
 	final := t.Outcome != Working && t.Outcome != Waiting && t.Outcome != Reporting
-	settled = final && t.Outcome != before.outcome
+	settled = final && t.Outcome != last.outcome
 	if final {
-		before.outcome = t.Outcome
+		last.outcome = t.Outcome
 	} else if t.Outcome != Reporting { // it is worked on again
-		before.outcome = ""
+		last.outcome = ""
 	}
-	w[j.ID] = before
+	w[j.ID] = last
 	return done, t, settled
 }
 
-// notify tells the observers what is new about a job.
+// notify reports the new events of a job to the observers.
 func (m *Model) notify(j status.Job) {
-	done, target, settled := m.seen.take(j, m.limit.Load())
+	done, target, settled := m.observed.update(j, m.limit.Load())
 	if len(done) == 0 && !settled {
 		return
 	}
-	for _, o := range m.observers() {
+	for _, o := range m.observerList() {
 		for _, s := range done {
 			o.StageDone(j, s)
 		}
@@ -93,7 +92,7 @@ func (m *Model) notify(j status.Job) {
 	}
 }
 
-// forget drops the jobs that the window has forgotten.
+// forget removes the jobs that are not in known.
 func (w observed) forget(known map[string]Target) {
 	for id := range w {
 		if _, there := known[id]; !there {

@@ -7,8 +7,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestObserved: each stage's work and each outcome of a job is new once, and again
-// where the job was taken up again.
+// TestObserved: each stage's work and each outcome of a job is reported once, and again if
+// the job is retried.
 func TestObserved(t *testing.T) {
 	o := observed{}
 	whole := proved()
@@ -42,7 +42,7 @@ func TestObserved(t *testing.T) {
 		{at(3, status.JobRunning, nil), 0, ""}, // proved anew
 		{again, 1, Accepted},
 	} {
-		done, target, settled := o.take(step.job, 120_000)
+		done, target, settled := o.update(step.job, 120_000)
 		if len(done) != step.done || settled != (step.outcome != "") || settled && target.Outcome != step.outcome {
 			t.Errorf("step %d: %d stages, settled %v as %s", i, len(done), settled, target.Outcome)
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Overview is what the first screen shows. Its JSON form is part of the product:
-// fields are added, never renamed.
+// Overview is the present state of a pipeline, as the first screen shows it. Its JSON
+// form is a public interface: fields may be added, but are never renamed.
 type Overview struct {
 	Time     time.Time `json:"time"`
 	Pipeline Pipeline  `json:"pipeline"`
@@ -18,7 +18,7 @@ type Overview struct {
 	Proving  *Proving  `json:"proving"` // nil while nothing is worked on
 	Fit      *Fit      `json:"fit"`     // nil until enough blocks were proved
 	Day      Day       `json:"day"`
-	Score    *Score    `json:"score"` // nil until it was judged once, and where no stage makes a proof
+	Score    *Score    `json:"score"` // nil until it was computed once, and if no stage makes a proof
 	Hardware Hardware  `json:"hardware"`
 	Alerts   []Alert   `json:"alerts"`   // open ones first, then the newest
 	Failures []Failure `json:"failures"` // the newest first
@@ -34,38 +34,38 @@ const (
 	Stopping = "stopping"
 )
 
-// Pipeline says which pipeline this is and how it is, in a word and a sentence.
+// Pipeline is the name and the state of the whole pipeline.
 type Pipeline struct {
 	Name     string    `json:"name"`
 	Host     string    `json:"host"`
-	Network  string    `json:"network,omitempty"` // a name for ChainID where it has one
+	Network  string    `json:"network,omitempty"` // the name of ChainID; empty if it has none
 	ChainID  uint64    `json:"chain_id,omitempty"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
-	Select   string    `json:"select"` // in words
-	State    string    `json:"state"`
-	Word     string    `json:"word"`
-	Reason   string    `json:"reason"`
+	Select   string    `json:"select"`  // which blocks are taken, as text
+	State    string    `json:"state"`   // one of the states above
+	Word     string    `json:"word"`    // the state for people, such as "Unhealthy"
+	Reason   string    `json:"reason"`  // why it has the state, as sentences
 	Proves   bool      `json:"proves"`  // a stage makes proofs
-	Reports  bool      `json:"reports"` // a reporter's other side has taken a proof, or is to
+	Reports  bool      `json:"reports"` // proofs are reported to somebody who accepts or rejects them
 	File     string    `json:"file"`
 	Recorded int64     `json:"checkpoint_bytes"`
-	Active   int       `json:"active"` // jobs that are not finished
+	Active   int       `json:"active"` // number of jobs that are not finished
 }
 
-// Chain is where the chain stands.
+// Chain is the state of the chain.
 type Chain struct {
 	Head     uint64    `json:"head"` // 0 before the first poll
 	HeadTime time.Time `json:"head_time,omitzero"`
-	// PaceMS is the time per block number as it was observed, empty slots
-	// included; 0 while too little was seen.
+	// PaceMS is the observed time per block number, empty slots included; 0 while there
+	// are too few observations.
 	PaceMS int64 `json:"pace_ms,omitempty"`
-	// DelayMS is how long after its timestamp a block was seen, usually.
+	// DelayMS is the median time from a block's timestamp until it was seen.
 	DelayMS int64 `json:"delay_ms,omitempty"`
-	// Next is the next number that the selection takes; 0 where there is none.
+	// Next is the next number that the selection takes; 0 if there is none.
 	Next uint64 `json:"next,omitempty"`
-	// NextTime is when Next is expected here: the head's time, the pace and the
-	// usual delay. It is an estimate; zero while there is nothing to go by.
+	// NextTime is an estimate of when Next will be seen, from the head's time, the pace
+	// and the delay. It is zero while the pace is not known.
 	NextTime time.Time `json:"next_time,omitzero"`
 }
 
@@ -76,80 +76,80 @@ type Stage struct {
 	Flag    string        `json:"flag,omitempty"` // gate or shadow
 	Plugin  string        `json:"plugin"`
 	Version string        `json:"version"`
-	After   []string      `json:"after"` // the stages from which an edge leads here
+	After   []string      `json:"after"` // the stages from which an edge leads to this one
 	Column  int           `json:"column"`
 	Row     int           `json:"row"`
 	State   string        `json:"state"` // running, idle, waiting, paused, stuck, starting, down
-	Doing   string        `json:"doing"` // in words
-	Queue   int           `json:"queue"`
-	// QueuedSince is when the oldest of what waits was taken up, of a reporter when
-	// its oldest unsent event was written.
+	Doing   string        `json:"doing"` // what it does now, as text
+	Queue   int           `json:"queue"` // number of jobs, or of a reporter's events, that wait
+	// QueuedSince is when the oldest waiting job was accepted, or when the oldest waiting
+	// event of a reporter was written.
 	QueuedSince time.Time `json:"queued_since,omitzero"`
-	Running     int       `json:"running"` // attempts
+	Running     int       `json:"running"` // number of attempts
 	Restarts    int       `json:"restarts"`
-	Memory      int64     `json:"memory_bytes"` // resident, of the plugin and all that it started; 0 unknown
+	Memory      int64     `json:"memory_bytes"` // resident memory of the plugin and all that it started; 0 if unknown
 	Done        uint64    `json:"processed"`
 	Failed      uint64    `json:"failed"`
-	Since       time.Time `json:"since,omitzero"` // of State, where it is paused, down or starting
+	Since       time.Time `json:"since,omitzero"` // when State began, if it is paused, down or starting
 	// Endpoints are the services that the plugin depends on; their counts begin with
 	// its process.
 	Endpoints []contract.Endpoint `json:"endpoints,omitempty"`
 }
 
-// Outbox is what reporters owe.
+// Outbox is the state of the events that wait to be reported.
 type Outbox struct {
 	Waiting int    `json:"waiting"`
-	Words   string `json:"words"`
+	Text    string `json:"words"`
 }
 
 // Proving is the block that is worked on now.
 type Proving struct {
 	Target
-	// Counted is the time counted so far before CountedSince, which goes on.
+	// CountedMS is the counted time before CountedSince. The time since then counts, too.
 	CountedMS    int64     `json:"counted_ms"`
 	CountedSince time.Time `json:"counted_since,omitzero"`
 	PredictedMS  int64     `json:"predicted_ms,omitempty"` // from its gas; 0 without a Fit
 	LowMS        int64     `json:"low_ms,omitempty"`
 	HighMS       int64     `json:"high_ms,omitempty"`
-	LimitMS      int64     `json:"limit_ms"` // the score's
+	LimitMS      int64     `json:"limit_ms"` // the score's limit of the proving time
 	Stage        string    `json:"stage"`
 	Step         string    `json:"step"`
 	Fraction     float64   `json:"fraction"` // 0 to 1; negative when unknown
 	Marks        []Mark    `json:"marks"`
 }
 
-// Mark is a moment on a block's way, since its timestamp.
+// Mark is a moment on a block's way through the stages.
 type Mark struct {
 	Name string `json:"name"`
-	AtMS int64  `json:"at_ms"`
+	AtMS int64  `json:"at_ms"` // since the block's timestamp
 }
 
-// Fit is the line through the proving times of the last 24 hours.
+// Fit is the least-squares line through the proving times of the last 24 hours, over gas.
 type Fit struct {
-	BaseMS    float64 `json:"base_ms"`
-	PerMgasMS float64 `json:"per_mgas_ms"`
-	R2        float64 `json:"r2"`
-	MedianMS  float64 `json:"median_error_ms"`
-	P95MS     float64 `json:"p95_error_ms"`
-	Blocks    int     `json:"blocks"`
+	BaseMS    float64 `json:"base_ms"`         // proving time without gas
+	PerMgasMS float64 `json:"per_mgas_ms"`     // proving time for a million gas
+	R2        float64 `json:"r2"`              // coefficient of determination
+	MedianMS  float64 `json:"median_error_ms"` // median distance from the line
+	P95MS     float64 `json:"p95_error_ms"`    // 95th percentile of the distance
+	Blocks    int     `json:"blocks"`          // number of blocks
 }
 
 // Day sums up the targets of the last 24 hours that have ended.
 type Day struct {
 	Targets  int     `json:"targets"`
-	Accepted int     `json:"accepted"` // late ones included; where nothing is reported, the done ones
+	Accepted int     `json:"accepted"` // late ones included; the done ones if nothing is reported
 	Late     int     `json:"late"`
 	Failed   int     `json:"failed"`
 	Rejected int     `json:"rejected"`
 	Skipped  int     `json:"skipped"`
 	MedianMS int64   `json:"median_ms,omitempty"` // block timestamp to acceptance
 	P95MS    int64   `json:"p95_ms,omitempty"`
-	EnergyWh float64 `json:"energy_wh,omitempty"` // mean of a proof, by the GPUs' power
-	Cost     float64 `json:"cost,omitempty"`      // mean of a proof, in Currency
+	EnergyWh float64 `json:"energy_wh,omitempty"` // mean of the proofs, from the GPUs' power
+	Cost     float64 `json:"cost,omitempty"`      // mean of the proofs, in Currency
 	Currency string  `json:"currency,omitempty"`
 }
 
-// Score is the standing with the way to it.
+// Score is the present score and its course over time.
 type Score struct {
 	score.Report
 	Course []score.Point `json:"course"`
@@ -159,16 +159,16 @@ type Score struct {
 const (
 	Accepted  = "accepted"
 	Late      = "late" // accepted, but not within the score's limit
-	Done      = "done" // through every stage; no reporter has another side for it
+	Done      = "done" // done in every stage; no reporter has a receiver for the proof
 	Reporting = "reporting"
 	Failed    = "failed"
-	Rejected  = "rejected" // the proof is there, a reporter's other side refused it
+	Rejected  = "rejected" // the proof was made, but the receiver of a reporter refused it
 	Skipped   = "skipped"
 	Waiting   = "waiting"
 	Working   = "running"
 )
 
-// Target is one block as lists and the strip show it. It can be compared with ==.
+// Target is one block in lists and in the strip of blocks. It can be compared with ==.
 type Target struct {
 	Job        string    `json:"job"`
 	Number     uint64    `json:"number"`
@@ -178,16 +178,16 @@ type Target struct {
 	Txs        uint32    `json:"tx_count"`
 	Outcome    string    `json:"outcome"`
 	ProvingMS  int64     `json:"proving_time_ms,omitempty"`
-	WorkMS     int64     `json:"work_ms,omitempty"`  // of all working stages but shadows and the source
-	TotalMS    int64     `json:"total_ms,omitempty"` // block timestamp to acceptance, else to its end
-	Attempts   uint32    `json:"attempts"`           // of the stage that took most
+	WorkMS     int64     `json:"work_ms,omitempty"`  // of all working stages except shadows and the source
+	TotalMS    int64     `json:"total_ms,omitempty"` // block timestamp to acceptance, or to the job's end
+	Attempts   uint32    `json:"attempts"`           // of the stage with the most attempts
 	Orphaned   bool      `json:"orphaned,omitempty"`
 	AfterReorg bool      `json:"after_reorg,omitempty"` // another hash of its number was worked on
 	Remark     string    `json:"remark,omitempty"`
 	Ended      time.Time `json:"ended,omitzero"`
 }
 
-// Failure is a block that needs somebody.
+// Failure is a block that needs the operator.
 type Failure struct {
 	Job     string    `json:"job"`
 	Number  uint64    `json:"number"`
@@ -197,8 +197,8 @@ type Failure struct {
 	Reason  string    `json:"reason"`
 	Remedy  string    `json:"remedy,omitempty"`
 	Command string    `json:"command,omitempty"`
-	Topic   string    `json:"topic,omitempty"` // of the documentation, "troubleshooting#the-prover"
-	Open    bool      `json:"open"`
+	Topic   string    `json:"topic,omitempty"` // page of the documentation, "troubleshooting#the-prover"
+	Open    bool      `json:"open"`            // false once it was retried, or if the block is an orphan
 }
 
 // Levels of alerts.
@@ -208,9 +208,9 @@ const (
 	LevelInfo    = "info"
 )
 
-// Alert is a condition that somebody should know of.
+// Alert is a Condition with the time when it began and ended.
 type Alert struct {
-	ID      string    `json:"id"` // of the condition: the same one gets the same id
+	ID      string    `json:"id"` // of the condition; the same one has the same id again
 	Level   string    `json:"level"`
 	Since   time.Time `json:"since"`
 	Until   time.Time `json:"until,omitzero"` // zero while it lasts
@@ -223,7 +223,7 @@ type Alert struct {
 	Block   uint64    `json:"block,omitempty"`
 }
 
-// StageSpan is the time of a stage in ten minutes.
+// StageSpan is the work of a stage in one span of ten minutes.
 type StageSpan struct {
 	From     time.Time `json:"from"`
 	MedianMS int64     `json:"median_ms"`
@@ -231,7 +231,7 @@ type StageSpan struct {
 	Done     int       `json:"done"`
 }
 
-// Charts is what the plots below the first screen are drawn from: the last 24 hours.
+// Charts is the data of the last 24 hours for the plots below the first screen.
 type Charts struct {
 	Time   time.Time              `json:"time"`
 	Dots   []Dot                  `json:"dots"` // the newest last
@@ -249,22 +249,22 @@ type Dot struct {
 	TotalMS   int64     `json:"a,omitempty"` // to acceptance
 }
 
-// Pairs holds a shadow stage beside the stage that is reported.
+// Pairs compares a shadow stage with the stage that is reported.
 type Pairs struct {
 	Shadow string `json:"shadow"`
 	Stage  string `json:"stage"`
 	Blocks []Pair `json:"blocks"`
 }
 
-// Pair is a block that both have proved.
+// Pair is a block that both stages have proved.
 type Pair struct {
 	Number uint64 `json:"n"`
 	Gas    uint64 `json:"g"`
-	MS     int64  `json:"ms"`
-	Shadow int64  `json:"shadow_ms"`
+	MS     int64  `json:"ms"`        // proving time of the reported stage
+	Shadow int64  `json:"shadow_ms"` // proving time of the shadow stage
 }
 
-// network names the chains that people know by name.
+// network returns the name of a well-known chain, or "".
 func network(id uint64) string {
 	switch id {
 	case 1:

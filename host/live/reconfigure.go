@@ -7,26 +7,26 @@ import (
 	"github.com/proofline/proofline/host/selection"
 )
 
-// changeable is the part of a Config that can change while the model runs.
-type changeable struct {
+// pendingConfig is the part of a Config that can change while the model runs.
+type pendingConfig struct {
 	selection selection.Selection
 	proofs    map[string][]string
 }
 
-// Reconfigure shows another selection and other reporters from the next look on. It may
-// be called at any time.
+// Reconfigure changes the selection and the proofs of the reporters with the next
+// update. It may be called concurrently.
 func (m *Model) Reconfigure(selected selection.Selection, proofs map[string][]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.changed = &changeable{selected, proofs}
+	m.pending = &pendingConfig{selected, proofs}
 }
 
-// takeChanges takes over what Reconfigure has left. The score's limit depends on the
-// selection; with another one the last day is judged anew.
-func (m *Model) takeChanges(ctx context.Context) {
+// applyPending applies the last Reconfigure. If the score's limit changes with the
+// selection, the targets of the last day are computed again.
+func (m *Model) applyPending(ctx context.Context) {
 	m.mu.Lock()
-	next := m.changed
-	m.changed = nil
+	next := m.pending
+	m.pending = nil
 	m.mu.Unlock()
 	if next == nil {
 		return
@@ -35,6 +35,6 @@ func (m *Model) takeChanges(ctx context.Context) {
 	limit := score.RulesFor(next.selection.Targets.Every).ThresholdMS
 	if m.limit.Swap(limit) != limit {
 		m.window = newWindow(limit)
-		m.complain(m.begin(ctx))
+		m.logError(m.loadLastDay(ctx))
 	}
 }

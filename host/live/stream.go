@@ -10,16 +10,15 @@ import (
 	"sync"
 )
 
-// Bounds of the stream.
+// Limits of the stream.
 const (
-	keptEvents = 256 // that a reader who comes back can be given
-	readerRoom = 64  // events that wait for one reader, before it is dropped
-	maxReaders = 1000
+	eventLimit   = 256 // events that are kept for readers that join again
+	readerBuffer = 64  // events that may wait for one reader before it is dropped
+	maxReaders   = 1000
 )
 
-// Event is one change of the picture: the sections of an Overview that are not as
-// before, as JSON. Of lists that grow (targets, log) it holds only what is new or
-// changed.
+// Event is one Change as JSON: the sections of an Overview that have changed. Of the
+// lists targets and log it contains only new and changed entries.
 type Event struct {
 	ID   string // of the form <run>-<number>
 	Data []byte // shared by all readers; not to be changed
@@ -27,30 +26,30 @@ type Event struct {
 
 // Errors of a reader.
 var (
-	ErrSlow    = errors.New("this reader does not keep up with the changes; it begins anew")
+	ErrSlow    = errors.New("this reader does not keep up with the changes and must join again")
 	ErrFull    = errors.New("too many readers follow this pipeline already")
 	ErrStopped = errors.New("the host stops")
 )
 
-// stream hands events to readers. It never waits for one.
+// stream sends events to readers. It never waits for a reader.
 type stream struct {
-	run string // sets apart the ids of one run of the host
+	run string // begins the ids of one run of the host
 
 	mu      sync.Mutex
 	last    uint64
-	kept    []Event // the newest last
+	events  []Event // the newest last
 	readers map[*Reader]bool
 	closed  bool
 }
 
-// Reader follows a Model. Next is called by one goroutine.
+// Reader receives the events of a Model. Next must be called by one goroutine.
 type Reader struct {
-	of     *stream
+	stream *stream
 	events chan Event
-	reason error // why events is closed; set before
+	reason error // why events is closed; set before the close
 }
 
-// publish hands an event to every reader. One that has no room is dropped.
+// publish sends an event to every reader. It drops a reader whose buffer is full.
 func (s *stream) publish(change any) error {
 	data, err := json.Marshal(change)
 	if err != nil {
@@ -60,8 +59,8 @@ func (s *stream) publish(change any) error {
 	defer s.mu.Unlock()
 	s.last++
 	e := Event{ID: s.run + "-" + strconv.FormatUint(s.last, 10), Data: data}
-	if s.kept = append(s.kept, e); len(s.kept) > keptEvents {
-		s.kept = append([]Event(nil), s.kept[len(s.kept)-keptEvents/2:]...)
+	if s.events = append(s.events, e); len(s.events) > eventLimit {
+		s.events = append([]Event(nil), s.events[len(s.events)-eventLimit/2:]...)
 	}
 	for r := range s.readers {
 		select {
@@ -73,7 +72,7 @@ func (s *stream) publish(change any) error {
 	return nil
 }
 
-// drop ends a reader. stream.mu must be held.
+// drop ends a reader. The caller must hold s.mu.
 func (s *stream) drop(r *Reader, reason error) {
 	if s.readers[r] {
 		delete(s.readers, r)
@@ -82,9 +81,8 @@ func (s *stream) drop(r *Reader, reason error) {
 	}
 }
 
-// join adds a reader. Where the events behind the id after are all kept they are
-// returned, in order; else complete is false, and the reader needs the whole
-// picture.
+// join adds a reader. If all events after the id are kept, missed has them, in order.
+// Otherwise complete is false, and the reader needs the whole Overview.
 func (s *stream) join(after string) (r *Reader, missed []Event, complete bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,34 +93,37 @@ func (s *stream) join(after string) (r *Reader, missed []Event, complete bool, e
 		return nil, nil, false, ErrFull
 	}
 	missed, complete = s.since(after)
-	r = &Reader{of: s, events: make(chan Event, readerRoom)}
+	r = &Reader{stream: s, events: make(chan Event, readerBuffer)}
 	s.readers[r] = true
 	return r, missed, complete, nil
 }
 
+// since returns the events after an id, and false if they are not all kept. The caller
+// must hold s.mu.
 func (s *stream) since(after string) ([]Event, bool) {
 	text, ours := strings.CutPrefix(after, s.run+"-")
 	n, err := strconv.ParseUint(text, 10, 64)
-	if !ours || err != nil || n > s.last || s.last-n > uint64(len(s.kept)) {
+	if !ours || err != nil || n > s.last || s.last-n > uint64(len(s.events)) {
 		return nil, false
 	}
-	return s.kept[uint64(len(s.kept))-(s.last-n):], true
+	return s.events[uint64(len(s.events))-(s.last-n):], true
 }
 
-// id is that of the last event.
+// id returns the id of the last event.
 func (s *stream) id() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return fmt.Sprintf("%s-%d", s.run, s.last)
 }
 
-// watching is how many readers follow.
-func (s *stream) watching() int {
+// readerCount returns the number of readers.
+func (s *stream) readerCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.readers)
 }
 
+// close ends all readers. No reader can join after it.
 func (s *stream) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,8 +133,8 @@ func (s *stream) close() {
 	}
 }
 
-// Next waits for the next event. It returns ErrSlow or ErrStopped when the reader
-// has come to its end, and the cause when ctx ends first.
+// Next waits for the next event. It returns ErrSlow or ErrStopped if the reader was
+// ended, and the cause of ctx if ctx ends before.
 func (r *Reader) Next(ctx context.Context) (Event, error) {
 	select {
 	case e, open := <-r.events:
@@ -148,7 +149,7 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 
 // Close ends the reader.
 func (r *Reader) Close() {
-	r.of.mu.Lock()
-	defer r.of.mu.Unlock()
-	r.of.drop(r, ErrStopped)
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	r.stream.drop(r, ErrStopped)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Describe sums a job up. limit is the score's limit in ms; 0 for none.
+// Describe returns the target of a job. limit is the score's limit of the proving time
+// in ms; 0 for none.
 func Describe(j status.Job, limit int64) Target {
 	t := Target{
 		Job: j.ID, Number: j.Block.Number, Hash: j.Block.Hash.String(), Time: j.Block.Time.UTC(), Gas: j.Block.GasUsed,
@@ -56,6 +57,7 @@ func Describe(j status.Job, limit int64) Target {
 	return t
 }
 
+// since returns the milliseconds between two times; 0 if one of them is not known.
 func since(from, to time.Time) int64 {
 	if from.IsZero() || to.IsZero() {
 		return 0
@@ -63,10 +65,10 @@ func since(from, to time.Time) int64 {
 	return max(0, to.Sub(from).Milliseconds())
 }
 
-// FailureOf says what to do about a block that failed or whose proof was
-// refused; nil where nothing is to be done.
-func FailureOf(j status.Job, t Target) *Failure {
-	f := &Failure{Job: j.ID, Number: t.Number, At: t.Ended, Reason: t.Remark, Open: !j.Orphaned}
+// FailureOf describes what to do about a block that failed or whose proof was rejected.
+// It returns false if there is nothing to do.
+func FailureOf(j status.Job, t Target) (Failure, bool) {
+	f := Failure{Job: j.ID, Number: t.Number, At: t.Ended, Reason: t.Remark, Open: !j.Orphaned}
 	number := fmtNumber(t.Number)
 	switch t.Outcome {
 	case Failed:
@@ -84,7 +86,7 @@ func FailureOf(j status.Job, t Target) *Failure {
 		proof := status.Proof(j.Reports)
 		f.Stage, f.At = proof.Reporter, proof.At.UTC()
 	default:
-		return nil
+		return Failure{}, false
 	}
-	return f
+	return f, true
 }

@@ -5,8 +5,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Pages of the documentation that say more about a failure or an alert, with the
-// heading to look at: what `proofline docs` and the monitor's /docs/ show.
+// Pages of the documentation about failures and alerts, each with a heading. The
+// command "proofline docs" and the monitor's path /docs/ show them.
 const (
 	topicNode      = "troubleshooting#nothing-happens"
 	topicProver    = "troubleshooting#the-prover"
@@ -16,7 +16,7 @@ const (
 	topicAlerts    = "operations#alerts"
 )
 
-// topicOf is the page about what goes wrong in a kind of stage.
+// topicOf returns the page about failures of a kind of stage.
 func topicOf(kind contract.Kind) string {
 	switch kind {
 	case contract.KindSource:
@@ -27,7 +27,7 @@ func topicOf(kind contract.Kind) string {
 	return topicFailure
 }
 
-// topicOfStage is topicOf, and tells EthProofs from other reporters.
+// topicOfStage returns the page about failures of a stage.
 func topicOfStage(s status.Stage) string {
 	switch {
 	case s.Plugin == "reporter-ethproofs":

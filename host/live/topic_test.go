@@ -7,8 +7,8 @@ import (
 	"github.com/proofline/proofline/host/docs"
 )
 
-// TestTopicsAreThere holds what failures and alerts refer to against the
-// documentation.
+// TestTopicsAreThere: the pages and headings to which failures and alerts refer exist in
+// the documentation.
 func TestTopicsAreThere(t *testing.T) {
 	for _, topic := range []string{topicNode, topicProver, topicEthProofs, topicHost, topicFailure, topicAlerts} {
 		name, heading, _ := strings.Cut(topic, "#")

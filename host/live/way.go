@@ -14,11 +14,11 @@ import (
 const (
 	Counted   = "counted"   // part of the proving time that is reported
 	Uncounted = "uncounted" // waiting, transport, verification
-	Beside    = "beside"    // not on the way of the proof: gates, shadows
-	Broken    = "failed"    // an attempt that came to nothing
+	Beside    = "beside"    // not needed for the proof: gates, shadows
+	Broken    = "failed"    // a failed attempt
 )
 
-// Step is a span on a block's way, in ms since the block's timestamp.
+// Step is a span of time on a block's way. Its times are since the block's timestamp.
 type Step struct {
 	Stage string `json:"stage"`
 	Name  string `json:"name"`
@@ -28,12 +28,12 @@ type Step struct {
 	To    int64  `json:"to_ms"`
 }
 
-// Took is the length of the step in ms.
+// Took returns the length of the step in ms.
 func (s Step) Took() int64 { return s.To - s.From }
 
-// Way is how a block went from its timestamp to its acceptance. The steps on the
-// way of the proof follow each other without a gap, so that Counted and Uncounted
-// together are Total.
+// Way is how a block went from its timestamp to the acceptance of its proof. Its Counted
+// and Uncounted steps follow each other without a gap, so that CountedMS and UncountedMS
+// add up to TotalMS.
 type Way struct {
 	Steps       []Step `json:"steps"`
 	CountedMS   int64  `json:"counted_ms"`
@@ -41,9 +41,9 @@ type Way struct {
 	TotalMS     int64  `json:"total_ms"`
 }
 
-// WayOf lays out what a job's record tells of its way. after names the stages that
-// each stage needs. Of a stage that took several attempts the record has the times
-// of the last; what was before it is one step.
+// WayOf computes the way of a block from its job's record. after are the names of the
+// stages that each stage needs. The record has the times of a stage's last attempt, so
+// that the time before that is one step.
 func WayOf(j status.Job, after map[string][]string) Way {
 	origin := j.Block.Time
 	if origin.IsZero() {
@@ -54,14 +54,14 @@ func WayOf(j status.Job, after map[string][]string) Way {
 		w.stages[s.Stage] = s
 	}
 	path := w.path(after, j.Stages)
-	w.step("", "until the source has seen it", "the block travels, and is polled", Uncounted, j.Created)
+	w.addStep("", "until the source has seen it", "the block travels, and is polled", Uncounted, j.Created)
 	if len(path) > 0 {
 		w.way.Steps[0].Stage = path[0]
 	}
 	for _, name := range path {
-		w.attempt(w.stages[name])
+		w.addStage(w.stages[name])
 	}
-	w.report(j, path)
+	w.addReport(j, path)
 	w.way.TotalMS = w.at
 	for _, s := range w.way.Steps {
 		if s.Kind == Counted {
@@ -87,17 +87,20 @@ func WayOf(j status.Job, after map[string][]string) Way {
 	return w.way
 }
 
+// walk is a Way that is being computed.
 type walk struct {
 	origin time.Time
 	stages map[string]status.JobStage
-	at     int64 // where the way has come to
+	at     int64 // end of the last step, in ms since origin
 	way    Way
 }
 
+// ms returns a time in ms since origin.
 func (w *walk) ms(t time.Time) int64 { return max(0, t.Sub(w.origin).Milliseconds()) }
 
-// step adds a step from where the way has come to, unless it is empty.
-func (w *walk) step(stage, name, note, kind string, to time.Time) {
+// addStep adds a step from the end of the last one to a time. It adds none if the time
+// is not known or not later.
+func (w *walk) addStep(stage, name, note, kind string, to time.Time) {
 	if to.IsZero() {
 		return
 	}
@@ -108,8 +111,8 @@ func (w *walk) step(stage, name, note, kind string, to time.Time) {
 	w.at = end
 }
 
-// attempt adds the steps of one stage.
-func (w *walk) attempt(s status.JobStage) {
+// addStage adds the steps of one stage.
+func (w *walk) addStage(s status.JobStage) {
 	if s.Started.IsZero() {
 		return
 	}
@@ -117,41 +120,42 @@ func (w *walk) attempt(s status.JobStage) {
 	if s.Attempt > 1 {
 		wait = fmt.Sprintf("queue, %d earlier attempts and back-off", s.Attempt-1)
 	}
-	w.step(s.Stage, wait, "", Uncounted, s.Started)
+	w.addStep(s.Stage, wait, "", Uncounted, s.Started)
 	if s.Ended.IsZero() {
 		return
 	}
 	if s.State == "failed" {
-		w.step(s.Stage, fmt.Sprintf("attempt %d", s.Attempt), s.Error, Broken, s.Ended)
+		w.addStep(s.Stage, fmt.Sprintf("attempt %d", s.Attempt), s.Error, Broken, s.Ended)
 		return
 	}
 	name := map[contract.Kind]string{
 		contract.KindSource: "fetch block and witness", contract.KindBuilder: "build input", contract.KindProver: "prove",
 	}[s.Kind]
-	counts := s.Kind == contract.KindBuilder || s.ProvingMS > 0
-	if !counts || s.WorkTime <= 0 {
-		w.step(s.Stage, name, "", Uncounted, s.Ended)
+	counted := s.Kind == contract.KindBuilder || s.ProvingMS > 0
+	if !counted || s.WorkTime <= 0 {
+		w.addStep(s.Stage, name, "", Uncounted, s.Ended)
 		return
 	}
-	room := s.Ended.Sub(s.Started)
-	work := min(s.WorkTime, max(room, 0))
+	available := s.Ended.Sub(s.Started)
+	work := min(s.WorkTime, max(available, 0))
 	note, rest := "its own figure", "start and commit"
 	if s.Kind == contract.KindProver {
 		note, rest = "the tool’s own figure", "start, verification and commit"
 	}
-	w.step(s.Stage, name, note, Counted, s.Started.Add(work))
-	w.step(s.Stage, rest, "", Uncounted, s.Ended)
+	w.addStep(s.Stage, name, note, Counted, s.Started.Add(work))
+	w.addStep(s.Stage, rest, "", Uncounted, s.Ended)
 }
 
-// report adds the time until a reporter's other side took the proof.
-func (w *walk) report(j status.Job, path []string) {
+// addReport adds the step until the receiver of a reporter accepted the proof.
+func (w *walk) addReport(j status.Job, path []string) {
 	if proof := status.Proof(j.Reports); proof.State == status.ProofAccepted {
-		w.step(proof.Reporter, "report “proved”", "", Uncounted, proof.At)
+		w.addStep(proof.Reporter, "report “proved”", "", Uncounted, proof.At)
 	}
 }
 
-// path lists the stages that the proof, or what comes nearest to one, is made by:
-// from it backwards over what it needs, builders before other stages.
+// path returns the stages that lead to the proof, in their order. It goes backwards from
+// the stage that made the proof, or from the last stage if none did, over the stages
+// that each one needs. It prefers builders, and then the stage that ended last.
 func (w *walk) path(after map[string][]string, stages []status.JobStage) (path []string) {
 	last := ""
 	for _, s := range stages {

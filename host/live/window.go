@@ -11,46 +11,43 @@ import (
 
 const (
 	windowSpan   = 24 * time.Hour
-	shownTargets = 200
-	shownFailed  = 50
-	spanLength   = 10 * time.Minute
+	shownTargets = 200              // number of targets in an Overview
+	shownFailed  = 50               // number of failures in an Overview
+	spanLength   = 10 * time.Minute // of a StageSpan
 )
 
-// window holds what is remembered of the targets of the last day, and at least of
-// the last shownTargets. It is used by one goroutine.
+// window holds the targets of the last day, and always the last shownTargets. It is not
+// safe for concurrent use.
 type window struct {
-	limit    int64 // the score's, ms
-	targets  map[string]Target
-	failures map[string]Failure
-	stages   map[string]map[string]work      // by stage and job
-	shadows  map[string]map[string]shadowing // by shadow stage and job
+	limit    int64                       // the score's limit of the proving time in ms
+	targets  map[string]Target           // by job
+	failures map[string]Failure          // by job
+	stages   map[string]map[string]work  // by stage or reporter, and job
+	shadows  map[string]map[string]int64 // proving time in ms, by shadow stage and job
 
-	version  uint64 // raised at every change of targets
-	sorted   []Target
-	sortedAt uint64
+	version  uint64   // raised at every change of targets
+	sorted   []Target // result of sort
+	sortedAt uint64   // the version for which sorted was computed
 }
 
-// work is what a stage did for a job, or what a reporter did.
+// work is what a stage or a reporter did for a job.
 type work struct {
 	ended time.Time
 	took  time.Duration
 }
 
-// shadowing is what a shadow took for a block, in ms.
-type shadowing struct{ ms int64 }
-
 func newWindow(limit int64) *window {
 	return &window{
 		limit: limit, targets: map[string]Target{}, failures: map[string]Failure{},
-		stages: map[string]map[string]work{}, shadows: map[string]map[string]shadowing{},
+		stages: map[string]map[string]work{}, shadows: map[string]map[string]int64{},
 	}
 }
 
-// put takes note of a job and reports whether its target is not as before.
+// put adds or updates a job. It reports whether the job's target has changed.
 func (w *window) put(j status.Job) bool {
 	t := Describe(j, w.limit)
-	if f := FailureOf(j, t); f != nil {
-		w.failures[j.ID] = *f
+	if f, failed := FailureOf(j, t); failed {
+		w.failures[j.ID] = f
 	} else if old, known := w.failures[j.ID]; known && old.Open {
 		old.Open = false
 		w.failures[j.ID] = old
@@ -59,13 +56,13 @@ func (w *window) put(j status.Job) bool {
 		if s.State != "done" || s.Ended.IsZero() {
 			continue
 		}
-		note(w.stages, s.Stage, j.ID, work{s.Ended, s.Duration()})
+		set(w.stages, s.Stage, j.ID, work{s.Ended, s.Duration()})
 		if s.Shadow && s.ProvingMS > 0 {
-			note(w.shadows, s.Stage, j.ID, shadowing{s.ProvingMS})
+			set(w.shadows, s.Stage, j.ID, s.ProvingMS)
 		}
 	}
 	if proof := status.Proof(j.Reports); proof.State == status.ProofAccepted && !j.Finished.IsZero() {
-		note(w.stages, proof.Reporter, j.ID, work{proof.At, max(0, proof.At.Sub(j.Finished))})
+		set(w.stages, proof.Reporter, j.ID, work{proof.At, max(0, proof.At.Sub(j.Finished))})
 	}
 	if w.targets[j.ID] == t {
 		return false
@@ -75,15 +72,15 @@ func (w *window) put(j status.Job) bool {
 	return true
 }
 
-func note[V any](of map[string]map[string]V, stage, job string, v V) {
-	if of[stage] == nil {
-		of[stage] = map[string]V{}
+// set stores a value of a stage and a job.
+func set[V any](table map[string]map[string]V, stage, job string, v V) {
+	if table[stage] == nil {
+		table[stage] = map[string]V{}
 	}
-	of[stage][job] = v
+	table[stage][job] = v
 }
 
-// newest lists the targets, the highest number first; of a number the one on the
-// chain first.
+// newest returns at most limit targets, the highest number first. The limit 0 means all.
 func (w *window) newest(limit int) []Target {
 	if w.sorted == nil || w.sortedAt != w.version {
 		w.sorted, w.sortedAt = w.sort(), w.version
@@ -94,6 +91,8 @@ func (w *window) newest(limit int) []Target {
 	return w.sorted
 }
 
+// sort returns the targets, the highest number first. An orphan is left out if there is
+// another block with its number, which is marked as AfterReorg.
 func (w *window) sort() []Target {
 	list := make([]Target, 0, len(w.targets))
 	for _, t := range w.targets {
@@ -102,7 +101,6 @@ func (w *window) sort() []Target {
 	slices.SortFunc(list, func(a, b Target) int {
 		return cmp.Or(cmp.Compare(b.Number, a.Number), compareBool(a.Orphaned, b.Orphaned), cmp.Compare(a.Job, b.Job))
 	})
-	// An orphan is shown as a mark on the block in its place.
 	shown := list[:0]
 	for _, t := range list {
 		if n := len(shown); n > 0 && shown[n-1].Number == t.Number && t.Orphaned {
@@ -114,6 +112,7 @@ func (w *window) sort() []Target {
 	return shown
 }
 
+// compareBool orders false before true.
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:
@@ -124,7 +123,7 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// forget drops what is too old.
+// forget removes what is older than windowSpan.
 func (w *window) forget(now time.Time) {
 	oldest := now.Add(-windowSpan)
 	if len(w.targets) > shownTargets {
@@ -160,7 +159,7 @@ func (w *window) forget(now time.Time) {
 	}
 }
 
-// failed lists the failures, the open ones and the newest first.
+// failed returns the failures, the open ones first, and the newest first among them.
 func (w *window) failed() []Failure {
 	list := make([]Failure, 0, len(w.failures))
 	for _, f := range w.failures {
@@ -172,7 +171,7 @@ func (w *window) failed() []Failure {
 	return list[:min(len(list), shownFailed)]
 }
 
-// dots lists the proved blocks of the last day, the oldest first.
+// dots returns the proved blocks of the last day, the oldest first.
 func (w *window) dots(now time.Time) []Dot {
 	dots := []Dot{}
 	for _, t := range w.targets {
@@ -219,16 +218,16 @@ func (w *window) day(now time.Time) Day {
 	return d
 }
 
-// spans lists the times of each stage through the last day.
+// spans returns the work of each stage in the spans of the last day.
 func (w *window) spans(now time.Time) map[string][]StageSpan {
 	all := map[string][]StageSpan{}
 	first := now.Add(-windowSpan).Truncate(spanLength).Add(spanLength)
 	for stage, works := range w.stages {
 		by := map[int][]int64{}
-		for _, did := range works {
-			if !did.ended.Before(first) {
-				i := int(did.ended.Sub(first) / spanLength)
-				by[i] = append(by[i], did.took.Milliseconds())
+		for _, done := range works {
+			if !done.ended.Before(first) {
+				i := int(done.ended.Sub(first) / spanLength)
+				by[i] = append(by[i], done.took.Milliseconds())
 			}
 		}
 		list := []StageSpan{}
@@ -247,14 +246,14 @@ func (w *window) spans(now time.Time) map[string][]StageSpan {
 	return all
 }
 
-// pairs holds every shadow beside the stage that is reported.
+// pairs compares every shadow with the stage that is reported.
 func (w *window) pairs(reported string) []Pairs {
 	list := []Pairs{}
 	for shadow, times := range w.shadows {
 		p := Pairs{Shadow: shadow, Stage: reported, Blocks: []Pair{}}
 		for id, took := range times {
 			if t, known := w.targets[id]; known && t.ProvingMS > 0 {
-				p.Blocks = append(p.Blocks, Pair{Number: t.Number, Gas: t.Gas, MS: t.ProvingMS, Shadow: took.ms})
+				p.Blocks = append(p.Blocks, Pair{Number: t.Number, Gas: t.Gas, MS: t.ProvingMS, Shadow: took})
 			}
 		}
 		if len(p.Blocks) > 0 {

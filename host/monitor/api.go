@@ -17,7 +17,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// api answers the paths below /api/v1 and the health paths.
+// api handles all paths of the monitor.
 type api struct {
 	Config
 	health  *health
@@ -25,17 +25,18 @@ type api struct {
 	changes frames
 }
 
-// route is one path with what its description needs.
+// route is one path with its description for OpenAPI.
 type route struct {
 	path    string
 	summary string
 	params  []param
-	answer  any    // a value of the type that it answers; nil for plain text
+	answer  any    // a value of the response's type; nil for plain text
 	kind    string // media type; empty for JSON
 	serve   http.HandlerFunc
 }
 
-// param is a parameter of a path: in the path itself where the path names it.
+// param is a parameter of a route. It is part of the path if the path contains its name in
+// braces, and of the query otherwise.
 type param struct {
 	name, meaning string
 	number        bool
@@ -52,7 +53,7 @@ var (
 	paramLimit  = param{name: "limit", meaning: "at most so many", number: true}
 )
 
-// routes is every path but the pages and their assets.
+// routes returns all paths except those of the pages and their assets.
 func (a *api) routes() []route {
 	m := a.Model
 	list := []route{
@@ -110,14 +111,14 @@ func (a *api) routes() []route {
 		{path: "/api/v1/events", summary: "Changes of the overview as server-sent events; Last-Event-ID resumes.", kind: "text/event-stream", serve: a.events},
 	}
 	list = append(list, route{path: "/api/v1/openapi.json", summary: "This description, as OpenAPI 3.1.", answer: map[string]any{}, serve: func(w http.ResponseWriter, r *http.Request) {
-		answer(w, describe(a.routes()), nil)
+		answer(w, openAPI(a.routes()), nil)
 	}})
 	list = append(list, route{path: "/metrics", summary: "The same for Prometheus.", kind: "text/plain", serve: a.metrics.ServeHTTP})
 	for _, prefix := range []string{"", "/api"} {
 		list = append(list,
-			route{path: prefix + "/health", summary: "The whole picture, and 200 or 503.", answer: Health{}, serve: a.health.all},
-			route{path: prefix + "/health/ready", summary: "200 once every stage is ready, else 503.", answer: map[string]any{}, serve: a.health.ready},
-			route{path: prefix + "/health/live", summary: "200 while the server answers.", answer: map[string]bool{}, serve: a.health.live},
+			route{path: prefix + "/health", summary: "The whole picture, and 200 or 503.", answer: Health{}, serve: a.health.serveHealth},
+			route{path: prefix + "/health/ready", summary: "200 once every stage is ready, else 503.", answer: map[string]any{}, serve: a.health.serveReady},
+			route{path: prefix + "/health/live", summary: "200 while the server answers.", answer: map[string]bool{}, serve: a.health.serveLive},
 		)
 	}
 	return list
@@ -144,8 +145,8 @@ type jobsAnswer struct {
 	Next string      `json:"next,omitempty"`
 }
 
-// jobAnswer is a job with what it comes to and, where it was asked for alone, its
-// way.
+// jobAnswer is a job with its target. The request for a single block number also returns
+// the way.
 type jobAnswer struct {
 	status.Job
 	Target live.Target `json:"target"`
@@ -154,7 +155,7 @@ type jobAnswer struct {
 
 type queueAnswer struct {
 	Length  int              `json:"length"`
-	Blocks  []uint64         `json:"blocks"` // next first, at most 100
+	Blocks  []uint64         `json:"blocks"` // the next one first, at most 100
 	Running []status.Attempt `json:"running"`
 }
 
@@ -170,15 +171,15 @@ type owedAnswer struct {
 	Error    string    `json:"error,omitempty"`
 }
 
-// answer writes a value as JSON. An error is {"error": …}: 400 for what was asked
-// wrongly, 404 for what is not there, else 503, because what cannot be read now may
-// be later.
+// answer writes a value as JSON. An error is written as {"error": …}, with code 400 for a
+// wrong request, 404 for something that does not exist, and 503 for all others, because
+// a later request may succeed.
 func answer(w http.ResponseWriter, value any, err error) {
 	code := http.StatusOK
 	if err != nil {
 		value, code = map[string]string{"error": err.Error()}, http.StatusServiceUnavailable
 		switch {
-		case errors.Is(err, errAsked), errors.Is(err, history.ErrPosition):
+		case errors.Is(err, errBadRequest), errors.Is(err, history.ErrPosition):
 			code = http.StatusBadRequest
 		case errors.Is(err, fs.ErrNotExist):
 			code = http.StatusNotFound
@@ -187,6 +188,7 @@ func answer(w http.ResponseWriter, value any, err error) {
 	httpjson.Write(w, code, value)
 }
 
+// show returns a handler that writes a value as JSON.
 func show(value func() any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { answer(w, value(), nil) }
 }
@@ -194,11 +196,11 @@ func show(value func() any) http.HandlerFunc {
 func (a *api) attemptLog(w http.ResponseWriter, r *http.Request) {
 	attempt, err := strconv.ParseUint(r.PathValue("attempt"), 10, 32)
 	if err != nil {
-		answer(w, nil, fmt.Errorf("%w: want the number of an attempt", errAsked))
+		answer(w, nil, fmt.Errorf("%w: want the number of an attempt", errBadRequest))
 		return
 	}
 	text, err := a.Pipeline.AttemptLog(r.Context(), r.PathValue("job"), r.PathValue("stage"), uint32(attempt))
-	if errors.Is(err, fs.ErrNotExist) { // without paths
+	if errors.Is(err, fs.ErrNotExist) { // the message must not contain paths
 		err = fmt.Errorf("the attempt has left no log: %w", fs.ErrNotExist)
 	}
 	if err != nil {
@@ -209,11 +211,11 @@ func (a *api) attemptLog(w http.ResponseWriter, r *http.Request) {
 	w.Write(text)
 }
 
-// maxOwed is how many events of a reporter are listed.
-const maxOwed = 200
+// outboxLimit is the largest number of events of a reporter in a response.
+const outboxLimit = 200
 
 func (a *api) outbox(w http.ResponseWriter, r *http.Request) {
-	owed := map[string][]owedAnswer{}
+	waiting := map[string][]owedAnswer{}
 	for _, s := range a.Model.Overview().Stages {
 		if s.Kind != "reporter" {
 			continue
@@ -223,15 +225,15 @@ func (a *api) outbox(w http.ResponseWriter, r *http.Request) {
 			answer(w, nil, err)
 			return
 		}
-		owed[s.Name] = []owedAnswer{}
-		for _, e := range events[:min(len(events), maxOwed)] {
-			owed[s.Name] = append(owed[s.Name], describeOwed(e))
+		waiting[s.Name] = []owedAnswer{}
+		for _, e := range events[:min(len(events), outboxLimit)] {
+			waiting[s.Name] = append(waiting[s.Name], waitingEvent(e))
 		}
 	}
-	answer(w, owed, nil)
+	answer(w, waiting, nil)
 }
 
-func describeOwed(e record.Event) owedAnswer {
+func waitingEvent(e record.Event) owedAnswer {
 	out := owedAnswer{Kind: string(e.Kind), Stage: e.Stage, At: e.At, Expires: e.Expires, Tries: e.Tries, NotUntil: e.NotUntil, Error: e.Error}
 	if e.Block != nil {
 		out.Block = e.Block.Number
@@ -243,7 +245,7 @@ func (a *api) log(w http.ResponseWriter, r *http.Request) {
 	q := query{Values: r.URL.Query()}
 	level, err := live.ParseLevel(q.Get("level"))
 	if err != nil {
-		q.bad("level", "debug, info, warning or error")
+		q.reject("level", "debug, info, warning or error")
 	}
 	f := live.Filter{Stage: q.Get("stage"), Level: level, Limit: q.limit()}
 	if n := q.number("block"); n != nil {

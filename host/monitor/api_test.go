@@ -14,8 +14,7 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// shown is the pipeline of health_test.go; what it is not asked for here is that of
-// an empty scene.
+// shown is the pipeline of health_test.go. Its other methods are those of an empty scene.
 type shown struct {
 	*scene
 	err error
@@ -49,7 +48,7 @@ func TestAPIAnswersJSON(t *testing.T) {
 	}
 }
 
-// ask is a GET request to a server on this machine.
+// ask returns a GET request to a server on this machine.
 func ask(path string) *http.Request {
 	r := httptest.NewRequest("GET", path, nil)
 	r.Host = "127.0.0.1:4000"

@@ -17,9 +17,9 @@ func (s *scene) snapNumber() uint64 {
 	return s.snap.Jobs[0].Block.Number
 }
 
-// audit holds a page against rules of WCAG 2.1 AA that can be checked by a program:
-// names of controls, landmarks and headings, unique ids, table headers, contrast of
-// text (4.5 to 1, 3 to 1 where it is large).
+// audit checks a page by rules of WCAG 2.1 AA that a program can check: names of controls,
+// landmarks and headings, unique ids, table headers, contrast of text (4.5 to 1, or 3 to 1
+// for large text).
 func audit(t *testing.T, b *tab, what string) {
 	t.Helper()
 	for _, fault := range eval[[]string](b, auditScript) {
@@ -28,8 +28,8 @@ func audit(t *testing.T, b *tab, what string) {
 	axe(t, b, what)
 }
 
-// axe holds a page against the rules of axe-core for WCAG 2.1 AA, and its best practices,
-// where PROOFLINE_AXE names its axe.min.js (npm pack axe-core).
+// axe checks a page by the rules of axe-core for WCAG 2.1 AA and its best practices, if
+// PROOFLINE_AXE names the file axe.min.js (npm pack axe-core).
 func axe(t *testing.T, b *tab, what string) {
 	t.Helper()
 	file := os.Getenv("PROOFLINE_AXE")

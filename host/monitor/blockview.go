@@ -11,8 +11,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// blockView is the page of one block number: of the job on the chain, with the
-// others named.
+// blockView is the data of the page of one block number. It shows the job on the chain and
+// lists the other jobs of the number.
 type blockView struct {
 	Known     bool
 	Job       jobAnswer
@@ -20,7 +20,7 @@ type blockView struct {
 	Class     string
 	Word      string
 	Summary   string
-	Figures   [][3]string // label, value, below it
+	Figures   [][3]string // label, value, text below the value
 	At        string
 	Ago       figure
 	Links     [][2]string
@@ -36,7 +36,7 @@ type blockView struct {
 	Reports   []reportRow
 	Artifacts []artifactRow
 	Folder    string
-	Open      bool // not finished: the page looks again
+	Open      bool // not finished, so that the page reloads
 }
 
 type tick struct{ At, Text, Anchor string }
@@ -55,7 +55,8 @@ type reportRow struct{ Reporter, Kind, Sent, Tries, Icon, Class, Answer string }
 
 type artifactRow struct{ Stage, Name, Size, Sum string }
 
-// viewOf lays out a block. logs are the logs of attempts by logKey.
+// viewOf returns the view of a block number. jobs are its jobs, the one on the chain first.
+// logs are the logs of failed attempts by logKey.
 func viewOf(number uint64, jobs []jobAnswer, o live.Overview, logs map[string]string) *blockView {
 	v := &blockView{Icon: "info", Word: "unknown", Summary: "This pipeline has not worked on block " + live.Grouped(number) + "."}
 	if number > o.Chain.Head && o.Chain.Head > 0 {
@@ -66,13 +67,15 @@ func viewOf(number uint64, jobs []jobAnswer, o live.Overview, logs map[string]st
 	}
 	j := jobs[0]
 	t := j.Target
-	words := outcomes[t.Outcome]
-	v.Known, v.Job, v.Icon, v.Word, v.Class = true, j, words[0], words[1], words[2]
+	style := outcomes[t.Outcome]
+	v.Known, v.Job, v.Icon, v.Word, v.Class = true, j, style[0], style[1], style[2]
 	if v.Class == "" {
 		v.Class = "ok"
 	}
 	v.Open = !j.State.Finished() || t.Outcome == live.Reporting
-	v.Failure = live.FailureOf(j.Job, t)
+	if f, failed := live.FailureOf(j.Job, t); failed {
+		v.Failure = &f
+	}
 	v.At, v.Ago = t.Time.Format("2006-01-02 15:04:05")+" UTC", agoFigure(time.Now(), t.Time)
 	for _, other := range jobs[1:] {
 		v.Orphans = append(v.Orphans, fmt.Sprintf("%s… %s", other.Target.Hash[:10], other.State))
@@ -84,6 +87,7 @@ func viewOf(number uint64, jobs []jobAnswer, o live.Overview, logs map[string]st
 	return v
 }
 
+// links fills in the links to other sites.
 func (v *blockView) links() {
 	b := v.Job.Block
 	switch b.ChainID {
@@ -96,6 +100,7 @@ func (v *blockView) links() {
 	}
 }
 
+// summarize fills in the summary and the figures.
 func (v *blockView) summarize(o live.Overview) {
 	t, way := v.Job.Target, v.Job.Way
 	v.Summary = map[string]string{
@@ -164,7 +169,7 @@ func (v *blockView) summarize(o live.Overview) {
 	v.CountedOf, v.RestOf = cmp.Or(strings.Join(counted, " + "), "no proof: nothing is counted"), strings.Join(rest, " + ")
 }
 
-// waterfall lays the steps out on a scale whose ticks are 5 to 12 in number.
+// waterfall fills in the steps of the block's way on a scale with up to eleven ticks.
 func (v *blockView) waterfall() {
 	way := v.Job.Way
 	end := way.TotalMS
@@ -177,14 +182,14 @@ func (v *blockView) waterfall() {
 			break
 		}
 	}
-	most := max(step, (end+step-1)/step*step)
-	percent := func(ms int64) string { return fmt.Sprintf("%.3f%%", 100*float64(ms)/float64(most)) }
-	for at := int64(0); at <= most; at += step {
+	scale := max(step, (end+step-1)/step*step)
+	percent := func(ms int64) string { return fmt.Sprintf("%.3f%%", 100*float64(ms)/float64(scale)) }
+	for at := int64(0); at <= scale; at += step {
 		anchor := "middle"
 		switch at {
 		case 0:
 			anchor = "start"
-		case most:
+		case scale:
 			anchor = "end"
 		}
 		v.Ticks = append(v.Ticks, tick{percent(at), tickText(at), anchor})
@@ -193,12 +198,12 @@ func (v *blockView) waterfall() {
 		class := map[string]string{live.Counted: "w-c", live.Uncounted: "w-u", live.Broken: "w-f", live.Beside: "w-g"}[s.Kind]
 		v.Rows = append(v.Rows, wayRow{
 			Stage: s.Stage, Name: s.Name, Note: s.Note, Start: "+" + live.Span(s.From), Took: live.Span(s.Took()), Class: class,
-			X: percent(s.From), Width: fmt.Sprintf("%.3f%%", max(0.25, 100*float64(s.Took())/float64(most))),
+			X: percent(s.From), Width: fmt.Sprintf("%.3f%%", max(0.25, 100*float64(s.Took())/float64(scale))),
 		})
 	}
 }
 
-// tickText is a duration without needless decimals.
+// tickText formats a duration in ms without unnecessary decimals.
 func tickText(ms int64) string {
 	switch {
 	case ms == 0:
@@ -211,6 +216,7 @@ func tickText(ms int64) string {
 	return strings.TrimSuffix(strings.TrimSuffix(live.Long(ms/1000), " 0 s"), " 0 min")
 }
 
+// lists fills in the attempts, the artifacts and the reports.
 func (v *blockView) lists(logs map[string]string) {
 	j := v.Job
 	origin := j.Target.Time

@@ -1,26 +1,26 @@
-// Package monitor shows, over HTTP and read-only, how a running pipeline is.
+// Package monitor serves the state of a running pipeline over HTTP. It is read-only.
 //
 //	GET /                    the dashboard; /block/<number> is the page of a block
 //	GET /docs/<topic>        the documentation, as `proofline docs` has it
-//	GET /health              the whole picture, and 200 or 503
+//	GET /health              the health of all stages, with code 200 or 503
 //	GET /health/ready        200 once every stage is ready, else 503
 //	GET /health/live         200 while the server answers
-//	GET /metrics             what package metrics counts, for Prometheus
-//	GET /api/v1/…            what openapi.json there describes
-//	GET /api/v1/events       changes as server-sent events, resumable
+//	GET /metrics             the metrics of package metrics, for Prometheus
+//	GET /api/v1/…            the JSON API, described by /api/v1/openapi.json
+//	GET /api/v1/events       changes as server-sent events; a client can resume
 //
-// and the health paths below /api too. Their answers keep the shape that operators of
-// ethrex-ethproofs already parse (lambdaclass/ethrex-ethproofs:README.md,
-// "Health Endpoint"): fields are added, never renamed.
+// The health paths exist below /api, too. Their responses keep the form that operators
+// of ethrex-ethproofs already parse (lambdaclass/ethrex-ethproofs:README.md,
+// "Health Endpoint"): fields may be added, but are never renamed.
 //
-// The dashboard is rendered by the server, from the templates in assets, and taken
-// over by a script there that keeps it up to date in place. Its figures are made
-// twice, in figures.go and in assets/figures.js, of the same live.Overview; a test
-// holds the two together.
+// The server renders the dashboard from the templates in assets. A script in assets then
+// keeps the page up to date. Both compute the figures of the page from the same
+// live.Overview, the server in figures.go and the script in assets/figures.js. A test
+// compares the two.
 //
-// Nothing here changes anything, and nothing shows a configuration value, so the
-// port may be open to a monitoring system. Whoever must open it further sets
-// monitor.token. Names that somebody else can own are not answered, so that no page
-// on the internet can read the monitor through a visitor's browser. Commands that
-// change something go through package control.
+// No request changes anything, and no response contains a configuration value, so that
+// the port may be open to a monitoring system. If it must be open to others, set
+// monitor.token. The server answers only under host names that nobody else can own.
+// Otherwise a page on the internet could read the monitor through a visitor's browser.
+// Commands that change a pipeline go through package control.
 package monitor

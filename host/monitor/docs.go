@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/host/docs"
 )
 
-// docPage is a page of the documentation, with what its template needs.
+// docPage is the data of the template for a page of the documentation.
 type docPage struct {
 	page
 	docs.Topic
@@ -18,10 +18,13 @@ type docPage struct {
 	Topics []docs.Topic
 }
 
-// Texts and Recipes are the pages of either sort, in their order.
-func (p docPage) Texts() []docs.Topic   { return p.ending(false) }
+// Texts returns the pages that are texts, in their order.
+func (p docPage) Texts() []docs.Topic { return p.ending(false) }
+
+// Recipes returns the pages that are pipeline files, in their order.
 func (p docPage) Recipes() []docs.Topic { return p.ending(true) }
 
+// ending returns the pages whose names end in .yaml, or the others.
 func (p docPage) ending(yaml bool) (list []docs.Topic) {
 	for _, t := range p.Topics {
 		if strings.HasSuffix(t.Name, ".yaml") == yaml {
@@ -31,8 +34,8 @@ func (p docPage) ending(yaml bool) (list []docs.Topic) {
 	return list
 }
 
-// rendered holds the documentation as HTML, by name: it is part of the program and
-// never changes.
+// rendered returns the pages of the documentation as HTML, by name. They are rendered
+// once, because they are part of the program.
 var rendered = sync.OnceValues(func() (map[string]template.HTML, error) {
 	pages := map[string]template.HTML{}
 	for _, t := range docs.Topics() {
@@ -45,7 +48,7 @@ var rendered = sync.OnceValues(func() (map[string]template.HTML, error) {
 	return pages, nil
 })
 
-// documentation serves the pages that `proofline docs` shows.
+// documentation handles the pages of the documentation.
 func (a *api) documentation(w http.ResponseWriter, r *http.Request) {
 	topic, err := docs.Find(r.PathValue("topic"))
 	if err != nil {

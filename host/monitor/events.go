@@ -11,34 +11,35 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// writePatience is how long one write to a reader may take.
-const writePatience = 10 * time.Second
+// writeLimit is how long one write to a client may take.
+const writeLimit = 10 * time.Second
 
-// frames keeps the last change as it is sent, which is the same for every reader.
+// frames keeps the last change as the text of an event, which is the same for all clients.
 type frames struct {
-	mu   sync.Mutex
-	id   string
-	text []byte
+	mu       sync.Mutex
+	id       string
+	lastText []byte
 }
 
-func (f *frames) of(e live.Event) []byte {
+// text returns a change as the text of an event.
+func (f *frames) text(e live.Event) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.id != e.ID {
-		f.id, f.text = e.ID, fmt.Appendf(nil, "id: %s\nevent: change\ndata: %s\n\n", e.ID, e.Data)
+		f.id, f.lastText = e.ID, fmt.Appendf(nil, "id: %s\nevent: change\ndata: %s\n\n", e.ID, e.Data)
 	}
-	return f.text
+	return f.lastText
 }
 
 // events streams the changes of the overview:
 //
-//	event: overview  the whole picture, first, where Last-Event-ID does not help
-//	event: change    the sections that are not as before; its id resumes
-//	event: beat      a sign of life, with the server's time
-//	event: end       the stream is over, and why
+//	event: overview  the whole Overview; the first event, unless Last-Event-ID allows to resume
+//	event: change    the changed sections; a client can resume after its id
+//	event: beat      shows that the connection works, with the server's time
+//	event: end       the last event, with the reason
 //
-// in the form of server-sent events (WHATWG HTML, 9.2). A reader that does not keep
-// up is told and cut off; the pipeline never waits for it.
+// in the form of server-sent events (WHATWG HTML, 9.2). A client that is too slow gets
+// the event end and is disconnected. The pipeline never waits for a client.
 func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -46,9 +47,9 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	}
 	after := r.Header.Get("Last-Event-ID")
 	if after == "" {
-		after = r.URL.Query().Get("after") // the id of the picture in a page
+		after = r.URL.Query().Get("after") // the id of the Overview in a page
 	}
-	reader, missed, whole, err := a.Model.Join(after)
+	reader, missed, overview, err := a.Model.Join(after)
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
 		answer(w, nil, err)
@@ -59,7 +60,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no")
 	control := http.NewResponseController(w)
 	write := func(text []byte) error {
-		if err := control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		if _, err := w.Write(text); err != nil {
@@ -71,7 +72,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	if send("retry: 2000\n\n") != nil {
 		return
 	}
-	if whole != nil && send("id: %s\nevent: overview\ndata: %s\n\n", whole.ID, whole.Data) != nil {
+	if overview != nil && send("id: %s\nevent: overview\ndata: %s\n\n", overview.ID, overview.Data) != nil {
 		return
 	}
 	for _, e := range missed {
@@ -80,7 +81,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for next := time.Now(); ; {
-		if left := time.Until(next); left <= 0 {
+		if wait := time.Until(next); wait <= 0 {
 			if send("event: beat\ndata: {\"time\":%q}\n\n", time.Now().UTC().Format(time.RFC3339Nano)) != nil {
 				return
 			}
@@ -91,7 +92,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		switch {
 		case err == nil:
-			if write(a.changes.of(e)) != nil {
+			if write(a.changes.text(e)) != nil {
 				return
 			}
 		case errors.Is(err, live.ErrSlow), errors.Is(err, live.ErrStopped):

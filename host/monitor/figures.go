@@ -7,21 +7,21 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// figure is one text of the page with what goes with it. The page's script makes the
-// same figures of the same overview (assets/figures.js), so that it can take over
-// what the server has rendered; a browser test holds the two together.
+// figure is one text of the page with its class, icon, link and time. The page's script
+// makes the same figures from the same overview (assets/figures.js), so that it can update
+// the elements that the server rendered. A browser test compares the two.
 type figure struct {
 	Text  string
 	Class string
 	Icon  string
 	Href  string
-	Ago   int64 // unix ms: the text is how long ago that is
-	In    int64 // unix ms: the text is how long until then
+	Ago   int64 // unix ms; the text says how long ago this time is
+	In    int64 // unix ms; the text says how long it is until this time
 	Hide  bool
 }
 
-// Slots of the first screen. Every list there has a fixed number of them, so that
-// nothing moves when data arrives; that of the GPUs has one for each, up to gpuSlots.
+// Slots of the first screen. Every list there has a fixed number of slots, so that nothing
+// moves when data arrives. The list of GPUs has one slot for each GPU, up to gpuSlots.
 const (
 	recentSlots    = 5
 	attentionSlots = 4
@@ -29,12 +29,12 @@ const (
 	markSlots      = 6
 )
 
-// shownGPUs are those for which the first screen has a row.
+// shownGPUs returns the GPUs that have a row on the first screen.
 func shownGPUs(o live.Overview) []live.GPU {
 	return o.Hardware.GPUs[:min(len(o.Hardware.GPUs), gpuSlots)]
 }
 
-// icons and words of the outcomes, and their classes.
+// outcomes holds the icon, the text and the class of each outcome.
 var outcomes = map[string][3]string{
 	live.Accepted: {"done", "accepted", ""}, live.Late: {"late", "accepted late", "warn"}, live.Done: {"done", "done", ""},
 	live.Reporting: {"waiting", "proved, report waits", "m"}, live.Failed: {"error", "failed", "bad"},
@@ -42,30 +42,35 @@ var outcomes = map[string][3]string{
 	live.Working: {"running", "at work", "acc"}, live.Waiting: {"waiting", "waiting", "m"},
 }
 
-// outcomeOrder is that of the legend.
+// outcomeOrder is the order of the outcomes in the legend.
 var outcomeOrder = []string{live.Accepted, live.Done, live.Late, live.Failed, live.Rejected, live.Skipped, live.Reporting, live.Waiting, live.Working}
 
+// stageIcons holds the icon and the class of each state of a stage.
 var stageIcons = map[string][2]string{
 	"running": {"running", "acc"}, "idle": {"idle", "m"}, "waiting": {"waiting", "m"}, "paused": {"paused", "warn"},
 	"stuck": {"warning", "warn"}, "starting": {"starting", "m"}, "down": {"error", "bad"},
 }
 
+// stateIcons holds the icon and the class of each state of the pipeline.
 var stateIcons = map[string][2]string{
 	live.Starting: {"starting", "acc"}, live.Running: {"running", "ok"}, live.Degraded: {"warning", "warn"}, live.Stopping: {"starting", "warn"},
 }
 
-// maker makes the figures of an overview.
+// maker makes the figures of an overview. Each of its methods fills in one part of the page.
 type maker struct {
 	o   live.Overview
 	now time.Time
-	f   map[string]figure
+	f   map[string]figure // by name
 }
 
-// figures makes every figure of the first screen.
+// figures returns the figures of the first screen by their names.
 func figures(o live.Overview, now time.Time) map[string]figure {
 	m := &maker{o: o, now: now, f: map[string]figure{}}
 	m.head()
-	m.summary()
+	m.chain()
+	m.latest()
+	m.day()
+	m.cost()
 	m.graph()
 	m.proving()
 	m.strip()
@@ -82,6 +87,7 @@ func (m *maker) set(name, text string)        { m.f[name] = figure{Text: text} }
 func (m *maker) put(name string, f figure)    { m.f[name] = f }
 func (m *maker) ago(name string, t time.Time) { m.f[name] = agoFigure(m.now, t) }
 
+// head fills in the state of the pipeline in the page's header, and its foot.
 func (m *maker) head() {
 	p := m.o.Pipeline
 	icon := stateIcons[p.State]
@@ -114,9 +120,9 @@ func openAlerts(o live.Overview) (n int) {
 	return n
 }
 
-// summary is the row of large figures.
-func (m *maker) summary() {
-	c, d := m.o.Chain, m.o.Day
+// chain fills in the head of the chain and the next target.
+func (m *maker) chain() {
+	c := m.o.Chain
 	if c.Head == 0 {
 		m.set("head", "–")
 		m.set("head-ago", "waits for the node")
@@ -140,6 +146,10 @@ func (m *maker) summary() {
 			m.set("next-at", " · about "+hms(c.NextTime)+" UTC")
 		}
 	}
+}
+
+// latest fills in the last target that was accepted or, in a pipeline without reports, done.
+func (m *maker) latest() {
 	m.set("latest-label", "Latest accepted")
 	if !m.o.Pipeline.Reports {
 		m.set("latest-label", "Latest done")
@@ -155,11 +165,16 @@ func (m *maker) summary() {
 			break
 		}
 	}
-	word := "Accepted"
+}
+
+// day fills in the number of accepted targets of the last 24 hours.
+func (m *maker) day() {
+	d := m.o.Day
+	label := "Accepted"
 	if !m.o.Pipeline.Reports {
-		word = "Done"
+		label = "Done"
 	}
-	m.set("day-label", word+" in 24 h")
+	m.set("day-label", label+" in 24 h")
 	m.set("day", "–")
 	m.set("day-of", "")
 	m.set("day-sub", "none yet")
@@ -168,6 +183,12 @@ func (m *maker) summary() {
 		m.set("day-of", " of "+live.Grouped(d.Targets)+" targets")
 		m.set("day-sub", "median "+live.Span(d.MedianMS)+" from block")
 	}
+}
+
+// cost fills in the mean cost of a proof, its mean energy where no price is known, or the
+// number of failed targets where no energy is measured.
+func (m *maker) cost() {
+	d := m.o.Day
 	switch {
 	case d.Cost > 0:
 		m.set("cost-label", "Cost per proof")
@@ -187,6 +208,7 @@ func (m *maker) summary() {
 	}
 }
 
+// graph fills in the stages, the outbox and the machine.
 func (m *maker) graph() {
 	paused, shadows := 0, 0
 	for _, s := range m.o.Stages {
@@ -226,13 +248,14 @@ func (m *maker) graph() {
 	if n := m.o.Outbox.Waiting; n > 0 {
 		m.set("outbox", live.Grouped(n)+" reports wait")
 	}
-	m.set("outbox-sub", m.o.Outbox.Words)
+	m.set("outbox-sub", m.o.Outbox.Text)
 	m.set("machine", fmt.Sprintf("CPU %s %% · memory %s of %s GiB", fixed(h.CPUPercent, 0), fixed(gib(h.MemoryUsed), 0), fixed(gib(h.MemoryTotal), 0)))
 	m.set("machine-sub", fmt.Sprintf("disk %s of %s TB free", fixed(float64(h.DiskFree)/1e12, 2), fixed(float64(h.DiskTotal)/1e12, 2)))
 	m.set("day-late", fmt.Sprintf("%d late · %d failed", m.o.Day.Late, m.o.Day.Failed))
 	m.set("day-skipped", fmt.Sprintf("%d rejected · %d skipped", m.o.Day.Rejected, m.o.Day.Skipped))
 }
 
+// proving fills in the block that is at work, or the next one.
 func (m *maker) proving() {
 	p := m.o.Proving
 	for i := range markSlots {
@@ -267,6 +290,7 @@ func (m *maker) proving() {
 	}
 }
 
+// strip fills in the number of recent targets of each outcome.
 func (m *maker) strip() {
 	counts := map[string]int{}
 	reorgs := 0
@@ -277,13 +301,14 @@ func (m *maker) strip() {
 		}
 	}
 	for _, o := range outcomeOrder {
-		words := outcomes[o]
-		m.put("count."+o, figure{Text: fmt.Sprintf("%d %s", counts[o], words[1]), Icon: words[0], Class: words[2], Hide: counts[o] == 0})
+		style := outcomes[o]
+		m.put("count."+o, figure{Text: fmt.Sprintf("%d %s", counts[o], style[1]), Icon: style[0], Class: style[2], Hide: counts[o] == 0})
 	}
 	m.put("count.reorg", figure{Text: fmt.Sprintf("%d after reorg", reorgs), Icon: "reorg", Hide: reorgs == 0})
 	m.put("strip-none", figure{Text: "none yet", Hide: len(m.o.Targets) > 0})
 }
 
+// recent fills in row i of the recent targets.
 func (m *maker) recent(i int) {
 	key := fmt.Sprintf("recent.%d.", i)
 	names := []string{"number", "time", "ago", "gas", "outcome", "proving", "total", "attempts", "remark"}
@@ -302,8 +327,8 @@ func (m *maker) recent(i int) {
 	m.set(key+"time", clock(m.now, t.Time)+" UTC · ")
 	m.ago(key+"ago", t.Time)
 	m.set(key+"gas", mgas(t.Gas))
-	words := outcomes[t.Outcome]
-	m.put(key+"outcome", figure{Text: words[1], Icon: words[0], Class: "o " + words[2]})
+	style := outcomes[t.Outcome]
+	m.put(key+"outcome", figure{Text: style[1], Icon: style[0], Class: "o " + style[2]})
 	m.set(key+"proving", dash(t.ProvingMS))
 	m.set(key+"total", dash(t.TotalMS))
 	m.set(key+"attempts", fmt.Sprint(t.Attempts))

@@ -55,8 +55,8 @@ func promtool(t *testing.T) string {
 	return path
 }
 
-// TestMetrics looks at the scrapes of a run that goes well for half an hour and then
-// badly, one a minute.
+// TestMetrics checks the scrapes of a run, one each minute. The run is healthy for half an
+// hour and then has all the faults of the alert rules.
 func TestMetrics(t *testing.T) {
 	var scrapes []map[string]*dto.MetricFamily
 	handler := Handler(badRun(t, badMinutes, func(families map[string]*dto.MetricFamily) { scrapes = append(scrapes, families) }))
@@ -65,7 +65,7 @@ func TestMetrics(t *testing.T) {
 	t.Run("rules", func(t *testing.T) { testRules(t, scrapes) })
 }
 
-// testClean has Prometheus' linter look at a scrape.
+// testClean checks a scrape with Prometheus' linter.
 func testClean(t *testing.T, handler http.Handler) {
 	tool := promtool(t)
 	w := httptest.NewRecorder()
@@ -79,7 +79,7 @@ func testClean(t *testing.T, handler http.Handler) {
 
 var metricName = regexp.MustCompile(`proofline_[a-z0-9_]+`)
 
-// testNames: the dashboard and the rules name no metric that no scrape has.
+// testNames: all metrics in the dashboard and in the rules exist in a scrape.
 func testNames(t *testing.T, scrapes []map[string]*dto.MetricFamily) {
 	there := map[string]bool{}
 	for _, families := range scrapes {
@@ -110,8 +110,8 @@ func testNames(t *testing.T, scrapes []map[string]*dto.MetricFamily) {
 	}
 }
 
-// testRules has promtool evaluate the rules over the scrapes: none fires in the first
-// half hour, and each fires later.
+// testRules evaluates the rules over the scrapes with promtool. No rule fires in the first
+// half hour, and each one fires later.
 func testRules(t *testing.T, scrapes []map[string]*dto.MetricFamily) {
 	tool := promtool(t)
 	text, err := os.ReadFile("grafana/alerts.yaml")
@@ -164,7 +164,7 @@ func testRules(t *testing.T, scrapes []map[string]*dto.MetricFamily) {
 	}
 }
 
-// ruleTest runs promtool test rules over series of a sample a minute.
+// ruleTest runs "promtool test rules" over series with one sample each minute.
 func ruleTest(t *testing.T, tool, rules string, input, cases []any) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -184,8 +184,8 @@ func ruleTest(t *testing.T, tool, rules string, input, cases []any) (string, err
 	return string(out), err
 }
 
-// samples lists the series of a scrape with their values. Times, which promtool
-// counts from 1970, are moved there from the beginning of the run.
+// samples returns the series of a scrape with their values. It moves times from the begin
+// of the run to 1970, because promtool counts from there.
 func samples(families map[string]*dto.MetricFamily) map[string]string {
 	out := map[string]string{}
 	for name, f := range families {
@@ -225,11 +225,10 @@ const goodMinutes, badMinutes = 30, 85
 // runBegins is when a bubble of testing/synctest begins.
 var runBegins = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// badRun lets a model follow a scene for some minutes, in the time of a bubble, and
-// hands out a scrape of each minute. For half an hour all is well, with two cards
-// that a stand-in for nvidia-smi lists (the form of its CSV is that of
-// live.TestParseGPUs); then everything breaks that a rule looks for. The
-// configuration that is returned shows the last state.
+// badRun runs a model over a scene for some minutes in the time of a bubble, and returns a
+// scrape of each minute. For half an hour the scene is healthy, with two cards that a
+// double of nvidia-smi lists (the form of its CSV is that of live.TestParseGPUs). Then it
+// has all the faults of the alert rules. The returned configuration shows the last state.
 func badRun(t *testing.T, minutes int, each func(families map[string]*dto.MetricFamily)) (c Config) {
 	t.Helper()
 	dir := t.TempDir()
@@ -261,8 +260,8 @@ func badRun(t *testing.T, minutes int, each func(families map[string]*dto.Metric
 	return c
 }
 
-// cards has a stand-in for nvidia-smi in dir list GPUs, first of all on the PATH from
-// then on. The form of the lines is that of live.TestParseGPUs.
+// cards writes a double of nvidia-smi that lists GPUs into dir and puts dir first in PATH.
+// The form of the lines is that of live.TestParseGPUs.
 func cards(t *testing.T, dir, lines string) {
 	t.Helper()
 	script := "#!/bin/sh\ncat <<'E'\n" + lines + "E\n"
@@ -274,7 +273,8 @@ func cards(t *testing.T, dir, lines string) {
 	}
 }
 
-// minute is what happens in a minute of a badRun: every other one a block is proved.
+// minute changes the scene for one minute of a badRun. A block is proved every second
+// minute.
 func (s *scene) minute(n int) {
 	const bad = goodMinutes + 1
 	if n < bad {

@@ -17,36 +17,34 @@ import (
 // The values of Health.Status.
 const (
 	Healthy   = "healthy"
-	Degraded  = "degraded"  // a prover is busy for longer than stuck_after, blocks fail, or a reporter does not get its reports out
+	Degraded  = "degraded"  // a prover is busy for longer than stuck_after, blocks fail, or a reporter is down or its reports are refused
 	Unhealthy = "unhealthy" // a source, builder or prover is down, or nothing can be recorded
 )
 
-// Health is the answer of /health.
+// Health is the response of /health.
 type Health struct {
 	Status        string `json:"status"`
 	Timestamp     string `json:"timestamp"` // RFC 3339, UTC
 	UptimeSeconds int64  `json:"uptime_seconds"`
-	// Reason says in words why the status is not healthy.
+	// Reason is why the status is not healthy.
 	Reason string `json:"reason,omitempty"`
-	// Warnings say what else is not as it should be; with some the status is
-	// healthy.
+	// Warnings are the other conditions. There may be some while the status is healthy.
 	Warnings []string `json:"warnings,omitempty"`
-	// Components holds every stage by its name, and three fixed names: prover
-	// (the stage that makes the proof, else the last prover), input_generator
-	// (the last builder) and task_supervisor. A fixed name hides a stage that is
-	// called the same.
+	// Components has every stage by its name, and three fixed names: prover (the stage that
+	// makes the proof, or the last prover), input_generator (the last builder) and
+	// task_supervisor. A fixed name replaces a stage of the same name.
 	Components map[string]any `json:"components"`
 	System     System         `json:"system"`
 }
 
-// Component is one stage.
+// Component is the health of one stage.
 type Component struct {
 	Status string        `json:"status"` // up or down
-	State  string        `json:"state"`  // idle, or what runs: proving_<number>, generating_<number>, …
+	State  string        `json:"state"`  // idle, or the running work: proving_<number>, generating_<number>, …
 	Plugin string        `json:"plugin"`
 	Kind   contract.Kind `json:"kind"`
-	// Process is the condition of the plugin's process, in the words of
-	// status.StageState; Reason says why it is not ready or gets no work.
+	// Process is the state of the plugin's process. Reason is why it is not ready or gets
+	// no work.
 	Process                status.StageState `json:"process"`
 	Reason                 string            `json:"reason,omitempty"`
 	QueueLength            int               `json:"queue_length"`
@@ -58,7 +56,7 @@ type Component struct {
 	Warning                string            `json:"warning,omitempty"` // potentially_stuck, blocks_fail, reports_refused, down
 }
 
-// Supervisor is the engine that hands out work.
+// Supervisor is the health of the engine.
 type Supervisor struct {
 	Status      string `json:"status"` // up, or down while nothing can be recorded
 	ActiveTasks int    `json:"active_tasks"`
@@ -72,15 +70,15 @@ type System struct {
 	GoVersion  string  `json:"go_version"`
 }
 
-// health answers the health paths.
+// health handles the health paths.
 type health struct {
 	snapshot func() status.Snapshot
 	now      func() time.Time
-	judged   live.Judge
+	checker  live.Checker
 }
 
-func (h *health) all(w http.ResponseWriter, r *http.Request) {
-	answer := h.judge(h.snapshot())
+func (h *health) serveHealth(w http.ResponseWriter, r *http.Request) {
+	answer := h.assess(h.snapshot())
 	code := http.StatusOK
 	if answer.Status != Healthy {
 		code = http.StatusServiceUnavailable
@@ -88,7 +86,7 @@ func (h *health) all(w http.ResponseWriter, r *http.Request) {
 	httpjson.Write(w, code, answer)
 }
 
-func (h *health) ready(w http.ResponseWriter, r *http.Request) {
+func (h *health) serveReady(w http.ResponseWriter, r *http.Request) {
 	snap := h.snapshot()
 	answer := struct {
 		Ready      bool     `json:"ready"`
@@ -107,12 +105,12 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	httpjson.Write(w, code, answer)
 }
 
-func (h *health) live(w http.ResponseWriter, r *http.Request) {
+func (h *health) serveLive(w http.ResponseWriter, r *http.Request) {
 	httpjson.Write(w, http.StatusOK, map[string]bool{"live": true})
 }
 
-// judge makes the answer of /health from a snapshot.
-func (h *health) judge(snap status.Snapshot) Health {
+// assess returns the response of /health for a snapshot.
+func (h *health) assess(snap status.Snapshot) Health {
 	now := h.now()
 	answer := Health{
 		Status:        Healthy,
@@ -122,11 +120,11 @@ func (h *health) judge(snap status.Snapshot) Health {
 		System:        system(),
 	}
 	supervisor := Supervisor{Status: "up"}
-	complaints := h.judged.Complaints(snap, now)
-	for i, c := range complaints {
+	conditions := h.checker.Conditions(snap, now)
+	for i, c := range conditions {
 		if i == 0 && c.Severity > 0 {
 			answer.Status, answer.Reason = Degraded, c.Text
-			if c.Severity == live.Ill {
+			if c.Severity == live.SeverityUnhealthy {
 				answer.Status = Unhealthy
 			}
 			continue
@@ -137,22 +135,22 @@ func (h *health) judge(snap status.Snapshot) Health {
 		supervisor.Status = "down"
 	}
 	var prover, builder *Component
-	var provesForReal bool
+	var makesProof bool
 	for _, s := range snap.Stages {
 		c := component(s, now)
 		answer.Components[s.Name] = c
 		supervisor.ActiveTasks += len(s.Running)
-		for _, complaint := range complaints {
-			if complaint.Stage == s.Name && c.Warning == "" {
-				c.Warning = warnings[kindOf(complaint.ID)]
+		for _, condition := range conditions {
+			if condition.Stage == s.Name && c.Warning == "" {
+				c.Warning = warnings[conditionKind(condition.ID)]
 			}
 		}
 		switch s.Kind {
 		case contract.KindBuilder:
 			builder = c
 		case contract.KindProver:
-			if s.MakesProof || !provesForReal {
-				prover, provesForReal = c, s.MakesProof
+			if s.MakesProof || !makesProof {
+				prover, makesProof = c, s.MakesProof
 			}
 		}
 	}
@@ -166,23 +164,24 @@ func (h *health) judge(snap status.Snapshot) Health {
 	return answer
 }
 
-// warnings are the words for complaints of a stage, by their kinds.
-var warnings = map[string]string{"stuck": stuck, "failing": "blocks_fail", "refused": "reports_refused", "down": "down"}
+// warnings are the values of Component.Warning by the kind of the condition.
+var warnings = map[string]string{"stuck": warningStuck, "failing": "blocks_fail", "refused": "reports_refused", "down": "down"}
 
-const stuck = "potentially_stuck"
+const warningStuck = "potentially_stuck"
 
-// kindOf is the first part of a complaint's id.
-func kindOf(id string) string {
+// conditionKind returns the first part of a condition's id.
+func conditionKind(id string) string {
 	kind, _, _ := strings.Cut(id, "/")
 	return kind
 }
 
-// verbs are what operators already read in "state".
+// verbs are the first parts of Component.State, which operators of ethrex-ethproofs parse.
 var verbs = map[contract.Kind]string{
 	contract.KindSource: "fetching", contract.KindBuilder: "generating",
 	contract.KindProver: "proving", contract.KindReporter: "reporting",
 }
 
+// component returns the health of a stage.
 func component(s status.Stage, now time.Time) *Component {
 	c := &Component{
 		Status: "down", State: "idle", Plugin: s.Plugin, Kind: s.Kind, Process: s.State, Reason: s.Error,
@@ -206,7 +205,7 @@ func component(s status.Stage, now time.Time) *Component {
 			oldest = a
 		}
 		if a.Stuck {
-			c.Warning = stuck
+			c.Warning = warningStuck
 		}
 	}
 	c.State = fmt.Sprintf("%s_%d", verbs[s.Kind], oldest.Number)

@@ -32,11 +32,11 @@ func pipeline() status.Snapshot {
 	}
 }
 
-// get asks the handler at a time after the start.
+// get sends a request to the handler at a time after the start.
 func get(t *testing.T, h *health, path string) (int, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	handler := map[string]http.HandlerFunc{"/health": h.all, "/health/ready": h.ready}[path]
+	handler := map[string]http.HandlerFunc{"/health": h.serveHealth, "/health/ready": h.serveReady}[path]
 	handler(w, httptest.NewRequest("GET", path, nil))
 	var answer map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
@@ -145,8 +145,8 @@ func TestHealthStatus(t *testing.T) {
 	}
 }
 
-// TestCrashLoopIsDown: a plugin that crashes at every start is never in one
-// state for long, yet down all the time.
+// TestCrashLoopIsDown: a plugin that crashes at every start counts as down all the time,
+// although its state changes often.
 func TestCrashLoopIsDown(t *testing.T) {
 	snap, now := pipeline(), start
 	h := &health{snapshot: func() status.Snapshot { return snap }, now: func() time.Time { return now }}
@@ -164,7 +164,8 @@ func TestCrashLoopIsDown(t *testing.T) {
 	}
 }
 
-// TestPausedStageIsDown: a plugin may run well on a machine without a GPU.
+// TestPausedStageIsDown: a paused stage counts as down although its plugin runs, for
+// example on a machine without a GPU.
 func TestPausedStageIsDown(t *testing.T) {
 	snap, now := pipeline(), start
 	snap.Stages[3].Paused = "no GPU"

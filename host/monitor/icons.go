@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// icons are the paths of the icons by their name. They stand in the script's module
-// (assets/icons.js), so that both sides draw the same ones: a page has dozens of icons, and
-// a path in each costs the browser half of what a reference to a shared symbol does.
+// icons holds the SVG path of each icon by its name. The script reads the same file
+// (assets/icons.js), so that server and script draw the same icons. A page has dozens of
+// them, and a path in each costs the browser half of what a reference to a shared symbol costs.
 var icons = func() map[string]string {
 	text, _ := assets.ReadFile("assets/icons.js")
 	_, list, _ := strings.Cut(string(text), "export const ICONS =")
@@ -20,7 +20,8 @@ var icons = func() map[string]string {
 	return paths
 }()
 
-// icon draws an icon in the colour of the text around it, or in that of a class.
+// icon returns the SVG element of an icon, in the colour of the text around it or of class.
+// An unknown name gives the empty icon "none".
 func icon(name, class string) template.HTML {
 	path, known := icons[name]
 	if !known {

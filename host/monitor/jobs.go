@@ -17,28 +17,30 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// errAsked is in the chain of errors that follow from what was asked.
-var errAsked = errors.New("the question cannot be understood")
+// errBadRequest is wrapped by errors about wrong parameters of a request.
+var errBadRequest = errors.New("the request cannot be understood")
 
-// query reads the parameters of a request. What does not fit is noted once.
+// query reads the parameters of a request. err is the first error.
 type query struct {
 	url.Values
 	err error
 }
 
-func (q *query) bad(name, want string) {
+// reject records that a parameter does not fit.
+func (q *query) reject(name, want string) {
 	if q.err == nil {
-		q.err = fmt.Errorf("%w: %s=%.80q: want %s", errAsked, name, q.Get(name), want)
+		q.err = fmt.Errorf("%w: %s=%.80q: want %s", errBadRequest, name, q.Get(name), want)
 	}
 }
 
+// number returns a parameter that is a whole number, or nil if it is absent or wrong.
 func (q *query) number(name string) *uint64 {
 	if q.Get(name) == "" {
 		return nil
 	}
 	n, err := strconv.ParseUint(q.Get(name), 10, 64)
 	if err != nil {
-		q.bad(name, "a whole number")
+		q.reject(name, "a whole number")
 		return nil
 	}
 	return &n
@@ -50,7 +52,7 @@ func (q *query) limit() int {
 		return 0
 	}
 	if *n == 0 {
-		q.bad("limit", "at least 1")
+		q.reject("limit", "at least 1")
 	}
 	return int(min(*n, math.MaxInt32))
 }
@@ -59,46 +61,46 @@ func (q *query) time(name string) (t time.Time) {
 	if text := q.Get(name); text != "" {
 		var err error
 		if t, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			q.bad(name, "a time such as 2026-01-31T12:00:00Z")
+			q.reject(name, "a time such as 2026-01-31T12:00:00Z")
 		}
 	}
 	return t
 }
 
 func (a *api) jobs(w http.ResponseWriter, r *http.Request) {
-	ask, err := asked(r.URL.Query())
+	request, err := parseJobsQuery(r.URL.Query())
 	if err != nil {
 		answer(w, nil, err)
 		return
 	}
-	page, err := a.read(r, ask)
+	page, err := a.read(r, request)
 	answer(w, page, err)
 }
 
-// asked reads which jobs a query asks for.
-func asked(values url.Values) (ask history.Range, err error) {
+// parseJobsQuery reads the parameters of the path /api/v1/jobs.
+func parseJobsQuery(values url.Values) (request history.Range, err error) {
 	q := query{Values: values}
-	ask = history.Range{
+	request = history.Range{
 		From: q.number("from"), To: q.number("to"), Since: q.time("since"), Until: q.time("until"), After: q.Get("after"), Limit: q.limit(),
 	}
 	if n := q.number("number"); n != nil {
-		ask.From, ask.To = n, n
+		request.From, request.To = n, n
 	}
 	all := []status.JobState{status.JobWaiting, status.JobRunning, status.JobDone, status.JobFailed, status.JobDropped, status.JobCancelled}
-	for word := range strings.SplitSeq(q.Get("state"), ",") {
-		switch state := status.JobState(strings.TrimSpace(word)); {
+	for name := range strings.SplitSeq(q.Get("state"), ",") {
+		switch state := status.JobState(strings.TrimSpace(name)); {
 		case state == "":
 		case !slices.Contains(all, state):
-			q.bad("state", "states such as failed or done,running")
+			q.reject("state", "states such as failed or done,running")
 		default:
-			ask.States = append(ask.States, state)
+			request.States = append(request.States, state)
 		}
 	}
-	return ask, q.err
+	return request, q.err
 }
 
-func (a *api) read(r *http.Request, ask history.Range) (out jobsAnswer, err error) {
-	page, err := a.Pipeline.Page(r.Context(), ask)
+func (a *api) read(r *http.Request, request history.Range) (out jobsAnswer, err error) {
+	page, err := a.Pipeline.Page(r.Context(), request)
 	out = jobsAnswer{Jobs: []jobAnswer{}, Next: page.Next}
 	for _, j := range page.Jobs {
 		out.Jobs = append(out.Jobs, jobAnswer{Job: j, Target: a.target(j)})
@@ -111,7 +113,7 @@ func (a *api) target(j status.Job) live.Target { return live.Describe(j, a.Model
 func (a *api) job(w http.ResponseWriter, r *http.Request) {
 	number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
 	if err != nil {
-		answer(w, nil, fmt.Errorf("%w: want the number of a block", errAsked))
+		answer(w, nil, fmt.Errorf("%w: want the number of a block", errBadRequest))
 		return
 	}
 	jobs, err := a.block(r, number)
@@ -121,7 +123,7 @@ func (a *api) job(w http.ResponseWriter, r *http.Request) {
 	answer(w, jobs, err)
 }
 
-// block reads every job of a number with its way, the one on the chain first.
+// block returns every job of a block number with its way, the one on the chain first.
 func (a *api) block(r *http.Request, number uint64) ([]jobAnswer, error) {
 	found, err := a.Pipeline.ShowBlock(r.Context(), number)
 	jobs := []jobAnswer{}

@@ -40,14 +40,13 @@ func BenchmarkScrape(b *testing.B) {
 	}
 }
 
-// BenchmarkReaders measures what 200 readers of events take from busy threads, in the
-// engine's place, that would use all CPU time of the process: the share of it that they
-// do not get while the readers follow a pipeline in which something changes at every
-// look, less that share while nobody reads. It compares CPU times of one process and
-// not how much work is done in them, so that others on the machine do not blur it. The
-// readers' ends of the connections are in this process: what they cost is counted, too.
-// It is the median of pairs that take turns, of which the spread is told, too; above 2 % it
-// fails.
+// BenchmarkReaders measures the CPU time that 200 readers of events take from the engine.
+// Busy threads, which use all remaining CPU time of the process, stand for the engine. The
+// figure is the share of CPU time that the threads do not get while the readers follow a
+// pipeline that changes at every update, minus that share without readers. It compares CPU
+// times of one process and not the amount of work, so that other processes of the machine
+// have no influence. The clients are in this process, too, and are included. The result is
+// the median of alternating pairs, with its spread. Above 2 % the benchmark fails.
 func BenchmarkReaders(b *testing.B) {
 	const readers, pairs, span = 200, 7, 4 * time.Second
 	for b.Loop() {
@@ -73,8 +72,8 @@ func BenchmarkReaders(b *testing.B) {
 	}
 }
 
-// share is the part of the process' CPU time that busy threads do not get while a scene
-// is followed.
+// share returns the part of the process' CPU time that busy threads do not get while a
+// model runs over a scene.
 func share(b *testing.B, readers int, span time.Duration) float64 {
 	b.Helper()
 	s := newScene(700, time.Now())
@@ -125,8 +124,8 @@ func share(b *testing.B, readers int, span time.Duration) float64 {
 	return 1 - float64(worked.Load())/float64(all)
 }
 
-// read has so many readers follow the events of a server until it closes their connections.
-// What they are sent is counted, and not looked at.
+// read starts a number of readers of a server's events, until the server closes their
+// connections. It counts the received bytes and does not parse them.
 func read(t testing.TB, address string, readers int, running *sync.WaitGroup, got *atomic.Int64) {
 	t.Helper()
 	for range readers {
@@ -145,9 +144,9 @@ func read(t testing.TB, address string, readers int, running *sync.WaitGroup, go
 	}
 }
 
-// TestScrapeUnderLoad scrapes a pipeline with a day of blocks behind it, while 200 readers
-// follow its events and something changes at every look. The fastest of several answers is
-// there within 50 ms: what else the machine does is not the monitor's.
+// TestScrapeUnderLoad scrapes a pipeline with a day of blocks while 200 readers follow its
+// events and it changes at every update. The fastest of several responses must come within
+// 50 ms. The others may be slow because of other processes of the machine.
 func TestScrapeUnderLoad(t *testing.T) {
 	s := newScene(3000, time.Now())
 	s.begin()
@@ -194,7 +193,7 @@ func TestScrapeUnderLoad(t *testing.T) {
 
 const rusageThread = 1 // RUSAGE_THREAD of getrusage(2), which package syscall lacks
 
-// cpuTime is the CPU time that this process, or this thread, has used.
+// cpuTime returns the CPU time of this process, or of this thread.
 func cpuTime(who int) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(who, &u); err != nil {

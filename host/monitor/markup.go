@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// The elements of figures, by the name that the parts make together. A page has hundreds
-// of them, so they are written here and not by a template; assets/dom.js changes them in
-// place, and relies on their form.
+// The functions of this file write the elements of figures. Their parts, joined, are the
+// figure's name. A page has hundreds of these elements, so they are written here and not by a
+// template. assets/dom.js changes them in place and relies on their form.
 
-// Fig is a figure as text, behind its icon if it has one.
+// Fig returns a figure as a span of text, behind its icon if it has one.
 func (p page) Fig(parts ...any) template.HTML { return p.In("span", "", parts...) }
 
-// In is a figure as all that an element holds, which is given as its tag with its
-// attributes, and by the class that it has whatever the figure's own is.
+// In returns an element that holds only a figure. tag is the element's name with its
+// attributes. The element has the given class in addition to the figure's own.
 func (p page) In(tag, class string, parts ...any) template.HTML {
 	name := fmt.Sprint(parts...)
 	f := p.F[name]
@@ -44,7 +44,7 @@ func (p page) In(tag, class string, parts ...any) template.HTML {
 	return template.HTML(e.String())
 }
 
-// Link is a figure as a link, which leads nowhere while the figure has no address.
+// Link returns a figure as a link. The link has no href while the figure has no address.
 func (p page) Link(parts ...any) template.HTML {
 	name := fmt.Sprint(parts...)
 	f := p.F[name]
@@ -59,14 +59,15 @@ func (p page) Link(parts ...any) template.HTML {
 	return template.HTML(e.String())
 }
 
-// Hidden reports whether the page does not show a figure.
+// Hidden reports whether a figure is hidden.
 func (p page) Hidden(parts ...any) bool { return p.F[fmt.Sprint(parts...)].Hide }
 
+// attribute writes an escaped attribute of a tag.
 func attribute(e *strings.Builder, name, value string) {
 	e.WriteString(" " + name + `="` + template.HTMLEscapeString(value) + `"`)
 }
 
-// hide ends the first tag of a figure.
+// hide ends the opening tag of a figure, which it marks as hidden if the figure is.
 func hide(e *strings.Builder, f figure) {
 	if f.Hide {
 		e.WriteString(" hidden")

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// describe makes the OpenAPI 3.1 description (spec.openapis.org/oas/v3.1.1) of the
-// routes. The schemas are made from the types that the handlers answer with, so that
-// they cannot differ.
-func describe(routes []route) map[string]any {
+// openAPI returns the OpenAPI 3.1 description (spec.openapis.org/oas/v3.1.1) of the routes.
+// The schemas are made from the types of the responses, so that they cannot differ.
+func openAPI(routes []route) map[string]any {
 	schemas := schemas{}
 	paths := map[string]any{}
 	for _, r := range routes {
@@ -29,7 +28,7 @@ func describe(routes []route) map[string]any {
 		if r.kind != "" {
 			media = r.kind
 		} else {
-			schema = schemas.of(reflect.TypeOf(r.answer))
+			schema = schemas.schemaOf(reflect.TypeOf(r.answer))
 		}
 		failure := func(why string) map[string]any {
 			return map[string]any{"description": why, "content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"type": "object"}}}}
@@ -42,7 +41,7 @@ func describe(routes []route) map[string]any {
 			answers["400"] = failure("what was asked cannot be understood")
 			answers["404"] = failure("it is not there")
 		}
-		paths[r.path] = map[string]any{"get": map[string]any{"summary": r.summary, "operationId": operation(r.path), "parameters": params, "responses": answers}}
+		paths[r.path] = map[string]any{"get": map[string]any{"summary": r.summary, "operationId": operationID(r.path), "parameters": params, "responses": answers}}
 	}
 	return map[string]any{
 		"openapi": "3.1.1",
@@ -56,15 +55,16 @@ func describe(routes []route) map[string]any {
 	}
 }
 
-func operation(path string) string {
+// operationID returns a name for the operation of a path.
+func operationID(path string) string {
 	return strings.Trim(strings.NewReplacer("/api/v1/", "", "/", "_", "{", "", "}", "", ".", "_").Replace(path), "_")
 }
 
 // schemas holds the JSON Schemas of named types.
 type schemas map[string]any
 
-// of returns the schema of what encoding/json makes of a type.
-func (s schemas) of(t reflect.Type) map[string]any {
+// schemaOf returns the schema of the JSON that encoding/json makes of a type.
+func (s schemas) schemaOf(t reflect.Type) map[string]any {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return map[string]any{"type": "string", "format": "date-time"}
@@ -73,7 +73,7 @@ func (s schemas) of(t reflect.Type) map[string]any {
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return map[string]any{"anyOf": []any{s.of(t.Elem()), map[string]any{"type": "null"}}}
+		return map[string]any{"anyOf": []any{s.schemaOf(t.Elem()), map[string]any{"type": "null"}}}
 	case reflect.Bool:
 		return map[string]any{"type": "boolean"}
 	case reflect.String:
@@ -85,9 +85,9 @@ func (s schemas) of(t reflect.Type) map[string]any {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return map[string]any{"type": "integer", "minimum": 0}
 	case reflect.Slice, reflect.Array:
-		return map[string]any{"type": []any{"array", "null"}, "items": s.of(t.Elem())}
+		return map[string]any{"type": []any{"array", "null"}, "items": s.schemaOf(t.Elem())}
 	case reflect.Map:
-		return map[string]any{"type": []any{"object", "null"}, "additionalProperties": s.of(t.Elem())}
+		return map[string]any{"type": []any{"object", "null"}, "additionalProperties": s.schemaOf(t.Elem())}
 	case reflect.Struct:
 		if t.Name() == "" {
 			return s.fields(t)
@@ -97,7 +97,7 @@ func (s schemas) of(t reflect.Type) map[string]any {
 			name = at[strings.LastIndexByte(at, '/')+1:] + "." + name
 		}
 		if _, known := s[name]; !known {
-			s[name] = nil // a type may hold itself
+			s[name] = nil // ends the recursion if the type contains itself
 			s[name] = s.fields(t)
 		}
 		return map[string]any{"$ref": "#/components/schemas/" + name}
@@ -105,6 +105,7 @@ func (s schemas) of(t reflect.Type) map[string]any {
 	return map[string]any{} // anything
 }
 
+// fields returns the schema of a struct.
 func (s schemas) fields(t reflect.Type) map[string]any {
 	properties, required := map[string]any{}, []any{}
 	s.add(t, properties, &required)
@@ -115,6 +116,7 @@ func (s schemas) fields(t reflect.Type) map[string]any {
 	return schema
 }
 
+// add adds the fields of a struct to properties, those of embedded structs included.
 func (s schemas) add(t reflect.Type, properties map[string]any, required *[]any) {
 	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -126,7 +128,7 @@ func (s schemas) add(t reflect.Type, properties map[string]any, required *[]any)
 			if name == "" {
 				name = f.Name
 			}
-			properties[name] = s.of(f.Type)
+			properties[name] = s.schemaOf(f.Type)
 			if !strings.Contains(options, "omit") {
 				*required = append(*required, name)
 			}

@@ -21,16 +21,17 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// sheet is the style of all pages, and starter the script that begins theirs, as they carry
-// them: as parts of each, a page is painted without another way to the server.
-var sheet, starter = carried("assets/style.css"), carried("assets/start.js")
+// sheet is the style of all pages, and starter is the script that loads a page's module.
+// Every page carries both inline, so that a browser paints it without another request.
+var sheet, starter = inlineAsset("assets/style.css"), inlineAsset("assets/start.js")
 
-// inline is a text that a page carries, with the hash that names it in the
-// Content-Security-Policy (CSP Level 3, hash-source): no other one is obeyed.
+// inline is a style or script that a page carries, with its hash for the
+// Content-Security-Policy (CSP Level 3, hash-source). A browser ignores any other.
 type inline struct{ text, source string }
 
-func carried(name string) inline {
-	text, _ := assets.ReadFile(name)
+// inlineAsset reads a style or script from the embedded files.
+func inlineAsset(file string) inline {
+	text, _ := assets.ReadFile(file)
 	sum := sha256.Sum256(text)
 	return inline{string(text), "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
 }
@@ -51,7 +52,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"icon": icon,
 }).ParseFS(assets, "assets/*.html"))
 
-// pages serves the dashboard.
+// pages registers the handlers of the dashboard.
 func (a *api) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", a.overviewPage)
 	mux.HandleFunc("GET /block/{number}", a.blockPage)
@@ -76,27 +77,29 @@ func (a *api) pages(mux *http.ServeMux) {
 	}
 }
 
-// page is what a template is given.
+// page is the data of a template.
 type page struct {
 	O      live.Overview
 	F      map[string]figure
 	Event  string // id of the last event that O includes
 	Now    int64  // unix ms
 	Slots  slots
-	Tall   bool // the graph needs more rows than the first screen has room for
+	Tall   bool // the graph has more rows than fit into the first screen
 	Block  *blockView
 	Number uint64
 }
 
+// slots holds the number of entries of each list of the first screen.
 type slots struct{ Recent, Attention, GPU, Marks int }
 
-// JSON is the overview for a script of type application/json, which it cannot end: < and
-// > are escaped.
+// JSON returns the overview for a script element of type application/json. The characters
+// < and > are escaped, so that no text can end the element.
 func (p page) JSON() (template.JS, error) {
 	text, err := json.Marshal(p.O)
 	return template.JS(text), err
 }
 
+// page returns the data of a page for the present state of the pipeline.
 func (a *api) page() page {
 	id, o := a.Model.Present()
 	now := time.Now()
@@ -110,7 +113,7 @@ func (a *api) page() page {
 	}
 }
 
-// beginning is how the overview begins, whatever the pipeline does.
+// beginning is the first part of the overview page, which does not depend on the pipeline.
 var beginning = func() []byte {
 	var text bytes.Buffer
 	if err := templates.ExecuteTemplate(&text, "beginning", nil); err != nil {
@@ -119,12 +122,13 @@ var beginning = func() []byte {
 	return text.Bytes()
 }()
 
-// overviewPage sends the beginning at once: a browser needs most of the time until the
-// first paint to make room for a page that answers, and meanwhile the rest is made.
+// overviewPage sends the beginning of the page at once and then makes the rest. A browser
+// spends most of the time until the first paint on preparing for a page that has begun to
+// arrive, so the two overlap.
 func (a *api) overviewPage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Write(beginning)
-	_ = http.NewResponseController(w).Flush() // a writer that cannot sends it with the rest
+	_ = http.NewResponseController(w).Flush() // a writer that cannot flush sends the beginning with the rest
 	render(w, "overview.html", a.page(), nil)
 }
 
@@ -137,13 +141,14 @@ func (a *api) blockPage(w http.ResponseWriter, r *http.Request) {
 	p := a.page()
 	jobs, err := a.block(r, number)
 	if err == nil {
-		p.Block, p.Number = viewOf(number, jobs, p.O, a.logged(r, jobs)), number
+		p.Block, p.Number = viewOf(number, jobs, p.O, a.attemptLogs(r, jobs)), number
 	}
 	render(w, "block.html", p, err)
 }
 
-// logged looks which attempts have left a log.
-func (a *api) logged(r *http.Request, jobs []jobAnswer) map[string]string {
+// attemptLogs returns the logs of the attempts of all jobs by their logKey. Attempts without
+// a log are absent.
+func (a *api) attemptLogs(r *http.Request, jobs []jobAnswer) map[string]string {
 	logs := map[string]string{}
 	for _, j := range jobs {
 		for _, s := range j.Stages {
@@ -157,10 +162,12 @@ func (a *api) logged(r *http.Request, jobs []jobAnswer) map[string]string {
 	return logs
 }
 
+// logKey names an attempt in the map that attemptLogs returns.
 func logKey(job, stage string, attempt uint32) string {
 	return fmt.Sprintf("%s/%s/%d", job, stage, attempt)
 }
 
+// render answers with a template, or with err and status 503 if err is set.
 func render(w http.ResponseWriter, name string, p any, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -175,7 +182,7 @@ func render(w http.ResponseWriter, name string, p any, err error) {
 	w.Write(text.Bytes())
 }
 
-// size is a number of bytes as people read it.
+// size formats a number of bytes with a decimal unit from B to GB.
 func size(b int64) string {
 	switch {
 	case b < 1e3:

@@ -16,11 +16,11 @@ import (
 // began (W3C Navigation Timing, Paint Timing), and the CPU time of the page's thread until
 // its script has taken over.
 type load struct {
-	First  float64  `json:"first"`  // the first byte is there
-	Last   float64  `json:"last"`   // the last one
+	First  float64  `json:"first"`  // the first byte has arrived
+	Last   float64  `json:"last"`   // the last byte has arrived
 	Parsed float64  `json:"parsed"` // the document is complete
 	Paint  float64  `json:"paint"`  // the first text or picture is painted
-	Before []string `json:"before"` // what the page has asked for until then
+	Before []string `json:"before"` // the URLs that the page had asked for until then
 	CPU    time.Duration
 }
 
@@ -30,15 +30,15 @@ const loadScript = `(() => {
 	return {first: n.responseStart, last: n.responseEnd, parsed: n.domInteractive, paint: measured.paint, before}
 })()`
 
-// TestFirstPaint opens the page over 10,000 blocks of history. The machine's part in the
-// time until the first paint is shown by a page of one word, which is loaded in turn with
-// it in the same browser. Of both the fastest of several loads counts, after some that are
-// not counted, and each comes from another page of the same server: neither the start of a
-// browser's process nor what else the machine does is the page's.
+// TestFirstPaint opens the page over 10,000 blocks of history. A page of one word, which is
+// loaded alternately with it in the same browser, shows the machine's part in the time until
+// the first paint. For both pages the fastest of several loads counts, after some that are
+// not counted. Each load comes from another page of the same server, so that neither the
+// start of a browser's process nor other work on the machine is counted for the page.
 //
-// Anywhere the page's thread has done its part after 200 ms of CPU, and what is painted
-// first is one answer of the server, of no more elements than a first screen needs: those
-// cost the time. Where the machine has nothing else to do, the page is painted in less than
+// On every machine, the page's thread has finished its part after 200 ms of CPU. The first
+// paint needs one answer of the server, with no more elements than a first screen needs,
+// because the elements cost the time. On an idle machine, the page is painted in less than
 // 100 ms.
 func TestFirstPaint(t *testing.T) {
 	long(t)
@@ -93,7 +93,7 @@ func TestFirstPaint(t *testing.T) {
 	}
 }
 
-// load goes to one page of the server and from there to another one.
+// load opens one page of the server and measures the load of another page from there.
 func (b *tab) load(from, to string) load {
 	b.t.Helper()
 	b.do(chromedp.Navigate(b.origin + from))

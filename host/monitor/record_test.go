@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// TestRecordOverview writes the overview of a scene to the file that
-// PROOFLINE_RECORD names: what package top's golden screens are made of.
+// TestRecordOverview writes the overview of a scene to the file that PROOFLINE_RECORD
+// names. The golden screens of package top are made from it.
 func TestRecordOverview(t *testing.T) {
 	to := os.Getenv("PROOFLINE_RECORD")
 	if to == "" {

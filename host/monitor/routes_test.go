@@ -18,8 +18,7 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// followed is a configuration whose model has looked at the scene, until the test
-// ends.
+// followed returns a configuration whose model runs over the scene until the test ends.
 func followed(t *testing.T, s *scene) Config {
 	t.Helper()
 	c := s.config(&live.Log{})
@@ -35,7 +34,7 @@ func followed(t *testing.T, s *scene) Config {
 	return c
 }
 
-// paths are the paths of the API with their parameters filled in.
+// paths returns the paths of the API with their parameters filled in.
 func paths(c Config) (list []string) {
 	a := &api{Config: c, health: &health{}, metrics: http.NotFoundHandler()}
 	for _, r := range a.routes() {
@@ -47,8 +46,8 @@ func paths(c Config) (list []string) {
 	return list
 }
 
-// TestAnswersFitTheDescription holds every answer against the schema that
-// openapi.json gives for its path, and the paths there against those that answer.
+// TestAnswersFitTheDescription: every response fits the schema of its path in
+// openapi.json, and openapi.json has all paths and no others.
 func TestAnswersFitTheDescription(t *testing.T) {
 	s := newScene(300, time.Now())
 	s.begin()
@@ -97,8 +96,8 @@ func TestAnswersFitTheDescription(t *testing.T) {
 	}
 }
 
-// TestNothingCanBeChanged: every path refuses every method that could change
-// something, and no answer shows the token.
+// TestNothingCanBeChanged: every path refuses every method that could change something, and
+// no response contains the token.
 func TestNothingCanBeChanged(t *testing.T) {
 	s := newScene(300, time.Now())
 	c := followed(t, s)
@@ -169,7 +168,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestHosts: a name that somebody else can own is not answered.
+// TestHosts: a request for a host name that somebody else can own is refused.
 func TestHosts(t *testing.T) {
 	c := showing(nil)
 	c.Hosts = []string{"Proofs.Example.org"}
@@ -231,8 +230,8 @@ func events(t *testing.T, r io.Reader) func() (event, bool) {
 	}
 }
 
-// TestEvents: a reader gets the picture, then changes; one that comes back with the
-// id of its last event gets what it has missed; the end is announced.
+// TestEvents: a client gets the Overview first and then changes. A client that sends the id
+// of its last event gets the events that it has missed. The last event is "end".
 func TestEvents(t *testing.T) {
 	s := newScene(50, time.Now())
 	origin, stop := serve(t, s, "")

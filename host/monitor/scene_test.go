@@ -18,10 +18,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// scene is a pipeline that exists only here. Its jobs have the form that
-// engine.Describe and history give them (their tests hold that form against the
-// checkpoint); gas and proving times follow the figures that were measured on
-// mainnet (3.97 s + 0.584 s per Mgas).
+// scene is a pipeline for tests. Its jobs have the form that engine.Describe and package
+// history return; the tests of these compare that form with the checkpoint. Gas and proving
+// times follow the figures that were measured on mainnet (3.97 s + 0.584 s per Mgas).
 type scene struct {
 	mu       sync.Mutex
 	random   *rand.Rand
@@ -34,7 +33,7 @@ type scene struct {
 
 const every = 10
 
-// newScene has so many finished targets, the newest two minutes ago.
+// newScene returns a scene with a number of finished targets, the newest two minutes ago.
 func newScene(blocks int, now time.Time) *scene {
 	s := &scene{random: rand.New(rand.NewPCG(1, 2)), now: time.Now, logs: map[string]string{}}
 	pace := 120 * time.Second
@@ -113,7 +112,7 @@ func (s *scene) job(number uint64, at time.Time) status.Job {
 	}}
 }
 
-// finish takes a job to its end: proved and accepted, or failed with a reason.
+// finish ends a job: proved and accepted, or failed with a reason.
 func (s *scene) finish(j *status.Job, at time.Time, failure string) {
 	ms := func(n int64) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
 	proving := int64(3970 + 584*float64(j.Block.GasUsed)/1e6 + 900*s.random.NormFloat64())
@@ -150,7 +149,7 @@ func (s *scene) finish(j *status.Job, at time.Time, failure string) {
 	}
 }
 
-// begin lets the proof stage work on the next target; finishNow ends it.
+// begin starts the proof of the next target. finishNow ends it.
 func (s *scene) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,8 +189,8 @@ func (s *scene) end(failure string) {
 	s.recent()
 }
 
-// called counts calls to the execution clients: some that went well to all, some that
-// failed to the second.
+// called counts calls to the execution clients: successful ones to all, and failed ones to
+// the second.
 func (s *scene) called(well, failed uint64) {
 	s.change(func(snap *status.Snapshot) {
 		endpoints := slices.Clone(snap.Stages[0].Endpoints)
@@ -299,7 +298,7 @@ func (s *scene) AttemptLog(_ context.Context, job, stage string, attempt uint32)
 	return nil, fmt.Errorf("open /home/operator/data/attempts/%s: %w", job, fs.ErrNotExist)
 }
 
-// config shows the scene by a model that is not running yet.
+// config returns a configuration for the scene with a model that does not run yet.
 func (s *scene) config(lines *live.Log, change ...func(*live.Config)) Config {
 	shown := live.Config{Selection: selection.Selection{Targets: contract.Selection{Every: every}}, Data: "/", Log: lines}
 	for _, f := range change {

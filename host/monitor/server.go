@@ -21,31 +21,31 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Pipeline is what the monitor asks for what the Model does not hold. It is asked
-// once per request, from many goroutines.
+// Pipeline returns what the Model does not hold. The monitor calls it at most a few times
+// for each request, from many goroutines.
 type Pipeline interface {
 	Snapshot(ctx context.Context) (status.Snapshot, error)
 	Score(ctx context.Context) (score.Report, error)
 	ShowBlock(ctx context.Context, number uint64) ([]status.Job, error)
 	Page(ctx context.Context, r history.Range) (history.Page, error)
-	// Owed lists what waits for a reporter, the oldest first.
+	// Owed returns the events that wait for a reporter, the oldest first.
 	Owed(ctx context.Context, reporter string) ([]record.Event, error)
-	// AttemptLog returns the end of the log that a failed attempt has left, or
-	// fs.ErrNotExist.
+	// AttemptLog returns the end of the log of a failed attempt, or fs.ErrNotExist if there
+	// is none.
 	AttemptLog(ctx context.Context, job, stage string, attempt uint32) ([]byte, error)
 }
 
-// Config says what a Server shows, and to whom.
+// Config is the configuration of a Server.
 type Config struct {
 	Listen   string   // host:port; port 0 takes a free one
-	Token    string   // that whoever asks must show; empty for none
-	Hosts    []string // names on the internet by which the server may be called
+	Token    string   // required for all but the health paths; empty for none
+	Hosts    []string // public host names by which the server may be addressed
 	Pipeline Pipeline
 	Model    *live.Model
-	// Graph names the stages that each stage needs.
+	// Graph are the names of the stages that each stage needs.
 	Graph map[string][]string
 	Log   *slog.Logger
-	// Beat is the time between two signs of life in a stream; 0 for 5 seconds.
+	// Beat is the time between two beat events in a stream; 0 for 5 seconds.
 	Beat time.Duration
 }
 
@@ -56,10 +56,8 @@ type Server struct {
 	serving  sync.WaitGroup
 }
 
-// Start listens and answers from then on.
-//
-// An address that cannot be listened on is an Environment error that names it
-// and says what to do.
+// Start starts a server. If it cannot listen on the address, the error has the class
+// environment, the address and a remedy.
 func Start(c Config) (*Server, error) {
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -88,11 +86,11 @@ func Start(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Addr is the address that the server listens on, with the real port.
+// Addr returns the address on which the server listens, with the real port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Close lets running answers finish until the context ends, then cuts them. No
-// goroutine of the server is left when it returns.
+// Close ends all streams and waits for the running requests. When ctx ends it closes their
+// connections. When it returns, the server has no goroutine.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
@@ -102,6 +100,7 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
+// listenError wraps the error of listening on an address.
 func listenError(address string, err error) error {
 	remedy := "write another address under monitor.listen in the pipeline file"
 	switch {
@@ -117,13 +116,13 @@ func listenError(address string, err error) error {
 	return contract.Environment(fmt.Errorf("cannot listen on %s for the monitor: %w", address, cause), remedy)
 }
 
-// Handler serves the monitor's paths. It is safe for concurrent use.
+// Handler returns the handler of all paths of the monitor. It is safe for concurrent use.
 func Handler(c Config) http.Handler {
 	if c.Beat <= 0 {
 		c.Beat = 5 * time.Second
 	}
 	a := &api{Config: c, metrics: metrics.Handler(c.Model), health: &health{now: time.Now, snapshot: func() status.Snapshot {
-		snap, _ := c.Pipeline.Snapshot(context.Background()) // health needs nothing of what can fail
+		snap, _ := c.Pipeline.Snapshot(context.Background()) // the health does not need the parts that can fail
 		return snap
 	}}}
 	mux := http.NewServeMux()

@@ -8,17 +8,18 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
+// score fills in the week's score and its forecast.
 func (m *maker) score() {
 	for _, name := range []string{"under", "forecast", "spare", "proved", "paralyzed"} {
 		m.set("score-"+name+"-n", "")
 		m.put("score-"+name, figure{Text: "–"})
 	}
 	m.set("score", "–")
-	nothing := figure{Text: "no target of this week has ended", Icon: "waiting", Class: "m"}
+	verdict := figure{Text: "no target of this week has ended", Icon: "waiting", Class: "m"}
 	if p := m.o.Pipeline; !p.Proves && p.State != live.Starting {
-		nothing.Text = "no stage makes a proof"
+		verdict.Text = "no stage makes a proof"
 	}
-	m.put("score-verdict", nothing)
+	m.put("score-verdict", verdict)
 	m.set("score-sub", "")
 	m.set("score-under-label", "Proved in time")
 	m.set("score-forecast-label", "Forecast")
@@ -38,24 +39,24 @@ func (m *maker) score() {
 		return
 	}
 	m.set("score", fixed(week.Performance, 2))
-	over := week.Performance - float64(rules.PerformanceBar)
+	margin := week.Performance - float64(rules.PerformanceBar)
 	icon, class, side := "done", "ok", "above"
-	if over < 2 {
+	if margin < 2 {
 		icon, class = "warning", "warn"
 	}
-	if over < 0 {
+	if margin < 0 {
 		icon, class, side = "error", "bad", "below"
 	}
-	m.put("score-verdict", figure{Text: fmt.Sprintf("%s points %s %d %%", fixed(math.Abs(over), 2), side, rules.PerformanceBar), Icon: icon, Class: class})
-	of := func(n int) string { return live.Grouped(n) + " of " + live.Grouped(week.Blocks) }
-	m.set("score-under-n", of(week.Under))
+	m.put("score-verdict", figure{Text: fmt.Sprintf("%s points %s %d %%", fixed(math.Abs(margin), 2), side, rules.PerformanceBar), Icon: icon, Class: class})
+	fraction := func(n int) string { return live.Grouped(n) + " of " + live.Grouped(week.Blocks) }
+	m.set("score-under-n", fraction(week.Under))
 	m.set("score-under", fixed(week.Performance, 2)+" %")
-	m.set("score-proved-n", of(week.Proved()))
+	m.set("score-proved-n", fraction(week.Proved()))
 	if rules.LivenessBar > 0 {
 		m.set("score-proved-n", fmt.Sprintf("needs %d %%", rules.LivenessBar))
 	}
 	m.set("score-proved", fixed(week.Liveness, 2)+" %")
-	m.set("score-paralyzed-n", of(week.Paralyzers))
+	m.set("score-paralyzed-n", fraction(week.Paralyzers))
 	m.set("score-paralyzed", fixed(week.Paralyzed, 2)+" %")
 	if f := s.Forecast; f != nil {
 		m.set("score-forecast-label", "Forecast for "+f.Deadline.UTC().Weekday().String())
@@ -66,6 +67,7 @@ func (m *maker) score() {
 	}
 }
 
+// gpus fills in the load, memory, temperature and power of each GPU.
 func (m *maker) gpus() {
 	h := m.o.Hardware
 	none := figure{Text: "No GPU is seen. Load, memory, heat and power of each will be here, from nvidia-smi every 5 s.", Hide: len(h.GPUs) > 0}
@@ -97,13 +99,14 @@ func (m *maker) gpus() {
 	}
 }
 
+// attention fills in the open alerts.
 func (m *maker) attention() {
-	open := openAlerts(m.o)
-	m.put("attn-more", figure{Text: fmt.Sprintf("%d open", open), Href: "#alerts", Hide: open == 0})
-	m.put("attn-none", figure{Text: "Nothing. Alerts and failing blocks will be here, with what to do.", Hide: open > 0})
+	openCount := openAlerts(m.o)
+	m.put("attn-more", figure{Text: fmt.Sprintf("%d open", openCount), Href: "#alerts", Hide: openCount == 0})
+	m.put("attn-none", figure{Text: "Nothing. Alerts and failing blocks will be here, with what to do.", Hide: openCount > 0})
 	for i := range attentionSlots {
 		key := fmt.Sprintf("attn.%d.", i)
-		if i >= open {
+		if i >= openCount {
 			for _, name := range []string{"row", "title", "ago", "text"} {
 				m.put(key+name, figure{Hide: true})
 			}

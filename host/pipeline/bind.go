@@ -10,17 +10,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Find returns the manifest of a plugin by name. Its error goes into a finding
-// as it is; it should say what was searched and what to do.
+// Find returns the manifest of a plugin by name. The text of its error becomes the
+// summary of a finding, so it must say where the plugin was searched and what to do.
 type Find func(plugin string) (contract.Manifest, error)
 
-// Bind checks the stages against their plugins: fills each stage's kind and the
-// defaults that depend on it, joins the stages to a graph, validates each config
-// block against the plugin's JSON Schema and makes the paths in it absolute. It
-// returns its own findings, sorted by place; Load's are not among them. What
-// follows from the plugins' traits is CheckTraits'.
+// Bind checks the stages against the manifests of their plugins. It fills each
+// stage's kind and the defaults that depend on the kind, and joins the stages to a
+// graph. It validates each config block against the plugin's JSON Schema and makes
+// the paths in the block absolute. Bind returns its own findings, sorted by place,
+// without those of Load. CheckTraits checks what depends on the plugins' traits.
 //
-// Bind is called once for a pipeline.
+// Bind must be called once for each pipeline.
 func Bind(p *Pipeline, find Find) Findings {
 	var findings Findings
 	for i := range p.Stages {
@@ -53,13 +53,16 @@ func Bind(p *Pipeline, find Find) Findings {
 		}
 	}
 	findings = append(findings, checkOrder(p)...)
-	findings = append(findings, p.join()...)
+	findings = append(findings, p.joinStages()...)
 	findings = append(findings, p.checkTimes()...)
 	findings = append(findings, p.checkStuck()...)
 	findings.Sort()
 	return findings
 }
 
+// errorAt returns an error about the value at a pointer into the stage's entry, such
+// as "/plugin" or "/config/url". Its position is that of the value, or of the nearest
+// ancestor that the file has.
 func (s *Stage) errorAt(pointer, summary, remedy string) Finding {
 	return Finding{
 		Severity: contract.SeverityError, File: s.file, Position: s.places.near(pointer).value,
@@ -73,7 +76,7 @@ func (s *Stage) warningAt(pointer, summary, remedy string) Finding {
 	return f
 }
 
-// line is where the stage stands in the file, for findings about other stages.
+// line returns the line of the stage in the file, for findings about other stages.
 func (s *Stage) line() int { return s.places[""].value.Line }
 
 func (s *Stage) fillDefaults() {
@@ -81,11 +84,12 @@ func (s *Stage) fillDefaults() {
 	s.Concurrency = cmp.Or(s.Concurrency, int(defaultFor("concurrency", s.Kind, parseNumber)))
 }
 
+// noSource is the remedy for a pipeline without a source.
 const noSource = "begin with a stage that delivers blocks, for example plugin: source-rpc"
 
-// checkOrder demands one source, then builders and provers, then reporters.
-// Stages whose plugin is not known are passed over. A stage that stands wrong is
-// named once, whatever it stands before.
+// checkOrder checks that the stages are one source, then builders and provers, then
+// reporters. It skips stages whose plugin is not known. A stage in the wrong place
+// has one finding, also if it stands before several others.
 func checkOrder(p *Pipeline) (findings Findings) {
 	var source *Stage
 	lastWorking, allKnown := -1, true

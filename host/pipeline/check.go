@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// checkFolders looks at what the folders of the file are, and whether one lies in
+// checkFolders checks that data and output can be folders, and that neither lies in
 // the other.
 func (p *Pipeline) checkFolders() (findings Findings) {
 	for _, dir := range []struct{ key, path string }{{"data", p.Data}, {"output", p.Output}} {
@@ -30,7 +30,7 @@ func (p *Pipeline) checkFolders() (findings Findings) {
 	if _, given := p.at[key]; !given {
 		key = "data"
 	}
-	outputInside, dataInside := within(p.Output, p.Data), within(p.Data, p.Output)
+	outputInside, dataInside := isWithin(p.Output, p.Data), isWithin(p.Data, p.Output)
 	var summary string
 	switch {
 	case outputInside && dataInside:
@@ -48,12 +48,13 @@ func (p *Pipeline) checkFolders() (findings Findings) {
 // slotTime is the time between two blocks of Ethereum.
 const slotTime = 12 * time.Second
 
-// checkTimes compares times that belong together.
+// checkTimes finds periods of the sections keep and select that contradict each
+// other.
 func (p *Pipeline) checkTimes() (findings Findings) {
 	add := func(severity contract.Severity, path, summary, remedy string) {
 		findings = append(findings, p.Locate(severity, path, summary, remedy))
 	}
-	// A finding is about a key that the file has, where it has one of the two.
+	// either returns the first key if the file has it, else the second.
 	either := func(first, second string) string {
 		if _, given := p.at[first]; given {
 			return first
@@ -66,24 +67,24 @@ func (p *Pipeline) checkTimes() (findings Findings) {
 	case history < window:
 		add(contract.SeverityError, either("keep.history", "select.repair"),
 			fmt.Sprintf("keep.history of %s is shorter than the window of select.repair, %d blocks or about %s: blocks would be forgotten, found again and proved twice",
-				short(history), p.Select.Repair, short(window)),
+				shortDuration(history), p.Select.Repair, shortDuration(window)),
 			"remember blocks for longer, or repair a smaller window")
 	case drop > history:
 		add(contract.SeverityWarning, either("keep.history", "select.drop_after"),
-			fmt.Sprintf("keep.history of %s is shorter than select.drop_after of %s: a block may be forgotten while it is young enough to be taken again", short(history), short(drop)),
+			fmt.Sprintf("keep.history of %s is shorter than select.drop_after of %s: a block may be forgotten while it is young enough to be taken again", shortDuration(history), shortDuration(drop)),
 			"remember blocks for at least as long as they are taken")
 	}
 	if p.Keep.Files > p.Keep.Failed {
 		add(contract.SeverityWarning, either("keep.files", "keep.failed"),
-			fmt.Sprintf("keep.files of %s is longer than keep.failed of %s: files would stay of which there is no record", short(p.Keep.Files), short(p.Keep.Failed)),
+			fmt.Sprintf("keep.files of %s is longer than keep.failed of %s: files would stay of which there is no record", shortDuration(p.Keep.Files), shortDuration(p.Keep.Failed)),
 			"keep the records of failed blocks for at least as long as their files")
 	}
 	return findings
 }
 
-// checkStuck warns of times to be stuck that the timeout of a stage never lets
-// come. It compares defaults that Bind fills. What the monitor section says counts
-// for provers, and is told once.
+// checkStuck warns of a stuck_after that is longer than the timeout of its stage, so
+// that it is never reached. It needs the defaults that Bind fills. The value of the
+// monitor section counts for provers only and has at most one finding.
 func (p *Pipeline) checkStuck() (findings Findings) {
 	const remedy = "make it shorter than timeout, or give the stage a longer timeout"
 	_, common := p.at["monitor.stuck_after"]
@@ -92,7 +93,7 @@ func (p *Pipeline) checkStuck() (findings Findings) {
 		if s.Timeout == 0 || s.StuckAfter <= s.Timeout {
 			continue
 		}
-		summary := fmt.Sprintf("%s is never reached: the timeout of the stage %q is %s", short(s.StuckAfter), s.Path(), short(s.Timeout))
+		summary := fmt.Sprintf("%s is never reached: the timeout of the stage %q is %s", shortDuration(s.StuckAfter), s.Path(), shortDuration(s.Timeout))
 		if _, own := s.places["/stuck_after"]; own {
 			findings = append(findings, s.warningAt("/stuck_after", summary, remedy))
 		} else if common && s.Kind == contract.KindProver {

@@ -2,22 +2,24 @@ package pipeline
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Formats by which a schema marks the texts that are paths.
+// Values of the keyword format by which a plugin's schema marks texts that are
+// paths.
 const (
 	formatFile    = "file"
 	formatDir     = "dir"
-	formatProgram = "program" // a path where it has a slash, else a name that is looked up in $PATH
+	formatProgram = "program" // a path if it contains a slash, else a name that is looked up in $PATH
 )
 
-// resolvePaths makes the paths in a stage's config absolute: the texts that the
-// schema marks, also behind references and in lists and maps. It changes the given
-// value, which is that of s.Config, and s.Config.
+// resolvePaths makes the paths in a stage's config absolute and collects them in
+// s.Files. Paths are the texts that the schema marks, also behind references and in
+// lists and maps. config is the decoded s.Config; both are changed.
 func (s *Stage) resolvePaths(schema *jsonschema.Schema, document, config any, paths paths) (findings Findings) {
 	w := pathWalker{stage: s, document: document, paths: paths, visited: map[string]bool{}}
 	if w.walk(schema, nil, config); w.changed {
@@ -28,29 +30,26 @@ func (s *Stage) resolvePaths(schema *jsonschema.Schema, document, config any, pa
 	return w.findings
 }
 
+// pathWalker walks a config and its schema side by side.
 type pathWalker struct {
 	stage    *Stage
-	document any
+	document any // the schema as decoded JSON
 	paths    paths
 	visited  map[string]bool // by schema and value: a schema may refer to itself
 	findings Findings
 	changed  bool
 }
 
-// walk visits a value with a schema that it has to fit, and returns the value to
-// be put in its place.
+// walk visits the value at a location together with one schema that applies to it.
+// It returns the value with its paths resolved.
 func (w *pathWalker) walk(schema *jsonschema.Schema, location []string, value any) any {
-	if schema == nil || w.visited[schema.Location+" "+join(location)] {
+	if schema == nil || w.visited[schema.Location+" "+pointerOf(location)] {
 		return value
 	}
-	w.visited[schema.Location+" "+join(location)] = true
-	for _, also := range append([]*jsonschema.Schema{schema.Ref, schema.If, schema.Then, schema.Else}, schema.AllOf...) {
-		value = w.walk(also, location, value)
-	}
-	for _, alternatives := range [][]*jsonschema.Schema{schema.AnyOf, schema.OneOf} {
-		for _, one := range alternatives {
-			value = w.walk(one, location, value)
-		}
+	w.visited[schema.Location+" "+pointerOf(location)] = true
+	subschemas := slices.Concat([]*jsonschema.Schema{schema.Ref, schema.If, schema.Then, schema.Else}, schema.AllOf, schema.AnyOf, schema.OneOf)
+	for _, sub := range subschemas {
+		value = w.walk(sub, location, value)
 	}
 	switch v := value.(type) {
 	case map[string]any:
@@ -60,7 +59,7 @@ func (w *pathWalker) walk(schema *jsonschema.Schema, location []string, value an
 			if !known {
 				property = additional
 			}
-			v[key] = w.walk(property, extended(location, key), below)
+			v[key] = w.walk(property, appendPart(location, key), below)
 		}
 	case []any:
 		items := schema.Items2020
@@ -68,19 +67,20 @@ func (w *pathWalker) walk(schema *jsonschema.Schema, location []string, value an
 			items, _ = schema.Items.(*jsonschema.Schema)
 		}
 		for i, below := range v {
-			of := items
+			item := items
 			if i < len(schema.PrefixItems) {
-				of = schema.PrefixItems[i]
+				item = schema.PrefixItems[i]
 			}
-			v[i] = w.walk(of, extended(location, strconv.Itoa(i)), below)
+			v[i] = w.walk(item, appendPart(location, strconv.Itoa(i)), below)
 		}
 	case string:
-		return w.path(schema, location, v)
+		return w.resolve(schema, location, v)
 	}
 	return value
 }
 
-func (w *pathWalker) path(schema *jsonschema.Schema, location []string, text string) string {
+// resolve returns a text as an absolute path if the schema marks it as a path.
+func (w *pathWalker) resolve(schema *jsonschema.Schema, location []string, text string) string {
 	switch subschema(w.document, schema.Location)["format"] {
 	case formatFile, formatDir:
 	case formatProgram:
@@ -90,7 +90,7 @@ func (w *pathWalker) path(schema *jsonschema.Schema, location []string, text str
 	default:
 		return text
 	}
-	pointer := "/config" + join(location)
+	pointer := "/config" + pointerOf(location)
 	if text == "" || w.stage.places.near(pointer).unknown {
 		return text
 	}
@@ -104,7 +104,7 @@ func (w *pathWalker) path(schema *jsonschema.Schema, location []string, text str
 	return path
 }
 
-// extended is a location with one more part.
-func extended(location []string, part string) []string {
+// appendPart returns a copy of a location with one more part.
+func appendPart(location []string, part string) []string {
 	return append(location[:len(location):len(location)], part)
 }

@@ -16,22 +16,23 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// describe turns violations into findings. They name what the schema wants,
-// never the value: it may be a secret.
+// describe turns violations of a schema into findings. A finding says what the
+// schema wants. It never contains the value, which may be a secret. document is the
+// schema as decoded JSON.
 func (s *Stage) describe(leaves []*jsonschema.ValidationError, document, config any) (findings Findings) {
-	meant := map[string]bool{} // pointers of absent keys that an unknown one seems to stand for
+	meant := map[string]bool{} // pointers of known keys whose names are nearest to unknown ones
 	for _, e := range leaves {
 		if k, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
 			for _, name := range k.Properties {
-				meant[join(e.InstanceLocation)+"/"+nearest(name, properties(document, e.SchemaURL))] = true
+				meant[pointerOf(e.InstanceLocation)+"/"+nearest(name, properties(document, e.SchemaURL))] = true
 			}
 		}
 	}
 	for _, e := range leaves {
-		pointer := "/config" + join(e.InstanceLocation)
+		pointer := "/config" + pointerOf(e.InstanceLocation)
 		at := s.places.near(pointer)
 		if at.unknown {
-			continue // its variable is not set, which is recorded already
+			continue // parse has recorded that the variable is not set
 		}
 		add := func(at Position, path, summary, remedy string) {
 			findings = append(findings, Finding{Severity: contract.SeverityError, File: s.file, Position: at, Path: path, Summary: summary, Remedy: remedy})
@@ -50,7 +51,7 @@ func (s *Stage) describe(leaves []*jsonschema.ValidationError, document, config 
 			}
 		case *kind.Required:
 			for _, name := range k.Missing {
-				if meant[join(e.InstanceLocation)+"/"+name] {
+				if meant[pointerOf(e.InstanceLocation)+"/"+name] {
 					continue
 				}
 				add(at.value, path, fmt.Sprintf("the key %q is missing", name), description(document, e.SchemaURL, name))
@@ -71,14 +72,14 @@ func (s *Stage) describe(leaves []*jsonschema.ValidationError, document, config 
 			}
 			if enum, ok := about["enum"].([]any); ok && len(enum) > 0 {
 				if _, wrongType := e.ErrorKind.(*kind.Type); wrongType {
-					summary, remedy = "must be one of "+strings.Join(wordsOf(enum), ", "), ""
+					summary, remedy = "must be one of "+strings.Join(printed(enum), ", "), ""
 				}
 			}
 			if at.fromVariable {
 				summary += " (the value comes from a variable)"
 			} else if enum, ok := k.(*kind.Enum); ok {
 				if text, ok := enum.Got.(string); ok {
-					remedy = didYouMean(text, wordsOf(enum.Want))
+					remedy = didYouMean(text, printed(enum.Want))
 				}
 			}
 			add(at.value, path, summary, cmp.Or(remedy, description(document, e.SchemaURL, "")))
@@ -87,7 +88,7 @@ func (s *Stage) describe(leaves []*jsonschema.ValidationError, document, config 
 	return findings
 }
 
-// explain says what the schema wants.
+// explain returns summary and remedy for one violation: what the schema wants.
 func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
@@ -103,9 +104,9 @@ func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 			case *kind.Type:
 				want = append(want, wantedTypes(k.Want)...)
 			case *kind.Const:
-				want = append(want, wordsOf([]any{k.Want})...)
+				want = append(want, printed([]any{k.Want})...)
 			case *kind.Enum:
-				want = append(want, wordsOf(k.Want)...)
+				want = append(want, printed(k.Want)...)
 			default:
 				return "fits none of the allowed forms", ""
 			}
@@ -115,9 +116,9 @@ func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 		}
 		return "fits none of the allowed forms", ""
 	case *kind.Enum:
-		return "must be one of " + strings.Join(wordsOf(k.Want), ", "), ""
+		return "must be one of " + strings.Join(printed(k.Want), ", "), ""
 	case *kind.Const:
-		return "must be " + wordsOf([]any{k.Want})[0], ""
+		return "must be " + printed([]any{k.Want})[0], ""
 	case *kind.Pattern:
 		return "does not have the wanted form", ""
 	case *kind.Format:
@@ -149,10 +150,11 @@ func explain(e *jsonschema.ValidationError) (summary, remedy string) {
 	return fmt.Sprintf("breaks the rule %q of the plugin's schema", strings.Join(e.ErrorKind.KeywordPath(), ".")), ""
 }
 
-// form is a form of texts that schemas describe by a pattern.
+// form is a form of texts, such as a duration, that schemas describe by a pattern. A
+// pattern has the form if it matches all texts of matches and none of rejects.
 type form struct {
 	problem
-	fits, fitsNot []string // texts by which the pattern is known
+	matches, rejects []string
 }
 
 var (
@@ -167,8 +169,8 @@ var (
 	}
 )
 
-// formOf recognises the form of texts that a subschema wants by what its pattern
-// takes; nil where it has none that has a name.
+// formOf returns the form of texts that the pattern of a subschema describes, or nil
+// if it is none of forms.
 func formOf(about map[string]any) *form {
 	text, _ := about["pattern"].(string)
 	pattern, err := regexp.Compile(text)
@@ -177,15 +179,14 @@ func formOf(about map[string]any) *form {
 	}
 	for _, f := range forms {
 		misses := func(s string) bool { return !pattern.MatchString(s) }
-		if !slices.ContainsFunc(f.fits, misses) && !slices.ContainsFunc(f.fitsNot, pattern.MatchString) {
+		if !slices.ContainsFunc(f.matches, misses) && !slices.ContainsFunc(f.rejects, pattern.MatchString) {
 			return f
 		}
 	}
 	return nil
 }
 
-// valueAt returns the value at a location of a JSON value; nil where there is
-// none.
+// valueAt returns the value at a location of a JSON value, or nil if there is none.
 func valueAt(v any, location []string) (found any) {
 	replace(v, location, func(at any) (any, bool) {
 		found = at
@@ -194,32 +195,33 @@ func valueAt(v any, location []string) (found any) {
 	return found
 }
 
-// wantedTypes puts JSON Schema's type names into words.
+// wantedTypes returns the names of JSON Schema types as messages show them.
 func wantedTypes(types []string) []string {
-	words := map[string]string{
+	names := map[string]string{
 		"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
 		"object": "a mapping", "array": "a list", "null": "nothing",
 	}
 	list := make([]string, len(types))
 	for i, t := range types {
-		list[i] = cmp.Or(words[t], t)
+		list[i] = cmp.Or(names[t], t)
 	}
 	return list
 }
 
-func wordsOf(values []any) []string {
-	words := make([]string, len(values))
+// printed returns values as messages show them.
+func printed(values []any) []string {
+	texts := make([]string, len(values))
 	for i, v := range values {
-		words[i] = fmt.Sprint(v)
+		texts[i] = fmt.Sprint(v)
 		if v == "" {
-			words[i] = `""`
+			texts[i] = `""`
 		}
 	}
-	return words
+	return texts
 }
 
-// subschema returns the part of the schema document that a URL's fragment
-// points at.
+// subschema returns the part of a schema document at which the fragment of a URL
+// points, or nil if there is none.
 func subschema(document any, url string) map[string]any {
 	_, fragment, _ := strings.Cut(url, "#")
 	for part := range strings.SplitSeq(strings.TrimPrefix(fragment, "/"), "/") {
@@ -249,8 +251,8 @@ func properties(document any, url string) []string {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// description is what the schema says of a property of the subschema, or of
-// the subschema itself where the name is empty.
+// description returns the description of a property of a subschema, or of the
+// subschema itself if property is empty.
 func description(document any, url, property string) string {
 	m := subschema(document, url)
 	if property != "" {

@@ -12,13 +12,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// document is a parsed YAML file with its findings so far.
+// document is a parsed YAML file with the findings about it so far.
 type document struct {
 	file     string
 	findings Findings
 	fromVar  map[*yaml.Node]bool // scalars that hold the content of a variable
-	unknown  map[*yaml.Node]bool // scalars of which nothing can be said: the variable is not set
-	at       map[string]Position // of values, by path
+	unknown  map[*yaml.Node]bool // scalars without a value, because their variable is not set
+	at       map[string]Position // positions of values, by path
 	paths    paths
 }
 
@@ -32,9 +32,9 @@ func (d *document) errorAt(n *yaml.Node, path, summary, remedy string) {
 
 func positionOf(n *yaml.Node) Position { return Position{Line: n.Line, Column: n.Column} }
 
-// scalarOf reads a scalar node. It answers false, after recording why, when the
-// node is none, and silently when its variable is not set, which is recorded
-// already.
+// scalarOf reads a scalar node. It returns false if the node is not a scalar, and
+// records a finding. It also returns false if the variable of the node is not set;
+// the finding for that is recorded by parse.
 func (d *document) scalarOf(n *yaml.Node, path, want string) (scalar, bool) {
 	n = follow(n)
 	if d.unknown[n] {
@@ -63,13 +63,13 @@ type object struct {
 	doc     *document
 	path    string // "" for the whole file, else "stages[2].retry"
 	node    *yaml.Node
-	section Key // what is known of the keys
+	section Key // the keys that the mapping may have
 	entries map[string]entry
-	meant   []string // keys that an unknown one seems to stand for
+	meant   []string // for each unknown key the known one with the nearest name
 }
 
-// entriesOf reads the keys of a mapping; duplicates and keys that are not text
-// are recorded and left out.
+// entriesOf reads the keys of a mapping. Duplicates and keys that are not text are
+// recorded as findings and left out.
 func (d *document) entriesOf(n *yaml.Node, path string) (list []entry) {
 	seen := map[string]Position{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -93,9 +93,8 @@ func (d *document) entriesOf(n *yaml.Node, path string) (list []entry) {
 	return list
 }
 
-// object reads a mapping and records keys that are not known, and required ones
-// that are absent. It answers false, after recording why, when the node is no
-// mapping.
+// object reads a mapping and records unknown keys and absent required keys as
+// findings. It records a finding and returns false if the node is not a mapping.
 func (d *document) object(n *yaml.Node, path string, section Key) (object, bool) {
 	n = follow(n)
 	known := section.names()
@@ -126,7 +125,7 @@ func (d *document) object(n *yaml.Node, path string, section Key) (object, bool)
 	return o, true
 }
 
-// value returns the value of a key; nil where it is absent or null.
+// value returns the value of a key, or nil if the key is absent or null.
 func (o object) value(key string) *yaml.Node {
 	e, ok := o.entries[key]
 	if !ok || follow(e.value).ShortTag() == "!!null" && follow(e.value).Kind == yaml.ScalarNode {
@@ -135,8 +134,8 @@ func (o object) value(key string) *yaml.Node {
 	return e.value
 }
 
-// below reads the mapping under a key. Where there is none the answer is an empty
-// one, whose keys have their defaults.
+// below reads the mapping under a key. If there is none it returns an empty mapping,
+// so that all keys have their defaults.
 func (o object) below(name string) object {
 	k, _ := o.section.key(name)
 	if n := o.value(name); n != nil {
@@ -150,8 +149,8 @@ func (o object) below(name string) object {
 // given reports whether a key has a value.
 func (o object) given(name string) bool { return o.value(name) != nil }
 
-// field parses the scalar under a key. The answer is the key's default where the
-// key is absent or its value does not fit, which is recorded.
+// field parses the scalar under a key. It returns the key's default if the key is
+// absent or if its value does not fit. A value that does not fit is a finding.
 func field[T any](o object, name string, parse func(scalar, Key) (T, *problem)) T {
 	k, _ := o.section.key(name)
 	if n := o.value(name); n != nil {
@@ -160,14 +159,14 @@ func field[T any](o object, name string, parse func(scalar, Key) (T, *problem)) 
 		}
 	}
 	var absent T
-	if k.Default != "" { // it is right, as the table's test shows
+	if k.Default != "" { // a test shows that all defaults of the table can be parsed
 		absent, _ = parse(scalar{text: k.Default, tag: "!!str", fromVariable: true}, k)
 	}
 	return absent
 }
 
-// optional is field for keys whose absence means something of its own: nil.
-func optional[T any](o object, name string, parse func(scalar, Key) (T, *problem)) *T {
+// optionalField is field for a key whose absence has a meaning: it returns nil then.
+func optionalField[T any](o object, name string, parse func(scalar, Key) (T, *problem)) *T {
 	k, _ := o.section.key(name)
 	n := o.value(name)
 	if n == nil {
@@ -180,6 +179,8 @@ func optional[T any](o object, name string, parse func(scalar, Key) (T, *problem
 	return &v
 }
 
+// fieldOf parses a scalar node as the value of the key k. It records a finding and
+// returns false if the value does not fit.
 func fieldOf[T any](d *document, n *yaml.Node, path string, k Key, parse func(scalar, Key) (T, *problem)) (v T, ok bool) {
 	s, ok := d.scalarOf(n, path, "a "+string(k.Type))
 	if !ok {
@@ -193,9 +194,9 @@ func fieldOf[T any](d *document, n *yaml.Node, path string, k Key, parse func(sc
 	return v, true
 }
 
-// listed parses the list of scalars under a key. Entries that do not fit are
-// recorded and left out; where tells the place of each that is left.
-func listed[T any](o object, name string, parse func(scalar, Key) (T, *problem)) (list []T, where []Position) {
+// listField parses the list of scalars under a key. Entries that do not fit are
+// recorded as findings and left out. where has the position of each entry of list.
+func listField[T any](o object, name string, parse func(scalar, Key) (T, *problem)) (list []T, where []Position) {
 	k, _ := o.section.key(name)
 	n := o.value(name)
 	if n == nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Position is a place in a file; both count from 1. The zero value means the
-// whole file.
+// Position is a place in a file. Line and Column count from 1. The zero value means
+// the whole file.
 type Position struct {
 	Line   int `json:"line"`
 	Column int `json:"column"` // in characters
 }
 
-// Finding is one thing to say about a pipeline file.
+// Finding is one fault of a pipeline file, or one remark about it.
 type Finding struct {
 	Severity contract.Severity `json:"severity"`
 	File     string            `json:"file"`
@@ -28,8 +28,8 @@ type Finding struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// String is the finding as "pipeline.yaml:12:7: error: …"; the remedy follows on
-// a line of its own.
+// String returns the finding as "pipeline.yaml:12:7: error: …". The remedy follows
+// on a line of its own.
 func (f Finding) String() string {
 	var b strings.Builder
 	b.WriteString(f.File)
@@ -47,7 +47,7 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Findings is what a check has to say, in the order of the file once sorted.
+// Findings is the result of a check. Sort puts it into the order of the file.
 type Findings []Finding
 
 // Failed reports whether one of the findings is an error.
@@ -93,7 +93,8 @@ func (fs Findings) Write(w io.Writer) error {
 	return nil
 }
 
-// Error makes the errors among the findings an error; nil where there are none.
+// Error returns an *InvalidError with all findings if one of them is an error, and
+// nil otherwise.
 func (fs Findings) Error() error {
 	if !fs.Failed() {
 		return nil
@@ -110,11 +111,11 @@ func (e *InvalidError) Error() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// place is where a value and its key stand, and where the value came from.
+// place is the position of a value and of its key, and where the value came from.
 type place struct {
 	key, value   Position
 	fromVariable bool // the value holds the content of a variable
-	unknown      bool // its variable is not set: nothing can be said of the value
+	unknown      bool // the value is not known, because its variable is not set
 }
 
 // places maps RFC 6901 pointers to places.
@@ -139,8 +140,8 @@ var (
 	pointerUnescape = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// join makes an RFC 6901 pointer of its parts.
-func join(parts []string) string {
+// pointerOf joins parts to an RFC 6901 pointer.
+func pointerOf(parts []string) string {
 	var b strings.Builder
 	for _, part := range parts {
 		b.WriteString("/" + pointerEscape.Replace(part))
@@ -148,8 +149,8 @@ func join(parts []string) string {
 	return b.String()
 }
 
-// dotted writes an RFC 6901 pointer the way findings name fields:
-// "/endpoints/0/url" is ".endpoints[0].url".
+// dotted converts an RFC 6901 pointer to the path that findings show:
+// "/endpoints/0/url" becomes ".endpoints[0].url".
 func dotted(pointer string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {

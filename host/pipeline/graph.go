@@ -11,10 +11,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// join checks the names by which stages refer to each other and fills in the
-// defaults. A name that means nothing is recorded and left out, so that what is
-// left is a graph without cycles: needs point to stages before.
-func (p *Pipeline) join() (findings Findings) {
+// joinStages checks the names by which stages refer to each other and fills in the
+// defaults. A name that is not possible is recorded as a finding and removed. The
+// result is a graph without cycles, because a stage needs only stages before it.
+func (p *Pipeline) joinStages() (findings Findings) {
 	for i := range p.Stages {
 		s := &p.Stages[i]
 		findings = append(findings, s.checkKeysOfKind()...)
@@ -34,8 +34,8 @@ func (p *Pipeline) join() (findings Findings) {
 	return append(findings, p.checkInputs()...)
 }
 
-// checkKeysOfKind records keys that the kind of the stage does not have, and
-// drops their values.
+// checkKeysOfKind finds keys that the kind of the stage does not have, and removes
+// their values.
 func (s *Stage) checkKeysOfKind() (findings Findings) {
 	working := []contract.Kind{contract.KindBuilder, contract.KindProver}
 	for _, rule := range []struct {
@@ -66,9 +66,10 @@ func (s *Stage) checkKeysOfKind() (findings Findings) {
 	return findings
 }
 
-// refer resolves the names of a list: fits answers why a stage cannot be named
-// there.
-func (p *Pipeline) refer(s *Stage, key string, names []string, candidates func(*Stage) bool, fits func(*Stage) *problem) (list []string, findings Findings) {
+// resolveNames checks a list of stage names under a key of s. It returns the names
+// that are possible. candidates selects the stages that a finding suggests. fits
+// returns why a stage is not possible, or nil.
+func (p *Pipeline) resolveNames(s *Stage, key string, names []string, candidates func(*Stage) bool, fits func(*Stage) *problem) (list []string, findings Findings) {
 	var known []string
 	for i := range p.Stages {
 		if other := &p.Stages[i]; other.Name != "" && other != s && candidates(other) {
@@ -112,7 +113,7 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 		findings = append(findings, s.errorAt("/needs", "names no stage", "leave the key out for the stage before, or name the source"))
 	}
 	var more Findings
-	s.Needs, more = p.refer(s, "needs", s.Needs, before, func(other *Stage) *problem {
+	s.Needs, more = p.resolveNames(s, "needs", s.Needs, before, func(other *Stage) *problem {
 		switch {
 		case !other.Working():
 			return &problem{fmt.Sprintf("%q is a reporter, and no stage waits for one", other.Name), ""}
@@ -126,8 +127,8 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 	if len(s.Needs) == 0 {
 		candidates := p.Stages[:index]
 		if len(more) > 0 {
-			// What the stage was meant to need is not known. The source is before every
-			// stage, so that nothing else is said because of it.
+			// The stage named others that are not possible. It needs the source then,
+			// which has no further findings as its consequence.
 			candidates = candidates[:min(1, index)]
 		}
 		for _, other := range slices.Backward(candidates) {
@@ -140,15 +141,15 @@ func (p *Pipeline) joinWorking(index int) (findings Findings) {
 	return slices.Concat(findings, more, p.joinSample(s))
 }
 
-// joinSample makes a shadow take the sample of the shadows that it needs, or a
-// part of it.
+// joinSample fills in and checks the sample of a shadow. A shadow takes the targets
+// that all shadows that it needs take, or a part of them.
 func (p *Pipeline) joinSample(s *Stage) Findings {
 	if !s.Shadow {
 		return nil
 	}
 	common := uint64(1)
 	for _, name := range s.Needs {
-		if n := max(p.Stage(name).Sample, 1); common <= maxSample { // the product of two stays in range
+		if n := max(p.Stage(name).Sample, 1); common <= maxSample { // so that the product fits into 64 bits
 			common = common / gcd(common, n) * n
 		}
 	}
@@ -172,7 +173,7 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// joinReporter joins a reporter with the provers whose proofs it is handed.
+// joinReporter joins a reporter with the provers whose proofs it reports.
 func (p *Pipeline) joinReporter(s *Stage) (findings Findings) {
 	prover := func(other *Stage) bool {
 		return (other.Kind == contract.KindProver || other.Kind == "") && !other.Shadow
@@ -181,7 +182,7 @@ func (p *Pipeline) joinReporter(s *Stage) (findings Findings) {
 		findings = append(findings, s.errorAt("/proofs", "names no stage", "leave the key out for all provers, or name one"))
 	}
 	var more Findings
-	s.Proofs, more = p.refer(s, "proofs", s.Proofs, prover, func(other *Stage) *problem {
+	s.Proofs, more = p.resolveNames(s, "proofs", s.Proofs, prover, func(other *Stage) *problem {
 		switch {
 		case other.Shadow:
 			return &problem{fmt.Sprintf("%q is a shadow, which is never reported", other.Name), "name another prover, or remove shadow: true there"}
@@ -206,7 +207,7 @@ func (p *Pipeline) joinGates(s *Stage) (findings Findings) {
 		findings = append(findings, s.errorAt("/confirm", "names no stage", "leave the key out, or name a gate"))
 	}
 	prover := func(other *Stage) bool { return other.Kind == contract.KindProver || other.Kind == "" }
-	list, more := p.refer(s, "confirm", s.Confirm, prover, func(other *Stage) *problem {
+	list, more := p.resolveNames(s, "confirm", s.Confirm, prover, func(other *Stage) *problem {
 		switch {
 		case !prover(other):
 			return &problem{fmt.Sprintf("%q is a %s and no gate", other.Name, other.Kind), "name a prover that makes no proof, such as plugin: prover-stateless"}
@@ -224,8 +225,8 @@ func (p *Pipeline) joinGates(s *Stage) (findings Findings) {
 	return append(findings, more...)
 }
 
-// waitsFor reports whether a stage needs the named one, or is confirmed by it, or
-// by way of others.
+// waitsFor reports whether a stage needs the named one or is confirmed by it,
+// directly or through other stages.
 func (p *Pipeline) waitsFor(s *Stage, name string) bool {
 	seen := map[string]bool{}
 	var walk func(s *Stage) bool
@@ -248,9 +249,9 @@ func (p *Pipeline) waitsFor(s *Stage, name string) bool {
 	return walk(s)
 }
 
-// Upstream names the stages whose artifacts a bound stage gets: those that it
-// needs and those that they need, in the order of the file. A reporter's are the
-// provers in its proofs, with theirs.
+// Upstream returns the names of the stages whose artifacts a bound stage gets, in
+// the order of the file. These are the stages that it needs, directly or through
+// others. For a reporter they are the provers in its proofs and all that these need.
 func (p *Pipeline) Upstream(s *Stage) (names []string) {
 	reached := map[string]bool{}
 	var walk func(names []string)
@@ -272,10 +273,10 @@ func (p *Pipeline) Upstream(s *Stage) (names []string) {
 	return names
 }
 
-// checkInputs finds stages that two builders hand an input to, under one name. It
-// is told where the two meet first, not again behind that.
+// checkInputs finds stages that get the guest inputs of two builders, which have the
+// same file name. Two builders have one finding, at the first stage that gets both.
 func (p *Pipeline) checkInputs() (findings Findings) {
-	told := map[[2]string]bool{}
+	reported := map[[2]string]bool{}
 	for i := range p.Stages {
 		s := &p.Stages[i]
 		if !s.Working() {
@@ -289,10 +290,10 @@ func (p *Pipeline) checkInputs() (findings Findings) {
 		}
 		for j := range builders[min(1, len(builders)):] {
 			a, b := builders[j], builders[j+1]
-			if told[[2]string{a.Name, b.Name}] || a.Blocks.Disjoint(b.Blocks) {
+			if reported[[2]string{a.Name, b.Name}] || a.Blocks.Disjoint(b.Blocks) {
 				continue
 			}
-			told[[2]string{a.Name, b.Name}] = true
+			reported[[2]string{a.Name, b.Name}] = true
 			remedy := fmt.Sprintf("let it need one of them, and let %q need what %q needs", b.Name, a.Name)
 			if b.Blocks != (selection.Window{}) || a.Blocks != (selection.Window{}) {
 				remedy = "give them blocks that do not overlap, as blocks: {until: X} and blocks: {from: X}"
@@ -304,7 +305,7 @@ func (p *Pipeline) checkInputs() (findings Findings) {
 	return findings
 }
 
-// quoteAll lists names for a message.
+// quoteAll returns the names for a message: `"a", "b"`.
 func quoteAll(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// bound loads and binds a file that must be right.
+// bound loads and binds a file, which must have no errors.
 func bound(t *testing.T, file, text string) *Pipeline {
 	t.Helper()
 	p, findings := Parse(file, []byte(text), lookup)
@@ -69,9 +69,9 @@ stages:
 	}
 }
 
-// TestALineMeansWhatItMeant: without any key of the graph each working stage needs
-// the one before it.
-func TestALineMeansWhatItMeant(t *testing.T) {
+// TestStagesInALine: without any key of the graph each working stage needs the one
+// before it.
+func TestStagesInALine(t *testing.T) {
 	p := bound(t, "pipeline.yaml", `
 version: 1
 name: line
@@ -93,7 +93,7 @@ stages:
 	}
 }
 
-// TestProverTimeoutIsItsOwn: the threshold of health stops no proof.
+// TestProverTimeoutIsItsOwn: stuck_after, which is for the health, is not a timeout.
 func TestProverTimeoutIsItsOwn(t *testing.T) {
 	p := bound(t, "pipeline.yaml", "version: 1\nname: x\nmonitor: {stuck_after: 3s}\nstages:\n  - {name: source, plugin: source-devchain}\n  - {name: prove, plugin: prover-zisk, config: {elf: /x}}\n")
 	if prove := p.Stage("prove"); prove.Timeout != 2*time.Hour || prove.StuckAfter != 3*time.Second {
@@ -101,8 +101,8 @@ func TestProverTimeoutIsItsOwn(t *testing.T) {
 	}
 }
 
-// TestAgeDropsNothingOfThePast: lists, ranges by number and replays are not
-// dropped by age, unless the file says so.
+// TestAgeDropsNothingOfThePast: blocks of lists, of ranges by number and of replays are
+// not dropped by age, unless the file sets drop_after.
 func TestAgeDropsNothingOfThePast(t *testing.T) {
 	now := time.Now()
 	old := contract.Block{Number: 24_000_000, Time: now.Add(-365 * 24 * time.Hour)}
@@ -129,8 +129,8 @@ func TestAgeDropsNothingOfThePast(t *testing.T) {
 	}
 }
 
-// TestPathsOfPlugins: the texts that a schema marks as paths are relative to the
-// file, wherever in the schema the mark is; a program without a slash is a name.
+// TestPathsOfPlugins: texts that a schema marks as paths are relative to the file,
+// wherever the mark is in the schema. A program without a slash is a name and no path.
 func TestPathsOfPlugins(t *testing.T) {
 	manifests["source-paths"] = contract.Manifest{Name: "source-paths", Kind: contract.KindSource, Schema: []byte(`{
 		"type": "object", "$defs": {"path": {"type": "string", "format": "file"}},

@@ -9,17 +9,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// draft is the dialect of JSON Schema that editors and this package use.
+// draft is the version of JSON Schema that editors and this package use.
 const draft = "https://json-schema.org/draft/2020-12/schema"
 
-// variable is the form of a text that holds a variable: what it stands for is not
-// known to an editor, so that it fits wherever a scalar does.
-const variable = `\$\{`
+// variablePattern matches a text with a variable. An editor does not know the value
+// of the variable, so the schema allows such a text wherever it allows a scalar.
+const variablePattern = `\$\{`
 
-// JSONSchema returns the JSON Schema of a whole pipeline file, from the same table as
-// the reader of the file, with the config blocks of the given plugins. An editor that
-// knows it completes and checks the file; proofline validate says more, since it
-// knows the variables and the machine.
+// JSONSchema returns the JSON Schema of a whole pipeline file with the config blocks
+// of the given plugins. It is made from the same table of keys as the reader. Editors
+// complete and check a pipeline file with it. proofline validate finds more, because
+// it knows the variables and the machine.
 func JSONSchema(plugins []contract.Manifest) ([]byte, error) {
 	plugins = slices.Clone(plugins)
 	slices.SortFunc(plugins, func(a, b contract.Manifest) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
@@ -51,7 +51,7 @@ func JSONSchema(plugins []contract.Manifest) ([]byte, error) {
 		stage["allOf"] = rules
 		plugin := stage["properties"].(map[string]any)["plugin"].(map[string]any)
 		delete(plugin, "type")
-		// Other names are no errors here: the plugin may be installed elsewhere.
+		// Other names are allowed, because a plugin may be installed on another machine.
 		plugin["anyOf"] = []any{map[string]any{"enum": names}, map[string]any{"type": "string"}}
 	}
 	root["$schema"], root["title"], root["$defs"] = draft, "proofline pipeline", defs
@@ -63,7 +63,7 @@ func JSONSchema(plugins []contract.Manifest) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// jsonSchema is the schema of a key's value.
+// jsonSchema returns the schema of a key's value.
 func (k Key) jsonSchema() map[string]any {
 	value := k.valueSchema()
 	if k.List {
@@ -75,9 +75,10 @@ func (k Key) jsonSchema() map[string]any {
 	return value
 }
 
+// valueSchema returns the schema of one value, which is an entry if the key is a list.
 func (k Key) valueSchema() map[string]any {
 	scalar := func(types ...any) map[string]any {
-		return map[string]any{"anyOf": []any{map[string]any{"type": types}, map[string]any{"type": "string", "pattern": variable}}}
+		return map[string]any{"anyOf": []any{map[string]any{"type": types}, map[string]any{"type": "string", "pattern": variablePattern}}}
 	}
 	switch k.Type {
 	case TypeSection:
@@ -100,11 +101,11 @@ func (k Key) valueSchema() map[string]any {
 	case TypeBoolean:
 		return scalar("boolean", "null")
 	case TypeWord:
-		words := []any{}
+		values := []any{}
 		for _, w := range k.Words {
-			words = append(words, w)
+			values = append(values, w)
 		}
-		return map[string]any{"anyOf": []any{map[string]any{"enum": words}, map[string]any{"type": "string", "pattern": variable}}}
+		return map[string]any{"anyOf": []any{map[string]any{"enum": values}, map[string]any{"type": "string", "pattern": variablePattern}}}
 	case TypeEdge, TypeUser:
 		return map[string]any{"type": []any{"integer", "string", "null"}}
 	case TypeDuration:
@@ -114,8 +115,8 @@ func (k Key) valueSchema() map[string]any {
 	return map[string]any{"type": []any{"string", "null"}}
 }
 
-// withVariables lets a variable stand wherever a schema wants a scalar, and an empty
-// value wherever it wants anything.
+// withVariables returns a schema that allows a variable or an empty value wherever
+// the given one wants a scalar.
 func withVariables(schema map[string]any) map[string]any {
 	out := map[string]any{}
 	for key, value := range schema {
@@ -140,6 +141,8 @@ func withVariables(schema map[string]any) map[string]any {
 	return out
 }
 
+// orVariable returns a schema that allows what the given one allows, a variable and
+// null. It returns schemas of mappings and lists unchanged.
 func orVariable(schema map[string]any) map[string]any {
 	types, _ := schema["type"].([]any)
 	if t, ok := schema["type"].(string); ok {
@@ -148,7 +151,7 @@ func orVariable(schema map[string]any) map[string]any {
 	if len(types) == 0 || slices.Contains(types, "object") || slices.Contains(types, "array") {
 		return schema
 	}
-	out := map[string]any{"anyOf": []any{schema, map[string]any{"type": "string", "pattern": variable}, map[string]any{"type": "null"}}}
+	out := map[string]any{"anyOf": []any{schema, map[string]any{"type": "string", "pattern": variablePattern}, map[string]any{"type": "null"}}}
 	for _, annotation := range []string{"description", "default"} { // where editors look for them
 		if value, ok := schema[annotation]; ok {
 			out[annotation] = value

@@ -32,27 +32,26 @@ const (
 	TypeUser     Type = "user name, number, or UID:GID"
 )
 
-// Key describes one key of a pipeline file. The reader of the file and the
-// reference for operators take types, defaults and bounds from the same table.
-// Its values are texts in the form in which the file has them.
+// Key describes one key of a pipeline file. Both the reader of the file and the
+// reference for operators use it. Default and bounds are written as in the file.
 type Key struct {
 	Name string `json:"name"`
 	Type Type   `json:"type"`
 	List bool   `json:"list,omitempty"` // a list of such values
-	// Default is the value of an absent key; empty for none. Where it depends on
-	// the kind of the stage it is in ByKind, and where another key decides it
-	// DefaultOf names that one.
+	// Default is the value of an absent key; empty for none. If the default depends on
+	// the kind of the stage, it is in ByKind. If it is the value of another key,
+	// DefaultOf is the path of that key.
 	Default   string                   `json:"default,omitempty"`
 	ByKind    map[contract.Kind]string `json:"default_by_kind,omitempty"`
 	DefaultOf string                   `json:"default_of,omitempty"`
-	// Min and Max bound a number or a duration, both inclusive; Max bounds the
-	// entries of a list of other values. Empty for no bound.
+	// Min and Max are the inclusive bounds of a number or a duration. For a list, Max
+	// is the largest number of entries. Empty for no bound.
 	Min string `json:"min,omitempty"`
 	Max string `json:"max,omitempty"`
-	// Zero says what a duration of 0 stands for; empty where 0 is like any other.
+	// Zero is the special meaning of a duration of 0; empty if 0 has none.
 	Zero  string   `json:"zero,omitempty"`
-	Words []string `json:"words,omitempty"` // the values of a word
-	// Required is what to do where the key is absent; empty where it may be.
+	Words []string `json:"words,omitempty"` // the allowed values of a key of TypeWord
+	// Required is the remedy for an absent key; empty if the key is optional.
 	Required string `json:"required,omitempty"`
 	Meaning  string `json:"meaning"`           // sentences
 	Example  string `json:"example,omitempty"` // YAML
@@ -60,68 +59,68 @@ type Key struct {
 }
 
 const (
-	longest  = "438000h" // 50 years: what is that long ago is still after 1970
-	longWork = "720h"    // of one attempt
+	maxRetention = "438000h" // 50 years, so that a time that long ago is still after 1970
+	maxAttempt   = "720h"    // the longest time for one attempt
 )
 
 // reference is every key of a pipeline file.
 var reference = Key{
-	Type: TypeSection, Meaning: "A pipeline: which blocks, and the stages that each of them goes through.",
+	Type: TypeSection, Meaning: "A pipeline: which blocks it works on, and the stages that each block goes through.",
 	Keys: []Key{
 		{Name: "version", Type: TypeNumber, Default: "1", Required: "write version: 1 as the first line", Example: "version: 1",
-			Meaning: "The version of the file's form. This program reads version 1."},
+			Meaning: "The version of the file format. This program reads version 1."},
 		{Name: "name", Type: TypeName, Required: "write name: mainnet, or what this pipeline is to be called", Example: "name: mainnet",
-			Meaning: "What the pipeline is called in logs, metrics and messages."},
+			Meaning: "The name of the pipeline in logs, metrics and messages."},
 		{Name: "data", Type: TypeFolder, Default: "./data", Example: "data: /var/lib/proofline",
-			Meaning: "The folder of the checkpoint and of work in progress. One pipeline uses it at a time. A relative path is relative to the file, ~ is the home folder."},
+			Meaning: "The folder of the checkpoint and of work in progress. Only one pipeline can use it at a time. A relative path is relative to the file, ~ is the home folder."},
 		{Name: "output", Type: TypeFolder, Default: "./output", Example: "output: ./output",
-			Meaning: "The folder for people and scripts: <block>/ with results, proofs and request bodies. It lies neither inside data nor around it."},
+			Meaning: "The folder for people and scripts: <block>/ with results, proofs and request bodies. It must not lie inside data, nor data inside it."},
 		{Name: "log", Type: TypeSection, Example: "log: {level: debug}", Meaning: "What is logged.", Keys: []Key{
 			{Name: "level", Type: TypeWord, Default: "info", Words: []string{"debug", "info", "warning", "warn", "error"},
 				Meaning: "The least severe lines that are printed. warn is another way to write warning. proofline log level changes it while the host runs."},
 			{Name: "format", Type: TypeWord, Default: "auto", Words: []string{"auto", "text", "json"},
-				Meaning: "The form of the lines: text is key=value, json an object a line, auto short lines on a terminal and text elsewhere."},
+				Meaning: "The format of the lines: text is key=value, json is one object in each line, auto is short lines on a terminal and text elsewhere."},
 		}},
 		{Name: "monitor", Type: TypeSection, Example: "monitor: {listen: \"127.0.0.1:4000\", stuck_after: 30m}", Meaning: "Health, metrics, API and dashboard.", Keys: []Key{
 			{Name: "listen", Type: TypeAddress, Default: "0.0.0.0:4000",
 				Meaning: "The address of the HTTP server. Port 0 takes a free one."},
-			{Name: "stuck_after", Type: TypeDuration, Default: "1h", Min: "1s", Max: longWork,
+			{Name: "stuck_after", Type: TypeDuration, Default: "1h", Min: "1s", Max: maxAttempt,
 				Meaning: "A prover that is busy with one block for longer makes the health \"degraded\" and raises an alert. It is not stopped; timeout does that."},
 			{Name: "token", Type: TypeText, Example: "token: \"${MONITOR_TOKEN:-}\"",
-				Meaning: "What whoever asks must show, for everything but the health paths: as a bearer token, or once as ?token=… in a browser. Take it from the environment. Empty for no token."},
+				Meaning: "A token that every request but those of the health paths must have: as a bearer token, or in a browser once as ?token=…. Take it from the environment. Empty for no token."},
 			{Name: "hosts", Type: TypeText, List: true, Max: "100", Example: "hosts: [proofline.example.org]",
-				Meaning: "The names on the internet by which the monitor is reached, behind a proxy for example. Addresses, names without a dot, the machine's own and those below .local, .internal and .localhost need not be named."},
-			{Name: "prices", Type: TypeSection, Example: "prices: {kwh: 0.14, gpu_hour: 0.38, currency: \"US$\"}", Meaning: "What the cost of a proof is worked out from.", Keys: []Key{
+				Meaning: "The public host names of the monitor, for example behind a proxy. Addresses, names without a dot, the machine's own name and names below .local, .internal and .localhost are always accepted."},
+			{Name: "prices", Type: TypeSection, Example: "prices: {kwh: 0.14, gpu_hour: 0.38, currency: \"US$\"}", Meaning: "The prices from which the cost of a proof is computed.", Keys: []Key{
 				{Name: "kwh", Type: TypeDecimal, Default: "0", Min: "0", Max: "1000000", Meaning: "The price of a kilowatt hour."},
 				{Name: "gpu_hour", Type: TypeDecimal, Default: "0", Min: "0", Max: "1000000", Meaning: "The price of an hour of one GPU, without its energy."},
-				{Name: "currency", Type: TypeText, Default: "US$", Meaning: "What the prices are in."},
+				{Name: "currency", Type: TypeText, Default: "US$", Meaning: "The currency of the prices."},
 			}},
 		}},
 		{Name: "select", Type: TypeSection, Example: "select: {every: 100, order: newest_first, drop_after: 24h}", Meaning: "Which blocks are worked on, and in which order.", Keys: []Key{
 			{Name: "every", Type: TypeNumber, Default: "1", Min: "1",
-				Meaning: "Every so many blocks is a target: the number is divided by it without remainder. With a list of blocks and nothing else, nothing is followed."},
-			{Name: "from", Type: TypeBlock, Meaning: "The first number. By default the chain's head at the first start."},
-			{Name: "to", Type: TypeBlock, Meaning: "The last number. By default there is none."},
+				Meaning: "A block is a target if its number is a multiple of this. With a list of blocks and no other key, the chain is not followed."},
+			{Name: "from", Type: TypeBlock, Meaning: "The first block number. By default the chain's head at the first start."},
+			{Name: "to", Type: TypeBlock, Meaning: "The last block number. By default there is none."},
 			{Name: "shard", Type: TypeShard, Example: "shard: 1/4",
-				Meaning: "Every fourth target, beginning with the first, for pipelines that share the targets among them."},
+				Meaning: "A part of the targets, for pipelines that share them: 1/4 is every fourth target, beginning with the first."},
 			{Name: "blocks", Type: TypeBlock, List: true, Max: "100000", Example: "blocks: [24000100, 24000200]",
-				Meaning: "Single numbers, beside the targets. They are never dropped by age."},
+				Meaning: "Single block numbers, in addition to the targets. They are never dropped because of their age."},
 			{Name: "order", Type: TypeWord, Default: "newest_first", Words: []string{"newest_first", "oldest_first"},
-				Meaning: "Which of the waiting blocks is worked on first. newest_first keeps up with the chain, oldest_first is for the past."},
-			{Name: "drop_after", Type: TypeDuration, Default: "168h", Min: "1m", Max: longest, Zero: "never",
-				Meaning: "A target that lies further behind the head, by block time, and was never announced is left out. By default never where from or to is given, or the source replays the past."},
+				Meaning: "Which of the waiting blocks is worked on first. newest_first is for following the chain, oldest_first for blocks of the past."},
+			{Name: "drop_after", Type: TypeDuration, Default: "168h", Min: "1m", Max: maxRetention, Zero: "never",
+				Meaning: "A target whose block time is further behind the head, and that was never announced, is dropped. By default never if from or to is given, or if the source replays the past."},
 			{Name: "repair", Type: TypeNumber, Default: "128", Min: "0", Max: "100000",
-				Meaning: "The window behind the head, in blocks, in which nodes can make a witness: it is looked through for missed targets, and what is about to leave it is fetched first. 0 for neither."},
+				Meaning: "The number of blocks behind the head for which nodes can make a witness. Missed targets among them are added, and blocks that will soon be too old are fetched first. 0 for neither."},
 		}},
-		{Name: "keep", Type: TypeSection, Example: "keep: {history: 720h, failed: 2160h, files: 168h, output: 8760h}", Meaning: "How long the past is remembered.", Keys: []Key{
-			{Name: "history", Type: TypeDuration, Default: short(DefaultHistory), Min: "1h", Max: longest,
-				Meaning: "Records of blocks that are done, dropped or cancelled. It covers the repair window, so that no block is taken twice."},
-			{Name: "failed", Type: TypeDuration, Default: short(DefaultFailed), Min: "1h", Max: longest,
+		{Name: "keep", Type: TypeSection, Example: "keep: {history: 720h, failed: 2160h, files: 168h, output: 8760h}", Meaning: "How long records and files are kept.", Keys: []Key{
+			{Name: "history", Type: TypeDuration, Default: shortDuration(DefaultHistory), Min: "1h", Max: maxRetention,
+				Meaning: "Records of blocks that are done, dropped or cancelled. It must cover the window of select.repair, so that no block is taken twice."},
+			{Name: "failed", Type: TypeDuration, Default: shortDuration(DefaultFailed), Min: "1h", Max: maxRetention,
 				Meaning: "Records of failed blocks."},
-			{Name: "files", Type: TypeDuration, Default: short(DefaultFiles), Min: "0s", Max: longest,
-				Meaning: "What failed blocks have left in the data folder: inputs, logs, files of their attempts."},
-			{Name: "output", Type: TypeDuration, Default: "0s", Min: "1h", Max: longest, Zero: "all time",
-				Meaning: "The folders of blocks in the output folder, from their last change on. Without its proof a block cannot be reported again."},
+			{Name: "files", Type: TypeDuration, Default: shortDuration(DefaultFiles), Min: "0s", Max: maxRetention,
+				Meaning: "Files of failed blocks in the data folder: inputs, logs, files of their attempts."},
+			{Name: "output", Type: TypeDuration, Default: "0s", Min: "1h", Max: maxRetention, Zero: "all time",
+				Meaning: "The folders of blocks in the output folder, since their last change. Without its proof a block cannot be reported again."},
 		}},
 		{Name: "plugins", Type: TypeSection, Example: "plugins: {dirs: [/opt/plugins]}", Meaning: "Where plugins are found.", Keys: []Key{
 			{Name: "dirs", Type: TypeFolder, List: true, Max: "100",
@@ -137,67 +136,67 @@ var reference = Key{
 // stageKeys are the keys of one stage.
 var stageKeys = []Key{
 	{Name: "name", Type: TypeName, Required: "write - name: prove, or what this stage is to be called",
-		Meaning: "What the stage is called. A stage of another name is another stage: its blocks begin anew."},
+		Meaning: "The name of the stage. A stage with another name is another stage, which begins again with all unfinished blocks."},
 	{Name: "plugin", Type: TypeName, Required: "write plugin: prover-zisk, or another one that proofline plugins list names",
 		Meaning: "The program that does the work. proofline plugins list names those that are installed."},
 	{Name: "needs", Type: TypeStage, List: true, Max: "100", Example: "needs: [input]",
-		Meaning: "Builders and provers: the stages before this one in the file that must be done with a block first. The stage gets what they have made, and what those got. By default the builder, prover or source before it; shadows are passed over unless the stage is one."},
+		Meaning: "Builders and provers: the stages before this one in the file that must be done with a block first. The stage gets their artifacts and those of the stages that they need. By default the nearest builder, prover or source before it that is not a shadow; a shadow may also need a shadow."},
 	{Name: "confirm", Type: TypeStage, List: true, Max: "100", Example: "confirm: [check]",
-		Meaning: "Provers: gates beside which this stage begins. Nothing of it is announced before they have agreed, and a refusal cancels it."},
+		Meaning: "Provers: gates beside which this stage begins. Nothing is announced before all of them have succeeded, and a gate that fails cancels this stage."},
 	{Name: "blocks", Type: TypeSection, Example: "blocks: {from: \"2026-10-06T13:53:36Z\"}",
-		Meaning: "Builders and provers: which of the targets the stage takes; it is passed over for all others. By default those for which the builders that it needs make an input. So a fork changes builder and prover: the old ones take blocks until it, the new ones from it on.", Keys: []Key{
-			{Name: "from", Type: TypeEdge, Meaning: "The first block: its number, or the time of the fork, with which timestamps of blocks are compared."},
-			{Name: "until", Type: TypeEdge, Meaning: "The first block that is not taken any more: its number, or a time."},
+		Meaning: "Builders and provers: which of the targets the stage takes; all others skip it. By default those for which the builders that it needs make an input. At a fork, the old builder and prover take blocks until the fork, and the new ones take blocks from the fork on.", Keys: []Key{
+			{Name: "from", Type: TypeEdge, Meaning: "The first block: its number, or the time of the fork, which is compared with the timestamps of blocks."},
+			{Name: "until", Type: TypeEdge, Meaning: "The first block that is no longer taken: its number, or a time."},
 		}},
 	{Name: "shadow", Type: TypeBoolean, Default: "false", Example: "shadow: true",
-		Meaning: "Builders and provers: works on live blocks, is verified, recorded and compared, and never reported. It takes a block only when the other stages have theirs; its failure fails no block."},
+		Meaning: "Builders and provers: the stage works on live blocks, and its proofs are verified, recorded and compared, but never reported. It takes a block only after the other stages have taken theirs; its failure makes no block fail."},
 	{Name: "sample", Type: TypeSample, Max: "1000000", Example: "sample: 1/10",
-		Meaning: "Shadows: takes one of so many targets. By default what the stages that it needs take."},
+		Meaning: "Shadows: 1/10 takes one of ten targets. By default the targets of the stages that it needs."},
 	{Name: "proofs", Type: TypeStage, List: true, Max: "100", Example: "proofs: [prove]",
-		Meaning: "Reporters: the provers whose proofs are reported. By default all that are no shadows; a reporter for one prover must name it where several make proofs."},
+		Meaning: "Reporters: the provers whose proofs are reported. By default all that are not shadows. A reporter that reports one prover must name it if several make proofs."},
 	{Name: "config", Type: TypeConfig,
-		Meaning: "What the plugin is to do. proofline plugins describe PLUGIN prints its keys. Paths are relative to the file."},
+		Meaning: "The configuration of the plugin. proofline plugins describe PLUGIN prints its keys. Paths are relative to the file."},
 	{Name: "retry", Type: TypeSection, Example: "retry: {max: 2, backoff: 5s}", Meaning: "How often a block is tried again at this stage.", Keys: []Key{
 		{Name: "max", Type: TypeNumber, Default: "2", Min: "0", Max: "1000",
-			Meaning: "Attempts after the first one has failed. Faults of the machine do not count."},
+			Meaning: "The number of attempts after the first one has failed. Failures because of the machine do not count."},
 		{Name: "backoff", Type: TypeDuration, Default: "5s", Min: "1ms", Max: "24h", Zero: "at once",
 			Meaning: "The time before the second attempt. It doubles with each."},
 	}},
-	{Name: "timeout", Type: TypeDuration, Min: "1s", Max: longWork, Example: "timeout: 3h",
+	{Name: "timeout", Type: TypeDuration, Min: "1s", Max: maxAttempt, Example: "timeout: 3h",
 		ByKind: map[contract.Kind]string{
 			contract.KindSource: "10m", contract.KindBuilder: "10m", contract.KindProver: "2h", contract.KindReporter: "5m",
 		},
 		Meaning: "An attempt that takes longer is stopped and counts as failed."},
-	{Name: "stuck_after", Type: TypeDuration, DefaultOf: "monitor.stuck_after", Min: "1s", Max: longWork,
-		Meaning: "Busy with one block for longer, the stage makes the health \"degraded\". It is not stopped."},
+	{Name: "stuck_after", Type: TypeDuration, DefaultOf: "monitor.stuck_after", Min: "1s", Max: maxAttempt,
+		Meaning: "A stage that is busy with one block for longer makes the health \"degraded\". It is not stopped."},
 	{Name: "heartbeat_timeout", Type: TypeDuration, Default: "1m", Min: "1s", Max: "24h",
-		Meaning: "A plugin that is silent for longer counts as hung: its process is replaced."},
+		Meaning: "A plugin without a sign of life for longer counts as hung, and its process is replaced."},
 	{Name: "concurrency", Type: TypeNumber, Min: "1", Max: "1024",
 		ByKind: map[contract.Kind]string{
 			contract.KindSource: "2", contract.KindBuilder: "1", contract.KindProver: "1", contract.KindReporter: "8",
 		},
-		Meaning: "How many blocks the stage works on at once."},
+		Meaning: "The number of blocks on which the stage works at once."},
 	{Name: "verify", Type: TypeBoolean, Example: "verify: false",
-		Meaning: "Whether a proof is verified before it counts. By default where the plugin can."},
+		Meaning: "Whether a proof is verified before it counts. By default it is verified if the plugin can."},
 	{Name: "env", Type: TypeVariable, List: true, Max: "1000", Example: "env: [ZISK_HOME, \"ROCM_*\"]",
-		Meaning: "Variables of the environment that the plugin sees besides the usual ones. A * at the end stands for any ending. " +
+		Meaning: "Variables of the environment that the plugin gets besides the usual ones. A * at the end stands for any ending. " +
 			"The usual ones: PATH, HOME, TMPDIR, LANG, LC_*, TZ, SSL_CERT_*, proxies (http_proxy, HTTPS_PROXY, …), CUDA_*, NVIDIA_*, XDG_*, " +
 			"LD_LIBRARY_PATH, OMP_*, RAYON_*, OMPI_*, ZISK_*, OTEL_*, RUST_LOG, RUST_BACKTRACE."},
-	{Name: "sandbox", Type: TypeSection, Example: "sandbox: {use: always, read: [/opt/guests]}", Meaning: "What the plugin's processes may reach. proofline doctor says what the kernel enforces.", Keys: []Key{
+	{Name: "sandbox", Type: TypeSection, Example: "sandbox: {use: always, read: [/opt/guests]}", Meaning: "Limits of what the plugin's processes may reach. proofline doctor shows what the kernel enforces.", Keys: []Key{
 		{Name: "use", Type: TypeWord, Default: "auto", Words: []string{"auto", "always", "never"},
-			Meaning: "Whether the plugin is confined to its own file, those that its config names, the system's programs and libraries, and its own folders below data. auto confines the plugins that say that they need no network and no devices; one that is a script may read and start what it likes."},
+			Meaning: "Whether the plugin is confined to its own file, the files that its config names, the system's programs and libraries, and its own folders below data. auto confines plugins that declare that they need no network and no devices; a plugin that is a script may then read and execute every file."},
 		{Name: "read", Type: TypeFolder, List: true, Max: "100",
-			Meaning: "Further files and folders that it may read, and execute."},
+			Meaning: "Further files and folders that it may read and execute."},
 		{Name: "write", Type: TypeFolder, List: true, Max: "100",
 			Meaning: "Further folders in which it may do everything."},
 		{Name: "user", Type: TypeUser, Example: "sandbox: {user: proofline-prover}",
-			Meaning: "The system user that the plugin runs as, whatever use says: with its primary group alone, without capabilities, with the HOME of /etc/passwd. By default the host's own user. It needs a proofline that runs as root, or with the capabilities that proofline doctor names; that user must be able to go through the folders above data and to execute the plugin. Users, and groups, of their own keep stages apart from one another."},
+			Meaning: "The system user that the plugin runs as, whatever use is: with its primary group only, without capabilities, with the HOME of /etc/passwd. By default the host's own user. proofline must run as root, or with the capabilities that proofline doctor names. The user must be able to pass the folders above data and to execute the plugin. Stages with different users and groups have no access to each other's files."},
 		{Name: "network", Type: TypeBoolean, Default: "false",
-			Meaning: "Whether a confined plugin has the machine's network. While traces are exported (OTEL_EXPORTER_OTLP_ENDPOINT) it has."},
+			Meaning: "Whether a confined plugin may use the machine's network. It always may while traces are exported (OTEL_EXPORTER_OTLP_ENDPOINT)."},
 	}},
 }
 
-// key returns one of a section's keys by name.
+// key returns one of a section's keys by name, and false if there is none.
 func (k Key) key(name string) (Key, bool) {
 	for _, below := range k.Keys {
 		if below.Name == name {
@@ -207,7 +206,7 @@ func (k Key) key(name string) (Key, bool) {
 	return Key{}, false
 }
 
-// names lists the keys of a section, in the order of the table.
+// names returns the names of a section's keys, in the order of the table.
 func (k Key) names() []string {
 	list := make([]string, len(k.Keys))
 	for i, below := range k.Keys {
@@ -216,16 +215,16 @@ func (k Key) names() []string {
 	return list
 }
 
-// defaultFor reads the default of a stage's key for a kind of stage. The table
-// is right, as its test shows.
+// defaultFor returns the default of a stage's key for a kind of stage. A test shows
+// that all defaults of the table can be parsed.
 func defaultFor[T any](name string, kind contract.Kind, parse func(scalar, Key) (T, *problem)) T {
 	k, _ := Key{Keys: stageKeys}.key(name)
 	v, _ := parse(scalar{text: k.ByKind[kind], tag: "!!str", fromVariable: true}, k)
 	return v
 }
 
-// short is a duration as people write it: "2h", not "2h0m0s".
-func short(d time.Duration) string {
+// shortDuration formats a duration as people write it: "2h", not "2h0m0s".
+func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

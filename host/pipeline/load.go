@@ -14,10 +14,10 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Load reads a pipeline file. It returns every finding, sorted by place. The
-// pipeline is nil when the file cannot be read as YAML at all; with other
-// errors it holds what could be understood, good enough for Bind to add its
-// findings, not for running.
+// Load reads a pipeline file. It returns all findings, sorted by place. The pipeline
+// is nil if the file cannot be read or is not YAML. If there are other errors, the
+// pipeline holds the parts that could be read: Bind can add its findings to them,
+// but the pipeline must not be run.
 func Load(file string, lookup Lookup) (*Pipeline, Findings) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -30,8 +30,8 @@ func Load(file string, lookup Lookup) (*Pipeline, Findings) {
 	return Parse(file, text, lookup)
 }
 
-// Parse is Load for a text already read. Relative paths in the text are
-// relative to the directory of the file, which need not exist.
+// Parse is Load for the text of a file. Relative paths in the text are relative to
+// the directory of the file. The file need not exist.
 func Parse(file string, text []byte, lookup Lookup) (*Pipeline, Findings) {
 	d, top := parse(file, text, lookup)
 	if top == nil {
@@ -42,7 +42,7 @@ func Parse(file string, text []byte, lookup Lookup) (*Pipeline, Findings) {
 	return p, d.findings
 }
 
-// reason is the cause of a path error; the path is known already.
+// reason returns the text of an error without the path of a *fs.PathError.
 func reason(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()
@@ -50,9 +50,10 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// pipeline reads the whole file from its top node.
 func (d *document) pipeline(top *yaml.Node) *Pipeline {
 	o, ok := d.object(top, "", reference)
-	if !ok { // what is known of nothing: the defaults
+	if !ok { // all keys have their defaults
 		o = object{doc: d, node: top, section: reference}
 	}
 	if version := field(o, "version", parseNumber); version != 1 {
@@ -68,7 +69,7 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 	monitor, keep := o.below("monitor"), o.below("keep")
 	p.Monitor = Monitor{Listen: field(monitor, "listen", parseListen), StuckAfter: field(monitor, "stuck_after", parseDuration)}
 	p.Monitor.Token = strings.TrimSpace(field(monitor, "token", parseText))
-	p.Monitor.Hosts, _ = listed(monitor, "hosts", parseFilled)
+	p.Monitor.Hosts, _ = listField(monitor, "hosts", parseFilled)
 	prices := monitor.below("prices")
 	p.Monitor.KWhPrice, p.Monitor.GPUHourPrice = field(prices, "kwh", parseDecimal), field(prices, "gpu_hour", parseDecimal)
 	p.Monitor.Currency = field(prices, "currency", parseText)
@@ -86,7 +87,7 @@ func (d *document) pipeline(top *yaml.Node) *Pipeline {
 	return p
 }
 
-// folder reads the path under a key, which it makes absolute.
+// folder reads the path under a key and makes it absolute.
 func (o object) folder(name string) string {
 	path, bad := o.doc.paths.resolve(field(o, name, parseFilled))
 	if bad != nil {
@@ -95,9 +96,9 @@ func (o object) folder(name string) string {
 	return path
 }
 
-// folders reads a list of paths.
+// folders reads the list of paths under a key and makes them absolute.
 func (o object) folders(name string) (list []string) {
-	texts, where := listed(o, name, parseFilled)
+	texts, where := listField(o, name, parseFilled)
 	for i, text := range texts {
 		path, bad := o.doc.paths.resolve(text)
 		if bad != nil {
@@ -115,7 +116,7 @@ func (o object) selection() selection.Selection {
 	s := selection.Selection{
 		Targets: contract.Selection{
 			Every: field(o, "every", parseNumber),
-			From:  optional(o, "from", parseNumber), To: optional(o, "to", parseNumber),
+			From:  optionalField(o, "from", parseNumber), To: optionalField(o, "to", parseNumber),
 		},
 		Order:     selection.Order(field(o, "order", parseWord)),
 		DropAfter: field(o, "drop_after", parseDuration),
@@ -127,7 +128,7 @@ func (o object) selection() selection.Selection {
 	}
 	part := field(o, "shard", parseShard)
 	t.ShardIndex, t.ShardCount = part.Index, part.Count
-	s.Blocks, _ = listed(o, "blocks", parseNumber)
+	s.Blocks, _ = listField(o, "blocks", parseNumber)
 	slices.Sort(s.Blocks)
 	s.Blocks = slices.Compact(s.Blocks)
 	if o.given("blocks") && !o.given("every") && t.From == nil && t.To == nil && t.ShardCount == 0 {

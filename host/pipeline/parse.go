@@ -18,11 +18,11 @@ import (
 const (
 	maxFile  = 1 << 20 // bytes
 	maxDepth = 64      // levels of nesting
-	maxNodes = 100_000 // values, aliases counted as what they stand for
+	maxNodes = 100_000 // values; an alias counts as the values that it stands for
 )
 
-// parse reads YAML text and replaces the variables in its scalars. It returns
-// nil and a document with findings when the text is not usable YAML.
+// parse reads YAML text and replaces the variables in its scalars. If the text is
+// not usable YAML, the returned node is nil and the document holds the findings.
 func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
 	d := &document{
 		file: file, fromVar: map[*yaml.Node]bool{}, unknown: map[*yaml.Node]bool{},
@@ -79,8 +79,9 @@ func parse(file string, text []byte, lookup Lookup) (*document, *yaml.Node) {
 	return d, top
 }
 
-// oversized returns the node at which the tree, with every alias replaced by
-// what it stands for, exceeds the limits; nil where it does not.
+// oversized returns the node at which a tree exceeds the limits, or nil if it does
+// not. Aliases count as the values that they stand for. depth is the number of
+// levels, and left the number of values, that are still allowed.
 func oversized(n *yaml.Node, depth int, left *int) *yaml.Node {
 	if *left--; *left < 0 || depth == 0 {
 		return n
@@ -96,8 +97,8 @@ func oversized(n *yaml.Node, depth int, left *int) *yaml.Node {
 	return nil
 }
 
-// replaceVariables replaces the variables of every scalar value below a node.
-// Aliases are left alone: what they stand for is replaced where it is written.
+// replaceVariables replaces the variables of every scalar value below a node. It
+// skips aliases, because the value of an alias is replaced where it is written.
 func (d *document) replaceVariables(n *yaml.Node, path string, lookup Lookup) {
 	switch n.Kind {
 	case yaml.MappingNode:

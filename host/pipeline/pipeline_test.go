@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// environment holds the variables of the tests; SECRET's content must appear
-// nowhere.
+// environment are the variables of the tests. The content of SECRET must not appear in
+// any finding.
 var environment = map[string]string{
 	"ETH_RPC_URL": "http://node.invalid:8545", "ELF_PATH": "/opt/guest.elf", "EMPTY": "", "SEVEN": "7", "YES": "true",
 	"SECRET": "hunter2-do-not-print", "MINUTES": "15m", "HOME": "/home/operator",
@@ -75,8 +75,8 @@ func find(name string) (contract.Manifest, error) {
 	return m, nil
 }
 
-// TestDiagnostics holds every testdata/*.yaml against the findings in the .want
-// file beside it. go test -update rewrites those.
+// TestDiagnostics compares the findings of every testdata/*.yaml with the .want file
+// beside it. "go test -update" rewrites the .want files.
 func TestDiagnostics(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -112,8 +112,8 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-// check loads and binds, and compares traits where nothing is wrong so far, as the
-// validate command does.
+// check loads and binds a file, and checks the traits if there is no error so far, as the
+// command validate does.
 func check(file string, text []byte) Findings {
 	p, findings := Parse(file, text, lookup)
 	if p != nil {
@@ -126,9 +126,8 @@ func check(file string, text []byte) Findings {
 	return findings
 }
 
-// traitsOf makes traits out of configs in the way of this test's own plugins: what
-// a config says of network, format, guest and account is handed on or, by stages
-// behind it, required.
+// traitsOf makes traits from configs as the plugins of this test do: network, format,
+// guest and account of a config are provided by the stage or, in later stages, required.
 func traitsOf(p *Pipeline) map[string]contract.Traits {
 	traits := map[string]contract.Traits{}
 	for _, s := range p.Stages {
@@ -332,8 +331,8 @@ func TestPresetsAreValid(t *testing.T) {
 		if check := p.Stage("check"); check == nil || !slices.Equal(check.Needs, []string{"source"}) {
 			t.Errorf("%s has no gate beside its builder: %+v", name, check)
 		}
-		// Nothing is announced before the gate's verdict: the proof waits for it, or
-		// the builder, which takes over what the gate has found, does.
+		// Nothing is announced before the gate's verdict. Either the proof waits for the
+		// gate, or the builder does, because it uses the gate's result.
 		var gated []string
 		if !slices.Contains(p.Stage("input").Needs, "check") {
 			gated = []string{"check"}

@@ -9,7 +9,7 @@ import (
 //go:embed presets/*.yaml
 var presets embed.FS
 
-// Presets lists the names of the embedded pipeline files, for Preset.
+// Presets returns the names of the embedded pipeline files that Preset can return.
 func Presets() []string {
 	entries, err := presets.ReadDir("presets")
 	if err != nil {
@@ -22,7 +22,8 @@ func Presets() []string {
 	return names
 }
 
-// Preset returns an embedded pipeline file with its comments.
+// Preset returns the text of an embedded pipeline file. The error for an unknown name
+// lists the known ones.
 func Preset(name string) ([]byte, error) {
 	text, err := presets.ReadFile("presets/" + name + ".yaml")
 	if err != nil {

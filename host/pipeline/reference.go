@@ -12,16 +12,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Reference returns the description of every key of a pipeline file: the whole
-// file, with its keys below it.
+// Reference returns the description of the whole pipeline file. Its Keys are the keys
+// of the file, each with the keys below it.
 func Reference() Key { return reference }
 
-// indexes are the places in lists that people copy out of findings.
+// indexes matches the list indexes of a path that was copied from a finding.
 var indexes = regexp.MustCompile(`\[\d*\]|\.\d+`)
 
-// Lookup finds a key by its path, such as "stages.retry.max", as findings write
-// it ("stages[2].retry.max"), or by the end of its path where only one key has
-// it. The empty path is the whole file.
+// Lookup finds a key below this one by its path, such as "stages.retry.max". List
+// indexes in the path ("stages[2].retry.max") are ignored. The end of a path is
+// enough if only one key has it. The empty path is the key itself. full is the whole
+// path of the key. The error for an unknown path suggests a near one.
 func (k Key) Lookup(path string) (found Key, full string, err error) {
 	path = strings.Trim(indexes.ReplaceAllString(path, ""), ".")
 	if path == "" {
@@ -49,7 +50,7 @@ func (k Key) Lookup(path string) (found Key, full string, err error) {
 		return all[ends[0]], ends[0], nil
 	case 0:
 		hint := didYouMean(path, paths)
-		if last := nearest(path[strings.LastIndexByte(path, '.')+1:], lastParts(paths)); hint == "" && last != "" {
+		if last := nearest(path[strings.LastIndexByte(path, '.')+1:], lastNames(paths)); hint == "" && last != "" {
 			i := slices.IndexFunc(paths, func(p string) bool { return p == last || strings.HasSuffix(p, "."+last) })
 			hint = fmt.Sprintf("did you mean %q?", paths[i])
 		}
@@ -58,7 +59,7 @@ func (k Key) Lookup(path string) (found Key, full string, err error) {
 	return Key{}, "", fmt.Errorf("%q is the end of several keys: %s", path, strings.Join(ends, ", "))
 }
 
-// walk visits every key below this one, each with its path.
+// walk calls visit for every key below this one, with the key's path.
 func (k Key) walk(path string, visit func(path string, k Key)) {
 	for _, below := range k.Keys {
 		at := child(path, below.Name)
@@ -67,16 +68,17 @@ func (k Key) walk(path string, visit func(path string, k Key)) {
 	}
 }
 
-func lastParts(paths []string) []string {
-	parts := make([]string, len(paths))
+// lastNames returns the last name of each path.
+func lastNames(paths []string) []string {
+	names := make([]string, len(paths))
 	for i, p := range paths {
-		parts[i] = p[strings.LastIndexByte(p, '.')+1:]
+		names[i] = p[strings.LastIndexByte(p, '.')+1:]
 	}
-	return parts
+	return names
 }
 
-// Write prints what an operator wants to know of a key whose path is given: its
-// type, bounds and default, its meaning, and the keys below it.
+// Write prints the description of the key at the given path: type, bounds, default,
+// meaning and the keys below it.
 func (k Key) Write(w io.Writer, path string) error {
 	var b strings.Builder
 	if path != "" {
@@ -87,7 +89,7 @@ func (k Key) Write(w io.Writer, path string) error {
 		}
 		b.WriteByte('\n')
 	}
-	b.WriteString(wrapped(k.Meaning, 80, ""))
+	b.WriteString(wrapText(k.Meaning, 80, ""))
 	if k.Example != "" {
 		b.WriteString("\nEXAMPLE:\n")
 		for line := range strings.SplitSeq(k.Example, "\n") {
@@ -117,11 +119,11 @@ func (k Key) writeKeys(b *strings.Builder, indent string) {
 			continue
 		}
 		first, _, _ := strings.Cut(below.Meaning, ". ")
-		b.WriteString(wrapped(strings.TrimSuffix(first, ".")+".", 80, indent+"    "))
+		b.WriteString(wrapText(strings.TrimSuffix(first, ".")+".", 80, indent+"    "))
 	}
 }
 
-// TypeText is the type with its bounds in words.
+// TypeText returns the type with its bounds as text.
 func (k Key) TypeText() string {
 	text := string(k.Type)
 	if len(k.Words) > 0 {
@@ -145,7 +147,7 @@ func (k Key) TypeText() string {
 	return text
 }
 
-// DefaultText is the default in words; empty where there is none.
+// DefaultText returns the default as text; empty if there is none.
 func (k Key) DefaultText() string {
 	switch {
 	case k.DefaultOf != "":
@@ -164,8 +166,8 @@ func (k Key) DefaultText() string {
 	return k.Default
 }
 
-// wrapped breaks a text into indented lines.
-func wrapped(text string, width int, indent string) string {
+// wrapText breaks a text into indented lines of at most width bytes.
+func wrapText(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
 	for word := range strings.FieldsSeq(text) {

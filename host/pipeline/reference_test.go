@@ -11,8 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// parsers reads the values of each type, for the defaults and examples of the
-// table.
+// parsers parse the values of each type, for the defaults and examples of the table.
 var parsers = map[Type]func(scalar, Key) *problem{
 	TypeNumber:   func(s scalar, k Key) *problem { _, bad := parseNumber(s, k); return bad },
 	TypeBlock:    func(s scalar, k Key) *problem { _, bad := parseNumber(s, k); return bad },
@@ -26,8 +25,8 @@ var parsers = map[Type]func(scalar, Key) *problem{
 	TypeAddress:  func(s scalar, k Key) *problem { _, bad := parseListen(s, k); return bad },
 }
 
-// TestReferenceIsConsistent: every key has a meaning, its defaults are values that
-// the reader takes, and its example is a file's text without findings.
+// TestReferenceIsConsistent: every key has a meaning, its defaults can be parsed, and its
+// example in a file has no findings.
 func TestReferenceIsConsistent(t *testing.T) {
 	known := map[string]bool{}
 	Reference().walk("", func(path string, k Key) { known[path] = true })
@@ -67,8 +66,7 @@ func TestReferenceIsConsistent(t *testing.T) {
 	})
 }
 
-// checkExample holds an example against the reader. Of a stage's key only what is
-// said of that key counts.
+// checkExample reads an example. For a key of a stage, only findings about that key count.
 func checkExample(t *testing.T, path, example string) {
 	t.Helper()
 	text := "version: 1\nname: x\n"
@@ -89,7 +87,7 @@ func checkExample(t *testing.T, path, example string) {
 	}
 }
 
-// TestExplain holds what is printed of some keys against golden files.
+// TestExplain compares the printed descriptions of some keys with golden files.
 func TestExplain(t *testing.T) {
 	for asked, golden := range map[string]string{
 		"": "file", "stages.retry": "retry", "stages[2].retry": "retry", "retry": "retry", "stages.timeout": "timeout", "timeout": "timeout",

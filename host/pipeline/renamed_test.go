@@ -8,8 +8,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestOldPluginNames: a file of an earlier release goes on working, and is told what
-// to write.
+// TestOldPluginNames: a file with the old name of a plugin works, and has a finding with
+// the new name.
 func TestOldPluginNames(t *testing.T) {
 	text := `version: 1
 name: test

@@ -8,7 +8,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestSandbox: who is confined, and which files the config of a confined one names.
+// TestSandbox shows which stages are confined, and which files their configs name.
 func TestSandbox(t *testing.T) {
 	const file = "/p/pipeline.yaml"
 	schema := json.RawMessage(`{"type": "object", "properties": {"genesis": {"type": "string", "format": "file"}, "name": {"type": "string"}, "bin": {"type": "string", "format": "program"}}}`)

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"log/slog"
 	"math"
 	"math/big"
 	"net"
@@ -15,17 +14,17 @@ import (
 	"github.com/proofline/proofline/host/selection"
 )
 
-// scalar is a YAML scalar after its variables were replaced.
+// scalar is a YAML scalar whose variables are replaced.
 type scalar struct {
 	text         string
 	tag          string // "!!str", "!!int", …
 	fromVariable bool
 }
 
-// problem is why a value does not fit: a finding without a place.
+// problem says why a value does not fit. It is a finding without a place.
 type problem struct{ summary, remedy string }
 
-// typeNames are the words for YAML's tags.
+// typeNames are the names of YAML's tags as messages show them.
 var typeNames = map[string]string{
 	"!!str": "text", "!!int": "a number", "!!float": "a decimal number", "!!bool": "a boolean",
 	"!!null": "nothing", "!!timestamp": "a date", "!!map": "a mapping", "!!seq": "a list",
@@ -38,12 +37,12 @@ func typeName(tag string) string {
 	return "a value with the tag " + tag
 }
 
-// wrongType describes a scalar of another type than the wanted one.
+// wrongType returns the problem of a scalar whose type is not the wanted one.
 func (s scalar) wrongType(want, remedy string) *problem {
 	return &problem{fmt.Sprintf("want %s, got %s", want, typeName(s.tag)), remedy}
 }
 
-// quoted is the value for a message, hidden when it came from a variable.
+// quoted returns the value for a message. It hides a value that came from a variable.
 func (s scalar) quoted() string {
 	if s.fromVariable {
 		return "the variable's value"
@@ -82,8 +81,8 @@ func parseBool(s scalar, _ Key) (bool, *problem) {
 	return false, s.wrongType("a boolean", "true or false, without quotes")
 }
 
-// integer reads a YAML integer: decimal, 0x, 0o, 0b, with underscores. A
-// leading zero is refused, because YAML 1.1 and 1.2 read it differently.
+// integer reads a YAML integer: decimal, 0x, 0o or 0b, with underscores. It refuses a
+// leading zero, because YAML 1.1 and 1.2 read such a number differently.
 func integer(text string) (*big.Int, bool) {
 	digits := strings.TrimLeft(text, "+-")
 	if len(digits) > 1 && digits[0] == '0' && '0' <= digits[1] && digits[1] <= '9' {
@@ -131,7 +130,8 @@ func parseDecimal(s scalar, k Key) (float64, *problem) {
 	return v, nil
 }
 
-// numberBounds are the bounds of the key; those of a list are about its entries.
+// numberBounds returns the inclusive bounds of a key's value. The entries of a list
+// have none, because Max of a list bounds the number of its entries.
 func numberBounds(k Key) (low, high uint64) {
 	if k.List {
 		return 0, math.MaxUint64
@@ -151,8 +151,8 @@ func rangeText(low, high uint64) string {
 	return fmt.Sprintf("must be from %d to %d", low, high)
 }
 
-// parseDuration reads a duration within the key's bounds, and 0 where that
-// stands for something.
+// parseDuration reads a duration within the key's bounds. It also accepts 0 if 0 has a
+// special meaning for the key.
 func parseDuration(s scalar, k Key) (time.Duration, *problem) {
 	const how = `write it as 90s, 15m or 168h`
 	if s.tag != "!!str" && s.text != "0" {
@@ -183,8 +183,8 @@ func parseDuration(s scalar, k Key) (time.Duration, *problem) {
 	return d, nil
 }
 
-// beyondDuration reports whether a text that time.ParseDuration refuses is a
-// duration but for the size of its numbers.
+// beyondDuration reports whether time.ParseDuration refuses a text only because its
+// numbers are too large.
 func beyondDuration(text string) bool {
 	_, err := time.ParseDuration(numbers.ReplaceAllString(text, "1"))
 	return err == nil && text[0] != '-'
@@ -192,7 +192,7 @@ func beyondDuration(text string) bool {
 
 var numbers = regexp.MustCompile(`[0-9]+`)
 
-// parseWord reads one of the key's words.
+// parseWord reads one of the key's Words.
 func parseWord(s scalar, k Key) (string, *problem) {
 	text, bad := parseText(s, k)
 	if bad != nil {
@@ -208,19 +208,7 @@ func parseWord(s scalar, k Key) (string, *problem) {
 	return "", &problem{summary, didYouMean(text, k.Words)}
 }
 
-// levels are the words of log.level.
-var levels = map[string]slog.Level{
-	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "warn": slog.LevelWarn, "error": slog.LevelError,
-}
-
-// parseLevel reads a level in any case.
-func parseLevel(s scalar, k Key) (slog.Level, *problem) {
-	s.text = strings.ToLower(s.text)
-	word, bad := parseWord(s, k)
-	return levels[word], bad
-}
-
-// parseName reads a name that may become part of a path or a metric's label.
+// parseName reads a name that is safe as part of a path and as a metric's label.
 func parseName(s scalar, k Key) (string, *problem) {
 	text, bad := parseFilled(s, k)
 	if bad != nil {
@@ -256,7 +244,7 @@ func parseListen(s scalar, k Key) (string, *problem) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// shard is one of Count equal parts; Index counts from 0.
+// shard is one of Count equal parts of the targets. Index counts from 0.
 type shard struct{ Index, Count uint64 }
 
 // parseShard reads "1/4", the first of four parts.
@@ -278,7 +266,7 @@ func parseShard(s scalar, k Key) (shard, *problem) {
 	return shard{Index: index - 1, Count: count}, nil
 }
 
-// parseSample reads "1/10", one of ten.
+// parseSample reads "1/10", which means one of ten targets, and returns 10.
 func parseSample(s scalar, k Key) (uint64, *problem) {
 	const how = `write "1/10" for one of ten`
 	text, bad := parseText(s, k)
@@ -296,10 +284,11 @@ func parseSample(s scalar, k Key) (uint64, *problem) {
 	return n, nil
 }
 
+// maxSample is the largest second number of a sample.
 const maxSample = 1_000_000
 
-// maxEdgeNumber bounds the number of a block that a window begins or ends at. A
-// larger number is the time of a fork in seconds, as genesis files have it.
+// maxEdgeNumber is the largest block number at which a window begins or ends. A
+// larger number is probably the time of a fork in seconds, as in genesis files.
 const maxEdgeNumber = 1_000_000_000
 
 // parseEdge reads a block number, or a time such as "2026-10-06T13:53:36Z".
@@ -326,7 +315,7 @@ func parseEdge(s scalar, _ Key) (selection.Edge, *problem) {
 	return selection.Edge{Time: at.UTC()}, nil
 }
 
-// parseUser reads the name or number of a user, or UID:GID.
+// parseUser reads the name of a user, its number, or UID:GID.
 func parseUser(s scalar, k Key) (string, *problem) {
 	if s.tag == "!!int" {
 		s.tag = "!!str"
@@ -334,8 +323,8 @@ func parseUser(s scalar, k Key) (string, *problem) {
 	return parseText(s, k)
 }
 
-// parseVariableName reads the name of an environment variable; a trailing *
-// stands for any ending.
+// parseVariableName reads the name of an environment variable. A trailing * stands
+// for any ending.
 func parseVariableName(s scalar, k Key) (string, *problem) {
 	text, bad := parseText(s, k)
 	if bad == nil && !isVariableName(strings.TrimSuffix(text, "*")) {

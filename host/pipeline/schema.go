@@ -15,19 +15,19 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// schemaURL names the plugin's schema inside the compiler.
+// schemaURL is the name of the plugin's schema inside the schema compiler.
 const schemaURL = "plugin:///config"
 
-// noLoader refuses references to other documents: nothing is read from disk or
-// network in order to validate.
+// noLoader refuses references to other documents, so that the compiler reads neither
+// files nor the network.
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("the schema refers to %s; a plugin's schema must be complete in itself", url)
 }
 
-// checkConfig validates the stage's config block against the manifest's schema,
-// and makes the paths in it absolute.
+// checkConfig validates the stage's config block against the manifest's schema and
+// makes the paths in the block absolute.
 func (s *Stage) checkConfig(m contract.Manifest, paths paths) Findings {
 	if len(m.Schema) == 0 {
 		return nil
@@ -42,8 +42,9 @@ func (s *Stage) checkConfig(m contract.Manifest, paths paths) Findings {
 		return Findings{s.errorAt("/config", err.Error(), "")}
 	}
 	findings := s.resolvePaths(schema, document, config, paths)
-	// A value that came from a variable is text, even where the schema wants a
-	// number. Where its text reads as one, that is put in its place.
+	// A value that came from a variable is text. If the schema wants a number or a
+	// boolean and the text can be parsed as one, retype replaces it. Each round
+	// replaces at least one value, so that there are at most as many rounds as places.
 	for range len(s.places) + 1 {
 		leaves := violations(schema, config)
 		again := false
@@ -59,6 +60,7 @@ func (s *Stage) checkConfig(m contract.Manifest, paths paths) Findings {
 	return append(findings, s.describe(violations(schema, config), document, config)...)
 }
 
+// compileSchema compiles a JSON Schema. It also returns the schema as decoded JSON.
 func compileSchema(text json.RawMessage) (document any, schema *jsonschema.Schema, err error) {
 	if document, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
 		return nil, nil, err
@@ -73,9 +75,9 @@ func compileSchema(text json.RawMessage) (document any, schema *jsonschema.Schem
 	return document, schema, err
 }
 
-// violations returns the innermost errors of a validation. Of alternatives
-// (anyOf, oneOf) the error of the whole is kept, unless only one of the
-// alternatives is about the type that the value has.
+// violations returns the innermost errors of a validation. For alternatives (anyOf,
+// oneOf) it returns the error of the whole, unless exactly one alternative allows the
+// type of the value. Then it returns the errors of that alternative.
 func violations(schema *jsonschema.Schema, config any) (leaves []*jsonschema.ValidationError) {
 	root, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(config))
 	if !ok {
@@ -89,7 +91,7 @@ func violations(schema *jsonschema.Schema, config any) (leaves []*jsonschema.Val
 				_, wrongType := c.ErrorKind.(*kind.Type)
 				return wrongType && slices.Equal(c.InstanceLocation, e.InstanceLocation)
 			})
-			if len(fitting) != 1 || isWord(fitting[0]) {
+			if len(fitting) != 1 || isFixedValue(fitting[0]) {
 				leaves = append(leaves, e)
 				return
 			}
@@ -107,8 +109,8 @@ func violations(schema *jsonschema.Schema, config any) (leaves []*jsonschema.Val
 	return leaves
 }
 
-// isWord reports whether the schema wanted one of certain values.
-func isWord(e *jsonschema.ValidationError) bool {
+// isFixedValue reports whether the schema wanted one of certain values.
+func isFixedValue(e *jsonschema.ValidationError) bool {
 	switch e.ErrorKind.(type) {
 	case *kind.Const, *kind.Enum:
 		return true
@@ -116,10 +118,11 @@ func isWord(e *jsonschema.ValidationError) bool {
 	return false
 }
 
-// retype replaces the text of a variable by the value that the violated schema
-// wants, in place, if the text reads as one.
+// retype replaces the text of a variable in config by the number or boolean that the
+// violated schema wants. It returns false if the value did not come from a variable
+// or cannot be parsed.
 func (s *Stage) retype(e *jsonschema.ValidationError, config any) (any, bool) {
-	at := s.places["/config"+join(e.InstanceLocation)]
+	at := s.places["/config"+pointerOf(e.InstanceLocation)]
 	if !at.fromVariable {
 		return config, false
 	}
@@ -156,7 +159,8 @@ func (s *Stage) retype(e *jsonschema.ValidationError, config any) (any, bool) {
 	})
 }
 
-// replace changes the value at a location of a JSON value.
+// replace calls change with the value at a location of a JSON value, and puts the
+// result in its place if change returns true.
 func replace(v any, location []string, change func(any) (any, bool)) (any, bool) {
 	if len(location) == 0 {
 		return change(v)

@@ -11,8 +11,8 @@ import (
 	"github.com/proofline/proofline/host/selection"
 )
 
-// stages reads the list of stages. An entry that is no mapping is recorded and
-// left out.
+// stages reads the list of stages. An entry that is not a mapping is recorded as a
+// finding and left out. stuckAfter is the default of the stages' stuck_after.
 func (d *document) stages(n *yaml.Node, stuckAfter time.Duration) []Stage {
 	n = follow(n)
 	if n.Kind != yaml.SequenceNode {
@@ -41,6 +41,7 @@ func (d *document) stages(n *yaml.Node, stuckAfter time.Duration) []Stage {
 	return stages
 }
 
+// stage reads one stage from its mapping.
 func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	s := Stage{
 		file: d.file, path: o.path,
@@ -52,7 +53,7 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	s.Name, s.Plugin = field(o, "name", parseName), field(o, "plugin", parseName)
 	for key, names := range map[string]*[]string{"needs": &s.Needs, "confirm": &s.Confirm, "proofs": &s.Proofs} {
 		var where []Position
-		*names, where = listed(o, key, parseName)
+		*names, where = listField(o, key, parseName)
 		for i, at := range where {
 			s.places[fmt.Sprintf("/%s/%d", key, i)] = place{key: at, value: at}
 		}
@@ -70,8 +71,8 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	}
 	s.HeartbeatTimeout = field(o, "heartbeat_timeout", parseDuration)
 	s.Concurrency = int(field(o, "concurrency", parseNumber))
-	s.Verify = optional(o, "verify", parseBool)
-	s.Env, _ = listed(o, "env", parseVariableName)
+	s.Verify = optionalField(o, "verify", parseBool)
+	s.Env, _ = listField(o, "env", parseVariableName)
 	sandbox := o.below("sandbox")
 	s.Sandbox = Sandbox{Use: field(sandbox, "use", parseWord), Read: sandbox.folders("read"), Write: sandbox.folders("write"), Network: field(sandbox, "network", parseBool), User: field(sandbox, "user", parseUser)}
 	if n := sandbox.value("user"); n != nil {
@@ -88,7 +89,7 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 		}
 		w := configWriter{doc: d, places: s.places}
 		text, err := json.Marshal(w.value(n, o.path+".config", "/config"))
-		if err != nil { // no value that the writer makes is beyond JSON
+		if err != nil { // not expected: JSON can represent every value of configWriter
 			d.errorAt(n, o.path+".config", err.Error(), "")
 			return s
 		}
@@ -97,8 +98,8 @@ func (d *document) stage(o object, stuckAfter time.Duration) Stage {
 	return s
 }
 
-// configWriter turns a config block into values for encoding/json, which sorts
-// keys, and notes the place of each.
+// configWriter converts a config block to values for encoding/json, which sorts the
+// keys. It records the place of each value.
 type configWriter struct {
 	doc    *document
 	places places
@@ -133,13 +134,13 @@ func (w configWriter) value(n *yaml.Node, path, pointer string) any {
 	v, bad := jsonScalar(scalar{text: n.Value, tag: n.ShortTag()})
 	if bad != nil {
 		w.doc.errorAt(n, path, bad.summary, bad.remedy)
-		at.unknown = true // what the schema would say of it follows from this
+		at.unknown = true // so that the schema has no second finding about the value
 		w.places[pointer] = at
 	}
 	return v
 }
 
-// jsonScalar is a YAML scalar as JSON: text stays text, dates are text.
+// jsonScalar converts a YAML scalar to a JSON value. Dates become text.
 func jsonScalar(s scalar) (any, *problem) {
 	switch s.tag {
 	case "!!str", "!!timestamp":

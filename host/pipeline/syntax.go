@@ -9,20 +9,21 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// syntaxError turns an error of the YAML library into a finding's parts.
+// syntaxError returns position, summary and remedy of a finding for an error of the
+// YAML library.
 func syntaxError(text []byte, err error) (at Position, summary, remedy string) {
 	summary = err.Error()
-	one, ok := errors.AsType[*yaml.LoadError](err)
-	if many, isMany := errors.AsType[*yaml.LoadErrors](err); isMany && len(many.Errors) > 0 {
-		one, ok = many.Errors[0], true
+	first, ok := errors.AsType[*yaml.LoadError](err)
+	if all, isList := errors.AsType[*yaml.LoadErrors](err); isList && len(all.Errors) > 0 {
+		first, ok = all.Errors[0], true
 	}
 	if !ok {
 		return Position{}, summary, ""
 	}
-	at = Position{Line: one.Mark.Line, Column: one.Mark.Column}
-	summary = "this is no valid YAML: " + one.Message
-	if one.ContextMsg != "" {
-		summary += " " + one.ContextMsg
+	at = Position{Line: first.Mark.Line, Column: first.Mark.Column}
+	summary = "this is no valid YAML: " + first.Message
+	if first.ContextMsg != "" {
+		summary += " " + first.ContextMsg
 	}
 	if at.Line < 1 {
 		return Position{}, summary, ""
@@ -34,8 +35,8 @@ func syntaxError(text []byte, err error) (at Position, summary, remedy string) {
 	line := string(lines[at.Line-1])
 	at.Column = min(max(at.Column, 1), utf8.RuneCountInString(line)+1)
 
-	// The library names the place where it could go on no further. What is to be
-	// mended may stand before or, with a tab, behind that.
+	// The library names the place where parsing stopped. The fault itself may stand
+	// before that place or, if it is a tab, in the line after it.
 	for n := at.Line; n <= min(at.Line+1, len(lines)); n++ {
 		indent := lines[n-1][:len(lines[n-1])-len(bytes.TrimLeft(lines[n-1], " \t"))]
 		if tab := bytes.IndexByte(indent, '\t'); tab >= 0 {
@@ -57,16 +58,16 @@ func syntaxError(text []byte, err error) (at Position, summary, remedy string) {
 }
 
 // openQuote finds the first quote that begins a value or a key and is not closed
-// in its line.
+// in the same line. It returns false if there is none.
 func openQuote(lines [][]byte) (Position, bool) {
 	for i, line := range lines {
-		value := true // a quote here begins a text
+		value := true // whether a quote at this place begins a text
 		for j := 0; j < len(line); j++ {
 			switch c := line[j]; {
 			case c == '#' && (j == 0 || line[j-1] == ' ' || line[j-1] == '\t'):
 				j = len(line)
 			case value && (c == '"' || c == '\''):
-				end := closing(line[j+1:], c)
+				end := closingQuote(line[j+1:], c)
 				if end < 0 {
 					return Position{Line: i + 1, Column: utf8.RuneCount(line[:j]) + 1}, true
 				}
@@ -82,10 +83,9 @@ func openQuote(lines [][]byte) (Position, bool) {
 	return Position{}, false
 }
 
-// closing is the index of the quote that ends a text; -1 where there is none. In
-// single quotes a doubled quote is one of the text, in double quotes an escaped
-// one.
-func closing(text []byte, quote byte) int {
+// closingQuote returns the index of the quote that ends a text, or -1 if there is
+// none. A doubled single quote and an escaped double quote do not end the text.
+func closingQuote(text []byte, quote byte) int {
 	for i := 0; i < len(text); i++ {
 		switch {
 		case quote == '"' && text[i] == '\\', quote == '\'' && text[i] == quote && i+1 < len(text) && text[i+1] == quote:
@@ -97,8 +97,8 @@ func closing(text []byte, quote byte) int {
 	return -1
 }
 
-// controlAt is the place of the first control character, which YAML allows
-// nowhere; c is negative where there is none.
+// controlAt finds the first control character that YAML does not allow. c is
+// negative if there is none.
 func controlAt(text []byte) (at Position, c rune) {
 	at = Position{Line: 1, Column: 1}
 	for _, c := range string(text) {
@@ -114,7 +114,7 @@ func controlAt(text []byte) (at Position, c rune) {
 	return Position{}, -1
 }
 
-// invalidAt is the place of the first byte that is no UTF-8.
+// invalidAt returns the place of the first byte that is not valid UTF-8.
 func invalidAt(text []byte) Position {
 	at := Position{Line: 1, Column: 1}
 	for len(text) > 0 {

@@ -10,28 +10,29 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// CheckTraits checks a bound pipeline without errors against what its plugins say
-// of their configuration: which provers make proofs, and the facts that stages
-// hand on and need. Traits are by the stage's name; where those of a stage are
-// absent, nothing that rests on them is said. The findings are sorted by place.
+// CheckTraits checks a bound pipeline against the traits of its stages: which provers
+// make proofs, and which facts the stages provide and require. The pipeline must have
+// no errors. The keys of traits are names of stages. If the traits of a stage are
+// absent, checks that need them are skipped. The findings are sorted by place.
 func (p *Pipeline) CheckTraits(traits map[string]contract.Traits) []Finding {
 	c := traitCheck{Pipeline: p, traits: traits}
 	for i := range p.Stages {
 		switch s := &p.Stages[i]; s.Kind {
 		case contract.KindBuilder, contract.KindProver:
-			c.working(s)
+			c.checkWorking(s)
 		case contract.KindReporter:
-			c.reporter(s)
+			c.checkReporter(s)
 		}
-		c.facts(&p.Stages[i])
+		c.checkFacts(&p.Stages[i])
 	}
-	c.idleGates()
-	c.sharedDestinations()
-	c.sharedAccounts()
+	c.checkIdleGates()
+	c.checkDestinations()
+	c.checkAccounts()
 	c.findings.Sort()
 	return c.findings
 }
 
+// traitCheck is one run of CheckTraits.
 type traitCheck struct {
 	*Pipeline
 	traits   map[string]contract.Traits
@@ -40,19 +41,20 @@ type traitCheck struct {
 
 func (c *traitCheck) add(findings ...Finding) { c.findings = append(c.findings, findings...) }
 
-// makesProof reports whether a stage is a prover that is known to make proofs, and
-// isGate whether it is one that is known to make none.
+// makesProof reports whether a stage is a prover that is known to make proofs.
 func (c *traitCheck) makesProof(s *Stage) bool {
 	t, known := c.traits[s.Name]
 	return s.Kind == contract.KindProver && known && t.MakesProof
 }
 
+// isGate reports whether a stage is a prover that is known to make no proofs.
 func (c *traitCheck) isGate(s *Stage) bool {
 	t, known := c.traits[s.Name]
 	return s.Kind == contract.KindProver && known && !t.MakesProof
 }
 
-// proofStages names the stages that are known to make proofs which are reported.
+// proofStages returns the names of the stages that are known to make proofs and are
+// not shadows.
 func (c *traitCheck) proofStages() (names []string) {
 	for i := range c.Stages {
 		if s := &c.Stages[i]; c.makesProof(s) && !s.Shadow {
@@ -62,8 +64,8 @@ func (c *traitCheck) proofStages() (names []string) {
 	return names
 }
 
-// working checks what a builder or prover needs, and its gates.
-func (c *traitCheck) working(s *Stage) {
+// checkWorking checks the needs and the gates of a builder or prover.
+func (c *traitCheck) checkWorking(s *Stage) {
 	pointer := s.nearestKey("/needs", "/plugin")
 	upstream := c.Upstream(s)
 	for _, name := range upstream {
@@ -80,7 +82,7 @@ func (c *traitCheck) working(s *Stage) {
 		}
 		break
 	}
-	c.input(s, pointer, upstream)
+	c.checkInput(s, pointer, upstream)
 	for i, name := range s.Confirm {
 		if other := c.Stage(name); c.makesProof(other) {
 			c.add(s.errorAt("/confirm/"+strconv.Itoa(i), fmt.Sprintf("%q makes a proof and is no gate", name), "name a prover that makes none, such as plugin: prover-stateless"))
@@ -88,9 +90,9 @@ func (c *traitCheck) working(s *Stage) {
 	}
 }
 
-// input finds provers that get no guest input. One that has something to say of
-// the input's form cannot do without; of others that make a proof it is not known.
-func (c *traitCheck) input(s *Stage, pointer string, upstream []string) {
+// checkInput finds provers that get no guest input. It is an error for a prover that
+// requires a form of the input, and a warning for another prover that makes proofs.
+func (c *traitCheck) checkInput(s *Stage, pointer string, upstream []string) {
 	wants := slices.ContainsFunc(slices.Collect(maps.Keys(c.traits[s.Name].Requires)), isAboutInput)
 	if s.Kind != contract.KindProver || !wants && !c.makesProof(s) || slices.ContainsFunc(upstream, c.handsOnInput) {
 		return
@@ -107,7 +109,8 @@ func (c *traitCheck) input(s *Stage, pointer string, upstream []string) {
 	c.add(f)
 }
 
-// handsOnInput reports whether the stage of that name may make a guest input.
+// handsOnInput reports whether the stage of that name makes a guest input, or may make
+// one because its kind is not known.
 func (c *traitCheck) handsOnInput(name string) bool {
 	s := c.Stage(name)
 	if s.Kind == contract.KindBuilder || s.Kind == "" {
@@ -125,8 +128,8 @@ func isAboutInput(fact string) bool {
 	return fact == contract.TraitInputFormat || fact == contract.TraitInputFraming || fact == contract.TraitGuest
 }
 
-// reporter checks whose proofs a reporter is handed.
-func (c *traitCheck) reporter(s *Stage) {
+// checkReporter checks the provers whose proofs a reporter gets.
+func (c *traitCheck) checkReporter(s *Stage) {
 	made := c.proofStages()
 	_, given := s.places["/proofs"]
 	if given {
@@ -137,14 +140,14 @@ func (c *traitCheck) reporter(s *Stage) {
 		}
 	}
 	named := slices.DeleteFunc(slices.Clone(s.Proofs), func(name string) bool { return !slices.Contains(made, name) })
-	if len(named) > 1 && c.traits[s.Name].Provides[contract.TraitOneProver] == "true" && !c.takeTurns(named) {
+	if len(named) > 1 && c.traits[s.Name].Provides[contract.TraitOneProver] == "true" && !c.neverOverlap(named) {
 		c.add(s.errorAt(s.nearestKey("/proofs", "/plugin"), fmt.Sprintf("%q reports one prover, and %s make proofs", s.Path(), quoteAll(named)),
 			fmt.Sprintf("write proofs: [%s], and a stage of its own for each other one that is to be reported", named[0])))
 	}
 }
 
-// takeTurns reports whether no block is taken by two of the stages.
-func (c *traitCheck) takeTurns(names []string) bool {
+// neverOverlap reports whether no two of the stages take the same block.
+func (c *traitCheck) neverOverlap(names []string) bool {
 	for i, a := range names {
 		for _, b := range names[i+1:] {
 			if !c.Stage(a).Blocks.Disjoint(c.Stage(b).Blocks) {
@@ -155,8 +158,8 @@ func (c *traitCheck) takeTurns(names []string) bool {
 	return true
 }
 
-// idleGates warns of gates for which no proof waits.
-func (c *traitCheck) idleGates() {
+// checkIdleGates warns of gates for whose verdict no stage waits.
+func (c *traitCheck) checkIdleGates() {
 	made := c.proofStages()
 	if len(made) == 0 {
 		return
@@ -179,9 +182,9 @@ func (c *traitCheck) idleGates() {
 	}
 }
 
-// facts compares what a stage requires with what the stages before it hand on:
-// of each fact the nearest value on every way.
-func (c *traitCheck) facts(s *Stage) {
+// checkFacts compares the facts that a stage requires with those that the stages
+// before it provide. On each path through the graph the nearest provider counts.
+func (c *traitCheck) checkFacts(s *Stage) {
 	requires := c.traits[s.Name].Requires
 	for _, fact := range slices.Sorted(maps.Keys(requires)) {
 		wanted := requires[fact]
@@ -192,14 +195,14 @@ func (c *traitCheck) facts(s *Stage) {
 			}
 			last := fact[strings.LastIndexByte(fact, '.')+1:]
 			c.add(s.errorAt(s.nearestKey("/config/"+last, "/config"),
-				fmt.Sprintf("%s: %q (line %d) hands on %q, and %q works with %s only", words(fact), name, c.Stage(name).line(), value, s.Path(), quoteAlternatives(wanted)),
+				fmt.Sprintf("%s: %q (line %d) hands on %q, and %q works with %s only", factName(fact), name, c.Stage(name).line(), value, s.Path(), quoteAlternatives(wanted)),
 				fmt.Sprintf("change the config of one of the two so that they agree, or let %q need another stage", s.Path())))
 		}
 	}
 }
 
-// providers names the stages that hand a fact on to a stage, the nearest on every
-// way, in the order of the file.
+// providers returns the names of the stages that provide a fact to a stage: the
+// nearest one on each path through the graph, in the order of the file.
 func (c *traitCheck) providers(s *Stage, fact string) (names []string) {
 	seen := map[string]bool{}
 	var walk func(below []string)
@@ -222,9 +225,9 @@ func (c *traitCheck) providers(s *Stage, fact string) (names []string) {
 	return names
 }
 
-// sharedDestinations finds reporters that send to the same place: each block is
-// announced and proved there twice.
-func (c *traitCheck) sharedDestinations() {
+// checkDestinations finds reporters that send to the same destination, where each
+// block would be reported twice.
+func (c *traitCheck) checkDestinations() {
 	first := map[string]*Stage{}
 	for i := range c.Stages {
 		s := &c.Stages[i]
@@ -243,16 +246,15 @@ func (c *traitCheck) sharedDestinations() {
 	}
 }
 
-// sharedAccounts warns of reporters that send to the same account and together
-// may be faster than it allows: each keeps its own pace and knows nothing of the
-// others.
-func (c *traitCheck) sharedAccounts() {
-	type users struct {
+// checkAccounts warns of reporters of the same account that together may send more
+// requests than the account allows. Each of them keeps its own pace only.
+func (c *traitCheck) checkAccounts() {
+	type accountUse struct {
 		stages []*Stage
-		pace   int
-		limit  int
+		pace   int // requests a minute of all stages
+		limit  int // requests a minute that the account allows
 	}
-	accounts := map[string]*users{}
+	accounts := map[string]*accountUse{}
 	for i := range c.Stages {
 		s := &c.Stages[i]
 		provides := c.traits[s.Name].Provides
@@ -264,7 +266,7 @@ func (c *traitCheck) sharedAccounts() {
 		}
 		u := accounts[account]
 		if u == nil {
-			u = &users{limit: limit}
+			u = &accountUse{limit: limit}
 			accounts[account] = u
 		}
 		u.stages, u.pace, u.limit = append(u.stages, s), u.pace+pace, min(u.limit, limit)
@@ -284,8 +286,8 @@ func (c *traitCheck) sharedAccounts() {
 	}
 }
 
-// nearestKey returns the first of the pointers whose key the stage has; the last
-// where it has none.
+// nearestKey returns the first of the pointers whose key the stage has, or the last
+// one if it has none of them.
 func (s *Stage) nearestKey(pointers ...string) string {
 	for _, pointer := range pointers {
 		if _, given := s.places[pointer]; given {
@@ -295,10 +297,10 @@ func (s *Stage) nearestKey(pointers ...string) string {
 	return pointers[len(pointers)-1]
 }
 
-// words is the name of a fact for a message: "input format", "chain id".
-func words(fact string) string { return strings.NewReplacer(".", " ", "_", " ").Replace(fact) }
+// factName returns the name of a fact for a message: "input format", "chain id".
+func factName(fact string) string { return strings.NewReplacer(".", " ", "_", " ").Replace(fact) }
 
-// quoteAlternatives is `"a" or "b"`.
+// quoteAlternatives returns the values for a message: `"a" or "b"`.
 func quoteAlternatives(values []string) string {
 	return strings.ReplaceAll(quoteAll(values), `", "`, `" or "`)
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// How long the past is remembered where the file says nothing.
+// Defaults of the section keep.
 const (
 	DefaultHistory = 30 * 24 * time.Hour
 	DefaultFailed  = 90 * 24 * time.Hour
 	DefaultFiles   = 7 * 24 * time.Hour
 )
 
-// Pipeline is a pipeline file. Its paths are absolute, and its defaults are
-// filled; those that depend on a stage's kind are filled by Bind.
+// Pipeline is the content of a pipeline file. Its paths are absolute. Load fills the
+// defaults, except for those that depend on a stage's kind, which Bind fills.
 type Pipeline struct {
 	File    string // as given to Load
 	Name    string
@@ -36,7 +36,7 @@ type Pipeline struct {
 	paths paths               // what paths in the file are relative to
 }
 
-// Stage returns the stage of that name; nil where there is none.
+// Stage returns the stage of that name, or nil if there is none.
 func (p *Pipeline) Stage(name string) *Stage {
 	for i := range p.Stages {
 		if p.Stages[i].Name == name {
@@ -46,9 +46,9 @@ func (p *Pipeline) Stage(name string) *Stage {
 	return nil
 }
 
-// Locate turns what is to be said of one of the file's own keys, such as
-// "monitor.listen", into a finding. It has the place of the key, of the section
-// above it where the key is absent, or none.
+// Locate returns a finding about one of the file's own keys, such as
+// "monitor.listen". Its position is that of the key, or of the section above it if
+// the key is absent, or none.
 func (p *Pipeline) Locate(severity contract.Severity, path, summary, remedy string) Finding {
 	f := Finding{Severity: severity, File: p.File, Path: path, Summary: summary, Remedy: remedy}
 	for at := path; at != ""; at = at[:max(0, strings.LastIndexByte(at, '.'))] {
@@ -70,23 +70,23 @@ type Log struct {
 type Monitor struct {
 	Listen     string // host:port; port 0 takes a free one
 	StuckAfter time.Duration
-	// Token must be shown for everything but the health paths; empty for no token.
-	// It is a secret.
+	// Token is required for requests to all paths but those of the health; empty for no
+	// token. It is a secret.
 	Token string
-	// Hosts are names, besides addresses and names that are nobody's on the
-	// internet, by which the monitor may be called.
+	// Hosts are the public host names by which the monitor may be addressed. Addresses
+	// and names that cannot be public are always allowed.
 	Hosts []string
-	// Prices are what energy and machines cost, in Currency; 0 where nothing is
-	// said.
+	// KWhPrice and GPUHourPrice are the prices of a kilowatt hour and of an hour of one
+	// GPU in Currency; 0 if the file has none.
 	KWhPrice, GPUHourPrice float64
 	Currency               string
 }
 
-// Keep is the keep section: how long the past is remembered.
+// Keep is the keep section: how long records and files are kept.
 type Keep struct {
 	History time.Duration // records of blocks done, dropped, cancelled
 	Failed  time.Duration // records of failed blocks
-	Files   time.Duration // what failed blocks have left in data/attempts
+	Files   time.Duration // files of failed blocks in data/attempts
 	Output  time.Duration // the folders of blocks in Pipeline.Output; 0 for ever
 }
 
@@ -98,61 +98,60 @@ type Plugins struct {
 // Retry limits the attempts of one block at one stage.
 type Retry struct {
 	Max     int           // attempts after the first
-	Backoff time.Duration // before the second attempt; doubles from there
+	Backoff time.Duration // before the second attempt; doubles with each further one
 }
 
 // Stage is one entry of the stages section.
 type Stage struct {
 	Name   string
 	Plugin string
-	// Kind is filled by Bind; empty while the plugin is unknown.
+	// Kind is filled by Bind. It is empty if the plugin is not known.
 	Kind contract.Kind
 	// Config is the config block as canonical JSON: keys sorted, no white space,
-	// variables replaced, the plugin's defaults not filled. "{}" where the block
-	// is absent. It may hold secrets.
-	// Bind makes the paths in it absolute.
+	// variables replaced, the plugin's defaults not filled. It is "{}" if the block is
+	// absent. It may hold secrets. Bind makes the paths in it absolute.
 	Config json.RawMessage
 
-	// Needs names the working stages that must be done with a block before this
-	// one begins: all of them stand before it in the file. The stage's inputs are
-	// what they and those that they need have made. Bind fills the default: the
-	// working stage before it, shadows passed over unless the stage is one. Empty
-	// for the source and for reporters.
+	// Needs are the names of the working stages that must be done with a block before
+	// this one begins. They stand before it in the file. The stage's inputs are the
+	// artifacts of these stages and of all stages that they need. Bind fills the
+	// default: the nearest working stage before it that is not a shadow, or any nearest
+	// one if the stage is a shadow itself. Empty for the source and for reporters.
 	Needs []string
-	// Confirm names gates beside which a prover begins. Nothing of the stage is
-	// announced before they have agreed, and a refusal cancels it. None of them
-	// needs the stage.
+	// Confirm are the names of gates beside which a prover begins. Nothing of the stage
+	// is announced before all of them have succeeded, and a failed gate cancels the
+	// stage. None of them needs the stage.
 	Confirm []string
-	// Blocks are the blocks that a builder or prover takes. Bind fills the default:
-	// those for which the builders that it needs make an input.
+	// Blocks are the blocks that a builder or prover takes. Bind fills the default: the
+	// blocks for which the builders that it needs make an input.
 	Blocks selection.Window
 	// Shadow marks a builder or prover that works beside the others and is never
-	// reported. No other stage needs it or waits for it.
+	// reported. Only other shadows can need it.
 	Shadow bool
-	// Sample makes a shadow take one of so many targets; 0 and 1 for each. Bind
-	// fills in that of the stages that it needs.
+	// Sample n makes a shadow take one of n targets; 0 and 1 mean every target. Bind
+	// fills the default: the sample of the stages that it needs.
 	Sample uint64
-	// Proofs names the provers whose proofs a reporter is handed. Bind fills the
-	// default: all that are no shadows, gates included, which make no proof. Empty
-	// for other kinds.
+	// Proofs are the names of the provers whose proofs a reporter gets. Bind fills the
+	// default: all provers, gates included, that are not shadows. Empty for other
+	// kinds.
 	Proofs []string
 
 	Retry Retry
-	// Timeout ends an attempt. Bind fills the kind's default: 2 hours for provers,
-	// 10 minutes for sources and builders, 5 for reporters.
+	// Timeout is the longest time of an attempt. Bind fills the kind's default: 2 hours
+	// for provers, 10 minutes for sources and builders, 5 minutes for reporters.
 	Timeout          time.Duration
-	StuckAfter       time.Duration // degrades health, stops nothing
-	HeartbeatTimeout time.Duration // silence after which the plugin counts as hung
-	// Concurrency is how many attempts run at once. Bind fills the default: 2 for a
-	// source, 8 for a reporter, 1 for other kinds.
+	StuckAfter       time.Duration // time for one block after which the health is degraded
+	HeartbeatTimeout time.Duration // time without a message after which the plugin counts as hung
+	// Concurrency is the number of attempts that run at once. Bind fills the default: 2
+	// for a source, 8 for a reporter, 1 for other kinds.
 	Concurrency int
-	Verify      *bool // nil: verify where the prover can
-	// Env names variables that the plugin sees besides the usual ones; a trailing
-	// * stands for any ending.
+	Verify      *bool // nil: verify if the prover can
+	// Env are the names of variables that the plugin gets besides the usual ones. A
+	// trailing * stands for any ending.
 	Env []string
 	// Sandbox limits what the plugin's processes may reach.
 	Sandbox Sandbox
-	// Files are the paths that the config names, absolute. Bind fills them.
+	// Files are the absolute paths in the config. Bind fills them.
 	Files []string
 
 	file   string
@@ -165,23 +164,23 @@ type Sandbox struct {
 	Use         string   // auto, always or never
 	Read, Write []string // further paths, absolute
 	Network     bool
-	User        string // as Account's name, number or UID:GID; empty for the host's own
-	// Account is User's. Bind fills it where there is such a user.
+	User        string // name, number or UID:GID; empty for the user of the host
+	// Account is the account of User. Bind fills it if there is such a user.
 	Account *account.Account
-	// Confined is what Use comes to for the plugin. Bind fills it.
+	// Confined is whether Use confines this plugin. Bind fills it.
 	Confined bool
 }
 
-// ScriptReads reports whether a plugin that is a script may read and start all that the
-// host's user may: nobody has asked for more than what fits most plugins.
+// ScriptReads reports whether a plugin that is a script may read and execute every
+// file that the host's user may. It may not if the file asks for a sandbox explicitly.
 func (s Sandbox) ScriptReads() bool { return s.Use == "auto" }
 
-// Working reports whether blocks go through the stage: it is no reporter. A stage
-// whose plugin is not known counts as one.
+// Working reports whether blocks go through the stage, which is so for every kind but
+// reporters. It is true for a stage whose plugin is not known.
 func (s *Stage) Working() bool { return s.Kind != contract.KindReporter }
 
-// Path is how findings and logs call the stage: its name, or its place in the
-// list where it has none.
+// Path returns the name of the stage for findings and logs, or its place in the list
+// if it has no name.
 func (s *Stage) Path() string {
 	if s.Name != "" {
 		return s.Name
@@ -189,30 +188,30 @@ func (s *Stage) Path() string {
 	return s.path
 }
 
-// ConfigPosition is the place in the pipeline file of the value that an RFC 6901
-// pointer into the stage's config names, or of its nearest ancestor in the file.
+// ConfigPosition returns the position of the value at an RFC 6901 pointer into the
+// stage's config, or of its nearest ancestor in the pipeline file.
 func (s *Stage) ConfigPosition(pointer string) Position {
 	return s.places.near("/config" + pointer).value
 }
 
-// LocatePlugin turns what is to be said of the stage's plugin itself into a
-// finding with a place in the pipeline file.
+// LocatePlugin returns a finding about the stage's plugin, with the position of the
+// key plugin.
 func (s *Stage) LocatePlugin(severity contract.Severity, summary, remedy string) Finding {
 	f := s.errorAt("/plugin", summary, remedy)
 	f.Severity = severity
 	return f
 }
 
-// LocateUser turns what is to be said of the user that the stage's plugin runs as into a
-// finding with a place in the pipeline file.
+// LocateUser returns a finding about the user of the stage's plugin, with the position
+// of the key sandbox.user.
 func (s *Stage) LocateUser(severity contract.Severity, summary, remedy string) Finding {
 	f := s.errorAt("/sandbox/user", summary, remedy)
 	f.Severity = severity
 	return f
 }
 
-// Locate turns what a plugin says of its config block into a finding with a
-// place in the pipeline file.
+// Locate converts a plugin's finding about its config block to one with a position in
+// the pipeline file.
 func (s *Stage) Locate(f contract.Finding) Finding {
 	return Finding{
 		Severity: f.Severity,

@@ -5,16 +5,13 @@ import (
 	"strings"
 )
 
-// Lookup reads one variable; os.LookupEnv is one.
+// Lookup returns the value of a variable, as os.LookupEnv does.
 type Lookup func(name string) (value string, set bool)
 
-// variableError says why a text with variables has no value. It names the
-// variable, never its content.
-type variableError struct{ summary, remedy string }
-
-// expand replaces the variables of a text. It reports whether there were any.
-// All problems of the text are returned; the text is then void.
-func expand(text string, lookup Lookup) (expanded string, replaced bool, problems []variableError) {
+// expand replaces the variables of a text. replaced reports whether there were any.
+// If there are problems, expanded is not valid. A problem names the variable, never
+// its content.
+func expand(text string, lookup Lookup) (expanded string, replaced bool, problems []problem) {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "${")
@@ -30,7 +27,7 @@ func expand(text string, lookup Lookup) (expanded string, replaced bool, problem
 		b.WriteString(before)
 		inner, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return "", replaced, append(problems, variableError{
+			return "", replaced, append(problems, problem{
 				"${ has no closing brace",
 				"write ${NAME} or ${NAME:-default}; $${ stands for a literal ${",
 			})
@@ -38,7 +35,7 @@ func expand(text string, lookup Lookup) (expanded string, replaced bool, problem
 		text = after
 		name, fallback, hasFallback := strings.Cut(inner, ":-")
 		if !isVariableName(name) {
-			problems = append(problems, variableError{
+			problems = append(problems, problem{
 				fmt.Sprintf("%q is no variable name", name),
 				"write ${NAME} or ${NAME:-default}; $${ stands for a literal ${",
 			})
@@ -49,7 +46,7 @@ func expand(text string, lookup Lookup) (expanded string, replaced bool, problem
 		case hasFallback && value == "":
 			value = fallback
 		case !set && !hasFallback:
-			problems = append(problems, variableError{
+			problems = append(problems, problem{
 				fmt.Sprintf("the variable %s is not set", name),
 				fmt.Sprintf("export %s=…, or write ${%s:-default}", name, name),
 			})

@@ -8,7 +8,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// joinBlocks checks which blocks the stages take, and fills in the default: those
+// joinBlocks checks which blocks the stages take and fills in the default: the blocks
 // for which the builders that a stage needs make an input.
 func (p *Pipeline) joinBlocks() (findings Findings) {
 	for i := range p.Stages {
@@ -38,9 +38,9 @@ func (p *Pipeline) joinBlocks() (findings Findings) {
 	return findings
 }
 
-// runs are the blocks for which the builders that a stage needs make an input,
-// neighbours joined, in the order of the chain as far as it is known. It is empty
-// where the stage needs no builder.
+// runs returns the blocks for which the builders that a stage needs make an input. It
+// joins adjacent windows and sorts them by the chain as far as their order is known.
+// The result is empty if the stage needs no builder.
 func (p *Pipeline) runs(s *Stage) (runs []selection.Window) {
 	for _, name := range p.Upstream(s) {
 		if other := p.Stage(name); other.Kind == contract.KindBuilder {
@@ -65,7 +65,7 @@ func (p *Pipeline) runs(s *Stage) (runs []selection.Window) {
 			case adjacent:
 				joined[last].Until = w.Until
 				continue
-			case !before: // they overlap, which checkInputs tells
+			case !before: // they overlap, which is a finding of checkInputs
 				joined[last] = selection.Window{}
 				continue
 			}
@@ -75,7 +75,7 @@ func (p *Pipeline) runs(s *Stage) (runs []selection.Window) {
 	return joined
 }
 
-// windows lists windows for a message.
+// windows returns windows for a message: "A and B".
 func windows(list []selection.Window) string {
 	text := ""
 	for i, w := range list {

@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Of a fork day: two builders, and behind them either one prover that takes both
-// inputs or one for each. Nobody has to say the blocks of a prover.
+// forkDay is a pipeline at a fork. It has two builders, and either one prover that takes
+// both inputs, or one prover for each. The provers do not need the key blocks.
 const forkDay = `
 version: 1
 name: fork

@@ -13,28 +13,30 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Where the chain begins: a Monday, as weeks of a score do, and a number that every
-// selection takes.
+// genesis is the time of the first block. It is a Monday, on which a week of the score
+// begins.
 var genesis = time.Date(2026, time.January, 5, 0, 0, 0, 0, time.UTC)
 
+// firstNumber is the number of the first block. Every selection takes it.
 const firstNumber = 24_000_000
 
-// chain is an engine.Source over a chain that is made beforehand, one block in each slot.
+// chain is an engine.Source over a chain that newChain has made, with one block in each
+// slot.
 type chain struct {
 	clock   engine.Clock
 	outages outages
 	plan    Plan
 	slots   []contract.Block // one in each slot of the chain
-	// last is the slot of the last block of each number: the one that stays.
-	last map[uint64]int
+	// finalSlot is the slot of the last block of each number, which is not replaced.
+	finalSlot map[uint64]int
 }
 
-// newChain makes a chain of so many slots. A reorg replaces the block of the slot before
-// by one of the same number.
+// newChain makes a chain with a number of slots. A reorg replaces the block of the slot
+// before by another one with the same number.
 func newChain(plan Plan, slots int, clock engine.Clock) *chain {
-	c := &chain{clock: clock, outages: plan.Outages, plan: plan, last: map[uint64]int{}}
+	c := &chain{clock: clock, outages: plan.Outages, plan: plan, finalSlot: map[uint64]int{}}
 	chance := rand.New(rand.NewPCG(plan.Seed, 1))
-	reorg := plan.Reorgs * plan.SlotTime.Hours() / 24 // of a block
+	reorg := plan.Reorgs * plan.SlotTime.Hours() / 24 // probability for one block
 	number := uint64(firstNumber)
 	for i := range slots {
 		if i > 0 && chance.Float64() >= reorg {
@@ -42,29 +44,29 @@ func newChain(plan Plan, slots int, clock engine.Clock) *chain {
 		}
 		block := contract.Block{ChainID: 1, Number: number, Hash: hashAt(i, number), Time: genesis.Add(time.Duration(i) * plan.SlotTime), GasUsed: plan.Gas.gas(i, chance)}
 		c.slots = append(c.slots, block)
-		c.last[number] = i
+		c.finalSlot[number] = i
 	}
 	return c
 }
 
-// arrives is when the node has the block of a slot.
-func (c *chain) arrives(slot int) time.Time {
+// arrivalTime returns when the node has the block of a slot.
+func (c *chain) arrivalTime(slot int) time.Time {
 	block := c.slots[slot]
-	return block.Time.Add(c.plan.takesOnce(arrival, block))
+	return block.Time.Add(c.plan.singleStepTime(arrival, block))
 }
 
-// replaced reports whether the block of a slot leaves the chain with the next one.
-func (c *chain) replaced(slot int) bool { return c.last[c.slots[slot].Number] != slot }
+// isReplaced reports whether a later block replaces the block of a slot.
+func (c *chain) isReplaced(slot int) bool { return c.finalSlot[c.slots[slot].Number] != slot }
 
 func (c *chain) Ready(ctx context.Context) error { return ctx.Err() }
 
-// errAway is what a part says while an outage has it.
-func errAway(part Part) error {
-	return contract.Environment(fmt.Errorf("the %s is away", part), "wait until the outage is over")
+// outageError returns the error of a part during an outage.
+func outageError(part Part) error {
+	return contract.Environment(fmt.Errorf("the %s has an outage", part), "wait until the outage is over")
 }
 
-// Poll answers with the targets of the slots behind the cursor, which is the number of
-// slots that were answered before.
+// Poll returns the targets of the slots after the cursor. The cursor is the number of
+// slots before.
 func (c *chain) Poll(ctx context.Context, request contract.PollRequest) (contract.PollResponse, error) {
 	begin := 0
 	if len(request.Cursor) > 0 {
@@ -76,16 +78,16 @@ func (c *chain) Poll(ctx context.Context, request contract.PollRequest) (contrac
 	until := c.clock.Now().Add(request.Wait)
 	for {
 		now := c.clock.Now()
-		if c.outages.away(Node, now) {
-			return contract.PollResponse{}, errAway(Node)
+		if c.outages.cover(Node, now) {
+			return contract.PollResponse{}, outageError(Node)
 		}
 		answer, end := c.since(begin, request, now)
 		if len(answer.Blocks)+len(answer.Orphaned) > 0 || !now.Before(until) {
 			return answer, nil
 		}
-		wait := min(until.Sub(now), c.outages.next(Node, now).Sub(now))
+		wait := min(until.Sub(now), c.outages.nextStart(Node, now).Sub(now))
 		if end < len(c.slots) {
-			wait = min(wait, c.arrives(end).Sub(now))
+			wait = min(wait, c.arrivalTime(end).Sub(now))
 		}
 		c.clock.Wait(ctx, wait, nil)
 		if ctx.Err() != nil {
@@ -94,12 +96,12 @@ func (c *chain) Poll(ctx context.Context, request contract.PollRequest) (contrac
 	}
 }
 
-// since is what has become of the chain from a slot on, and the first slot that it does
-// not tell of.
+// since returns the response for the slots from begin on that have arrived, and the first
+// slot that is not part of it.
 func (c *chain) since(begin int, request contract.PollRequest, now time.Time) (answer contract.PollResponse, end int) {
-	for end = begin; end < len(c.slots) && !c.arrives(end).After(now) && len(answer.Blocks) < request.Max; end++ {
+	for end = begin; end < len(c.slots) && !c.arrivalTime(end).After(now) && len(answer.Blocks) < request.Max; end++ {
 		block := c.slots[end]
-		if end > 0 && c.replaced(end-1) && request.Selection.Includes(block.Number) {
+		if end > 0 && c.isReplaced(end-1) && request.Selection.Includes(block.Number) {
 			old := c.slots[end-1]
 			same := func(b contract.Block) bool { return b.Hash == old.Hash }
 			if i := slices.IndexFunc(answer.Blocks, same); i >= 0 {
@@ -119,17 +121,17 @@ func (c *chain) since(begin int, request contract.PollRequest, now time.Time) (a
 	return answer, end
 }
 
-// Resolve names the blocks that have arrived.
+// Resolve returns the blocks with the numbers, as far as they have arrived.
 func (c *chain) Resolve(_ context.Context, numbers []uint64) (resolved []contract.Resolution, err error) {
 	now := c.clock.Now()
-	if c.outages.away(Node, now) {
-		return nil, errAway(Node)
+	if c.outages.cover(Node, now) {
+		return nil, outageError(Node)
 	}
 	for _, n := range numbers {
 		r := contract.Resolution{Number: n, Reason: "there is no such block yet"}
-		slot, known := c.last[n]
+		slot, known := c.finalSlot[n]
 		for ; known && slot >= 0 && c.slots[slot].Number == n; slot-- { // the last that has arrived
-			if !c.arrives(slot).After(now) {
+			if !c.arrivalTime(slot).After(now) {
 				r.Block, r.Reason = &c.slots[slot], ""
 				break
 			}
@@ -141,23 +143,24 @@ func (c *chain) Resolve(_ context.Context, numbers []uint64) (resolved []contrac
 
 // Do fetches a block and its witness.
 func (c *chain) Do(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-	if err := spend(ctx, c.clock, c.outages, Node, c.plan.takesOnce(fetch, task.Block)); err != nil {
+	if err := work(ctx, c.clock, c.outages, Node, c.plan.singleStepTime(fetch, task.Block)); err != nil {
 		return contract.Result{}, err
 	}
 	return contract.Result{Outputs: []contract.Artifact{{Name: contract.ArtifactBlock}, {Name: contract.ArtifactWitness}}}, nil
 }
 
-// outages are the times in which parts are away.
+// outages are the times in which parts do not work.
 type outages []Outage
 
-// away reports whether a part is away.
-func (o outages) away(part Part, now time.Time) bool {
+// cover reports whether a part has an outage at a time.
+func (o outages) cover(part Part, now time.Time) bool {
 	since := now.Sub(genesis)
 	return slices.ContainsFunc(o, func(out Outage) bool { return out.Part == part && since >= out.At && since < out.At+out.For })
 }
 
-// next is when the next outage of a part begins after now; far away where there is none.
-func (o outages) next(part Part, now time.Time) time.Time {
+// nextStart returns when the next outage of a part begins after now, or a time in the far
+// future if there is none.
+func (o outages) nextStart(part Part, now time.Time) time.Time {
 	first := genesis.Add(1 << 62)
 	for _, out := range o {
 		if begins := genesis.Add(out.At); out.Part == part && begins.After(now) && begins.Before(first) {
@@ -167,28 +170,29 @@ func (o outages) next(part Part, now time.Time) time.Time {
 	return first
 }
 
-// spend lets time pass for work that needs a part, unless that goes away.
-func spend(ctx context.Context, clock engine.Clock, o outages, part Part, d time.Duration) error {
+// work waits for a time in which a part is needed. It fails when an outage of the part
+// begins.
+func work(ctx context.Context, clock engine.Clock, o outages, part Part, d time.Duration) error {
 	now := clock.Now()
-	if o.away(part, now) {
-		return errAway(part)
+	if o.cover(part, now) {
+		return outageError(part)
 	}
-	until, next := now.Add(d), o.next(part, now)
+	until, next := now.Add(d), o.nextStart(part, now)
 	sleep(ctx, clock, min(until.Sub(now), next.Sub(now)))
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case next.Before(until):
-		return errAway(part)
+		return outageError(part)
 	}
 	return nil
 }
 
-// sleep waits for all of a time, or until ctx ends.
+// sleep waits for a time, or until ctx ends.
 func sleep(ctx context.Context, clock engine.Clock, d time.Duration) {
 	for until := clock.Now().Add(d); ctx.Err() == nil && clock.Now().Before(until); {
 		clock.Wait(ctx, until.Sub(clock.Now()), nil)
 	}
 }
 
-var errChance = errors.New("the attempt fails by chance")
+var errRandomFailure = errors.New("the attempt fails at random")

@@ -9,25 +9,25 @@ import (
 	"github.com/proofline/proofline/host/engine"
 )
 
-// clock is an engine.Clock of virtual time. Of the goroutines that it has started, and the
-// one that calls newClock, one runs at a time, until it waits; then the first that waits
-// for nothing any more goes on, in the order in which they began to wait. When all wait
-// for a time, it becomes the earliest of these.
+// clock is an engine.Clock of virtual time. It runs one goroutine at a time: one of those
+// that it has started, or the one that has called newClock. When that goroutine waits, the
+// next one whose wait is over runs, in the order in which they began to wait. When all of
+// them wait for a time, the clock advances to the earliest of these times.
 type clock struct {
-	mu      sync.Mutex
-	now     time.Time
-	waiting []*waiter // in the order in which they began to wait
-	free    bool      // see release
-	started sync.WaitGroup
+	mu        sync.Mutex
+	now       time.Time
+	waiting   []*waiter // in the order in which they began to wait
+	unordered bool      // see release
+	started   sync.WaitGroup
 }
 
-// waiter is a goroutine that waits, or a deadline.
+// waiter is a goroutine that waits, or a deadline of a context.
 type waiter struct {
-	ctx   context.Context // nil for one that waits for the time alone
-	wake  <-chan struct{}
-	until time.Time // zero for one that does not wait for a time
-	next  chan struct{}
-	fire  func() // of a deadline
+	ctx        context.Context // nil for one that waits for the time alone
+	wake       <-chan struct{}
+	until      time.Time // zero for one that does not wait for a time
+	resume     chan struct{}
+	onDeadline func() // of a deadline
 }
 
 func newClock(now time.Time) *clock { return &clock{now: now} }
@@ -41,19 +41,19 @@ func (c *clock) Now() time.Time {
 func (c *clock) Go(f func()) {
 	c.started.Add(1)
 	c.mu.Lock()
-	w := &waiter{until: c.now, next: make(chan struct{}, 1)}
-	if c.free {
-		w.next <- struct{}{}
+	w := &waiter{until: c.now, resume: make(chan struct{}, 1)}
+	if c.unordered {
+		w.resume <- struct{}{}
 	} else {
 		c.waiting = append(c.waiting, w)
 	}
 	c.mu.Unlock()
 	go func() {
-		<-w.next
+		<-w.resume
 		f()
 		c.mu.Lock()
-		if !c.free {
-			c.hand()
+		if !c.unordered {
+			c.resumeNext()
 		}
 		c.mu.Unlock()
 		c.started.Done()
@@ -62,7 +62,7 @@ func (c *clock) Go(f func()) {
 
 func (c *clock) Wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	c.mu.Lock()
-	if c.free {
+	if c.unordered {
 		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
@@ -76,19 +76,19 @@ func (c *clock) Wait(ctx context.Context, d time.Duration, wake <-chan struct{})
 		w.until = c.now.Add(max(d, 0))
 	}
 	c.waiting = append(c.waiting, w)
-	c.hand()
+	c.resumeNext()
 	c.mu.Unlock()
-	<-w.next
+	<-w.resume
 	w.ctx, w.wake = nil, nil
 	waiters.Put(w)
 }
 
-// waiters are kept for the next waits: there are millions in a day.
-var waiters = sync.Pool{New: func() any { return &waiter{next: make(chan struct{}, 1)} }}
+// waiters are reused, because a simulated day has millions of waits.
+var waiters = sync.Pool{New: func() any { return &waiter{resume: make(chan struct{}, 1)} }}
 
 func (c *clock) WithDeadline(ctx context.Context, at time.Time, cause error) (context.Context, context.CancelFunc) {
 	timed, cancel := context.WithCancelCause(ctx)
-	w := &waiter{until: at, fire: func() { cancel(cause) }}
+	w := &waiter{until: at, onDeadline: func() { cancel(cause) }}
 	c.mu.Lock()
 	c.waiting = append(c.waiting, w)
 	c.mu.Unlock()
@@ -102,22 +102,23 @@ func (c *clock) WithDeadline(ctx context.Context, at time.Time, cause error) (co
 	}
 }
 
-// hand lets the next goroutine go on. clock.mu must be held, by the one that runs.
-func (c *clock) hand() {
+// resumeNext lets the next goroutine run. The running goroutine calls it with c.mu held.
+func (c *clock) resumeNext() {
 	for {
-		i := c.first()
+		i := c.nextWaiter()
 		w := c.waiting[i]
 		c.waiting = slices.Delete(c.waiting, i, i+1)
-		if w.fire == nil {
-			w.next <- struct{}{}
+		if w.onDeadline == nil {
+			w.resume <- struct{}{}
 			return
 		}
-		w.fire()
+		w.onDeadline()
 	}
 }
 
-// first is the index of who goes on next; the time moves to when that is.
-func (c *clock) first() int {
+// nextWaiter returns the index of the waiter that is resumed next. It advances the time
+// if no wait is over. The caller must hold c.mu.
+func (c *clock) nextWaiter() int {
 	earliest := -1
 	for i, w := range c.waiting {
 		if w.ready(c.now) {
@@ -134,7 +135,7 @@ func (c *clock) first() int {
 	return earliest
 }
 
-// ready reports whether what is waited for is there.
+// ready reports whether the wait is over.
 func (w *waiter) ready(now time.Time) bool {
 	if !w.until.IsZero() && !w.until.After(now) {
 		return true
@@ -142,12 +143,12 @@ func (w *waiter) ready(now time.Time) bool {
 	if w.ctx == nil {
 		return false
 	}
-	return closed(w.ctx.Done()) || closed(w.wake)
+	return isClosed(w.ctx.Done()) || isClosed(w.wake)
 }
 
-// closed reports whether a channel is closed; one that is nil is not.
-func closed(c <-chan struct{}) bool {
-	select { // one channel alone costs no lock
+// isClosed reports whether a channel is closed or has a value. A nil channel is not.
+func isClosed(c <-chan struct{}) bool {
+	select { // with one channel and a default no lock is needed
 	case <-c:
 		return true
 	default:
@@ -155,20 +156,20 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// release lets all other goroutines run at once until they have ended, while the time
-// stands still. The contexts that end them must have ended before.
+// release lets all other goroutines run concurrently until they have ended. The time does
+// not advance. Their contexts must have ended before.
 func (c *clock) release() {
 	c.mu.Lock()
-	c.free = true
+	c.unordered = true
 	for _, w := range c.waiting {
-		if w.fire == nil {
-			w.next <- struct{}{}
+		if w.onDeadline == nil {
+			w.resume <- struct{}{}
 		}
 	}
 	c.waiting = nil
 	c.mu.Unlock()
 	c.started.Wait()
 	c.mu.Lock()
-	c.free = false
+	c.unordered = false
 	c.mu.Unlock()
 }

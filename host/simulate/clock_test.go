@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/host/engine"
 )
 
-// Goroutines go on one at a time: by the times that they wait for, and at the same time in
-// the order in which they began to wait.
+// TestClockOrder: goroutines run one at a time, in the order of the times that they wait
+// for. If the times are equal, the one that began to wait first runs first.
 func TestClockOrder(t *testing.T) {
 	for range 20 {
 		c := newClock(genesis)
@@ -77,7 +77,7 @@ func TestClockRelease(t *testing.T) {
 	if len(ended) != 20 || c.Now() != genesis.Add(10*time.Second) {
 		t.Errorf("%d have ended at %s", len(ended), c.Now())
 	}
-	c.Wait(context.Background(), time.Second, nil) // the next life
+	c.Wait(context.Background(), time.Second, nil) // the next run
 	if c.Now() != genesis.Add(11*time.Second) {
 		t.Error(c.Now())
 	}

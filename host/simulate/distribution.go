@@ -2,30 +2,30 @@ package simulate
 
 import "sort"
 
-// distribution is the inverse of a distribution function, linear between its points.
+// distribution is a quantile function: points with linear interpolation between them.
 type distribution struct {
-	share []float64 // ascending, from 0 to 1
-	value []float64 // ascending
+	shares []float64 // ascending, from 0 to 1
+	values []float64 // ascending
 }
 
-// at is the value below which that share of all lies.
+// at returns the quantile of a share from 0 to 1.
 func (d distribution) at(share float64) float64 {
-	i := sort.SearchFloat64s(d.share, share)
+	i := sort.SearchFloat64s(d.shares, share)
 	switch {
 	case i == 0:
-		return d.value[0]
-	case i == len(d.share):
-		return d.value[i-1]
+		return d.values[0]
+	case i == len(d.shares):
+		return d.values[i-1]
 	}
-	part := (share - d.share[i-1]) / (d.share[i] - d.share[i-1])
-	return d.value[i-1] + part*(d.value[i]-d.value[i-1])
+	part := (share - d.shares[i-1]) / (d.shares[i] - d.shares[i-1])
+	return d.values[i-1] + part*(d.values[i]-d.values[i-1])
 }
 
-// sampled is the distribution of values that were seen, in ascending order.
-func sampled(values []float64) distribution {
-	d := distribution{value: values}
+// sampleDistribution returns the distribution of samples in ascending order.
+func sampleDistribution(values []float64) distribution {
+	d := distribution{values: values}
 	for i := range values {
-		d.share = append(d.share, float64(i)/float64(max(len(values)-1, 1)))
+		d.shares = append(d.shares, float64(i)/float64(max(len(values)-1, 1)))
 	}
 	return d
 }

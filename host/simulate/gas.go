@@ -19,36 +19,37 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Series says how much gas the blocks of the chain use.
+// Series is the gas that the blocks of the chain use.
 type Series struct {
 	Name string `json:"name"`
 	// used is the gas of blocks that follow each other, which is repeated; empty for the
 	// built-in distribution.
-	used []uint64
-	own  []own // of a learned series: the times of the same blocks
+	blocks []uint64
+	times  []pastTimes // of a learned series: the times of the same blocks
 }
 
-// Mainnet is drawn from the gas of 500 mainnet blocks at a limit of 45 million, the ones
-// of Measured: 22.4 million on average.
+// Mainnet is drawn at random from the gas of 500 mainnet blocks, those of Measured. Their
+// gas limit is 45 million and their mean is 22.4 million.
 var Mainnet = Series{Name: "mainnet 23533500 to 23533999, drawn by chance"}
 
-var mainnetMgas = distribution{quantiles, []float64{
+var mainnetMgas = distribution{quantileShares, []float64{
 	0.11, 5.10, 5.77, 9.40, 14.01, 16.32, 17.35, 18.20, 19.01, 19.90, 20.50, 21.40, 21.98,
 	22.72, 23.60, 24.27, 25.28, 26.19, 27.35, 29.04, 31.41, 36.20, 42.25, 44.83, 45.00,
 }}
 
-// gas is that of the i-th block.
+// gas returns the gas of the i-th block.
 func (s Series) gas(i int, chance *rand.Rand) uint64 {
-	if len(s.used) == 0 {
+	if len(s.blocks) == 0 {
 		return uint64(1e6 * mainnetMgas.at(chance.Float64()))
 	}
-	return s.used[i%len(s.used)]
+	return s.blocks[i%len(s.blocks)]
 }
 
-// ReadArchive reads the gas of the blocks of an archive, in the order of their numbers:
-// block.json or block.json.gz in folders named <number>, or <number>-<hash> where there is no
-// other of the number, as source-rpc keeps them. A file is the result of
-// eth_getBlockByNumber, or the whole answer.
+// ReadArchive reads the gas of the blocks of an archive, in the order of their numbers. An
+// archive has folders with the names <number> or <number>-<hash>, as source-rpc writes
+// them, each with block.json or block.json.gz. If a number has several folders, the one
+// without hash counts. A file is the result of eth_getBlockByNumber, or the whole
+// JSON-RPC response.
 func ReadArchive(dir string) (Series, error) {
 	remedy := "it needs folders named by block number, each with block.json or block.json.gz"
 	entries, err := os.ReadDir(dir)
@@ -69,15 +70,15 @@ func ReadArchive(dir string) (Series, error) {
 		if err != nil {
 			return Series{}, contract.Environment(fmt.Errorf("block %d of the archive: %w", n, err), remedy)
 		}
-		series.used = append(series.used, gas)
+		series.blocks = append(series.blocks, gas)
 	}
-	if len(series.used) == 0 {
+	if len(series.blocks) == 0 {
 		return Series{}, contract.Environment(fmt.Errorf("%s holds no block", dir), remedy)
 	}
 	return series, nil
 }
 
-// gasUsed reads the member gasUsed of a block.
+// gasUsed reads the field gasUsed of a block file, or of the same file with .gz.
 func gasUsed(path string) (gas uint64, err error) {
 	var content io.Reader
 	f, err := os.Open(path)
@@ -112,5 +113,5 @@ func gasUsed(path string) (gas uint64, err error) {
 	return gas, nil
 }
 
-// maxBlock bounds what is read of one block, in bytes.
+// maxBlock is the largest size of a block file in bytes.
 const maxBlock = 256 << 20

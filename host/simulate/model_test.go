@@ -12,8 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// The built-in model and gas give back what was recorded of the 500 proofs that they are
-// made from: eth-act/zkevm-benchmark-runs:data/proving/8x5090/mainnet-23533500-23533999,
+// TestMeasuredIsWhatWasMeasured: the built-in model and gas have the distribution of the
+// 500 proofs from which they were made:
+// eth-act/zkevm-benchmark-runs:data/proving/8x5090/mainnet-23533500-23533999,
 // ethrex-33695e2, zisk-v0.16.1, at 9d6375e9.
 func TestMeasuredIsWhatWasMeasured(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
@@ -49,7 +50,7 @@ func TestMeasuredIsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-// past is the history of a pipeline whose proofs take a time that is known.
+// past returns the history of a pipeline whose proving times follow a known model.
 func past(n int) (jobs []status.Job) {
 	chance := rand.New(rand.NewPCG(3, 4))
 	for i := range n {
@@ -97,45 +98,45 @@ func TestLearn(t *testing.T) {
 		{"arrival", l.Times.Arrival, 1500 * time.Millisecond}, {"build", l.Times.Build, 80 * time.Millisecond},
 		{"verify", l.Times.Verify, 15 * time.Millisecond}, {"report", l.Times.Report, 90 * time.Millisecond},
 	} {
-		if c.got.Middle != c.want {
-			t.Errorf("%s takes %s", c.name, c.got.Middle)
+		if c.got.Median != c.want {
+			t.Errorf("%s takes %s", c.name, c.got.Median)
 		}
 	}
-	// Of the fetches one in ten takes 2 s, and so it does in what is drawn.
+	// One of ten fetches takes 2 s, in the history and in the random times.
 	slow, drawn := 0, Plan{Times: l.Times, Model: l.Model, Gas: l.Gas}
 	for i := range 2000 {
-		if drawn.takesOnce(fetch, contract.Block{Hash: hashAt(i, 0)}) > time.Second {
+		if drawn.singleStepTime(fetch, contract.Block{Hash: hashAt(i, 0)}) > time.Second {
 			slow++
 		}
 	}
-	if l.Times.Fetch.Middle != 400*time.Millisecond || slow < 150 || slow > 250 {
-		t.Errorf("a fetch takes %s, and %d of 2000 more than a second", l.Times.Fetch.Middle, slow)
+	if l.Times.Fetch.Median != 400*time.Millisecond || slow < 150 || slow > 250 {
+		t.Errorf("a fetch takes %s, and %d of 2000 more than a second", l.Times.Fetch.Median, slow)
 	}
-	if first := past(2000)[1999].Block.GasUsed; len(l.Gas.used) != 2000 || l.Gas.used[0] != first {
+	if first := past(2000)[1999].Block.GasUsed; len(l.Gas.blocks) != 2000 || l.Gas.blocks[0] != first {
 		t.Error("the gas is not in the order of the chain")
 	}
-	// A replay has every block take its own times, one after the other, but for what the
-	// command line sets and for further attempts.
+	// In a replay every block takes its recorded times, except for times that the command
+	// line sets and for further attempts.
 	replay := drawn
 	replay.Replay = true
 	for i, j := range past(2000) {
 		block := contract.Block{Hash: hashAt(1999-i, 0), GasUsed: j.Block.GasUsed} // past counts downwards
-		if got := replay.takes(proof, block, 1, 0.5); got != j.Stages[2].WorkTime {
+		if got := replay.stepTime(proof, block, 1, 0.5); got != j.Stages[2].WorkTime {
 			t.Fatalf("block %d takes %s, and took %s", i, got, j.Stages[2].WorkTime)
 		}
-		if got := replay.takesOnce(fetch, block); got != j.Stages[0].Duration() {
+		if got := replay.singleStepTime(fetch, block); got != j.Stages[0].Duration() {
 			t.Fatalf("block %d is fetched in %s, and was in %s", i, got, j.Stages[0].Duration())
 		}
-		if got, want := replay.takes(proof, block, 2, 0.5), l.Model.Time(block.GasUsed, 0.5); got != want {
+		if got, want := replay.stepTime(proof, block, 2, 0.5), l.Model.Time(block.GasUsed, 0.5); got != want {
 			t.Fatalf("the second attempt at block %d takes %s, by the model %s", i, got, want)
 		}
 	}
-	replay.Times.Fetch = Always(time.Minute)
-	if got := replay.takesOnce(fetch, contract.Block{}); got != time.Minute {
+	replay.Times.Fetch = Constant(time.Minute)
+	if got := replay.singleStepTime(fetch, contract.Block{}); got != time.Minute {
 		t.Errorf("a fetch that was set takes %s", got)
 	}
-	// A block without transactions uses no gas, which its source says; of one whose gas
-	// nobody knows nothing is learned.
+	// A block without transactions uses no gas, as its source reports. A block whose gas is
+	// not known is ignored.
 	jobs := past(60)
 	for i := range 40 {
 		jobs[i].Block.GasUsed = 0
@@ -143,8 +144,8 @@ func TestLearn(t *testing.T) {
 	for i := range 30 {
 		jobs[i].Stages[0].Facts = map[string]string{contract.FactGasUsed: "0"}
 	}
-	if empty, err := Learn(jobs, "", DefaultTimes); err != nil || empty.Proof != 50 || slices.Min(empty.Gas.used) != 0 || len(empty.Gas.used) != 50 {
-		t.Errorf("%d proofs, %d blocks, %v", empty.Proof, len(empty.Gas.used), err)
+	if empty, err := Learn(jobs, "", DefaultTimes); err != nil || empty.Proof != 50 || slices.Min(empty.Gas.blocks) != 0 || len(empty.Gas.blocks) != 50 {
+		t.Errorf("%d proofs, %d blocks, %v", empty.Proof, len(empty.Gas.blocks), err)
 	}
 	shadow, err := Learn(past(30), "next", DefaultTimes)
 	if err != nil || shadow.Model.Time(20e6, 0.5) != time.Second {

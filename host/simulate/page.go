@@ -17,14 +17,14 @@ var pageText string
 
 var page = template.Must(template.New("page").Parse(pageText))
 
-// Making says who made a page, and when.
-type Making struct {
+// Provenance is the version that made a page, and the time.
+type Provenance struct {
 	Version string
 	Made    time.Time
 }
 
 type content struct {
-	Making
+	Provenance
 	Title, Model, Gas string
 	Seed              uint64
 	Remarks           []string
@@ -38,12 +38,12 @@ type row struct {
 	Enough bool
 }
 
-// HTML writes one page that needs nothing else: the table, latencies, shares and, where
-// there are prices, costs over what was varied.
-func (t Table) HTML(to io.Writer, making Making) error {
+// HTML writes one self-contained page: the table, and plots of latencies, shares and, if
+// there are prices, costs over the varied number.
+func (t Table) HTML(to io.Writer, provenance Provenance) error {
 	first := t.Points[0]
 	c := content{
-		Making: making, Model: first.Model.Name, Gas: first.Gas.Name, Seed: first.Seed, Remarks: t.Remarks(),
+		Provenance: provenance, Model: first.Model.Name, Gas: first.Gas.Name, Seed: first.Seed, Remarks: t.Remarks(),
 		Title: fmt.Sprintf("%d blocks of the chain, by %s", first.Blocks, t.unit()),
 	}
 	head, cells := t.Columns()
@@ -70,31 +70,31 @@ func (t Table) HTML(to io.Writer, making Making) error {
 			return value(r.Latency)
 		}
 	}
-	whole := func(v float64) string { return strconv.Itoa(int(v)) }
+	integer := func(v float64) string { return strconv.Itoa(int(v)) }
 	c.Plots = append(c.Plots,
-		newPlot("Seconds from a block's timestamp until its proof is accepted, of blocks that were proved", t.unit(), x, whole, 0, " s", true,
+		newPlot("Seconds from a block's timestamp until its proof is accepted, of blocks that were proved", t.unit(), x, integer, 0, " s", true,
 			pick("half of them", seconds(func(q Quantiles) float64 { return q.P50 })),
 			pick("95 of 100", seconds(func(q Quantiles) float64 { return q.P95 })),
 			pick("99 of 100", seconds(func(q Quantiles) float64 { return q.P99 }))),
-		newPlot("Shares of the target blocks", t.unit(), x, whole, 100, " %", true,
+		newPlot("Shares of the target blocks", t.unit(), x, integer, 100, " %", true,
 			pick("proved (liveness)", func(r Result) float64 { return r.Score.Week.Liveness }),
 			pick("proving time below the threshold (performance)", func(r Result) float64 { return r.Score.Week.Performance }),
 			pick("accepted within a slot", func(r Result) float64 { return 100 * r.UnderSlot }),
 			pick("utilisation of the GPUs", func(r Result) float64 { return 100 * r.Used })))
 	if first.Cost != nil {
-		c.Plots = append(c.Plots, newPlot("Cost of a proof", t.unit(), x, whole, 0, "", true,
+		c.Plots = append(c.Plots, newPlot("Cost of a proof", t.unit(), x, integer, 0, "", true,
 			pick("all that the GPUs cost, by the proofs", func(r Result) float64 { return r.Cost.PerProof })))
 	}
 	return page.Execute(to, c)
 }
 
-// HTML writes one page that needs nothing else: the figures, how latencies are
-// distributed, and the queue over time.
-func (r Result) HTML(to io.Writer, making Making) error {
+// HTML writes one self-contained page: the figures, the distribution of latencies, and the
+// queue over time.
+func (r Result) HTML(to io.Writer, provenance Provenance) error {
 	one := Table{Sweep: Sweep{Vary: "gpus", Values: []uint64{uint64(r.GPUs)}}, Points: []Result{r}, Enough: -1, Fast: -1}
 	head, cells := one.Columns()
 	c := content{
-		Making: making, Model: r.Model.Name, Gas: r.Gas.Name, Seed: r.Seed, Head: head, Rows: []row{{Cells: cells[0]}},
+		Provenance: provenance, Model: r.Model.Name, Gas: r.Gas.Name, Seed: r.Seed, Head: head, Rows: []row{{Cells: cells[0]}},
 		Title: fmt.Sprintf("%d blocks of the chain, proofs at a time: %d", r.Blocks, r.Slots),
 	}
 	if len(r.latencies) > 0 {

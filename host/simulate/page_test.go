@@ -30,7 +30,7 @@ func TestSweep(t *testing.T) {
 		t.Error(text)
 	}
 	var page bytes.Buffer
-	if err := table.HTML(&page, Making{"1.0", time.Unix(0, 0)}); err != nil {
+	if err := table.HTML(&page, Provenance{"1.0", time.Unix(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	checkPage(t, page.String(), 8)
@@ -49,14 +49,14 @@ func TestOnePage(t *testing.T) {
 	var page bytes.Buffer
 	p := plan(50, 1, 1)
 	p.Model.Name = "<b>"
-	if err := run(t, p).HTML(&page, Making{"1.0", time.Unix(0, 0)}); err != nil {
+	if err := run(t, p).HTML(&page, Provenance{"1.0", time.Unix(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	checkPage(t, page.String(), 2)
 }
 
-// checkPage wants a page with so many lines that are drawn, which needs nothing else and
-// takes no markup from outside.
+// checkPage checks that a page has a number of lines in its plots, needs no other files,
+// and escapes markup in its texts.
 func checkPage(t *testing.T, text string, lines int) {
 	t.Helper()
 	if n := strings.Count(text, "<polyline "); n != lines {

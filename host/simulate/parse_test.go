@@ -108,7 +108,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Real blocks: what source-rpc keeps of mainnet, packed.
+// TestReadArchive reads real mainnet blocks, compressed as source-rpc keeps them.
 func TestReadArchive(t *testing.T) {
 	dir := "../../../shared/data/mainnet"
 	if _, err := os.Stat(dir); err != nil {
@@ -118,7 +118,7 @@ func TestReadArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []uint64{8999996, 364994, 50224062, 7372614, 7704951}; !slices.Equal(s.used, want) {
+	if want := []uint64{8999996, 364994, 50224062, 7372614, 7704951}; !slices.Equal(s.blocks, want) {
 		t.Errorf("%+v", s)
 	}
 }
@@ -137,8 +137,8 @@ func TestArchiveFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s, err := ReadArchive(dir); err != nil || !slices.Equal(s.used, []uint64{0, 1, 2, 3}) {
-		t.Errorf("%+v, %v", s.used, err)
+	if s, err := ReadArchive(dir); err != nil || !slices.Equal(s.blocks, []uint64{0, 1, 2, 3}) {
+		t.Errorf("%+v, %v", s.blocks, err)
 	}
 }
 

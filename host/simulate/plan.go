@@ -9,37 +9,37 @@ import (
 	"github.com/proofline/proofline/host/selection"
 )
 
-// Plan is what is simulated.
+// Plan is the input of a simulation.
 type Plan struct {
-	Blocks    int // of the chain; targets or not
+	Blocks    int // number of blocks of the chain, whether they are targets or not
 	SlotTime  time.Duration
 	Seed      uint64
-	Selection selection.Selection // of its targets, bounds do not count
+	Selection selection.Selection // selects the targets; its first and last number are ignored
 	GPUs      int
-	// GPUsPerProof is how many of them make one proof together: so many are one slot of
-	// the prover, and Model is the time of one slot.
+	// GPUsPerProof is the number of GPUs that make one proof together. They are one slot
+	// of the prover, and Model is the time of one slot.
 	GPUsPerProof int
 	Model        Model
 	Gas          Series
-	// Replay has the blocks of a learned Series take the times that they took, in their
-	// order, instead of ones that are drawn by chance.
+	// Replay makes the blocks of a learned Series take their recorded times, in their
+	// order, instead of random ones.
 	Replay   bool
 	Times    Times
-	Retries  int // of the prover, as retry.max
+	Retries  int // retry.max of the prover
 	Backoff  time.Duration
 	Timeout  time.Duration // of one attempt; 0 for none
-	Failures float64       // the share of the prover's attempts that fail
-	Reorgs   float64       // blocks that are replaced, in a day
+	Failures float64       // share of the prover's attempts that fail, from 0 to 1
+	Reorgs   float64       // replaced blocks in a day
 	Outages  []Outage
 	Prices   Prices
 }
 
-// Prices are what GPUs cost. Currency is whatever they are given in.
+// Prices are the prices and the power of GPUs. All prices are in one currency.
 type Prices struct {
-	GPUHour   float64 `json:"gpu_hour"`   // of one GPU, working or not
-	KWh       float64 `json:"kwh"`        // of a kilowatt hour
-	Watts     float64 `json:"watts"`      // of one GPU that proves
-	IdleWatts float64 `json:"idle_watts"` // of one that does not
+	GPUHour   float64 `json:"gpu_hour"`   // price of an hour of one GPU, working or not
+	KWh       float64 `json:"kwh"`        // price of a kilowatt hour
+	Watts     float64 `json:"watts"`      // power of one GPU that proves
+	IdleWatts float64 `json:"idle_watts"` // power of one GPU that does not prove
 }
 
 // MainnetSlot is the time between two blocks of mainnet.
@@ -52,11 +52,11 @@ const (
 	minSlot   = 100 * time.Millisecond
 )
 
-// Slots is how many proofs are made at a time.
+// Slots returns the number of proofs that are made at a time.
 func (p Plan) Slots() int { return p.GPUs / p.GPUsPerProof }
 
-// check returns what is wrong with the plan.
-func (p Plan) check() error {
+// validate returns an error if the plan is not valid.
+func (p Plan) validate() error {
 	switch {
 	case p.Blocks < 1 || p.Blocks > maxBlocks:
 		return fmt.Errorf("%d blocks: it must be 1 to %d", p.Blocks, maxBlocks)
@@ -76,25 +76,25 @@ func (p Plan) check() error {
 	return nil
 }
 
-// Part is what an outage takes away.
+// Part is a part of the pipeline that can have an outage.
 type Part string
 
 // The parts.
 const (
-	Machine Part = "machine" // the host with all that it runs; it recovers from its checkpoint
-	GPUs    Part = "gpus"    // the prover's environment
-	Node    Part = "node"    // polls and fetches
+	Machine Part = "machine" // the host and all that it runs; it recovers from its checkpoint
+	GPUs    Part = "gpus"    // attempts of the prover fail with an error of class environment
+	Node    Part = "node"    // polls and fetches fail
 )
 
-// Outage is a time in which a part is away.
+// Outage is a time in which a part does not work.
 type Outage struct {
 	Part Part          `json:"part"`
-	At   time.Duration `json:"at_ns"` // from the beginning
+	At   time.Duration `json:"at_ns"` // since the first block
 	For  time.Duration `json:"for_ns"`
 }
 
-// ParseOutage reads "10m@14:00", after which a part may follow: "10m@14:00=node". The time
-// counts from midnight of the first day, so that 38:00 is 14:00 on the second.
+// ParseOutage parses "10m@14:00", or "10m@14:00=node" with a part. The time counts from
+// midnight of the first day, so that 38:00 is 14:00 on the second day.
 func ParseOutage(text string) (Outage, error) {
 	wrong := fmt.Errorf(`%q is no outage; write it as 10m@14:00, or 10m@14:00=node (machine, gpus or node)`, text)
 	span, rest, ok := strings.Cut(text, "@")
@@ -122,7 +122,8 @@ func ParseOutage(text string) (Outage, error) {
 	return o, nil
 }
 
-// ParseReorgs reads "1/day", "0.5/day", "2/hour" or "1/week" as a number in a day.
+// ParseReorgs parses "1/day", "0.5/day", "2/hour" or "1/week" and returns the number in a
+// day.
 func ParseReorgs(text string) (float64, error) {
 	number, per, _ := strings.Cut(text, "/")
 	days := map[string]float64{"day": 1, "": 1, "hour": 1.0 / 24, "week": 7}[per]
@@ -133,7 +134,7 @@ func ParseReorgs(text string) (float64, error) {
 	return n / days, nil
 }
 
-// ParseShare reads "0.5%" or "0.005".
+// ParseShare parses "0.5%" or "0.005".
 func ParseShare(text string) (float64, error) {
 	number, percent := strings.CutSuffix(text, "%")
 	v, err := strconv.ParseFloat(number, 64)

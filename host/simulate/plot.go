@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// plot is a chart of lines, ready for the template. Positions are in pixels of a view of
-// 960 by 320.
+// plot is a chart of lines for the template. Positions are in pixels of a view of 960 by
+// 320.
 type plot struct {
 	Title, Below string
 	X, Y         []tick
@@ -30,7 +30,7 @@ type dot struct {
 	Title string
 }
 
-// data is a line before it is placed. Points that are no number are left out.
+// data is a line whose positions are not computed yet. Values that are NaN are left out.
 type data struct {
 	name   string
 	values []float64
@@ -42,12 +42,13 @@ const (
 	plotTop, plotBottom = 15.0, 270.0
 )
 
-// colours tell lines apart, also for those who do not see all colours (Okabe and Ito).
+// colours are the colours of the lines. Colour-blind people can distinguish them (Okabe
+// and Ito).
 var colours = []string{"#0072b2", "#e69f00", "#009e73", "#cc79a7"}
 
-// newPlot places lines over common x values, which ascend. The y axis begins at 0 and
-// ends at top, or above the largest value where that is 0. With dots each value is marked
-// and x are the values that are labelled; without, x is continuous.
+// newPlot computes the positions of lines over common x values in ascending order. The y
+// axis begins at 0 and ends at top, or above the largest value if top is 0. With dots,
+// each value has a mark and the x values are labelled. Without dots, x is continuous.
 func newPlot(title, below string, x []float64, label func(float64) string, top float64, unit string, dots bool, lines ...data) plot {
 	p := plot{Title: title, Below: below}
 	if top == 0 {
@@ -103,7 +104,7 @@ func newPlot(title, below string, x []float64, label func(float64) string, top f
 	return p
 }
 
-// roundStep is the next of 1, 2, 5, 10, 20, … times a power of ten.
+// roundStep returns the smallest of 1, 2 and 5 times a power of ten that is at least v.
 func roundStep(v float64) float64 {
 	if v <= 0 {
 		return 1
@@ -117,4 +118,5 @@ func roundStep(v float64) float64 {
 	return 10 * power
 }
 
+// tenths rounds to one decimal place.
 func tenths(v float64) float64 { return math.Round(v*10) / 10 }

@@ -11,12 +11,11 @@ import (
 )
 
 const (
-	// settling is how long the chain goes on behind the blocks that count, so that the
-	// last of them are judged like the first.
-	settling = 21 * time.Minute
-	// stride is how much virtual time passes between two looks at whether the
-	// simulation is still wanted.
-	stride = 10 * time.Minute
+	// tailTime is how long the chain continues after the blocks that count, so that the
+	// last of them have as much time as the first.
+	tailTime = 21 * time.Minute
+	// checkInterval is the virtual time between two checks whether ctx has ended.
+	checkInterval = 10 * time.Minute
 )
 
 // Names of the stages.
@@ -26,20 +25,20 @@ const (
 	proverStage  = "prove"
 )
 
-// simulation is a plan on its way.
+// simulation is one run of a plan.
 type simulation struct {
 	plan   Plan
 	clock  engine.Clock
 	chain  *chain
 	store  *store
 	prover *prover
-	chance *rand.Rand // of back-off
-	end    time.Time  // of the blocks that count
+	chance *rand.Rand // for the back-off
+	end    time.Time  // end of the slots whose blocks count
 }
 
-// Run simulates a plan. It ends early, with an error, when ctx does.
+// Run simulates a plan. It returns an error if the plan is not valid or if ctx ends.
 func Run(ctx context.Context, plan Plan) (Result, error) {
-	if err := plan.check(); err != nil {
+	if err := plan.validate(); err != nil {
 		return Result{}, err
 	}
 	clock := newClock(genesis)
@@ -50,7 +49,7 @@ func Run(ctx context.Context, plan Plan) (Result, error) {
 	return s.result(), nil
 }
 
-// newSimulation prepares the doubles, which go by a clock, in virtual time or not.
+// newSimulation makes the doubles. They use the clock, which may also be a real one.
 func newSimulation(plan Plan, clock engine.Clock) *simulation {
 	plan.Selection.Targets.From, plan.Selection.Targets.To, plan.Selection.Blocks = nil, nil, nil
 	s := &simulation{
@@ -58,26 +57,27 @@ func newSimulation(plan Plan, clock engine.Clock) *simulation {
 		chance: rand.New(rand.NewPCG(plan.Seed, 2)),
 		end:    genesis.Add(time.Duration(plan.Blocks) * plan.SlotTime),
 	}
-	s.chain = newChain(plan, plan.Blocks+int(settling/plan.SlotTime), s.clock)
-	s.prover = &prover{clock: s.clock, plan: plan, end: s.end, begun: map[string]time.Time{}}
+	s.chain = newChain(plan, plan.Blocks+int(tailTime/plan.SlotTime), s.clock)
+	s.prover = &prover{clock: s.clock, plan: plan, end: s.end, firstStarts: map[string]time.Time{}}
 	return s
 }
 
-// run lets the engine live until the end, once between any two outages of its machine.
+// run runs the engine until the end of the chain. After each outage of the machine it
+// starts a new engine.
 func (s *simulation) run(ctx context.Context, clock *clock) error {
-	end := s.end.Add(settling)
+	end := s.end.Add(tailTime)
 	for s.clock.Now().Before(end) {
-		until := s.plan.outages().next(Machine, s.clock.Now())
+		until := s.plan.outages().nextStart(Machine, s.clock.Now())
 		if until.After(end) {
 			until = end
 		}
-		if !s.plan.outages().away(Machine, s.clock.Now()) {
-			if err := s.live(ctx, clock, until); err != nil {
+		if !s.plan.outages().cover(Machine, s.clock.Now()) {
+			if err := s.runEngine(ctx, clock, until); err != nil {
 				return err
 			}
 			continue
 		}
-		for s.plan.outages().away(Machine, s.clock.Now()) {
+		for s.plan.outages().cover(Machine, s.clock.Now()) {
 			s.clock.Wait(ctx, time.Second, nil)
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -87,27 +87,27 @@ func (s *simulation) run(ctx context.Context, clock *clock) error {
 	return nil
 }
 
-// live is one life of the engine.
-func (s *simulation) live(ctx context.Context, clock *clock, until time.Time) error {
+// runEngine starts an engine and ends it at a time.
+func (s *simulation) runEngine(ctx context.Context, clock *clock, until time.Time) error {
 	session := &session{store: s.store}
 	e, err := engine.New(s.config(), session, noFiles{})
 	if err != nil {
 		return err
 	}
-	living, stop := context.WithCancel(context.Background())
+	engineCtx, stop := context.WithCancel(context.Background())
 	defer stop()
-	s.clock.Go(func() { _ = e.Run(living, living) }) // its last writes fail, as those of a machine that is gone
+	s.clock.Go(func() { _ = e.Run(engineCtx, engineCtx) }) // its last writes fail, as after a crash of the machine
 	for s.clock.Now().Before(until) && ctx.Err() == nil {
-		s.clock.Wait(context.Background(), min(stride, until.Sub(s.clock.Now())), nil)
+		s.clock.Wait(context.Background(), min(checkInterval, until.Sub(s.clock.Now())), nil)
 	}
-	session.end()
+	session.close()
 	stop()
 	clock.release()
 	return ctx.Err()
 }
 
-// config is the pipeline: a source, a builder and a prover, with the concurrency that
-// files have by default for the first two.
+// config returns the configuration of the pipeline: a source, a builder and a prover. The
+// first two have the default concurrency of a pipeline file.
 func (s *simulation) config() engine.Config {
 	return engine.Config{
 		Pipeline: "simulation", Selection: s.plan.Selection, Clock: s.clock, Jitter: s.jitter,
@@ -116,7 +116,7 @@ func (s *simulation) config() engine.Config {
 			{Name: builderStage, Kind: contract.KindBuilder, Fingerprint: builderStage, Needs: []string{sourceStage}, Concurrency: 1, Worker: &builder{s.clock, s.plan}},
 			{
 				Name: proverStage, Kind: contract.KindProver, Fingerprint: proverStage, Needs: []string{builderStage}, MakesProof: true,
-				Verify: s.plan.Times.Verify.Middle > 0, Concurrency: s.plan.Slots(), Retries: s.plan.Retries, Backoff: s.plan.Backoff,
+				Verify: s.plan.Times.Verify.Median > 0, Concurrency: s.plan.Slots(), Retries: s.plan.Retries, Backoff: s.plan.Backoff,
 				Timeout: s.plan.Timeout, Worker: s.prover,
 			},
 		},
@@ -124,10 +124,10 @@ func (s *simulation) config() engine.Config {
 	}
 }
 
-// sourceSlots is how many blocks a source fetches at a time.
+// sourceSlots is the number of blocks that a source fetches at a time.
 const sourceSlots = 2
 
-// jitter is backoff.Jitter by the simulation's own chance.
+// jitter is backoff.Jitter with the random numbers of the simulation.
 func (s *simulation) jitter(pause time.Duration, part int) time.Duration {
 	if pause <= 0 {
 		return pause
@@ -135,10 +135,10 @@ func (s *simulation) jitter(pause time.Duration, part int) time.Duration {
 	return pause - time.Duration(s.chance.Int64N(int64(pause)/int64(part)+1))
 }
 
-// counted are the targets that count: of the chain in the end, by number.
-func (s *simulation) counted() (blocks []contract.Block) {
+// countedTargets returns the targets that count and were not replaced, by number.
+func (s *simulation) countedTargets() (blocks []contract.Block) {
 	for i, block := range s.chain.slots[:s.plan.Blocks] {
-		if !s.chain.replaced(i) && s.plan.Selection.Targets.Includes(block.Number) {
+		if !s.chain.isReplaced(i) && s.plan.Selection.Targets.Includes(block.Number) {
 			blocks = append(blocks, block)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// plan is one of mainnet on sets of 8 RTX 5090: see Measured and Mainnet for whose
-// measurements these are.
+// plan returns a plan for mainnet on sets of 8 RTX 5090. Measured and Mainnet name the
+// source of the measurements.
 func plan(blocks, gpus int, every uint64) Plan {
 	return Plan{
 		Blocks: blocks, SlotTime: MainnetSlot, Seed: 1, GPUs: gpus, GPUsPerProof: 1, Model: Measured, Gas: Mainnet, Times: DefaultTimes,
@@ -34,7 +34,8 @@ func run(t *testing.T, p Plan) Result {
 	return r
 }
 
-// One set that needs 17 s for a block on average gets a block every 12 s, or every 24 s.
+// TestKnownPoints: one set that needs 17 s for a block falls behind with a block every
+// 12 s, and keeps up with a block every 24 s.
 func TestKnownPoints(t *testing.T) {
 	t.Parallel()
 	const blocks = 300
@@ -42,7 +43,7 @@ func TestKnownPoints(t *testing.T) {
 	if every1.KeepsUp || every1.Load < 1.35 || every1.Load > 1.5 || every1.Used < 0.99 {
 		t.Errorf("one set, every block: load %g, used %g, keeps up %v", every1.Load, every1.Used, every1.KeepsUp)
 	}
-	// What one set cannot do stays behind: 300 blocks of 12 s are 3600 s, and 3600/17.1 are 211.
+	// One set proves only a part: 300 blocks of 12 s are 3600 s, and 3600/17.1 is 211.
 	if left := every1.Queue.End; left < 75 || left > 105 || every1.Misses.All != every1.Misses.Waiting {
 		t.Errorf("one set, every block: %d wait at the end, misses %+v", left, every1.Misses)
 	}
@@ -56,7 +57,7 @@ func TestKnownPoints(t *testing.T) {
 	}
 }
 
-// hard is a plan in which everything happens.
+// hard returns a plan with failures, reorgs and outages.
 func hard(blocks int) Plan {
 	p := plan(blocks, 2, 1)
 	p.Failures, p.Reorgs, p.Timeout = 0.1, 300, 26*time.Second
@@ -100,8 +101,8 @@ func TestOutages(t *testing.T) {
 		p := base
 		p.Outages = []Outage{{part, 20 * time.Minute, 10 * time.Minute}}
 		r := run(t, p)
-		// The first block of the outage waits for its end, and for 50 others, since the
-		// newest is first: 2 proofs in 8 s win 4 s of every 12 s on the chain.
+		// The first block of the outage waits for its end and for 50 other blocks, because
+		// the newest block is proved first. Two proofs in 8 s gain 4 s of every 12 s.
 		if r.Proved != blocks || r.Latency.Max < 600 || r.Latency.Max > 2400 || r.Failed != 0 {
 			t.Errorf("%s away (%s): %d proved, %d failed, latency %+v, queue %+v", part, why, r.Proved, r.Failed, r.Latency, r.Queue)
 		}

@@ -11,35 +11,35 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// store is an engine.Store in memory. It keeps records whole, as the checkpoint does, and
-// notes when proofs were announced as made. See session for the machine that goes away.
+// store is an engine.Store in memory. Like the checkpoint it keeps whole records. It also
+// records when each proof was made. The engine writes through a session.
 type store struct {
 	mu       sync.Mutex
 	jobs     map[string]*record.Job
 	byNumber map[uint64][]string
 	finished []string // the oldest first
 	cursor   *record.Cursor
-	proved   map[string]time.Time // by job: when its proof was recorded
+	proved   map[string]time.Time // when the proof was recorded, by job
 }
 
 func newStore() *store {
 	return &store{jobs: map[string]*record.Job{}, byNumber: map[uint64][]string{}, proved: map[string]time.Time{}}
 }
 
-// session is the store as one life of the engine sees it. Nothing is written any more
-// once its machine is gone.
+// session is the store for one run of the engine. Commits fail after the session was
+// closed, as after a crash of the machine.
 type session struct {
 	*store
-	gone bool
+	closed bool
 }
 
-var errGone = errors.New("the machine is away")
+var errClosed = errors.New("the machine has an outage")
 
 func (s *session) Commit(c record.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone {
-		return errGone
+	if s.closed {
+		return errClosed
 	}
 	for _, job := range c.Jobs {
 		before := s.jobs[job.ID]
@@ -62,11 +62,11 @@ func (s *session) Commit(c record.Change) error {
 	return nil
 }
 
-// end cuts the session off.
-func (s *session) end() {
+// close ends the session.
+func (s *session) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gone = true
+	s.closed = true
 }
 
 func (s *store) Active() (jobs []*record.Job, err error) {

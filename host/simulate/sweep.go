@@ -10,17 +10,17 @@ import (
 	"sync"
 )
 
-// Sweep is a plan with one number of it varied.
+// Sweep varies one number of a plan.
 type Sweep struct {
 	Vary   string   `json:"vary"` // "gpus" or "every"
 	Values []uint64 `json:"values"`
 }
 
-// maxPoints bounds a sweep.
+// maxPoints is the largest number of values of a sweep.
 const maxPoints = 64
 
-// ParseSweep reads "gpus=1..16", "gpus=8..64/8" for steps of 8, "gpus=1,2,4,8" or the
-// same of every.
+// ParseSweep parses "gpus=1..16", "gpus=8..64/8" for steps of 8, "gpus=1,2,4,8", or the
+// same with every.
 func ParseSweep(text string) (Sweep, error) {
 	wrong := fmt.Errorf(`%q is no sweep; write it as gpus=1..16, gpus=8..64/8 or every=1,2,5,10, with %d values at most`, text, maxPoints)
 	name, list, _ := strings.Cut(text, "=")
@@ -58,8 +58,8 @@ func ParseSweep(text string) (Sweep, error) {
 	return s, nil
 }
 
-// plans are those of the values. A number of GPUs that cannot be divided into sets is left
-// out.
+// plans returns a plan for each value. It skips numbers of GPUs that are not a multiple of
+// GPUsPerProof.
 func (s Sweep) plans(base Plan) (plans []Plan) {
 	for _, n := range s.Values {
 		p := base
@@ -73,18 +73,18 @@ func (s Sweep) plans(base Plan) (plans []Plan) {
 	return plans
 }
 
-// Table is the outcome of a sweep.
+// Table is the result of a sweep.
 type Table struct {
 	Sweep
 	Points []Result `json:"points"` // in the order of the values
-	// Enough is the index of the first point that keeps up and reaches EthProofs' bar of
-	// liveness, and Fast of the first that reaches the bar of performance too; -1 where
-	// none does.
+	// Enough is the index of the first point that keeps up and reaches EthProofs' bar for
+	// liveness. Fast is the index of the first such point that also reaches the bar for
+	// performance. Each is -1 if there is none.
 	Enough int `json:"enough"`
 	Fast   int `json:"fast"`
 }
 
-// Run simulates all points, as many at a time as there are processors.
+// Run simulates the plans of all values, as many at a time as there are processors.
 func (s Sweep) Run(ctx context.Context, base Plan) (Table, error) {
 	plans := s.plans(base)
 	table := Table{Sweep: s, Points: make([]Result, len(plans)), Enough: -1, Fast: -1}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// unit names what is varied.
+// unit returns the name of the varied number.
 func (t Table) unit() string {
 	if t.Vary == "every" {
 		return "every which block is proved"
@@ -13,7 +13,7 @@ func (t Table) unit() string {
 	return "GPUs"
 }
 
-// value is what a point has of what is varied.
+// value returns the varied number of a point.
 func (t Table) value(r Result) uint64 {
 	if t.Vary == "every" {
 		return r.Every
@@ -21,7 +21,7 @@ func (t Table) value(r Result) uint64 {
 	return uint64(r.GPUs)
 }
 
-// Columns are the headings of the table for people, and a line for each point.
+// Columns returns the headings of the table and a line of cells for each point.
 func (t Table) Columns() (head []string, lines [][]string) {
 	head = []string{"GPUs", "slots", "every", "load", "used", "keeps up", "p50", "p95", "p99", "< 10 s", "proved", "performance", "liveness", "queue"}
 	priced := t.Points[0].Cost != nil
@@ -53,7 +53,7 @@ func (t Table) Columns() (head []string, lines [][]string) {
 	return head, lines
 }
 
-// Remarks say in words what the table says.
+// Remarks returns sentences about which points keep up.
 func (t Table) Remarks() (lines []string) {
 	name := func(r Result) string {
 		if t.Vary == "every" {

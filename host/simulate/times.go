@@ -11,46 +11,48 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Times are those of the steps beside the proof.
+// Times are the times of the steps other than the proof.
 type Times struct {
 	Arrival Span `json:"arrival_ns"` // from the timestamp of a block until the node has it
 	Fetch   Span `json:"fetch_ns"`   // block and witness
 	Build   Span `json:"build_ns"`   // the guest input; all of it counts as proving time
-	Verify  Span `json:"verify_ns"`  // of the slot's time, beside the proof
-	Report  Span `json:"report_ns"`  // from the proof's record until it is accepted
+	Verify  Span `json:"verify_ns"`  // occupies the slot after the proof
+	Report  Span `json:"report_ns"`  // from the record of the proof until it is accepted
 }
 
-// DefaultTimes are those of a node beside the prover: ethrex answers for a witness in 242 ms
-// on average (lambdaclass/ethrex:docs/l2/fundamentals/execution_witness_measurements.md) and
-// ZisK's proofs verify in 10 ms (see Measured). When a block arrives in its slot, how long an
-// input is built and a report takes are guesses: a history tells them of a pipeline.
+// DefaultTimes are the times with a node on the prover's machine. ethrex returns a witness
+// in 242 ms on average
+// (lambdaclass/ethrex:docs/l2/fundamentals/execution_witness_measurements.md), and ZisK's
+// proofs verify in 10 ms (see Measured). The times of Arrival, Build and Report are guesses.
+// Learn takes all of them from the history of a pipeline.
 var DefaultTimes = Times{
-	Arrival: Always(2 * time.Second), Fetch: Always(242 * time.Millisecond), Build: Always(50 * time.Millisecond),
-	Verify: Always(10 * time.Millisecond), Report: Always(300 * time.Millisecond),
+	Arrival: Constant(2 * time.Second), Fetch: Constant(242 * time.Millisecond), Build: Constant(50 * time.Millisecond),
+	Verify: Constant(10 * time.Millisecond), Report: Constant(300 * time.Millisecond),
 }
 
-// Span is how long a step takes. Its JSON form is the middle in nanoseconds.
+// Span is how long a step takes. Its JSON form is the median in nanoseconds.
 type Span struct {
-	Middle time.Duration // half of all take no longer
-	seen   distribution  // in seconds; empty for one that is always the same
+	Median  time.Duration
+	samples distribution // in seconds; empty for a constant time
 }
 
-// Always is the time of a step that always takes as long.
-func Always(d time.Duration) Span { return Span{Middle: d} }
+// Constant returns the span of a step that always takes the same time.
+func Constant(d time.Duration) Span { return Span{Median: d} }
 
-// seenSpan is drawn from times that were seen, of which there is one at least.
-func seenSpan(times []time.Duration) Span {
+// spanOf returns a span that is drawn at random from measured times. There must be at
+// least one.
+func spanOf(times []time.Duration) Span {
 	times = slices.Sorted(slices.Values(times))
 	seconds := make([]float64, len(times))
 	for i, d := range times {
 		seconds[i] = d.Seconds()
 	}
-	return Span{times[len(times)/2], sampled(seconds)}
+	return Span{times[len(times)/2], sampleDistribution(seconds)}
 }
 
-func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal(s.Middle) }
+func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal(s.Median) }
 
-func (s *Span) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &s.Middle) }
+func (s *Span) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &s.Median) }
 
 // step is one of the steps of a block.
 type step int
@@ -66,17 +68,19 @@ const (
 	steps
 )
 
-// own are the times that one block of the past took, unknown where nobody has recorded it.
-type own [steps]time.Duration
+// pastTimes are the times of the steps of one block of the past. A time that was not
+// recorded is unknown.
+type pastTimes [steps]time.Duration
 
 const unknown = -1
 
-// takes is how long a step takes for a block; chance is from 0 to 1. A block of the past
-// that is replayed takes its own time, for the first attempt at its proof.
-func (p Plan) takes(s step, block contract.Block, attempt uint32, chance float64) time.Duration {
+// stepTime returns how long a step takes for a block. chance is a random number from 0 to
+// 1. With Replay, a block of the past takes its recorded time. For the proof this holds
+// for the first attempt only.
+func (p Plan) stepTime(s step, block contract.Block, attempt uint32, chance float64) time.Duration {
 	span := [steps]Span{arrival: p.Times.Arrival, fetch: p.Times.Fetch, build: p.Times.Build, verify: p.Times.Verify, report: p.Times.Report}[s]
-	learned := len(span.seen.share) > 0 || s == proof
-	if past := p.Gas.own; p.Replay && len(past) > 0 && attempt <= 1 && learned {
+	learned := len(span.samples.shares) > 0 || s == proof
+	if past := p.Gas.times; p.Replay && len(past) > 0 && attempt <= 1 && learned {
 		if took := past[slotOf(block)%len(past)][s]; took != unknown {
 			return took
 		}
@@ -85,29 +89,31 @@ func (p Plan) takes(s step, block contract.Block, attempt uint32, chance float64
 	case s == proof:
 		return p.Model.Time(block.GasUsed, chance)
 	case learned:
-		return time.Duration(span.seen.at(chance) * float64(time.Second))
+		return time.Duration(span.samples.at(chance) * float64(time.Second))
 	}
-	return span.Middle
+	return span.Median
 }
 
-// takesOnce is takes for a step that has no attempts: the same whenever it is asked.
-func (p Plan) takesOnce(s step, block contract.Block) time.Duration {
-	return p.takes(s, block, 1, p.chanceOf(s, block, 1).Float64())
+// singleStepTime is stepTime for a step without attempts. It always returns the same time
+// for a block.
+func (p Plan) singleStepTime(s step, block contract.Block) time.Duration {
+	return p.stepTime(s, block, 1, p.randFor(s, block, 1).Float64())
 }
 
-// chanceOf is the chance of a step of a block, which does not depend on the order in which
-// anything happens.
-func (p Plan) chanceOf(s step, block contract.Block, attempt uint32) *rand.Rand {
+// randFor returns the random numbers for a step of a block. They do not depend on the
+// order of events.
+func (p Plan) randFor(s step, block contract.Block, attempt uint32) *rand.Rand {
 	h := fnv.New64a()
 	h.Write(block.Hash[:])
 	h.Write([]byte{byte(s), byte(attempt), byte(attempt >> 8)})
 	return rand.New(rand.NewPCG(p.Seed, h.Sum64()))
 }
 
-// hashAt is the hash of a block, which tells its slot, and slotOf reads it.
+// hashAt returns the hash of the block in a slot. It contains the slot, for slotOf.
 func hashAt(slot int, number uint64) (h contract.Hash) {
 	binary.BigEndian.PutUint64(h[:], uint64(slot)<<32|number&0xffffffff)
 	return h
 }
 
+// slotOf returns the slot of a block from its hash.
 func slotOf(block contract.Block) int { return int(binary.BigEndian.Uint32(block.Hash[:])) }

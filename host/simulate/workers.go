@@ -18,74 +18,74 @@ type builder struct {
 func (b *builder) Ready(ctx context.Context) error { return ctx.Err() }
 
 func (b *builder) Do(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-	takes := b.plan.takesOnce(build, task.Block)
-	sleep(ctx, b.clock, takes)
+	duration := b.plan.singleStepTime(build, task.Block)
+	sleep(ctx, b.clock, duration)
 	if ctx.Err() != nil {
 		return contract.Result{}, context.Cause(ctx)
 	}
-	return contract.Result{WorkTime: takes, Outputs: []contract.Artifact{{Name: contract.ArtifactInput}}}, nil
+	return contract.Result{WorkTime: duration, Outputs: []contract.Artifact{{Name: contract.ArtifactInput}}}, nil
 }
 
-// prover is the engine.Worker of the proof stage, and notes what its slots do.
+// prover is the engine.Worker of the proof stage. It counts the work of its slots.
 type prover struct {
 	clock engine.Clock
 	plan  Plan
-	end   time.Time // from here on nothing counts
+	end   time.Time // work after it does not count
 
-	mu       sync.Mutex
-	begun    map[string]time.Time // by job: the first attempt
-	busy     time.Duration        // of all slots
-	attempts int
-	failed   int // by chance or after the timeout
+	mu          sync.Mutex
+	firstStarts map[string]time.Time // by job: the first attempt
+	busy        time.Duration        // of all slots
+	attempts    int
+	failed      int // by chance or after the timeout
 }
 
 func (p *prover) Ready(ctx context.Context) error { return ctx.Err() }
 
 func (p *prover) Do(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (result contract.Result, err error) {
 	began := p.clock.Now()
-	p.begin(task.Job, began)
-	defer func() { p.ended(began, err) }()
-	if p.plan.outages().away(GPUs, began) {
-		return result, errAway(GPUs)
+	p.recordStart(task.Job, began)
+	defer func() { p.recordEnd(began, err) }()
+	if p.plan.outages().cover(GPUs, began) {
+		return result, outageError(GPUs)
 	}
 	for _, phase := range []string{contract.PhaseAccepted, "PROVING"} {
 		if err := sink(contract.WorkEvent{Progress: &contract.Progress{Phase: phase}}); err != nil {
 			return result, err
 		}
 	}
-	chance := p.plan.chanceOf(proof, task.Block, task.Attempt)
-	takes := p.plan.takes(proof, task.Block, task.Attempt, chance.Float64())
+	chance := p.plan.randFor(proof, task.Block, task.Attempt)
+	duration := p.plan.stepTime(proof, task.Block, task.Attempt, chance.Float64())
 	fails := chance.Float64() < p.plan.Failures
 	if part := chance.Float64(); fails {
-		takes = time.Duration(part * float64(takes))
+		duration = time.Duration(part * float64(duration))
 	}
-	if err := spend(ctx, p.clock, p.plan.outages(), GPUs, takes); err != nil {
+	if err := work(ctx, p.clock, p.plan.outages(), GPUs, duration); err != nil {
 		return result, err
 	}
 	if fails {
-		return result, contract.Retryable(errChance)
+		return result, contract.Retryable(errRandomFailure)
 	}
-	return contract.Result{WorkTime: takes, Outputs: []contract.Artifact{{Name: "proof.bin", Role: contract.RoleProof}}}, nil
+	return contract.Result{WorkTime: duration, Outputs: []contract.Artifact{{Name: "proof.bin", Role: contract.RoleProof}}}, nil
 }
 
-// Verify holds the slot for the time of a verification.
+// Verify occupies the slot for the time of a verification.
 func (p *prover) Verify(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) error {
 	began := p.clock.Now()
-	sleep(ctx, p.clock, p.plan.takesOnce(verify, task.Block))
-	p.count(began)
+	sleep(ctx, p.clock, p.plan.singleStepTime(verify, task.Block))
+	p.addBusy(began)
 	return ctx.Err()
 }
 
-func (p *prover) begin(job string, now time.Time) {
+func (p *prover) recordStart(job string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, known := p.begun[job]; !known {
-		p.begun[job] = now
+	if _, known := p.firstStarts[job]; !known {
+		p.firstStarts[job] = now
 	}
 }
 
-func (p *prover) ended(began time.Time, err error) {
-	p.count(began)
+func (p *prover) recordEnd(began time.Time, err error) {
+	p.addBusy(began)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !began.Before(p.end) || err != nil && contract.ClassOf(err) == contract.ClassEnvironment {
@@ -97,8 +97,8 @@ func (p *prover) ended(began time.Time, err error) {
 	}
 }
 
-// count adds a slot's time until now.
-func (p *prover) count(began time.Time) {
+// addBusy adds the time since began to the busy time of the slots.
+func (p *prover) addBusy(began time.Time) {
 	now := p.clock.Now()
 	if now.After(p.end) {
 		now = p.end

@@ -1,7 +1,8 @@
 // Package top shows a running pipeline in a terminal: the first screen of the
-// dashboard, and lists of stages, blocks, failures and log lines behind keys.
+// dashboard, and lists of stages, blocks, failures, log lines and endpoints that keys
+// open. It only reads.
 //
-// Screen lays out a live.Overview as text and knows nothing of terminals; Program
-// reads keys, asks for the Overview and draws, with bubbletea. What is not printable
-// in the text of plugins never reaches the terminal.
+// Screen turns a live.Overview into text and does not use a terminal. Run reads keys,
+// fetches the Overview every second and draws the Screen with bubbletea. Characters of
+// plugins' texts that are not printable never reach the terminal.
 package top

@@ -16,7 +16,7 @@ type service struct {
 	stage string
 }
 
-// services are the endpoints of all stages, in the order of the stages.
+// services returns the endpoints of all stages, in the order of the stages.
 func (s Screen) services() (list []service) {
 	for _, st := range s.Overview.Stages {
 		for _, e := range st.Endpoints {
@@ -26,12 +26,13 @@ func (s Screen) services() (list []service) {
 	return list
 }
 
-// why says why an endpoint is not usable, without its name, with which plugins begin.
-func (e service) why() string {
+// reason returns why an endpoint is not usable. It removes the endpoint's name, with which
+// the texts of plugins begin.
+func (e service) reason() string {
 	return cmp.Or(strings.TrimPrefix(e.Detail, e.Name+": "), "not usable")
 }
 
-// mean is the mean time of a call.
+// mean returns the mean time of a call as text.
 func (e service) mean() string {
 	if e.Calls == 0 {
 		return "–"
@@ -39,7 +40,7 @@ func (e service) mean() string {
 	return live.Span((e.Time / time.Duration(e.Calls)).Milliseconds())
 }
 
-// failures is how many calls have failed, and which part of all calls that is.
+// failures returns the number of failed calls and their share of all calls, as text.
 func (e service) failures() string {
 	if e.Failed == 0 {
 		return "0"
@@ -47,31 +48,32 @@ func (e service) failures() string {
 	return fmt.Sprintf("%s (%.3g %%)", live.Grouped(e.Failed), 100*float64(e.Failed)/float64(max(e.Calls, 1)))
 }
 
-// usable is how many of a stage's endpoints are usable, in words where there is room;
-// empty where it has none.
-func usable(endpoints []contract.Endpoint, room bool) string {
+// usableText says how many of a stage's endpoints are usable. It returns "" for a stage
+// without endpoints. wide selects a longer text.
+func usableText(endpoints []contract.Endpoint, wide bool) string {
 	n := 0
 	for _, e := range endpoints {
 		if e.Usable {
 			n++
 		}
 	}
-	word := "up"
-	if room {
-		word = "endpoints up"
+	noun := "up"
+	if wide {
+		noun = "endpoints up"
 	}
 	switch {
 	case len(endpoints) == 0:
 		return ""
 	case n < len(endpoints):
-		return warn.Render(fmt.Sprintf("  ▲ %d of %d %s", n, len(endpoints), word))
-	case n == 1 && room:
-		word = "endpoint up"
+		return warn.Render(fmt.Sprintf("  ▲ %d of %d %s", n, len(endpoints), noun))
+	case n == 1 && wide:
+		noun = "endpoint up"
 	}
-	return muted.Render(fmt.Sprintf("  %d %s", n, word))
+	return muted.Render(fmt.Sprintf("  %d %s", n, noun))
 }
 
-// endpointList has a line for each endpoint, and one more for why it is not usable.
+// endpointList returns a line for each endpoint, and one with the reason if it is not
+// usable.
 func (s Screen) endpointList() []string {
 	name := min(max(s.Width-52, 12), 70)
 	lines := []string{muted.Render("  " + cell("ENDPOINT", name) + " " + cell("STAGE", 12) + right("CALLS", 10) + right("FAILED", 16) + right("MEAN", 10))}
@@ -82,7 +84,7 @@ func (s Screen) endpointList() []string {
 		}
 		lines = append(lines, mark+" "+strong.Render(cell(printable(e.Name), name))+" "+cell(printable(e.stage), 12)+right(live.Grouped(e.Calls), 10)+right(e.failures(), 16)+right(e.mean(), 10))
 		if !e.Usable {
-			lines = append(lines, "  "+muted.Render(printable(e.why())))
+			lines = append(lines, "  "+muted.Render(printable(e.reason())))
 		}
 	}
 	if len(lines) == 1 {

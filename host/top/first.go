@@ -10,20 +10,21 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// first is the first screen: figures, stages, the block at work, the last targets,
-// score and what needs attention, in this order of worth where room is short.
-func (s Screen) first(room int) []string {
+// overviewLines returns the first screen in at most height lines: figures, stages, the
+// block at work, the last targets, the score, and what needs attention. If there is too
+// little room, it leaves out sections by the order of keep.
+func (s Screen) overviewLines(height int) []string {
 	sections := [][]string{s.figures(), s.stageRows(), s.proving(), s.strip(), s.score(), s.attention()}
 	const attention = 5
-	keep := []int{2, 0, 1, attention, 3, 4} // the block at work is shown first of all
+	keep := []int{2, 0, 1, attention, 3, 4} // indexes of sections, the most important first
 	shown := map[int]bool{}
-	left := room
+	remaining := height
 	for _, i := range keep {
-		if i == attention { // some of it is better than none
-			sections[i] = sections[i][:min(len(sections[i]), max(left-1, 0))]
+		if i == attention { // a part of it is better than nothing
+			sections[i] = sections[i][:min(len(sections[i]), max(remaining-1, 0))]
 		}
-		if n := len(sections[i]); n > 0 && n < left {
-			left -= n + 1
+		if n := len(sections[i]); n > 0 && n < remaining {
+			remaining -= n + 1
 			shown[i] = true
 		}
 	}
@@ -36,6 +37,7 @@ func (s Screen) first(room int) []string {
 	return lines
 }
 
+// figures returns the lines with head, next target, last accepted block and last day.
 func (s Screen) figures() []string {
 	o := s.Overview
 	head, next := "–", "–"
@@ -73,7 +75,7 @@ var stageMarks = map[string]string{
 	"running": accent.Render("●"), "idle": "○", "waiting": "◔", "paused": warn.Render("‖"), "stuck": warn.Render("▲"), "down": bad.Render("✕"), "starting": warn.Render("◌"),
 }
 
-// stageRows has a line for each stage.
+// stageRows returns a line for each stage.
 func (s Screen) stageRows() []string {
 	if len(s.Overview.Stages) == 0 {
 		return []string{muted.Render("The stages appear here once they start.")}
@@ -90,7 +92,7 @@ func (s Screen) stageRows() []string {
 	for _, st := range s.Overview.Stages {
 		doing := max(s.Width-name-5-tail, 8)
 		line := stageMarks[st.State] + " " + strong.Render(cell(printable(st.Name), name)) + "  "
-		ends := usable(st.Endpoints, doing > 60)
+		ends := usableText(st.Endpoints, doing > 60)
 		line += cell(printable(st.Doing), max(doing-ansi.StringWidth(ends), 8)) + ends
 		if tail > 0 {
 			line += muted.Render(right(fmt.Sprintf("queue %s", live.Grouped(st.Queue)), 11) + right(memory(st.Memory), 9) + right(restarts(st.Restarts), 8))
@@ -117,7 +119,8 @@ func memory(n int64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
-// proving is the block at work: its time against the prediction and the limit.
+// proving returns the lines about the block at work: its time as a bar, with marks at the
+// prediction and the limit.
 func (s Screen) proving() []string {
 	p := s.Overview.Proving
 	if p == nil {
@@ -159,13 +162,14 @@ func (s Screen) proving() []string {
 	if p.LimitMS > scale {
 		took += muted.Render(", limit " + live.Limit(p.LimitMS))
 	}
-	return []string{s.apart(about, took), line, muted.Render(string(marks))}
+	return []string{s.spread(about, took), line, muted.Render(string(marks))}
 }
 
 var heights = []rune("▁▂▃▄▅▆▇█")
 
-// strip has a column for each of the last targets, the newest at the right: its
-// height is the time, a mark in its place an exception.
+// strip returns the lines with one column for each of the last targets, the newest at the
+// right. The height of a column is the time. A symbol replaces the column of a target
+// that failed, was late or has no time yet.
 func (s Screen) strip() []string {
 	targets := s.Overview.Targets[:min(len(s.Overview.Targets), max(s.Width-2, 1), 200)]
 	if len(targets) == 0 {
@@ -174,7 +178,7 @@ func (s Screen) strip() []string {
 	highest := int64(1)
 	count := map[string]int{}
 	for _, t := range targets {
-		highest = max(highest, took(t))
+		highest = max(highest, targetTime(t))
 		count[t.Outcome]++
 	}
 	var row strings.Builder
@@ -193,33 +197,35 @@ func (s Screen) strip() []string {
 		case live.Working:
 			row.WriteString(accent.Render("●"))
 		default:
-			row.WriteRune(heights[took(t)*int64(len(heights)-1)/highest])
+			row.WriteRune(heights[targetTime(t)*int64(len(heights)-1)/highest])
 		}
 	}
 	parts := []string{}
 	for _, outcome := range []string{live.Accepted, live.Done, live.Late, live.Reporting, live.Failed, live.Rejected, live.Skipped, live.Waiting, live.Working} {
 		if n := count[outcome]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, word(outcome)))
+			parts = append(parts, fmt.Sprintf("%d %s", n, outcomeText(outcome)))
 		}
 	}
-	return []string{s.apart(fmt.Sprintf("Last %d targets", len(targets)), muted.Render("highest "+live.Span(highest))), row.String(), muted.Render(strings.Join(parts, ", "))}
+	return []string{s.spread(fmt.Sprintf("Last %d targets", len(targets)), muted.Render("highest "+live.Span(highest))), row.String(), muted.Render(strings.Join(parts, ", "))}
 }
 
-// took is the time by which targets are compared.
-func took(t live.Target) int64 {
+// targetTime returns the time of a target's column, in ms.
+func targetTime(t live.Target) int64 {
 	if t.ProvingMS > 0 {
 		return t.ProvingMS
 	}
 	return t.WorkMS
 }
 
-func word(outcome string) string {
+// outcomeText returns an outcome for people.
+func outcomeText(outcome string) string {
 	if outcome == live.Working {
 		return "at work"
 	}
 	return outcome
 }
 
+// score returns the line about the score, or none.
 func (s Screen) score() []string {
 	if s.Overview.Score == nil {
 		return nil
@@ -232,7 +238,8 @@ func (s Screen) score() []string {
 	return []string{text}
 }
 
-// attention lists what is open: alerts, endpoints that are not usable, then failures.
+// attention returns at most four lines about open alerts, endpoints that are not usable,
+// and open failures.
 func (s Screen) attention() []string {
 	var lines []string
 	for _, a := range s.Overview.Alerts {
@@ -241,12 +248,12 @@ func (s Screen) attention() []string {
 			if a.Level == live.LevelError {
 				mark = bad.Render("✕")
 			}
-			lines = append(lines, s.apart(mark+" "+printable(a.Title), muted.Render(s.ago(a.Since))))
+			lines = append(lines, s.spread(mark+" "+printable(a.Title), muted.Render(s.ago(a.Since))))
 		}
 	}
 	for _, e := range s.services() {
 		if !e.Usable {
-			lines = append(lines, warn.Render("▲")+" Endpoint "+printable(e.Name)+" of "+printable(e.stage)+": "+muted.Render(printable(e.why())))
+			lines = append(lines, warn.Render("▲")+" Endpoint "+printable(e.Name)+" of "+printable(e.stage)+": "+muted.Render(printable(e.reason())))
 		}
 	}
 	for _, f := range s.Overview.Failures {

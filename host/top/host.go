@@ -8,9 +8,9 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// OfHost asks the host that uses a data folder, which may be another one at each
-// call: it may have been started anew.
-func OfHost(data string) func(context.Context) (live.Overview, error) {
+// HostOverview returns a function that fetches the Overview from the host that uses a data
+// folder. Each call connects again, because the host may have been restarted.
+func HostOverview(data string) func(context.Context) (live.Overview, error) {
 	return func(ctx context.Context) (live.Overview, error) {
 		host, err := control.Dial(ctx, data)
 		if errors.Is(err, control.ErrNotRunning) {

@@ -10,11 +10,11 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// barWidth is the width of the bar of a Line, in columns.
+// barWidth is the width of the bar in a Line, in columns.
 const barWidth = 20
 
-// Line says on one line, without colours, what is worked on and when it will be done,
-// or what is waited for. It is empty while there is nothing to say.
+// Line returns one line of at most width columns, without colours: the block at work and
+// when it will be done, or the next target. It is empty if there is neither.
 func Line(o live.Overview, now time.Time, width int) string {
 	var parts []string
 	switch p := o.Proving; {
@@ -24,7 +24,7 @@ func Line(o live.Overview, now time.Time, width int) string {
 			elapsed += max(0, now.Sub(p.CountedSince).Milliseconds())
 		}
 		share, left := p.Fraction, ""
-		if p.PredictedMS > 0 { // the plugin's own fraction is no measure of time
+		if p.PredictedMS > 0 { // better than the plugin's own fraction, which is not a share of the time
 			share = min(float64(elapsed)/float64(p.PredictedMS), 1)
 			if wait := p.PredictedMS - elapsed; wait > 0 {
 				left = ", about " + live.Long((wait+999)/1000) + " to go"

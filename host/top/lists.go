@@ -23,7 +23,7 @@ func (s Screen) stageList() []string {
 func (s Screen) blockList() []string {
 	lines := []string{muted.Render(right("BLOCK", 11) + "  " + cell("TIME", 10) + cell("OUTCOME", 11) + right("GAS", 9) + right("PROVING", 11) + right("FROM BLOCK", 12) + right("TRIES", 7) + "  REMARK")}
 	for _, t := range s.Overview.Targets {
-		outcome := cell(word(t.Outcome), 11)
+		outcome := cell(outcomeText(t.Outcome), 11)
 		switch t.Outcome {
 		case live.Failed, live.Rejected:
 			outcome = bad.Render(outcome)
@@ -33,7 +33,7 @@ func (s Screen) blockList() []string {
 			outcome = accent.Render(outcome)
 		}
 		lines = append(lines, right(live.Grouped(t.Number), 11)+"  "+cell(t.Time.Format(time.TimeOnly), 10)+outcome+right(fmt.Sprintf("%.1f M", float64(t.Gas)/1e6), 9)+
-			right(known(t.ProvingMS), 11)+right(known(t.TotalMS), 12)+right(fmt.Sprint(t.Attempts), 7)+"  "+printable(t.Remark))
+			right(spanOrDash(t.ProvingMS), 11)+right(spanOrDash(t.TotalMS), 12)+right(fmt.Sprint(t.Attempts), 7)+"  "+printable(t.Remark))
 	}
 	if len(lines) == 1 {
 		lines = append(lines, muted.Render("No block has come yet."))
@@ -41,8 +41,8 @@ func (s Screen) blockList() []string {
 	return lines
 }
 
-// known is a duration, or a dash.
-func known(ms int64) string {
+// spanOrDash formats a duration in ms, or a dash for 0.
+func spanOrDash(ms int64) string {
 	if ms == 0 {
 		return "–"
 	}
@@ -56,7 +56,7 @@ func (s Screen) failureList() []string {
 		if f.Open {
 			mark = bad.Render("✕")
 		}
-		lines = append(lines, s.apart(mark+" "+strong.Render(live.Grouped(f.Number))+"  "+printable(join(", ", f.Stage, f.Class)), muted.Render(s.ago(f.At))), "  "+printable(f.Reason))
+		lines = append(lines, s.spread(mark+" "+strong.Render(live.Grouped(f.Number))+"  "+printable(join(", ", f.Stage, f.Class)), muted.Render(s.ago(f.At))), "  "+printable(f.Reason))
 		if f.Open && f.Remedy+f.Command != "" {
 			lines = append(lines, "  "+muted.Render(printable(f.Remedy))+" "+printable(f.Command))
 		}

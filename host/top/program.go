@@ -11,12 +11,12 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// pause is the time between two questions for the Overview.
+// pause is the time between two fetches of the Overview.
 const pause = time.Second
 
-// Options say what a Program shows, and where.
+// Options are the options of Run.
 type Options struct {
-	// Overview asks for the present. Its error is shown while it lasts.
+	// Overview fetches the present state. Its error is shown until a call succeeds.
 	Overview func(context.Context) (live.Overview, error)
 	Now      func() time.Time // nil for time.Now
 	Input    io.Reader        // keys
@@ -45,23 +45,25 @@ type program struct {
 	screen  Screen
 }
 
-// answered is what came of a question.
-type answered struct {
+// overviewMsg is the message with the result of fetch.
+type overviewMsg struct {
 	overview live.Overview
 	err      error
 }
 
-type tick struct{}
+// tickMsg is the message that the pause is over.
+type tickMsg struct{}
 
-func (p program) ask() tea.Msg {
+// fetch implements tea.Cmd: it fetches the Overview.
+func (p program) fetch() tea.Msg {
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
 	o, err := p.options.Overview(ctx)
-	return answered{o, err}
+	return overviewMsg{o, err}
 }
 
 // Init implements tea.Model.
-func (p program) Init() tea.Cmd { return p.ask }
+func (p program) Init() tea.Cmd { return p.fetch }
 
 // Update implements tea.Model.
 func (p program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -70,21 +72,22 @@ func (p program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		s.Width, s.Height = msg.Width, msg.Height
-	case answered:
+	case overviewMsg:
 		if s.Trouble = ""; msg.err != nil {
 			s.Trouble = msg.err.Error()
 		} else {
 			s.Overview = msg.overview
 		}
-		return p, tea.Tick(pause, func(time.Time) tea.Msg { return tick{} })
-	case tick:
-		return p, p.ask
+		return p, tea.Tick(pause, func(time.Time) tea.Msg { return tickMsg{} })
+	case tickMsg:
+		return p, p.fetch
 	case tea.KeyPressMsg:
 		return p.key(msg.String())
 	}
 	return p, nil
 }
 
+// key applies a key.
 func (p program) key(key string) (tea.Model, tea.Cmd) {
 	s := &p.screen
 	switch key {

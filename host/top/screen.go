@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// View is one of the lists that a key opens.
+// View is the first screen or one of the lists that a key opens.
 type View int
 
 // The views.
@@ -28,19 +28,20 @@ const (
 
 var viewNames = [views]string{"overview", "stages", "blocks", "failures", "log", "endpoints"}
 
-// Screen is what the terminal shows.
+// Screen is the content of the terminal.
 type Screen struct {
 	Overview live.Overview
 	Now      time.Time
 	View     View
 	Width    int // columns
 	Height   int // lines
-	Scroll   int // of a list: lines that are above the screen
-	// Trouble says why Overview is not the present; empty while it is.
+	Scroll   int // number of lines of a list that are above the screen
+	// Trouble is why Overview is not up to date; empty if it is.
 	Trouble string
 }
 
-// The colours are those of the dashboard; what they say is written, too.
+// The colours are those of the dashboard. A symbol or a text always says the same as the
+// colour.
 var (
 	muted  = lipgloss.NewStyle().Faint(true)
 	strong = lipgloss.NewStyle().Bold(true)
@@ -50,13 +51,13 @@ var (
 	bad    = lipgloss.NewStyle().Foreground(lipgloss.Color("1"))
 )
 
-// String lays the screen out: Height lines, none wider than Width.
+// String returns the screen as Height lines of at most Width columns.
 func (s Screen) String() string {
 	width, height := max(s.Width, 1), max(s.Height, 1)
-	head := append([]string{s.title()}, s.verdict()...)
-	body := s.first
+	head := append([]string{s.title()}, s.stateLines()...)
+	body := s.overviewLines
 	if s.View != First {
-		body = func(room int) []string { return s.scrolled(s.list(), room) }
+		body = func(room int) []string { return s.visibleLines(s.list(), room) }
 	}
 	lines := append(append(head, ""), body(height-len(head)-2)...)
 	for len(lines) < height-1 {
@@ -69,16 +70,17 @@ func (s Screen) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// scrolled is the part of a list that fits. Its first line is its header.
-func (s Screen) scrolled(list []string, room int) []string {
-	if len(list) == 0 || room < 2 {
+// visibleLines returns the header of a list, which is its first line, and the part of the
+// list that fits into height lines.
+func (s Screen) visibleLines(list []string, height int) []string {
+	if len(list) == 0 || height < 2 {
 		return nil
 	}
-	from := 1 + min(s.Scroll, max(0, len(list)-room))
-	return append([]string{list[0]}, list[from:min(len(list), from+room-1)]...)
+	from := 1 + min(s.Scroll, max(0, len(list)-height))
+	return append([]string{list[0]}, list[from:min(len(list), from+height-1)]...)
 }
 
-// list has the lines of the view behind a header; the first screen is none.
+// list returns the lines of the view, a header first; nil for the first screen.
 func (s Screen) list() []string {
 	switch s.View {
 	case Stages:
@@ -95,9 +97,10 @@ func (s Screen) list() []string {
 	return nil
 }
 
-// Lines is how many lines the list of the view has behind its header.
+// Lines returns the number of lines of the view's list without the header.
 func (s Screen) Lines() int { return max(0, len(s.list())-1) }
 
+// title returns the first line: the pipeline, the connection and the time.
 func (s Screen) title() string {
 	p := s.Overview.Pipeline
 	left := strong.Render("proofline") + "  " + muted.Render(printable(join(" · ", p.Name, p.Host)))
@@ -105,12 +108,12 @@ func (s Screen) title() string {
 	if s.Trouble != "" {
 		right = bad.Render("✕") + " not connected"
 	}
-	return s.apart(left, right+"  "+s.Now.UTC().Format("15:04:05 UTC"))
+	return s.spread(left, right+"  "+s.Now.UTC().Format("15:04:05 UTC"))
 }
 
-// apart puts two texts at the two ends of a line. Where both do not fit, the left
-// one is cut.
-func (s Screen) apart(left, right string) string {
+// spread puts two texts at the two ends of a line. It cuts the left one if both do not
+// fit.
+func (s Screen) spread(left, right string) string {
 	room := s.Width - ansi.StringWidth(right) - 2
 	if room < 8 {
 		return left
@@ -119,9 +122,8 @@ func (s Screen) apart(left, right string) string {
 	return left + strings.Repeat(" ", s.Width-ansi.StringWidth(left)-ansi.StringWidth(right)) + right
 }
 
-// verdict is the state of the pipeline in a word, with its reason, on one or two
-// lines.
-func (s Screen) verdict() []string {
+// stateLines returns the state of the pipeline with its reason, on one or two lines.
+func (s Screen) stateLines() []string {
 	p := s.Overview.Pipeline
 	mark := map[string]string{live.Running: good.Render("●"), live.Degraded: bad.Render("▲"), live.Stopping: warn.Render("‖")}[p.State]
 	if mark == "" {
@@ -139,6 +141,7 @@ func (s Screen) verdict() []string {
 	return lines
 }
 
+// keys returns the last line: the views and the keys that open them.
 func (s Screen) keys() string {
 	var parts []string
 	for v := range views {
@@ -157,7 +160,8 @@ func (s Screen) keys() string {
 	return text + muted.Render("  q quit")
 }
 
-// printable writes what is not printable as a question mark.
+// printable replaces characters that are not printable by question marks, and line breaks
+// and tabs by spaces.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -170,30 +174,30 @@ func printable(text string) string {
 	}, text)
 }
 
-// join joins what is not empty.
-func join(by string, parts ...string) string {
+// join joins the parts that are not empty.
+func join(separator string, parts ...string) string {
 	kept := parts[:0:0]
 	for _, p := range parts {
 		if p != "" {
 			kept = append(kept, p)
 		}
 	}
-	return strings.Join(kept, by)
+	return strings.Join(kept, separator)
 }
 
-// cell is text of exactly so many columns.
+// cell cuts or pads a text to exactly width columns.
 func cell(text string, width int) string {
 	text = ansi.Truncate(text, width, "…")
 	return text + strings.Repeat(" ", max(0, width-ansi.StringWidth(text)))
 }
 
-// right is cell, at the right.
+// right is cell with the text at the right.
 func right(text string, width int) string {
 	text = ansi.Truncate(text, width, "…")
 	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text
 }
 
-// ago is the time since an instant, in words.
+// ago returns the time since t as text.
 func (s Screen) ago(t time.Time) string {
 	return live.Long(max(0, int64(s.Now.Sub(t)/time.Second))) + " ago"
 }

@@ -23,9 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden screens anew")
 
-// recorded is the answer of /api/v1/overview of a host, as package monitor's scene
-// makes it: a block at work, one that failed, one that was refused, a reporter that
-// is paused, a node that does not answer.
+// recorded is the response of /api/v1/overview for the scene of package monitor's tests. It
+// has a block at work, a failed one, a refused one, a reporter that is paused and a node
+// that does not answer.
 func recorded(t *testing.T) live.Overview {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "overview.json"))
@@ -41,8 +41,8 @@ func recorded(t *testing.T) live.Overview {
 
 var sizes = [][2]int{{80, 24}, {200, 50}, {40, 20}}
 
-// TestScreens holds every view against its golden screen, at the sizes of a usual, a
-// large and a narrow terminal.
+// TestScreens compares every view with its golden screen, at the sizes of a usual, a large
+// and a narrow terminal.
 func TestScreens(t *testing.T) {
 	o := recorded(t)
 	for _, size := range sizes {
@@ -56,7 +56,7 @@ func TestScreens(t *testing.T) {
 	golden(t, "lost-80x24.txt", plain(Screen{Overview: o, Now: o.Time, Width: 80, Height: 24, Trouble: "no host runs this pipeline"}))
 }
 
-// plain is a screen without colours and without spaces at the ends of lines.
+// plain returns a screen without colours and without spaces at the ends of lines.
 func plain(s Screen) string {
 	lines := strings.Split(ansi.Strip(s.String()), "\n")
 	for i, line := range lines {
@@ -105,7 +105,7 @@ func TestEverySize(t *testing.T) {
 	}
 }
 
-// TestNoControlCharacters: what plugins say cannot move the cursor.
+// TestNoControlCharacters: texts of plugins cannot move the cursor.
 func TestNoControlCharacters(t *testing.T) {
 	o := recorded(t)
 	o.Stages[0].Doing, o.Pipeline.Reason = "x\x1b[2Jy\r", "a\x1b]0;title\x07b"
@@ -155,7 +155,7 @@ func TestKeys(t *testing.T) {
 	if at().View != Failures || at().Scroll != 0 {
 		t.Errorf("tab: %v, line %d", at().View, at().Scroll)
 	}
-	m, _ = m.Update(answered{err: errors.New("gone")})
+	m, _ = m.Update(overviewMsg{err: errors.New("gone")})
 	if !strings.Contains(at().String(), "gone") || len(at().Overview.Targets) == 0 {
 		t.Error("without a host the last picture stays, and it is said that it is old")
 	}
@@ -168,8 +168,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestTerminal looks at what a terminal shows, with tmux: the golden screens, and no
-// colour where NO_COLOR asks for none.
+// TestTerminal checks the content of a terminal with tmux: the golden screens, and no
+// colours if NO_COLOR is set.
 func TestTerminal(t *testing.T) {
 	tmux, err := exec.LookPath("tmux")
 	if err != nil {

@@ -1,21 +1,21 @@
 package main
 
-// figure is something that is measured, and the value that it must not miss.
+// figure is something that is measured, with its limit.
 type figure struct {
 	Name  string  `json:"name"`
 	Unit  string  `json:"unit,omitempty"`
 	Limit float64 `json:"limit"`
-	Least bool    `json:"at_least,omitempty"` // the limit is the least that is good, not the most
-	// Guard is the value that the guard takes for a regression: far enough beyond the
-	// limit that a busy machine does not reach it. 0 for a figure that is not guarded.
+	Least bool    `json:"at_least,omitempty"` // the value must be at least the limit, not at most
+	// Guard is the value from which on the figure counts as a regression. It is so far
+	// beyond the limit that a busy machine does not reach it. 0 for no guard.
 	Guard float64 `json:"guard,omitempty"`
 
-	// Parts are measured in the same run and shown beside a figure that is missed: what of
-	// it no change of the pipeline takes away. They are not taken off it.
+	// Parts are parts of the value that no change of the pipeline can reduce. They are
+	// measured in the same run and printed with a missed figure. The value includes them.
 	Parts []part `json:"parts,omitempty"`
 
 	in  *run
-	key string // of the attribute, or the unit of the benchmark's metric
+	key string // name of the test's attribute, or unit of the benchmark's metric
 }
 
 // part is a measured part of a figure.
@@ -26,13 +26,14 @@ type part struct {
 	key string
 }
 
-// theTool is what the process of the tool takes of a gap by itself: the double's, bare.
-var theTool = []part{{Name: "the bare start of the tool, ms", key: "tool-start-ms"}, {Name: "its end", key: "tool-end-ms"}}
+// toolParts are the times that the process of the tool itself needs in a gap. They are
+// measured with the double of the tool alone.
+var toolParts = []part{{Name: "the bare start of the tool, ms", key: "tool-start-ms"}, {Name: "its end", key: "tool-end-ms"}}
 
 // run is one call of go test, which measures one or several figures.
 type run struct {
 	pkg       string
-	test      string // or the benchmark
+	test      string // name of the test or benchmark
 	benchmark bool
 }
 
@@ -50,15 +51,15 @@ var (
 	day       = &run{pkg: "./host/simulate", test: "BenchmarkDay", benchmark: true}
 )
 
-// figures are measured in this order. What needs real blocks or proofs is not measured
-// where they are absent.
+// figures are all figures in the order in which they are measured. A figure that needs real
+// blocks or proofs is not measured if these are absent.
 var figures = []figure{
 	{Name: "head to prover start, heads announced, gate confirming", Unit: "× the indispensable", Limit: 1.5, in: start, key: "announced-by-floor"},
 	{Name: "head to prover start, polled, no slot learned yet", Unit: "× the indispensable", Limit: 100, in: start, key: "polled-by-floor"},
 	{Name: "head found later, polled, by the clock of the slots", Unit: "ms", Limit: 25, Guard: 100, in: slots, key: "slot-delay-ms"},
 	{Name: "looks at the head in a slot for that", Limit: 20, Guard: 60, in: slots, key: "looks-per-slot"},
-	{Name: "gap between two proofs of a queue, own time", Unit: "ms", Limit: 12, in: gap, key: "own-gap-ms", Parts: theTool},
-	{Name: "gap between two proofs of a queue, with services to end", Unit: "ms", Limit: 40, in: gap, key: "cleaning-gap-ms", Parts: theTool},
+	{Name: "gap between two proofs of a queue, own time", Unit: "ms", Limit: 12, in: gap, key: "own-gap-ms", Parts: toolParts},
+	{Name: "gap between two proofs of a queue, with services to end", Unit: "ms", Limit: 40, in: gap, key: "cleaning-gap-ms", Parts: toolParts},
 	{Name: "end of the tool to the request with the proof", Unit: "ms", Limit: 20, in: post, key: "proof-to-post-ms", Parts: []part{
 		{Name: "the verification, on all processors, ms", key: "verification-ms"}, {Name: "three commits, of record, try and ledger", key: "three-commits-ms"}}},
 	{Name: "four stages that do nothing: bare transactions by engine", Limit: 0.5, Least: true, Guard: 0.2, in: engine, key: "raw/engine"},
@@ -70,10 +71,10 @@ var figures = []figure{
 	{Name: "start until it runs", Unit: "ms", Limit: 250, in: footprint, key: "start-ms"},
 	{Name: "start until it runs, time of a processor", Unit: "ms", Limit: 450, Guard: 2500, in: footprint, key: "start-cpu-ms"},
 	{Name: "resident memory idle, host, 4 keepers, 4 plugins", Unit: "MB", Limit: 150, Guard: 240, in: footprint, key: "resident-mb"},
-	// A plugin is a program of its own, and gRPC, protocol buffers and TLS alone are 11.4 MB
-	// of each: 171 of 15. What else all share, tracing's exporters (1.25) and methods that
-	// the linker must keep for text/template and net/rpc (3.3), is a quarter of each, and is
-	// go-plugin's and the command line's.
+	// Each plugin is a program of its own. gRPC, protocol buffers and TLS need 11.4 MB in
+	// each of them, 171 MB in 15. Another quarter of each is needed for the exporters of
+	// tracing (1.25 MB), and for methods that the linker must keep because go-plugin and the
+	// command line library use net/rpc and text/template (3.3 MB).
 	{Name: "all programs on disk", Unit: "MB", Limit: 380, Guard: 600, in: footprint, key: "programs-mb"},
 	{Name: "wake-ups idle", Unit: "/s", Limit: 50, Guard: 200, in: footprint, key: "wakeups-per-s"},
 	{Name: "processor idle", Unit: "% of a core", Limit: 1, Guard: 4, in: footprint, key: "cpu-percent"},

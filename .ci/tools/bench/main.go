@@ -1,13 +1,13 @@
-// Command bench measures what matters of the product's speed and size, and prints one
-// line for each figure with its limit beside it.
+// Command bench measures the speed and the size of the product. It prints one line for
+// each figure with its limit.
 //
 //	bench [-json FILE] [-guard] [-only REGEXP] ROOT
 //
-// Every figure is taken from a test or a benchmark of the repository, which says what it
-// is: from an attribute of the test (testing.T.Attr) or a metric of the benchmark. A
-// missed limit is printed and is no failure. With -guard only the guarded figures are
-// measured, shorter where a test offers that, and one that is beyond its guard is: exit
-// status 1. A measurement that fails is one either way: exit status 2.
+// Every figure is an attribute of a test (testing.T.Attr) or a metric of a benchmark of the
+// repository, which defines it. A missed limit is printed and is not a failure. With -guard
+// only the figures with a guard are measured, in a shorter run if the test has one, and a
+// value beyond its guard is a failure: exit status 1. If a measurement itself fails, the
+// exit status is 2.
 package main
 
 import (
@@ -24,10 +24,10 @@ import (
 	"time"
 )
 
-// outcome is a figure as it was found.
+// outcome is a measured figure.
 type outcome struct {
 	figure
-	Value     *float64 `json:"value"` // null where what it needs is absent
+	Value     *float64 `json:"value"` // null if it could not be measured
 	Met       bool     `json:"met"`
 	Regressed bool     `json:"regressed,omitempty"` // beyond the guard
 }
@@ -60,7 +60,7 @@ func measure(root, file string, guard bool, only *regexp.Regexp) int {
 			}
 			found[f.in] = values
 		}
-		o := judge(f, found[f.in])
+		o := evaluate(f, found[f.in])
 		if guard && o.Regressed && status == 0 {
 			status = 1
 		}
@@ -80,7 +80,7 @@ func measure(root, file string, guard bool, only *regexp.Regexp) int {
 	return status
 }
 
-// measure runs the test or benchmark and returns what it has found.
+// measure runs the test or benchmark and returns its attributes and metrics.
 func (r *run) measure(root string, guard bool) (map[string]float64, error) {
 	args := []string{"test", "-vet=off", "-count=1", "-timeout", "15m", "-v"}
 	if r.benchmark {
@@ -107,7 +107,7 @@ var (
 	benchmark = regexp.MustCompile(`^Benchmark\S+\s+\d+\s+(.*)$`)
 )
 
-// read finds the attributes and metrics in what go test prints.
+// read returns the attributes and metrics in the output of go test.
 func read(out string) map[string]float64 {
 	values := map[string]float64{}
 	for line := range strings.Lines(out) {
@@ -128,7 +128,7 @@ func read(out string) map[string]float64 {
 	return values
 }
 
-func judge(f figure, values map[string]float64) outcome {
+func evaluate(f figure, values map[string]float64) outcome {
 	o := outcome{figure: f}
 	o.Parts = slices.Clone(f.Parts)
 	for i, p := range o.Parts {

@@ -31,7 +31,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestEvaluate(t *testing.T) {
 	most, least := figure{Name: "a", Limit: 10, Guard: 20, key: "a"}, figure{Name: "b", Limit: 0.5, Least: true, Guard: 0.2, key: "b"}
 	for _, c := range []struct {
 		f               figure
@@ -42,19 +42,19 @@ func TestJudge(t *testing.T) {
 		{most, 10, true, false, "≤ 10", "≤ 20"}, {most, 11, false, false, "MISSED", "≤ 20"}, {most, 21, false, true, "MISSED", "REGRESSED"},
 		{least, 0.5, true, false, "≥ 0.5", "≥ 0.2"}, {least, 0.3, false, false, "MISSED", "≥ 0.2"}, {least, 0.1, false, true, "MISSED", "REGRESSED"},
 	} {
-		o := judge(c.f, map[string]float64{c.f.key: c.value})
+		o := evaluate(c.f, map[string]float64{c.f.key: c.value})
 		if o.Met != c.met || o.Regressed != c.regressed || !strings.Contains(o.line(false), c.plain) || !strings.Contains(o.line(true), c.guarding) {
 			t.Errorf("%v of %s: %+v\n%s\n%s", c.value, c.f.Name, o, o.line(false), o.line(true))
 		}
 	}
 	parts := figure{Name: "c", Limit: 10, key: "c", Parts: []part{{Name: "the start", key: "start"}, {Name: "absent", key: "none"}}}
 	for value, want := range map[float64]bool{9: false, 11: true} {
-		o := judge(parts, map[string]float64{"c": value, "start": 3.5})
+		o := evaluate(parts, map[string]float64{"c": value, "start": 3.5})
 		if line := o.line(false); strings.Contains(line, "beside it: the start 3.5") != want || strings.Contains(line, "absent") {
 			t.Errorf("%v: %s", value, line)
 		}
 	}
-	if o := judge(most, nil); o.Value != nil || o.Met || o.Regressed || !strings.Contains(o.line(true), "not measured") {
+	if o := evaluate(most, nil); o.Value != nil || o.Met || o.Regressed || !strings.Contains(o.line(true), "not measured") {
 		t.Errorf("%+v", o)
 	}
 }

@@ -1,6 +1,6 @@
-// Command mutate changes the product in small ways, one after the other, and runs
-// the tests that should notice. It exits with 1 when a change leaves them green,
-// and with 2 when a change no longer fits the source.
+// Command mutate makes small changes to the product, one after the other, and runs the
+// tests that should fail then. Its exit status is 1 if the tests pass with a change, and 2
+// if a change does not fit the source.
 //
 //	mutate [-run REGEXP] [-check] ROOT FILE...
 //
@@ -8,15 +8,15 @@
 //
 // A file of mutations holds blocks that are separated by blank lines:
 //
-//	# what the product does wrong then
+//	# what the product does wrong with the change
 //	file host/engine/claim.go
 //	test ./host/engine
 //	run ^TestClaims$            only these tests; may be left out
-//	- the text of the line as it is, without its indentation
-//	+ what stands there instead; may be left out
+//	- a line of the source, without its indentation
+//	+ the line that replaces it; may be left out
 //
-// Several lines with "-" are consecutive lines of the source; they must occur once.
-// The source itself is not touched: the compiler is given an overlay.
+// Several lines with "-" are consecutive lines of the source. They must occur exactly
+// once. The source itself is not changed, because the compiler gets an overlay.
 package main
 
 import (
@@ -34,12 +34,12 @@ import (
 	"time"
 )
 
-// mutation is one change and where it must be noticed.
+// mutation is one change and the tests that must fail with it.
 type mutation struct {
 	name     string
 	file     string
 	packages []string
-	only     string // which tests; empty for all
+	tests    string // regular expression of the tests; empty for all
 	old, new []string
 }
 
@@ -67,13 +67,13 @@ func main() {
 		}
 		all = append(all, found...)
 	}
-	var misfits []error
+	var mismatches []error
 	for _, m := range all {
-		if _, err := m.changed(flag.Arg(0)); err != nil {
-			misfits = append(misfits, fmt.Errorf("%s: %w", m.name, err))
+		if _, err := m.mutate(flag.Arg(0)); err != nil {
+			mismatches = append(mismatches, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
-	if err := errors.Join(misfits...); err != nil || *check {
+	if err := errors.Join(mismatches...); err != nil || *check {
 		if err != nil {
 			fail(err)
 		}
@@ -120,7 +120,7 @@ func parse(text string) (all []mutation, err error) {
 			case "test":
 				m.packages = strings.Fields(rest)
 			case "run":
-				m.only = rest
+				m.tests = rest
 			case "-":
 				m.old = append(m.old, rest)
 			case "+":
@@ -174,14 +174,14 @@ func (m mutation) matches(lines []string) bool {
 	return true
 }
 
-// original is the file that the mutation changes.
-func (m mutation) original(root string) string {
+// path returns the file that the mutation changes.
+func (m mutation) path(root string) string {
 	return filepath.Join(root, filepath.FromSlash(m.file))
 }
 
-// changed returns the changed source.
-func (m mutation) changed(root string) (string, error) {
-	source, err := os.ReadFile(m.original(root))
+// mutate returns the changed source.
+func (m mutation) mutate(root string) (string, error) {
+	source, err := os.ReadFile(m.path(root))
 	if err != nil {
 		return "", err
 	}
@@ -190,8 +190,8 @@ func (m mutation) changed(root string) (string, error) {
 
 // test reports whether a test of the mutation's packages fails.
 func (m mutation) test(root string) (noticed bool, err error) {
-	original := m.original(root)
-	changed, err := m.changed(root)
+	original := m.path(root)
+	changed, err := m.mutate(root)
 	if err != nil {
 		return false, err
 	}
@@ -214,7 +214,7 @@ func (m mutation) test(root string) (noticed bool, err error) {
 	if out, err := run(root, append([]string{"vet", "-overlay", overlay}, m.packages...)...); err != nil {
 		return false, fmt.Errorf("the changed source does not compile:\n%s", out)
 	}
-	_, err = run(root, append([]string{"test", "-count=1", "-failfast", "-timeout=2m", "-run", m.only, "-overlay", overlay}, m.packages...)...)
+	_, err = run(root, append([]string{"test", "-count=1", "-failfast", "-timeout=2m", "-run", m.tests, "-overlay", overlay}, m.packages...)...)
 	return err != nil, nil
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// TestArchiveAndReplay: what one pipeline has archived in a bucket is all that another
-// one needs to go through the same blocks. The service is gofakes3, which answers as S3
-// does; the tests of the plugin have one that checks signatures and digests, too.
+// TestArchiveAndReplay: one pipeline archives blocks in a bucket, and another one processes
+// the same blocks from it. The service is gofakes3, which implements S3. The tests of the
+// plugin have a service that checks signatures and digests, too.
 func TestArchiveAndReplay(t *testing.T) {
 	t.Parallel()
 	backend := s3mem.New()

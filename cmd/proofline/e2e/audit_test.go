@@ -21,8 +21,8 @@ import (
 //   - no selected block is missing between the first and the last;
 //   - the state of a job is the one that follows from its stages, and no stage is
 //     at work;
-//   - every recorded artifact of a job that is open is there, with its hash;
-//   - no event is owed for an unknown job, and none tells of a shadow;
+//   - every recorded artifact of an open job exists, with its hash;
+//   - no event waits for an unknown job, and none is about a shadow;
 //   - EthProofs has seen the phases of each number in order, for each cluster, and
 //     stores exactly one proof for each block whose branch is done and reported,
 //     and no other.
@@ -64,7 +64,7 @@ func (s *site) audit(server *ethproofstest.Server) map[status.JobState][]*record
 	return states
 }
 
-// auditBranch compares what a branch has made with what its cluster has.
+// auditBranch compares the proofs of a branch with those of its cluster.
 func (s *site) auditBranch(store *checkpoint.Store, server *ethproofstest.Server, b branch, jobs []*record.Job) {
 	s.t.Helper()
 	waiting, err := store.Outbox(b.reporter)
@@ -141,7 +141,7 @@ func (s *site) auditJob(j *record.Job) {
 	}
 }
 
-// auditFiles checks that what a stage has made is on disk as it is recorded.
+// auditFiles checks that the artifacts of a stage are on disk as recorded.
 func (s *site) auditFiles(j *record.Job, name string, r record.Stage) {
 	s.t.Helper()
 	for _, a := range r.Outputs {
@@ -166,8 +166,8 @@ func (s *site) auditGaps(numbers map[uint64]bool) {
 	}
 }
 
-// strays lists processes that carry the data directory in their environment or
-// command line.
+// strays returns the processes with the data directory in their environment or command
+// line.
 func (s *site) strays(t *testing.T) (found []int) {
 	t.Helper()
 	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
@@ -182,13 +182,13 @@ func (s *site) strays(t *testing.T) (found []int) {
 	return alive(found)
 }
 
-// auditKilled checks what must be on disk at the very moment of a kill, before
-// anything is started again:
+// auditKilled checks what must be on disk right after a kill, before anything is started
+// again:
 //
 //   - the cursor is not ahead of the stored jobs;
-//   - an event is owed only for what is recorded;
-//   - what EthProofs was told had been recorded as tried before, and what is
-//     recorded as sent was told.
+//   - an event waits only for a recorded result;
+//   - a report that EthProofs has received was recorded as tried before, and EthProofs
+//     has received every report that is recorded as sent.
 func (s *site) auditKilled(server *ethproofstest.Server) {
 	s.t.Helper()
 	store, err := checkpoint.OpenReadOnly(s.path("data", "checkpoint.db"))
@@ -218,8 +218,7 @@ func (s *site) auditKilled(server *ethproofstest.Server) {
 	}
 }
 
-// auditTold compares what is recorded of a branch's events with what its cluster
-// has heard.
+// auditTold compares the recorded events of a branch with what its cluster has received.
 func (s *site) auditTold(store *checkpoint.Store, server *ethproofstest.Server, b branch, jobs []*record.Job) {
 	s.t.Helper()
 	owed, err := store.Outbox(b.reporter)
@@ -257,7 +256,7 @@ func (s *site) auditTold(store *checkpoint.Store, server *ethproofstest.Server, 
 			continue
 		}
 		key := fmt.Sprint(c.phase, " ", c.block)
-		// A proof that nothing was announced of is preceded by "proving".
+		// A proof that was not announced is preceded by "proving".
 		announced := c.phase == "proving" && tried[fmt.Sprint(contract.EventProved, " ", c.block)]
 		if told[key] = true; !tried[key] && !announced {
 			s.t.Errorf("EthProofs was told %q of cluster %d before that was recorded as tried", key, b.cluster)

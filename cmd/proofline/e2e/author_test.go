@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// repository is the checkout that the tests run in.
+// repository returns the checkout in which the tests run.
 func repository(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}").Output()
@@ -30,7 +30,8 @@ func (s *site) in(dir, name string, args ...string) {
 	}
 }
 
-// conforms demands that no check of plugins test fails, and returns how many ran.
+// conforms fails the test if a check of "plugins test" fails. It returns the number of
+// checks that ran.
 func (s *site) conforms(args ...string) (ran int) {
 	s.t.Helper()
 	var outcomes []struct{ Check, Outcome, Seen string }
@@ -46,9 +47,9 @@ func (s *site) conforms(args ...string) (ran int) {
 	return ran
 }
 
-// TestAuthorsPath: what an author has after one command builds, passes the
-// conformance suite and takes a block through a pipeline. Every kind is tried with
-// PROOFLINE_LONG, else the prover.
+// TestAuthorsPath: the project that "new plugin" writes builds, passes the conformance
+// suite and takes a block through a pipeline. With PROOFLINE_LONG it tests every kind,
+// otherwise only the prover.
 func TestAuthorsPath(t *testing.T) {
 	t.Parallel()
 	slow := map[string]string{
@@ -83,7 +84,7 @@ func TestAuthorsPath(t *testing.T) {
 	}
 }
 
-// python makes the modules that the example needs a condition of the test.
+// python skips the test if the modules that the example needs are not installed.
 func python(t *testing.T) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), "python3", "-c", "import grpc, grpc_tools.protoc, google.rpc.error_details_pb2").CombinedOutput(); err != nil {
@@ -110,7 +111,7 @@ func TestAuthorsPathInPython(t *testing.T) {
 	t.Logf("%d checks passed after %.1f s, a block done after %.1f s", ran, tested.Seconds(), time.Since(begin).Seconds())
 }
 
-// TestNewPluginRefuses: a wrong word is answered with the right ones, and nothing is
+// TestNewPluginRefuses: the error for a wrong argument lists the right ones, and nothing is
 // written.
 func TestNewPluginRefuses(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"github.com/proofline/proofline/host/bench"
 )
 
-// TestBench measures real blocks (of the hoodi test network) and leaves the file's own
-// data directory alone.
+// TestBench measures real blocks of the test network hoodi. It does not change the file's
+// own data directory.
 func TestBench(t *testing.T) {
 	t.Parallel()
 	kept := shared(t, "data", "hoodi", "1265656")

@@ -13,9 +13,8 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
 )
 
-// branch is a proof stage of a pipeline, the reporter stage that tells of its
-// proofs, and the cluster of the team alpha that it reports to. A shadow has
-// neither.
+// branch is a proof stage of a pipeline, the reporter stage of its proofs, and the cluster
+// of the team alpha to which it reports. A shadow has neither reporter nor cluster.
 type branch struct {
 	stage    string
 	reporter string
@@ -28,8 +27,8 @@ var line = []branch{{"prove", "ethproofs", 1}}
 // fork is a pipeline with two provers for one block.
 var fork = []branch{{"prove", "ethproofs", 1}, {"other", "second", 2}}
 
-// forked is a site with several doubles of ZisK, by the names of their stages, and a
-// gate that misbehaves on demand.
+// forked is a site with several doubles of ZisK, by the names of their stages, and with a
+// gate that can misbehave.
 type forked struct {
 	*site
 	server *ethproofstest.Server
@@ -40,8 +39,8 @@ type forked struct {
 	gates     string // directory of the gate's plugin
 }
 
-// newForked prepares a site whose stages have these doubles. EthProofs knows two
-// clusters of the team.
+// newForked makes a site with these doubles for its stages. EthProofs has two clusters of
+// the team.
 func newForked(t *testing.T, branches []branch, scenarios map[string]zisktest.Scenario) *forked {
 	t.Helper()
 	gate, err := buildHostile()
@@ -67,8 +66,8 @@ func newForked(t *testing.T, branches []branch, scenarios map[string]zisktest.Sc
 	return f
 }
 
-// pipeline writes a file whose stages stand below a scripted node's source and a
-// builder.
+// pipeline writes a file with the source of a scripted node, a builder and the given
+// stages.
 func (f *forked) pipeline(url string, from uint64, stages ...string) {
 	f.t.Helper()
 	f.write(fmt.Sprintf(`
@@ -99,8 +98,7 @@ func gate(t *testing.T, name string, config map[string]any) string {
 	return fmt.Sprintf("  - {name: %s, plugin: prover-hostile, needs: [source], retry: {max: 1000, backoff: 50ms}, config: %s}\n", name, text)
 }
 
-// prover is a stage that runs the double of that name. Keys are added to it as they
-// are.
+// prover returns a stage that runs the double of that name, with additional keys.
 func (f *forked) prover(stage, keys string) string {
 	if !strings.Contains(keys, "retry:") {
 		keys += " retry: {max: 1000, backoff: 50ms},"
@@ -115,7 +113,7 @@ func reporter(name, proofs string, cluster int) string {
 		name, proofs, cluster)
 }
 
-// jobs returns what the history says of the jobs of a block number.
+// jobs returns the jobs of a block number from the history.
 func (s *site) jobs(number uint64) (jobs []status.Job) {
 	s.t.Helper()
 	if err := json.Unmarshal([]byte(s.must("blocks", "show", "--json", fmt.Sprint(number))), &jobs); err != nil {
@@ -124,7 +122,7 @@ func (s *site) jobs(number uint64) (jobs []status.Job) {
 	return jobs
 }
 
-// of returns what a stage did for a job; false where it did nothing.
+// of returns the record of a stage for a job, and false if there is none.
 func of(j status.Job, stage string) (s status.JobStage, ok bool) {
 	for _, s := range j.Stages {
 		if s.Stage == stage {
@@ -134,7 +132,7 @@ func of(j status.Job, stage string) (s status.JobStage, ok bool) {
 	return s, false
 }
 
-// call is a write to EthProofs that was answered, or not.
+// call is a write to EthProofs, with or without a response.
 type call struct {
 	cluster int
 	phase   string
@@ -143,7 +141,7 @@ type call struct {
 	time    int64 // proving_time in ms
 }
 
-// calls lists the writes in the order of their arrival.
+// calls returns the writes in the order of their arrival.
 func calls(t *testing.T, server *ethproofstest.Server) (calls []call) {
 	t.Helper()
 	for _, r := range server.Requests() {

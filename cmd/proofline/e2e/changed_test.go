@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 )
 
-// stopInTheMiddle stops the host while each of the named provers hangs at a block:
-// what has run is cut off and queued again.
+// stopInTheMiddle stops the host while each of the named provers hangs at a block. The
+// running attempts are interrupted and queued again.
 func (f *forked) stopInTheMiddle(p *process, stages ...string) {
 	f.t.Helper()
 	f.until(p, "every prover hangs", func(snap status.Snapshot) bool {
@@ -29,8 +29,7 @@ func (f *forked) stopInTheMiddle(p *process, stages ...string) {
 	eventually(f.t, "every process is gone", func() bool { return len(f.strays(f.t)) == 0 })
 }
 
-// completed counts for each job how often a double has made a proof of it to the
-// end.
+// completed returns for each job how many complete proofs of it a double has made.
 func (f *forked) completed(stage string) map[string]int {
 	times := map[string]int{}
 	for _, c := range f.tools[stage].Calls() {
@@ -44,8 +43,8 @@ func (f *forked) completed(stage string) map[string]int {
 // attempts finds the job in a path of an attempt.
 var attempts = regexp.MustCompile(`/attempts/([^/]+)/`)
 
-// TestSwappedRoles: what was the shadow is the main prover in the second run. No
-// block is lost, none is proved twice by one prover, and what was half-way ends.
+// TestSwappedRoles: the shadow of the first run is the main prover of the second. No block
+// is lost, no prover proves a block twice, and interrupted blocks are finished.
 func TestSwappedRoles(t *testing.T) {
 	t.Parallel()
 	const blocks = 8
@@ -99,9 +98,9 @@ func TestSwappedRoles(t *testing.T) {
 	}
 }
 
-// TestChangedStages: between two runs the gate gets another name, one prover is
-// removed and a shadow is added. The log says so; nothing is lost, and nothing that
-// still holds is made again.
+// TestChangedStages: between two runs the gate gets another name, one prover is removed and
+// a shadow is added. The log has these changes. Nothing is lost, and no result that is
+// still valid is made again.
 func TestChangedStages(t *testing.T) {
 	t.Parallel()
 	const blocks = 3
@@ -161,7 +160,7 @@ func TestChangedStages(t *testing.T) {
 	}
 }
 
-// hang has a prover hang at every proof that it begins from now on.
+// hang makes a prover hang at every proof that it begins from now on.
 func (f *forked) hang(stage string) {
 	f.t.Helper()
 	scenario := f.scenarios[stage]

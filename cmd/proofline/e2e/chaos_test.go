@@ -23,8 +23,8 @@ import (
 	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 )
 
-// Of a campaign: PROOFLINE_CHAOS_SEED repeats the decisions of an earlier one (the
-// machine's timing is not repeated), PROOFLINE_CHAOS_ROUNDS is how many kills.
+// Variables of a campaign: PROOFLINE_CHAOS_SEED repeats the decisions of an earlier one,
+// but not the machine's timing. PROOFLINE_CHAOS_ROUNDS is the number of kills.
 const (
 	defaultSeed   = 1
 	defaultRounds = 6
@@ -44,10 +44,10 @@ func setting(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// TestChaos kills the host, keepers, plugins and tools at random moments, while
-// the node fails and reorganises and EthProofs answers with errors. Old files are
-// removed every second, beside those of 200 blocks that have ended. Then everything
-// is mended, the pipeline works off what is left, and the audit counts.
+// TestChaos kills the host, keepers, plugins and tools at random moments, while the node
+// fails and reorganises and EthProofs returns errors. Old files are removed every second,
+// among them those of 200 ended blocks. Then all faults end, the pipeline finishes the
+// remaining blocks, and the audit checks the result.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	bin, err := mortal()
@@ -101,8 +101,8 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// tidied checks that of the blocks that had ended before, the files of those that
-// are done are gone, and those of the failed ones are not.
+// tidied checks the blocks that had ended before the campaign: the files of done blocks
+// are removed, and those of failed blocks are kept.
 func (f *forked) tidied(n *ethnodetest.Node) {
 	f.t.Helper()
 	for number := uint64(1); number <= before; number++ {
@@ -125,12 +125,12 @@ func shadowed(states map[status.JobState][]*record.Job) (count int) {
 	return count
 }
 
-// before is how many blocks have ended when a campaign begins.
+// before is the number of blocks that have ended before a campaign.
 const before = 200
 
-// finished puts the first blocks of the chain into the checkpoint as jobs that have
-// ended, with files of theirs on the disk: half of them are done, and their files
-// may go; the other half have failed, and theirs stay.
+// finished puts the first blocks of the chain into the checkpoint as ended jobs with files
+// on the disk. Half of them are done, and their files may be removed. The other half have
+// failed, and their files must stay.
 func (f *forked) finished(n *ethnodetest.Node) {
 	f.t.Helper()
 	if err := os.MkdirAll(f.path("data"), 0o700); err != nil {
@@ -176,7 +176,7 @@ type campaign struct {
 	idle   time.Duration // without a process of the drawn kind, until it is the host's turn
 }
 
-// running returns the host, started if need be.
+// running returns the host. It starts one if none runs.
 func (c *campaign) running() *process {
 	if c.host != nil {
 		select {
@@ -190,7 +190,7 @@ func (c *campaign) running() *process {
 	return c.host
 }
 
-// round waits until there is a process of the kind that it has drawn, and a moment
+// round selects a kind of process at random, waits until there is one and a random time
 // longer, and sends it one signal.
 func (c *campaign) round() {
 	depth := []int{0, 0, 0, 1, 2, 2, 2, 3, 3}[c.random.IntN(9)]
@@ -230,8 +230,8 @@ func (c *campaign) round() {
 	}
 }
 
-// below lists the processes that stand so many levels below the host, which is its
-// own level 0: keepers, plugins, tools.
+// below returns the processes at a level below the host: 0 is the host itself, then come
+// keepers, plugins and tools.
 func below(host, depth int) (pids []int) {
 	pids = []int{host}
 	for range depth {
@@ -256,7 +256,7 @@ func children(pid int) (pids []int) {
 	return pids
 }
 
-// end lets a fresh host work off what is left, and stops it.
+// end lets a new host finish the remaining blocks, and stops it.
 func (c *campaign) end(head uint64) {
 	c.t.Helper()
 	if c.host != nil {
@@ -283,7 +283,7 @@ func (c *campaign) end(head uint64) {
 	}
 }
 
-// behind is how many blocks of the chain a running host has still to finish.
+// behind returns the number of blocks that a running host has not finished.
 func (c *campaign) behind(host *process, head uint64) int {
 	c.t.Helper()
 	select {
@@ -298,8 +298,8 @@ func (c *campaign) behind(host *process, head uint64) int {
 	return snap.Counts.Active + int(head-min(head, snap.Head))
 }
 
-// canonical checks that the block that is on the chain at the end is done, or
-// failed with a reason, for every number.
+// canonical checks for every number that the block on the final chain is done, or failed
+// with a reason.
 func (c *campaign) canonical(n *ethnodetest.Node, first uint64, finished ...[]*record.Job) {
 	c.t.Helper()
 	known := map[string]bool{}
@@ -390,7 +390,7 @@ func newWeather(n *ethnodetest.Node, server *ethproofstest.Server, seed uint64) 
 	return w
 }
 
-// end mends everything.
+// end ends all faults.
 func (w *weather) end() {
 	close(w.stop)
 	w.over.Wait()

@@ -30,8 +30,8 @@ func contains(text []byte, part string) bool { return bytes.Contains(text, []byt
 
 func atoi(text string) int { n, _ := strconv.Atoi(text); return n }
 
-// mortal builds a proofline that dies at named moments, once, and returns its
-// directory. The plugins are the ordinary ones.
+// mortal builds, once, a proofline that kills itself at named moments, and returns its
+// directory. The plugins are the usual ones.
 var mortal = sync.OnceValues(func() (string, error) {
 	dir, err := binaries()
 	if err != nil {
@@ -77,23 +77,22 @@ stages:
 `, n.URL, locks(t))
 }
 
-// hoodi makes a scripted node with made-up blocks whose chain is called Hoodi, so
-// that the builder has a chain configuration for it.
+// hoodi makes a scripted node with invented blocks. Its chain id is that of Hoodi, so that
+// the builder has a chain configuration for it.
 func hoodi(t *testing.T, head uint64) *ethnodetest.Node {
 	t.Helper()
 	return ethnodetest.Start(t, ethnodetest.NewChainOf(560048, head))
 }
 
-// reported tells that no reporter has anything left to say.
+// reported reports whether no event waits for a reporter.
 func reported(snap status.Snapshot) bool {
 	return len(snap.Stages) > 0 && !slices.ContainsFunc(snap.Stages, func(st status.Stage) bool {
 		return st.Kind == contract.KindReporter && len(st.Queue)+len(st.Running) > 0
 	})
 }
 
-// everything writes the pipeline on which crashes are tried: a gate beside the
-// builder that confirms two provers of different versions, each reported to a
-// cluster of its own, and a shadow.
+// everything writes the pipeline of the crash tests: a gate beside the builder, two provers
+// of different versions that it confirms, each with a cluster of its own, and a shadow.
 func (f *forked) everything(url string, from uint64, gateConfig map[string]any) {
 	f.t.Helper()
 	f.pipeline(url, from, gate(f.t, "check", gateConfig),
@@ -104,7 +103,7 @@ func (f *forked) everything(url string, from uint64, gateConfig map[string]any) 
 // sampled are the boundaries at which the host is killed without PROOFLINE_CRASH_MATRIX.
 var sampled = []string{failpoint.Claimed, failpoint.RecordedBeside, failpoint.Delivered}
 
-// The crash matrix: the host is killed at some boundaries or, with
+// TestCrashMatrix is the crash matrix: the host is killed at some boundaries or, with
 // PROOFLINE_CRASH_MATRIX=whole, at each, at its first occurrence and at a later one, and
 // then started again.
 func TestCrashMatrix(t *testing.T) {
@@ -198,7 +197,7 @@ func TestCrashMatrix(t *testing.T) {
 	}
 }
 
-// letRefuse lets the gate give its verdict once both proofs of the block are done.
+// letRefuse lets the gate refuse the block when both proofs of it are done.
 func (f *forked) letRefuse(block uint64) {
 	f.t.Helper()
 	eventually(f.t, "both proofs are done before the gate's verdict", func() bool {
@@ -214,8 +213,8 @@ func (f *forked) letRefuse(block uint64) {
 	}
 }
 
-// A host that dies right after it has stored a resume token picks the same
-// cluster job up again: the proof is paid for once.
+// TestCrashAfterResumeToken: a host that dies right after it has stored a resume token
+// continues the same cluster job, so that the proof is made only once.
 func TestCrashAfterResumeToken(t *testing.T) {
 	t.Parallel()
 	bin, err := mortal()
@@ -246,7 +245,8 @@ func TestCrashAfterResumeToken(t *testing.T) {
 	s.audit(server)
 }
 
-// A host that dies while it migrates an older checkpoint migrates it again.
+// TestCrashWhileMigrating: after a crash during the migration of an older checkpoint, the
+// checkpoint is migrated again.
 func TestCrashWhileMigrating(t *testing.T) {
 	t.Parallel()
 	bin, err := mortal()
@@ -283,8 +283,8 @@ func TestCrashWhileMigrating(t *testing.T) {
 		t.Errorf("the old file was changed before the migration was committed (%v)", err)
 	}
 	s.bin, s.env = healthy, s.env[:len(s.env)-1]
-	// The blocks of the old file are of another chain, which ends the run once the file is
-	// migrated and the source has told its chain.
+	// The old file has blocks of another chain. So the run ends as soon as the file is
+	// migrated and the chain of the source is known.
 	p := s.start("run")
 	if code := p.wait(); code == 0 || !strings.Contains(p.log.String(), "holds blocks of chain 1") {
 		t.Errorf("exit %d\n%s", code, p.log.String())

@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// TestReference holds the page of keys against the plugins that are built.
-// PROOFLINE_DOCS=1 writes it anew: make docs.
+// TestReference compares the page "reference" with the plugins of the repository. With
+// PROOFLINE_DOCS=1, as "make docs" sets it, the test writes the page.
 func TestReference(t *testing.T) {
 	bin, err := binaries()
 	if err != nil {

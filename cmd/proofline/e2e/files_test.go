@@ -7,9 +7,8 @@ import (
 	"github.com/proofline/proofline/host/pipeline"
 )
 
-// TestFilesFitThePlugins holds the pipeline files that we hand out against what
-// the plugins of this repository say of themselves. A preset may name a plugin
-// that comes from elsewhere; then it must say so and nothing else.
+// TestFilesFitThePlugins checks the pipeline files of the repository with its plugins. A
+// preset may name a plugin from elsewhere; then the only finding is about that.
 func TestFilesFitThePlugins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, devchain(t))

@@ -12,9 +12,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts plays what an operator types, with the real binaries, and holds what is
-// printed against the scripts of testdata/script. PIPELINE is the folder of the
-// repository's pipeline.yaml; LISTEN is a free address, HEALTH_PORT its port.
+// TestScripts runs the scripts of testdata/script, which have the commands of an operator
+// and the expected output, with the real binaries. PIPELINE is the folder of the
+// repository's pipeline.yaml, LISTEN a free address, and HEALTH_PORT its port.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	bin, err := binaries()

@@ -17,8 +17,8 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 )
 
-// measuring skips a test that measures, unless it was asked for: .ci/tools/bench runs it,
-// and reads the figures from its attributes.
+// measuring skips a test that measures, unless .ci/tools/bench runs it, which reads the
+// figures from the test's attributes.
 func measuring(t *testing.T) {
 	t.Helper()
 	if os.Getenv("PROOFLINE_BENCH") == "" {
@@ -26,7 +26,7 @@ func measuring(t *testing.T) {
 	}
 }
 
-// usage is what a tree of processes has used up to now, and holds.
+// usage is the CPU time, the wake-ups and the memory of a tree of processes.
 type usage struct {
 	resident, proportional int64         // bytes
 	wakeups                int64         // times that one of its threads began to run after it had waited
@@ -67,8 +67,8 @@ func used(t *testing.T, pids []int) (u usage) {
 	return u
 }
 
-// reaped is the time that the processes have computed that the one started and waited for
-// (proc_pid_stat(5), cutime and cstime, in hundredths of a second).
+// reaped returns the CPU time of the ended child processes of a process (proc_pid_stat(5),
+// cutime and cstime, in hundredths of a second).
 func reaped(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -79,10 +79,9 @@ func reaped(t *testing.T, pid int) time.Duration {
 	return time.Duration(atoi(fields[13])+atoi(fields[14])) * 10 * time.Millisecond
 }
 
-// TestFootprint measures what a pipeline of a source, a builder, a prover and a reporter
-// costs while there is nothing to do, and how long it takes from the start of the program
-// until it runs. The node and the proving tool are doubles (ethnodetest, zisktest) and are
-// not counted.
+// TestFootprint measures the resources of a pipeline of a source, a builder, a prover and a
+// reporter while it is idle, and the time from the start of the program until it runs. The
+// node and the proving tool are doubles (ethnodetest, zisktest) and are not counted.
 func TestFootprint(t *testing.T) {
 	measuring(t)
 	n := hoodi(t, 1)
@@ -147,8 +146,9 @@ stages:
 	if keepers != 4 || len(pids) != 9 {
 		t.Fatalf("%d processes, %d of them keepers of their own program, want 9 and 4", len(pids), keepers)
 	}
-	// The least of some windows: what else the machine does only adds to it, because a
-	// thread that must wait for a processor keeps the runtime's other threads awake.
+	// The smallest value of some windows counts. Other processes of the machine can only
+	// increase it, because a thread that waits for a processor keeps the other threads of
+	// the runtime awake.
 	wakeups, percent := math.Inf(1), math.Inf(1)
 	var after usage
 	for range 3 {

@@ -16,9 +16,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// forkDay is a pipeline on a chain that passes to Amsterdam: builder and prover
-// change at the fork, and beside them a guest that takes the blocks of both sides is
-// served by one stage.
+// forkDay is a pipeline on a chain with the fork to Amsterdam. Builder and prover change at
+// the fork. Beside them, one stage has a guest that takes the blocks before and after it.
 const forkDay = `
 version: 1
 name: fork-day
@@ -40,11 +39,11 @@ const behindFork = `
   - {name: behind, plugin: builder-stateless-input, needs: [check], blocks: {from: FORK}, retry: {max: 0}, config: {guest: ethrex-v29}}
   - {name: prove-behind, plugin: prover-zisk, needs: [behind], config: {elf: "${ELF_PATH}", verifier: tool, PROVER-BEHIND}}`
 
-// TestForkDay: one run passes the fork, the blocks behind it by another builder and
-// prover, as the rules of the file say. Without the rules the next block fails in one
-// sentence that names the way out, and is proved after all once they are back. A guest
-// that refuses a block has a proof all the same, which is not reported. With
-// PROOFLINE_LONG the chain passes the fork at block 20 and is followed to block 40.
+// TestForkDay: one run passes the fork. Blocks after it are proved by another builder and
+// prover, as the file defines. Without these keys the next block fails with one sentence
+// that names the remedy, and it is proved when the keys are back. If a guest refuses a
+// block, there is a proof, but it is not reported. With PROOFLINE_LONG the fork is at block
+// 20 and the chain is followed to block 40.
 func TestForkDay(t *testing.T) {
 	t.Parallel()
 	at, last := amount(4, 20), amount(7, 40)

@@ -12,11 +12,11 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 )
 
-// TestGap measures the time from the end of one proof to the begin of the next while
-// others wait, in a pipeline of processes: with a tool that leaves nothing behind, which
-// is the pipeline's own time with the end and the start of the tool's process, and with one
-// whose services have to be ended first. How long the bare process takes to start and to
-// end is measured beside it, with the same double.
+// TestGap measures the time from the end of one proof to the begin of the next one while
+// blocks wait, in a pipeline of processes. One tool leaves no processes behind, so that the
+// time is that of the pipeline and of the end and start of the tool's process. The other
+// tool has services that must be ended first. The times to start and to end the tool's
+// process alone are measured with the same double.
 func TestGap(t *testing.T) {
 	measuring(t)
 	const blocks = 24
@@ -52,9 +52,9 @@ func TestGap(t *testing.T) {
 	t.Attr("tool-end-ms", fmt.Sprintf("%.1f", end.Seconds()*1e3))
 }
 
-// proofs waits until the tool of a stage has begun so many proofs and ended them. It looks
-// into the tool's own notes: to ask the host for its status takes a process each time,
-// which a measurement would count.
+// proofs waits until the tool of a stage has begun and ended a number of proofs. It reads
+// the records of the tool itself, because a request to the host would disturb the
+// measurement.
 func (f *forked) proofs(p *process, stage string, count int) {
 	f.t.Helper()
 	eventually(f.t, fmt.Sprintf("%d proofs are made", count), func() bool {
@@ -73,8 +73,8 @@ func (f *forked) proofs(p *process, stage string, count int) {
 	})
 }
 
-// bareTool is how long the double's process takes until it notes that it was started, and
-// from its last note until its end is known, in the middle of 20 calls that do nothing.
+// bareTool returns the median time until the double's process has recorded its start, and
+// from its last record until its end is known, of 20 calls that do nothing.
 func bareTool(t *testing.T) (start, end time.Duration) {
 	t.Helper()
 	tool := zisktest.New(t, zisktest.Scenario{})

@@ -86,8 +86,9 @@ func TestTwoProversForOneBlock(t *testing.T) {
 	t.Logf("%d and %d proofs of %d blocks, %d failed in one branch", len(of["prove"]), len(of["other"]), blocks, failed)
 }
 
-// proved lists the blocks whose proofs a cluster has taken, each as often as it did,
-// by number: reports of different blocks go concurrently and come in any order.
+// proved returns the numbers of the blocks whose proofs a cluster has accepted, in
+// ascending order, because reports of different blocks come in any order. A number occurs
+// as often as it was accepted.
 func proved(t *testing.T, f *forked, cluster int) (blocks []uint64) {
 	t.Helper()
 	for _, c := range calls(t, f.server) {
@@ -99,8 +100,8 @@ func proved(t *testing.T, f *forked, cluster int) (blocks []uint64) {
 	return blocks
 }
 
-// TestShadowIsComparedAndNotReported: the second prover is a shadow that says that
-// it takes half as long again.
+// TestShadowIsComparedAndNotReported: the second prover is a shadow whose proving time is
+// one and a half times as long.
 func TestShadowIsComparedAndNotReported(t *testing.T) {
 	t.Parallel()
 	blocks := amount(10, 20)
@@ -136,7 +137,7 @@ func TestShadowIsComparedAndNotReported(t *testing.T) {
 	if result.Pairs != blocks || result.A.Cycles != 1_000_000 || result.B.Cycles != 3_000_000 || result.A.Failures+result.B.Failures > 0 {
 		t.Errorf("%+v", result)
 	}
-	// The builder's own time, which counts for both, takes a little off 1.5.
+	// The ratio is a little less than 1.5, because the builder's time is part of both.
 	out := f.must("compare", "prove", "next")
 	if want := fmt.Sprintf("next takes 1.50 × the time of prove (median of %d blocks that both have proved", blocks); !strings.Contains(out, want) {
 		t.Errorf("compare does not say %q:\n%s", want, out)

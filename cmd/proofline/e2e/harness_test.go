@@ -1,6 +1,5 @@
-// Package e2e runs the real binaries together: the host, its plugins, a scripted
-// node, a fake EthProofs, and a double of cargo-zisk. Nothing in it reaches
-// beyond loopback.
+// Package e2e runs the real binaries together: the host, its plugins, a scripted node, a
+// fake EthProofs, and a double of cargo-zisk. It uses no network but the loopback device.
 package e2e
 
 import (
@@ -28,11 +27,11 @@ import (
 	"github.com/proofline/proofline/sdk/sdktest/freeport"
 )
 
-// patience is how long anything may take on a busy machine.
+// patience is the time limit for every wait, long enough for a busy machine.
 const patience = 3 * time.Minute
 
-// sideBySide is how many tests run at a time unless -parallel says otherwise: most of
-// their time they wait for a proof, a retry or the next block.
+// sideBySide is the number of tests that run at a time unless -parallel is given. Most of
+// the time they wait for a proof, a retry or the next block.
 const sideBySide = "4"
 
 func TestMain(m *testing.M) {
@@ -54,7 +53,8 @@ func TestMain(m *testing.M) {
 
 var built string // directory of the binaries
 
-// unadorned leaves out what only a debugger reads: a quarter of a link's time.
+// unadorned are linker flags that leave out debug information, which saves a quarter of the
+// link time.
 const unadorned = "-ldflags=-s -w"
 
 // binaries builds proofline and every plugin, once, and returns their directory.
@@ -91,14 +91,14 @@ var binaries = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// site is a directory with a pipeline file, in which commands run.
+// site is a directory with a pipeline file in which commands run.
 type site struct {
 	t   *testing.T
 	bin string
 	dir string
 	env []string
-	// branches are the proof stages that the audit looks at, and first is the first
-	// block that the pipeline selects; 0 for any.
+	// branches are the proof stages that the audit checks. first is the first block that
+	// the pipeline selects; 0 for any.
 	branches []branch
 	first    uint64
 }
@@ -208,8 +208,8 @@ func (s *site) must(args ...string) string {
 	return out
 }
 
-// status asks the running host at its control socket, as the command does, but without a
-// process for each of the many looks that a wait takes; false while none runs.
+// status gets the status from the running host through its control socket, as the command
+// status does, but without a process for each call. It returns false if no host runs.
 func (s *site) status() (snap status.Snapshot, ok bool) {
 	client, err := control.Dial(s.t.Context(), s.path("data"))
 	if err != nil {
@@ -220,7 +220,7 @@ func (s *site) status() (snap status.Snapshot, ok bool) {
 	return snap, err == nil && snap.PID != 0
 }
 
-// amount is few, and all with PROOFLINE_LONG: of a scenario that a part of shows, too.
+// amount returns few, or all with PROOFLINE_LONG, for the size of a scenario.
 func amount(few, all int) int {
 	if os.Getenv("PROOFLINE_LONG") != "" {
 		return all
@@ -257,7 +257,7 @@ func (s *site) until(p *process, what string, condition func(status.Snapshot) bo
 	return snap
 }
 
-// tree lists the processes that descend from pid, itself included.
+// tree returns the process pid and its descendants.
 func tree(pid int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -289,7 +289,7 @@ func alive(pids []int) []int {
 	})
 }
 
-// gone waits for the end of every process and tells how long that took.
+// gone waits for the end of every process and logs how long that took.
 func gone(t *testing.T, pids []int) time.Duration {
 	t.Helper()
 	begin := time.Now()

@@ -36,7 +36,7 @@ var buildHostile = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// hostilePipeline puts the hostile plugin as a gate between real stages.
+// hostilePipeline is a pipeline with the hostile plugin as a gate between real stages.
 const hostilePipeline = `
 version: 1
 name: hostile
@@ -61,8 +61,8 @@ stages:
     retry: {max: 1, backoff: 50ms}
 `
 
-// hostileSite returns a site whose hostile plugin has the config, and the path
-// of its binary, which is the site's own: its processes are known by it.
+// hostileSite returns a site whose hostile plugin has the config, and the path of its
+// binary. Each site has a copy of its own, by which its processes are found.
 func hostileSite(t *testing.T, to int, config map[string]any) (*site, string) {
 	t.Helper()
 	path, err := buildHostile()
@@ -84,9 +84,9 @@ func hostileSite(t *testing.T, to int, config map[string]any) (*site, string) {
 	return s, own
 }
 
-// TestMisbehavingPlugin: whatever a plugin does at a block costs that block at
-// most. Every other block goes its way, the host stays up and small, and nothing
-// is left behind.
+// TestMisbehavingPlugin: a plugin that misbehaves at a block can make only that block fail.
+// All other blocks are processed, the host keeps running and stays small, and no process or
+// file is left behind.
 func TestMisbehavingPlugin(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -215,7 +215,7 @@ func TestMisbehavingPlugin(t *testing.T) {
 
 const hostilePassword = "hunter2-of-the-hostile"
 
-// noPassword: the plugin writes its password to its log; it gets no further.
+// noPassword checks that the password, which the plugin writes to its log, is nowhere else.
 func noPassword(t *testing.T, s *site, log string, bundle map[string]string) {
 	t.Helper()
 	if !strings.Contains(log, "and the password is [redacted]") {
@@ -286,8 +286,8 @@ func showReason(t *testing.T, s *site, number int) string {
 	return jobs[0].Reason
 }
 
-// TestStubbornPlugin: a plugin that does not end its work after the timeout is
-// ended, and the block tried again.
+// TestStubbornPlugin: a plugin that does not end its work after the timeout is ended, and
+// the block is tried again.
 func TestStubbornPlugin(t *testing.T) {
 	t.Parallel()
 	s, _ := hostileSite(t, 1, map[string]any{"blocks": map[string]string{"1": "stubborn once"}})
@@ -305,8 +305,8 @@ func TestStubbornPlugin(t *testing.T) {
 	}
 }
 
-// TestCrashLoop: a plugin that dies at every block is set aside, and the health
-// says so, while the other stages go on.
+// TestCrashLoop: a plugin that dies at every block is quarantined, and the health shows it,
+// while the other stages work on.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	s, path := hostileSite(t, 1000, map[string]any{"always": "kill"})
@@ -349,7 +349,7 @@ func stage(t *testing.T, snap status.Snapshot, name string) status.Stage {
 	return snap.Stages[i]
 }
 
-// health asks the monitor.
+// health gets the health from the monitor.
 func health(t *testing.T, s *site) (h monitor.Health) {
 	t.Helper()
 	answer, err := http.Get("http://" + listenAddress(t, s) + "/health")
@@ -379,7 +379,7 @@ func running(path string) (pids []int) {
 	return pids
 }
 
-// highWater is the most memory that a process has ever had, in bytes.
+// highWater returns the largest memory that a process has ever had, in bytes.
 func highWater(t *testing.T, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// checkJSONLog wants a log whose every line is a JSON object with time, level and
-// message, in which what is said about a block names the stage, the block, the attempt
-// and the trace.
+// checkJSONLog checks that every line of a log is a JSON object with time, level and
+// message, and that lines about a block have the stage, the block, the attempt and the
+// trace.
 func checkJSONLog(t *testing.T, log, trace string) {
 	t.Helper()
 	about := map[string]int{} // lines that name all four, by stage

@@ -20,9 +20,9 @@ import (
 	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 )
 
-// longPipeline follows a scripted node and takes every block through all kinds
-// of stage. The node's blocks hold together but were never executed, so that the
-// gate is one that does not execute them.
+// longPipeline follows a scripted node and takes every block through all kinds of stages.
+// The node's blocks are consistent but were never executed, so the gate does not execute
+// them.
 const longPipeline = `
 version: 1
 name: long
@@ -45,9 +45,9 @@ stages:
     config: {url: "%s"}
 `
 
-// TestLong takes PROOFLINE_LONG_BLOCKS blocks (default 500) through a pipeline at
-// an even pace and samples memory and open files of the host and every plugin:
-// the second half of the run needs no more than its first, begin and end aside.
+// TestLong takes PROOFLINE_LONG_BLOCKS blocks (default 500) through a pipeline at an even
+// pace and samples memory and open files of the host and every plugin. Without begin and
+// end, the second half of the run needs no more than the first.
 func TestLong(t *testing.T) {
 	if os.Getenv("PROOFLINE_LONG") == "" {
 		t.Skip("takes minutes: set PROOFLINE_LONG=1, or run make long")
@@ -152,7 +152,7 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// hook is a web server that counts what it is told.
+// hook is a web server that counts its requests.
 type hook struct {
 	URL   string
 	posts atomic.Int64
@@ -170,7 +170,7 @@ func counting(t *testing.T) *hook {
 	return h
 }
 
-// sample is what a process holds at an instant.
+// sample is the memory and the open files of a process at one time.
 type sample struct {
 	rss   int // bytes of memory
 	files int // open descriptors
@@ -193,7 +193,7 @@ func look(t *testing.T, pid int) (s sample) {
 	return sample{rss: pages * os.Getpagesize(), files: len(open)}
 }
 
-// median is that of each figure by itself.
+// median returns the median of each figure.
 func median(samples []sample) sample {
 	rss, files := []int{}, []int{}
 	for _, s := range samples {

@@ -16,7 +16,7 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// sections are the tables of a page by their headings: the first cell of each row.
+// sections returns the rows of the tables of a page, by the heading above them.
 func sections(t *testing.T, page string) map[string][][]string {
 	t.Helper()
 	topic, err := docs.Find(page)
@@ -39,9 +39,9 @@ func sections(t *testing.T, page string) map[string][][]string {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// TestMigrationTable does what the page on migration says is the same: the preset takes
-// every variable, and a running pipeline answers at every path with the keys of the health
-// that operators parse. What ethrex-ethproofs has is taken from its README
+// TestMigrationTable checks what the page on migration calls the same: the preset uses every
+// variable, and a running pipeline has every path, with the keys of the health that
+// operators parse. Those of ethrex-ethproofs are taken from its README
 // (lambdaclass/ethrex-ethproofs:README.md@136aea7).
 func TestMigrationTable(t *testing.T) {
 	tables := sections(t, "migration")

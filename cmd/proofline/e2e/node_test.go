@@ -72,7 +72,7 @@ func result(t *testing.T, path string) json.RawMessage {
 	return text
 }
 
-// misbehave sets what happens to the calls from now on; nil mends the node.
+// misbehave sets what happens to all calls from now on; nil ends the misbehaviour.
 func (n *node) misbehave(trick func(method string, w http.ResponseWriter) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -156,8 +156,8 @@ func (n *node) answer(q request) string {
 	return fail(-32601, "the method "+q.Method+" does not exist/is not available")
 }
 
-// number finds the block that the first parameter means: a number, a tag or a
-// hash. Node.mu must be held.
+// number returns the block of the first parameter: a number, a tag or a hash. The caller
+// must hold the node's mu.
 func (n *node) number(params []json.RawMessage) uint64 {
 	var text string
 	if len(params) == 0 || json.Unmarshal(params[0], &text) != nil {

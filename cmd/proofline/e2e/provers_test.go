@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// someBlocks is a pipeline whose prover is one line.
+// someBlocks is a pipeline in which the prover is one line.
 const someBlocks = `
 version: 1
 name: ten
@@ -28,16 +28,16 @@ stages:
   - {name: prove, %s}
 `
 
-// outcome is what a pipeline made of a block.
+// outcome is the result of a pipeline for a block.
 type outcome struct {
 	hash  string
 	state status.JobState
 	input [32]byte // SHA-256 of input.bin
 }
 
-// TestSwappedProvers: the same three blocks, with PROOFLINE_LONG ten, go through pipelines that differ in the
-// line of the prover, with the same outcome. The proofs of the coordinator's double
-// are invented, so that the verifier would refuse them: that is left out there.
+// TestSwappedProvers: pipelines that differ only in the line of the prover have the same
+// outcome for the same three blocks, or ten with PROOFLINE_LONG. The proofs of the
+// coordinator's double are invented and would be refused, so they are not verified.
 func TestSwappedProvers(t *testing.T) {
 	t.Parallel()
 	origin := newSite(t, fmt.Sprintf(someBlocks, "raw", "plugin: prover-stateless"))
@@ -75,7 +75,7 @@ func TestSwappedProvers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// The chain that the first pipeline has made is this one's too.
+			// All pipelines use the chain that the first one has made.
 			if err := os.MkdirAll(s.path("data", "state"), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestSwappedProvers(t *testing.T) {
 	}
 }
 
-// outcomes reads what became of the blocks of a pipeline.
+// outcomes returns the results of a pipeline for its blocks.
 func outcomes(s *site) map[uint64]outcome {
 	s.t.Helper()
 	out := map[uint64]outcome{}

@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// TestRefusedBinaries: a plugin that is not the pinned one, or that speaks a protocol
-// of the past, is refused in one sentence that says what to do, and not run.
+// TestRefusedBinaries: a plugin that is not the pinned one, or that has an old version of
+// the protocol, is refused and not executed. The error is one sentence with a remedy.
 func TestRefusedBinaries(t *testing.T) {
 	t.Parallel()
 	s, own := hostileSite(t, 1, map[string]any{})
@@ -72,10 +72,10 @@ func TestRefusedBinaries(t *testing.T) {
 	refused("it speaks protocol -1, which has expired: this proofline speaks 1; install a newer release of the plugin", "validate")
 }
 
-// TestRefusedAtWork: a confined plugin that wants more than its stage gives it fails in
-// one sentence that says where the limit is, and the same one without its sandbox gets
-// what it wants, which shows that the sandbox made the difference. An artifact that
-// leaves the attempt's directory is the trick "way out" of TestMisbehavingPlugin.
+// TestRefusedAtWork: a confined plugin that accesses more than its stage allows fails, with
+// one sentence that names the limit. Without a sandbox the same plugin succeeds, which
+// shows that the sandbox is the cause. An artifact outside of the attempt's directory is
+// tested by the trick "way out" of TestMisbehavingPlugin.
 func TestRefusedAtWork(t *testing.T) {
 	t.Parallel()
 	kernel := keeper.Supported()
@@ -133,8 +133,8 @@ func TestRefusedAtWork(t *testing.T) {
 	}
 }
 
-// TestRunsFromCopies: what runs is a copy under its own digest; a plugin whose file is
-// replaced meanwhile goes on, and is started again, as what it was.
+// TestRunsFromCopies: the executed file is a copy whose folder has the name of its digest.
+// If the plugin's file is replaced, the old plugin keeps running and is also started again.
 func TestRunsFromCopies(t *testing.T) {
 	t.Parallel()
 	until := filepath.Join(t.TempDir(), "go")

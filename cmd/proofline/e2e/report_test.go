@@ -33,9 +33,9 @@ const (
 	headerSecret = "header-secret-5b7e2f9d03"
 )
 
-// TestReportersInTrouble runs a pipeline under debug logging whose Slack never
-// answers, whose webhook fails at first and whose EthProofs loses a reply. None
-// of it holds up another, and no secret is left anywhere.
+// TestReportersInTrouble runs a pipeline with debug logging whose Slack never responds,
+// whose webhook fails at first, and whose EthProofs loses a response. No reporter delays
+// another one, and no secret is left anywhere.
 func TestReportersInTrouble(t *testing.T) {
 	t.Parallel()
 	slack := hanging(t)
@@ -146,8 +146,8 @@ log: {level: "${LOG_LEVEL:-info}"}
 	}
 }
 
-// TestLastProofIsToldBeforeTheEnd: a run waits until the others have heard that
-// its last proof was accepted, whatever their place in the pipeline.
+// TestLastProofIsToldBeforeTheEnd: a limited run ends after the other reporters have
+// received that its last proof was accepted, whatever their order in the pipeline file.
 func TestLastProofIsToldBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	s, _, server := operator(t, swap(t, proving(t), "  - name: ethproofs\n", `  - name: hook
@@ -170,8 +170,8 @@ func TestLastProofIsToldBeforeTheEnd(t *testing.T) {
 	}
 }
 
-// monotonicWithLostReply checks that the block whose reply was lost got 409 and
-// that no phase went back. It returns the block's number.
+// monotonicWithLostReply checks that the block whose response was lost got code 409 later,
+// and that no phase went back. It returns the block's number.
 func monotonicWithLostReply(t *testing.T, server *ethproofstest.Server) uint64 {
 	t.Helper()
 	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
@@ -196,7 +196,7 @@ func monotonicWithLostReply(t *testing.T, server *ethproofstest.Server) uint64 {
 	return number
 }
 
-// hanging is a server that takes connections and never answers.
+// hanging is a server that accepts connections and never responds.
 func hanging(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

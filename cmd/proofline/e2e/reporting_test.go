@@ -19,13 +19,13 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ethproofstest"
 )
 
-// Of the campaign of reports: PROOFLINE_REPORTS_BLOCKS is how many blocks, and
-// PROOFLINE_CHAOS_SEED repeats the decisions of an earlier one.
+// Variables of the campaign of reports: PROOFLINE_REPORTS_BLOCKS is the number of blocks,
+// and PROOFLINE_CHAOS_SEED repeats the decisions of an earlier campaign.
 const (
 	fewBlocks = 24
 	fewKills  = 4
-	// budget multiplies what the site's limiter allows: 500 blocks would else take an
-	// hour. Its rules stay, and the reporters know of it by the answers alone.
+	// budget multiplies the limit of the site's limiter, because 500 blocks would take an
+	// hour otherwise. Its rules stay, and the reporters learn of it only from responses.
 	budget = 20
 	// stalled is for how long a kill waits for a proof to arrive since the one before.
 	stalled = 10 * time.Second
@@ -33,13 +33,12 @@ const (
 	longest = 9 * time.Minute
 )
 
-// TestReporting: one prover's proofs go to two clusters on one key by two reporters.
-// Four in ten of the site's answers are at fault, and host and reporters are killed
-// every few seconds, until every proof has arrived. Each cluster has each proof once,
-// no phase went back, nothing that was announced is left, and the site's limiter has
-// refused nothing. The site is a fake that behaves as the route handlers were
-// observed to (package ethproofstest); everything else is the real processes, the
-// proving tool excepted.
+// TestReporting: two reporters with one key send one prover's proofs to two clusters. Four
+// of ten responses of the site are faulty, and host and reporters are killed every few
+// seconds, until every proof has arrived. Then each cluster has each proof once, no phase
+// went back, no announced block is without proof, and the site's limiter has refused
+// nothing. The site is a fake made from the observed behaviour of the route handlers
+// (package ethproofstest). All other processes except the proving tool are real.
 func TestReporting(t *testing.T) {
 	t.Parallel()
 	blocks := uint64(setting(t, "PROOFLINE_REPORTS_BLOCKS", fewBlocks))
@@ -76,8 +75,8 @@ func TestReporting(t *testing.T) {
 		seed, blocks, arrived, 2*blocks, troubled, c.summary(), c.starts, count)
 }
 
-// faults makes four in ten answers to writes faulty: cut off before or after the
-// request is carried out, an error of the database, and one of the platform.
+// faults makes four of ten responses to writes faulty: the connection is closed before or
+// after the request is executed, or there is an error of the database or of the platform.
 func faults(seed uint64) func(ethproofstest.Request) *ethproofstest.Fault {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -99,7 +98,7 @@ func faults(seed uint64) func(ethproofstest.Request) *ethproofstest.Fault {
 	}
 }
 
-// arrived is how many proofs of the blocks both clusters have.
+// arrived returns how many proofs the two clusters have.
 func (f *forked) arrived(blocks uint64) (count int) {
 	for _, b := range f.branches {
 		for number := uint64(1); number <= blocks; number++ {
@@ -129,8 +128,8 @@ func (c *campaign) killSome(whole bool) {
 	}
 }
 
-// finish lets a host work off what is left, and stops it. One whose reporter was killed
-// while it started has ended, too.
+// finish lets a host finish the remaining blocks, and stops it. It also accepts a host that
+// has ended because its reporter was killed during the start.
 func (c *campaign) finish(blocks uint64) {
 	c.t.Helper()
 	eventually(c.t, "everything is done and reported", func() bool {
@@ -145,9 +144,8 @@ func (c *campaign) finish(blocks uint64) {
 	}
 }
 
-// auditReports holds the site against what must hold after a campaign, by what its
-// handlers have done, whether or not their answers got through. It returns the
-// figures in words.
+// auditReports checks the site after a campaign, by what its handlers have executed,
+// whether or not their responses arrived. It returns the figures as text.
 func (f *forked) auditReports(blocks uint64) string {
 	f.t.Helper()
 	type place struct {
@@ -220,8 +218,8 @@ func (f *forked) auditReports(blocks uint64) string {
 		once, backwards, abandoned, refused, writes, faulty, sent, float64(sent)/float64(2*blocks), most)
 }
 
-// auditSettled checks that the host knows what the site has: every block is done, and
-// no report of it is owed or was rejected.
+// auditSettled checks that the host's record fits the site: every block is done, and no
+// report of it waits or was rejected.
 func (f *forked) auditSettled(blocks uint64) {
 	f.t.Helper()
 	var jobs []status.Job
@@ -243,7 +241,7 @@ func (f *forked) auditSettled(blocks uint64) {
 	}
 }
 
-// auditStored compares what the site serves of a proof with the file of the archive.
+// auditStored compares the proof that the site returns with the file in the archive.
 func (f *forked) auditStored(b branch, number uint64) {
 	f.t.Helper()
 	row, _ := f.server.Proof("alpha", b.cluster, number)

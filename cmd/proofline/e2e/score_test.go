@@ -15,9 +15,9 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 )
 
-// TestScoreCountsWhatWasReported: two blocks are proved in time, then the prover
-// becomes slow. Checkpoint, running host and monitor tell the same, and of the
-// same proving times as EthProofs got.
+// TestScoreCountsWhatWasReported: two blocks are proved in time, then the prover becomes
+// slow. Checkpoint, running host and monitor have the same score, from the proving times
+// that EthProofs has received.
 func TestScoreCountsWhatWasReported(t *testing.T) {
 	t.Parallel()
 	s, tool, server := operator(t, "", zisktest.Scenario{Seconds: 4.5})

@@ -25,7 +25,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 )
 
-// What is planted. None of it is a word that occurs by itself.
+// The planted secrets. None of them occurs anywhere by chance.
 const (
 	nodeKey      = "k3y-in-the-path/of a node"
 	nodeUser     = "0perator-of-it"
@@ -35,7 +35,7 @@ const (
 	ownToken     = "t0ken?of&the=environment"
 )
 
-// forms are the ways in which a secret is looked for.
+// forms returns the forms in which a secret is searched.
 func forms(secret string) []string {
 	quoted, _ := json.Marshal(secret)
 	list := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`), strings.ReplaceAll(secret, "/", `\/`)}
@@ -45,8 +45,8 @@ func forms(secret string) []string {
 	return list
 }
 
-// echo is everything that a request holds, raw, unpacked, and with the secrets that
-// the server was given in every form.
+// echo returns the content of a request, raw and decompressed, and the server's secrets in
+// every form.
 func echo(r *http.Request, given ...string) string {
 	user, password, _ := r.BasicAuth()
 	said := []string{r.URL.String(), r.URL.Path, r.URL.RawQuery, r.Header.Get("Authorization"), user, password, user + ":" + password}
@@ -56,8 +56,8 @@ func echo(r *http.Request, given ...string) string {
 	return strings.Join(said, " and ")
 }
 
-// echoing answers for another server: once for each kind of request with an error
-// that echoes it, and always with a header that does.
+// echoing wraps a server. Its first response to each kind of request is an error that
+// contains the request, and all its responses have a header that does.
 func echoing(t *testing.T, next http.Handler, fault func(w http.ResponseWriter, body []byte, said string), given ...string) *url.URL {
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -113,10 +113,10 @@ stages:
   - {name: hook, plugin: reporter-notify, config: {to: webhook, url: "${HOOK}", timeout: 5s}}
 `
 
-// TestSecretsStayInside: a node, EthProofs, a webhook and a plugin repeat every secret
-// that they were given, in every place that takes a text. Nothing of it is in what
-// the host writes or answers: log, checkpoint, attempts, output, bundle, every route
-// of the monitor, every command that shows something, the list of processes.
+// TestSecretsStayInside: a node, EthProofs, a webhook and a plugin return every secret that
+// they have received, in every text. No secret appears in what the host writes or returns:
+// log, checkpoint, attempts, output, bundle, every route of the monitor, every command that
+// prints something, the list of processes.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	dirs := []string{}

@@ -13,9 +13,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// simulated is a pipeline of real processes with a prover that only waits: a line over the
-// gas of the blocks, of two thirds of the time between two of them on average, so that
-// blocks wait for each other.
+// simulated is a pipeline of real processes with a prover that only waits. Its time is a
+// line over the gas, on average two thirds of the time between two blocks, so that blocks
+// have to wait.
 const simulated = `version: 1
 name: simulated
 data: ./data
@@ -34,9 +34,9 @@ stages:
   - {name: ethproofs, plugin: reporter-ethproofs, config: {url: "", api_key: "", cluster_id: ""}}
 `
 
-// TestSimulateAgreesWithAPipeline runs 200 blocks through real processes, and has simulate
-// learn from their history and take the same gas through virtual time: half of the blocks,
-// and 95 of 100, are accepted after times that differ by less than 5 %.
+// TestSimulateAgreesWithAPipeline runs 200 blocks through real processes. Then simulate
+// learns from their history and runs the same gas in virtual time. The median and the 95th
+// percentile of the latency differ by less than 5 %.
 func TestSimulateAgreesWithAPipeline(t *testing.T) {
 	if os.Getenv("PROOFLINE_SIMULATE_REAL") == "" {
 		t.Skip("takes seven minutes; make test-simulate")

@@ -22,12 +22,11 @@ import (
 	"github.com/proofline/proofline/sdk/witness"
 )
 
-// TestHeadToStart measures, with a real block in a pipeline of processes, the time from
-// the moment at which the node has the block until the tool begins to prove it: with a
-// node that announces heads and a gate that confirms, and with one that is polled alone.
-// Beside it stands, of the same minute, what nothing can do without: both calls, side by
-// side; decoding and hashing all nodes and codes; writing and syncing block, witness and
-// an input of the size of the nodes.
+// TestHeadToStart measures, with a real block in a pipeline of processes, the time from the
+// moment when the node has the block until the tool begins to prove it. One node announces
+// its heads and has a gate that confirms; another one is only polled. At the same time it
+// measures the indispensable work: both calls concurrently, decoding and hashing all nodes
+// and codes, and writing and syncing block, witness and an input of the size of the nodes.
 func TestHeadToStart(t *testing.T) {
 	measuring(t)
 	const number, rounds = 24647140, 3
@@ -83,8 +82,8 @@ stages:
 			floors = append(floors, floorOf(t, n, chain.Head()))
 		}
 	}
-	// The least of each: what else the machine does only adds to it. Of polling it is the
-	// mean, since where between two looks the block arrives is part of it.
+	// The smallest value counts, because other processes of the machine can only increase
+	// it. For polling the mean counts, because the time until the next poll is part of it.
 	floor := slices.Min(floors)
 	mean := func(d []time.Duration) (sum time.Duration) {
 		for _, x := range d {
@@ -108,7 +107,7 @@ stages:
 	t.Attr("gate-ms", fmt.Sprintf("%.1f", slices.Min(executed).Seconds()*1e3))
 }
 
-// floorOf is the time of what TestHeadToStart calls indispensable.
+// floorOf returns the time of the work that TestHeadToStart calls indispensable.
 func floorOf(t *testing.T, n *ethnodetest.Node, block *ethnodetest.Block) time.Duration {
 	t.Helper()
 	dir := t.TempDir()

@@ -9,10 +9,10 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
 )
 
-// TestStatelessInputPresetRuns takes a recorded Hoodi block through what init
-// stateless-input writes, as it is but for chain, block and places. The tool is the
-// double of cargo-zisk, whose guest reads the input as the sources of the guests'
-// format say and commits to what it found in it.
+// TestStatelessInputPresetRuns takes a recorded Hoodi block through the preset
+// stateless-input, in which only chain, block and paths are changed. The tool is the double
+// of cargo-zisk. Its guest reads the input as the sources of the guests' format define, and
+// commits to its content.
 func TestStatelessInputPresetRuns(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, 560048, shared(t, "data", "hoodi", "1265656"))

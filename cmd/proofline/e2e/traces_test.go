@@ -63,8 +63,8 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// check wants one trace with one root and no orphan, in which each of the spans is,
-// named as service and name, below the one before the slash where it says so.
+// check checks that there is one trace with one root and no orphan, and that it has all
+// given spans. A span is given by service and name, with its parent before a slash.
 func (c *collector) check(t *testing.T, wants ...string) {
 	t.Helper()
 	c.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 )
 
-// What is wrong with a pipeline file is said at once, with its place and the way
-// out, before anything starts.
+// TestBadPipelines: all faults of a pipeline file are printed at once, with place and remedy, before anything
+// is started.
 func TestBadPipelines(t *testing.T) {
 	t.Parallel()
 	good := devchain(t)
@@ -56,8 +56,8 @@ func TestBadPipelines(t *testing.T) {
 	}
 }
 
-// A node that fails costs time, not the block: the reason is shown, and the block
-// is finished when the node is mended.
+// TestNodeTroubles: a failing node delays a block. The reason is shown, and the block is finished when the
+// node works again.
 func TestNodeTroubles(t *testing.T) {
 	t.Parallel()
 	dir := shared(t, "data", "hoodi", "1265656")
@@ -108,8 +108,8 @@ func TestNodeTroubles(t *testing.T) {
 	}
 }
 
-// A block whose data is wrong goes to the failed list with the reason; the next
-// one is not held up.
+// TestWrongData: a block with wrong data goes to the failed list with the reason. The next block is not
+// delayed.
 func TestWrongData(t *testing.T) {
 	t.Parallel()
 	dir, other := shared(t, "data", "hoodi", "1265656"), shared(t, "data", "hoodi", "974567")
@@ -141,7 +141,7 @@ func TestWrongData(t *testing.T) {
 	}
 }
 
-// While the disk is full nothing is spent and nothing is lost.
+// TestDiskFull: while the disk is full, no attempt is counted and no block is lost.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, devchain(t))

@@ -11,8 +11,8 @@ import (
 	"github.com/proofline/proofline/host/status"
 )
 
-// userSite is a site whose hostile plugin is a stage with the given sandbox, in folders
-// that every user may go through.
+// userSite returns a site whose hostile plugin has the given sandbox, in folders that every
+// user may pass through.
 func userSite(t *testing.T, to int, sandbox string, config map[string]any) *site {
 	t.Helper()
 	s, own := hostileSite(t, to, config)
@@ -30,10 +30,10 @@ func userSite(t *testing.T, to int, sandbox string, config map[string]any) *site
 	return s
 }
 
-// TestPluginOfAnotherUser: a plugin that runs as nobody takes blocks like any other,
-// and finds checkpoint, control socket, the host's environment, other stages' folders and
-// the right to change its inputs closed, with nothing but its user between them: Landlock
-// is off. The same plugin without a user finds them open, so that the test can tell.
+// TestPluginOfAnotherUser: a plugin that runs as nobody works, and has no access to
+// checkpoint, control socket, the host's environment and other stages' folders, and no
+// right to change its inputs. Landlock is off, so that only the user is the reason. The
+// same plugin without a user has access, which shows that the test works.
 func TestPluginOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if err := account.Rights(); err != nil {
@@ -72,8 +72,8 @@ func TestPluginOfAnotherUser(t *testing.T) {
 	}
 }
 
-// TestRefusedUser: a user whom there is not, or who cannot get to what the plugin needs,
-// is refused at the line that names it, in one sentence, by all that look at the file.
+// TestRefusedUser: a user that does not exist, or that cannot reach what the plugin needs,
+// is a finding at its line of the file, in every command that checks the file.
 func TestRefusedUser(t *testing.T) {
 	t.Parallel()
 	if err := account.Rights(); err != nil {

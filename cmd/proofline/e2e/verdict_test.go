@@ -15,7 +15,7 @@ import (
 	"github.com/proofline/proofline/plugins/source-rpc/ethnodetest"
 )
 
-// tools lists the doubles' processes that are at a proof.
+// atWork returns the processes of the doubles that work at a proof.
 func (f *forked) atWork(stage string) (pids []int) {
 	for _, c := range f.tools[stage].Calls() {
 		if c.Args[0] == "prove" && c.End.IsZero() {
@@ -25,8 +25,8 @@ func (f *forked) atWork(stage string) (pids []int) {
 	return alive(pids)
 }
 
-// TestGateRefusesWhileTheProofRuns: the proof is cancelled, and nothing was ever
-// announced of the block.
+// TestGateRefusesWhileTheProofRuns: the proof is cancelled, and the block was never
+// announced.
 func TestGateRefusesWhileTheProofRuns(t *testing.T) {
 	t.Parallel()
 	n := hoodi(t, 1)
@@ -114,8 +114,8 @@ func TestReorgWhileTwoProofsRun(t *testing.T) {
 			t.Errorf("cluster %d has proofs of %v", b.cluster, got)
 		}
 	}
-	// queued, proving of the orphan; of the block in its place the proof alone, since
-	// EthProofs knows only numbers.
+	// The orphan has sent queued and proving. The block in its place sends only the proof,
+	// because EthProofs identifies blocks by number.
 	for _, b := range f.branches {
 		var told []string
 		for _, c := range calls(t, f.server) {
@@ -129,7 +129,7 @@ func TestReorgWhileTwoProofsRun(t *testing.T) {
 	}
 }
 
-// stageOf returns the named stage, empty where there is none.
+// stageOf returns the named stage; empty if there is none.
 func stageOf(snap status.Snapshot, name string) (s status.Stage) {
 	for _, s := range snap.Stages {
 		if s.Name == name {
@@ -139,10 +139,9 @@ func stageOf(snap status.Snapshot, name string) (s status.Stage) {
 	return s
 }
 
-// TestTimeToProverStart measures, for one real block in one run, the time from the
-// witness on disk to the begin of the proof: with the gate in line, beside the
-// builder, and confirming. What begins before what is asserted; the times are
-// printed.
+// TestTimeToProverStart measures, for one real block, the time from the witness on disk to
+// the begin of the proof: with the gate before the builder, beside it, and confirming. It
+// checks the order of the stages and prints the times.
 func TestTimeToProverStart(t *testing.T) {
 	chain, err := ethnodetest.Recorded(shared(t, "data", "mainnet", "24647140"), 1)
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
-// operator prepares a site as an operator of ZisK 0.14 has it: the tool in PATH,
-// a guest program, an account.
+// operator makes a site as an operator of ZisK 0.14 has it: the tool in PATH, a guest
+// program, an account.
 func operator(t *testing.T, yaml string, s zisktest.Scenario) (*site, *zisktest.Tool, *ethproofstest.Server) {
 	t.Helper()
 	server := ethproofstest.Start(t)
@@ -41,8 +41,8 @@ func operator(t *testing.T, yaml string, s zisktest.Scenario) (*site, *zisktest.
 	return site, tool, server
 }
 
-// committed is what a guest commits to for a recorded block, as the builder says, in
-// hexadecimal. The tests of the builder hold that against the guests' sources.
+// committed returns what a guest commits to for a recorded block, in hexadecimal, from the
+// builder. The tests of the builder compare it with the guests' sources.
 func (s *site) committed(recorded string, flags ...string) string {
 	s.t.Helper()
 	args := append([]string{"build", "--json", "--block", filepath.Join(recorded, "block.json.gz"), "--witness", filepath.Join(recorded, "witness.json.gz"), "--out", os.DevNull}, flags...)
@@ -69,7 +69,7 @@ func swap(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// locks keeps a test's provers away from those of other tests.
+// locks separates a test's provers from those of other tests.
 func locks(t *testing.T) string {
 	return fmt.Sprintf("lock_dir: %q, port: %s", t.TempDir(), freePort(t))
 }
@@ -114,9 +114,9 @@ func TestZiskPresetGoesTheWholeWay(t *testing.T) {
 		"source-rpc proofline.plugin.v1.SourceService/Fetch", "source-rpc POST 127.0.0.1", "builder-ethrex proofline.plugin.v1.BuilderService/Build",
 		"prover-zisk proofline.plugin.v1.ProverService/Prove", "prover-zisk run cargo-zisk", "reporter-ethproofs POST 127.0.0.1")
 
-	// The prover begins beside its gate: by the verdict it may be past "queued".
-	// The site takes no proof of a number that it has never heard of, so that "proving"
-	// goes before it in any case.
+	// The prover begins beside its gate, so that it may be past "queued" at the verdict.
+	// The site accepts no proof of an unknown number, so that "proving" is always sent
+	// before it.
 	want := []string{"queued 1265656 200", "proving 1265656 200", "proved 1265656 200"}
 	if got := server.Writes(); !slices.Equal(got, want) && !slices.Equal(got, want[1:]) {
 		t.Fatalf("EthProofs saw %v, want the end of %v", got, want)
@@ -249,10 +249,10 @@ func TestKilledHostLosesNothing(t *testing.T) {
 	}
 }
 
-// monotonic checks that no phase of a block came after a later one that EthProofs
-// had taken, and that each block was proved at most once; for each cluster by
-// itself. A proof that was not taken does not count: the reporter announces a block
-// again that EthProofs does not know any more.
+// monotonic checks for each cluster that no phase of a block came after a later one that
+// EthProofs had accepted, and that each block was proved at most once. A proof that was not
+// accepted does not count, because the reporter announces a block again if EthProofs does
+// not know it any more.
 func monotonic(t *testing.T, server *ethproofstest.Server) {
 	t.Helper()
 	rank := map[string]int{"queued": 1, "proving": 2, "proved": 3}
@@ -316,8 +316,8 @@ func TestProveByHand(t *testing.T) {
 	}
 }
 
-// Whatever is killed below the host while a proof is made, what it had started is
-// gone at once, and the block is proved all the same.
+// TestKilledBelowTheHost: if a process below the host is killed during a proof, all that it
+// has started ends at once, and the block is proved nevertheless.
 func TestKilledBelowTheHost(t *testing.T) {
 	t.Parallel()
 	s, tool, server := operator(t, proving(t), zisktest.Scenario{PhaseMS: 700, Services: true})
@@ -362,9 +362,9 @@ func TestKilledBelowTheHost(t *testing.T) {
 	}
 }
 
-// proofToPost prints the time between the end of the tool and the request that carries
-// the proof, with its parts: the median of so many blocks from 1 on, which were proved one
-// after the other. It judges none of them: the machine may be busy.
+// proofToPost prints the median time between the end of the tool and the request with the
+// proof, with its parts. The blocks from 1 on were proved one after the other. It does not
+// check the times, because the machine may be busy.
 func proofToPost(t *testing.T, blocks int, s *site, tool *zisktest.Tool, server *ethproofstest.Server, log string) {
 	t.Helper()
 	var ended, posted, verified []time.Time
@@ -414,8 +414,8 @@ func proofToPost(t *testing.T, blocks int, s *site, tool *zisktest.Tool, server 
 		median(before), median(took), median(record), median(request))
 }
 
-// bareCommit is how long a transaction of bbolt takes that stores one small value: the
-// median of 20 in a file of their own.
+// bareCommit returns the time of a bbolt transaction that stores one small value: the median
+// of 20 in a file of their own.
 func bareCommit(t *testing.T) time.Duration {
 	t.Helper()
 	db, err := bbolt.Open(filepath.Join(t.TempDir(), "bare.db"), 0o600, nil)
@@ -441,7 +441,7 @@ func bareCommit(t *testing.T) time.Duration {
 	return took[len(took)/2]
 }
 
-// parent returns the parent of a process; 0 when it is gone.
+// parent returns the parent of a process, or 0 if the process has ended.
 func parent(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -450,9 +450,8 @@ func parent(pid int) int {
 	return atoi(strings.Fields(string(text[strings.LastIndex(string(text), ")")+1:]))[1])
 }
 
-// TestUnsoundProofIsNotReported has the tool give a real proof in which one bit
-// is flipped: its file is whole, and only the verification of the bytes that
-// would be sent finds it out.
+// TestUnsoundProofIsNotReported: the tool returns a real proof in which one bit is flipped.
+// Its file is complete, and only the verification of the bytes to send can find the fault.
 func TestUnsoundProofIsNotReported(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(shared(t, "vectors", "zisk-verifier", "fixtures", "shapes", "saved-1.1-minimal.bin"))

@@ -1,5 +1,5 @@
-// Package scaffold writes the project of a new plugin: one that builds, passes the
-// conformance suite and runs in a pipeline as it is.
+// Package scaffold writes the project of a new plugin from templates. Without any change
+// the project builds, passes the conformance suite and runs in a pipeline.
 package scaffold
 
 import (
@@ -24,29 +24,29 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// Languages that there are templates for.
+// The languages with templates.
 const (
 	Go     = "go"
 	Python = "python"
 )
 
-// Project is what to write.
+// Project describes the project to write.
 type Project struct {
 	Kind     contract.Kind
 	Name     string // of the plugin
 	Language string // Go or Python
 	Module   string // Go module path
-	// Version is the release of the SDK that a Go plugin requires, with "v"; SDK is
-	// a checkout that stands in for it, absolute, or empty.
+	// Version is the release of the SDK that a Go plugin requires, with "v". SDK is the
+	// absolute path of a checkout that replaces it, or empty.
 	Version, SDK string
-	GoVersion    string // of the go line: "1.26.0"
-	Proofline    string // how the project's Makefile calls proofline
+	GoVersion    string // for the go line of go.mod: "1.26.0"
+	Proofline    string // the command by which the project's Makefile calls proofline
 }
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
-// Check reports what cannot be written.
-func (p Project) Check() error {
+// Validate returns an error if the project cannot be written.
+func (p Project) Validate() error {
 	switch {
 	case !slices.Contains(contract.Kinds(), p.Kind):
 		return fmt.Errorf("there is no kind of plugin %q: the kinds are source, builder, prover and reporter", p.Kind)
@@ -60,21 +60,21 @@ func (p Project) Check() error {
 	return nil
 }
 
-// values are what templates see.
-type values struct {
+// templateData is the data of the templates.
+type templateData struct {
 	Project
 	Go, Dir            string
-	Config, ConfigYAML string // with which work succeeds
-	Slow               string // with which it takes long
+	Config, ConfigYAML string // a configuration with which work succeeds
+	Slow               string // a configuration with which work takes long
 }
 
-// Files renders the project: contents by slash-separated path. Executable files are
-// those below plugin/ without an ending.
+// Files returns the contents of the project's files by slash-separated path. The file
+// plugin/NAME, if there is one, is executable.
 func (p Project) Files() (map[string][]byte, error) {
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	v := values{Project: p, Go: p.GoVersion, Dir: "bin", Config: `{}`, ConfigYAML: "{}", Slow: `{"delay":"1h"}`}
+	v := templateData{Project: p, Go: p.GoVersion, Dir: "bin", Config: `{}`, ConfigYAML: "{}", Slow: `{"delay":"1h"}`}
 	if p.Kind == contract.KindProver {
 		v.Slow = `{"tool":"sh","args":["-c","echo working; sleep 1000"]}`
 	}
@@ -107,8 +107,9 @@ func (p Project) Files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// render renders the templates of a directory, or the one that makes the file only.
-func (v values) render(files map[string][]byte, dir, only string) error {
+// render renders the templates of a directory into files. If only is not empty, it renders
+// just the template of that file.
+func (v templateData) render(files map[string][]byte, dir, only string) error {
 	entries, err := templates.ReadDir(dir)
 	if err != nil {
 		return err

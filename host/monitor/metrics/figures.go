@@ -9,7 +9,7 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// figures are the metrics of the present, in the order in which they are described.
+// figures are all metrics that are read from the Overview.
 var figures = slices.Concat(pipelineFigures, stageFigures, endpointFigures, scoreFigures, machineFigures)
 
 var pipelineFigures = []figure{
@@ -18,12 +18,12 @@ var pipelineFigures = []figure{
 	}, "pipeline", "version", "network"),
 	gauge("start_time_seconds", "Unix time at which the host started.", func(o *live.Overview, _ time.Time, add put) {
 		if !o.Pipeline.Started.IsZero() {
-			add(unix(o.Pipeline.Started))
+			add(unixSeconds(o.Pipeline.Started))
 		}
 	}),
 	gauge("pipeline_state", "1 for the state of the pipeline as a whole, 0 for the others.", func(o *live.Overview, _ time.Time, add put) {
 		for _, state := range []string{live.Starting, live.Running, live.Degraded, live.Stopping} {
-			add(truth(o.Pipeline.State == state), state)
+			add(boolValue(o.Pipeline.State == state), state)
 		}
 	}, "state"),
 	gauge("jobs_active", "Jobs that are not finished.", func(o *live.Overview, _ time.Time, add put) { add(float64(o.Pipeline.Active)) }),
@@ -34,7 +34,7 @@ var pipelineFigures = []figure{
 	}),
 	gauge("chain_head_timestamp_seconds", "Unix time of the newest block that the source has seen.", func(o *live.Overview, _ time.Time, add put) {
 		if !o.Chain.HeadTime.IsZero() {
-			add(unix(o.Chain.HeadTime))
+			add(unixSeconds(o.Chain.HeadTime))
 		}
 	}),
 	gauge("chain_head_lag_seconds", "Age of the newest block that the source has seen.", func(o *live.Overview, now time.Time, add put) {
@@ -49,7 +49,7 @@ var pipelineFigures = []figure{
 	}),
 	gauge("chain_next_target_timestamp_seconds", "Unix time at which the next target is expected, an estimate.", func(o *live.Overview, _ time.Time, add put) {
 		if !o.Chain.NextTime.IsZero() {
-			add(unix(o.Chain.NextTime))
+			add(unixSeconds(o.Chain.NextTime))
 		}
 	}),
 	gauge("proving_predicted_seconds", "Proving time of the block at work as its gas predicts it.", func(o *live.Overview, _ time.Time, add put) {
@@ -73,26 +73,26 @@ var pipelineFigures = []figure{
 }
 
 var stageFigures = []figure{
-	ofStages("stage_up", "1 while the stage can work: its process is there and nothing pauses it.", func(s live.Stage) float64 {
-		return truth(s.State != "down" && s.State != "paused" && s.State != "starting")
+	stageGauge("stage_up", "1 while the stage can work: its process is there and nothing pauses it.", func(s live.Stage) float64 {
+		return boolValue(s.State != "down" && s.State != "paused" && s.State != "starting")
 	}),
 	gauge("stage_state", "1 for the state of the stage, 0 for the others.", func(o *live.Overview, _ time.Time, add put) {
 		for _, s := range o.Stages {
 			for _, state := range []string{"running", "idle", "waiting", "paused", "stuck", "starting", "down"} {
-				add(truth(s.State == state), s.Name, string(s.Kind), state)
+				add(boolValue(s.State == state), s.Name, string(s.Kind), state)
 			}
 		}
 	}, "stage", "kind", "state"),
-	ofStages("stage_queue_length", "What waits for the stage: blocks, of a reporter blocks with unsent events.", func(s live.Stage) float64 { return float64(s.Queue) }),
+	stageGauge("stage_queue_length", "What waits for the stage: blocks, of a reporter blocks with unsent events.", func(s live.Stage) float64 { return float64(s.Queue) }),
 	gauge("stage_queue_oldest_timestamp_seconds", "Unix time since which the oldest of what waits for the stage is there.", func(o *live.Overview, _ time.Time, add put) {
 		for _, s := range o.Stages {
 			if !s.QueuedSince.IsZero() {
-				add(unix(s.QueuedSince), s.Name)
+				add(unixSeconds(s.QueuedSince), s.Name)
 			}
 		}
 	}, "stage"),
-	ofStages("stage_running_attempts", "Attempts that run.", func(s live.Stage) float64 { return float64(s.Running) }),
-	ofStages("stage_memory_bytes", "Resident memory of the stage's plugin and all that it has started.", func(s live.Stage) float64 { return float64(s.Memory) }),
+	stageGauge("stage_running_attempts", "Attempts that run.", func(s live.Stage) float64 { return float64(s.Running) }),
+	stageGauge("stage_memory_bytes", "Resident memory of the stage's plugin and all that it has started.", func(s live.Stage) float64 { return float64(s.Memory) }),
 	counter("stage_attempts_total", "Attempts that have ended, of a reporter events, by what they came to.", func(o *live.Overview, _ time.Time, add put) {
 		for _, s := range o.Stages {
 			add(float64(s.Done), s.Name, "done")
@@ -113,8 +113,8 @@ var stageFigures = []figure{
 	}, "stage"),
 }
 
-// ofStages describes a gauge that every stage has.
-func ofStages(name, help string, value func(live.Stage) float64) figure {
+// stageGauge returns a gauge with a value for every stage.
+func stageGauge(name, help string, value func(live.Stage) float64) figure {
 	return gauge(name, help, func(o *live.Overview, _ time.Time, add put) {
 		for _, s := range o.Stages {
 			add(value(s), s.Name)
@@ -123,13 +123,13 @@ func ofStages(name, help string, value func(live.Stage) float64) figure {
 }
 
 var scoreFigures = []figure{
-	ofScore("score_performance_ratio", "Share of the target blocks of the last 7 days that were proved within the score's threshold.", func(s *live.Score) float64 { return s.Week.Performance / 100 }),
-	ofScore("score_performance_bar_ratio", "Share that the cohort asks for.", func(s *live.Score) float64 { return float64(s.Rules.PerformanceBar) / 100 }),
-	ofScore("score_liveness_ratio", "Share of the target blocks of the last 7 days that were proved, however late.", func(s *live.Score) float64 { return s.Week.Liveness / 100 }),
-	ofScore("score_liveness_bar_ratio", "Share that the cohort asks for; 0 where it asks for none.", func(s *live.Score) float64 { return float64(s.Rules.LivenessBar) / 100 }),
-	ofScore("score_threshold_seconds", "Proving time below which a block counts as in time.", func(s *live.Score) float64 { return float64(s.Rules.ThresholdMS) / 1000 }),
-	ofScore("score_blocks", "Target blocks of the last 7 days that are decided.", func(s *live.Score) float64 { return float64(s.Week.Blocks) }),
-	ofScore("score_paralyzed_blocks", "Target blocks of the last 7 days that were announced and are not proved.", func(s *live.Score) float64 { return float64(s.Week.Paralyzers) }),
+	scoreGauge("score_performance_ratio", "Share of the target blocks of the last 7 days that were proved within the score's threshold.", func(s *live.Score) float64 { return s.Week.Performance / 100 }),
+	scoreGauge("score_performance_bar_ratio", "Share that the cohort asks for.", func(s *live.Score) float64 { return float64(s.Rules.PerformanceBar) / 100 }),
+	scoreGauge("score_liveness_ratio", "Share of the target blocks of the last 7 days that were proved, however late.", func(s *live.Score) float64 { return s.Week.Liveness / 100 }),
+	scoreGauge("score_liveness_bar_ratio", "Share that the cohort asks for; 0 where it asks for none.", func(s *live.Score) float64 { return float64(s.Rules.LivenessBar) / 100 }),
+	scoreGauge("score_threshold_seconds", "Proving time below which a block counts as in time.", func(s *live.Score) float64 { return float64(s.Rules.ThresholdMS) / 1000 }),
+	scoreGauge("score_blocks", "Target blocks of the last 7 days that are decided.", func(s *live.Score) float64 { return float64(s.Week.Blocks) }),
+	scoreGauge("score_paralyzed_blocks", "Target blocks of the last 7 days that were announced and are not proved.", func(s *live.Score) float64 { return float64(s.Week.Paralyzers) }),
 	gauge("score_forecast_ratio", "Share in time at the end of the week as the last 24 hours foretell it: as expected, and what 9 of 10 weeks lie between.", func(o *live.Overview, _ time.Time, add put) {
 		if o.Score != nil && o.Score.Forecast != nil {
 			f := o.Score.Forecast
@@ -145,8 +145,8 @@ var scoreFigures = []figure{
 	}),
 }
 
-// ofScore describes a gauge of the standing, once there is one.
-func ofScore(name, help string, value func(*live.Score) float64) figure {
+// scoreGauge returns a gauge of the score. It has no value until there is a score.
+func scoreGauge(name, help string, value func(*live.Score) float64) figure {
 	return gauge(name, help, func(o *live.Overview, _ time.Time, add put) {
 		if o.Score != nil {
 			add(value(o.Score))
@@ -162,15 +162,15 @@ var machineFigures = []figure{
 	gauge("machine_disk_bytes", "Size of the disk of the data folder.", func(o *live.Overview, _ time.Time, add put) { add(float64(o.Hardware.DiskTotal)) }),
 	gauge("gpu_up", "1 while nvidia-smi lists the card, 0 once it does no more.", func(o *live.Overview, _ time.Time, add put) {
 		for _, g := range o.Hardware.GPUs {
-			add(truth(!g.Lost), strconv.Itoa(g.Index), g.Name)
+			add(boolValue(!g.Lost), strconv.Itoa(g.Index), g.Name)
 		}
 	}, "gpu", "name"),
-	ofGPUs("gpu_utilization_ratio", "Share of the time in which the card was at work.", func(g live.GPU) float64 { return over(g.Percent, 100) }),
-	ofGPUs("gpu_memory_used_bytes", "Memory of the card that is used.", func(g live.GPU) float64 { return float64(g.MemoryUsed) }),
-	ofGPUs("gpu_memory_bytes", "Memory of the card.", func(g live.GPU) float64 { return float64(g.MemoryTotal) }),
-	ofGPUs("gpu_temperature_celsius", "Temperature of the card.", func(g live.GPU) float64 { return g.Celsius }),
-	ofGPUs("gpu_power_watts", "Power that the card draws.", func(g live.GPU) float64 { return g.Watts }),
-	ofGPUs("gpu_throttled", "1 while the card's clocks are reduced by heat.", func(g live.GPU) float64 { return truth(g.Slowed) }),
+	gpuGauge("gpu_utilization_ratio", "Share of the time in which the card was at work.", func(g live.GPU) float64 { return ratio(g.Percent, 100) }),
+	gpuGauge("gpu_memory_used_bytes", "Memory of the card that is used.", func(g live.GPU) float64 { return float64(g.MemoryUsed) }),
+	gpuGauge("gpu_memory_bytes", "Memory of the card.", func(g live.GPU) float64 { return float64(g.MemoryTotal) }),
+	gpuGauge("gpu_temperature_celsius", "Temperature of the card.", func(g live.GPU) float64 { return g.Celsius }),
+	gpuGauge("gpu_power_watts", "Power that the card draws.", func(g live.GPU) float64 { return g.Watts }),
+	gpuGauge("gpu_throttled", "1 while the card's clocks are reduced by heat.", func(g live.GPU) float64 { return boolValue(g.Slowed) }),
 	counter("gpu_energy_joules_total", "Energy that all cards have drawn since the host started.", func(o *live.Overview, _ time.Time, add put) { add(o.Hardware.Joules) }),
 	gauge("proof_energy_joules", "Energy of a proof, the mean of the last 24 hours.", func(o *live.Overview, _ time.Time, add put) {
 		if o.Day.EnergyWh > 0 {
@@ -179,9 +179,9 @@ var machineFigures = []figure{
 	}),
 }
 
-// ofGPUs describes a gauge that every card has, where the card tells it: a value that
-// it does not tell is negative.
-func ofGPUs(name, help string, value func(live.GPU) float64) figure {
+// gpuGauge returns a gauge with a value for every card. A negative value means that the
+// card does not report it, and is left out.
+func gpuGauge(name, help string, value func(live.GPU) float64) figure {
 	return gauge(name, help, func(o *live.Overview, _ time.Time, add put) {
 		for _, g := range o.Hardware.GPUs {
 			if v := value(g); v >= 0 && !g.Lost {
@@ -191,8 +191,8 @@ func ofGPUs(name, help string, value func(live.GPU) float64) figure {
 	}, "gpu")
 }
 
-// over divides what is known.
-func over(v, by float64) float64 {
+// ratio divides a value. It returns a negative one, which is unknown, unchanged.
+func ratio(v, by float64) float64 {
 	if v < 0 {
 		return v
 	}

@@ -11,23 +11,23 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
-// Handler answers scrapes with the metrics of a model, in the text format or, where
-// the scraper asks for it, as protocol buffers with native histograms. What happens
-// is counted from now on.
+// Handler returns the handler for scrapes of a model's metrics. The response is in the text
+// format or, if the scraper accepts it, in protocol buffers with native histograms. Events
+// are counted from the call on.
 func Handler(m *live.Model) http.Handler {
 	r := prometheus.NewRegistry()
-	counted := newCounted()
-	counted.register(r)
-	m.Observe(counted)
+	counters := newEventCounters()
+	counters.register(r)
+	m.Observe(counters)
 	r.MustRegister(
-		&present{model: m, now: time.Now},
+		&overviewCollector{model: m, now: time.Now},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: true})
 }
 
-// put adds a value with the values of its figure's labels.
+// put adds a value of a figure, with the values of the figure's labels.
 type put func(v float64, labels ...string)
 
 // figure is a metric that is read from an Overview.
@@ -37,33 +37,33 @@ type figure struct {
 	read func(o *live.Overview, now time.Time, add put)
 }
 
-// gauge describes a figure that goes up and down.
+// gauge returns a figure that can go up and down.
 func gauge(name, help string, read func(o *live.Overview, now time.Time, add put), labels ...string) figure {
 	return figure{prometheus.NewDesc("proofline_"+name, help, labels, nil), prometheus.GaugeValue, read}
 }
 
-// counter describes a figure that only grows while the host lives.
+// counter returns a figure that only grows while the host runs.
 func counter(name, help string, read func(o *live.Overview, now time.Time, add put), labels ...string) figure {
 	f := gauge(name, help, read, labels...)
 	f.kind = prometheus.CounterValue
 	return f
 }
 
-// present collects the figures of the present picture.
-type present struct {
+// overviewCollector collects the figures of the present Overview.
+type overviewCollector struct {
 	model *live.Model
 	now   func() time.Time
 }
 
 // Describe implements prometheus.Collector.
-func (p *present) Describe(to chan<- *prometheus.Desc) {
+func (p *overviewCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, f := range figures {
 		to <- f.desc
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (p *present) Collect(to chan<- prometheus.Metric) {
+func (p *overviewCollector) Collect(to chan<- prometheus.Metric) {
 	o, now := p.model.Overview(), p.now()
 	for _, f := range figures {
 		f.read(&o, now, func(v float64, labels ...string) {
@@ -72,10 +72,11 @@ func (p *present) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// unix is a time as Prometheus has it.
-func unix(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+// unixSeconds returns a time in seconds since 1970.
+func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-func truth(b bool) float64 {
+// boolValue returns 1 for true and 0 for false.
+func boolValue(b bool) float64 {
 	if b {
 		return 1
 	}

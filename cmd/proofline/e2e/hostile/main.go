@@ -1,14 +1,14 @@
-// Command prover-hostile is a gate that misbehaves on demand, for tests of the
-// host. It speaks the protocol itself, because the SDK would not let it lie.
+// Command prover-hostile is a gate that misbehaves, for tests of the host. It implements
+// the protocol itself, because the SDK prevents false results.
 //
 // Its config names a misbehaviour by block number, or one for every block:
 //
 //	blocks: {"3": panic, "4": panic once}
 //	always: exit
 //
-// With "once" only the first attempt at the block is bad. A block that is not
-// named gets a good result. With a linger time every attempt takes that long; with
-// until, an attempt at one of the named blocks waits for that file.
+// With "once" it misbehaves only in the first attempt at the block. Other blocks get a
+// correct result. The key linger is the time of every attempt. With the key until, an
+// attempt at one of the named blocks waits until that file exists.
 package main
 
 import (

@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// What a confined plugin must not reach. The result is good where it does.
+// Accesses that a confined plugin must not have. The result is correct if it has them.
 func init() {
 	tricks["other files"] = func(h *hostile, task contract.Task, out stream) error {
 		// The pipeline file is known to lie in the working directory.
@@ -40,8 +40,8 @@ func init() {
 	}
 }
 
-// pry looks for what a plugin of another user must not reach, and fails with a list of
-// what is open to it, or of the rights that it has.
+// pry tries accesses that a plugin of another user must not have. It fails with a list of
+// those that it has, or of its capabilities.
 func pry(h *hostile, task contract.Task, out stream) error {
 	var open []string
 	found := func(what string, err error) {
@@ -100,8 +100,8 @@ func pry(h *hostile, task contract.Task, out stream) error {
 	return behave(h, task, out)
 }
 
-// hostVariable looks for a variable in the plugin's own environment, and then in those
-// of its ancestors.
+// hostVariable searches a variable in the plugin's own environment, and then in those of
+// its ancestors.
 func hostVariable(name string) (string, error) {
 	if value := os.Getenv(name); value != "" {
 		return value, nil

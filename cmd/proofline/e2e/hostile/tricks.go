@@ -29,7 +29,7 @@ type stream = grpc.ServerStreamingServer[pluginv1.WorkEvent]
 type trick func(h *hostile, task contract.Task, out stream) error
 
 var tricks = map[string]trick{
-	// Noise: the result is good.
+	// Much output, with a correct result.
 	"garbage": func(h *hostile, task contract.Task, out stream) error {
 		noise := make([]byte, 1<<20)
 		_, _ = rand.Read(noise)
@@ -88,7 +88,7 @@ var tricks = map[string]trick{
 		return wire.StatusError(contract.Permanent(fmt.Errorf("block %d is not what it says", task.Block.Number)))
 	},
 
-	// Talk: what must stay secret is said in every place that takes a text.
+	// Secrets in every text of the protocol.
 	"tell": func(h *hostile, task contract.Task, out stream) error {
 		h.cry()
 		p := contract.Progress{Phase: "TELLING " + h.config.Password, Fraction: 0.5, Note: h.gossip()}
@@ -113,7 +113,7 @@ var tricks = map[string]trick{
 		panic(h.gossip())
 	},
 
-	// Ends and silence.
+	// Ends of the process, and silence.
 	"exit": func(h *hostile, _ contract.Task, _ stream) error {
 		fmt.Fprintln(h.stderr, "fatal: out of cheese")
 		os.Exit(3)
@@ -139,7 +139,7 @@ var tricks = map[string]trick{
 		}
 	},
 
-	// Lies about what is on disk.
+	// False statements about files.
 	"wrong hash": lie(func(_ contract.Task, a *contract.Artifact) { a.SHA256[0]++ }),
 	"wrong size": lie(func(_ contract.Task, a *contract.Artifact) { a.Size++ }),
 	"no file":    lie(func(_ contract.Task, a *contract.Artifact) { a.Name, a.Path = "absent.json", "out/absent.json" }),
@@ -168,7 +168,7 @@ var tricks = map[string]trick{
 		return behave(h, task, out)
 	},
 
-	// Breaches of the protocol.
+	// Violations of the protocol.
 	"large message": func(_ *hostile, _ contract.Task, out stream) error {
 		return result(out, contract.Result{Facts: map[string]string{"large": strings.Repeat("x", 20<<20)}})
 	},
@@ -184,7 +184,7 @@ var tricks = map[string]trick{
 	},
 }
 
-// gossip is every secret that the plugin knows, in every form.
+// gossip returns every secret that the plugin knows, in every form.
 func (h *hostile) gossip() string {
 	var said []string
 	for _, secret := range []string{h.config.Password, os.Getenv("HOSTILE_TOKEN")} {
@@ -194,8 +194,8 @@ func (h *hostile) gossip() string {
 	return strings.Join(said, " or ")
 }
 
-// cry writes the secrets to the log: as lines of a program, and as entries whose JSON
-// escapes a letter.
+// cry writes the secrets to the log, as plain lines and as entries whose JSON escapes a
+// letter.
 func (h *hostile) cry() {
 	escaped := fmt.Sprintf("\\u%04x%s", h.config.Password[0], h.config.Password[1:])
 	for _, f := range []*os.File{h.stdout, h.stderr} {
@@ -203,7 +203,7 @@ func (h *hostile) cry() {
 	}
 }
 
-// behave does what a gate should.
+// behave does the work of a correct gate.
 func behave(_ *hostile, task contract.Task, out stream) error {
 	a, err := write(task)
 	if err != nil {
@@ -212,7 +212,7 @@ func behave(_ *hostile, task contract.Task, out stream) error {
 	return result(out, contract.Result{Outputs: []contract.Artifact{a}})
 }
 
-// lie makes a good file and says something else about it.
+// lie writes a correct file and returns something else about it.
 func lie(about func(contract.Task, *contract.Artifact)) trick {
 	return func(_ *hostile, task contract.Task, out stream) error {
 		a, err := write(task)
@@ -230,7 +230,7 @@ func write(task contract.Task) (contract.Artifact, error) {
 	return a, os.WriteFile(filepath.Join(task.Dir, a.Path), text, 0o600)
 }
 
-// beat is a sign of life.
+// beat sends a heartbeat.
 func beat(out stream) error { return out.Send(wire.WorkEventToProto(contract.WorkEvent{})) }
 
 func result(out stream, r contract.Result) error {

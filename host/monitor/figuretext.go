@@ -9,6 +9,7 @@ import (
 	"github.com/proofline/proofline/host/live"
 )
 
+// agoFigure returns the figure for how long ago t was.
 func agoFigure(now, t time.Time) figure {
 	if t.IsZero() {
 		return figure{}
@@ -16,7 +17,7 @@ func agoFigure(now, t time.Time) figure {
 	return figure{Text: agoText(now.Sub(t).Milliseconds()), Ago: t.UnixMilli()}
 }
 
-// agoText is how long ago something was.
+// agoText formats how long ago something was. A negative time is in the future.
 func agoText(ms int64) string {
 	s := ms / 1000
 	switch {
@@ -30,7 +31,7 @@ func agoText(ms int64) string {
 	return live.Long(s) + " ago"
 }
 
-// inText is how long until something is expected.
+// inText formats how long it is until something is expected.
 func inText(ms int64) string {
 	if ms <= 0 {
 		return "due now"
@@ -47,6 +48,7 @@ func inText(ms int64) string {
 
 func blockLink(n uint64) string { return fmt.Sprintf("/block/%d", n) }
 
+// dash formats a duration in ms, or a dash for 0.
 func dash(ms int64) string {
 	if ms == 0 {
 		return "–"
@@ -54,24 +56,25 @@ func dash(ms int64) string {
 	return live.Span(ms)
 }
 
-// fixed is a number with so many decimals, with its thousands set apart.
+// fixed formats a number with a number of decimals and with thousands separators.
 func fixed(v float64, decimals int) string {
 	scale := math.Pow(10, float64(decimals))
 	v = math.Floor(v*scale+0.5) / scale
 	text := fmt.Sprintf("%.*f", decimals, math.Abs(v))
-	whole, rest, dot := strings.Cut(text, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
+	integer, rest, dot := strings.Cut(text, ".")
+	for i := len(integer) - 3; i > 0; i -= 3 {
+		integer = integer[:i] + "," + integer[i:]
 	}
 	if dot {
-		whole += "." + rest
+		integer += "." + rest
 	}
 	if v < 0 {
-		whole = "-" + whole
+		integer = "-" + integer
 	}
-	return whole
+	return integer
 }
 
+// unit formats a number with a unit, or a dash for an unknown value, which is negative.
 func unit(v float64, decimals int, name string) string {
 	if v < 0 {
 		return "–"
@@ -99,7 +102,7 @@ func hms(t time.Time) string { return t.UTC().Format("15:04:05") }
 
 func day(t time.Time) string { return t.UTC().Format("Mon 2 Jan") }
 
-// clock is a time of day, with the day where it is not of the last 20 hours.
+// clock formats a time of day. It adds the day if the time is more than 20 hours ago.
 func clock(now, t time.Time) string {
 	if now.Sub(t) > 20*time.Hour {
 		return day(t) + " " + hms(t)

@@ -8,10 +8,10 @@ import (
 	"github.com/proofline/proofline/host/selection"
 )
 
-// fmtNumber is a block number as commands take it.
+// fmtNumber returns a block number as commands accept it.
 func fmtNumber(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// Grouped is a number as people read it: "24,647,140".
+// Grouped formats a number with separators: "24,647,140".
 func Grouped[T ~int | ~int64 | ~uint64 | ~uint32](n T) string {
 	text := fmt.Sprint(n)
 	head := ""
@@ -24,8 +24,7 @@ func Grouped[T ~int | ~int64 | ~uint64 | ~uint32](n T) string {
 	return head + text
 }
 
-// Span is a duration in ms as people read it: "820 ms", "1.50 s", "42.1 s",
-// "3 min 5 s".
+// Span formats a duration in ms for people: "820 ms", "1.50 s", "42.1 s", "3 min 5 s".
 func Span(ms int64) string {
 	switch s := float64(ms) / 1000; {
 	case s < 0.995:
@@ -39,10 +38,10 @@ func Span(ms int64) string {
 	}
 }
 
-// Limit is a limit in ms as people name it: "120 s".
+// Limit formats a limit in ms in seconds: "120 s".
 func Limit(ms int64) string { return fmt.Sprintf("%g s", float64(ms)/1000) }
 
-// Long is a duration in whole seconds as people read it.
+// Long formats a duration in whole seconds for people, with its two largest units.
 func Long(s int64) string {
 	days, hours, minutes := s/86400, s%86400/3600, s%3600/60
 	switch {
@@ -56,22 +55,22 @@ func Long(s int64) string {
 	return fmt.Sprintf("%d s", s)
 }
 
-// selected says in words which blocks are taken.
-func selected(s selection.Selection) string {
+// selectionText describes which blocks are taken: "every 100th block, shard 1/4".
+func selectionText(s selection.Selection) string {
 	every := s.Targets.Every
-	words := ""
+	text := ""
 	switch {
 	case every == 0:
 		return fmt.Sprintf("%s listed blocks", Grouped(len(s.Blocks)))
 	case every == 1:
-		words = "every block"
+		text = "every block"
 	case every%100 > 10 && every%100 < 14, every%10 == 0, every%10 > 3:
-		words = fmt.Sprintf("every %sth block", Grouped(every))
+		text = fmt.Sprintf("every %sth block", Grouped(every))
 	default:
-		words = fmt.Sprintf("every %s%s block", Grouped(every), []string{"", "st", "nd", "rd"}[every%10])
+		text = fmt.Sprintf("every %s%s block", Grouped(every), []string{"", "st", "nd", "rd"}[every%10])
 	}
 	if s.Targets.ShardCount > 1 {
-		words += fmt.Sprintf(", shard %d/%d", s.Targets.ShardIndex+1, s.Targets.ShardCount)
+		text += fmt.Sprintf(", shard %d/%d", s.Targets.ShardIndex+1, s.Targets.ShardCount)
 	}
-	return words
+	return text
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// maxNames bounds the values that a label takes of what plugins say; what comes
-// later is called "other".
-const maxNames = 32
+// endpointNameLimit is the largest number of values of a label that come from plugins. All
+// further values become "other".
+const endpointNameLimit = 32
 
-// Bounds of histograms: 10 ms to an hour, and 1 kB to 1 GB.
+// Upper bounds of the histograms' buckets.
 var (
 	seconds = []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600}
 	bytes   = []float64{1e3, 1e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 2.5e7, 5e7, 1e8, 2.5e8, 5e8, 1e9}
@@ -24,8 +24,8 @@ var (
 	commits = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10}
 )
 
-// counted counts what a model tells of.
-type counted struct {
+// eventCounters counts the events of a model.
+type eventCounters struct {
 	blocks     *prometheus.CounterVec
 	stages     *prometheus.HistogramVec
 	proving    *prometheus.HistogramVec
@@ -37,12 +37,13 @@ type counted struct {
 	commits    prometheus.Histogram
 
 	mu    sync.Mutex
-	names map[string]bool // of endpoints
+	names map[string]bool // the names of endpoints so far
 }
 
-var _ live.Observer = (*counted)(nil)
+var _ live.Observer = (*eventCounters)(nil)
 
-// histogram has classic buckets and, for scrapers that ask for them, native ones.
+// histogram returns the options of a histogram with classic buckets and, for scrapers that
+// accept them, native ones.
 func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: "proofline_" + name, Help: help, Buckets: buckets,
@@ -50,8 +51,8 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	}
 }
 
-func newCounted() *counted {
-	return &counted{
+func newEventCounters() *eventCounters {
+	return &eventCounters{
 		blocks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "proofline_blocks_total", Help: "Blocks that have come to an outcome; stage is where one failed, else empty.",
 		}, []string{"outcome", "stage"}),
@@ -69,23 +70,23 @@ func newCounted() *counted {
 	}
 }
 
-func (c *counted) register(r prometheus.Registerer) {
+func (c *eventCounters) register(r prometheus.Registerer) {
 	r.MustRegister(c.blocks, c.stages, c.proving, c.cycles, c.attempts, c.acceptance, c.artifacts, c.fetches, c.commits)
 	for _, outcome := range []string{live.Accepted, live.Late, live.Done, live.Failed, live.Rejected, live.Skipped} {
-		c.blocks.WithLabelValues(outcome, "") // so that the first one is an increase
+		c.blocks.WithLabelValues(outcome, "") // a series from 0 on, so that the first block is an increase
 	}
 }
 
-// artifacts are the names under which artifacts are counted.
+// artifacts are the values of the label artifact by the name of the artifact.
 var artifacts = map[string]string{contract.ArtifactBlock: "block", contract.ArtifactWitness: "witness", contract.ArtifactInput: "input"}
 
-// endpointFacts are the facts in which the source tells which endpoint gave what
+// endpointFacts are the facts of a source with the endpoint that returned an artifact
 // (plugins/internal/ethnode, Facts of a fetch).
 var endpointFacts = map[string]string{"block_endpoint": "block", "witness_endpoint": "witness"}
 
 // StageDone implements live.Observer.
-func (c *counted) StageDone(_ status.Job, s status.JobStage) {
-	c.blocks.WithLabelValues(live.Failed, s.Stage) // so that the first failure is an increase
+func (c *eventCounters) StageDone(_ status.Job, s status.JobStage) {
+	c.blocks.WithLabelValues(live.Failed, s.Stage) // a series from 0 on, so that the first failure is an increase
 	c.stages.WithLabelValues(s.Stage).Observe(max(0, s.Duration().Seconds()))
 	if s.ProvingMS > 0 {
 		c.proving.WithLabelValues(s.Stage).Observe(float64(s.ProvingMS) / 1000)
@@ -104,13 +105,13 @@ func (c *counted) StageDone(_ status.Job, s status.JobStage) {
 	}
 	for fact, artifact := range endpointFacts {
 		if endpoint := s.Facts[fact]; endpoint != "" && s.Kind == contract.KindSource {
-			c.fetches.WithLabelValues(s.Stage, c.bounded(endpoint), artifact).Inc()
+			c.fetches.WithLabelValues(s.Stage, c.limitName(endpoint), artifact).Inc()
 		}
 	}
 }
 
 // Settled implements live.Observer.
-func (c *counted) Settled(j status.Job, t live.Target) {
+func (c *eventCounters) Settled(j status.Job, t live.Target) {
 	stage := ""
 	if t.Outcome == live.Failed {
 		stage = j.Stage
@@ -123,13 +124,14 @@ func (c *counted) Settled(j status.Job, t live.Target) {
 }
 
 // Committed implements live.Observer.
-func (c *counted) Committed(took time.Duration) { c.commits.Observe(took.Seconds()) }
+func (c *eventCounters) Committed(took time.Duration) { c.commits.Observe(took.Seconds()) }
 
-// bounded lets only the first maxNames names through.
-func (c *counted) bounded(name string) string {
+// limitName returns the name if it is among the first endpointNameLimit ones, and "other"
+// if not.
+func (c *eventCounters) limitName(name string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.names[name] && len(c.names) == maxNames {
+	if !c.names[name] && len(c.names) == endpointNameLimit {
 		return "other"
 	}
 	c.names[name] = true
