@@ -131,6 +131,28 @@ func TestPageRenderedByServer(t *testing.T) {
 	}
 }
 
+// TestPlace: an address that names a section leads there, and a page that is loaded again
+// is where its reader has left it, although both places are made by the script.
+func TestPlace(t *testing.T) {
+	long(t)
+	s := newScene(300, time.Now())
+	s.begin()
+	origin, _ := serve(t, s, "")
+	b := newTab(t, browser(t), origin)
+	b.view(1440, 900, false)
+	b.open("/#alerts")
+	if top := eval[float64](b, `document.querySelector('#alerts').getBoundingClientRect().top`); top < 0 || top > 450 {
+		t.Errorf("the alerts begin at %.0f px of the window", top)
+	}
+	eval[chromedp.Void](b, `scrollTo(0, document.querySelector('#blocks').offsetTop)`)
+	want := eval[float64](b, `scrollY`)
+	b.do(chromedp.Navigate(origin + "/health"))
+	b.do(chromedp.NavigateBack(), chromedp.WaitReady(chromedp.CSS("html[data-ready]")))
+	if got := eval[float64](b, `scrollY`); want < 900 || got < want-1 || got > want+1 {
+		t.Errorf("the page is at %.0f px, was at %.0f", got, want)
+	}
+}
+
 // TestBlockPage looks at the pages of a proved, a failed, a running and an unknown
 // block, and at the page on a phone.
 func TestBlockPage(t *testing.T) {

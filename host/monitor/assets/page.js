@@ -235,11 +235,9 @@ const stream = follow(store, data.dataset.event)
 copies()
 draw0()
 function draw0() { mark('all'); cancelAnimationFrame(frame); draw() }
-// the browser looked for the place that the address names, or that the reader had left, when it was not there yet
-if (!scrollY) {
-  if (history.state?.y) scrollTo(0, history.state.y)
-  else if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView()
-}
+// The browser has looked for the place that the reader had left, or that the address names, when it was not there yet.
+if (history.state?.y) scrollTo(0, history.state.y)
+else if (location.hash && !scrollY) document.getElementById(location.hash.slice(1))?.scrollIntoView()
 addEventListener('pagehide', () => history.replaceState({ y: scrollY }, ''))
 new ResizeObserver(() => plots.wires()).observe($('graph'))
 new IntersectionObserver(es => { if (es.some(e => e.isIntersecting) && !seen) { seen = true; charts() } }, { rootMargin: '400px' }).observe($('charts'))
