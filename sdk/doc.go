@@ -32,13 +32,12 @@
 //
 // One process serves one stage and goes through these states:
 //
-//	started ──► described, checked (any number of times) ──► opened (once)
-//	    opened ──► work calls, concurrently, with health calls between them
-//	    drained: new calls are refused, running calls end ──► Close ──► the process ends
+//	described ─► checked (any number of times) ─► opened ─► working ─► draining ─► closed
 //
-// At most as many work calls run at a time as the stage's concurrency allows. After a
-// crash the host starts a new process, which finds the files of the old one in
-// Env.StateDir.
+// While the plugin works, work calls come concurrently, up to the stage's concurrency,
+// with health calls between them. A draining plugin refuses new calls and waits for the
+// running ones. After a crash the host starts a new process, which finds the files of the
+// old one in Env.StateDir.
 //
 //   - open: once. It may take minutes: load keys here and not in main. Its context ends
 //     when it returns; a goroutine that goes on belongs to the value and is ended by Close.
