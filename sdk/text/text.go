@@ -11,9 +11,9 @@ import (
 const ellipsis = "…"
 
 // Cut shortens a text to at most limit bytes, including the ellipsis that marks the cut.
-// It never cuts inside a character. Bytes that are not UTF-8 become U+FFFD, which may
-// lengthen a text that was not cut. With a limit below 3, the length of the ellipsis,
-// the result has no ellipsis.
+// It never cuts inside a character. Bytes that are not UTF-8 become U+FFFD, so that the
+// result of a text that is not UTF-8 may be longer than the limit. With a limit below 3,
+// the length of the ellipsis, the result has no ellipsis.
 func Cut(s string, limit int) string {
 	if len(s) <= limit {
 		return strings.ToValidUTF8(s, "\uFFFD")
