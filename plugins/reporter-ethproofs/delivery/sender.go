@@ -137,11 +137,11 @@ func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, e
 		return nil, err
 	}
 	r.keep = func(phase ethproofs.Phase, body []byte) error { return s.keep(ctx, event, phase, body) }
-	// The body is kept beside what the ledger is asked and told; the request waits for both.
-	keeping := make(chan error, 1)
-	go func() { keeping <- r.keep(r.phase, r.body) }()
-	r.kept = sync.OnceValue(func() error { return <-keeping })
-	defer func() { _ = r.kept() }() // the event takes nothing any more when this returns
+	// The body is stored while the ledger is read and written. The request waits for both.
+	stored := make(chan error, 1)
+	go func() { stored <- r.keep(r.phase, r.body) }()
+	r.kept = sync.OnceValue(func() error { return <-stored })
+	defer func() { _ = r.kept() }() // the event must not be used after Deliver has returned
 	if s.IsDryRun() {
 		if err := r.kept(); err != nil {
 			return nil, err
