@@ -9,21 +9,21 @@ import (
 
 // The values that pass between host and plugin. Package contract has their fields.
 type (
-	Kind     = contract.Kind     // of a stage
-	Manifest = contract.Manifest // what a plugin says of itself
+	Kind     = contract.Kind     // the kind of a stage: source, builder, prover or reporter
+	Manifest = contract.Manifest // the plugin's description of itself
 	Hash     = contract.Hash     // 32 bytes; prints as "0x…"
 	Block    = contract.Block    // chain id, number and hash: after a reorg the same number is another block
 	Artifact = contract.Artifact // an immutable file, by name, path, size in bytes and SHA-256
-	Result   = contract.Result   // what an attempt has come to
+	Result   = contract.Result   // the result of an attempt: outputs, work time and facts
 	Progress = contract.Progress // a sign of life; Fraction is 0 to 1, or -1 where it is not known
 
 	WorkEvent    = contract.WorkEvent // one message of a work call, for tests and tools
 	Selection    = contract.Selection // which blocks are targets
 	PollRequest  = contract.PollRequest
 	PollResponse = contract.PollResponse
-	Resolution   = contract.Resolution // the answer to one number
+	Resolution   = contract.Resolution // a source's answer about one block number
 	EventKind    = contract.EventKind
-	Finding      = contract.Finding // what is to be said of a configuration, with a remedy
+	Finding      = contract.Finding // one problem or remark about a configuration, with a remedy
 	Severity     = contract.Severity
 	Health       = contract.Health
 	HealthState  = contract.HealthState
@@ -32,25 +32,26 @@ type (
 	Class        = contract.Class    // what the host does about an error
 )
 
-// Names of artifacts, by which a stage finds what earlier ones have made, the role of
-// the proof among them, and the phase with which a prover takes a block.
+// Names of artifacts, by which a stage finds what earlier stages have made; the role that
+// marks the proof among them; and the two phases of progress that the host acts on.
 const (
 	ArtifactBlock     = contract.ArtifactBlock     // "block.json": the result of eth_getBlockByNumber(n, true)
 	ArtifactWitness   = contract.ArtifactWitness   // "witness.json": the result of debug_executionWitness
 	ArtifactChain     = contract.ArtifactChain     // "chain.json": the chain's configuration, as a genesis file's "config"
 	ArtifactInput     = contract.ArtifactInput     // "input.bin": the guest input
-	ArtifactExecution = contract.ArtifactExecution // "execution.json": what a gate has found
+	ArtifactExecution = contract.ArtifactExecution // "execution.json": the findings of a gate
 	ArtifactResult    = contract.ArtifactResult    // "result.json": the prover's own summary
 	RoleProof         = contract.RoleProof         // marks the one output whose bytes are reported
-	PhaseAccepted     = contract.PhaseAccepted     // of the progress with which the block counts as queued; any later phase makes it proving
-	PhaseCollecting   = contract.PhaseCollecting   // of the progress with which the next block may begin, although this call goes on
+	PhaseAccepted     = contract.PhaseAccepted     // the prover has accepted the block, which now counts as queued; any later phase makes it proving
+	PhaseCollecting   = contract.PhaseCollecting   // the next block may begin, although this call goes on
 )
 
-// Kinds of event. The first five are phases of a block, in their order; the next is what
-// has come of one; the others are alerts, which expire after an hour.
+// Kinds of event. The first five are phases of a block, in their order. EventAccepted
+// reports that a phase has reached its destination. The others are alerts, which expire
+// after an hour.
 const (
-	EventQueued   = contract.EventQueued   // a prover has taken the block
-	EventProving  = contract.EventProving  // a prover shows its first progress
+	EventQueued   = contract.EventQueued   // a prover has accepted the block
+	EventProving  = contract.EventProving  // a prover has shown its first progress
 	EventProved   = contract.EventProved   // the proof is durable
 	EventChecked  = contract.EventChecked  // the last stage of a pipeline without proofs is done
 	EventFailed   = contract.EventFailed   // the block is given up
@@ -64,8 +65,8 @@ const (
 	EventStageRecovered   = contract.EventStageRecovered
 )
 
-// Names of facts that a plugin provides or requires. Values are compared as texts, as
-// they are: they hold no secrets.
+// Names of facts that a plugin provides or requires. The host compares their values as
+// texts and shows them unchanged, so they must hold no secrets.
 const (
 	TraitChainID      = contract.TraitChainID      // decimal: "1"
 	TraitNetwork      = contract.TraitNetwork      // the chain's name: "mainnet"
@@ -78,10 +79,10 @@ const (
 // Names of facts in Result.Facts, Task.Facts and Event.Facts.
 const (
 	FactCycles     = contract.FactCycles     // executed steps, decimal
-	FactGPUs       = contract.FactGPUs       // the cards that proved, in words
+	FactGPUs       = contract.FactGPUs       // the GPUs that made the proof, as text for people
 	FactVerifierID = contract.FactVerifierID // the prover's own name of the proof or program
-	FactOutcome    = contract.FactOutcome    // what a report has come to: one of the Outcome constants
-	FactStale      = contract.FactStale      // in a task: why a later stage had this one's output made anew
+	FactOutcome    = contract.FactOutcome    // the outcome of a report: one of the Outcome constants
+	FactStale      = contract.FactStale      // in a task: why a later stage rejected this stage's last output
 
 	FactGasUsed       = contract.FactGasUsed       // decimal
 	FactTxCount       = contract.FactTxCount       // decimal
@@ -89,68 +90,73 @@ const (
 	FactReason        = contract.FactReason        // why a block failed, or what an alert is about
 	FactError         = contract.FactError         // the whole text of the error
 	FactClass         = contract.FactClass         // the error's class
-	FactAttempts      = contract.FactAttempts      // decimal
+	FactAttempts      = contract.FactAttempts      // the number of attempts, decimal
 	FactAgain         = contract.FactAgain         // "true" where an operator has asked for the report once more
-	FactReporter      = contract.FactReporter      // of EventAccepted: the stage whose other side has the proof
+	FactReporter      = contract.FactReporter      // in EventAccepted: the reporter stage that delivered the proof
 )
 
-// Optional features, for Capabilities. That a prover verifies is seen by its method.
+// Optional features, for Capabilities. A prover's ability to verify needs no name here:
+// the SDK finds the method Verify.
 const (
-	CapabilityResumeToken = contract.CapabilityResumeToken // the prover saves resume tokens and goes on by them
-	CapabilitySandbox     = contract.CapabilitySandbox     // no network, no devices, no files but its own and those that its config names
-	CapabilityReplay      = contract.CapabilityReplay      // the source hands out blocks of the past, which age does not make useless
-	CapabilityArtifacts   = contract.CapabilityArtifacts   // the reporter's events carry all that was made for the block
+	CapabilityResumeToken = contract.CapabilityResumeToken // the prover saves resume tokens and resumes work by them
+	CapabilitySandbox     = contract.CapabilitySandbox     // the plugin needs no network, no devices, and no files but its own and those that its config names
+	CapabilityReplay      = contract.CapabilityReplay      // the source hands out blocks of the past, which stay useful whatever their age
+	CapabilityArtifacts   = contract.CapabilityArtifacts   // the reporter's events carry every artifact that was made for the block
 )
 
 // Outcomes of a report, as FactOutcome of its result. A reporter settles a report by one of
-// them, or by a permanent error where the other side refuses it for good.
+// them, or by a permanent error where the other side, which is the service that it reports
+// to, refuses the report for good.
 const (
-	OutcomeAccepted        = contract.OutcomeAccepted        // the other side took it now
-	OutcomeAcceptedBefore  = contract.OutcomeAcceptedBefore  // it had it from an earlier try
-	OutcomeDryRun          = contract.OutcomeDryRun          // nothing was sent, as the configuration says
-	OutcomeSkipped         = contract.OutcomeSkipped         // the other side knows as much or more, or has no use for it
-	OutcomeProvedElsewhere = contract.OutcomeProvedElsewhere // it has a proof that did not come from here, and takes no other
+	OutcomeAccepted        = contract.OutcomeAccepted        // the other side took the report in this try
+	OutcomeAcceptedBefore  = contract.OutcomeAcceptedBefore  // the other side has the report from an earlier try
+	OutcomeDryRun          = contract.OutcomeDryRun          // nothing was sent, because the configuration says so
+	OutcomeSkipped         = contract.OutcomeSkipped         // the other side knows as much or more, or has no use for the report
+	OutcomeProvedElsewhere = contract.OutcomeProvedElsewhere // the other side has a proof that this stage did not send, and takes no other
 )
 
 // States of health, severities of findings, and classes of errors.
 const (
 	HealthReady       = contract.HealthReady
-	HealthDegraded    = contract.HealthDegraded    // it works, and something is wrong
-	HealthUnavailable = contract.HealthUnavailable // it is given no work, and no attempt is spent
+	HealthDegraded    = contract.HealthDegraded    // the plugin works, but something is wrong
+	HealthUnavailable = contract.HealthUnavailable // the plugin is given no work, and no attempt is spent
 
-	SeverityError   = contract.SeverityError // nothing starts
+	SeverityError   = contract.SeverityError // the pipeline does not start
 	SeverityWarning = contract.SeverityWarning
 	SeverityInfo    = contract.SeverityInfo
 
 	ClassPermanent   = contract.ClassPermanent   // the block is given up
-	ClassRetryable   = contract.ClassRetryable   // tried again, a limited number of times
+	ClassRetryable   = contract.ClassRetryable   // the work is tried again, a limited number of times
 	ClassEnvironment = contract.ClassEnvironment // the stage pauses, and no attempt is spent
-	ClassInterrupted = contract.ClassInterrupted // queued again
+	ClassInterrupted = contract.ClassInterrupted // the work is queued again
 )
 
-// Permanent marks an error that another attempt cannot mend.
+// Permanent marks an error that another attempt cannot mend: the block is given up.
 func Permanent(err error) error { return contract.Permanent(err) }
 
-// Retryable marks an error that another attempt may mend, as unmarked ones are.
+// Retryable marks an error that another attempt may mend. The host treats an error
+// without a class in the same way.
 func Retryable(err error) error { return contract.Retryable(err) }
 
 // Environment marks a fault of the machine or of a service rather than of the
-// block; the remedy says in words what to do.
+// block. The remedy tells the operator what to do.
 func Environment(err error, remedy string) error { return contract.Environment(err, remedy) }
 
 // Interrupted marks work that was cut off from outside.
 func Interrupted(err error) error { return contract.Interrupted(err) }
 
-// RetryAfter is Retryable with the earliest time of the next attempt, counted from now.
+// RetryAfter is Retryable with a pause: the next attempt begins no earlier than this time
+// from now.
 func RetryAfter(err error, after time.Duration) error { return contract.RetryAfter(err, after) }
 
-// ErrRequeued is in the chain of context.Cause of a cancelled call when the same
-// work will be given out again. What goes on elsewhere under a resume token is
-// left alone then; without it the work is given up.
+// ErrRequeued is in the error chain of context.Cause of a cancelled call when the host
+// will queue the same work again. A plugin then leaves work alone that goes on in another
+// service under a resume token. Without ErrRequeued the work is given up, and the plugin
+// cancels it there.
 var ErrRequeued = contract.ErrRequeued
 
-// Stale is Retryable for an error that lies in an input: the stage that made the
-// named artifact runs again first.
+// Stale is Retryable for an error whose cause is an input: the stage that made the
+// named artifact runs again before the next attempt.
 func Stale(err error, artifact string) error { return contract.Stale(err, artifact) }
 
 // ClassOf returns the class of an error: retryable for one without a class.
@@ -158,9 +164,9 @@ func ClassOf(err error) Class { return contract.ClassOf(err) }
 
 // Types of config fields, see package schema.
 type (
-	// Secret is a text that never prints; Reveal reads it.
+	// Secret is a text that never prints. Reveal returns it.
 	Secret = schema.Secret
-	// Duration is written "5s"; Std converts it.
+	// Duration is a time.Duration that is written "5s". Std converts it.
 	Duration = schema.Duration
 )
 

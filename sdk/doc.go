@@ -1,6 +1,7 @@
-// Package sdk is what a plugin author imports. A plugin is one binary that does
-// one kind of stage: it is a source of blocks, a builder of guest inputs, a
-// prover, or a reporter. The Example is a complete one.
+// Package sdk is what a plugin author imports. A plugin is one binary that serves one
+// kind of stage: it is a source of blocks, a builder of guest inputs, a prover, or a
+// reporter. The package example is a complete plugin, and each of NewSource, NewBuilder,
+// NewProver and NewReporter has an example of its own.
 //
 // # The shape of a plugin
 //
@@ -8,81 +9,83 @@
 //
 //	func main() { sdk.Serve(sdk.NewProver("prover-example", "0.1.0", open)) }
 //
-// The open function gets a configuration, decoded into the author's struct with
-// defaults filled in and everything checked (see package schema for the tags), and
-// returns a value with the methods of its kind: Source, Builder, Prover or
-// Reporter. Let it return the concrete type, so that optional methods such as
-// Verify are seen. Everything else is optional, and found by method:
+// The open function gets the stage's configuration and returns a value with the methods
+// of its kind: Source, Builder, Prover or Reporter. The configuration is decoded into the
+// author's struct, with defaults filled in and every field checked; package schema
+// describes the tags of that struct. Let open return the concrete type, so that the SDK
+// sees optional methods. A plugin may have these:
 //
-//   - on the value: Health(ctx) Health, Note() string, Close() error; for a
-//     prover Verify (see Verifier);
-//   - on the config struct: Validate() []Finding, which judges the values alone,
-//     and Check(ctx) []Finding, which looks at what they refer to: is the GPU
-//     there, does the URL answer. Remedies are words for an operator. For a prover
-//     MakesProof() bool: false makes it a gate;
-//   - on the config struct, and on the value for what is known only then:
+//   - on the value: Health(ctx) Health, Note() string, Close() error; on the value of a
+//     prover also Verify (see Verifier);
+//   - on the config struct: Validate() []Finding, which judges the values alone, and
+//     Check(ctx) []Finding, which also examines what they refer to: whether the GPU is
+//     there, whether the URL answers. The remedy of a finding is text for an operator. On
+//     the config struct of a prover also MakesProof() bool: false makes the prover a gate;
+//   - on the config struct, and on the value for what is known only after open:
 //     Provides() map[string]string, facts about what the stage hands on, and
-//     Requires() map[string][]string, facts that earlier stages must provide with
-//     the values that this one can work with. The host compares them before
-//     anything runs, so that a pipeline whose stages do not fit together is
-//     refused and burns no block. The names are the Trait constants.//
+//     Requires() map[string][]string, facts that earlier stages must provide, each with
+//     the values that this stage can work with. The host compares them before anything
+//     runs, so that a pipeline whose stages do not fit together is refused before it costs
+//     a block. The names of the facts are the Trait constants.
 //
 // # Who calls when
 //
-// One process serves one stage. It is described and may be checked any number of
-// times, then opened once; then come work calls, concurrently up to the stage's
-// concurrency, with health calls between them; then it is drained: no new work,
-// running calls end, Close. A process that was killed is started anew, and finds
-// what it left in Env.StateDir.
+// One process serves one stage and goes through these states:
 //
-//   - open: once. It may take long: loading keys belongs here, not into main.
-//     Its context ends when it returns; what runs on belongs to the value and is
-//     ended by Close.
-//   - Poll, Resolve: often, concurrently with everything.
+//	described ─► checked (any number of times) ─► opened ─► working ─► draining ─► closed
+//
+// While the plugin works, work calls come concurrently, up to the stage's concurrency,
+// with health calls between them. A draining plugin refuses new calls and waits for the
+// running ones. After a crash the host starts a new process, which finds the files of the
+// old one in Env.StateDir.
+//
+//   - open: once. It may take minutes: load keys here and not in main. Its context ends
+//     when it returns; a goroutine that goes on belongs to the value and is ended by Close.
+//   - Poll, Resolve: often, concurrently with every other call.
 //   - Fetch, Build, Prove, Verify, Report: one call for each attempt.
-//   - Health: every few seconds. It answers from memory, within 5 seconds, and may
-//     count the calls to services that the plugin depends on (Endpoint).
+//   - Health: every few seconds. It answers from memory, within 5 seconds, and may count
+//     the calls to the services that the plugin depends on (Endpoint).
 //   - Close: once, after the last call has returned.
 //
 // # What a handler may rely on
 //
-// The context ends when the host no longer wants the result: the block was
-// orphaned, the time is up, the operator stops. A handler then cleans up and
-// returns; the host waits a grace period for it before it stops the process. A
-// handler that returns early because of it need not give the error a class: the
-// SDK calls it interrupted. What runs in another service must be cancelled there.
+// The context ends when the host no longer wants the result: the block was orphaned, the
+// deadline has passed, or the operator stops the pipeline. A handler then cleans up and
+// returns; the host stops the process when the handler has not returned after a grace
+// period. The error of a handler that returns for this reason needs no class: the SDK
+// makes it an interrupted one. Work that runs in another service must be cancelled there.
 //
-// As long as the handler runs the SDK sends heartbeats; Task.Progress shows more.
-// The directory Task.Dir belongs to the attempt alone: inputs lie in in/ and are
-// never written to, outputs are made by Create or Adopt, scratch files go to Temp.
-// An artifact that was committed is complete; one that was not does not exist. The host
-// syncs the files of a result, and the directories that they lie in, before it records it.
+// As long as the handler runs the SDK sends heartbeats; Task.Progress sends more detail.
+// The directory Task.Dir belongs to the attempt alone. Inputs lie in in/ and are never
+// written to, outputs are made by Create or Adopt, and scratch files go to Temp. An
+// artifact that was committed is complete; one that was not committed does not exist. The
+// host syncs the files of a result, and their directories, before it records the result.
 //
-// Work may be repeated: after a crash the same task comes again with a higher
-// Attempt and a new directory. Events come at least once.
+// Work may be repeated: after a crash the same task comes again with a higher Attempt and
+// a new directory. Events are delivered at least once.
 //
 // # Errors
 //
-// An error says what failed, with the path or block that the caller cannot know.
-// Its class says what the host does: Permanent gives the block up, Retryable (or
-// no class) tries again a limited number of times, Environment pauses the stage
-// without spending attempts and shows the operator the remedy, Interrupted queues
-// the work again. A full disk is an Environment error by itself when it is met in
-// Create, Commit or Adopt.
+// The text of an error says what failed and names the path or the block, which the caller
+// cannot know. The class of an error says what the host does: Permanent gives the block
+// up, Retryable (or no class) tries again a limited number of times, Environment pauses
+// the stage without spending attempts and shows the operator the remedy, and Interrupted
+// queues the work again. A full disk that Create, Commit or Adopt meets is an Environment
+// error without the author's doing.
 //
-// A panic is answered as a failed attempt; then the process ends, since its state
-// is suspect.
+// A handler that panics fails its attempt. The process ends afterwards, because its state
+// can no longer be trusted.
 //
 // # Output
 //
-// Log with Env.Log and Task.Log. What is printed to os.Stdout or os.Stderr reaches
-// the host's log too, at debug level, a line each. Run tools with package process,
-// which also keeps them from outliving the plugin. Secrets belong into fields of
-// type Secret: those never print, and are removed from logs and errors.
+// Log with Env.Log and Task.Log. What is printed to os.Stdout or os.Stderr also reaches
+// the host's log, line by line at debug level. Run tools with package process, which
+// makes sure that they do not outlive the plugin. Secrets belong in fields of type
+// Secret: those never print, and the SDK removes them from logs and errors.
 //
 // # By hand
 //
-// Started by hand the same binary is a tool: describe, schema, validate, check,
-// run (one task without a host), and the commands given by Commands. Package
-// sdktest checks that a plugin keeps its side of all this.
+// The same binary started by hand is a command-line tool with the commands describe,
+// schema, validate, check and run (one task without a host), and with those that the
+// option Commands adds. Package sdktest checks that a plugin keeps this contract.
 package sdk

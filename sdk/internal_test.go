@@ -27,7 +27,7 @@ func TestHeartbeat(t *testing.T) {
 			beats++
 			return nil
 		}}
-		stop := e.beat()
+		stop := e.startHeartbeats()
 		time.Sleep(5*wire.HeartbeatInterval + time.Second)
 		stop()
 		stop()

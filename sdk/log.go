@@ -17,9 +17,9 @@ import (
 // lines of up to 64 KiB.
 const maxLogText = 8 << 10
 
-// output is the process's log: JSON lines with the keys of hclog, which every
-// go-plugin host understands, on the original standard error. No configured
-// secret leaves through it.
+// output is the process's log. Each line is JSON with the keys of hclog, which every
+// go-plugin host understands, and goes to the original standard error. Secrets that
+// were given to redact are removed. It is safe for concurrent use.
 type output struct {
 	logger *slog.Logger
 	level  slog.LevelVar
@@ -30,20 +30,21 @@ type output struct {
 	redactor *redact.Redactor
 }
 
-// newTextOutput is for people: one line of text each.
+// newTextOutput returns a log for people, with lines of plain text.
 func newTextOutput(to io.Writer) *output {
 	o := &output{to: to}
 	o.logger = slog.New(slog.NewTextHandler(o, &slog.HandlerOptions{Level: &o.level}))
 	return o
 }
 
+// newOutput returns a log for the host.
 func newOutput(to io.Writer) *output {
 	o := &output{to: to}
-	o.logger = slog.New(apart{slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys})})
+	o.logger = slog.New(markingHandler{slog.NewJSONHandler(o, &slog.HandlerOptions{Level: &o.level, ReplaceAttr: hclogKeys})})
 	return o
 }
 
-// Write implements io.Writer for whole lines.
+// Write implements io.Writer. Each call must hold whole lines, so that no secret is split.
 func (o *output) Write(line []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -58,14 +59,14 @@ func (o *output) Write(line []byte) (int, error) {
 
 func (o *output) setLevel(name string) { o.level.Set(levelOf(name)) }
 
-// follow takes the level that a host names in a call, if it does.
+// follow sets the level that a host names in a call. An empty name changes nothing.
 func (o *output) follow(name string) {
 	if name != "" {
 		o.setLevel(name)
 	}
 }
 
-// redact adds secrets that must not leave from now on.
+// redact adds secrets that are removed from every line from now on.
 func (o *output) redact(secrets []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -73,6 +74,7 @@ func (o *output) redact(secrets []string) {
 	o.redactor = redact.New(o.secrets...)
 }
 
+// clean returns the text without the secrets.
 func (o *output) clean(s string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -81,9 +83,9 @@ func (o *output) clean(s string) string {
 
 // cleanError removes secrets from an error's text and keeps its class.
 func (o *output) cleanError(err error) error {
-	said := err.Error()
-	clean := o.clean(said)
-	if clean == said {
+	message := err.Error()
+	clean := o.clean(message)
+	if clean == message {
 		return err
 	}
 	out := &contract.Error{Class: contract.ClassOf(err), Err: cleaned(clean)}
@@ -96,17 +98,18 @@ func (o *output) cleanError(err error) error {
 	return out
 }
 
+// cleaned is the text of an error without secrets.
 type cleaned string
 
 func (c cleaned) Error() string { return string(c) }
 
-// hclogKeys names time, level and message as hclog does. Attributes of the same
-// names arrive marked.
+// hclogKeys gives a line's time, level and message the keys that hclog uses. Attributes
+// with the same keys come from markingHandler with a mark, which hclogKeys removes.
 func hclogKeys(groups []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString && len(a.Value.String()) > maxLogText {
 		a.Value = slog.StringValue(text.Cut(a.Value.String(), maxLogText))
 	}
-	if key, ok := strings.CutPrefix(a.Key, apartMark); ok {
+	if key, ok := strings.CutPrefix(a.Key, attrMark); ok {
 		a.Key = key
 		return a
 	}
@@ -124,23 +127,25 @@ func hclogKeys(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// apart keeps a line's own time, level and message apart from attributes of the
-// same names, which ReplaceAttr cannot tell from them: it marks those.
-type apart struct{ slog.Handler }
+// markingHandler marks the attributes whose keys are those of a line's own time, level
+// and message. ReplaceAttr could not distinguish the two otherwise.
+type markingHandler struct{ slog.Handler }
 
-const apartMark = "\x00"
+// attrMark stands before the key of a marked attribute.
+const attrMark = "\x00"
 
 func mark(a slog.Attr) slog.Attr {
 	switch a.Key {
 	case slog.TimeKey, slog.LevelKey, slog.MessageKey:
-		a.Key = apartMark + a.Key
+		a.Key = attrMark + a.Key
 	case "@timestamp", "@level", "@message", "@module":
-		a.Key = apartMark + a.Key[1:]
+		a.Key = attrMark + a.Key[1:]
 	}
 	return a
 }
 
-func (h apart) Handle(ctx context.Context, r slog.Record) error {
+// Handle implements slog.Handler.
+func (h markingHandler) Handle(ctx context.Context, r slog.Record) error {
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	for a := range r.Attrs {
 		out.AddAttrs(mark(a))
@@ -148,12 +153,16 @@ func (h apart) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, out)
 }
 
-func (h apart) WithAttrs(attrs []slog.Attr) slog.Handler {
+// WithAttrs implements slog.Handler.
+func (h markingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	marked := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
 		marked[i] = mark(a)
 	}
-	return apart{h.Handler.WithAttrs(marked)}
+	return markingHandler{h.Handler.WithAttrs(marked)}
 }
 
-func (h apart) WithGroup(name string) slog.Handler { return apart{h.Handler.WithGroup(name)} }
+// WithGroup implements slog.Handler.
+func (h markingHandler) WithGroup(name string) slog.Handler {
+	return markingHandler{h.Handler.WithGroup(name)}
+}

@@ -17,22 +17,23 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// Output is an artifact being written: a hidden temporary file in out/, hashed on
-// the way. It appears under its name by Commit, complete, or not at all. It is
-// not safe for concurrent use.
+// Output is an artifact that is being written: a hidden temporary file in out/, whose
+// hash is computed while it is written. Commit gives the complete file its name; without
+// Commit no artifact exists. An Output is not safe for concurrent use.
 type Output struct {
 	space *workspace
 	name  string
 	temp  string
 	file  *os.File      // nil after Commit or Discard
-	buf   *bufio.Writer // to file and hash
+	buf   *bufio.Writer // writes to file and hash
 	hash  hash.Hash
 	size  int64
 }
 
-// outputBuffer makes small writes cheap, in bytes.
+// outputBuffer is the size in bytes of the buffer that makes small writes cheap.
 const outputBuffer = 64 << 10
 
+// create opens the temporary file of an artifact.
 func (w *workspace) create(name string) (*Output, error) {
 	if err := wire.CheckName(name); err != nil {
 		return nil, Permanent(err)
@@ -47,8 +48,8 @@ func (w *workspace) create(name string) (*Output, error) {
 		buf: bufio.NewWriterSize(io.MultiWriter(f, h), outputBuffer)}, nil
 }
 
-// Write implements io.Writer. It is buffered, so that an error may come with a
-// later call.
+// Write implements io.Writer. Because it is buffered, an error may be returned by a later
+// call. It fails after Commit and Discard.
 func (o *Output) Write(p []byte) (int, error) {
 	if o.file == nil {
 		return 0, fmt.Errorf("output %q: write after the end", o.name)
@@ -61,9 +62,10 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit makes the artifact: the complete file gets its name. The host makes both durable
-// before it records the result. On an error nothing is published and the temporary file is
-// gone.
+// Commit makes the artifact: it gives the complete file its name and returns the artifact
+// with size and SHA-256. The host makes file and name durable before it records the
+// result. After an error there is no artifact, and the temporary file is removed. It is an
+// error to commit twice or under the name of another artifact of the attempt.
 func (o *Output) Commit() (Artifact, error) {
 	if o.file == nil {
 		return Artifact{}, fmt.Errorf("output %q: commit after the end", o.name)
@@ -83,8 +85,8 @@ func (o *Output) Commit() (Artifact, error) {
 	return a, nil
 }
 
-// Discard removes what was written. After Commit or another Discard it does
-// nothing, so that it may be deferred.
+// Discard removes the temporary file. After Commit or another Discard it does nothing, so
+// that it may be deferred.
 func (o *Output) Discard() {
 	if o.file == nil {
 		return

@@ -29,22 +29,23 @@ const (
 	exitPanic      = 2
 	exitTerminated = 128 + int(syscall.SIGTERM)
 
-	// answerTime is what the answer to a call that panicked gets to reach the
-	// host before the process ends. gRPC does not tell when it is on the wire.
+	// answerTime is the time between the answer to a call that panicked and the end of
+	// the process. The answer must reach the host in it, because gRPC does not report
+	// when an answer has been sent.
 	answerTime = 500 * time.Millisecond
 
-	// parentInterval is how often the process looks whether its parent still
-	// lives, on a kernel that does not tell it.
+	// parentInterval is the time between two checks that the parent still lives, on a
+	// kernel that cannot notify this process of the parent's end.
 	parentInterval = 2 * time.Second
 )
 
-// Serve is all that the main function of a plugin does. Started by a host it
-// serves the plugin until the host ends it; started by hand it is a command-line
-// tool.
+// Serve is the whole main function of a plugin. In a process that a host has started it
+// serves the plugin until the host ends it. In a process that was started by hand it runs
+// the command-line tool and exits. Serve is called once.
 //
-// SIGINT is ignored, since a terminal's Ctrl-C is the host's business. SIGTERM
-// and the death of the parent cancel every call, wait for the handlers, close the
-// plugin and end the process.
+// SIGINT is ignored, because Ctrl-C in a terminal is meant for the host. On SIGTERM, and
+// when the parent has died, Serve cancels every call, waits for the handlers, closes the
+// plugin and ends the process.
 func Serve(p Plugin) {
 	if os.Getenv(wire.Handshake.MagicCookieKey) != wire.Handshake.MagicCookieValue {
 		os.Exit(runTool(context.Background(), p.def, os.Args, os.Stdout, os.Stderr))
@@ -65,29 +66,30 @@ func Serve(p Plugin) {
 	s.flush = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 		defer cancel()
-		_ = stopTracing(ctx) // a collector that is down is no matter of the pipeline
+		_ = stopTracing(ctx) // a collector that is down must not disturb the pipeline
 	}
-	watchEnd(s)
+	endOnSignal(s)
 
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake,
 		VersionedPlugins: wire.PluginSets(&registration{register: s.register}),
 		Logger:           hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Warn}),
-		TLSProvider:      certified(os.Stdout),
+		TLSProvider:      serverTLS(os.Stdout),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(slices.Concat(options, wire.ServerOptions(), tracing.ServerOptions(), settle(stderr), followLevel(log))...)
+			return grpc.NewServer(slices.Concat(options, wire.ServerOptions(), tracing.ServerOptions(), restoreProcess(stderr), followLevel(log))...)
 		},
 	})
-	// The host has said Shutdown: running calls are cancelled already.
+	// The host has called Shutdown: running calls are cancelled already.
 	s.kill(errors.New("the host ended the plugin"))
 	s.drain(context.Background())
 	s.flush()
 }
 
-// certified makes this side's half of mutual TLS for a host that reads the certificate
-// from a line of its own; nil, and go-plugin's half, for another. It is called before
-// go-plugin replaces the standard output and before the handshake.
-func certified(stdout io.Writer) func() (*tls.Config, error) {
+// serverTLS returns the function that makes this side's TLS configuration, for a host
+// that reads the plugin's certificate from a line of its own. For every other host it
+// returns nil, and go-plugin makes the configuration. It is called before go-plugin
+// replaces the standard output and before the handshake.
+func serverTLS(stdout io.Writer) func() (*tls.Config, error) {
 	host := os.Getenv(wire.ClientCertificateVariable)
 	if host == "" || os.Getenv(wire.CertificateLineVariable) != wire.CertificateLine {
 		return nil
@@ -95,10 +97,10 @@ func certified(stdout io.Writer) func() (*tls.Config, error) {
 	return func() (*tls.Config, error) { return wire.ServerTLS(host, stdout) }
 }
 
-// watchEnd ends the process in an orderly way on SIGTERM and when the parent has
-// died. SIGPIPE is caught so that a log line to a host that is gone does not cut
-// the clean-up short.
-func watchEnd(s *server) {
+// endOnSignal ends the process in an orderly way on SIGTERM and when the parent has
+// died. SIGPIPE is caught, so that a log line to a host that has ended does not kill this
+// process before it has cleaned up.
+func endOnSignal(s *server) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
@@ -117,8 +119,8 @@ func watchEnd(s *server) {
 	}()
 }
 
-// watchParent returns a channel that closes when the parent has died. It is the last net,
-// for hosts that start plugins without a keeper.
+// watchParent returns a channel that closes when the parent has died. It is for hosts
+// that start plugins without a keeper, which would end this process.
 func watchParent() <-chan struct{} {
 	parent := os.Getppid()
 	if ended, err := procfs.Ended(parent); err == nil && os.Getppid() == parent {
@@ -134,22 +136,22 @@ func watchParent() <-chan struct{} {
 	return orphaned
 }
 
-// flushTime bounds the export of the last spans.
+// flushTime is the longest time that the export of the last spans may take.
 const flushTime = 2 * time.Second
 
-// handshakeVariables are what a host sets for go-plugin and the connection. They are no
-// business of the tools that the plugin runs.
+// handshakeVariables are the variables that a host sets for go-plugin and the connection.
+// The tools that the plugin runs must not inherit them.
 var handshakeVariables = []string{
 	wire.Handshake.MagicCookieKey, wire.ClientCertificateVariable, wire.CertificateLineVariable, "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 	"PLUGIN_UNIX_SOCKET_DIR", "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC",
 }
 
-// settle does, before the first handler runs, what cannot be done before
-// plugin.Serve, which does not return: it points os.Stdout and os.Stderr at the
-// original standard error, since go-plugin's pipes lose text and block when
-// nobody reads them, and removes go-plugin's variables from the environment.
-// Nothing but the handshake ever goes to the original standard output.
-func settle(stderr *os.File) []grpc.ServerOption {
+// restoreProcess returns interceptors that run once, before the first handler, because
+// plugin.Serve does not return while it serves. They point os.Stdout and os.Stderr at the
+// original standard error: go-plugin's pipes lose text, and block when nobody reads
+// them. They also remove go-plugin's variables from the environment. Only the handshake
+// goes to the original standard output.
+func restoreProcess(stderr *os.File) []grpc.ServerOption {
 	once := sync.OnceFunc(func() {
 		os.Stdout, os.Stderr = stderr, stderr
 		for _, name := range handshakeVariables {
@@ -168,7 +170,7 @@ func settle(stderr *os.File) []grpc.ServerOption {
 	}
 }
 
-// followLevel lets each call bring another log level.
+// followLevel returns interceptors that set the log level which a call names.
 func followLevel(log *output) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -182,7 +184,7 @@ func followLevel(log *output) []grpc.ServerOption {
 	}
 }
 
-// registration is go-plugin's view of the plugin.
+// registration is the plugin in the form that go-plugin serves.
 type registration struct {
 	plugin.NetRPCUnsupportedPlugin
 	register func(grpc.ServiceRegistrar)
@@ -194,12 +196,12 @@ func (r *registration) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 }
 
 func (r *registration) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, errors.New("a plugin is no client")
+	return nil, errors.New("a plugin is not a client")
 }
 
-// ServeListener serves the plugin on a listener, without a process of its own and
-// without go-plugin's handshake, until the context ends; then running calls are
-// cancelled and awaited. It is meant for tests. Log lines go to the writer.
+// ServeListener serves the plugin on a listener in this process and without go-plugin's
+// handshake. When the context ends it cancels the running calls, waits for them and
+// returns nil. It is meant for tests. Log lines go to the writer.
 func (p Plugin) ServeListener(ctx context.Context, listener net.Listener, log io.Writer) error {
 	out := newOutput(log)
 	s := newServer(p.def, out)

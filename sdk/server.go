@@ -24,9 +24,9 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// server is one life of a plugin: described, configured once, working, drained.
-// It serves the base service and, through the adapters of work.go, the one of
-// its kind.
+// server serves one plugin process: it is described, configured once, works, and is
+// drained. It implements the base service itself and the service of the plugin's kind
+// through the adapters in work.go.
 type server struct {
 	pluginv1.UnimplementedPluginServiceServer
 
@@ -43,14 +43,14 @@ type server struct {
 	drained context.Context // ends when draining begins; cancels polls
 	refuse  context.CancelFunc
 
-	working atomic.Int32 // handlers of work calls that have not returned
+	working atomic.Int32 // number of handlers of work calls that have not returned
 
-	mu         sync.Mutex
-	configured bool // Configure was called, whatever became of it
-	value      any  // what open returned; nil before
+	mu         sync.Mutex // guards what follows
+	configured bool       // Configure was called, with or without success
+	value      any        // the value that open returned; nil before
 	draining   bool
 	closed     bool
-	running    int           // calls of any kind
+	running    int           // number of calls of any kind
 	idle       chan struct{} // closed when draining and running is 0
 }
 
@@ -97,7 +97,7 @@ func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_
 		return nil, wire.StatusError(errDraining)
 	}
 	s.configured = true
-	s.running++ // so that Drain waits, and closes what open returns
+	s.running++ // so that Drain waits, and closes the value that open returns
 	s.mu.Unlock()
 	defer s.release()
 
@@ -112,7 +112,7 @@ func (s *server) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (_
 	if err := prepareStateDir(setup.StateDir); err != nil {
 		return nil, s.statusError(err)
 	}
-	ctx, stop := s.joined(ctx)
+	ctx, stop := s.callContext(ctx)
 	defer stop()
 	value, err := s.def.open(ctx, config, Env{
 		Pipeline: setup.Pipeline, Stage: setup.Stage, StateDir: setup.StateDir, Log: s.log.logger,
@@ -156,7 +156,7 @@ func (s *server) Health(ctx context.Context, _ *pluginv1.HealthRequest) (_ *plug
 		health = h.Health(ctx)
 	}
 	health.Detail = s.log.clean(health.Detail)
-	health.Endpoints = slices.Clone(health.Endpoints) // they are the plugin's
+	health.Endpoints = slices.Clone(health.Endpoints) // the plugin owns the original
 	for i := range health.Endpoints {
 		e := &health.Endpoints[i]
 		e.Name, e.Detail = s.log.clean(e.Name), s.log.clean(e.Detail)
@@ -174,8 +174,8 @@ func (s *server) Drain(ctx context.Context, _ *pluginv1.DrainRequest) (_ *plugin
 	return &pluginv1.DrainResponse{Running: uint32(s.running)}, nil
 }
 
-// drain refuses new calls and waits for the running ones, then closes the plugin
-// value. It returns early when the context ends.
+// drain refuses new calls, waits for the running ones and closes the plugin value. It
+// returns early when the context ends. It may be called several times.
 func (s *server) drain(ctx context.Context) {
 	s.mu.Lock()
 	if !s.draining {
@@ -204,7 +204,8 @@ func (s *server) drain(ctx context.Context) {
 
 var errDraining = Interrupted(errors.New("the plugin is draining"))
 
-// begin admits a call. The context ends with the call or with the process.
+// begin admits a call and returns the plugin value and the call's context, which ends
+// with the call or with the process. The caller calls done when the handler has returned.
 func (s *server) begin(ctx context.Context) (value any, call context.Context, done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,11 +216,11 @@ func (s *server) begin(ctx context.Context) (value any, call context.Context, do
 		return nil, nil, nil, wire.StatusError(errDraining)
 	}
 	s.running++
-	call, stop := s.joined(ctx)
+	call, stop := s.callContext(ctx)
 	return s.value, call, func() { stop(); s.release() }, nil
 }
 
-// release ends what was counted in running.
+// release takes a call out of the count in running.
 func (s *server) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,7 +229,7 @@ func (s *server) release() {
 	}
 }
 
-// beginWork is begin for the handlers that Health counts.
+// beginWork is begin for work calls, whose handlers the answer to Health counts.
 func (s *server) beginWork(ctx context.Context) (value any, call context.Context, done func(), err error) {
 	value, call, release, err := s.begin(ctx)
 	if err != nil {
@@ -238,22 +239,24 @@ func (s *server) beginWork(ctx context.Context) (value any, call context.Context
 	return value, call, func() { s.working.Add(-1); release() }, nil
 }
 
-// joined returns a context that also ends with the server's life, and whose cause
-// tells why the call was cancelled.
-func (s *server) joined(rpc context.Context) (context.Context, func()) {
+// callContext returns the context of a call. It ends with the RPC and with the server's
+// life, and its cause says why the call was cancelled.
+func (s *server) callContext(rpc context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(rpc))
 	stopLife := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
-	stopCall := context.AfterFunc(rpc, func() { cancel(s.whyCancelled(rpc)) })
+	stopCall := context.AfterFunc(rpc, func() { cancel(s.cancelCause(rpc)) })
 	return ctx, func() { stopLife(); stopCall(); cancel(nil) }
 }
 
-// reasonTime is how long the reason of a cancellation may arrive after it: the
-// host's death cuts the calls a moment before the keeper ends this process.
+// reasonTime is the longest time between the cancellation of a call and the event that
+// explains it: when the host dies, its calls break a moment before the keeper ends this
+// process.
 const reasonTime = 200 * time.Millisecond
 
-// whyCancelled tells a call that the host gave up from one that ends because the
-// host or this process does.
-func (s *server) whyCancelled(rpc context.Context) error {
+// cancelCause returns why a call was cancelled. It waits up to reasonTime to find out
+// whether the host or this process ends, in which case the cause wraps ErrRequeued.
+// Otherwise the host no longer wants the result.
+func (s *server) cancelCause(rpc context.Context) error {
 	cause := context.Cause(rpc)
 	if errors.Is(cause, context.DeadlineExceeded) {
 		return cause
@@ -270,13 +273,13 @@ func (s *server) whyCancelled(rpc context.Context) error {
 	}
 }
 
-// statusError is the way of every error to the host: secrets removed.
+// statusError turns an error of the plugin into the error of its RPC, without secrets.
 func (s *server) statusError(err error) error {
 	return wire.StatusError(s.log.cleanError(err))
 }
 
-// recover turns a panic of plugin code into an error of the call. The process
-// ends afterwards: its state is suspect.
+// recover turns a panic of plugin code into an error of the call. It is deferred by every
+// handler. The process ends afterwards, because its state can no longer be trusted.
 func (s *server) recover(call string, err *error) {
 	r := recover()
 	if r == nil {
@@ -287,7 +290,8 @@ func (s *server) recover(call string, err *error) {
 	s.panicked()
 }
 
-// redactFindings hides secrets in what findings say, not in the places that they name.
+// redactFindings removes secrets from summaries and remedies, and leaves the pointers
+// unchanged.
 func redactFindings(findings []Finding, secrets []string) []Finding {
 	r := redact.New(secrets...)
 	out := make([]Finding, len(findings))

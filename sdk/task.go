@@ -15,15 +15,16 @@ import (
 // concurrent use until the handler returns.
 type Task struct {
 	contract.Task
-	Log *slog.Logger // names job and attempt
+	Log *slog.Logger // adds job and attempt to every line
 
 	space *workspace
 	emit  *emitter
 }
 
-// OpenTask prepares a task whose directory exists, as the host has it before a
-// call. The events that the handler causes go to emit, one at a time. Plugins get
-// their tasks from the SDK; tests and tools open them. Close it after use.
+// OpenTask prepares a task whose directory exists and holds the inputs, as the host
+// prepares it before a call. The events that the handler causes go to emit, one at a
+// time. Plugins get their tasks from the SDK; tests and tools open them. Close the task
+// after use.
 func OpenTask(task contract.Task, log *slog.Logger, emit func(WorkEvent) error) (*Task, error) {
 	space, err := openWorkspace(task.Dir, task.Inputs)
 	if err != nil {
@@ -35,37 +36,43 @@ func OpenTask(task contract.Task, log *slog.Logger, emit func(WorkEvent) error) 
 	}, nil
 }
 
-// Close releases what OpenTask took.
+// Close releases the task's directory handle. It removes no file.
 func (t *Task) Close() { t.space.close() }
 
-// Input returns the absolute path of an input artifact after comparing its size
-// and hash, once per task. An absent one is a permanent error that names it.
+// Input returns the absolute path of an input artifact after comparing its size and hash
+// with the recorded ones, once for each name. If no earlier stage made the artifact, the
+// error is permanent and names it. If size or hash differ, the error is retryable.
 func (t *Task) Input(name string) (string, error) { return t.space.input(name) }
 
-// HasInput reports whether an earlier stage made the artifact.
+// HasInput reports whether an earlier stage made an artifact of this name.
 func (t *Task) HasInput(name string) bool {
 	_, ok := t.space.find(name)
 	return ok
 }
 
-// Create starts an output artifact. Defer its Discard.
+// Create starts an output artifact. The name is one path element of at most 200 bytes that
+// does not begin with a dot; another name is a permanent error. Defer Discard of the
+// output, and end the writing with Commit.
 func (t *Task) Create(name string) (*Output, error) { return t.space.create(name) }
 
-// Adopt publishes a file that a tool has written below Dir: hashed, moved to out/name. The
-// path is absolute or relative to Dir. Nobody may write to the file any more.
+// Adopt makes an artifact of a file that a tool has written below Dir: it hashes the file
+// and moves it to out/name. The path is absolute or relative to Dir. Nobody may write to
+// the file any more. A path that leads out of Dir, and anything but a regular file, is a
+// permanent error.
 func (t *Task) Adopt(path, name string) (Artifact, error) { return t.space.adopt(path, name) }
 
-// Temp returns the directory for scratch files. It exists and goes away with the
-// attempt.
+// Temp returns the absolute path of the directory for scratch files. It exists, and is
+// removed with the attempt.
 func (t *Task) Temp() string { return filepath.Join(t.Dir, tempDir) }
 
-// Progress shows a sign of life. Calls in quick succession within one phase are
-// thinned out, so it may be called for every line of a tool.
+// Progress sends a sign of life. Within one phase at most one progress is sent every
+// 200 ms and the others are dropped, so it may be called for every line of a tool.
 func (t *Task) Progress(p Progress) { t.emit.progress(p) }
 
-// SaveResume hands the host a token of at most 4 KiB that comes back as
-// ResumeToken in the next attempt if this one does not end well. Call it as soon
-// as another service has accepted the work. An empty token drops the stored one.
+// SaveResume sends the host a token of at most 4 KiB, which comes back as ResumeToken in
+// the next attempt if this one does not succeed. Call it as soon as another service has
+// accepted the work. An empty token deletes the stored one. It fails if the token is too
+// long, and after the handler has returned.
 func (t *Task) SaveResume(token []byte) error {
 	if len(token) > wire.MaxResumeToken {
 		return fmt.Errorf("resume token of %d bytes, at most %d are allowed", len(token), wire.MaxResumeToken)
@@ -80,19 +87,20 @@ const progressInterval = 200 * time.Millisecond
 type emitter struct {
 	mu    sync.Mutex
 	send  func(WorkEvent) error
-	err   error // of the first failed send; nothing is sent after it
+	err   error // the error of the first failed send; nothing is sent after it
 	ended bool
-	phase string
-	last  time.Time // of the last progress event
+	phase string    // of the last progress event
+	last  time.Time // when the last progress event was sent
 }
 
 func (e *emitter) event(event WorkEvent) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.locked(event)
+	return e.sendLocked(event)
 }
 
-func (e *emitter) locked(event WorkEvent) error {
+// sendLocked sends an event. The caller holds e.mu.
+func (e *emitter) sendLocked(event WorkEvent) error {
 	if e.ended {
 		return fmt.Errorf("event after the end of the call")
 	}
@@ -110,13 +118,13 @@ func (e *emitter) progress(p Progress) {
 		return
 	}
 	e.phase, e.last = p.Phase, now
-	// A failed send means that the call is over; its context says so.
-	_ = e.locked(WorkEvent{Progress: &p})
+	// A failed send means that the call is over. The handler learns it from its context.
+	_ = e.sendLocked(WorkEvent{Progress: &p})
 }
 
 func (e *emitter) heartbeat() { _ = e.event(WorkEvent{Progress: &Progress{Fraction: -1}}) }
 
-// end makes further events fail and reports whether it was the first to do so.
+// end makes further events fail. It reports whether this was the first call of end.
 func (e *emitter) end() (first bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -26,16 +26,17 @@ const (
 	exitUsage   = 2 // wrong arguments, unreadable files
 )
 
-// usageError is an error of whoever typed the command.
+// usageError is an error in the command line or in a file that it names.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// errSilent is a failure about which everything has been said.
+// errSilent is a failure whose message has already been printed.
 var errSilent = errors.New("")
 
-// runTool is the binary started by hand. It returns the exit code.
+// runTool runs the command-line tool that the binary is when it is started by hand. It
+// returns the exit code.
 func runTool(ctx context.Context, def *definition, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -80,13 +81,14 @@ func newTool(def *definition, stdout, stderr io.Writer) *cli.App {
 		}, def.commands...),
 	}
 	for _, c := range app.Commands {
-		quiet(c)
+		omitHelpOnError(c)
 	}
 	return app
 }
 
-// quiet makes a command report wrong flags as an error, without the help text.
-func quiet(c *cli.Command) {
+// omitHelpOnError makes a command and its subcommands report wrong flags as an error,
+// without printing the help text.
+func omitHelpOnError(c *cli.Command) {
 	if c.OnUsageError == nil {
 		c.OnUsageError = func(c *cli.Context, err error, _ bool) error {
 			return usageError{fmt.Errorf("%w; see %s --help", err, strings.TrimSpace(c.App.Name+" "+c.Command.Name))}
@@ -94,12 +96,13 @@ func quiet(c *cli.Command) {
 	}
 	c.HideHelpCommand = true
 	for _, sub := range c.Subcommands {
-		quiet(sub)
+		omitHelpOnError(sub)
 	}
 }
 
-// missing reports an absent flag. The library's own check prints the whole help.
-func missing(c *cli.Context, flag string) error {
+// missingFlag returns the error of an absent flag. The library's own check would print
+// the whole help.
+func missingFlag(c *cli.Context, flag string) error {
 	return usageError{fmt.Errorf("%s is missing; see %s %s --help", flag, c.App.Name, c.Command.Name)}
 }
 
@@ -147,10 +150,10 @@ func checkCommand(def *definition) *cli.Command {
 	}
 }
 
-// judge prints all findings. It fails if one of them is an error.
+// judge prints all findings about a configuration. It fails if one of them is an error.
 func judge(c *cli.Context, def *definition, offline bool) error {
 	if c.String("config") == "" {
-		return missing(c, "--config FILE")
+		return missingFlag(c, "--config FILE")
 	}
 	data, err := readConfig(c.String("config"))
 	if err != nil {
@@ -169,7 +172,7 @@ func judge(c *cli.Context, def *definition, offline bool) error {
 	return err
 }
 
-// printAssessment prints the findings, and the traits where there are any to tell.
+// printAssessment prints the findings and the traits, one line each.
 func printAssessment(w io.Writer, a contract.Assessment) error {
 	if err := printFindings(w, a.Findings); err != nil || a.Traits == nil {
 		return err
@@ -205,7 +208,7 @@ func printJSON(w io.Writer, value any) error {
 	return enc.Encode(value)
 }
 
-// readConfig reads a YAML or JSON file as JSON.
+// readConfig reads a YAML or JSON file, or standard input for "-", and returns it as JSON.
 func readConfig(path string) ([]byte, error) {
 	var data []byte
 	var err error

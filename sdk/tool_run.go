@@ -21,7 +21,7 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// taskFile is the argument of "run": one task, or one event, and a
+// taskFile is the JSON file that "run --task" reads: one task or one event, and a
 // configuration.
 type taskFile struct {
 	Config      json.RawMessage    `json:"config"`
@@ -35,7 +35,7 @@ type taskFile struct {
 	Event       contract.EventKind `json:"event"` // for a reporter
 }
 
-// taskInput is an input file, anywhere. Its name is the file's unless given.
+// taskInput is an input file anywhere on the machine. Without a name it has the file's.
 type taskInput struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
@@ -68,13 +68,14 @@ func runCommand(def *definition) *cli.Command {
 			&cli.StringFlag{Name: "log", Usage: "log `LEVEL`: debug, info, warn or error", Value: "info"},
 			&cli.BoolFlag{Name: "verify", Usage: "verify the proof among the inputs instead of making one (provers)"},
 		},
-		Action: func(c *cli.Context) error { return runOne(c, def) },
+		Action: func(c *cli.Context) error { return runTask(c, def) },
 	}
 }
 
-func runOne(c *cli.Context, def *definition) (err error) {
+// runTask reads task and configuration, runs the task and prints its result.
+func runTask(c *cli.Context, def *definition) (err error) {
 	if c.String("task") == "" {
-		return missing(c, "--task FILE")
+		return missingFlag(c, "--task FILE")
 	}
 	file, err := readTaskFile(c.String("task"), def.manifest.Kind)
 	if err != nil {
@@ -101,7 +102,7 @@ func runOne(c *cli.Context, def *definition) (err error) {
 		return errSilent
 	}
 	attempt := filepath.Join(dir, fmt.Sprintf("attempt-%d", file.Attempt))
-	result, err := runIn(c.Context, def, file, config, attempt, log, c.Bool("verify"))
+	result, err := runAttempt(c.Context, def, file, config, attempt, log, c.Bool("verify"))
 	if err != nil {
 		err = interrupted(c.Context, err)
 		return fmt.Errorf("%s: %w", contract.ClassOf(err), log.cleanError(err))
@@ -109,7 +110,9 @@ func runOne(c *cli.Context, def *definition) (err error) {
 	return printJSON(c.App.Writer, resultJSON(attempt, result))
 }
 
-func runIn(ctx context.Context, def *definition, file *taskFile, config decoded, attempt string, log *output, verify bool) (result *Result, err error) {
+// runAttempt opens the plugin, runs one handler in the directory attempt, and closes the
+// plugin.
+func runAttempt(ctx context.Context, def *definition, file *taskFile, config decoded, attempt string, log *output, verify bool) (result *Result, err error) {
 	state := filepath.Join(filepath.Dir(attempt), "state")
 	if err := prepareStateDir(state); err != nil {
 		return nil, err
@@ -134,7 +137,7 @@ func runIn(ctx context.Context, def *definition, file *taskFile, config decoded,
 		}
 	}
 	if def.manifest.Kind == contract.KindReporter {
-		return reportIn(ctx, value.(Reporter), file, inputs, attempt, log)
+		return runReport(ctx, value.(Reporter), file, inputs, attempt, log)
 	}
 	task, err := OpenTask(contract.Task{
 		Pipeline: file.Pipeline, Stage: file.Stage, Job: file.Block.JobID(), Attempt: file.Attempt, Block: *file.Block,
@@ -161,10 +164,10 @@ func runIn(ctx context.Context, def *definition, file *taskFile, config decoded,
 	case Source:
 		result, err = v.Fetch(ctx, task)
 	}
-	return checked(task.space, result, err)
+	return checkedResult(task.space, result, err)
 }
 
-func reportIn(ctx context.Context, r Reporter, file *taskFile, artifacts []Artifact, dir string, log *output) (*Result, error) {
+func runReport(ctx context.Context, r Reporter, file *taskFile, artifacts []Artifact, dir string, log *output) (*Result, error) {
 	event, err := OpenEvent(contract.Event{
 		ID: "by-hand", Kind: file.Event, Pipeline: file.Pipeline, Stage: file.Stage, Time: time.Now(), Block: file.Block,
 		Facts: file.Facts, Artifacts: artifacts, Dir: dir, Try: file.Attempt,
@@ -174,10 +177,10 @@ func reportIn(ctx context.Context, r Reporter, file *taskFile, artifacts []Artif
 	}
 	defer event.Close()
 	result, err := r.Report(ctx, event)
-	return checked(event.space, result, err)
+	return checkedResult(event.space, result, err)
 }
 
-func checked(space *workspace, result *Result, err error) (*Result, error) {
+func checkedResult(space *workspace, result *Result, err error) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +190,7 @@ func checked(space *workspace, result *Result, err error) (*Result, error) {
 	return result, space.checkOutputs(result.Outputs)
 }
 
+// resolveBlock has the source complete a block of which only the number is known.
 func resolveBlock(ctx context.Context, s Source, block *Block) error {
 	if !block.Hash.IsZero() {
 		return nil
@@ -247,8 +251,8 @@ func workDirectory(dir string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// stageInputs makes the attempt's directory, which must be new, and copies the
-// inputs into in/.
+// stageInputs makes the attempt's directory, which must not exist yet, and copies the
+// inputs into its in/.
 func stageInputs(files []taskInput, attempt string) (out []Artifact, err error) {
 	if err := os.Mkdir(attempt, 0o700); err != nil {
 		return nil, usageError{fmt.Errorf("prepare the attempt: %w", err)}
@@ -285,7 +289,7 @@ func copyInput(from, to string) (a Artifact, err error) {
 	return a, err
 }
 
-// printEvents shows on the log what the host would have received.
+// printEvents logs the events that a host would receive.
 func printEvents(log *slog.Logger) func(WorkEvent) error {
 	return func(e WorkEvent) error {
 		switch {
@@ -307,7 +311,7 @@ func printEvents(log *slog.Logger) func(WorkEvent) error {
 	}
 }
 
-// outputJSON is an artifact as people and scripts read it.
+// outputJSON is an output of "run" in the result that it prints.
 type outputJSON struct {
 	Name   string `json:"name"`
 	Path   string `json:"path"` // absolute
@@ -328,6 +332,7 @@ func resultJSON(attempt string, r *Result) any {
 	}{outputs, showDuration(r.WorkTime), r.Facts}
 }
 
+// showDuration returns an empty text for zero, which the JSON result leaves out.
 func showDuration(d time.Duration) string {
 	if d == 0 {
 		return ""

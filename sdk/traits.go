@@ -8,8 +8,8 @@ import (
 	"github.com/proofline/proofline/sdk/redact"
 )
 
-// assess judges a configuration. What it finds holds no secret; redact is handed
-// the secrets before the plugin's own check runs, which may log.
+// assess judges a configuration. The assessment holds no secret. It calls redact with the
+// secrets before it runs the plugin's own check, which may log them.
 func (d *definition) assess(ctx context.Context, text []byte, offline bool, redact func([]string)) contract.Assessment {
 	config, findings := d.decode(text)
 	redact(config.secrets)
@@ -24,8 +24,8 @@ func (d *definition) assess(ctx context.Context, text []byte, offline bool, reda
 	return out
 }
 
-// configTraits are the traits that follow from a config without errors. After a
-// check they include what the check has found out.
+// configTraits returns the traits that follow from a config without errors. A check may
+// store what it found out in the config; then the traits after the check include it.
 func configTraits(kind Kind, config any) contract.Traits {
 	traits := contract.Traits{MakesProof: kind == contract.KindProver}
 	if g, ok := config.(gate); ok && traits.MakesProof {
@@ -34,7 +34,7 @@ func configTraits(kind Kind, config any) contract.Traits {
 	return withFacts(traits, config)
 }
 
-// openedTraits adds what the opened plugin knows beyond its configuration.
+// openedTraits adds the facts that the opened plugin knows beyond its configuration.
 func openedTraits(traits contract.Traits, value any) contract.Traits {
 	if n, ok := value.(noter); ok {
 		traits.Note = n.Note()
@@ -42,8 +42,8 @@ func openedTraits(traits contract.Traits, value any) contract.Traits {
 	return withFacts(traits, value)
 }
 
-// withFacts adds the facts of a config or of a plugin value, and leaves the empty
-// ones out.
+// withFacts adds the facts of a config or of a plugin value to the traits, except those
+// that are empty.
 func withFacts(traits contract.Traits, from any) contract.Traits {
 	if p, ok := from.(provider); ok {
 		traits.Provides = merged(traits.Provides, p.Provides())
@@ -56,6 +56,7 @@ func withFacts(traits contract.Traits, from any) contract.Traits {
 	return traits
 }
 
+// merged returns a new map with the entries of both; those of b win.
 func merged[V any](a, b map[string]V) map[string]V {
 	out := make(map[string]V, len(a)+len(b))
 	maps.Copy(out, a)
@@ -63,8 +64,9 @@ func merged[V any](a, b map[string]V) map[string]V {
 	return out
 }
 
-// redactTraits hides secrets in the note. The facts are compared with those of other
-// stages: a secret that happens to be a part of one must not change it.
+// redactTraits removes secrets from the note. It leaves the facts unchanged, because the
+// host compares them with those of other stages, and a secret may be a part of one by
+// chance.
 func redactTraits(traits contract.Traits, secrets []string) contract.Traits {
 	traits.Note = redact.New(secrets...).Text(traits.Note)
 	return traits

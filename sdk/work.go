@@ -24,7 +24,7 @@ type sourceServer struct {
 	*server
 }
 
-// Poll is cut off by Drain: waiting for a block is no work.
+// Poll ends when draining begins, because waiting for a block is not work.
 func (s sourceServer) Poll(ctx context.Context, r *pluginv1.PollRequest) (_ *pluginv1.PollResponse, err error) {
 	defer s.recover("poll", &err)
 	request, err := wire.PollRequestFromProto(r)
@@ -114,7 +114,7 @@ func (s reporterServer) Report(r *pluginv1.ReportRequest, stream eventStream) (e
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
-	if !slices.Contains(s.def.manifest.Events, message.Kind) { // of a later host
+	if !slices.Contains(s.def.manifest.Events, message.Kind) { // a later host may send kinds that this SDK does not know
 		return stream.Send(wire.WorkEventToProto(contract.WorkEvent{Result: &Result{}}))
 	}
 	event, err := OpenEvent(message, s.log.logger, sendTo(stream))
@@ -127,7 +127,7 @@ func (s reporterServer) Report(r *pluginv1.ReportRequest, stream eventStream) (e
 	})
 }
 
-// task runs a handler that works on a task.
+// task runs the handler of a work call on a task.
 func (s *server) task(call string, message *pluginv1.Task, stream eventStream,
 	handler func(context.Context, any, *Task) (*Result, error)) (err error) {
 	defer s.recover(call, &err)
@@ -150,12 +150,12 @@ func (s *server) task(call string, message *pluginv1.Task, stream eventStream,
 	})
 }
 
-// work runs a handler with heartbeats, checks what its result claims, and sends
-// it as the last event.
+// work runs a handler with heartbeats, checks the outputs of its result, and sends the
+// result as the last event.
 func (s *server) work(ctx context.Context, stream eventStream, emit *emitter, space *workspace,
 	handler func(context.Context) (*Result, error)) error {
-	stop := emit.beat()
-	defer stop() // after a panic too: nothing may be sent once the handler is gone
+	stop := emit.startHeartbeats()
+	defer stop() // after a panic too: nothing may be sent after the handler
 	result, err := handler(ctx)
 	stop()
 	if err == nil && result == nil {
@@ -174,10 +174,11 @@ func sendTo(stream eventStream) func(WorkEvent) error {
 	return func(e WorkEvent) error { return stream.Send(wire.WorkEventToProto(e)) }
 }
 
-// beat sends a heartbeat now and more until stop is called, which waits for the last one and
-// makes later events of left-over goroutines harmless.
-func (e *emitter) beat() (stop func()) {
-	e.heartbeat() // at once: the handler runs
+// startHeartbeats sends a heartbeat at once and further ones until stop is called. Stop
+// waits for the last heartbeat and ends the emitter, so that a goroutine which the handler
+// has left behind can send nothing.
+func (e *emitter) startHeartbeats() (stop func()) {
+	e.heartbeat()
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -200,8 +201,8 @@ func (e *emitter) beat() (stop func()) {
 	}
 }
 
-// interrupted gives the error of a call that was cut off its class, unless the
-// plugin has given it one.
+// interrupted gives an error without a class the class interrupted if the call's context
+// has ended.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err

@@ -19,8 +19,8 @@ const (
 	tempDir = "tmp"
 )
 
-// workspace is the private directory of an attempt. Every path in it goes
-// through an os.Root, so that no name and no link leads out of it. Its methods
+// workspace is the private directory of an attempt. Every access goes through an
+// os.Root, so that no name and no symbolic link leads out of the directory. Its methods
 // are safe for concurrent use.
 type workspace struct {
 	dir    string
@@ -31,7 +31,7 @@ type workspace struct {
 	verified map[string]bool // by name
 }
 
-// openWorkspace prepares out/ and tmp/ in a directory that the host has made.
+// openWorkspace makes out/ and tmp/ in a directory that the host has made.
 func openWorkspace(dir string, inputs []contract.Artifact) (*workspace, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, Permanent(fmt.Errorf("attempt directory %q is not absolute", dir))
@@ -51,7 +51,8 @@ func openWorkspace(dir string, inputs []contract.Artifact) (*workspace, error) {
 
 func (w *workspace) close() { _ = w.root.Close() }
 
-func (w *workspace) find(name string) (contract.Artifact, bool) {
+// find returns the input of a name; ok is false where there is none.
+func (w *workspace) find(name string) (a contract.Artifact, ok bool) {
 	for _, a := range w.inputs {
 		if a.Name == name {
 			return a, true
@@ -60,8 +61,8 @@ func (w *workspace) find(name string) (contract.Artifact, bool) {
 	return contract.Artifact{}, false
 }
 
-// input returns the absolute path of an input after its size and hash were
-// compared, once for each name.
+// input returns the absolute path of an input after comparing its size and hash with the
+// recorded ones, once for each name.
 func (w *workspace) input(name string) (string, error) {
 	a, ok := w.find(name)
 	if !ok {
@@ -81,6 +82,7 @@ func (w *workspace) input(name string) (string, error) {
 	return filepath.Join(w.dir, filepath.FromSlash(a.Path)), nil
 }
 
+// verify compares size and hash of an input file with the recorded ones.
 func (w *workspace) verify(a contract.Artifact) error {
 	f, err := w.root.Open(filepath.FromSlash(a.Path))
 	if err != nil {
@@ -99,7 +101,7 @@ func (w *workspace) verify(a contract.Artifact) error {
 	return nil
 }
 
-// adopt publishes a file that lies below the directory: hashed, moved to out/name.
+// adopt hashes a file that lies below the directory and moves it to out/name.
 func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	if err := wire.CheckName(name); err != nil {
 		return contract.Artifact{}, Permanent(err)
@@ -137,8 +139,8 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	return contract.Artifact{Name: name, Path: path.Join(outDir, name), Size: size, SHA256: sum}, nil
 }
 
-// publish renames a complete file to out/name, which must be free. The host makes content
-// and name durable when it accepts the artifact: once for all of a result.
+// publish renames a complete file to out/name, which must not exist yet. It syncs
+// nothing: the host does so once for all artifacts of a result.
 func (w *workspace) publish(from, name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,7 +156,8 @@ func (w *workspace) publish(from, name string) error {
 	return nil
 }
 
-// checkOutputs reports what a result claims without having it.
+// checkOutputs reports an output of a result that is absent, is not a regular file, has
+// another size than claimed, or appears twice.
 func (w *workspace) checkOutputs(outputs []contract.Artifact) error {
 	seen := make(map[string]bool, len(outputs))
 	for _, a := range outputs {

@@ -1,5 +1,6 @@
-// Command prover-ere is the plugin that has guest inputs proved by ere-servers, by
-// any zkVM that those run. Package prover below it does the work.
+// Command prover-ere is the plugin that has guest inputs proved by ere-servers, with any
+// zkVM that they support. Package prover implements the stage, package server is the
+// client of a server, and package container rewrites proofs.
 package main
 
 import (

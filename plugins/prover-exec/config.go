@@ -8,7 +8,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Config is the stage's config block.
+// Config is the config block of the stage.
 type Config struct {
 	command.Config
 	Input   string   `json:"input" doc:"Form in which the program gets the guest input as {input}: raw, behind its length in 32 bits (u32-length), without ZisK's frame (zisk-strip), or as one line of hexadecimal digits (hex)." default:"raw" enum:"raw,u32-length,zisk-strip,hex"`
@@ -17,9 +17,10 @@ type Config struct {
 	Version []string `json:"version" doc:"A command line that prints the version of the program; it becomes the fact prover_version."`
 }
 
+// placeholders are the names that command lines may use in braces.
 var placeholders = append(slices.Clone(command.TaskNames), "input", "proof")
 
-// Validate implements the SDK's validator.
+// Validate returns what is wrong with the values.
 func (c Config) Validate() []sdk.Finding {
 	files := map[string]string{}
 	if c.Proof != "" {
@@ -38,11 +39,11 @@ func (c Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// Check implements the SDK's checker.
+// Check is the preflight: it searches for the programs of the command lines.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
 	findings := append(c.Config.Check(ctx), command.CheckProgram("/verify", c.Verify)...)
 	return append(findings, command.CheckProgram("/version", c.Version)...)
 }
 
-// MakesProof reports whether the stage is more than a gate.
+// MakesProof reports whether the stage makes proofs. Without a proof it is a gate.
 func (c Config) MakesProof() bool { return c.Proof != "" }

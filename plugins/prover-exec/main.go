@@ -1,5 +1,5 @@
-// Command prover-exec makes a prover, or a gate, of a command line: a plugin of
-// proofline.
+// Command prover-exec is the plugin that runs a command line for each block, as a prover
+// or as a gate. Package command runs the program and judges its result.
 package main
 
 import (

@@ -10,7 +10,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// factVersion is what the program says of itself.
+// factVersion is the name of the fact with the version of the program.
 const factVersion = "prover_version"
 
 type prover struct {
@@ -22,12 +22,13 @@ type prover struct {
 func open(ctx context.Context, config Config, env sdk.Env) (*prover, error) {
 	version, err := command.Version(ctx, config.Version)
 	if err != nil {
-		return nil, fmt.Errorf("ask the program for its version: %w", err)
+		return nil, fmt.Errorf("get the version of the program: %w", err)
 	}
 	return &prover{config, env, version}, nil
 }
 
-// prepare is what Prove and Verify have in common.
+// prepare returns the attempt of a task with its guest input in the configured form, for
+// Prove and Verify.
 func (p *prover) prepare(t *sdk.Task) (command.Attempt, error) {
 	a, err := command.OfTask(t, p.env)
 	if err != nil {
@@ -42,7 +43,8 @@ func (p *prover) prepare(t *sdk.Task) (command.Attempt, error) {
 	return a, err
 }
 
-// Prove implements sdk.Prover.
+// Prove implements sdk.Prover. It runs the program and collects the proof, if the stage
+// makes one.
 func (p *prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	a, err := p.prepare(t)
 	if err != nil {
@@ -72,8 +74,8 @@ func (p *prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return result, nil
 }
 
-// Verify implements sdk.Verifier. Without a program to verify with, every proof
-// passes, as Note tells the operator.
+// Verify implements sdk.Verifier. Without a verify command it accepts every proof, and
+// Note says so.
 func (p *prover) Verify(ctx context.Context, t *sdk.Task) error {
 	if len(p.config.Verify) == 0 {
 		return nil
@@ -94,7 +96,8 @@ func (p *prover) Verify(ctx context.Context, t *sdk.Task) error {
 	return nil
 }
 
-// Note tells the operator what runs, and what is not done.
+// Note returns which program runs and whether proofs are verified, for the host's start
+// message.
 func (p *prover) Note() string {
 	name := p.config.Command[0]
 	if p.version != "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// inspect is the command that says what a proof file holds.
+// inspect returns the command that shows what a proof file holds.
 func inspect() *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
@@ -44,7 +44,7 @@ func inspect() *cli.Command {
 			fmt.Fprintf(w, "proof\t%d words, %d bytes\n", len(p.Body), 8*len(p.Body))
 			fmt.Fprintf(w, "program key\t%v\n", p.Program())
 			if p.Setup != nil {
-				fmt.Fprintf(w, "setup key\t%v%s\n", p.Setup, known(*p.Setup))
+				fmt.Fprintf(w, "setup key\t%v%s\n", p.Setup, setupName(*p.Setup))
 			}
 			if p.Family != "" {
 				fmt.Fprintf(w, "hash\t%s\n", p.Family)
@@ -71,13 +71,15 @@ func inspect() *cli.Command {
 	}
 }
 
-func known(key proof.Key) string {
+// setupName names a published setup in parentheses. It is empty for any other key.
+func setupName(key proof.Key) string {
 	if s := proof.FindSetup(key); s != nil {
 		return fmt.Sprintf(" (ZisK %s, %s)", s.Version, s.Family)
 	}
 	return ""
 }
 
+// setupKey reads a key from a file or from hexadecimal digits. It is nil for an empty text.
 func setupKey(text string) (*proof.Key, error) {
 	if text == "" {
 		return nil, nil

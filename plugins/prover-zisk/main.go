@@ -1,6 +1,5 @@
-// Command prover-zisk is the plugin that proves guest inputs with cargo-zisk on
-// the machine it runs on, for ZisK 0.14 to 1.0. Package prover below it does the
-// work.
+// Command prover-zisk is the plugin that proves guest inputs with cargo-zisk 0.14 to 1.0
+// on the machine on which it runs. Package prover below it does the work.
 package main
 
 import (

@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Config is the stage's config block.
+// Config is the config block of the stage.
 type Config struct {
 	Dir string                `json:"dir" doc:"Directory that gets the blocks. Either dir or s3 is set." format:"dir"`
 	S3  *objects.BucketConfig `json:"s3" doc:"Bucket that gets the blocks."`
@@ -21,7 +21,7 @@ type Config struct {
 	Requests bool `json:"requests" doc:"Keep, too, what another reporter has sent of a proof when its other side has taken it." default:"true"`
 }
 
-// Validate implements the SDK's validator.
+// Validate returns what is wrong with the values. It makes no request.
 func (c Config) Validate() []sdk.Finding {
 	findings := objects.ValidatePlace(c.Dir, c.S3)
 	if c.S3 != nil && c.Dir == "" && c.S3.AccessKey == "" && len(findings) == 0 {
@@ -32,11 +32,11 @@ func (c Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// probe is the object that a preflight stores. It stays: a key that may store need not
-// be one that may remove.
+// probe is the name of the object that the preflight stores. It is not removed, because
+// a key that may store objects may not be allowed to remove them.
 const probe = ".proofline-check"
 
-// Check stores a small object and compares it, as every object of a block is.
+// Check is the preflight: it stores a small object and compares it.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
 	pointer := "/dir"
 	if c.S3 != nil {
@@ -44,7 +44,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	place, err := c.try(ctx)
+	place, err := c.storeProbe(ctx)
 	if err == nil {
 		return []sdk.Finding{{Severity: sdk.SeverityInfo, Pointer: pointer, Summary: place + " takes objects, and holds what it was given"}}
 	}
@@ -54,12 +54,13 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	}
 	if errors.Is(err, objects.ErrUnreachable) || ctx.Err() != nil {
 		finding.Severity = sdk.SeverityWarning
-		finding.Remedy = "check the endpoint and the network; finished blocks wait while it lasts, proofs do not"
+		finding.Remedy = "check the endpoint and the network; finished blocks wait until it answers, proofs do not wait"
 	}
 	return []sdk.Finding{finding}
 }
 
-func (c Config) try(ctx context.Context) (place string, err error) {
+// storeProbe opens the store and stores the probe in it. It returns the store's name.
+func (c Config) storeProbe(ctx context.Context) (place string, err error) {
 	store, err := objects.Open(c.Dir, c.S3)
 	if err != nil {
 		return "", err

@@ -1,10 +1,16 @@
-// Command reporter-archive is the plugin that puts finished blocks into a directory or
-// a bucket of an S3 service: block, witness, guest input, proof, what the gates have
-// found, and what other reporters have sent, with a manifest of it all.
+// Command reporter-archive is the plugin that stores finished blocks in a directory or
+// in a bucket of an S3 service: block, witness, guest input, proof, the results of
+// gates, the requests of other reporters, and a manifest of all these.
 //
-// Its objects are those that package archive describes; source-archive replays them.
-// The manifest is stored last: what it lists is there, and was compared after it was
-// stored.
+// Package archive describes the objects, and source-archive replays them. The manifest
+// is stored last. Every object that a manifest lists was stored and compared before.
+//
+//	<number>-<hash, 8 digits>/
+//	  chain.json, witness.json[.gz], block.json[.gz]   shared by all stages
+//	  <stage>/
+//	    <artifact>[.gz]              of an event proved or checked
+//	    manifest.json
+//	    requests/<reporter>/         requests of another reporter, with a manifest
 package main
 
 import (

@@ -14,18 +14,18 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// manifestName is the object that says what was archived of an event.
+// manifestName is the name of the object that lists what was archived of an event.
 const manifestName = "manifest.json"
 
-// manifestVersion is raised when a reader of the version before would misread a
+// manifestVersion is increased when a reader of the previous version would misread a
 // manifest.
 const manifestVersion = 1
 
-// maxManifest bounds what is read of a manifest, in bytes.
+// maxManifest is how many bytes of a manifest are read at most.
 const maxManifest = 4 << 20
 
-// manifest is the JSON form. It follows from the event alone, so that a second try
-// makes the same one.
+// manifest is the JSON form of a manifest. It depends on the event only, so that a
+// second try writes the same one.
 type manifest struct {
 	Version  int                `json:"version"`
 	Pipeline string             `json:"pipeline"`
@@ -62,12 +62,16 @@ func (m *manifest) covers(artifacts []sdk.Artifact) bool {
 	return true
 }
 
-// readManifest reads a manifest; nil where there is none. One that cannot be
-// understood counts as none: it is stored anew.
+// errNoManifest is returned by readManifest where the store has no manifest of this
+// version.
+var errNoManifest = errors.New("no manifest")
+
+// readManifest reads a manifest. It returns errNoManifest also for one that is malformed
+// or of a later version, so that it is written again.
 func readManifest(ctx context.Context, store objects.Store, name string) (*manifest, error) {
 	r, err := store.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, errNoManifest
 	}
 	if err != nil {
 		return nil, err
@@ -79,12 +83,13 @@ func readManifest(ctx context.Context, store objects.Store, name string) (*manif
 	}
 	var m manifest
 	if json.Unmarshal(text, &m) != nil || m.Version > manifestVersion {
-		return nil, nil
+		return nil, errNoManifest
 	}
 	return &m, nil
 }
 
-// sameBlock refuses to mix two blocks whose names begin alike.
+// sameBlock returns a permanent error where the manifest is of another block, whose
+// folder has the same name.
 func (m *manifest) sameBlock(block sdk.Block, name string) error {
 	if m.Block.Hash != block.Hash || m.Block.ChainID != block.ChainID {
 		return sdk.Permanent(fmt.Errorf("%s is of block %s of chain %d, not of %s of chain %d: give each chain a directory or prefix of its own",

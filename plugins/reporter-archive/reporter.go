@@ -20,15 +20,16 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// packFrom is the size in bytes from which packing an artifact is worth it.
+// packFrom is the size in bytes from which an artifact is packed.
 const packFrom = 4 << 10
 
-// shared are the artifacts that are the same for all stages of a block, in the order in
-// which they are stored: a source that finds the block finds its witness.
+// shared are the artifacts that all stages of a block have in common, in the order in
+// which they are stored. The block is last, so that a source that finds the block also
+// finds its witness.
 var shared = []string{contract.ArtifactChain, contract.ArtifactWitness, contract.ArtifactBlock}
 
-// reporter stores what events carry. The host's outbox keeps an event until it is
-// stored, and nothing else waits for it.
+// reporter stores the artifacts of events. The host keeps an event in its outbox until
+// it is stored, and delays nothing else meanwhile.
 type reporter struct {
 	config Config
 	store  objects.Store
@@ -42,14 +43,14 @@ func open(_ context.Context, config Config, _ sdk.Env) (*reporter, error) {
 	return &reporter{config, store}, nil
 }
 
-// Note tells the operator at start where blocks go.
+// Note returns the place that blocks are stored in, for the host's start message.
 func (r *reporter) Note() string { return "puts finished blocks into " + r.store.Name() }
 
-// Close implements the SDK's optional interface.
+// Close implements io.Closer.
 func (r *reporter) Close() error { return r.store.Close() }
 
-// Report implements sdk.Reporter. An object that is there with the right digest is not
-// sent again, so that a try after a crash sends what is missing.
+// Report implements sdk.Reporter. It does not send an object again that the store holds
+// with the right digest. A try after a crash therefore sends only what is missing.
 func (r *reporter) Report(ctx context.Context, e *sdk.Event) (*sdk.Result, error) {
 	folder := r.folder(e)
 	if folder == "" || len(e.Artifacts) == 0 {
@@ -57,10 +58,11 @@ func (r *reporter) Report(ctx context.Context, e *sdk.Event) (*sdk.Result, error
 	}
 	at := path.Join(folder, manifestName)
 	before, err := readManifest(ctx, r.store, at)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoManifest):
+	case err != nil:
 		return nil, err
-	}
-	if before != nil {
+	default:
 		if err := before.sameBlock(*e.Block, at); err != nil {
 			return nil, err
 		}
@@ -91,8 +93,8 @@ func result(manifest string, sent int, bytes int64) *sdk.Result {
 	return &sdk.Result{Facts: map[string]string{"manifest": manifest, "objects_sent": strconv.Itoa(sent), "bytes_sent": strconv.FormatInt(bytes, 10)}}
 }
 
-// folder is where the artifacts of an event go, but for the shared ones; empty for an
-// event that is not archived.
+// folder returns the folder for the artifacts of an event that are not shared. It is
+// empty for an event that is not archived.
 func (r *reporter) folder(e *sdk.Event) string {
 	switch {
 	case e.Block == nil:
@@ -105,13 +107,12 @@ func (r *reporter) folder(e *sdk.Event) string {
 	return ""
 }
 
-// blockFolder is where everything of an event's block goes: as package archive, which
-// reads it, describes.
+// blockFolder returns the folder for the event's block, as package archive describes it.
 func blockFolder(e *sdk.Event) string {
 	return fmt.Sprintf("%d-%s", e.Block.Number, e.Block.Hash.Short())
 }
 
-// inOrder sorts artifacts: the shared ones first.
+// inOrder returns the artifacts with the shared ones first, in the order of shared.
 func inOrder(artifacts []sdk.Artifact) []sdk.Artifact {
 	rank := func(a sdk.Artifact) int {
 		if i := slices.Index(shared, a.Name); i >= 0 {
@@ -124,7 +125,7 @@ func inOrder(artifacts []sdk.Artifact) []sdk.Artifact {
 	return sorted
 }
 
-// artifact stores one artifact; fresh is false where it was there.
+// artifact stores one artifact. Fresh is false where the store has held it before.
 func (r *reporter) artifact(ctx context.Context, e *sdk.Event, folder string, a sdk.Artifact) (stored entry, fresh bool, err error) {
 	from, err := e.Input(a.Name) // compares size and digest
 	if err != nil {
@@ -155,7 +156,7 @@ func (r *reporter) artifact(ctx context.Context, e *sdk.Event, folder string, a 
 	return stored, fresh, err
 }
 
-// put stores an object unless it is there.
+// put stores an object unless the store holds it. Fresh reports whether it was stored.
 func (r *reporter) put(ctx context.Context, object string, c objects.Content) (fresh bool, err error) {
 	held, err := r.store.Holds(ctx, object, c)
 	if err != nil || held {
@@ -184,8 +185,8 @@ func (r *reporter) manifest(ctx context.Context, e *sdk.Event, at string, m mani
 	return nil
 }
 
-// pack writes a file to another one, packed, and returns its path. The same content is
-// packed to the same bytes.
+// pack writes the content of a file with gzip to another file and returns its path. The
+// same content gives the same bytes.
 func pack(from, to string) (path string, err error) {
 	in, err := os.Open(from)
 	if err != nil {

@@ -18,28 +18,28 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// commands are what an operator does by hand. The key comes from the environment
-// only: arguments are visible to every user of the machine.
+// commands returns the commands that an operator runs by hand. They read the key from
+// the environment only, because every user of the machine can see the arguments.
 func commands() []*cli.Command {
 	index := &cli.IntFlag{Name: "cluster", Usage: "`INDEX` of the cluster within the team, its cluster_id", EnvVars: []string{"ETHPROOFS_CLUSTER_ID"}, Required: true}
 	zkvm := &cli.IntFlag{Name: "zkvm-version", Usage: "`ID` of the zkVM's version at EthProofs"}
 	clusters := &cli.Command{
 		Name:  "clusters",
 		Usage: "list the team's clusters at EthProofs with their cluster_id (key from ETHPROOFS_API_KEY)",
-		Flags: connection(),
-		Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+		Flags: connectionFlags(),
+		Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
 			return operator.ListClusters(c.Context, c.App.Writer, client)
 		}),
 		Subcommands: []*cli.Command{
 			{
 				Name:  "create",
 				Usage: "create a cluster; one GPU makes it a prover of every 100th block, more of every block",
-				Flags: append(connection(), zkvm,
+				Flags: append(connectionFlags(), zkvm,
 					&cli.StringFlag{Name: "name", Usage: "`NAME` of at most 50 characters"},
 					&cli.IntFlag{Name: "gpus", Usage: "number of GPUs", Value: 1},
 					&cli.StringFlag{Name: "hardware", Usage: "`DESCRIPTION` of at most 200 characters"},
 					&cli.BoolFlag{Name: "cloud", Usage: "the machines are rented by the hour, not your own"}),
-				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+				Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
 					cluster := ethproofs.NewCluster{Name: c.String("name"), ZkVM: c.Int("zkvm-version"), GPUs: c.Int("gpus"), Hardware: c.String("hardware"), Deployment: "on-prem"}
 					if c.Bool("cloud") {
 						cluster.Deployment = "cloud-hosted"
@@ -50,8 +50,8 @@ func commands() []*cli.Command {
 			{
 				Name:  "upgrade",
 				Usage: "give a cluster a new version; drain the pipeline first",
-				Flags: append(connection(), index, zkvm, &cli.StringFlag{Name: "vk-path", Usage: "`PATH` of the verification key at EthProofs"}),
-				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+				Flags: append(connectionFlags(), index, zkvm, &cli.StringFlag{Name: "vk-path", Usage: "`PATH` of the verification key at EthProofs"}),
+				Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
 					var change ethproofs.ClusterChange
 					if c.IsSet("zkvm-version") {
 						change.ZkVM = new(c.Int("zkvm-version"))
@@ -63,14 +63,14 @@ func commands() []*cli.Command {
 				}),
 			},
 			{
-				Name: "pause", Usage: "take a cluster out of scores and digests", Flags: append(connection(), index),
-				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+				Name: "pause", Usage: "take a cluster out of scores and digests", Flags: append(connectionFlags(), index),
+				Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
 					return operator.SetActive(c.Context, c.App.Writer, client, c.Int("cluster"), false)
 				}),
 			},
 			{
-				Name: "resume", Usage: "take a paused cluster back in", Flags: append(connection(), index),
-				Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
+				Name: "resume", Usage: "take a paused cluster back in", Flags: append(connectionFlags(), index),
+				Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
 					return operator.SetActive(c.Context, c.App.Writer, client, c.Int("cluster"), true)
 				}),
 			},
@@ -78,9 +78,9 @@ func commands() []*cli.Command {
 	}
 	return []*cli.Command{clusters,
 		{
-			Name: "proofs", Usage: "list the proofs that EthProofs has of a block", ArgsUsage: "BLOCK", Flags: connection(),
-			Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
-				block, err := number(c, "a block number")
+			Name: "proofs", Usage: "list the proofs that EthProofs has of a block", ArgsUsage: "BLOCK", Flags: connectionFlags(),
+			Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
+				block, err := numberArgument(c, "a block number")
 				if err != nil {
 					return err
 				}
@@ -89,11 +89,11 @@ func commands() []*cli.Command {
 		},
 		{
 			Name: verifyStored, Usage: "have EthProofs' own verifier look at the team's stored proofs of a block, or with --proof at one by its id",
-			ArgsUsage: "BLOCK", Flags: append(connection(), &cli.BoolFlag{Name: "proof", Usage: "the argument is a proof_id"},
+			ArgsUsage: "BLOCK", Flags: append(connectionFlags(), &cli.BoolFlag{Name: "proof", Usage: "the argument is a proof_id"},
 				&cli.StringFlag{Name: "config", Usage: "take URL and key from the stage's configuration, a JSON `FILE`; - for standard input"},
 				&cli.BoolFlag{Name: "json", Usage: "print the verdicts as JSON, whatever they are"}),
-			Action: asking(func(c *cli.Context, client *ethproofs.Client) error {
-				n, err := number(c, "a block number, or a proof_id with --proof")
+			Action: withClient(func(c *cli.Context, client *ethproofs.Client) error {
+				n, err := numberArgument(c, "a block number, or a proof_id with --proof")
 				if err != nil {
 					return err
 				}
@@ -117,27 +117,30 @@ func commands() []*cli.Command {
 	}
 }
 
-// connection are the flags that say which server is asked.
-func connection() []cli.Flag {
+// connectionFlags returns the flags that choose the server and the time limit of a request.
+func connectionFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "url", Usage: "base `URL` of the API", EnvVars: []string{"ETHPROOFS_RPC_URL"}, Value: ethproofs.Production},
 		&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for an answer", Value: time.Minute},
 	}
 }
 
-func number(c *cli.Context, what string) (uint64, error) {
+// numberArgument returns the command's only argument, a number that description names
+// in an error.
+func numberArgument(c *cli.Context, description string) (uint64, error) {
 	if c.NArg() != 1 {
-		return 0, fmt.Errorf("want one argument: %s", what)
+		return 0, fmt.Errorf("want one argument: %s", description)
 	}
 	n, err := strconv.ParseUint(c.Args().First(), 10, 53)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number: want %s", c.Args().First(), what)
+		return 0, fmt.Errorf("%q is not a number: want %s", c.Args().First(), description)
 	}
 	return n, nil
 }
 
-// asking runs a command with a client and says of its errors what to do.
-func asking(run func(*cli.Context, *ethproofs.Client) error) cli.ActionFunc {
+// withClient returns an action that runs a command with a client of the flags and the
+// environment, and adds a remedy to an error about the key.
+func withClient(run func(*cli.Context, *ethproofs.Client) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.Command.Subcommands != nil && c.NArg() > 0 {
 			return fmt.Errorf("unknown command %q (try --help)", c.Args().First())
@@ -148,12 +151,12 @@ func asking(run func(*cli.Context, *ethproofs.Client) error) cli.ActionFunc {
 				return err
 			}
 		}
-		return config.ask(c.Context, func(_ context.Context, client *ethproofs.Client) error { return run(c, client) })
+		return config.withClient(c.Context, func(_ context.Context, client *ethproofs.Client) error { return run(c, client) })
 	}
 }
 
-// read takes URL and key from a stage's configuration. Its other fields do not matter
-// to a question.
+// read takes URL and key from the configuration of a stage, a JSON file or standard
+// input ("-"). It ignores the other fields.
 func (c *Config) read(ctx *cli.Context, file string) error {
 	var content []byte
 	var err error
@@ -170,16 +173,18 @@ func (c *Config) read(ctx *cli.Context, file string) error {
 		APIKey string `json:"api_key"`
 	}
 	if json.Unmarshal(content, &given) != nil { // its error might show a part of the key
-		return errors.New("the configuration is no JSON object with url and api_key as text")
+		return errors.New("the configuration is not a JSON object with url and api_key as text")
 	}
 	if given.URL == "" || given.APIKey == "" {
-		return errors.New("the configuration has no url and api_key: the stage is a dry run, of which EthProofs has nothing")
+		return errors.New("the configuration has no url and api_key: the stage is a dry run, which sends nothing to EthProofs")
 	}
 	c.URL, c.APIKey = given.URL, sdk.NewSecret(given.APIKey)
 	return nil
 }
 
-func (c Config) ask(ctx context.Context, run func(context.Context, *ethproofs.Client) error) error {
+// withClient calls run with a client of the configuration and closes the client. An
+// answer of 401 or 403 becomes an error with a remedy.
+func (c Config) withClient(ctx context.Context, run func(context.Context, *ethproofs.Client) error) error {
 	if !c.APIKey.IsSet() {
 		return errors.New("no key: set ETHPROOFS_API_KEY")
 	}
@@ -189,7 +194,7 @@ func (c Config) ask(ctx context.Context, run func(context.Context, *ethproofs.Cl
 	}
 	defer client.Close()
 	err = run(ctx, client)
-	if status, answered := errors.AsType[*ethproofs.StatusError](err); answered && (status.Status == 401 || status.Status == 403) {
+	if status, isStatus := errors.AsType[*ethproofs.StatusError](err); isStatus && (status.Status == 401 || status.Status == 403) {
 		finding := c.unreachable(err)
 		return fmt.Errorf("%s: %s", finding.Summary, finding.Remedy)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Config is the stage's config block.
+// Config is the config block of the stage.
 type Config struct {
 	URL     string     `json:"url" doc:"Base URL of the API, such as https://ethproofs.org/api/v0 or https://staging--ethproofs.netlify.app; without a path /api/v0 is added. Without url, api_key and cluster_id the stage is a dry run."`
 	APIKey  sdk.Secret `json:"api_key" doc:"The team's key."`
@@ -35,9 +35,9 @@ type Config struct {
 	AcceptTestProofs bool         `json:"accept_test_proofs" doc:"Send proofs that a test program made in place of a prover. For tests only."`
 }
 
-// setting is one of the three that belong together.
+// setting is one of the three settings that are either all set or all empty.
 type setting struct {
-	pointer, variable string
+	pointer, variable string // JSON pointer and environment variable
 	isSet             bool
 }
 
@@ -49,7 +49,8 @@ func (c Config) settings() []setting {
 	}
 }
 
-// isDryRun reports whether nothing is to be sent.
+// isDryRun reports whether the stage sends nothing: dry_run is set, or none of the
+// three settings is.
 func (c Config) isDryRun() bool {
 	if c.DryRun {
 		return true
@@ -62,7 +63,8 @@ func (c Config) isDryRun() bool {
 	return true
 }
 
-// Validate implements the SDK's validator.
+// Validate returns what is wrong with the values. The SDK calls it before Check, and it
+// makes no request.
 func (c Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
 	if !c.isDryRun() {
@@ -93,8 +95,8 @@ func (c Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// Check implements the SDK's preflight: it asks the server for the team's
-// clusters, which costs nothing of the key's budget.
+// Check is the preflight of the stage. It asks the server for the team's
+// clusters, which does not count against the key's budget.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
 	if c.isDryRun() {
 		return []sdk.Finding{{Severity: sdk.SeverityWarning, Summary: "dry run: nothing is sent to EthProofs",
@@ -127,7 +129,8 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 		Summary: fmt.Sprintf("the key is valid, but its team has no cluster %d", c.Cluster), Remedy: delivery.ClusterRemedy(clusters)}}
 }
 
-// describeCluster is a cluster in words, as far as EthProofs shows it to its team.
+// describeCluster describes a cluster for the operator, by what EthProofs shows to its
+// team.
 func describeCluster(cluster ethproofs.Cluster) string {
 	text := fmt.Sprintf("%d is %q, version %d", cluster.Index, cluster.Name, cluster.Version())
 	if n := len(cluster.Versions); n > 1 {
@@ -139,9 +142,9 @@ func describeCluster(cluster ethproofs.Cluster) string {
 	return text
 }
 
-// checkKey compares the configured verification key with those that the site has
-// for active clusters. The site lists them by the clusters' UUIDs, which it shows to
-// nobody, so that the keys themselves are looked for.
+// checkKey compares the configured verification key with the keys that the site has
+// for active clusters. The site lists the keys by the UUIDs of the clusters, which a
+// team never sees. checkKey therefore compares the bytes of the keys.
 func (c Config) checkKey(ctx context.Context, client *ethproofs.Client) []sdk.Finding {
 	if c.VerificationKey == "" {
 		return nil
@@ -155,7 +158,7 @@ func (c Config) checkKey(ctx context.Context, client *ethproofs.Client) []sdk.Fi
 	}
 	active, err := client.VerificationKeys(ctx)
 	if err != nil {
-		return finding(sdk.SeverityWarning, "the active verification keys cannot be read: "+err.Error(), "try again later: the site answers ten such questions a minute")
+		return finding(sdk.SeverityWarning, "the active verification keys cannot be read: "+err.Error(), "try again later: the site answers ten such requests a minute")
 	}
 	var holders []string
 	for _, key := range active {
@@ -171,21 +174,22 @@ func (c Config) checkKey(ctx context.Context, client *ethproofs.Client) []sdk.Fi
 	return finding(sdk.SeverityInfo, "the verification key is active at EthProofs for "+strings.Join(slices.Compact(holders), ", "), "")
 }
 
+// unreachable returns the finding for a failed request of the preflight.
 func (c Config) unreachable(err error) sdk.Finding {
-	status, answered := errors.AsType[*ethproofs.StatusError](err)
+	status, isStatus := errors.AsType[*ethproofs.StatusError](err)
 	switch {
-	case answered && (status.Status == 401 || status.Status == 403):
+	case isStatus && (status.Status == 401 || status.Status == 403):
 		return sdk.Finding{Severity: sdk.SeverityError, Pointer: "/api_key", Summary: "the server refuses the key: " + status.Text,
 			Remedy: "check ETHPROOFS_API_KEY, and that the key was issued for this server: production and staging have different keys"}
-	case answered && status.Status < 500 && status.Status != 429:
+	case isStatus && status.Status < 500 && status.Status != 429:
 		return sdk.Finding{Severity: sdk.SeverityError, Pointer: "/url", Summary: "there is no EthProofs API: " + err.Error(),
 			Remedy: "set ETHPROOFS_RPC_URL to a URL such as " + ethproofs.Production}
 	}
 	return sdk.Finding{Severity: sdk.SeverityError, Pointer: "/url", Summary: "EthProofs cannot be asked: " + err.Error(),
-		Remedy: "check the network and the URL; while it lasts, reports wait"}
+		Remedy: "check the network and the URL; reports wait until EthProofs answers"}
 }
 
-// client makes a client of a valid configuration that is no dry run.
+// client returns a client of a valid configuration that is not a dry run.
 func (c Config) client() (*ethproofs.Client, error) {
 	base, err := ethproofs.ParseURL(c.URL)
 	if err != nil {

@@ -1,6 +1,11 @@
-// Command reporter-ethproofs is the plugin that tells EthProofs which blocks are
-// queued, proving and proved. What it says and when is package delivery; how it
-// says it is package ethproofs.
+// Command reporter-ethproofs is the plugin that reports to EthProofs which blocks are
+// queued, proving and proved. Package delivery decides which requests are sent and
+// when. Package ethproofs builds the requests and reads the answers. Package ledger
+// records what was sent.
+//
+//	host event -> reporter -> delivery.Sender -> ethproofs.Client -> EthProofs
+//	                              |
+//	                          ledger.Ledger, ethproofs.Pace (the stage's state directory)
 package main
 
 import (

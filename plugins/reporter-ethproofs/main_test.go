@@ -434,7 +434,7 @@ func TestCommands(t *testing.T) {
 		{[]string{"clusters"}, true, "CLUSTER_ID  NAME      VERSION  OLDER VERSIONS  HARDWARE\n1           alpha-01  1        -               -\n"},
 		{[]string{"clusters", "create", "--name", "rack 4", "--zkvm-version", "1", "--gpus", "8", "--hardware", "8x RTX 5090"}, true, "created cluster 2 (rack 4) for every block (1:1): set ETHPROOFS_CLUSTER_ID=2"},
 		{[]string{"clusters", "create", "--name", "rack 5"}, false, "--zkvm-version"},
-		{[]string{"clusters", "upgrade", "--cluster", "1"}, false, "say what is new"},
+		{[]string{"clusters", "upgrade", "--cluster", "1"}, false, "nothing to change"},
 		{[]string{"clusters", "upgrade", "--cluster", "1", "--zkvm-version", "1"}, true, "it stays at version 1"},
 		{[]string{"clusters", "upgrade", "--cluster", "2", "--zkvm-version", "2"}, true, "cluster 2 (rack 4) has gone from version 3 to 4"},
 		{[]string{"clusters", "upgrade", "--cluster", "9", "--zkvm-version", "2"}, false, "the team has no cluster 9 (it has: 1, 2)"},

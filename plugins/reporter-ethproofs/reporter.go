@@ -14,20 +14,21 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// burst is how many requests may follow each other at once. With the largest
-// pace of 59 it keeps every minute at the server's 60.
+// burst returns how many requests may be sent without a pause between them, for a pace
+// in requests per minute. Pace and burst together stay within the server's 60 requests
+// of any minute.
 func burst(pace int) int {
 	if pace >= 60 {
-		return pace / 60 // an exempted key
+		return pace / 60 // EthProofs has exempted the key from the limit
 	}
 	return min(5, 60-pace)
 }
 
-// reporter answers the host's events.
+// reporter implements sdk.Reporter for one cluster at EthProofs.
 type reporter struct {
 	sender *delivery.Sender
 	config Config
-	url    string // of a run that is not dry
+	url    string // base URL of the API; empty in a dry run
 }
 
 func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
@@ -59,7 +60,7 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 		return nil, sdk.Environment(err, "see that no other proofline runs this pipeline; a damaged ledger may be moved away, after which answers of 409 count as conflicts")
 	}
 	pace := ethproofs.NewPace(config.Pace, burst(config.Pace))
-	pace.Remember(filepath.Join(env.StateDir, "pace.json"))
+	pace.Persist(filepath.Join(env.StateDir, "pace.json"))
 	return &reporter{sender: delivery.New(options, client, store, pace), config: config, url: url}, nil
 }
 
@@ -69,7 +70,7 @@ func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, e
 		if event.Kind.IsPhase() {
 			return nil, sdk.Permanent(fmt.Errorf("the event %s (%s) names no block", event.ID, event.Kind))
 		}
-		return &sdk.Result{}, nil // EthProofs knows of blocks only
+		return &sdk.Result{}, nil // EthProofs takes reports about blocks only
 	}
 	facts, err := r.sender.Deliver(ctx, delivery.Event{
 		Kind:  event.Kind,
@@ -87,7 +88,8 @@ func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, e
 	return &sdk.Result{Facts: facts}, nil
 }
 
-// levelOf is loud where the operator may not expect that nothing is sent.
+// levelOf returns the level at which a report is logged. A dry run is logged at the
+// level info, because the operator may not expect that nothing is sent.
 func levelOf(facts map[string]string) slog.Level {
 	if facts[delivery.FactOutcome] == contract.OutcomeDryRun {
 		return slog.LevelInfo
@@ -95,7 +97,8 @@ func levelOf(facts map[string]string) slog.Level {
 	return slog.LevelDebug
 }
 
-// proof reads the event's proof after its size and hash were checked.
+// proof reads the event's proof. The SDK has checked its size and hash. A missing or
+// too large proof is a permanent error.
 func (r *reporter) proof(event *sdk.Event) ([]byte, error) {
 	_, artifact, ok := event.ByRole(contract.RoleProof)
 	if !ok {
@@ -116,8 +119,8 @@ func (r *reporter) proof(event *sdk.Event) ([]byte, error) {
 	return content, nil
 }
 
-// keep stores a request body and hands it to the host before the request is
-// made. The key is no part of it.
+// keep stores a request body as an artifact and publishes it to the host before the
+// request is made. The body does not contain the key.
 func keep(event *sdk.Event, name string, body []byte) error {
 	out, err := event.Create(name)
 	if err != nil {
@@ -137,7 +140,7 @@ func keep(event *sdk.Event, name string, body []byte) error {
 	return nil
 }
 
-// Note tells the operator at start where reports go.
+// Note returns the place that reports go to, for the host's start message.
 func (r *reporter) Note() string {
 	switch {
 	case r.sender.IsDryRun() && r.config.DryRun:
@@ -150,10 +153,10 @@ func (r *reporter) Note() string {
 	return fmt.Sprintf("reports to %s as cluster %d", r.url, r.config.Cluster)
 }
 
-// Health implements the SDK's optional interface.
+// Health returns the health of the sender.
 func (r *reporter) Health(context.Context) sdk.Health { return r.sender.Health() }
 
-// Close implements the SDK's optional interface.
+// Close implements io.Closer. It ends and waits for the background work of the sender.
 func (r *reporter) Close() error {
 	return r.sender.Close()
 }

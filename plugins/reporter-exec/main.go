@@ -1,5 +1,5 @@
-// Command reporter-exec runs a command line for each event of a pipeline: a plugin of
-// proofline.
+// Command reporter-exec is the plugin that runs a command line for each event of a
+// pipeline. Package command runs the program and judges its result.
 package main
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Config is the stage's config block.
+// Config is the config block of the stage.
 type Config struct {
 	command.Config
 	Events []string `json:"events" doc:"Kinds of event that the program is run for, such as proved and failed. Unset means every kind."`
 }
 
-// Validate implements the SDK's validator.
+// Validate returns what is wrong with the values.
 func (c Config) Validate() []sdk.Finding {
 	findings := c.ValidateWith(nil, command.EventNames...)
 	for i, kind := range c.Events {
@@ -40,9 +40,10 @@ func open(_ context.Context, config Config, env sdk.Env) (*reporter, error) {
 	return &reporter{config, env}, nil
 }
 
-// Report implements sdk.Reporter.
+// Report implements sdk.Reporter. It runs the program for an event of the configured
+// kinds.
 func (r *reporter) Report(ctx context.Context, e *sdk.Event) (*sdk.Result, error) {
-	// An alert about this stage's own failure would only fail again.
+	// A report of an alert about this stage's own failure would fail, too.
 	if len(r.config.Events) > 0 && !slices.Contains(r.config.Events, string(e.Kind)) || e.Kind.IsAlert() && e.Stage == r.env.Stage {
 		return &sdk.Result{}, nil
 	}
@@ -53,7 +54,7 @@ func (r *reporter) Report(ctx context.Context, e *sdk.Event) (*sdk.Result, error
 	return r.config.Run(ctx, a)
 }
 
-// Note tells the operator what runs.
+// Note returns which program runs, for the host's start message.
 func (r *reporter) Note() string { return fmt.Sprintf("runs %s for each event", r.config.Command[0]) }
 
 func main() {

@@ -11,9 +11,9 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Check implements the SDK's preflight. Nobody gets a message by it: a chat is asked
-// in a way that writes nothing, a pager and a webhook, of which it is not known what
-// a request would set off, are not asked.
+// Check is the preflight. It sends no message. It makes a request to a chat that writes
+// nothing. It makes no request to a pager or a webhook, because the effect of such a
+// request is not known.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
 	kind := c.kind()
 	switch {
@@ -25,15 +25,16 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	r := receivers[kind]
 	switch {
 	case r.probe != nil:
-		return c.ask(ctx, r, r.probe(c), false)
-	case r.refuses:
-		return c.ask(ctx, r, r.address(c), true)
+		return c.tryChat(ctx, r, r.probe(c), false)
+	case r.rejectsEmpty:
+		return c.tryChat(ctx, r, r.address(c), true)
 	}
 	return []sdk.Finding{{Severity: sdk.SeverityInfo, Summary: "nothing was sent to " + kind + ": it cannot be tried without an incident"}}
 }
 
-// ask asks a chat: by GET, or by an empty message that it refuses.
-func (c Config) ask(ctx context.Context, r receiver, address sdk.Secret, post bool) []sdk.Finding {
+// tryChat makes a request to a chat that writes nothing: a GET, or a POST of an empty
+// message, which the chat rejects.
+func (c Config) tryChat(ctx context.Context, r receiver, address sdk.Secret, post bool) []sdk.Finding {
 	pointer := "/url"
 	if c.Token.IsSet() {
 		pointer = "/token"
@@ -57,9 +58,11 @@ func (c Config) ask(ctx context.Context, r receiver, address sdk.Secret, post bo
 		return []sdk.Finding{{Severity: sdk.SeverityError, Pointer: pointer, Summary: "the webhook is refused: " + err.Error(), Remedy: r.remedy}}
 	}
 	return []sdk.Finding{{Severity: sdk.SeverityWarning, Pointer: pointer, Summary: "the webhook cannot be asked: " + err.Error(),
-		Remedy: "check the network; messages wait while it lasts, proofs do not"}}
+		Remedy: "check the network; messages wait until the webhook answers, proofs do not wait"}}
 }
 
+// checkWebhook looks for the directory of the file, the program of the command, or the
+// signing key of the URL.
 func (c Config) checkWebhook() []sdk.Finding {
 	switch {
 	case c.File != "":

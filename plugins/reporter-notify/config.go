@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// Config is the stage's config block.
+// Config is the config block of the stage.
 type Config struct {
 	To  string     `json:"to" doc:"What kind of receiver it is. Unset means webhook where one of file, command, secret, headers and source is set, discord for an address of Discord, and else slack." enum:"slack,discord,telegram,pagerduty,webhook"`
 	URL sdk.Secret `json:"url" doc:"Slack: incoming webhook of the channel (https://hooks.slack.com/services/…). Discord: webhook of the channel. webhook: where events are posted to as CloudEvents, one request each. Telegram and PagerDuty: another server than the usual one. Without the address or token that its kind needs the stage is idle." format:"url"`
@@ -33,7 +33,7 @@ type Config struct {
 	Timeout   sdk.Duration `json:"timeout" doc:"How long one request or one run of the command may take." default:"30s" min:"1s" max:"10m"`
 }
 
-// kind is what the receiver is.
+// kind returns the kind of the receiver, a key of receivers.
 func (c Config) kind() string {
 	switch {
 	case c.To != "":
@@ -53,7 +53,7 @@ func (c Config) kind() string {
 	return "slack"
 }
 
-// isIdle reports whether there is nowhere to send to.
+// isIdle reports whether no receiver is configured.
 func (c Config) isIdle() bool {
 	switch c.kind() {
 	case webhook:
@@ -64,7 +64,7 @@ func (c Config) isIdle() bool {
 	return !c.URL.IsSet()
 }
 
-// wants reports whether an event of the kind is handed on.
+// wants reports whether events of the kind are sent to the receiver.
 func (c Config) wants(kind sdk.EventKind) bool {
 	if len(c.Events) > 0 {
 		return slices.Contains(c.Events, string(kind))
@@ -73,7 +73,7 @@ func (c Config) wants(kind sdk.EventKind) bool {
 	return wanted == nil || slices.Contains(wanted, kind)
 }
 
-// Validate implements the SDK's validator.
+// Validate returns what is wrong with the values. It makes no request.
 func (c Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
 	problem := func(pointer, summary, remedy string) {
@@ -95,7 +95,7 @@ func (c Config) Validate() []sdk.Finding {
 	if kind == "pagerduty" {
 		for i, event := range c.Events {
 			if !slices.Contains(pagerKinds, sdk.EventKind(event)) {
-				problem(fmt.Sprintf("/events/%d", i), fmt.Sprintf("%s is no trouble: PagerDuty would wake somebody for it", event), "leave it out, or send it to a chat")
+				problem(fmt.Sprintf("/events/%d", i), fmt.Sprintf("%s is not a failure: PagerDuty would alert somebody for it", event), "leave it out, or send it to a chat")
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func (c Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// validateForeign finds fields that another kind of receiver has.
+// validateForeign reports fields that only another kind of receiver has.
 func (c Config) validateForeign(kind string, problem func(pointer, summary, remedy string)) {
 	for _, field := range []struct {
 		pointer string
@@ -131,6 +131,7 @@ func (c Config) validateForeign(kind string, problem func(pointer, summary, reme
 	}
 }
 
+// validateWebhook reports faults in the fields of the kind webhook.
 func (c Config) validateWebhook(problem func(pointer, summary, remedy string)) {
 	var targets []string
 	for _, target := range []struct {
@@ -157,7 +158,7 @@ func (c Config) validateWebhook(problem func(pointer, summary, remedy string)) {
 	}
 	for name, value := range c.Headers {
 		if !isToken(name) {
-			problem("/headers", fmt.Sprintf("%q is no name of a header", name), "use letters, digits and -")
+			problem("/headers", fmt.Sprintf("%q is not the name of a header", name), "use letters, digits and -")
 		}
 		if strings.ContainsAny(strings.TrimSpace(value.Reveal()), "\r\n\x00") {
 			problem("/headers", fmt.Sprintf("the value of %s (not shown) holds a line break inside", name), "set it to the text alone")
@@ -165,6 +166,7 @@ func (c Config) validateWebhook(problem func(pointer, summary, remedy string)) {
 	}
 }
 
+// isToken reports whether the text may be the name of an HTTP header.
 func isToken(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')

@@ -1,6 +1,10 @@
-// Command reporter-notify is the plugin that tells people and programs what goes on:
-// messages to Slack, Discord, Telegram or PagerDuty, and every event as CloudEvents
-// to a URL, a file or a command.
+// Command reporter-notify is the plugin that informs people and programs about events.
+// People get messages in Slack, Discord, Telegram or PagerDuty. Programs get each event
+// as a CloudEvent at a URL, in a file or by a command.
+//
+//	           +-> chatReceiver: message.Throttle -> message.Sender -> chat.Format -> HTTP
+//	event -> reporter
+//	           +-> eventReceiver: cloudevent -> HTTP, target.File or target.Command
 package main
 
 import (

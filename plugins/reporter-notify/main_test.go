@@ -197,7 +197,7 @@ func TestConfig(t *testing.T) {
 		`{"to":"slack","token":"verysecret"}`:                           "a receiver of the kind slack has no token",
 		`{"to":"telegram","token":"1:verysecret"}`:                      "not the chat",
 		`{"to":"telegram","token":"1:very\nsecret","chat":"1"}`:         "line feed",
-		`{"to":"pagerduty","token":"verysecret","events":["accepted"]}`: "accepted is no trouble",
+		`{"to":"pagerduty","token":"verysecret","events":["accepted"]}`: "accepted is not a failure",
 		`{"to":"matrix"}`: "matrix",
 	} {
 		_, findings := decode(t, block)

@@ -8,8 +8,8 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// reporter hands events to its receiver. The host's outbox is per reporter, so that
-// a receiver that is gone holds up nothing but its own messages.
+// reporter sends events to its receiver. The host has an outbox for each reporter, so
+// that an unreachable receiver delays only its own messages.
 type reporter struct {
 	config   Config
 	env      sdk.Env
@@ -33,17 +33,18 @@ func open(ctx context.Context, config Config, env sdk.Env) (*reporter, error) {
 		r.receiver = w
 		return r, nil
 	}
-	p, err := openPeople(ctx, config, env)
+	c, err := openChat(ctx, config, env)
 	if err != nil {
 		return nil, sdk.Permanent(fmt.Errorf("%s: %w", config.kind(), err))
 	}
-	r.receiver = p
+	r.receiver = c
 	return r, nil
 }
 
-// Report implements sdk.Reporter.
+// Report implements sdk.Reporter. It returns once the receiver has accepted the event or
+// the throttle has left it out.
 func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, error) {
-	// An event about this stage's own failure would only fail again.
+	// A report of an alert about this stage's own failure would fail, too.
 	if r.receiver == nil || !r.config.wants(event.Kind) || !event.Kind.IsPhase() && event.Stage == r.env.Stage {
 		return &sdk.Result{}, nil
 	}
@@ -53,7 +54,7 @@ func (r *reporter) Report(ctx context.Context, event *sdk.Event) (*sdk.Result, e
 	return &sdk.Result{}, nil
 }
 
-// Note tells the operator at start where events go.
+// Note returns the place that events are sent to, for the host's start message.
 func (r *reporter) Note() string {
 	if r.receiver == nil {
 		return "idle: no receiver is configured (SLACK_WEBHOOK, or the address or token of another)"
@@ -61,7 +62,7 @@ func (r *reporter) Note() string {
 	return r.receiver.note()
 }
 
-// Close sends what is left to sum up and ends the reporter's own work.
+// Close sends the last digest and ends the background work of the reporter.
 func (r *reporter) Close() error {
 	if r.receiver != nil {
 		r.receiver.close()
@@ -69,5 +70,5 @@ func (r *reporter) Close() error {
 	return nil
 }
 
-// digestEvery is how often it is looked whether a digest is due.
-const digestEvery = 30 * time.Second
+// digestInterval is the time between two checks whether a digest is due.
+const digestInterval = 30 * time.Second

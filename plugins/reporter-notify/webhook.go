@@ -15,17 +15,18 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// events hands events on as CloudEvents. One of its targets is set.
-type events struct {
-	source  string
-	key     cloudevent.Key // nil for no signature
+// eventReceiver sends events as CloudEvents. Exactly one of poster, file and command is
+// set.
+type eventReceiver struct {
+	source  string         // source attribute of the events; may be empty
+	key     cloudevent.Key // signs requests; nil for none
 	poster  *hook.Poster
 	file    *target.File
 	command *target.Command
 }
 
-func openWebhook(config Config) (*events, error) {
-	e := &events{source: config.Source}
+func openWebhook(config Config) (*eventReceiver, error) {
+	e := &eventReceiver{source: config.Source}
 	switch {
 	case config.URL.IsSet():
 		poster, err := receivers[webhook].poster(config, config.URL, config.header())
@@ -50,7 +51,7 @@ func openWebhook(config Config) (*events, error) {
 	return e, nil
 }
 
-func (e *events) deliver(ctx context.Context, event *sdk.Event) error {
+func (e *eventReceiver) deliver(ctx context.Context, event *sdk.Event) error {
 	body, err := cloudevent.Encode(event.Event, e.source)
 	if err != nil {
 		return sdk.Permanent(fmt.Errorf("event %s (%s): %w", event.ID, event.Kind, err))
@@ -68,7 +69,8 @@ func (e *events) deliver(ctx context.Context, event *sdk.Event) error {
 	return e.poster.Post(ctx, header, body, event.Try)
 }
 
-// variables spare simple scripts the parsing of JSON.
+// variables returns the environment variables with which a script can read the event
+// without parsing JSON.
 func variables(event *sdk.Event) []string {
 	env := []string{"PROOFLINE_EVENT=" + string(event.Kind), "PROOFLINE_EVENT_ID=" + event.ID,
 		"PROOFLINE_PIPELINE=" + event.Pipeline, "PROOFLINE_STAGE=" + event.Stage}
@@ -78,7 +80,7 @@ func variables(event *sdk.Event) []string {
 	return env
 }
 
-func (e *events) note() string {
+func (e *eventReceiver) note() string {
 	switch {
 	case e.file != nil:
 		return "appends events to " + e.file.Path
@@ -90,7 +92,7 @@ func (e *events) note() string {
 	return "posts unsigned events to " + e.poster.Host()
 }
 
-func (e *events) close() {
+func (e *eventReceiver) close() {
 	if e.poster != nil {
 		e.poster.Close()
 	}

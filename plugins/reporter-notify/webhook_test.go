@@ -105,7 +105,7 @@ func TestConfigOfAWebhook(t *testing.T) {
 		`{"url":"https://a.test","secret":"verysecret"}`:                     "want at least 16",
 		`{"file":"/tmp/x","secret":"a very long verysecret"}`:                "only requests to a URL are signed",
 		`{"file":"/tmp/x","headers":{"A":"verysecret"}}`:                     "only requests to a URL have headers",
-		`{"url":"https://a.test","headers":{"bad name":"verysecret"}}`:       "is no name of a header",
+		`{"url":"https://a.test","headers":{"bad name":"verysecret"}}`:       "is not the name of a header",
 		`{"to":"webhook","url":"wss://a.test/verysecret"}`:                   "neither http nor https",
 		`{"command":"notify"}`:                                               "want a list",
 		`{"url":"https://a.test","headers":{"A":"x"},"events":["proven"]}`:   "proven",

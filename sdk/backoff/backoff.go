@@ -1,4 +1,5 @@
-// Package backoff computes the pauses between the tries of what has failed.
+// Package backoff computes the pauses between the tries of an operation that fails. It
+// does not wait and holds no state.
 package backoff
 
 import (
@@ -6,8 +7,8 @@ import (
 	"time"
 )
 
-// Doubled returns the pause after so many tries in a row, counted from 1: first,
-// doubled with each further try, and never more than longest.
+// Doubled returns the pause after a number of failed tries in a row. After one try it is
+// first; each further try doubles it, up to longest.
 func Doubled[N int | uint32](first, longest time.Duration, tries N) time.Duration {
 	pause := min(first, longest)
 	for ; tries > 1 && pause > 0 && pause < longest; tries-- {
@@ -19,8 +20,9 @@ func Doubled[N int | uint32](first, longest time.Duration, tries N) time.Duratio
 	return pause
 }
 
-// Jitter shortens a pause by chance, by up to its part-th part, so that what failed
-// together is not tried again together. A part of 1 may leave nothing of it.
+// Jitter shortens a pause by a random amount of up to 1/part of it, so that operations
+// which failed together are not tried again together. With a part of 1 the pause may
+// become zero.
 func Jitter(pause time.Duration, part int) time.Duration {
 	if pause <= 0 {
 		return pause

@@ -16,6 +16,7 @@ func ParseHash(text string) (Hash, error) {
 	return h, h.UnmarshalText([]byte(text))
 }
 
+// String returns the text form.
 func (h Hash) String() string { return "0x" + hex.EncodeToString(h[:]) }
 
 // IsZero reports whether the hash is all zero, which no block has.
@@ -40,16 +41,16 @@ func (h *Hash) UnmarshalText(text []byte) error {
 }
 
 // Block identifies a block by chain, number and hash: after a reorg the same
-// number is another block. The remaining fields describe it; a source that does
+// number is another block. The remaining fields describe the block; a source that does
 // not know them yet leaves them zero.
 type Block struct {
 	ChainID    uint64    `json:"chain_id"`
 	Number     uint64    `json:"number"`
 	Hash       Hash      `json:"hash"`
 	ParentHash Hash      `json:"parent_hash"`
-	Time       time.Time `json:"time,omitzero"`
+	Time       time.Time `json:"time,omitzero"` // the block's timestamp, in whole seconds
 	GasUsed    uint64    `json:"gas_used"`
-	TxCount    uint32    `json:"tx_count"`
+	TxCount    uint32    `json:"tx_count"` // number of transactions
 }
 
 // JobID names the job of this block: chain, number and the hash's first bytes.

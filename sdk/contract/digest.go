@@ -13,8 +13,8 @@ type Digest [32]byte
 // MarshalText implements encoding.TextMarshaler.
 func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
 
-// UnmarshalJSON reads the text form, and the list of 32 numbers that checkpoints
-// held before.
+// UnmarshalJSON reads the text form. It also reads a list of 32 numbers, which is what
+// older checkpoints hold.
 func (d *Digest) UnmarshalJSON(text []byte) error {
 	if len(text) > 0 && text[0] == '[' {
 		return json.Unmarshal(text, (*[32]byte)(d))

@@ -2,14 +2,15 @@ package contract
 
 import "time"
 
-// EventKind says what an event reports.
+// EventKind is the kind of an event. The set is open: a later host may send kinds that a
+// plugin does not know.
 type EventKind string
 
-// The kinds of event. The first five are phases of a block, in their order, the
-// next is what came of a phase, the rest are alerts.
+// The kinds of event. The first five are phases of a block, in their order.
+// EventAccepted reports that a phase has reached its destination. The rest are alerts.
 const (
-	EventQueued  EventKind = "queued"  // the proof stage has claimed the block
-	EventProving EventKind = "proving" // the proof stage shows its first progress
+	EventQueued  EventKind = "queued"  // the proof stage has accepted the block
+	EventProving EventKind = "proving" // the proof stage has shown its first progress
 	EventProved  EventKind = "proved"  // the proof is durable
 	EventChecked EventKind = "checked" // the last stage of a pipeline without a proof stage is done
 	EventFailed  EventKind = "failed"  // the block is given up
@@ -32,8 +33,8 @@ func EventKinds() []EventKind {
 	}
 }
 
-// IsPhase reports whether the event is a phase of a block, which is delivered in
-// order and for as long as it counts. Any other expires within the hour.
+// IsPhase reports whether the event is a phase of a block. Phases are delivered in order
+// and do not expire while they still matter; every other event expires after an hour.
 func (k EventKind) IsPhase() bool {
 	switch k {
 	case EventQueued, EventProving, EventProved, EventChecked, EventFailed:
@@ -42,24 +43,25 @@ func (k EventKind) IsPhase() bool {
 	return false
 }
 
-// IsAlert reports whether the event tells of trouble or of its end.
+// IsAlert reports whether the event reports a fault or the end of one.
 func (k EventKind) IsAlert() bool { return !k.IsPhase() && k != EventAccepted }
 
-// Event is something to report. It is sent at least once; phases of one block
-// arrive in order, never an earlier one after a later one.
+// Event is something to report. It is delivered at least once. The phases of one block
+// arrive in order, never an earlier phase after a later one.
 type Event struct {
 	ID       string // the same at every try
 	Kind     EventKind
 	Pipeline string
-	Stage    string // the stage that it is about; empty for the whole pipeline
+	Stage    string // the stage that the event is about; empty for the whole pipeline
 	Time     time.Time
 	Block    *Block // nil for an alert that is about no block
 	Facts    map[string]string
-	// Artifacts are the files that belong to it: for EventProved the proof, with
+	// Artifacts are the files that belong to the event: for EventProved the proof, with
 	// RoleProof; for a reporter with CapabilityArtifacts more. Paths are relative to Dir.
 	Artifacts []Artifact
-	// Dir is private to this try, absolute; in/ and out/ as in Task.
+	// Dir is the absolute path of a directory that is private to this try, with in/, out/
+	// and tmp/ as in Task.
 	Dir string
-	// Try counts from 1. Earlier tries may have reached the other side.
+	// Try counts from 1. An earlier try may have reached the other side.
 	Try uint32
 }

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Selection names the target blocks. The zero value selects nothing; Every 1
+// Selection is the set of target blocks. The zero value selects nothing; Every 1
 // selects each block.
 type Selection struct {
-	Every uint64 `json:"every"` // number % Every == 0
-	// ShardIndex and ShardCount split the targets: the k-th target (number /
-	// Every) belongs to the shard k % ShardCount == ShardIndex. ShardCount 0 or
-	// 1 means no split; ShardIndex counts from 0.
+	Every uint64 `json:"every"` // a target has number % Every == 0
+	// ShardIndex and ShardCount split the targets between pipelines. The k-th target
+	// (k = number / Every) belongs to the shard with k % ShardCount == ShardIndex.
+	// ShardCount 0 or 1 means no split; ShardIndex counts from 0.
 	ShardIndex uint64 `json:"shard_index"`
 	ShardCount uint64 `json:"shard_count"`
 	// From and To bound the numbers, both inclusive. From nil means the head at
@@ -63,27 +63,27 @@ type PollRequest struct {
 	// at the very first poll.
 	Cursor    []byte
 	Selection Selection
-	Max       int           // at most so many blocks
-	Wait      time.Duration // how long to wait for the first one
+	Max       int           // largest number of blocks in the answer
+	Wait      time.Duration // how long to wait for the first block
 }
 
-// PollResponse answers a poll. No state of the source matters to it: polled
-// again with the same cursor a source answers the same blocks, or those that
+// PollResponse answers a poll. It depends on the cursor and the chain alone: polled
+// again with the same cursor, a source answers the same blocks, or those that have
 // replaced them.
 type PollResponse struct {
-	Blocks   []Block // targets, ascending
-	Orphaned []Hash  // hashes handed out before that are no longer on the chain
+	Blocks   []Block // new targets, in ascending order
+	Orphaned []Hash  // hashes that earlier answers held and that are no longer on the chain
 	// NextCursor is stored in one transaction with the blocks. It holds the last
-	// 64 hashes, so that a reorg is seen after a restart.
+	// 64 hashes, so that a reorg is noticed after a restart.
 	NextCursor []byte
-	Head       uint64    // the newest block that the source knows
+	Head       uint64    // number of the newest block that the source knows
 	HeadTime   time.Time // the head's block time; zero where it is not known
-	Done       bool      // the selection's end is reached; no further poll needed
+	Done       bool      // the end of the selection is reached, and no further poll is needed
 }
 
-// Resolution is what a source knows of one requested number.
+// Resolution is a source's answer about one requested block number.
 type Resolution struct {
 	Number uint64
 	Block  *Block // nil when there is no such block
-	Reason string // why Block is nil
+	Reason string // why Block is nil; empty otherwise
 }

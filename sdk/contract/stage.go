@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Kind says what a stage does.
+// Kind is the kind of a stage and of the plugin that serves it.
 type Kind string
 
 // The four kinds, in the order in which a pipeline names them.
@@ -19,15 +19,15 @@ const (
 // Kinds lists the kinds in pipeline order.
 func Kinds() []Kind { return []Kind{KindSource, KindBuilder, KindProver, KindReporter} }
 
-// Manifest is what a plugin says of itself. It is static: no configuration, no
-// network, the same at every call.
+// Manifest is a plugin's description of itself. It is static: it needs no configuration
+// and no network, and is the same at every call.
 type Manifest struct {
 	Name    string `json:"name"`    // as in the YAML, for example "prover-zisk"
 	Version string `json:"version"` // semantic version without "v"
 	Kind    Kind   `json:"kind"`
 	// Protocol is the version of the plugin protocol that the plugin speaks, the
-	// newest if it speaks several. Over gRPC it is not told but negotiated in the
-	// handshake, so that it is 0 there.
+	// newest if it speaks several. Describe does not send it, because the handshake has
+	// negotiated it; a manifest that came over gRPC has 0 here.
 	Protocol int    `json:"protocol"`
 	Summary  string `json:"summary"` // one sentence
 	// Schema is the JSON Schema (2020-12) of the stage's config block.
@@ -35,9 +35,9 @@ type Manifest struct {
 	// Capabilities are optional features within the protocol version, for
 	// example CapabilityVerify.
 	Capabilities []string `json:"capabilities,omitempty"`
-	// Events lists the kinds of event that a reporter wants: it is handed no
-	// others, and none where the list is empty. Package sdk fills in EventKinds for
-	// a reporter that names none. Empty for other plugins.
+	// Events lists the kinds of event that a reporter wants. It is handed no other
+	// kind, and no event at all where the list is empty. Package sdk fills in EventKinds
+	// for a reporter that names none. For other plugins the list is empty.
 	Events []EventKind `json:"events,omitempty"`
 }
 
@@ -45,15 +45,15 @@ type Manifest struct {
 const (
 	CapabilityVerify      = "prover.verify"       // answers Verify
 	CapabilityResumeToken = "prover.resume_token" // sends resume tokens and accepts them
-	// CapabilitySandbox: the plugin needs no network, no device, and of the file system
-	// its attempts, its state directory and what its config names as file, dir or
-	// program. The host keeps it to that.
+	// CapabilitySandbox says that the plugin needs no network and no device. Of the file
+	// system it needs only its attempts, its state directory and what its config names in
+	// fields of format file, dir or program. The host confines it to these.
 	CapabilitySandbox = "sandbox"
-	CapabilityReplay  = "source.replay" // hands out blocks of the past, which age does not make useless
-	// CapabilityArtifacts: the events proved, checked and failed that the reporter is
-	// handed carry all that the stages before, the gates included, have made for the
-	// block and that is still there, the newest of each name; accepted carries what the
-	// other reporter has published in the try that was taken.
+	CapabilityReplay  = "source.replay" // hands out blocks of the past, which stay useful whatever their age
+	// CapabilityArtifacts asks for more artifacts in a reporter's events. Proved, checked
+	// and failed carry what the stages before, the gates included, have made for the
+	// block, as far as it still exists, the newest of each name. Accepted carries what
+	// the delivering reporter has published in the try that was accepted.
 	CapabilityArtifacts = "reporter.artifacts"
 )
 
@@ -67,7 +67,7 @@ func (m Manifest) Has(capability string) bool {
 	return false
 }
 
-// Setup is what the host tells a plugin once per process, before any work.
+// Setup is what the host sends a plugin once per process, before any work.
 type Setup struct {
 	Pipeline string // the pipeline's name
 	Stage    string // the stage's name in the YAML
@@ -88,7 +88,7 @@ const (
 	SeverityInfo    Severity = "info"
 )
 
-// Finding is one thing that validation or a preflight check has to say.
+// Finding is one problem or remark that validation or a preflight check reports.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	// Pointer is an RFC 6901 pointer into the stage's config ("/endpoints/0"),
@@ -98,6 +98,7 @@ type Finding struct {
 	Remedy  string `json:"remedy,omitempty"` // what to do about it
 }
 
+// String returns severity, pointer, summary and remedy in one line.
 func (f Finding) String() string {
 	text := fmt.Sprintf("%s: %s", f.Severity, f.Summary)
 	if f.Pointer != "" {
@@ -109,7 +110,7 @@ func (f Finding) String() string {
 	return text
 }
 
-// HealthState is a plugin's own view of itself.
+// HealthState is a plugin's own judgement of its health.
 type HealthState string
 
 // The health states. While a plugin is unavailable the host hands it no work
@@ -120,13 +121,13 @@ const (
 	HealthUnavailable HealthState = "unavailable"
 )
 
-// Health is the answer to a health call. Detail says why the state is not ready;
-// that of a ready plugin is a remark, which status shows. What a source says there
-// for a minute, ready or degraded, becomes the alert node_down.
+// Health is the answer to a health call. Detail says why the state is not ready; the
+// detail of a ready plugin is a remark, which "proofline status" shows. The detail of a
+// source that is ready or degraded becomes the alert node_down after a minute.
 type Health struct {
 	State  HealthState `json:"state"`
 	Detail string      `json:"detail,omitempty"`
 	// Endpoints are the services that the plugin depends on, in the order of its
-	// configuration; nil for a plugin that tells of none.
+	// configuration; nil for a plugin that reports none.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 }

@@ -6,27 +6,28 @@ import (
 	"slices"
 )
 
-// Traits is what follows from a plugin's configuration. A plugin answers them to
-// Check, as far as the configuration tells, and to Configure.
+// Traits are the properties that follow from a plugin's configuration. A plugin sends
+// those that the configuration alone decides in its answer to Check, and all of them in
+// its answer to Configure.
 type Traits struct {
-	// MakesProof is true for a prover whose result is a proof. A prover without
-	// it is a gate: what needs it starts only after it has succeeded.
+	// MakesProof is true for a prover whose result is a proof. A prover without it is a
+	// gate: a stage that needs the gate starts only after the gate has succeeded.
 	MakesProof bool `json:"makes_proof"`
-	// Note is one sentence for the operator, printed at start: "dry run: nothing
-	// is sent". Empty for nothing to say, and always in the answer to Check.
+	// Note is one sentence for the operator, printed at start, such as "dry run: nothing
+	// is sent". It is empty when there is no remark, and always in the answer to Check.
 	Note string `json:"note,omitempty"`
 	// Provides are facts about what the stage hands on, by name. A value is never
-	// empty: what is not known is left out.
+	// empty: a fact that is not known is left out.
 	Provides map[string]string `json:"provides,omitempty"`
 	// Requires names facts that the stages before this one must provide, each with
-	// the values that this one can work with. The host compares them along the
-	// needs of the pipeline; a fact that none of those stages provides is not
-	// compared.
+	// the values that this stage can work with. The host compares them with the facts of
+	// the stages that this one needs, directly or indirectly. A fact that none of those
+	// stages provides is not compared.
 	Requires map[string][]string `json:"requires,omitempty"`
 }
 
-// Names of the facts in Traits. A plugin may use others, for plugins that know
-// them: words of lower-case letters, digits and "_", joined by dots.
+// Names of the facts in Traits. Plugins may agree on other names, which consist of
+// lower-case letters, digits, "_" and dots between them.
 const (
 	TraitChainID      = "chain_id"      // decimal: "1"
 	TraitNetwork      = "network"       // the chain's name: "mainnet"
@@ -36,56 +37,58 @@ const (
 	TraitZiskVersion  = "zisk.version"  // the release, without "v": "0.16.1"
 )
 
-// Names of facts that reporters state of the place they send to.
+// Names of facts that a reporter provides about the service that it reports to, its
+// other side.
 const (
 	// TraitOneProver is "true" for a reporter whose other side takes the proofs of
 	// one prover only.
 	TraitOneProver = "reporter.one_prover"
-	// TraitDestination names the place that a reporter sends to, and TraitAccount the
-	// account that it does so with, without saying which: the same text for the same
-	// place or account, such as a hash of server and key.
+	// TraitDestination identifies the service that a reporter sends to, and TraitAccount
+	// the account that it uses, without revealing them: the same text for the same
+	// service or account, such as a hash of server and key.
 	TraitDestination = "reporter.destination"
 	TraitAccount     = "reporter.account"
-	// TraitPace is how many requests a minute the reporter may send whatever others
-	// send with the same account, and TraitLimit how many of all reporters together
-	// its account takes; decimal. A reporter that goes by the account's own count of
-	// requests has no such pace.
+	// TraitPace is how many requests a minute the reporter sends at most, whatever other
+	// reporters send with the same account. TraitLimit is how many requests a minute the
+	// account takes from all reporters together. Both are decimal numbers. A reporter
+	// that follows the account's own count of requests provides no pace.
 	TraitPace  = "reporter.pace"
 	TraitLimit = "reporter.limit"
 	// TraitSite is the base URL of the API, without a key, of the site that judges
 	// the prover by what the reporter sends.
 	TraitSite = "reporter.site"
-	// TraitVerifyStored is a command of the plugin that has the other side verify the
-	// proofs that it has stored of a block: PLUGIN <command> --config - --json BLOCK,
-	// with the config block as JSON on standard input. It prints a list of StoredVerdict;
-	// without one the exit code is not 0, and the reason is on standard error.
+	// TraitVerifyStored names a command of the plugin that has the other side verify the
+	// proofs that it has stored for a block. The host runs PLUGIN <command> --config -
+	// --json BLOCK with the config block as JSON on standard input. The command prints a
+	// list of StoredVerdict. If it has no verdict, its exit code is not 0 and the reason
+	// is on standard error.
 	TraitVerifyStored = "reporter.verify_stored"
 )
 
-// StoredVerdict is what a reporter's other side says of a proof that it has stored.
+// StoredVerdict is the other side's judgement of a proof that it has stored.
 type StoredVerdict struct {
-	Proof  string  `json:"proof"`            // how the other side calls it
-	Valid  *bool   `json:"valid"`            // nil: it cannot verify the proof
-	Reason string  `json:"reason,omitempty"` // why it is not valid, or cannot be verified
-	TookMS float64 `json:"took_ms,omitempty"`
+	Proof  string  `json:"proof"`             // the other side's name of the proof
+	Valid  *bool   `json:"valid"`             // nil when the other side cannot verify the proof
+	Reason string  `json:"reason,omitempty"`  // why the proof is not valid, or cannot be verified
+	TookMS float64 `json:"took_ms,omitempty"` // duration of the verification in milliseconds
 }
 
 // Assessment is a plugin's answer to Check. Its JSON form is what a plugin prints
-// that is run by hand with "validate --json" or "check --json".
+// that is started by hand with "validate --json" or "check --json".
 type Assessment struct {
 	Findings []Finding `json:"findings"`
-	// Traits are those that follow from the configuration; nil with an error among
-	// the findings, and from a plugin that does not tell them before Configure.
+	// Traits are those that follow from the configuration. They are nil when a finding is
+	// an error, and in the answer of a plugin that knows them only after Configure.
 	Traits *Traits `json:"traits,omitempty"`
 }
 
-// HasError reports whether a finding is an error.
+// HasError reports whether at least one finding is an error.
 func (a Assessment) HasError() bool {
 	return slices.ContainsFunc(a.Findings, func(f Finding) bool { return f.Severity == SeverityError })
 }
 
-// UnmarshalJSON implements json.Unmarshaler. A plugin that has no traits to tell may
-// print the list of its findings alone.
+// UnmarshalJSON implements json.Unmarshaler. It also reads a list of findings alone, which
+// a plugin without traits may print.
 func (a *Assessment) UnmarshalJSON(text []byte) error {
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
 		*a = Assessment{}

@@ -13,7 +13,7 @@ import (
 var remedies = []struct {
 	fault  error
 	remedy string
-	placed bool // the remedy ends in the name of the place
+	placed bool // the name of the place is appended to the remedy
 }{
 	{syscall.ENOSPC, "make room on the disk of ", true},
 	{syscall.EDQUOT, "make room within the quota on the disk of ", true},
@@ -25,8 +25,8 @@ var remedies = []struct {
 	{fs.ErrPermission, "give the user that runs proofline the right to read and write ", true},
 }
 
-// Remedy returns what the operator can do about an error of the file system at
-// place, which is a path or a name such as "the data directory". It is empty where
+// Remedy returns what the operator can do about an error of the file system. The place
+// is a path or a name such as "the data directory". The result is empty where
 // the error is not known as a fault of the machine.
 func Remedy(err error, place string) string {
 	for _, r := range remedies {
@@ -41,9 +41,9 @@ func Remedy(err error, place string) string {
 	return ""
 }
 
-// Fault marks an error of the file system at place as an environment error, with a
-// remedy, where it is a fault of the machine. An error that has a class, and every
-// other error, is returned as it is; nil stays nil.
+// Fault returns an error of the file system at place as an environment error with a
+// remedy if it is a fault of the machine, such as a full disk. It returns every other
+// error unchanged, and also an error that has a class already. Nil stays nil.
 func Fault(err error, place string) error {
 	if _, classed := errors.AsType[*contract.Error](err); classed {
 		return err

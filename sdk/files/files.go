@@ -1,6 +1,7 @@
-// Package files changes files so that a crash of the process or of the machine
-// leaves the old or the new content, computes their digests, and says what a failed
-// system call means for an operator.
+// Package files replaces files so that a crash of the process or of the machine leaves
+// either the old or the new content. It also computes digests of files, and says what an
+// operator can do about a failed system call. All functions are safe for concurrent use;
+// of two replacements of one path at the same time the later one wins.
 package files
 
 import (
@@ -19,14 +20,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Replace has write make the content of a file under a temporary name beside path,
-// and puts it in the place of what is there. When it returns nil, content and name
-// are on disk. After an error the file at path is as it was. The mode is set
-// whatever the umask is. A device or a pipe is no file that could be replaced: what is
-// written goes into it.
+// Replace replaces the file at path. It calls write to write the content to a temporary
+// file beside path, and then renames that file. When it returns nil, content and name are
+// on disk. After an error the file at path is unchanged; the error of write is returned
+// as it is. The umask has no effect on the mode. If path is a device or a pipe, write
+// writes directly to it.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(path); err == nil && info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0 {
-		return into(path, write)
+		return writeInto(path, write)
 	}
 	dir := filepath.Dir(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(mode))
@@ -37,7 +38,7 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
 		return err
 	}
 	defer func() { _ = pending.Cleanup() }()
-	// The *os.File lets io.Copy leave the copying to the kernel.
+	// With an *os.File, io.Copy can let the kernel copy.
 	if err := write(pending.File); err != nil {
 		return err
 	}
@@ -47,8 +48,8 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	return SyncDir(dir)
 }
 
-// into writes to a device or a pipe.
-func into(path string, write func(io.Writer) error) error {
+// writeInto writes to a device or a pipe.
+func writeInto(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func into(path string, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// Write is Replace with content in memory.
+// Write replaces the file at path with this content, as Replace does.
 func Write(path string, mode fs.FileMode, content []byte) error {
 	return Replace(path, mode, func(w io.Writer) error {
 		_, err := w.Write(content)
@@ -64,7 +65,8 @@ func Write(path string, mode fs.FileMode, content []byte) error {
 	})
 }
 
-// WriteJSON is Replace with a value in indented JSON, with a line feed at the end.
+// WriteJSON replaces the file at path with a value in indented JSON and a line feed at the
+// end, as Replace does.
 func WriteJSON(path string, mode fs.FileMode, value any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -76,8 +78,8 @@ func WriteJSON(path string, mode fs.FileMode, value any) error {
 	return Write(path, mode, text.Bytes())
 }
 
-// Rename moves a file whose content is on disk already to another name on the same
-// file system and makes the new name durable.
+// Rename moves a file to another name on the same file system, and makes the new name
+// durable. The content must be on disk already.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
@@ -85,7 +87,7 @@ func Rename(from, to string) error {
 	return SyncDir(filepath.Dir(to))
 }
 
-// SyncDir makes the names in a directory durable.
+// SyncDir makes the names in a directory durable (fsync(2) of the directory).
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -107,7 +109,7 @@ func Digest(path string) (size int64, sum contract.Digest, err error) {
 	return size, sum, nil
 }
 
-// DigestOf returns the length in bytes and the SHA-256 of what is left to read.
+// DigestOf reads r to its end and returns the number of bytes and their SHA-256.
 func DigestOf(r io.Reader) (size int64, sum contract.Digest, err error) {
 	h := sha256.New()
 	size, err = io.Copy(h, r)

@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// sweepTime bounds the search for descendants: only one that cannot be killed
-// lasts so long.
+// sweepTime is the longest time that killing the descendants may take. Only a process
+// that cannot be killed lasts longer.
 const sweepTime = 5 * time.Second
 
 // child is one started tool.
@@ -21,17 +21,17 @@ type child struct {
 	cmd     *exec.Cmd
 	mark    string
 	started chan error    // one value
-	exited  chan struct{} // closed when the tool has ended; its pid is still reserved
-	reaped  chan struct{} // closed when everything is over
+	exited  chan struct{} // closed when the tool has ended; its process id is still reserved
+	reaped  chan struct{} // closed when the tool and its descendants have ended and were reaped
 	group
 
-	below []int // pidfds of descendants; written only through group.with
+	below []int // pidfds of descendants; accessed only inside group.with while the tool runs
 	left  bool  // a descendant could not be killed in time; valid when reaped is closed
 }
 
-// run starts the tool, waits for its end and clears up after it. All of it
-// happens on one locked thread: the parent-death signal of the tool belongs to
-// the thread that forked it, which must therefore outlive it.
+// run starts the tool, waits for its end and kills its descendants. It does so on one
+// locked thread, because the kernel sends the tool's parent-death signal when the thread
+// ends that forked the tool.
 func (p *child) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -45,8 +45,8 @@ func (p *child) run() {
 		return
 	}
 	defer close(p.reaped)
-	// Without reaping: as long as the zombie is there neither its pid nor its
-	// process group can be used by anybody else.
+	// WNOWAIT leaves the tool as a zombie. As long as it exists, no other process can get
+	// its process id or its process group.
 	for {
 		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
@@ -61,29 +61,29 @@ func (p *child) run() {
 	_ = p.cmd.Wait() // the state is in cmd.ProcessState
 }
 
-// terminate asks the group to stop. A stopped process gets the signal only when
-// it continues. The descendants are noted before: an end of the tool would detach
-// them.
+// terminate sends SIGTERM to the group, and SIGCONT, because a stopped process gets a
+// signal only when it continues. It notes the descendants before, because the end of the
+// tool would detach them from it.
 func (p *child) terminate() {
 	p.note()
 	p.signal(unix.SIGTERM, unix.SIGCONT)
 }
 
-// note remembers the processes that are below the tool now.
+// note stores pidfds of the processes that are now below the tool.
 func (p *child) note() {
 	p.with(func(leader int) { p.below = append(p.below, openTree(leader)...) })
 }
 
-// kill ends the group and every descendant, and returns when none is left that can be
-// killed. It reports whether none is left at all.
+// kill sends SIGKILL to the group and to every descendant. It returns when all of them
+// have ended, or after sweepTime. It reports whether all have ended.
 func (p *child) kill() bool {
 	end := time.Now().Add(sweepTime)
 	mark := procfs.Variable(markName, p.mark)
 	p.note()
 	for {
-		// They are looked for before the signal: a process that is dying has lost its
-		// environment, and still holds what it has open. One that forks while it is
-		// looked for is found the next time.
+		// The search comes before the signal, because a dying process has lost its
+		// environment and still holds its open files. A process that forks during the
+		// search is found in the next round.
 		marked := mark.Open()
 		p.signal(unix.SIGKILL)
 		p.with(func(int) { sendKill(p.below) })
@@ -102,7 +102,7 @@ func sendKill(pidfds []int) {
 	}
 }
 
-// await returns when the processes have ended, or at the end of the time.
+// await returns when the processes have ended, or at the time end.
 func await(pidfds []int, end time.Time) {
 	for _, fd := range pidfds {
 		for left := time.Until(end); left > 0; left = time.Until(end) {
@@ -120,7 +120,7 @@ func closeAll(pidfds []int) {
 	}
 }
 
-// openTree returns pidfds of all processes below one.
+// openTree returns pidfds of all processes below the process pid.
 func openTree(pid int) (fds []int) {
 	for _, child := range procfs.Children(pid) {
 		if fd, err := unix.PidfdOpen(child, 0); err == nil {

@@ -1,15 +1,17 @@
-// Package process runs an external tool for a plugin and leaves nothing of it
-// behind.
+// Package process runs an external tool for a plugin and leaves none of the tool's
+// processes behind.
 //
 // The tool gets a process group of its own, an explicit environment, no standard
-// input, and pipes for its output, which arrives line by line. When the context
-// ends the tool is told to stop (SIGTERM to its group, with SIGCONT for stopped
-// processes), and after the grace period killed. Whatever the way it ended, every
-// process that it started and left is killed too: what is in its group, what
-// hangs below it, and, by a mark in the environment, what has moved away from
-// both. On Linux the tool also dies when the plugin does.
+// input, and pipes for its output, which arrives line by line. When the context ends,
+// the tool's group gets SIGTERM, and SIGKILL after the grace period:
 //
-// On other systems only the process group is reached.
+//	running ─► exited
+//	   └─ context ends ─► SIGTERM ─► exited within the grace period
+//	                         └─ grace period over ─► SIGKILL ─► exited
+//
+// However the tool ended, the processes that it has started are then killed: those in
+// its group, those below it in the process tree, and, by a mark in their environment,
+// those that have left both. The tool is also killed when the plugin dies.
 package process
 
 import (
@@ -33,55 +35,56 @@ import (
 const (
 	defaultGrace = 10 * time.Second
 
-	// pipeDelay is how long output is still read after the tool has ended and
-	// its descendants were killed: only a process that cannot be killed holds a
-	// pipe open for so long.
+	// pipeDelay is the longest time that output is read after the tool has ended and
+	// its descendants were killed. Only a process that cannot be killed holds a pipe open
+	// for longer.
 	pipeDelay = 2 * time.Second
 
-	// markName names the environment variable that all descendants inherit.
+	// markName is the name of the environment variable that all descendants inherit.
 	markName = "PROOFLINE_TOOL_ID"
 )
 
 // Command is a tool to run. Its fields must not change while it runs; Run may be
 // called again, also concurrently.
 type Command struct {
-	// Path is the tool: a path, or a name that is looked up in PATH.
+	// Path is the tool: a path, or a name that is searched for in PATH.
 	Path string
 	Args []string // without the tool's own name
 	Dir  string   // working directory; empty for the plugin's own
-	// Env is the whole environment, as "name=value". Nil is an empty one, never
-	// the plugin's: pass os.Environ() where that is wanted.
+	// Env is the whole environment, as "name=value". Nil means an empty environment, not
+	// the plugin's. Pass os.Environ() to hand on the plugin's.
 	Env []string
 	// Stdout and Stderr get each line of output without its end, in order. A line
-	// ends with \n or \r; of one longer than MaxLine bytes the rest is left out.
-	// The two are never called at the same time, nor after Run has returned. While
-	// one runs the tool may block on its output. Nil drops the lines.
+	// ends with \n or \r. A line longer than MaxLine bytes is shortened. The two functions
+	// are never called at the same time, nor after Run has returned. The tool may block on
+	// its output while one of them runs. Nil drops the lines.
 	Stdout, Stderr func(line string)
-	// Started is called with the tool's process id once it runs, before Stdout and Stderr
-	// get a line of it. Nil is not called.
+	// Started is called with the tool's process id as soon as the tool runs, before Stdout
+	// and Stderr get a line of it. Run waits for its return. Nil is not called.
 	Started func(pid int)
-	// Grace is the time between SIGTERM and SIGKILL; zero is 10 s.
+	// Grace is the time between SIGTERM and SIGKILL; zero means 10 s.
 	Grace time.Duration
 }
 
 // Exit says how a tool ended.
 type Exit struct {
-	Code   int            // exit code; -1 when ended by a signal
-	Signal syscall.Signal // 0 when it exited by itself
+	Code   int            // exit code; -1 when the tool was ended by a signal
+	Signal syscall.Signal // 0 when the tool exited by itself
 	// Killed is true when the grace period was over before the tool had ended.
 	Killed bool
-	// Left is true when something that the tool had started could not be killed in time.
+	// Left is true when a descendant of the tool could not be killed in time.
 	Left     bool
-	Duration time.Duration
-	Tail     []string // the last lines of both streams, at most TailLines
+	Duration time.Duration // wall-clock time from the start to the end of tool and descendants
+	Tail     []string      // the last non-empty lines of both streams, at most TailLines, each of at most 2 KiB
 }
 
-// ExitError is the error of a tool that did not end with the exit code 0.
+// ExitError is the error of a tool that did not end with exit code 0.
 type ExitError struct {
-	Tool string
+	Tool string // base name of the tool
 	Exit
 }
 
+// Error says how the tool ended, followed by its last line of output.
 func (e *ExitError) Error() string {
 	text := fmt.Sprintf("%s ended with exit code %d", e.Tool, e.Code)
 	switch {
@@ -96,12 +99,12 @@ func (e *ExitError) Error() string {
 	return text
 }
 
-// Run starts the tool and returns when it and all its descendants are gone.
+// Run starts the tool and returns when it and all its descendants have ended.
 //
-// The error is nil if the exit code is 0, and an *ExitError for another end. If
+// The error is nil if the exit code is 0, and an *ExitError for every other end. If
 // the tool was stopped because the context ended, the error wraps the context's
-// cause, whatever the exit code. A tool that cannot be started is an environment
-// error. The Exit is nil only if the tool was not started.
+// cause, whatever the exit code. If the tool cannot be started, the error is an
+// environment error with a remedy. The Exit is nil only if the tool was not started.
 func (c *Command) Run(ctx context.Context) (_ *Exit, err error) {
 	name := filepath.Base(c.Path)
 	if err := context.Cause(ctx); err != nil {
@@ -152,8 +155,8 @@ func (c *Command) Run(ctx context.Context) (_ *Exit, err error) {
 	return exit, nil
 }
 
-// watch waits for the tool's end and stops it when the context ends before. It
-// reports whether it did, and whether the grace period was over.
+// watch waits for the tool's end, and stops the tool when the context ends first. It
+// reports whether it stopped the tool, and whether it had to kill it.
 func (p *child) watch(ctx context.Context, grace time.Duration) (stopped, killed bool) {
 	select {
 	case <-p.exited:

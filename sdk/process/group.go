@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// group is the process group of a tool for as long as its number is reserved:
-// between the start and the reaping.
+// group is the process group of a tool. It may be signalled only while its number is
+// reserved, which is from the tool's start until it is reaped.
 type group struct {
 	mu     sync.Mutex
 	leader int // 0 before the start and after release
@@ -18,10 +18,10 @@ func (g *group) lead(pid int) {
 	g.leader = pid
 }
 
-// release ends all signalling: from now on the number may be somebody else's.
+// release ends all signalling, because another process may get the number from now on.
 func (g *group) release() { g.lead(0) }
 
-// with calls f while the number is reserved, and not at all otherwise.
+// with calls f if the number is reserved. The number stays reserved until f returns.
 func (g *group) with(f func(leader int)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

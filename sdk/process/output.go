@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	// MaxLine is the longest line that is handed on, in bytes.
+	// MaxLine is the length of the longest line that Stdout and Stderr get, in bytes.
 	MaxLine = 16 << 10
-	// TailLines is how many last lines an Exit holds.
+	// TailLines is the number of lines in the Tail of an Exit.
 	TailLines = 40
-	// tailLine is the longest line of a tail, in bytes.
+	// tailLine is the length of the longest line in a Tail, in bytes.
 	tailLine = 2 << 10
 )
 
-// output joins the two streams of a tool: one lock for both callbacks, one tail.
+// output joins the two streams of a tool. They share the lock under which the callbacks
+// run, and the tail.
 type output struct {
 	mu   sync.Mutex
 	last []string
@@ -51,8 +52,8 @@ type lines struct {
 	output *output
 	emit   func(string)
 	buf    []byte
-	long   bool // the rest of the line is left out
-	cr     bool // the last byte was \r, so that \r\n ends one line
+	long   bool // the line is longer than MaxLine; its rest is dropped
+	cr     bool // the last byte was \r, so that a following \n ends no other line
 }
 
 // Write implements io.Writer and never fails.
@@ -81,7 +82,7 @@ func (l *lines) end() {
 	l.output.line(l.emit, line)
 }
 
-// flush ends a last line without an end.
+// flush hands on a last line that has no line end.
 func (l *lines) flush() {
 	if len(l.buf) > 0 {
 		l.end()

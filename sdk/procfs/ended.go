@@ -6,9 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ended returns a channel that closes when the process has ended, whoever its parent is
-// (pidfd_open(2), from Linux 5.10 on). Nothing runs and no timer wakes the process until
-// then. The caller makes sure that the id still is that of the process that is meant.
+// Ended returns a channel that closes when the process has ended, whatever its parent.
+// It uses pidfd_open(2), needs Linux 5.10 or later, and fails on older kernels. It polls
+// nothing and sets no timer. The caller makes sure that the process id still belongs to
+// the intended process.
 func Ended(pid int) (<-chan struct{}, error) {
 	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package procfs finds processes of the machine in /proc and ends them by marks in
-// their environment: a process inherits its environment whatever it does with groups,
-// sessions and parents, so that a mark finds what a tool or a plugin has left behind.
-// Processes whose environment this user may not read are not found.
+// Package procfs finds processes of the machine in /proc and kills them by marks in
+// their environment. A mark is a variable that all descendants of a process inherit, even
+// if they leave its process group, session and parent. So a mark finds the processes that
+// a tool or a plugin has left behind. A process whose environment this user may not read
+// is not found.
 package procfs
 
 import (
@@ -16,15 +17,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stat is what /proc/PID/stat says of a process.
+// Stat holds the first fields of /proc/PID/stat.
 type Stat struct {
-	Command string // at most 15 bytes
-	State   byte   // R, S, D, T, Z, …
-	Parent  int
+	Command string // name of the command, at most 15 bytes
+	State   byte   // one of R, S, D, T, Z, X and others of proc_pid_stat(5)
+	Parent  int    // process id of the parent
 }
 
 // ReadStat reads /proc/PID/stat (proc_pid_stat(5)). The command may contain blanks and
-// parentheses, so the fields are counted from the last closing one.
+// parentheses, so the fields are counted from the last closing parenthesis. For a process
+// that does not exist the error wraps fs.ErrNotExist.
 func ReadStat(pid int) (Stat, error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
 	text, err := os.ReadFile(path)
@@ -46,13 +48,14 @@ func ReadStat(pid int) (Stat, error) {
 	return Stat{Command: string(text[open+1 : end]), State: fields[0][0], Parent: parent}, nil
 }
 
-// Alive reports whether the process exists and does not merely wait to be reaped.
+// Alive reports whether the process exists and is not a zombie, which only waits to be
+// reaped.
 func Alive(pid int) bool {
 	stat, err := ReadStat(pid)
 	return err == nil && stat.State != 'Z' && stat.State != 'X'
 }
 
-// Name returns the name of a process, for messages; "unknown" where there is none.
+// Name returns the name of a process, for messages, and "unknown" if it does not exist.
 func Name(pid int) string {
 	stat, err := ReadStat(pid)
 	if err != nil {
@@ -61,7 +64,7 @@ func Name(pid int) string {
 	return stat.Command
 }
 
-// Describe names processes for a message: "123 (cargo-zisk, state D)".
+// Describe lists processes for a message, each as "123 (cargo-zisk, state D)".
 func Describe(pids []int) string {
 	names := make([]string, len(pids))
 	for i, pid := range pids {
@@ -74,7 +77,7 @@ func Describe(pids []int) string {
 	return strings.Join(names, ", ")
 }
 
-// Children lists the direct children of a process.
+// Children returns the process ids of the direct children of a process.
 func Children(pid int) []int {
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if len(lists) == 0 {
@@ -92,7 +95,7 @@ func Children(pid int) []int {
 	return children
 }
 
-// childrenByStat finds the children by looking at every process.
+// childrenByStat finds the children by reading the parent of every process.
 func childrenByStat(pid int) []int {
 	return slices.DeleteFunc(all(), func(child int) bool {
 		stat, err := ReadStat(child)
@@ -100,7 +103,7 @@ func childrenByStat(pid int) []int {
 	})
 }
 
-// all lists the ids of all visible processes.
+// all returns the ids of all visible processes.
 func all() []int {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -117,11 +120,11 @@ func all() []int {
 	return pids
 }
 
-// Environ is the environment that a process was started with, as "name=value" with a
-// NUL byte behind each.
+// Environ is the environment with which a process was started: "name=value" entries, each
+// followed by a NUL byte.
 type Environ []byte
 
-// Get returns the value of a variable, and "" where it is not set.
+// Get returns the value of a variable, or "" if it is not set.
 func (e Environ) Get(name string) string {
 	for entry := range bytes.SplitSeq(e, []byte{0}) {
 		if value, found := bytes.CutPrefix(entry, []byte(name+"=")); found {
@@ -131,31 +134,33 @@ func (e Environ) Get(name string) string {
 	return ""
 }
 
-// Mark decides by its environment whether a process is meant.
+// Mark selects processes by their environment: it reports whether a process with this
+// environment carries the mark. Its methods are safe for concurrent use.
 type Mark func(Environ) bool
 
-// Variable is the mark of processes in whose environment the variable has the value.
+// Variable returns the mark of the processes in whose environment the variable has the
+// value.
 func Variable(name, value string) Mark {
 	return func(e Environ) bool { return e.Get(name) == value }
 }
 
-// carries reports whether a process has the mark. One that waits to be reaped has no
-// environment any more.
+// carries reports whether a process carries the mark. A zombie carries none, because it
+// has lost its environment.
 func (m Mark) carries(pid int) bool {
 	found, _ := m.read(pid, nil)
 	return found
 }
 
-// read is carries with a buffer that is reused: it returns the buffer, grown where an
-// environment wants more.
+// read is carries with a buffer that the caller reuses. It returns the buffer, which it may
+// have replaced by a larger one.
 func (m Mark) read(pid int, buffer []byte) (bool, []byte) {
 	environ, err := readFile("/proc/"+strconv.Itoa(pid)+"/environ", buffer[:0])
 	return err == nil && len(environ) > 0 && m(environ), environ
 }
 
-// readFile is os.ReadFile for the files of /proc, which are never waited for and whose size
-// is not known: a third of the system calls, of which there are some for every process of
-// the machine. It appends to text.
+// readFile appends the content of a file of /proc to text, with a third of the system calls
+// of os.ReadFile. These files never block and do not state their size. The number matters
+// because Find reads one file for every process of the machine.
 func readFile(path string, text []byte) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -177,10 +182,11 @@ func readFile(path string, text []byte) ([]byte, error) {
 	}
 }
 
-// Find lists the processes that carry the mark, ascending, but for the caller.
+// Find returns the ids of the processes that carry the mark, in ascending order, without
+// the calling process.
 func (m Mark) Find() []int {
 	self := os.Getpid()
-	var buffer []byte // of all reads: there is one for every process of the machine
+	var buffer []byte // shared by all reads
 	found := slices.DeleteFunc(all(), func(pid int) bool {
 		if pid == self {
 			return true
@@ -194,8 +200,8 @@ func (m Mark) Find() []int {
 }
 
 // Kill sends SIGKILL to a process if it carries the mark, and reports whether it did.
-// The handle is opened before the mark is read, so that a process which got the same
-// id later is never hit.
+// The pidfd is opened before the mark is read, so that another process which gets the
+// same id later is never killed.
 func (m Mark) Kill(pid int) bool {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -205,8 +211,8 @@ func (m Mark) Kill(pid int) bool {
 	return m.carries(pid) && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil
 }
 
-// Open returns pidfds of the processes that carry the mark, but for the caller. They
-// become readable when their process has ended, and are for the caller to close.
+// Open returns pidfds of the processes that carry the mark, without the calling process.
+// A pidfd becomes readable when its process has ended. The caller closes them.
 func (m Mark) Open() (pidfds []int) {
 	for _, pid := range m.Find() {
 		fd, err := unix.PidfdOpen(pid, 0)
@@ -222,9 +228,9 @@ func (m Mark) Open() (pidfds []int) {
 	return pidfds
 }
 
-// KillAll sends SIGKILL to every process that carries the mark, but for the caller,
-// and returns how many those were. A process that forks meanwhile may leave a child,
-// which another call finds.
+// KillAll sends SIGKILL to every process that carries the mark, without the calling
+// process, and returns their number. A process that forks in the meantime may leave a
+// child, which another call finds.
 func (m Mark) KillAll() (killed int) {
 	for _, pid := range m.Find() {
 		if m.Kill(pid) {

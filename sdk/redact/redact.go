@@ -1,6 +1,6 @@
 // Package redact removes secrets from texts that may hold them: error messages of
-// other services, log lines, findings. It is applied where words of others enter a
-// process, and once more where texts leave it.
+// other services, log lines, findings. It is applied where texts of other programs enter
+// a process, and once more where texts leave it.
 package redact
 
 import (
@@ -17,26 +17,28 @@ import (
 // Hidden stands in place of a secret.
 const Hidden = "[redacted]"
 
-// MinSecret is the length of the shortest secret that is searched for, in bytes:
-// shorter ones occur by chance everywhere.
-const MinSecret = 5
+// minSecret is the length in bytes of the shortest secret that is searched for. A shorter
+// one occurs by chance in too many texts.
+const minSecret = 5
 
 // Redactor replaces secrets in texts. The zero value and nil replace nothing. It is
 // safe for concurrent use.
 type Redactor struct{ replacer *strings.Replacer }
 
-// New makes a redactor of secrets in all the forms in which they occur in texts:
-// as they are, quoted, in JSON, escaped for a URL or unescaped from one, and in
-// base64. Longer forms go first, so that none is replaced in part.
+// New returns a redactor of secrets. It finds each of them in all the forms in which they
+// occur in texts: unchanged, quoted, in JSON, escaped for a URL or unescaped from one,
+// and in base64. Secrets of fewer than five bytes are not replaced, because they occur by
+// chance.
 func New(secrets ...string) *Redactor {
 	var forms []string
 	for _, secret := range secrets {
 		forms = append(forms, formsOf(secret)...)
 	}
+	// Longer forms come first, so that none is replaced only in part.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
 	var pairs []string
 	for _, form := range slices.Compact(forms) {
-		if len(form) >= MinSecret {
+		if len(form) >= minSecret {
 			pairs = append(pairs, form, Hidden)
 		}
 	}
@@ -46,7 +48,7 @@ func New(secrets ...string) *Redactor {
 	return &Redactor{strings.NewReplacer(pairs...)}
 }
 
-// Text returns the text without the secrets.
+// Text returns the text with Hidden in place of each secret.
 func (r *Redactor) Text(s string) string {
 	if r == nil || r.replacer == nil {
 		return s
@@ -54,14 +56,14 @@ func (r *Redactor) Text(s string) string {
 	return r.replacer.Replace(s)
 }
 
-// Error returns an error with the same chain whose text, and so the text of
-// whatever wraps it, holds no secret. It returns err itself where there is none.
+// Error returns an error with the same error chain whose own text holds no secret. It
+// returns err itself if there is no secret in its text. Nil stays nil.
 func (r *Redactor) Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	said := err.Error()
-	if clean := r.Text(said); clean != said {
+	message := err.Error()
+	if clean := r.Text(message); clean != message {
 		return &cleaned{clean, err}
 	}
 	return err
@@ -75,8 +77,9 @@ type cleaned struct {
 func (c *cleaned) Error() string { return c.text }
 func (c *cleaned) Unwrap() error { return c.err }
 
+// formsOf returns the forms of a secret that New lists.
 func formsOf(secret string) []string {
-	if len(secret) < MinSecret {
+	if len(secret) < minSecret {
 		return nil
 	}
 	plain := []string{secret}
@@ -114,8 +117,9 @@ func lowerEscapes(escaped string) string {
 	return string(out)
 }
 
-// URL returns the form of an address that may be shown: scheme and host. User info,
-// path, query and fragment may hold a key and become "…".
+// URL returns scheme and host of an address, which may be shown. User info, path, query
+// and fragment may hold a key and become "…". The result is "(unreadable URL)" for
+// anything but an http, https, ws or wss URL with a host.
 func URL(raw string) string {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
@@ -128,9 +132,9 @@ func URL(raw string) string {
 	return shown
 }
 
-// Parts lists secrets, and with those that are an address, a pair as Basic
-// authentication has it, or the value of an Authorization header, the parts of them
-// that are secrets by themselves.
+// Parts returns the secrets and those parts of them that are secrets by themselves: for a
+// URL the parts that SecretsOfURL returns, and for the value of an Authorization header
+// those that SecretsOfHeader returns.
 func Parts(secrets ...string) (parts []string) {
 	for _, secret := range secrets {
 		parts = append(parts, secret)
@@ -144,10 +148,11 @@ func Parts(secrets ...string) (parts []string) {
 	return parts
 }
 
-// SecretsOfURL lists the parts of an address that must not be shown: user and
-// password, alone and joined as Basic authentication has them, the path and its
-// segments, the values of the query, the fragment, and the whole. A segment of
-// fewer than six characters, such as "v3", is no key.
+// SecretsOfURL returns the parts of an address that must not be shown: user and
+// password, alone and joined by a colon, the path and its segments, the values of the
+// query, the fragment, and the whole address. Parts of fewer than six bytes, such as the
+// segment "v3", are left out, except for the password. A text that is not a URL is
+// returned whole.
 func SecretsOfURL(raw string) []string {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || u.Host == "" {
@@ -182,9 +187,9 @@ func SecretsOfURL(raw string) []string {
 	return parts
 }
 
-// SecretsOfHeader lists the values of headers, and what stands behind the first
-// word of one, as the token of "Bearer …". The decoded user and password of
-// "Basic …" are among them.
+// SecretsOfHeader returns the values of headers, and for a value such as "Bearer …" also
+// the part after the first blank. For "Basic …" it also returns the decoded pair of user
+// and password, and the password.
 func SecretsOfHeader(header http.Header) []string {
 	var parts []string
 	for _, values := range header {

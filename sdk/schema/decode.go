@@ -15,14 +15,15 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Schema describes one config struct. It is immutable.
+// Schema describes one config struct. It is immutable and safe for concurrent use.
 type Schema struct {
 	root *node
 	json json.RawMessage
 }
 
-// For describes the struct type C. It fails on types and tags that make no
-// sense, which is the author's mistake and the same at every start.
+// For describes the struct type C. It fails if C is not a struct, has a field of an
+// unsupported type, or has tags that contradict each other or the type. These are mistakes
+// of the plugin's author, which show at every start.
 func For[C any]() (*Schema, error) {
 	t := reflect.TypeFor[C]()
 	if t.Kind() != reflect.Struct {
@@ -42,10 +43,10 @@ func For[C any]() (*Schema, error) {
 // JSON returns the JSON Schema, indented, the same at every call.
 func (s *Schema) JSON() json.RawMessage { return slices.Clone(s.json) }
 
-// Decode reads a config block, fills in defaults and returns every finding. The
-// target must be a pointer to the struct that the schema was made for, and zero.
-// Nothing is configured, no data at all or null, counts as {}. A finding never
-// contains a secret.
+// Decode reads a config block, fills in defaults and returns every finding, all of
+// severity error. The target must be a pointer to a zero value of the struct that the
+// schema was made for; another type panics. Empty data and null count as {}. A finding
+// never contains a secret.
 func (s *Schema) Decode(data []byte, target any) []contract.Finding {
 	into := reflect.ValueOf(target).Elem()
 	if into.Type() != s.root.typ {
@@ -66,8 +67,8 @@ func (s *Schema) Decode(data []byte, target any) []contract.Finding {
 // unknownField begins the summary of a finding about an unknown field.
 const unknownField = "unknown field "
 
-// Complete reports whether the findings of Decode are at most about unknown
-// fields, so that the target holds what was meant and can be judged further.
+// Complete reports whether Decode has found nothing but unknown fields, so that the
+// target holds every known field and can be judged further.
 func Complete(findings []contract.Finding) bool {
 	return !slices.ContainsFunc(findings, func(f contract.Finding) bool { return !strings.HasPrefix(f.Summary, unknownField) })
 }
@@ -87,8 +88,8 @@ func parse(data []byte) (value any, err error) {
 	return value, nil
 }
 
-// position rewrites a syntax error without the text around it, which may be a
-// secret.
+// position returns the text of a JSON error. A syntax error is given by its position
+// alone, because the text around it may be a secret.
 func position(err error) string {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
@@ -103,7 +104,7 @@ func (d *decoder) report(pointer, remedy, format string, args ...any) {
 		Pointer: pointer, Summary: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
-// value reads one JSON value. The value is neither null nor, for scalars, empty.
+// value reads one JSON value, which is set: it is not null and, for scalars, not empty.
 func (d *decoder) value(n *node, r rules, value any, pointer string, into reflect.Value) {
 	switch n.kind {
 	case kindPointer:
@@ -185,7 +186,7 @@ func (d *decoder) dict(n *node, r rules, m map[string]any, pointer string, into 
 	d.rules(n, rules{min: r.min, max: r.max}, pointer, into)
 }
 
-// list leaves out empty elements, which are what absent variables become.
+// list reads a list. It leaves out empty elements, because an absent variable becomes one.
 func (d *decoder) list(n *node, r rules, l []any, pointer string, into reflect.Value) {
 	out := reflect.MakeSlice(n.typ, 0, len(l))
 	for i, value := range l {
@@ -200,7 +201,7 @@ func (d *decoder) list(n *node, r rules, l []any, pointer string, into reflect.V
 	d.rules(n, rules{min: r.min, max: r.max}, pointer, into)
 }
 
-// setDefault reads the tag's text form.
+// setDefault sets the target to the default, which it reads from the text in the tag.
 func (f *field) setDefault(target reflect.Value, pointer string) []contract.Finding {
 	n := f.node
 	for n.kind == kindPointer {
@@ -219,6 +220,8 @@ func (f *field) setDefault(target reflect.Value, pointer string) []contract.Find
 	return d.findings
 }
 
+// isUnset reports whether a value counts as not set: null, or an empty text where the
+// field does not take arbitrary JSON.
 func isUnset(n *node, value any) bool {
 	if value == nil {
 		return true

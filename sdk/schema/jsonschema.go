@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// document is the part of JSON Schema 2020-12 that is written, in the order in
-// which people read it.
+// document holds the keywords of JSON Schema 2020-12 that this package writes, in the
+// order in which they are written.
 type document struct {
 	Schema      string      `json:"$schema,omitempty"`
 	Type        any         `json:"type,omitempty"`
@@ -43,7 +43,7 @@ type property struct {
 	doc  *document
 }
 
-// MarshalJSON writes an object.
+// MarshalJSON writes an object with the properties in their order.
 func (p properties) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -83,8 +83,8 @@ func marshalSchema(root *node) (json.RawMessage, error) {
 	return bytes.TrimSpace(b.Bytes()), nil
 }
 
-// Patterns of the text forms that a variable may leave; all accept the empty
-// string, which counts as not set.
+// Patterns of the text forms that the value of a variable may have. All of them accept
+// the empty string, which counts as not set.
 const (
 	patternBool     = `^(true|false)?$`
 	patternInt      = `^(-?[0-9]+)?$`
@@ -128,8 +128,7 @@ func documentOf(n *node) *document {
 	return &document{}
 }
 
-// mustAppear reports whether the field, or one in the struct that it is, is
-// required.
+// mustAppear reports whether the field is required, or is a struct with a required field.
 func (f *field) mustAppear() bool {
 	return f.required || f.node.kind == kindObject && slices.ContainsFunc(f.node.fields, (*field).mustAppear)
 }
@@ -150,7 +149,7 @@ func (f *field) document() *document {
 		element = doc.Additional.(*document)
 		doc.MinProps, doc.MaxProps = json.Number(f.rules.min), json.Number(f.rules.max)
 	case kindString, kindSecret:
-		if f.required { // otherwise the empty text, which counts as not set, is right too
+		if f.required { // otherwise the empty text is valid too, because it counts as not set
 			doc.MinLength = json.Number(f.rules.min)
 		}
 		doc.MaxLength = json.Number(f.rules.max)

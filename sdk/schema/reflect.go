@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// kind says how a Go type is read.
+// kind is the way in which a Go type is read.
 type kind int
 
 const (
@@ -34,8 +34,8 @@ const (
 type node struct {
 	kind   kind
 	typ    reflect.Type
-	elem   *node    // of a list, map or pointer
-	fields []*field // of an object
+	elem   *node    // the element of a list, map or pointer
+	fields []*field // the fields of an object
 }
 
 // field describes a struct field: a node and the rules of its tags.
@@ -49,8 +49,8 @@ type field struct {
 	rules    rules
 }
 
-// rules bound a value. For a list, enum and format apply to its elements, min and
-// max to their number.
+// rules are the bounds of a value. For a list, enum and format apply to its elements, and
+// min and max to their number.
 type rules struct {
 	min, max string
 	enum     []string
@@ -66,6 +66,7 @@ var (
 	typeJSON     = reflect.TypeFor[json.Unmarshaler]()
 )
 
+// describe returns the node of a type. The path holds the types that contain it.
 func describe(t reflect.Type, path []reflect.Type) (*node, error) {
 	n := &node{typ: t}
 	switch {

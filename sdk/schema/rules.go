@@ -17,7 +17,7 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// rules reports a value outside of its bounds, its enum or its format.
+// rules reports a value that violates its bounds, its enum or its format.
 func (d *decoder) rules(n *node, r rules, pointer string, value reflect.Value) {
 	if c, err := compareBound(n, value, r.min); r.min != "" && err == nil && c < 0 {
 		d.report(pointer, "", "%s is less than the minimum of %s", showLength(n, value), r.min)
@@ -57,7 +57,7 @@ func urlProblem(text string) string {
 }
 
 // compareBound compares a value, or the length of a text or collection, with a
-// bound in text form.
+// bound in text form. The result is negative if the value is smaller.
 func compareBound(n *node, value reflect.Value, bound string) (int, error) {
 	switch n.kind {
 	case kindInt:
@@ -107,8 +107,8 @@ func showLength(n *node, value reflect.Value) string {
 	return fmt.Sprint(value.Interface())
 }
 
-// CheckPaths reports the fields of format file and dir in a decoded config that
-// name something absent or of another kind.
+// CheckPaths reports the fields of format file and dir in a decoded config whose path
+// does not exist or is of the other kind. Empty paths are not checked.
 func (s *Schema) CheckPaths(config any) []contract.Finding {
 	value := reflect.Indirect(reflect.ValueOf(config))
 	d := &decoder{}
@@ -160,7 +160,7 @@ func (d *decoder) path(path string, wantDir bool, pointer string) {
 }
 
 // Secrets returns the texts of all secrets that are set in a decoded config, so
-// that they can be kept out of what leaves the process.
+// that they can be removed from everything that leaves the process.
 func (s *Schema) Secrets(config any) []string {
 	var out []string
 	collectSecrets(s.root, reflect.Indirect(reflect.ValueOf(config)), &out)
@@ -192,7 +192,7 @@ func collectSecrets(n *node, value reflect.Value, out *[]string) {
 	}
 }
 
-// show names a JSON value in a message, shortened.
+// show returns a JSON value for a message, shortened to 60 bytes.
 func show(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -216,6 +216,8 @@ func escape(name string) string {
 
 func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
+// suggest returns the remedy for an unknown field: the field with the nearest name, or
+// all known fields.
 func suggest(name string, fields []*field) string {
 	var names []string
 	for _, f := range fields {
@@ -230,6 +232,8 @@ func suggest(name string, fields []*field) string {
 	return "known fields are " + strings.Join(names, ", ")
 }
 
+// nearestRemedy asks whether the candidate with the nearest name was meant. It is empty
+// if no name is near.
 func nearestRemedy(name string, candidates []string) string {
 	best, distance := "", max(len(name)/3, 1)+1
 	for _, c := range candidates {
@@ -243,8 +247,8 @@ func nearestRemedy(name string, candidates []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
-// editDistance counts the insertions, deletions, replacements and swaps of
-// neighbours between two names, in bytes; long names count as far apart.
+// editDistance returns the number of insertions, deletions, replacements and swaps of
+// neighbouring bytes between two names. If a name is longer than 64 bytes it returns 64.
 func editDistance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64

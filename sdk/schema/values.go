@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// redacted stands for a secret wherever it is printed.
+// redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
 // Secret is a text that never prints: not by fmt, slog or encoding/json, and not
 // as an unexported field of a printed struct. Reveal is the only way to read it.
-// The zero value is an unset secret.
-type Secret struct{ value *string } // behind a pointer: fmt prints the fields of unexported fields
+// The zero value is a secret that is not set.
+type Secret struct{ value *string } // a pointer, because fmt prints the contents of unexported fields
 
-// NewSecret makes a secret; the empty text makes an unset one.
+// NewSecret returns a secret with this text. The empty text makes one that is not set.
 func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
@@ -24,7 +24,7 @@ func NewSecret(text string) Secret {
 	return Secret{&text}
 }
 
-// Reveal returns the text, empty when unset.
+// Reveal returns the text, which is empty when the secret is not set.
 func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -38,7 +38,7 @@ func (s Secret) IsSet() bool { return s.value != nil }
 // Equal reports whether two secrets have the same text.
 func (s Secret) Equal(other Secret) bool { return s.Reveal() == other.Reveal() }
 
-// String returns a placeholder, or nothing when unset.
+// String returns a placeholder, or the empty text when the secret is not set.
 func (s Secret) String() string {
 	if s.value == nil {
 		return ""
@@ -46,13 +46,13 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// Format implements fmt.Formatter for every verb.
+// Format implements fmt.Formatter. It writes the placeholder for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalJSON writes the placeholder.
+// MarshalJSON implements json.Marshaler. It writes the placeholder.
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -61,12 +61,14 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Duration is a time.Duration whose text form is Go's: "5s", "1h30m".
+// Duration is a time.Duration whose text form is that of time.ParseDuration: "5s",
+// "1h30m".
 type Duration time.Duration
 
 // Std returns the value as the standard library's type.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
+// String returns the text form.
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // MarshalText implements encoding.TextMarshaler.

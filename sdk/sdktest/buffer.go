@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Buffer collects what several goroutines or a process write, while others read it.
-// The zero value is empty.
+// Buffer collects the output of a process or of several goroutines. It may be read while
+// it is written to, and is safe for concurrent use. The zero value is empty.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -27,7 +27,7 @@ func (b *Buffer) String() string {
 	return b.b.String()
 }
 
-// longestLine is the length in bytes of the longest line, its end included.
+// longestLine returns the length in bytes of the longest line, including its end.
 func (b *Buffer) longestLine() (longest int) {
 	for line := range strings.Lines(b.String()) {
 		longest = max(longest, len(line))

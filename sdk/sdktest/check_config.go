@@ -18,7 +18,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// fieldSchema is what the checks read of a JSON Schema.
+// fieldSchema holds the keywords of a JSON Schema that the checks read.
 type fieldSchema struct {
 	Type        any                    `json:"type"`
 	Description string                 `json:"description"`
@@ -100,7 +100,7 @@ func configAccepted(ctx context.Context, r *run) error {
 	return nil
 }
 
-// edited returns the suite's configuration after a change.
+// edited returns the suite's configuration with a change.
 func (r *run) edited(change func(map[string]any)) (json.RawMessage, error) {
 	config := map[string]any{}
 	if err := json.Unmarshal(r.suite.Config, &config); err != nil {
@@ -110,8 +110,9 @@ func (r *run) edited(change func(map[string]any)) (json.RawMessage, error) {
 	return json.Marshal(config)
 }
 
-// mustReport demands an error at a pointer, or below it, for a configuration.
-func mustReport(ctx context.Context, i *Instance, config json.RawMessage, pointer string) error {
+// mustReport fails unless the plugin finds an error at a pointer, or below it, in a
+// configuration.
+func mustReport(ctx context.Context, i *instance, config json.RawMessage, pointer string) error {
 	findings, err := i.Check(ctx, config, true)
 	if err != nil {
 		return fmt.Errorf("%s: the call fails: %w", pointer, err)
@@ -124,6 +125,8 @@ func mustReport(ctx context.Context, i *Instance, config json.RawMessage, pointe
 	return fmt.Errorf("%s: no error has this pointer, the findings are %v", pointer, findings)
 }
 
+// editing changes the configuration once for each name, and fails unless the plugin
+// finds an error at that name.
 func (r *run) editing(ctx context.Context, names func(fieldSchema) []string, change func(map[string]any, string)) error {
 	s, err := r.schema()
 	if err != nil {
@@ -172,7 +175,7 @@ func configTypes(ctx context.Context, r *run) error {
 		slices.Sort(names)
 		return names
 	}
-	// No type accepts a list of lists of maps of lists, but for lists of anything.
+	// No type accepts a list of lists of maps of lists, except for lists of anything.
 	return r.editing(ctx, typed, func(c map[string]any, name string) {
 		c[name] = []any{[]any{map[string]any{"sdktest": []any{1}}}}
 	})
@@ -227,9 +230,9 @@ func configOnce(ctx context.Context, r *run) error {
 	return nil
 }
 
-// configSecrets plants a text of its own in every secret field and looks for it
-// wherever it must not appear. Whether the work succeeds with it is another
-// matter.
+// configSecrets puts a text of its own into every secret field, and fails if the text
+// appears in anything that leaves the plugin. It does not matter whether the work succeeds
+// with this configuration.
 func configSecrets(ctx context.Context, r *run) error {
 	s, err := r.schema()
 	if err != nil {
@@ -260,31 +263,31 @@ func configSecrets(ctx context.Context, r *run) error {
 	}
 	defer i.stop()
 	var seen []string
-	tell := func(where string, value any) { seen = append(seen, fmt.Sprintf("%s: %v", where, value)) }
+	record := func(where string, value any) { seen = append(seen, fmt.Sprintf("%s: %v", where, value)) }
 	for _, offline := range []bool{true, false} {
 		findings, err := i.Check(ctx, config, offline)
-		tell("findings", findings)
-		tell("error of the check", err)
+		record("findings", findings)
+		record("error of the check", err)
 	}
 	traits, findings, err := i.Configure(ctx, config)
-	tell("note", traits.Note)
-	tell("facts", traits) // which nothing hides: they are compared with those of other stages
-	tell("findings", findings)
-	tell("error of the configuration", err)
+	record("note", traits.Note)
+	record("facts", traits) // the SDK does not redact them, because the host compares them with those of other stages
+	record("findings", findings)
+	record("error of the configuration", err)
 	if err == nil {
 		short, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		_, err := r.work(short, i)
-		tell("error of the work", err)
+		record("error of the work", err)
 	}
 	health, _, _ := i.Health(ctx)
-	tell("health", health)
+	record("health", health)
 	if i.cmd != nil {
 		arguments, _ := os.ReadFile(filepath.Join("/proc", fmt.Sprint(i.cmd.Process.Pid), "cmdline"))
-		tell("arguments", string(arguments))
+		record("arguments", string(arguments))
 	}
 	i.stop()
-	tell("log", i.log)
+	record("log", i.log)
 	for _, text := range seen {
 		if strings.Contains(text, canary) {
 			where, _, _ := strings.Cut(text, ":")

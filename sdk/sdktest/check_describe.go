@@ -54,7 +54,7 @@ func describeComplete(_ context.Context, r *run) error {
 	return errors.Join(problems...)
 }
 
-// byHand starts the binary as a tool in a place of its own.
+// byHand starts the binary as a tool, in a directory of its own, and waits for its end.
 func byHand(ctx context.Context, r *run, args ...string) (stdout, stderr string, code int, err error) {
 	b, ok := r.suite.Target.(binary)
 	if !ok {
@@ -111,7 +111,7 @@ func toolHelp(ctx context.Context, r *run) error {
 	case code == 0:
 		return errors.New("the exit code is 0")
 	case len(strings.TrimSpace(stdout+stderr)) < 40:
-		return fmt.Errorf("all that it says is %q", stdout+stderr)
+		return fmt.Errorf("the help is too short: %q", stdout+stderr)
 	}
 	return nil
 }

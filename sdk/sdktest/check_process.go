@@ -55,11 +55,11 @@ func healthAfter(ctx context.Context, r *run) error {
 	return nil
 }
 
-// checkEndpoints judges what a plugin tells of the services it depends on as it was
-// sent: what the host reads of it is within the bounds anyway.
+// checkEndpoints judges the endpoints of a health answer in the form in which they were
+// sent. The conversion of package wire would already have removed what violates a bound.
 func checkEndpoints(endpoints []*pluginv1.Endpoint) error {
 	if len(endpoints) > contract.MaxEndpoints {
-		return fmt.Errorf("it tells of %d endpoints, the host reads %d", len(endpoints), contract.MaxEndpoints)
+		return fmt.Errorf("it reports %d endpoints, the host reads %d", len(endpoints), contract.MaxEndpoints)
 	}
 	known := map[string]bool{}
 	for _, e := range endpoints {
@@ -102,7 +102,7 @@ func callTooLarge(ctx context.Context, r *run) error {
 		return err
 	}
 	defer i.stop()
-	// Over the plugin's limit and over the client's own.
+	// One size is over the plugin's limit, the other over the client's own.
 	for _, size := range []int{wire.MaxMessage - 1024, wire.MaxMessage + 1024} {
 		config := append(append([]byte(`{"sdktest":"`), bytes.Repeat([]byte("x"), size)...), `"}`...)
 		findings, err := i.Check(ctx, config, true)
@@ -116,12 +116,13 @@ func callTooLarge(ctx context.Context, r *run) error {
 	return nil
 }
 
-// errStillRuns is the finding of cancel/returns. The checks that begin after a
+// errStillRuns is the error of the check cancel/returns. The checks that begin after a
 // cancelled call cannot be made then.
 var errStillRuns = errors.New("the handler still runs")
 
-// afterCancelled is cancelled for the checks that begin there.
-func (r *run) afterCancelled(ctx context.Context, then func(*Instance) error) error {
+// afterCancelled is cancelled for the checks that begin after a cancelled call. They are
+// skipped if that call does not return.
+func (r *run) afterCancelled(ctx context.Context, then func(*instance) error) error {
 	err := r.cancelled(ctx, then)
 	if errors.Is(err, errStillRuns) {
 		return skip{"a cancelled call does not return"}
@@ -129,9 +130,9 @@ func (r *run) afterCancelled(ctx context.Context, then func(*Instance) error) er
 	return err
 }
 
-// cancelled starts the slow work, cancels it after its first event, waits until
-// the handler has let go, and hands the instance on.
-func (r *run) cancelled(ctx context.Context, then func(*Instance) error) error {
+// cancelled starts the slow work, cancels it after its first progress, waits until
+// the handler has returned, and calls then with the instance.
+func (r *run) cancelled(ctx context.Context, then func(*instance) error) error {
 	if r.suite.Slow == nil {
 		return skip{"the suite has no configuration with which work is slow"}
 	}
@@ -177,14 +178,14 @@ func (r *run) cancelled(ctx context.Context, then func(*Instance) error) error {
 }
 
 func cancelReturns(ctx context.Context, r *run) error {
-	return r.cancelled(ctx, func(*Instance) error { return nil })
+	return r.cancelled(ctx, func(*instance) error { return nil })
 }
 
 func cancelDescendants(ctx context.Context, r *run) error {
 	if _, ok := r.suite.Target.(binary); !ok {
 		return skip{"it needs a binary"}
 	}
-	return r.afterCancelled(ctx, func(i *Instance) error {
+	return r.afterCancelled(ctx, func(i *instance) error {
 		if left := i.leftovers(i.cmd.Process.Pid); len(left) > 0 {
 			return fmt.Errorf("these processes live: %v", left)
 		}
@@ -193,30 +194,30 @@ func cancelDescendants(ctx context.Context, r *run) error {
 }
 
 func cancelUsable(ctx context.Context, r *run) error {
-	return r.afterCancelled(ctx, func(i *Instance) error {
+	return r.afterCancelled(ctx, func(i *instance) error {
 		return r.cancelledAgain(ctx, i)
 	})
 }
 
-// cancelledAgain shows that the plugin takes work after a cancelled call: the
-// slow work gets under way again.
-func (r *run) cancelledAgain(ctx context.Context, i *Instance) error {
+// cancelledAgain fails unless the plugin takes work after a cancelled call, which means
+// that the slow work sends an event again.
+func (r *run) cancelledAgain(ctx context.Context, i *instance) error {
 	_, call, _, err := r.prepare(ctx, i)
 	if err != nil {
 		return err
 	}
 	working, cancel := context.WithCancel(ctx)
 	defer cancel()
-	begun := false
-	_, err = call(working, func(contract.WorkEvent) { begun = true; cancel() })
-	if !begun {
+	started := false
+	_, err = call(working, func(contract.WorkEvent) { started = true; cancel() })
+	if !started {
 		return fmt.Errorf("the next work does not begin: %w", err)
 	}
 	return nil
 }
 
-// killNoHalves kills the plugin ever later in its work. Outputs that have the
-// same bytes in every good run must have them here, or not be there.
+// killNoHalves kills the plugin several times, each time later in its work. An output
+// that has the same bytes in every successful run must either have them here or not exist.
 func killNoHalves(ctx context.Context, r *run) error {
 	if _, ok := r.suite.Target.(binary); !ok {
 		return skip{"it needs a binary"}
@@ -289,11 +290,13 @@ func signalTerm(ctx context.Context, r *run) error {
 	return i.awaitEnd(r.suite.Grace)
 }
 
-func (i *Instance) awaitEnd(grace time.Duration) error {
+// awaitEnd waits for the end of the process, and fails if it does not come within the
+// grace period or leaves other processes behind.
+func (i *instance) awaitEnd(grace time.Duration) error {
 	select {
 	case <-i.ended:
 		if left := i.leftovers(0); len(left) > 0 {
-			return fmt.Errorf("it left the processes %v", left)
+			return fmt.Errorf("it left the processes %v behind", left)
 		}
 		return nil
 	case <-time.After(grace):

@@ -39,6 +39,7 @@ func reportNoBlock(ctx context.Context, r *run) error {
 	return skip{"the reporter wants no alerts"}
 }
 
+// reports has the reporter report an event, and returns its error.
 func (r *run) reports(ctx context.Context, kind contract.EventKind, alert bool) error {
 	i, err := r.ready(ctx, r.suite.Config)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 func resumeToken(ctx context.Context, r *run) error {
-	return r.resuming(ctx, func(i *Instance) error {
+	return r.resuming(ctx, func(i *instance) error {
 		_, call, task, err := r.prepare(ctx, i)
 		if err != nil {
 			return err
@@ -30,20 +30,19 @@ func resumeToken(ctx context.Context, r *run) error {
 }
 
 func resumeUnknown(ctx context.Context, r *run) error {
-	return r.resuming(ctx, func(i *Instance) error {
+	return r.resuming(ctx, func(i *instance) error {
 		return r.resume(ctx, i, r.block(), []byte("sdktest-of-another-life"))
 	})
 }
 
-// resumeDropped verifies a changed proof of work that has left a token. The same work
-// elsewhere would give the same proof: unless the token is dropped, no other is ever
-// made.
+// resumeDropped verifies a changed proof of work that has saved a token. Work that resumes
+// by the token would give the same proof again, so the verification must drop the token.
 func resumeDropped(ctx context.Context, r *run) error {
 	if !r.manifest.Has(contract.CapabilityResumeToken) {
 		return skip{"the prover does not announce resume tokens"}
 	}
-	return r.verifying(ctx, func(i *Instance, task contract.Task, proof int) error {
-		if err := spoil(task, proof); err != nil {
+	return r.verifying(ctx, func(i *instance, task contract.Task, proof int) error {
+		if err := corrupt(task, proof); err != nil {
 			return err
 		}
 		dropped := false
@@ -58,7 +57,7 @@ func resumeDropped(ctx context.Context, r *run) error {
 	})
 }
 
-func (r *run) resuming(ctx context.Context, f func(*Instance) error) error {
+func (r *run) resuming(ctx context.Context, f func(*instance) error) error {
 	if !r.manifest.Has(contract.CapabilityResumeToken) {
 		return skip{"the prover does not announce resume tokens"}
 	}
@@ -70,8 +69,8 @@ func (r *run) resuming(ctx context.Context, f func(*Instance) error) error {
 	return f(i)
 }
 
-// resume makes a second attempt with a token.
-func (r *run) resume(ctx context.Context, i *Instance, block contract.Block, token []byte) error {
+// resume makes a second attempt with a token and checks its outputs.
+func (r *run) resume(ctx context.Context, i *instance, block contract.Block, token []byte) error {
 	task, err := r.task(block)
 	if err != nil {
 		return err

@@ -10,12 +10,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// poll asks for some blocks, as long as the check may take.
-func (r *run) poll(ctx context.Context, i *Instance, blocks int) (contract.PollResponse, error) {
+// poll polls from the beginning until there is at least one block.
+func (r *run) poll(ctx context.Context, i *instance, blocks int) (contract.PollResponse, error) {
 	return r.pollFrom(ctx, i, nil, blocks)
 }
 
-func (r *run) pollFrom(ctx context.Context, i *Instance, cursor []byte, blocks int) (contract.PollResponse, error) {
+// pollFrom polls after a cursor until there is at least one block. Only the check's limit
+// bounds the time.
+func (r *run) pollFrom(ctx context.Context, i *instance, cursor []byte, blocks int) (contract.PollResponse, error) {
 	for {
 		p, err := i.Poll(ctx, contract.PollRequest{Cursor: cursor, Selection: r.suite.Selection, Max: blocks, Wait: 5 * time.Second})
 		switch {
@@ -61,7 +63,7 @@ func pollLimits(ctx context.Context, r *run) error {
 	return nil
 }
 
-// never is a selection of blocks beyond every head.
+// never returns a selection of blocks beyond every head.
 func (r *run) never() contract.Selection {
 	from := uint64(1 << 40)
 	return contract.Selection{Every: r.suite.Selection.Every, From: &from}
@@ -81,7 +83,7 @@ func pollDrained(ctx context.Context, r *run) error {
 	select {
 	case err := <-polled:
 		return fmt.Errorf("the poll did not wait: %w", err)
-	case <-time.After(200 * time.Millisecond): // long enough to be waiting, as a rule
+	case <-time.After(200 * time.Millisecond): // the poll has usually begun to wait by then
 	}
 	drain, cancel := context.WithTimeout(ctx, r.suite.Grace)
 	defer cancel()

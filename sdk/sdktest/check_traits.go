@@ -13,15 +13,15 @@ import (
 
 var factForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
 
-// configTraits compares what a check tells, offline and not, with what the
-// configured plugin tells: that may add facts, and take back none.
+// configTraits compares the traits of a check, offline and not, with the traits of the
+// configured plugin, which may add facts but must not change or remove any.
 func configTraits(ctx context.Context, r *run) error {
 	i, err := r.start(ctx)
 	if err != nil {
 		return err
 	}
 	defer i.stop()
-	var told []contract.Traits
+	var checked []contract.Traits
 	for _, offline := range []bool{true, false} {
 		a, err := i.Assess(ctx, r.suite.Config, offline)
 		if err == nil {
@@ -31,11 +31,11 @@ func configTraits(ctx context.Context, r *run) error {
 		case err != nil && offline:
 			return err
 		case err != nil:
-			continue // what the configuration refers to need not be here
+			continue // the files and services of the configuration need not exist on this machine
 		case a.Traits == nil:
 			return errors.New("the answer to a check without errors has no makes_proof")
 		}
-		told = append(told, *a.Traits)
+		checked = append(checked, *a.Traits)
 	}
 	configured, findings, err := i.Configure(ctx, r.suite.Config)
 	if err := errors.Join(err, firstError(findings)); err != nil {
@@ -45,12 +45,13 @@ func configTraits(ctx context.Context, r *run) error {
 	if configured.MakesProof && r.manifest.Kind != contract.KindProver {
 		problems = append(problems, fmt.Errorf("a %s makes no proof", r.manifest.Kind))
 	}
-	for _, before := range told {
-		problems = append(problems, wellFormed(before), kept(before, configured))
+	for _, before := range checked {
+		problems = append(problems, wellFormed(before), unchanged(before, configured))
 	}
 	return errors.Join(problems...)
 }
 
+// wellFormed reports a fact with a malformed name or an empty value.
 func wellFormed(t contract.Traits) error {
 	for name, value := range t.Provides {
 		if !factForm.MatchString(name) || value == "" {
@@ -65,8 +66,8 @@ func wellFormed(t contract.Traits) error {
 	return nil
 }
 
-// kept reports what was told before and is told otherwise now.
-func kept(before, now contract.Traits) error {
+// unchanged reports a trait that a check gave and that is different or absent now.
+func unchanged(before, now contract.Traits) error {
 	if before.MakesProof != now.MakesProof {
 		return fmt.Errorf("makes_proof is %t for a check and %t when configured", before.MakesProof, now.MakesProof)
 	}

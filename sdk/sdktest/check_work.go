@@ -16,15 +16,16 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// worked is a finished call.
+// worked is a work call that has succeeded.
 type worked struct {
 	dir    string
 	task   contract.Task
 	result *contract.Result
 }
 
-// work makes one call of the plugin's kind and checks what it claims.
-func (r *run) work(ctx context.Context, i *Instance) (*worked, error) {
+// work makes one work call of the plugin's kind. It fails if the call has changed the
+// inputs, or if the outputs are not what the result claims.
+func (r *run) work(ctx context.Context, i *instance) (*worked, error) {
 	dir, call, task, err := r.prepare(ctx, i)
 	if err != nil {
 		return nil, err
@@ -47,8 +48,9 @@ func (r *run) work(ctx context.Context, i *Instance) (*worked, error) {
 	return &worked{dir, task, result}, err
 }
 
-// prepare makes a directory and returns the call that works in it.
-func (r *run) prepare(ctx context.Context, i *Instance) (dir string,
+// prepare makes a directory for a work call of the plugin's kind, and returns the
+// function that makes the call. The task is empty for a reporter.
+func (r *run) prepare(ctx context.Context, i *instance) (dir string,
 	call func(context.Context, func(contract.WorkEvent)) (*contract.Result, error), task contract.Task, err error) {
 	if r.manifest.Kind == contract.KindReporter {
 		event, err := r.event(r.suite.Event)
@@ -61,7 +63,7 @@ func (r *run) prepare(ctx context.Context, i *Instance) (dir string,
 		if err != nil {
 			return "", nil, task, err
 		}
-		r.suite.Block = polled.Blocks[0] // the same from now on
+		r.suite.Block = polled.Blocks[0] // all further work is about this block
 	}
 	task, err = r.task(r.block())
 	return task.Dir, func(ctx context.Context, seen func(contract.WorkEvent)) (*contract.Result, error) {
@@ -95,7 +97,7 @@ func workSucceeds(ctx context.Context, r *run) error {
 	return errors.Join(checkOutputs(dir, result.Outputs), i.untouched())
 }
 
-// workAgain also learns which outputs have the same bytes every time.
+// workAgain also stores in r.stable which outputs have the same bytes every time.
 func workAgain(ctx context.Context, r *run) error {
 	var runs []*worked
 	for range 2 {
@@ -154,9 +156,9 @@ func workNoInput(ctx context.Context, r *run) error {
 	}
 	bare := *r
 	bare.suite.Inputs = nil
-	return r.mustFail(ctx, func(i *Instance) error {
+	return r.mustFail(ctx, func(i *instance) error {
 		_, err := bare.work(ctx, i)
-		r.numbered = bare.numbered
+		r.folders = bare.folders
 		return err
 	})
 }
@@ -165,7 +167,7 @@ func workChangedInput(ctx context.Context, r *run) error {
 	if len(r.suite.Inputs) == 0 || r.manifest.Kind == contract.KindReporter {
 		return skip{"the work needs no input"}
 	}
-	return r.mustFail(ctx, func(i *Instance) error {
+	return r.mustFail(ctx, func(i *instance) error {
 		dir, call, task, err := r.prepare(ctx, i)
 		if err != nil {
 			return nil
@@ -184,8 +186,8 @@ func workChangedInput(ctx context.Context, r *run) error {
 	})
 }
 
-// mustFail demands an error from a call that leaves the plugin alive.
-func (r *run) mustFail(ctx context.Context, call func(*Instance) error) error {
+// mustFail fails unless the call returns an error and the plugin still answers afterwards.
+func (r *run) mustFail(ctx context.Context, call func(*instance) error) error {
 	i, err := r.ready(ctx, r.suite.Config)
 	if err != nil {
 		return err
@@ -207,12 +209,12 @@ func (r *run) mustFail(ctx context.Context, call func(*Instance) error) error {
 }
 
 func verifyAccepts(ctx context.Context, r *run) error {
-	return r.verifying(ctx, func(i *Instance, task contract.Task, _ int) error { return i.Verify(ctx, task, nil) })
+	return r.verifying(ctx, func(i *instance, task contract.Task, _ int) error { return i.Verify(ctx, task, nil) })
 }
 
-// verifyEvents demands the signs of life that every work call sends.
+// verifyEvents fails unless a verification sends events, as every work call does.
 func verifyEvents(ctx context.Context, r *run) error {
-	return r.verifying(ctx, func(i *Instance, task contract.Task, _ int) error {
+	return r.verifying(ctx, func(i *instance, task contract.Task, _ int) error {
 		events := 0
 		err := i.Verify(ctx, task, func(contract.WorkEvent) { events++ })
 		if err != nil {
@@ -226,8 +228,8 @@ func verifyEvents(ctx context.Context, r *run) error {
 }
 
 func verifyRejects(ctx context.Context, r *run) error {
-	return r.verifying(ctx, func(i *Instance, task contract.Task, proof int) error {
-		if err := spoil(task, proof); err != nil {
+	return r.verifying(ctx, func(i *instance, task contract.Task, proof int) error {
+		if err := corrupt(task, proof); err != nil {
 			return err
 		}
 		switch err := i.Verify(ctx, task, nil); {
@@ -240,8 +242,8 @@ func verifyRejects(ctx context.Context, r *run) error {
 	})
 }
 
-// spoil changes a byte of the proof among the inputs, and records the change.
-func spoil(task contract.Task, proof int) error {
+// corrupt changes a byte of the proof among the inputs, and updates its recorded hash.
+func corrupt(task contract.Task, proof int) error {
 	a := &task.Inputs[proof]
 	data, err := os.ReadFile(filepath.Join(task.Dir, filepath.FromSlash(a.Path)))
 	if err != nil || len(data) == 0 {
@@ -255,8 +257,9 @@ func spoil(task contract.Task, proof int) error {
 	return nil
 }
 
-// verifying makes a proof and hands on the task of its verification.
-func (r *run) verifying(ctx context.Context, f func(i *Instance, task contract.Task, proof int) error) error {
+// verifying makes a proof and calls f with the task of its verification and the index of
+// the proof among the task's inputs.
+func (r *run) verifying(ctx context.Context, f func(i *instance, task contract.Task, proof int) error) error {
 	if !r.manifest.Has(contract.CapabilityVerify) {
 		return skip{"the prover does not announce that it verifies"}
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// check is one demand on plugins of a kind, or of every kind.
+// check is one requirement for plugins of a kind, or of every kind.
 type check struct {
 	name    string
 	kind    contract.Kind // empty for every kind
@@ -14,8 +14,8 @@ type check struct {
 	run     func(ctx context.Context, r *run) error
 }
 
-// checks is the whole list, in the order in which they are made: what is cheap
-// and explains the rest comes first.
+// checks lists all checks in the order in which they run. Cheap checks, whose failure
+// explains that of others, come first.
 var checks = []check{
 	{"describe/stable", "", "describe itself in the same way at every call and every start", describeStable},
 	{"describe/complete", "", "have a name, a semantic version, a summary and, as a reporter, events that it wants", describeComplete},

@@ -8,9 +8,9 @@
 //		})
 //	}
 //
-// The checks are an explicit list, Names, each with what it demands. They talk to
-// a binary as any host would, over the handshake and gRPC alone, so that the
-// plugin may be written in any language. In process the checks that need a
-// process of its own are skipped, and say so; so are those for which the suite
-// says too little.
+// Names lists the checks for a kind of plugin, and Demands says what each of them
+// requires. They talk to a binary as any host does, through the handshake and gRPC alone,
+// so that the plugin may be written in any language. With InProcess the checks that need a
+// process of the plugin's own are skipped. Checks for which the suite lacks something,
+// such as a slow configuration, are skipped too. The reason of a skip is in the Outcome.
 package sdktest

@@ -18,15 +18,15 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// Instance is one life of a plugin, with the calls of a host in the contract's
-// types.
-type Instance struct {
+// instance is one running plugin. Its methods are the calls of a host, with the types of
+// package contract; each error has the class that the plugin gave it.
+type instance struct {
 	conn  *grpc.ClientConn
 	log   *Buffer
 	place place
 	ended chan struct{} // closed when the process, or the server, has ended
 
-	patience time.Duration // between the request to end and the use of force
+	killAfter time.Duration // time between the request to end and SIGKILL
 
 	cmd    *exec.Cmd // nil in process
 	stdout *handshake
@@ -36,10 +36,10 @@ type Instance struct {
 	err error
 }
 
-// start makes a place and starts the plugin there. The state directory is the
-// same every time, as it is for a stage: only one instance at a time may be
-// configured.
-func (r *run) start(ctx context.Context) (*Instance, error) {
+// start makes directories for an instance and starts the plugin in them. The state
+// directory is the same every time, as it is for a stage, so that only one instance at a
+// time may be configured.
+func (r *run) start(ctx context.Context) (*instance, error) {
 	dir, err := r.folder("process")
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (r *run) start(ctx context.Context) (*Instance, error) {
 			return nil, err
 		}
 	}
-	// Socket paths end at 108 bytes.
+	// The path of a socket has at most 107 bytes.
 	if p.sockets, err = os.MkdirTemp("", "s"); err != nil {
 		return nil, err
 	}
@@ -60,12 +60,12 @@ func (r *run) start(ctx context.Context) (*Instance, error) {
 		_ = os.RemoveAll(p.sockets)
 		return nil, err
 	}
-	i.patience = min(r.suite.Grace, 5*time.Second)
+	i.killAfter = min(r.suite.Grace, 5*time.Second)
 	return i, nil
 }
 
-// ready starts the plugin and configures it.
-func (r *run) ready(ctx context.Context, config json.RawMessage) (*Instance, error) {
+// ready starts the plugin and configures it. The caller stops the instance.
+func (r *run) ready(ctx context.Context, config json.RawMessage) (*instance, error) {
 	i, err := r.start(ctx)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func firstError(findings []contract.Finding) error {
 }
 
 // Describe returns the manifest.
-func (i *Instance) Describe(ctx context.Context) (contract.Manifest, error) {
+func (i *instance) Describe(ctx context.Context) (contract.Manifest, error) {
 	m, err := pluginv1.NewPluginServiceClient(i.conn).Describe(ctx, &pluginv1.DescribeRequest{})
 	if err != nil {
 		return contract.Manifest{}, wire.FromStatusError(err)
@@ -100,45 +100,46 @@ func (i *Instance) Describe(ctx context.Context) (contract.Manifest, error) {
 }
 
 // Check judges a configuration.
-func (i *Instance) Check(ctx context.Context, config json.RawMessage, offline bool) ([]contract.Finding, error) {
+func (i *instance) Check(ctx context.Context, config json.RawMessage, offline bool) ([]contract.Finding, error) {
 	a, err := i.Assess(ctx, config, offline)
 	return a.Findings, err
 }
 
-// Assess is Check with the whole answer.
-func (i *Instance) Assess(ctx context.Context, config json.RawMessage, offline bool) (contract.Assessment, error) {
+// Assess judges a configuration and returns the traits, too.
+func (i *instance) Assess(ctx context.Context, config json.RawMessage, offline bool) (contract.Assessment, error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Check(ctx, &pluginv1.CheckRequest{ConfigJson: config, Offline: offline})
 	return wire.AssessmentFromProto(r), wire.FromStatusError(err)
 }
 
-// Configure sets the plugin up in its place.
-func (i *Instance) Configure(ctx context.Context, config json.RawMessage) (contract.Traits, []contract.Finding, error) {
+// Configure configures the plugin. It is configured unless a finding is an error.
+func (i *instance) Configure(ctx context.Context, config json.RawMessage) (contract.Traits, []contract.Finding, error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Configure(ctx, wire.SetupToProto(contract.Setup{
 		Pipeline: "sdktest", Stage: "under-test", Config: config, StateDir: i.place.state, LogLevel: "debug"}))
 	traits, findings := wire.TraitsFromProto(r)
 	return traits, findings, wire.FromStatusError(err)
 }
 
-// Health returns the plugin's view of itself and how many handlers run.
-func (i *Instance) Health(ctx context.Context) (contract.Health, int, error) {
+// Health returns the plugin's health and the number of its running handlers.
+func (i *instance) Health(ctx context.Context) (contract.Health, int, error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Health(ctx, &pluginv1.HealthRequest{})
 	return wire.HealthFromProto(r), int(r.GetRunning()), wire.FromStatusError(err)
 }
 
-// endpoints are what the plugin tells of the services it depends on, as it sends it.
-func (i *Instance) endpoints(ctx context.Context) ([]*pluginv1.Endpoint, error) {
+// endpoints returns the endpoints of a health answer in the form in which they were sent.
+func (i *instance) endpoints(ctx context.Context) ([]*pluginv1.Endpoint, error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Health(ctx, &pluginv1.HealthRequest{})
 	return r.GetEndpoints(), wire.FromStatusError(err)
 }
 
-// Drain refuses new work and waits for the running calls.
-func (i *Instance) Drain(ctx context.Context) (running int, err error) {
+// Drain has the plugin refuse new work and wait for the running calls. It returns the
+// number of calls that still run.
+func (i *instance) Drain(ctx context.Context) (running int, err error) {
 	r, err := pluginv1.NewPluginServiceClient(i.conn).Drain(ctx, &pluginv1.DrainRequest{})
 	return int(r.GetRunning()), wire.FromStatusError(err)
 }
 
 // Poll asks a source for blocks.
-func (i *Instance) Poll(ctx context.Context, request contract.PollRequest) (contract.PollResponse, error) {
+func (i *instance) Poll(ctx context.Context, request contract.PollRequest) (contract.PollResponse, error) {
 	r, err := pluginv1.NewSourceServiceClient(i.conn).Poll(ctx, wire.PollRequestToProto(request))
 	if err != nil {
 		return contract.PollResponse{}, wire.FromStatusError(err)
@@ -146,8 +147,8 @@ func (i *Instance) Poll(ctx context.Context, request contract.PollRequest) (cont
 	return wire.PollResponseFromProto(r)
 }
 
-// Resolve asks a source for numbers.
-func (i *Instance) Resolve(ctx context.Context, numbers ...uint64) ([]contract.Resolution, error) {
+// Resolve asks a source for the blocks of these numbers.
+func (i *instance) Resolve(ctx context.Context, numbers ...uint64) ([]contract.Resolution, error) {
 	r, err := pluginv1.NewSourceServiceClient(i.conn).Resolve(ctx, &pluginv1.ResolveRequest{Numbers: numbers})
 	if err != nil {
 		return nil, wire.FromStatusError(err)
@@ -158,9 +159,9 @@ func (i *Instance) Resolve(ctx context.Context, numbers ...uint64) ([]contract.R
 // eventStream is the receiving side of every work call.
 type eventStream = grpc.ServerStreamingClient[pluginv1.WorkEvent]
 
-// Work runs a task of the plugin's kind: Fetch, Build or Prove. Each event but
+// Work runs a task of the plugin's kind: Fetch, Build or Prove. Each event except
 // the result goes to event, which may be nil.
-func (i *Instance) Work(ctx context.Context, kind contract.Kind, task contract.Task, event func(contract.WorkEvent)) (*contract.Result, error) {
+func (i *instance) Work(ctx context.Context, kind contract.Kind, task contract.Task, event func(contract.WorkEvent)) (*contract.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	message := wire.TaskToProto(task)
@@ -179,8 +180,9 @@ func (i *Instance) Work(ctx context.Context, kind contract.Kind, task contract.T
 	return receive(stream, err, event)
 }
 
-// Verify checks a proof. Each event but the result goes to event, which may be nil.
-func (i *Instance) Verify(ctx context.Context, task contract.Task, event func(contract.WorkEvent)) error {
+// Verify has a prover check a proof. Each event except the result goes to event, which
+// may be nil.
+func (i *instance) Verify(ctx context.Context, task contract.Task, event func(contract.WorkEvent)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := pluginv1.NewProverServiceClient(i.conn).Verify(ctx, &pluginv1.VerifyRequest{Task: wire.TaskToProto(task)})
@@ -188,14 +190,16 @@ func (i *Instance) Verify(ctx context.Context, task contract.Task, event func(co
 	return err
 }
 
-// Report tells a reporter something.
-func (i *Instance) Report(ctx context.Context, e contract.Event, event func(contract.WorkEvent)) (*contract.Result, error) {
+// Report has a reporter report an event. Each event of the stream except the result goes
+// to event, which may be nil.
+func (i *instance) Report(ctx context.Context, e contract.Event, event func(contract.WorkEvent)) (*contract.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := pluginv1.NewReporterServiceClient(i.conn).Report(ctx, &pluginv1.ReportRequest{Event: wire.EventToProto(e)})
 	return receive(stream, err, event)
 }
 
+// receive reads a stream to its end, which must follow exactly one result.
 func receive(stream eventStream, err error, event func(contract.WorkEvent)) (result *contract.Result, _ error) {
 	if err != nil {
 		return nil, wire.FromStatusError(err)

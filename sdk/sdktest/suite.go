@@ -20,61 +20,63 @@ type Suite struct {
 	// Config is a configuration with which work succeeds. Nil is {}.
 	Config json.RawMessage
 	// Slow is a configuration with which a work call runs until it is cancelled.
-	// Nil leaves out the checks of cancellation.
+	// With nil the checks of cancellation are skipped.
 	Slow json.RawMessage
-	// Block is what tasks are about. The zero value is an invented block, for a
-	// source the newest that it resolves.
+	// Block is the block of tasks and events. The zero value stands for an invented
+	// block, and for a source for the first block that it polls.
 	Block contract.Block
 	// Inputs are the artifacts of tasks, or of events.
 	Inputs []Input
-	Facts  map[string]string
-	// Event is what a reporter is told; empty for EventProved.
+	Facts  map[string]string // the facts of tasks and events
+	// Event is the kind of the event that a reporter gets; empty for EventProved.
 	Event contract.EventKind
-	// Selection is what a source is polled for; the zero value is every block.
+	// Selection selects the blocks for which a source is polled; the zero value selects
+	// every block.
 	Selection contract.Selection
-	// Parallel is the number of work calls at the same time; zero is 4.
+	// Parallel is the number of work calls at the same time; zero means 4.
 	Parallel int
-	// Grace is how long a cancelled call may take to return; zero is 10 s.
+	// Grace is how long a cancelled call may take to return; zero means 10 s.
 	Grace time.Duration
-	// Limit bounds every single check; zero is one minute.
+	// Limit is the longest time that a single check may take; zero means one minute.
 	Limit time.Duration
 	// Standard gives a plugin whose Inputs are empty the artifacts that stages of
-	// its kind are handed, with invented content.
+	// its kind usually get, with invented content.
 	Standard bool
-	// Skip names checks to leave out. They are reported as skipped.
+	// Skip names checks that are not run. They are reported as skipped.
 	Skip []string
 }
 
 // Input is an input artifact: a file, or data.
 type Input struct {
-	Name string
-	File string
-	Data []byte // used when File is empty
-	Role string
+	Name string // name of the artifact
+	File string // path of the file with its content
+	Data []byte // its content, used when File is empty
+	Role string // role of the artifact; may be empty
 }
 
 // Outcome is the result of one check.
 type Outcome struct {
-	Check   string
-	Skipped string // why; empty when it ran
-	Err     error  // what is wrong; nil when passed or skipped
-	Took    time.Duration
+	Check   string        // name of the check
+	Skipped string        // why the check was skipped; empty when it ran
+	Err     error         // what is wrong; nil when the check passed or was skipped
+	Took    time.Duration // how long the check took; zero for one in Suite.Skip
 }
 
-// standardInputs are what stages are handed by the stages before them. They say
-// nothing about a block.
+// standardInputs are the artifacts that stages usually get from the stages before them.
+// Their content is not that of a block.
 var standardInputs = map[contract.Kind][]Input{
 	contract.KindBuilder:  {{Name: contract.ArtifactBlock, Data: []byte("{}")}, {Name: contract.ArtifactWitness, Data: []byte("{}")}},
 	contract.KindProver:   {{Name: contract.ArtifactInput, Data: []byte("a guest input of the conformance suite")}},
 	contract.KindReporter: {{Name: "proof.bin", Data: []byte("a proof of the conformance suite"), Role: contract.RoleProof}},
 }
 
-// skip is the error of a check that cannot be made.
+// skip is the error of a check that cannot run.
 type skip struct{ reason string }
 
 func (s skip) Error() string { return s.reason }
 
-// Names lists the checks for plugins of a kind, in their order.
+// Names returns the names of the checks for plugins of a kind, in the order in which they
+// run.
 func Names(kind contract.Kind) []string {
 	var names []string
 	for _, c := range checks {
@@ -85,7 +87,8 @@ func Names(kind contract.Kind) []string {
 	return names
 }
 
-// Demands says what a check asks of a plugin, in one sentence.
+// Demands returns what a check requires of a plugin; the text completes "a plugin must …".
+// It is empty for a name that is not that of a check.
 func Demands(name string) string {
 	for _, c := range checks {
 		if c.name == name {
@@ -95,13 +98,14 @@ func Demands(name string) string {
 	return ""
 }
 
-// Run makes all checks for the plugin's kind and hands each outcome to report.
-// The error is about the suite, not about the plugin.
+// Run runs all checks for the plugin's kind, one after the other, and calls report with
+// each outcome. An error means that the suite could not run, because the plugin does not
+// start or Skip names no check; faults of the plugin are in the outcomes.
 func (s Suite) Run(ctx context.Context, report func(Outcome)) error {
 	return s.each(ctx, func(name string, check func(context.Context) Outcome) { report(check(ctx)) })
 }
 
-// Test makes all checks as subtests.
+// Test runs all checks as subtests of t, which have the names of the checks.
 func Test(t *testing.T, s Suite) {
 	t.Helper()
 	err := s.each(t.Context(), func(name string, check func(context.Context) Outcome) {
@@ -119,6 +123,8 @@ func Test(t *testing.T, s Suite) {
 	}
 }
 
+// each starts the plugin once to learn its kind, and calls visit with the name of each
+// check and the function that runs it.
 func (s Suite) each(ctx context.Context, visit func(string, func(context.Context) Outcome)) error {
 	dir, err := os.MkdirTemp("", "sdktest-")
 	if err != nil {
@@ -146,6 +152,7 @@ func (s Suite) each(ctx context.Context, visit func(string, func(context.Context
 	return nil
 }
 
+// filled returns the suite with its defaults filled in.
 func (s Suite) filled() Suite {
 	if s.Config == nil {
 		s.Config = json.RawMessage(`{}`)
@@ -169,13 +176,13 @@ func (s Suite) filled() Suite {
 	return s
 }
 
-// run is one pass over the checks.
+// run is one run of a suite.
 type run struct {
 	suite    Suite
-	dir      string
+	dir      string // holds everything that the run creates
 	manifest contract.Manifest
-	numbered int // directories made so far
-	// stable holds the outputs whose bytes were the same in two good runs.
+	folders  int // number of directories made so far
+	// stable holds the outputs, by name, whose bytes were the same in all successful runs.
 	stable map[string][32]byte
 }
 
@@ -196,7 +203,7 @@ func (r *run) check(ctx context.Context, c check) Outcome {
 	return o
 }
 
-// begin learns what the plugin is.
+// begin starts the plugin once and reads its manifest.
 func (r *run) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.suite.Limit)
 	defer cancel()
@@ -209,9 +216,9 @@ func (r *run) begin(ctx context.Context) error {
 	return err
 }
 
-// folder makes a new directory for something.
+// folder makes a new directory whose name begins with a number of its own.
 func (r *run) folder(name string) (string, error) {
-	r.numbered++
-	dir := filepath.Join(r.dir, fmt.Sprintf("%d-%s", r.numbered, name))
+	r.folders++
+	dir := filepath.Join(r.dir, fmt.Sprintf("%d-%s", r.folders, name))
 	return dir, os.Mkdir(dir, 0o700)
 }

@@ -24,20 +24,21 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// Target is a plugin to test: a Binary or InProcess.
+// Target is a plugin to test. It is made by Binary or InProcess.
 type Target interface {
-	// start begins a life of the plugin in a place of its own.
-	start(ctx context.Context, place place) (*Instance, error)
+	// start starts the plugin with directories of its own.
+	start(ctx context.Context, place place) (*instance, error)
 }
 
-// place is where an instance lives. Nothing but the state directory and the
-// directories of tasks may change.
+// place holds the directories of an instance. The plugin may write to its state directory
+// and to the directories of its tasks, and nowhere else.
 type place struct {
 	work, home, temp, state, sockets string
 }
 
-// Binary is a plugin's executable, started with an environment of PATH, HOME,
-// TMPDIR, what go-plugin needs, and what is given here ("NAME=value").
+// Binary returns the target of a plugin's executable. It is started with an environment
+// of PATH, HOME, TMPDIR, the variables that go-plugin needs, and those given here as
+// "NAME=value".
 func Binary(path string, env ...string) Target { return binary{path, env} }
 
 type binary struct {
@@ -45,9 +46,12 @@ type binary struct {
 	env  []string
 }
 
-// markName names the variable that all processes of an instance inherit.
+// markName is the name of the environment variable that all processes of an instance
+// inherit.
 const markName = "PROOFLINE_SDKTEST_ID"
 
+// command returns the command that starts the binary as a plugin, if cookie is true, or
+// as a tool. The mark is the value of the variable markName.
 func (b binary) command(place place, cookie bool, args ...string) (cmd *exec.Cmd, mark string, err error) {
 	path, err := filepath.Abs(b.path)
 	if err != nil {
@@ -70,12 +74,12 @@ func (b binary) command(place place, cookie bool, args ...string) (cmd *exec.Cmd
 	return cmd, mark, nil
 }
 
-func (b binary) start(ctx context.Context, place place) (*Instance, error) {
+func (b binary) start(ctx context.Context, place place) (*instance, error) {
 	cmd, mark, err := b.command(place, true)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{log: &Buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
+	i := &instance{log: &Buffer{}, stdout: newHandshake(), cmd: cmd, mark: mark, place: place, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = i.stdout, i.log
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -104,8 +108,9 @@ func (b binary) start(ctx context.Context, place place) (*Instance, error) {
 	return i, nil
 }
 
-// parseHandshake reads go-plugin's line: core version, protocol version, network,
-// address, transport, and a certificate that is absent here.
+// parseHandshake returns the address in go-plugin's handshake line. Its fields are the
+// core version, the protocol version, network, address, transport, and a certificate,
+// which is absent here.
 func parseHandshake(line string) (address string, err error) {
 	parts := strings.Split(line, "|")
 	want := fmt.Sprintf("1|%d|unix|ADDRESS|grpc", wire.ProtocolVersion)
@@ -115,7 +120,8 @@ func parseHandshake(line string) (address string, err error) {
 	return parts[3], nil
 }
 
-// handshake is standard output: one line, and whatever should not follow it.
+// handshake receives a plugin's standard output: the handshake line, and the rest, which
+// should be empty.
 type handshake struct {
 	first chan string
 	mu    sync.Mutex
@@ -141,25 +147,25 @@ func (h *handshake) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// extra is what followed the handshake.
+// extra returns the output after the handshake line.
 func (h *handshake) extra() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.rest.String()
 }
 
-// InProcess runs the plugin in the test's own process, over real gRPC.
+// InProcess returns a target that serves the plugin in the test's own process, over gRPC.
 func InProcess(p sdk.Plugin) Target { return inProcess{p} }
 
 type inProcess struct{ plugin sdk.Plugin }
 
-func (t inProcess) start(_ context.Context, place place) (*Instance, error) {
+func (t inProcess) start(_ context.Context, place place) (*instance, error) {
 	socket := filepath.Join(place.sockets, "plugin")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{log: &Buffer{}, place: place, ended: make(chan struct{})}
+	i := &instance{log: &Buffer{}, place: place, ended: make(chan struct{})}
 	life, end := context.WithCancel(context.Background())
 	i.end = end
 	go func() {
@@ -169,16 +175,17 @@ func (t inProcess) start(_ context.Context, place place) (*Instance, error) {
 	return i, i.dial("unix:" + socket)
 }
 
-// dial connects without transport security, as to a plugin that the host did not
-// give a certificate.
-func (i *Instance) dial(target string) (err error) {
+// dial connects to the plugin without transport security, as a host does that has given
+// the plugin no certificate.
+func (i *instance) dial(target string) (err error) {
 	i.conn, err = grpc.NewClient(target, append(wire.DialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"))...)
 	return err
 }
 
-// stop ends an instance in an orderly way, then by force, and waits for it.
-func (i *Instance) stop() {
+// stop asks an instance to end, kills it after killAfter if it has not ended, and waits
+// for its end. It also kills the processes that the instance has left behind.
+func (i *instance) stop() {
 	defer os.RemoveAll(i.place.sockets)
 	if i.conn != nil {
 		_ = i.shutdown()
@@ -191,16 +198,16 @@ func (i *Instance) stop() {
 	}
 	select {
 	case <-i.ended:
-	case <-time.After(i.patience):
+	case <-time.After(i.killAfter):
 		_ = syscall.Kill(-i.cmd.Process.Pid, syscall.SIGKILL)
 		<-i.ended
 	}
 	procfs.Variable(markName, i.mark).KillAll()
 }
 
-// shutdown asks as go-plugin's client does. It ends the connection, so that its
-// answer may be lost.
-func (i *Instance) shutdown() error {
+// shutdown asks the process to end, as go-plugin's client does. The plugin ends the
+// connection, so that the answer to the call may be lost.
+func (i *instance) shutdown() error {
 	if i.cmd == nil {
 		return nil
 	}
@@ -209,7 +216,7 @@ func (i *Instance) shutdown() error {
 	return i.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
 }
 
-// leftovers lists the processes that the instance has started, but for one.
-func (i *Instance) leftovers(except int) []int {
+// leftovers returns the ids of the processes that the instance has started, without one.
+func (i *instance) leftovers(except int) []int {
 	return slices.DeleteFunc(procfs.Variable(markName, i.mark).Find(), func(pid int) bool { return pid == except })
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// inventedBlock is what tasks are about when the suite names no block.
+// inventedBlock is the block of tasks and events when the suite names none.
 var inventedBlock = contract.Block{ChainID: 1, Number: 24647140, Hash: contract.Hash{0xab}, ParentHash: contract.Hash{0xcd},
 	Time: time.Unix(1_775_000_000, 0).UTC(), GasUsed: 30_000_000, TxCount: 200}
 
-// task makes a directory with the suite's inputs and a task that is at home there.
+// task makes the directory of an attempt with the suite's inputs, and returns its task.
 func (r *run) task(block contract.Block) (contract.Task, error) {
 	dir, err := r.folder("attempt")
 	if err != nil {
@@ -32,7 +32,7 @@ func (r *run) task(block contract.Block) (contract.Task, error) {
 	}, err
 }
 
-// event makes an event in the same way.
+// event makes a directory with the suite's inputs, and returns an event with it.
 func (r *run) event(kind contract.EventKind) (contract.Event, error) {
 	dir, err := r.folder("event")
 	if err != nil {
@@ -53,6 +53,7 @@ func (r *run) block() contract.Block {
 	return r.suite.Block
 }
 
+// stage makes the subdirectories of an attempt and copies the suite's inputs into in/.
 func (r *run) stage(dir string) (out []contract.Artifact, err error) {
 	for _, sub := range []string{"in", "out", "tmp"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -76,7 +77,8 @@ func (r *run) stage(dir string) (out []contract.Artifact, err error) {
 	return out, nil
 }
 
-// snapshot maps every file below a directory to its hash.
+// snapshot returns the SHA-256 of every file below a directory by its relative path.
+// Anything but a regular file has a zero hash.
 func snapshot(dir string) (map[string][32]byte, error) {
 	files := map[string][32]byte{}
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
@@ -98,14 +100,15 @@ func snapshot(dir string) (map[string][32]byte, error) {
 	return files, err
 }
 
-// published are the visible files of out/.
+// published returns the snapshot of out/ without the hidden files.
 func published(dir string) (map[string][32]byte, error) {
 	files, err := snapshot(filepath.Join(dir, "out"))
 	maps.DeleteFunc(files, func(name string, _ [32]byte) bool { return strings.HasPrefix(filepath.Base(name), ".") })
 	return files, err
 }
 
-// checkOutputs compares what a result claims with what is there.
+// checkOutputs fails if an output lies outside out/, differs in size or hash from what the
+// result claims, or if a temporary file is left in out/.
 func checkOutputs(dir string, outputs []contract.Artifact) error {
 	for _, a := range outputs {
 		if !strings.HasPrefix(a.Path, "out/") {
@@ -133,14 +136,15 @@ func checkOutputs(dir string, outputs []contract.Artifact) error {
 	return nil
 }
 
-// untouched reports what changed where nothing may change.
-func (i *Instance) untouched() error {
+// untouched fails if the instance has written files to its working, home or temporary
+// directory.
+func (i *instance) untouched() error {
 	for _, dir := range []string{i.place.work, i.place.home, i.place.temp} {
 		files, err := snapshot(dir)
 		if err != nil {
 			return err
 		}
-		if i.cmd != nil && len(files) > 0 { // in process they are not the plugin's
+		if i.cmd != nil && len(files) > 0 { // without a process of its own the plugin uses other directories
 			return fmt.Errorf("files outside of the task's directory: %v in %s", slices.Sorted(maps.Keys(files)), filepath.Base(dir))
 		}
 	}

@@ -1,5 +1,5 @@
-// Package text prepares texts of unknown origin and length for people: messages,
-// log lines, tables.
+// Package text shortens texts of unknown origin and length for messages, log lines and
+// tables. Its results are valid UTF-8.
 package text
 
 import (
@@ -10,9 +10,10 @@ import (
 // ellipsis stands for what was left out.
 const ellipsis = "…"
 
-// Cut shortens a text to at most limit bytes, the ellipsis that marks the cut
-// included, and never inside a character. Bytes that are no UTF-8 become U+FFFD.
-// A limit below the ellipsis' three bytes gives nothing but the beginning.
+// Cut shortens a text to at most limit bytes, including the ellipsis that marks the cut.
+// It never cuts inside a character. Bytes that are not UTF-8 become U+FFFD, so that the
+// result of a text that is not UTF-8 may be longer than the limit. With a limit below 3,
+// the length of the ellipsis, the result has no ellipsis.
 func Cut(s string, limit int) string {
 	if len(s) <= limit {
 		return strings.ToValidUTF8(s, "\uFFFD")
@@ -28,8 +29,9 @@ func Cut(s string, limit int) string {
 	return out + ellipsis
 }
 
-// CutMiddle shortens a text to at most limit bytes by what stands in its middle,
-// for messages that begin with where and end with why. It cuts as Cut does.
+// CutMiddle shortens a text to at most limit bytes by removing its middle. It is for
+// messages that begin with the place of an error and end with its reason. It treats
+// characters and invalid bytes as Cut does.
 func CutMiddle(s string, limit int) string {
 	if len(s) <= limit {
 		return strings.ToValidUTF8(s, "\uFFFD")
@@ -45,8 +47,8 @@ func CutMiddle(s string, limit int) string {
 	return strings.ToValidUTF8(s[:begin], "\uFFFD") + ellipsis + strings.ToValidUTF8(s[end:], "\uFFFD")
 }
 
-// CutCharacters shortens a text to at most limit characters, the ellipsis
-// included: for other sides whose limits count characters, and for columns.
+// CutCharacters shortens a text to at most limit characters, including the ellipsis. It
+// is for services whose limits count characters, and for columns.
 func CutCharacters(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if utf8.RuneCountInString(s) <= limit {
@@ -64,8 +66,8 @@ func CutCharacters(s string, limit int) string {
 	return s
 }
 
-// Line puts a text on one line, with a blank in the place of all white space, and
-// shortens it as CutCharacters does.
+// Line returns a text as one line of at most limit characters. Each run of white space
+// becomes a blank; the text is shortened as CutCharacters does.
 func Line(s string, limit int) string {
 	return CutCharacters(strings.Join(strings.Fields(s), " "), limit)
 }

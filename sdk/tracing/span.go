@@ -20,7 +20,7 @@ import (
 
 const scope = "github.com/proofline/proofline"
 
-// idsOf are those of the trace and of the root span of a job.
+// idsOf returns the ids of a job's trace and of its root span.
 func idsOf(pipeline, job string) (t trace.TraceID, s trace.SpanID) {
 	sum := sha256.Sum256([]byte(pipeline + "\x00" + job))
 	copy(t[:], sum[:16])
@@ -28,13 +28,14 @@ func idsOf(pipeline, job string) (t trace.TraceID, s trace.SpanID) {
 	return t, s
 }
 
-// TraceID is the id of a job's trace, in hexadecimal.
-func TraceID(pipeline, job string) string {
+// traceID returns the id of a job's trace, in hexadecimal.
+func traceID(pipeline, job string) string {
 	t, _ := idsOf(pipeline, job)
 	return t.String()
 }
 
-// OfJob returns a context in which spans are below the root span of a job.
+// OfJob returns a context whose spans become children of the root span of a job. Without
+// a job, or if traces are not exported, it returns ctx.
 func OfJob(ctx context.Context, pipeline, job string) context.Context {
 	if !On() || job == "" {
 		return ctx
@@ -43,7 +44,7 @@ func OfJob(ctx context.Context, pipeline, job string) context.Context {
 	return trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: t, SpanID: s, TraceFlags: trace.FlagsSampled, Remote: true}))
 }
 
-// Root exports the root span of a job.
+// Root exports the root span of a job, which lasted from one time to the other.
 func Root(pipeline, job, name string, from, to time.Time, attributes ...attribute.KeyValue) {
 	if !On() {
 		return
@@ -54,8 +55,9 @@ func Root(pipeline, job, name string, from, to time.Time, attributes ...attribut
 	span.End(trace.WithTimestamp(to))
 }
 
-// Span begins a span below that of the context. Where there is none, nothing is
-// traced: no span is without its block. Call end with the error that it ends with.
+// Span begins a span below the span of the context. If the context has none, nothing is
+// traced, because every span belongs to a block. The caller ends the span by calling end
+// with the error of the operation, or with nil.
 func Span(ctx context.Context, name string, attributes ...attribute.KeyValue) (below context.Context, end func(error)) {
 	if !On() || !trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx, func(error) {}
@@ -63,7 +65,7 @@ func Span(ctx context.Context, name string, attributes ...attribute.KeyValue) (b
 	ctx, span := otel.Tracer(scope).Start(ctx, name, trace.WithAttributes(attributes...))
 	return ctx, func(err error) {
 		if err != nil {
-			span.SetStatus(codes.Error, "failed") // the text may hold what is no business of a collector
+			span.SetStatus(codes.Error, "failed") // without the error's text, which may hold private data
 		}
 		span.End()
 	}
@@ -76,7 +78,7 @@ type root struct {
 	span  trace.SpanID
 }
 
-// ids makes random ids, but for a root span those of its job.
+// ids generates random ids, except for a root span, which gets the ids of its job.
 type ids struct{}
 
 // NewIDs implements sdktrace.IDGenerator.
@@ -95,7 +97,8 @@ func (ids) NewSpanID(context.Context, trace.TraceID) (s trace.SpanID) {
 	return s
 }
 
-// ofBlock reports whether a call is work on a block, and no Poll or Health.
+// ofBlock reports whether a call is work on a block, such as Prove, and not a call such as
+// Poll or Health.
 func ofBlock(info *stats.RPCTagInfo) bool {
 	_, method, _ := strings.Cut(strings.TrimPrefix(info.FullMethodName, "/"), "/")
 	switch method {
@@ -105,7 +108,8 @@ func ofBlock(info *stats.RPCTagInfo) bool {
 	return false
 }
 
-// DialOptions let the calls of a client that work on a block carry the trace.
+// DialOptions returns the options with which a gRPC client sends the trace along with
+// the calls that work on a block.
 func DialOptions() []grpc.DialOption {
 	if !On() {
 		return nil
@@ -113,7 +117,8 @@ func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithFilter(ofBlock)))}
 }
 
-// ServerOptions let a server take the trace of such calls.
+// ServerOptions returns the options with which a gRPC server continues the trace that
+// came with a call.
 func ServerOptions() []grpc.ServerOption {
 	if !On() {
 		return nil
@@ -121,13 +126,15 @@ func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithFilter(ofBlock)))}
 }
 
-// Transport tells of requests that belong to a block. Of an address it tells the
-// host only: paths and queries may hold keys. The trace is not sent to the server.
+// Transport returns a round tripper that records a span for each request that belongs to
+// a block. The span names only the host of the address, because path and query may hold
+// keys. The trace is not sent to the server.
 func Transport(next http.RoundTripper) http.RoundTripper { return transport{next} }
 
 type transport struct{ next http.RoundTripper }
 
-// RoundTrip implements http.RoundTripper. The span ends with the head of the answer.
+// RoundTrip implements http.RoundTripper. The span ends when the response headers have
+// arrived.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, end := Span(r.Context(), r.Method+" "+r.URL.Hostname(), attribute.String("http.request.method", r.Method), attribute.String("server.address", r.URL.Hostname()))
 	response, err := t.next.RoundTrip(r)
@@ -135,14 +142,16 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// CloseIdleConnections lets http.Client's method of that name reach the transport.
+// CloseIdleConnections hands the call of http.Client's method of that name on to the
+// wrapped transport.
 func (t transport) CloseIdleConnections() {
 	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// LogHandler adds the id of the job's trace to the records that name a job.
+// LogHandler returns a handler that adds the attribute trace_id to the records that have
+// an attribute job. If traces are not exported it returns next.
 func LogHandler(pipeline string, next slog.Handler) slog.Handler {
 	if !On() {
 		return next
@@ -161,7 +170,7 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "job" && !h.grouped {
 			r = r.Clone()
-			r.AddAttrs(slog.String("trace_id", TraceID(h.pipeline, a.Value.String())))
+			r.AddAttrs(slog.String("trace_id", traceID(h.pipeline, a.Value.String())))
 			return false
 		}
 		return true
@@ -173,7 +182,7 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		if a.Key == "job" && !h.grouped {
-			attrs = append(attrs[:len(attrs):len(attrs)], slog.String("trace_id", TraceID(h.pipeline, a.Value.String())))
+			attrs = append(attrs[:len(attrs):len(attrs)], slog.String("trace_id", traceID(h.pipeline, a.Value.String())))
 			break
 		}
 	}

@@ -1,16 +1,22 @@
-// Package tracing lets host and plugins tell of a block's way as one OpenTelemetry
-// trace: a root span for the block, below it a span for each attempt and report, and
-// below these the call of the plugin, its tool, and what it asks of other services.
+// Package tracing exports the work on each block as one OpenTelemetry trace, with spans
+// from the host and from the plugins:
+//
+//	block                          Root
+//	├── attempt or report          host
+//	│   └── call of the plugin     gRPC
+//	│       ├── tool               package process
+//	│       └── request            Transport
+//	└── …
 //
 // It is off unless OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
-// says where traces go, or OTEL_TRACES_EXPORTER=otlp asks for the usual place; then
-// the variables of https://opentelemetry.io/docs/specs/otel/protocol/exporter/ hold.
-// OTEL_TRACES_EXPORTER=none and OTEL_SDK_DISABLED=true turn it off. Context travels
-// between host and plugin as W3C Trace Context in gRPC metadata.
+// is set, or OTEL_TRACES_EXPORTER=otlp selects the default address. The variables of
+// https://opentelemetry.io/docs/specs/otel/protocol/exporter/ configure the export.
+// OTEL_TRACES_EXPORTER=none and OTEL_SDK_DISABLED=true turn it off. The trace context
+// travels between host and plugin as W3C Trace Context in gRPC metadata.
 //
-// The ids of a block's trace and of its root span follow from pipeline and job, so
-// that attempts before and after a restart of the host are of one trace. The root is
-// exported when the block has come to an outcome, at the latest.
+// The ids of a block's trace and of its root span are computed from pipeline and job, so
+// that attempts before and after a restart of the host belong to one trace. The root span
+// is exported at the latest when the block is done or given up.
 package tracing
 
 import (
@@ -31,13 +37,13 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// on says whether Start has begun to export.
+// on is true while spans are exported.
 var on atomic.Bool
 
 // On reports whether traces are exported.
 func On() bool { return on.Load() }
 
-// wanted reports whether the environment asks for traces.
+// wanted reports whether the environment turns tracing on.
 func wanted() bool {
 	exporter := strings.ToLower(os.Getenv("OTEL_TRACES_EXPORTER"))
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" {
@@ -46,9 +52,10 @@ func wanted() bool {
 	return exporter == "otlp" || os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// Start begins to export the spans of this process where the environment asks for
-// it. The function that is returned exports what is left and ends it; its context
-// limits it. Start is called once.
+// Start begins to export the spans of this process if the environment turns tracing on.
+// The returned function exports the remaining spans and ends the export; its context
+// bounds the time for that. The service is the name under which the spans appear. Start
+// is called once per process. It fails if the exporter cannot be configured.
 func Start(ctx context.Context, service, version string) (stop func(context.Context) error, err error) {
 	if !wanted() {
 		return func(context.Context) error { return nil }, nil
@@ -64,7 +71,7 @@ func Start(ctx context.Context, service, version string) (stop func(context.Cont
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithIDGenerator(ids{}))
 	otel.SetTracerProvider(provider)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // a collector that is down is no matter of the pipeline
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // a collector that is down must not disturb the pipeline
 	on.Store(true)
 	return func(ctx context.Context) error {
 		on.Store(false)

@@ -113,7 +113,7 @@ func TestLogHandler(t *testing.T) {
 	defer on.Store(false)
 	var out bytes.Buffer
 	log := slog.New(LogHandler("mainnet", slog.NewTextHandler(&out, nil)))
-	id := "trace_id=" + TraceID("mainnet", "1-5-aabbccdd")
+	id := "trace_id=" + traceID("mainnet", "1-5-aabbccdd")
 	log.Info("a", "job", "1-5-aabbccdd")
 	log.With("job", "1-5-aabbccdd").Info("b", "x", 1)
 	log.Info("c")
@@ -124,7 +124,7 @@ func TestLogHandler(t *testing.T) {
 			t.Errorf("%s", lines[i])
 		}
 	}
-	if TraceID("mainnet", "1-5-aabbccdd") == TraceID("next", "1-5-aabbccdd") {
+	if traceID("mainnet", "1-5-aabbccdd") == traceID("next", "1-5-aabbccdd") {
 		t.Error("two pipelines share a trace")
 	}
 }

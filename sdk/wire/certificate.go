@@ -18,22 +18,22 @@ import (
 )
 
 // Mutual TLS between a host and a plugin. Each side makes a key and a self-signed
-// certificate for one process of the plugin, and trusts the other's alone. The host's
-// travels in the environment, as go-plugin has it; the plugin's on its standard output,
-// which only the host reads.
+// certificate for one process of the plugin, and trusts only the certificate of the other
+// side. The host's certificate travels in the environment, as with go-plugin; the
+// plugin's travels on its standard output, which only the host reads.
 //
-// go-plugin makes its own for P-521, which costs each process some 20 ms of computing
-// and the host as much again for each plugin. These are for P-256, which Go has in
+// go-plugin's own certificates use P-521, which costs each process some 20 ms of CPU time,
+// and the host as much again for each plugin. These use P-256, which Go implements in
 // assembly.
 const (
-	// ClientCertificateVariable holds the host's certificate, in PEM. It is go-plugin's
-	// (hashicorp/go-plugin:server.go@v1.8.0).
+	// ClientCertificateVariable is the environment variable with the host's certificate in
+	// PEM. The name is go-plugin's (hashicorp/go-plugin:server.go@v1.8.0).
 	ClientCertificateVariable = "PLUGIN_CLIENT_CERT"
 
-	// CertificateLineVariable says, where a host sets it to CertificateLine, that the host
-	// reads a line with the plugin's certificate before the handshake. To other plugins it
-	// means nothing, and under other hosts it is absent: the handshake has the certificate
-	// then.
+	// CertificateLineVariable is the environment variable which a host sets to
+	// CertificateLine if it reads a line with the plugin's certificate before the
+	// handshake. Other hosts do not set it and read the certificate in the handshake;
+	// plugins that do not know it ignore it.
 	CertificateLineVariable = "PROOFLINE_CERTIFICATE"
 	CertificateLine         = "line"
 
@@ -41,8 +41,7 @@ const (
 	certificateName   = "localhost" // the name that go-plugin gives both sides
 )
 
-// NewCertificate makes a key and its certificate, for one connection and as long as it
-// lasts.
+// NewCertificate makes a new key and its self-signed certificate, for one plugin process.
 func NewCertificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -66,9 +65,9 @@ func NewCertificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// ClientTLS is the host's side. It trusts nobody until its RootCAs are set, from the
-// plugin's handshake or its certificate line. The second value is the host's certificate
-// for ClientCertificateVariable.
+// ClientTLS returns the host's TLS configuration. It trusts no plugin until its RootCAs
+// are set, from the plugin's handshake or its certificate line. The second value is the
+// host's certificate in PEM, for ClientCertificateVariable.
 func ClientTLS() (config *tls.Config, certificate string, err error) {
 	own, err := NewCertificate()
 	if err != nil {
@@ -81,8 +80,8 @@ func ClientTLS() (config *tls.Config, certificate string, err error) {
 	}, string(text), nil
 }
 
-// ServerTLS is the plugin's side: it speaks with whoever has the key of the host's
-// certificate, given in PEM. It writes the certificate line to w.
+// ServerTLS returns the plugin's TLS configuration. It accepts only the host whose
+// certificate is given in PEM. It writes the certificate line to w.
 func ServerTLS(host string, w io.Writer) (*tls.Config, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(host)) {
@@ -101,11 +100,12 @@ func ServerTLS(host string, w io.Writer) (*tls.Config, error) {
 	}, nil
 }
 
-// IsCertificateLine reports whether a line of a plugin's standard output is one that
+// IsCertificateLine reports whether a line of a plugin's standard output has the form that
 // ServerTLS writes.
 func IsCertificateLine(line string) bool { return strings.HasPrefix(line, certificatePrefix) }
 
-// ParseCertificateLine is the pool that trusts the plugin of a certificate line alone.
+// ParseCertificateLine returns a pool that trusts only the plugin's certificate in a
+// certificate line.
 func ParseCertificateLine(line string) (*x509.CertPool, error) {
 	text, is := strings.CutPrefix(line, certificatePrefix)
 	if !is {

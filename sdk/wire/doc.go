@@ -1,8 +1,9 @@
-// Package wire turns the values of package contract into protocol buffers and
-// back, and holds what both ends of the connection must agree on: the
-// handshake, the protocol version, limits, and how an error travels.
+// Package wire converts the values of package contract to protocol buffers and back. It
+// also holds what both ends of the connection must agree on: the handshake, the protocol
+// version, limits, and the form of an error.
 //
-// Everything that arrives is checked here, so that neither the engine nor a
-// plugin author meets a hash of 31 bytes or an artifact that points outside its
-// directory. Conversions are pure and safe for concurrent use.
+// The functions whose names end in FromProto check what arrives, so that neither the
+// engine nor a plugin author has to deal with a hash of 31 bytes or an artifact outside
+// its directory. Their errors name the field. Conversions are pure and safe for concurrent
+// use.
 package wire

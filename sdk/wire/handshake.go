@@ -20,8 +20,8 @@ const (
 	// PluginName is the one name in the plugin set of every binary.
 	PluginName = "proofline"
 
-	// MaxMessage is the largest message that either side accepts. Bulk data are
-	// files, so a larger one is a fault.
+	// MaxMessage is the size in bytes of the largest message that either side accepts.
+	// Bulk data are files, so a larger message is a fault.
 	MaxMessage = 16 << 20
 
 	// MaxResumeToken is the largest resume token, in bytes.
@@ -31,7 +31,7 @@ const (
 	HeartbeatInterval = 10 * time.Second
 )
 
-// Handshake is the cookie that tells a plugin that a host has started it. It is
+// Handshake is the cookie by which a plugin recognizes that a host has started it. It is
 // no secret and protects nothing: without it the binary is a command-line tool.
 var Handshake = plugin.HandshakeConfig{
 	ProtocolVersion:  ProtocolVersion,
@@ -39,9 +39,9 @@ var Handshake = plugin.HandshakeConfig{
 	MagicCookieValue: "9b1c6f0e-proofline-stage-plugin",
 }
 
-// PluginSets is the argument of both plugin.ServeConfig and plugin.ClientConfig:
-// protocol versions, each with its one plugin. Without versions it is
-// ProtocolVersion alone.
+// PluginSets returns the plugin sets for plugin.ServeConfig and plugin.ClientConfig:
+// protocol versions, each with its one plugin. Without versions it contains only
+// ProtocolVersion.
 func PluginSets(p plugin.Plugin, versions ...int) map[int]plugin.PluginSet {
 	if len(versions) == 0 {
 		versions = []int{ProtocolVersion}
@@ -53,8 +53,8 @@ func PluginSets(p plugin.Plugin, versions ...int) map[int]plugin.PluginSet {
 	return sets
 }
 
-// CheckProtocol says in one sentence why a plugin that speaks the version cannot be
-// used by a host that speaks the others, and what to do; nil where it can.
+// CheckProtocol fails unless the version that a plugin speaks is among those that the host
+// speaks. The error says in one sentence what is wrong and what to do.
 func CheckProtocol(version int, spoken ...int) error {
 	if slices.Contains(spoken, version) {
 		return nil
@@ -73,12 +73,12 @@ func CheckProtocol(version int, spoken ...int) error {
 	return fmt.Errorf("it speaks protocol %d, this proofline %s; install another release of the plugin", version, list)
 }
 
-// ServerOptions are the options of every gRPC server of a plugin.
+// ServerOptions returns the options of every gRPC server of a plugin.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage)}
 }
 
-// DialOptions are the options of every gRPC client of a plugin.
+// DialOptions returns the options of every gRPC client of a plugin.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithDefaultCallOptions(
 		grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage))}

@@ -7,12 +7,13 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// logLevelKey is the metadata key of a call in which a host whose log level was
-// changed names the present one: debug, info, warn or error. A plugin that does not
-// know it keeps the level of its Configure.
+// logLevelKey is the key of a call's metadata in which a host whose log level was
+// changed sends the new level: debug, info, warn or error. A plugin that does not
+// know the key keeps the level of its Configure.
 const logLevelKey = "proofline-log-level"
 
-// SendLogLevel has a client add the level to every call. An empty one is not sent.
+// SendLogLevel returns options with which a client adds the level to every call. An empty
+// level is not sent.
 func SendLogLevel(level func() string) []grpc.DialOption {
 	with := func(ctx context.Context) context.Context {
 		if l := level(); l != "" {
@@ -30,7 +31,7 @@ func SendLogLevel(level func() string) []grpc.DialOption {
 	}
 }
 
-// LogLevel is the level that the host of a call has named; empty where it has not.
+// LogLevel returns the level in the metadata of a call, or "" if there is none.
 func LogLevel(ctx context.Context) string {
 	md, _ := metadata.FromIncomingContext(ctx)
 	if values := md.Get(logLevelKey); len(values) > 0 {

@@ -159,7 +159,7 @@ func FindingsToProto(in []contract.Finding) []*pluginv1.Finding {
 	return out
 }
 
-// FindingsFromProto converts findings; an unknown severity counts as an error.
+// FindingsFromProto converts findings. An unknown severity becomes SeverityError.
 func FindingsFromProto(in []*pluginv1.Finding) []contract.Finding {
 	var out []contract.Finding
 	for _, p := range in {
@@ -176,7 +176,7 @@ func FindingsFromProto(in []*pluginv1.Finding) []contract.Finding {
 	return out
 }
 
-// HealthToProto converts a state of health; the zero value is ready.
+// HealthToProto converts a health. An empty state becomes ready.
 func HealthToProto(h contract.Health) *pluginv1.HealthResponse {
 	out := &pluginv1.HealthResponse{State: pluginv1.HealthState_HEALTH_STATE_READY, Detail: valid(h.Detail)}
 	switch h.State {
@@ -192,8 +192,9 @@ func HealthToProto(h contract.Health) *pluginv1.HealthResponse {
 	return out
 }
 
-// HealthFromProto converts a state of health; an unknown one is degraded. Of the
-// endpoints it takes the first of each name, within the bounds of package contract.
+// HealthFromProto converts a health. An unknown state becomes degraded. Of several
+// endpoints with one name it keeps the first, and it applies the limits of package
+// contract.
 func HealthFromProto(h *pluginv1.HealthResponse) contract.Health {
 	out := contract.Health{State: contract.HealthDegraded, Detail: h.GetDetail(), Endpoints: endpointsFromProto(h.GetEndpoints())}
 	switch h.GetState() {

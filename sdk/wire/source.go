@@ -8,7 +8,7 @@ import (
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 )
 
-// PollRequestToProto converts a poll.
+// PollRequestToProto converts a poll request.
 func PollRequestToProto(r contract.PollRequest) *pluginv1.PollRequest {
 	return &pluginv1.PollRequest{
 		Cursor: slices.Clone(r.Cursor),
@@ -20,7 +20,7 @@ func PollRequestToProto(r contract.PollRequest) *pluginv1.PollRequest {
 	}
 }
 
-// PollRequestFromProto converts and checks a poll.
+// PollRequestFromProto converts and checks a poll request.
 func PollRequestFromProto(r *pluginv1.PollRequest) (contract.PollRequest, error) {
 	wait, err := durationFromProto(r.GetWait())
 	if err == nil && wait < 0 {
@@ -87,7 +87,7 @@ func PollResponseFromProto(r *pluginv1.PollResponse) (contract.PollResponse, err
 	return out, nil
 }
 
-// ResolutionsToProto converts what a source knows of requested numbers.
+// ResolutionsToProto converts a source's answers about requested numbers.
 func ResolutionsToProto(in []contract.Resolution) *pluginv1.ResolveResponse {
 	out := &pluginv1.ResolveResponse{}
 	for _, r := range in {
@@ -97,8 +97,8 @@ func ResolutionsToProto(in []contract.Resolution) *pluginv1.ResolveResponse {
 	return out
 }
 
-// ResolutionsFromProto converts and checks what a source knows of the requested
-// numbers: exactly one answer for each, in their order.
+// ResolutionsFromProto converts and checks a source's answers about the requested
+// numbers. There must be exactly one for each number, in the order of the numbers.
 func ResolutionsFromProto(r *pluginv1.ResolveResponse, numbers []uint64) ([]contract.Resolution, error) {
 	if len(r.GetResolutions()) != len(numbers) {
 		return nil, fmt.Errorf("resolve: %d answers to %d numbers", len(r.GetResolutions()), len(numbers))

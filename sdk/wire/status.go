@@ -15,19 +15,19 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// An error travels as a gRPC status with a google.rpc.ErrorInfo whose domain is
-// errorDomain and whose reason is the class; the remedy and the names of stale
-// inputs lie in its metadata, the earliest time of the next attempt in a
-// google.rpc.RetryInfo.
+// An error is sent as a gRPC status with a google.rpc.ErrorInfo whose domain is
+// errorDomain and whose reason is the class. The remedy and the names of stale inputs
+// are in its metadata. The pause before the next attempt is in a google.rpc.RetryInfo.
 const (
 	errorDomain   = "proofline"
 	metadataPanic = "panic"
 	metadataStale = "stale" // names separated by slashes, which no artifact's name holds
 
-	maxErrorText = 16 << 10 // bytes; the text travels in an HTTP/2 trailer
+	maxErrorText = 16 << 10 // bytes; the text is sent in an HTTP/2 trailer
 )
 
-// MetadataRemedy is the one key of that metadata whose value is written for people.
+// MetadataRemedy is the key of the remedy in the metadata of an ErrorInfo. It is the only
+// value there that is written for people.
 const MetadataRemedy = "remedy"
 
 var classCodes = map[contract.Class]codes.Code{
@@ -38,8 +38,8 @@ var classCodes = map[contract.Class]codes.Code{
 }
 
 // StatusError turns the error of a plugin into the error of its RPC. An error
-// without a class is retryable, also a context's: a time-out of the plugin's own
-// looks the same as the end of the call. Nil stays nil.
+// without a class is sent as retryable. So is the error of a context, because a time-out
+// of the plugin's own cannot be distinguished from the end of the call. Nil stays nil.
 func StatusError(err error) error {
 	if err == nil {
 		return nil
@@ -52,8 +52,8 @@ func StatusError(err error) error {
 	return newStatus(classCodes[class], err, class, after, meta)
 }
 
-// PanicError is the error of an RPC whose handler has panicked: retryable, since
-// an attempt was spent, and recognised by IsPanic.
+// PanicError returns the error of an RPC whose handler has panicked. It is retryable, and
+// IsPanic recognizes it on the other side.
 func PanicError(err error) error {
 	return newStatus(codes.Internal, err, contract.ClassRetryable, 0, map[string]string{metadataPanic: "true"})
 }
@@ -81,8 +81,7 @@ func newStatus(code codes.Code, err error, class contract.Class, after time.Dura
 	return s.Err()
 }
 
-// plainText is the error's text without the remedy of its outermost class, which
-// travels on its own.
+// plainText returns the error's text without the remedy, which is sent in the metadata.
 func plainText(err error) string {
 	classed, ok := errors.AsType[*contract.Error](err)
 	if !ok || classed.Remedy == "" || classed.Err == nil {
@@ -91,10 +90,10 @@ func plainText(err error) string {
 	return strings.Replace(err.Error(), classed.Error(), classed.Err.Error(), 1)
 }
 
-// FromStatusError turns the error of an RPC into an error with a class; nil stays
-// nil. A status that no plugin made says that the connection, and so most
-// likely the process, is gone (interrupted), that the call does not exist
-// (permanent), or something else (retryable).
+// FromStatusError turns the error of an RPC into an error with a class. Nil stays nil. The
+// class of a status that the plugin has not made follows from its code: interrupted if
+// the connection, and so probably the process, has ended; permanent if the call does not
+// exist or is not valid; otherwise retryable.
 func FromStatusError(err error) error {
 	if err == nil {
 		return nil
@@ -146,8 +145,8 @@ type panicError struct{ err error }
 func (e *panicError) Error() string { return e.err.Error() }
 func (e *panicError) Unwrap() error { return e.err }
 
-// IsPanic reports whether an error from FromStatusError tells of a panic in the
-// plugin, which ends its process after the answer.
+// IsPanic reports whether an error from FromStatusError is that of a panic in the plugin,
+// whose process ends after the answer.
 func IsPanic(err error) bool {
 	_, ok := errors.AsType[*panicError](err)
 	return ok

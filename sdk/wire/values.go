@@ -17,8 +17,8 @@ import (
 	pluginv1 "github.com/proofline/proofline/sdk/proto/proofline/plugin/v1"
 )
 
-// valid replaces invalid UTF-8, which protocol buffers refuse: an external tool's
-// output must not break the stream that reports it.
+// valid replaces invalid UTF-8, which protocol buffers refuse. An external tool's output
+// must not break the stream that carries it.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func textMap(m map[string]string) map[string]string {
@@ -67,7 +67,7 @@ func durationFromProto(d *durationpb.Duration) (time.Duration, error) {
 	return d.AsDuration(), d.CheckValid()
 }
 
-// hashFromProto accepts 32 bytes, or none where the hash is optional.
+// hashFromProto accepts 32 bytes, and no bytes if the hash is optional.
 func hashFromProto(b []byte, optional bool) (h contract.Hash, err error) {
 	if len(b) == 0 && optional {
 		return h, nil
@@ -125,9 +125,8 @@ func ArtifactToProto(a contract.Artifact) *pluginv1.Artifact {
 	}
 }
 
-// ArtifactFromProto converts and checks an artifact: its name is one path
-// element, its path is local to the attempt's directory. Size and hash are
-// claims until the file is read.
+// ArtifactFromProto converts an artifact and checks it as CheckArtifact does. It does not
+// compare size and hash with the file.
 func ArtifactFromProto(a *pluginv1.Artifact) (contract.Artifact, error) {
 	out := contract.Artifact{Name: a.GetName(), Path: a.GetPath(), Size: int64(a.GetSize()), Role: a.GetRole()}
 	if err := CheckArtifact(out); err != nil {
@@ -179,7 +178,7 @@ func artifactsToProto(in []contract.Artifact) []*pluginv1.Artifact {
 	return out
 }
 
-// artifactsFromProto also refuses two artifacts of one name.
+// artifactsFromProto converts and checks artifacts. It also refuses two of one name.
 func artifactsFromProto(in []*pluginv1.Artifact) ([]contract.Artifact, error) {
 	var out []contract.Artifact
 	seen := make(map[string]bool, len(in))
@@ -197,5 +196,5 @@ func artifactsFromProto(in []*pluginv1.Artifact) ([]contract.Artifact, error) {
 	return out, nil
 }
 
-// clampUint32 is for counts, where a larger value means "many".
+// clampUint32 converts a count, which it limits to the range of uint32.
 func clampUint32(n int) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }

@@ -91,7 +91,7 @@ func progressFromProto(p *pluginv1.Progress) (contract.Progress, error) {
 }
 
 // WorkEventToProto converts one message of a work stream. An event without any
-// field becomes a bare heartbeat.
+// field becomes a heartbeat.
 func WorkEventToProto(e contract.WorkEvent) *pluginv1.WorkEvent {
 	switch {
 	case e.Result != nil:
@@ -108,7 +108,7 @@ func WorkEventToProto(e contract.WorkEvent) *pluginv1.WorkEvent {
 }
 
 // WorkEventFromProto converts and checks one message of a work stream. A message
-// of a kind that this version does not know counts as a bare heartbeat.
+// of a kind that this version does not know counts as a heartbeat.
 func WorkEventFromProto(e *pluginv1.WorkEvent) (contract.WorkEvent, error) {
 	switch m := e.GetEvent().(type) {
 	case *pluginv1.WorkEvent_Progress:

@@ -11,13 +11,13 @@ import (
 
 var errNull = errors.New("null: the node does not have it")
 
-// Object walks the object that a node answered and calls member for each of its
-// keys, as jsonhex.Reader.Object does. The document is the object itself or the
-// whole JSON-RPC answer around it, which a member "result" before any of the
-// object's own makes it; members "jsonrpc", "id" and "error" of the object itself
-// are passed over. An answer that is an error or null is an error, and so is
-// anything behind the document.
-func Object(r *jsonhex.Reader, member func(key []byte) error) error {
+// answerObject reads the object that a node answered and calls member for each of its
+// keys, as jsonhex.Reader.Object does. The document is the object itself or the whole
+// JSON-RPC answer around it. It is an answer if a member "result" comes before any member
+// of the object's own. Members "jsonrpc", "id" and "error" of the object itself are
+// skipped. It fails if the answer is an error or null, and if anything follows the
+// document.
+func answerObject(r *jsonhex.Reader, member func(key []byte) error) error {
 	if null, err := r.Null(); null || err != nil {
 		if err == nil {
 			err = errNull
@@ -66,38 +66,9 @@ func Object(r *jsonhex.Reader, member func(key []byte) error) error {
 	return r.End()
 }
 
-// Result returns the result in a JSON-RPC answer, or the document itself where it
-// is no answer. The errors are those of Object. The result is a part of data.
-func Result(data []byte) ([]byte, error) {
-	r := jsonhex.NewReader(data)
-	own := false
-	if err := Object(r, func([]byte) error { own = true; return r.Skip() }); err != nil {
-		return nil, err
-	}
-	result := data
-	if !own {
-		return result, nil
-	}
-	first := true
-	r = jsonhex.NewReader(data)
-	err := r.Object(func(key []byte) (err error) {
-		switch string(key) {
-		case "jsonrpc", "id", "error":
-			return r.Skip()
-		}
-		if string(key) == "result" && first {
-			result, err = r.Raw()
-			return err
-		}
-		first = false
-		return r.Skip()
-	})
-	return result, err
-}
-
-// nodeError consumes the error member of an answer and returns what it says, nil
-// where it is null.
-func nodeError(r *jsonhex.Reader) (said, err error) {
+// nodeError consumes the member "error" of an answer and returns it as an error. Failure is
+// nil if the member is null.
+func nodeError(r *jsonhex.Reader) (failure, err error) {
 	raw, err := r.Raw()
 	if err != nil || string(raw) == "null" {
 		return nil, err

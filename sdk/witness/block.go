@@ -11,25 +11,24 @@ import (
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// Block is a block with full transactions as a node serves it. What ReadBlock,
-// DecodeBlock and ScanBlock return has been verified: the header has all members of
-// its fork and hashes to the hash in the JSON, where it names one, and transactions
+// Block is a block with full transactions as a node serves it. The blocks that ReadBlock,
+// DecodeBlock and ScanBlock return have been verified: the header has all members of
+// its fork and hashes to the hash in the JSON, if there is one, and transactions
 // and withdrawals hash to the roots in the header.
 type Block struct {
 	*types.Block
-	// Named is the hash that the block calls itself; that of its header where it
-	// names none.
+	// Named is the hash in the JSON, or the hash of the header if the JSON has none.
 	Named common.Hash
-	// Senders are the senders of the transactions as the node names them, zero
-	// where it does not. Nothing has checked them.
+	// Senders are the senders of the transactions as the JSON names them, in the order of
+	// the transactions; zero where it names none. They have not been checked.
 	Senders []common.Address
 }
 
-// ErrMismatch is in the chain of every error of a block whose content is not what
-// its hash says.
+// ErrMismatch is wrapped by every error about a block whose content does not match its
+// hash.
 var ErrMismatch = errors.New("the block's content does not have its hash")
 
-// Mismatch makes an error one of ErrMismatch, with its text as it is.
+// Mismatch returns an error with the text of err that also wraps ErrMismatch.
 func Mismatch(err error) error { return &mismatchError{err} }
 
 type mismatchError struct{ err error }
@@ -50,7 +49,7 @@ func ReadBlock(path string) (*Block, error) {
 	return b, nil
 }
 
-// ReadUnverifiedBlock is ReadBlock without the verification, for callers who
+// ReadUnverifiedBlock reads the block in a file without verifying it, for callers that
 // compare the hashes themselves.
 func ReadUnverifiedBlock(path string) (*Block, error) {
 	f, _, err := open(path)
@@ -66,8 +65,9 @@ func ReadUnverifiedBlock(path string) (*Block, error) {
 }
 
 // ReadBlockInParts is ReadUnverifiedBlock for a caller that keeps the transactions in a
-// form of its own: take gets each one when it has been read, and the block that is
-// returned has none. An error of take ends the reading and is in the chain of the answer.
+// form of its own. It calls take with each transaction as soon as it has been read, and
+// the returned block has no transactions. An error of take ends the reading and is
+// wrapped by the returned error.
 func ReadBlockInParts(path string, take func(*types.Transaction) error) (*Block, error) {
 	f, _, err := open(path)
 	if err != nil {
@@ -90,7 +90,8 @@ func DecodeBlock(data []byte) (*Block, error) {
 	return b, b.Verify()
 }
 
-// DecodeUnverifiedBlock is DecodeBlock without the verification.
+// DecodeUnverifiedBlock reads a block without verifying it. The result does not refer to
+// data.
 func DecodeUnverifiedBlock(data []byte) (*Block, error) {
 	return parseBlock(jsonhex.NewReader(data), nil, nil)
 }
@@ -101,10 +102,11 @@ func DecodeBlockInParts(data []byte, take func(*types.Transaction) error) (*Bloc
 	return parseBlock(jsonhex.NewReader(data), nil, take)
 }
 
-// ScanBlock reads and verifies a block while it arrives; its text is never in
-// memory as a whole. An error of src is in the chain of the answer.
+// ScanBlock reads and verifies a block from a stream. The whole text is never in memory,
+// and it may not be longer than a block of its gas limit can be. An error of src is
+// wrapped by the returned error.
 func ScanBlock(src io.Reader) (*Block, error) {
-	limit := &limitedReader{src: src, left: BlockLimit(0)}
+	limit := &limitedReader{src: src, left: blockLimit(0)}
 	b, err := parseBlock(jsonhex.NewStreamReader(limit), limit, nil)
 	if err != nil {
 		return nil, err
@@ -112,8 +114,8 @@ func ScanBlock(src io.Reader) (*Block, error) {
 	return b, b.Verify()
 }
 
-// Verify makes sure that the block is what its hash says, as the comment of Block
-// states.
+// Verify fails unless the content of the block matches its hash, in the ways that the
+// comment of Block states. The error wraps ErrMismatch.
 func (b *Block) Verify() error {
 	h := b.Header()
 	fail := func(format string, args ...any) error {
@@ -148,15 +150,15 @@ func (b *Block) Verify() error {
 // blockParts are the parts of a block's JSON.
 type blockParts struct {
 	header
-	have, haveBody given
+	have, haveBody presence
 	body
 }
 
-// body is what a block has besides its header.
+// body is the part of a block without its header.
 type body struct {
-	transactions []named
+	transactions []sentTransaction
 	withdrawals  []*types.Withdrawal
-	take         func(*types.Transaction) error // gets the transactions where it is not nil
+	take         func(*types.Transaction) error // if not nil, it gets the transactions instead
 }
 
 var bodyMembers = membersOf(
@@ -166,7 +168,7 @@ var bodyMembers = membersOf(
 			return err
 		}
 		_, err = array(r, func(r *jsonhex.Reader, _ *struct{}) error {
-			var tx named
+			var tx sentTransaction
 			if err := readTransaction(r, &tx); err != nil {
 				return err
 			}
@@ -180,17 +182,18 @@ var bodyMembers = membersOf(
 	}},
 )
 
-// parseBlock reads a block. limit, if there is one, becomes what a block of its gas
-// limit can need; take, if there is one, gets the transactions, as ReadBlockInParts says.
+// parseBlock reads a block. If limit is not nil it is set to what a block of its gas limit
+// can need, as soon as that is known. If take is not nil it gets the transactions, as
+// ReadBlockInParts says.
 func parseBlock(r *jsonhex.Reader, limit *limitedReader, take func(*types.Transaction) error) (*Block, error) {
 	p := &blockParts{body: body{take: take}}
-	err := Object(r, func(key []byte) error {
+	err := answerObject(r, func(key []byte) error {
 		if _, known := bodyMembers.index[string(key)]; known {
 			return bodyMembers.read(r, key, &p.body, &p.haveBody)
 		}
 		err := headerMembers.read(r, key, &p.header, &p.have)
 		if err == nil && limit != nil && string(key) == "gasLimit" {
-			limit.set(BlockLimit(p.GasLimit))
+			limit.set(blockLimit(p.GasLimit))
 		}
 		return err
 	})

@@ -25,8 +25,12 @@ func gethBlock(t testing.TB, number int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err = Result(text); err != nil {
+	var answer struct{ Result json.RawMessage }
+	if err := json.Unmarshal(text, &answer); err != nil {
 		t.Fatal(err)
+	}
+	if answer.Result != nil {
+		return answer.Result
 	}
 	return text
 }
@@ -275,12 +279,12 @@ func TestBlockLimit(t *testing.T) {
 	text := changed(t, gethBlock(t, 10), func(b object) { b["gasLimit"], b["gasUsed"] = "0x5208", "0x0" })
 	members := string(text[:len(text)-1])
 	endless := io.MultiReader(strings.NewReader(members), strings.NewReader(`,"extra":["`), &repeat{text: `0123456789abcdef`})
-	_, err := ScanBlock(io.LimitReader(endless, 2*BlockLimit(0x5208)))
+	_, err := ScanBlock(io.LimitReader(endless, 2*blockLimit(0x5208)))
 	if err == nil || !strings.Contains(err.Error(), "more than a block of its gas limit can need") {
 		t.Errorf("have %v", err)
 	}
-	if BlockLimit(1<<63) > 1<<30 || BlockLimit(60e6) < 60e6 || Limit(1<<63) > 1<<33 || Limit(60e6) < 1e9 {
-		t.Errorf("limits %d, %d, %d, %d", BlockLimit(1<<63), BlockLimit(60e6), Limit(1<<63), Limit(60e6))
+	if blockLimit(1<<63) > 1<<30 || blockLimit(60e6) < 60e6 || Limit(1<<63) > 1<<33 || Limit(60e6) < 1e9 {
+		t.Errorf("limits %d, %d, %d, %d", blockLimit(1<<63), blockLimit(60e6), Limit(1<<63), Limit(60e6))
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 
 // Errors that Check and Parent wrap.
 var (
-	// ErrOtherBlock: the witness was made for another block than the given one,
-	// for example for the block of the same number on another fork.
+	// ErrOtherBlock means that the witness was made for another block than the given
+	// one, for example for the block of the same number on another fork.
 	ErrOtherBlock = errors.New("the witness belongs to another block")
-	// ErrIncomplete: the witness lacks something that every execution needs.
+	// ErrIncomplete means that the witness lacks something that every execution needs.
 	ErrIncomplete = errors.New("the witness is incomplete")
 )
 
@@ -30,9 +30,10 @@ func (w *Witness) Parent(block *types.Block) (*types.Header, error) {
 	return chain[0], nil
 }
 
-// Ancestors returns the headers as a chain: the block's parent first, then its
-// parent, and so on. It fails where the parent is missing, where a header does
-// not decode, and where a header is not part of that chain.
+// Ancestors returns the headers as a chain: first the block's parent, then the parent's
+// parent, and so on. It fails if the block's parent is missing, if a header cannot be
+// decoded, and if a header is not part of that chain. The error wraps ErrOtherBlock or
+// ErrIncomplete, except for block 0, which has no parent.
 func (w *Witness) Ancestors(block *types.Block) ([]*types.Header, error) {
 	fail := func(kind error, format string, args ...any) ([]*types.Header, error) {
 		return nil, fmt.Errorf("block %d (%v): %w: %w", block.NumberU64(), block.Hash(), kind, fmt.Errorf(format, args...))
@@ -82,11 +83,11 @@ func (w *Witness) Ancestors(block *types.Block) ([]*types.Header, error) {
 	return chain, nil
 }
 
-// Check makes sure that the witness is one for this block: its headers are a
-// chain without gaps that begins with the parent, and the parent's state root
-// is a node of the witness or that of the empty trie. It does not find out
-// whether every node and code is there; only execution does. The error wraps
-// ErrOtherBlock or ErrIncomplete.
+// Check fails unless the witness is one for this block: its headers form a chain without
+// gaps that begins with the block's parent, and the parent's state root is the hash of a
+// node of the witness or that of the empty trie. It cannot find out whether every node
+// and code is present, which only execution does. The error wraps ErrOtherBlock or
+// ErrIncomplete.
 func (w *Witness) Check(block *types.Block) error {
 	parent, err := w.Parent(block)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package witness reads what an Ethereum node serves for stateless execution:
+// Package witness reads the data that an Ethereum node serves for stateless execution:
 // the block (eth_getBlockByNumber with full transactions) and its execution
-// witness (debug_executionWitness), as files or as bytes.
+// witness (debug_executionWitness), from files, bytes or streams.
 //
-// Three shapes of witness exist in the field, and all are read into one type:
+// Nodes write a witness in one of three shapes, and all are read into one type:
 //
 //   - geth: headers are JSON objects, keys is null;
 //   - reth, ethrex, erigon: headers are RLP as hexadecimal strings, keys is an
@@ -10,7 +10,7 @@
 //   - reth before 2025: state, codes and keys are maps from hash to preimage,
 //     and there are no headers.
 //
-// A document may be the bare result or the whole JSON-RPC answer around it.
+// A document may be the result alone or the whole JSON-RPC answer around it.
 // Files whose name ends in .gz are read as gzip.
 //
 // The package checks that block and witness belong together (Check); it does

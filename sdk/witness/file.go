@@ -11,14 +11,13 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// MaxFileSize bounds the content of a file that ReadFile accepts, in bytes. The
-// largest witnesses of mainnet are below 100 MiB.
-const MaxFileSize = 1 << 30
+// maxFileSize is the size in bytes of the largest content that is read from a file, after
+// decompression. The largest witnesses of mainnet are below 100 MiB.
+const maxFileSize = 1 << 30
 
-// open returns the content of a file, of what is inside where its name ends in
-// .gz, and how many bytes it probably has. The content fails behind MaxFileSize
-// bytes. Errors of opening begin with the path or name it, those of reading do
-// not.
+// open returns the content of a file and its probable size in bytes. The content of a
+// file whose name ends in .gz is decompressed. Reading fails after maxFileSize bytes.
+// Errors of opening name the path, errors of reading do not.
 func open(path string) (content io.ReadCloser, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -28,7 +27,7 @@ func open(path string) (content io.ReadCloser, size int64, err error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
-	c := &file{source: f, left: MaxFileSize, closers: []io.Closer{f}}
+	c := &file{source: f, left: maxFileSize, closers: []io.Closer{f}}
 	size = info.Size()
 	if strings.HasSuffix(path, ".gz") {
 		size = uncompressedSize(f, size)
@@ -51,7 +50,7 @@ type file struct {
 func (f *file) Read(p []byte) (int, error) {
 	n, err := f.source.Read(p)
 	if f.left -= int64(n); f.left < 0 {
-		return 0, fmt.Errorf("larger than %d bytes", int64(MaxFileSize))
+		return 0, fmt.Errorf("larger than %d bytes", int64(maxFileSize))
 	}
 	return n, err
 }
@@ -71,21 +70,20 @@ func uncompressedSize(f *os.File, compressed int64) int64 {
 	if _, err := f.ReadAt(trailer[:], compressed-4); err != nil {
 		return 0
 	}
-	const bestRatio = 1032 // deflate cannot do better
-	return min(int64(binary.LittleEndian.Uint32(trailer[:])), compressed*bestRatio, MaxFileSize)
+	const bestRatio = 1032 // the best compression ratio of deflate
+	return min(int64(binary.LittleEndian.Uint32(trailer[:])), compressed*bestRatio, maxFileSize)
 }
 
-// ReadFile returns the content of a file, of what is inside where its name ends
-// in .gz. It reads no more than MaxFileSize bytes. Errors begin with the path or
-// name it.
+// ReadFile returns the content of a file, decompressed if its name ends in .gz. It fails
+// if the content is larger than 1 GiB. Errors name the path.
 func ReadFile(path string) ([]byte, error) {
 	f, size, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	// One byte more than expected, so that the end is met without growing.
-	data := make([]byte, 0, min(size, MaxFileSize)+1)
+	// The buffer has a byte more than expected, so that it need not grow to reach the end.
+	data := make([]byte, 0, min(size, maxFileSize)+1)
 	for {
 		n, err := f.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]

@@ -12,7 +12,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// header is a header as JSON has it: go-ethereum's, and the hash that it names.
+// header is a header in JSON: go-ethereum's header and the hash that the JSON names.
 type header struct {
 	types.Header
 	named common.Hash
@@ -20,8 +20,8 @@ type header struct {
 
 // headerMembers are the members of a header that enter its hash, and the hash
 // itself, with the names of the execution API
-// (ethereum/execution-apis:src/schemas/block.yaml@main). Clients add others, which
-// are passed over: size, totalDifficulty, author, sealFields.
+// (ethereum/execution-apis:src/schemas/block.yaml@main). Other members that clients add
+// are skipped, such as size, totalDifficulty, author and sealFields.
 var headerMembers = membersOf(
 	fixed("hash", func(h *header) []byte { return h.named[:] }),
 	fixed("parentHash", func(h *header) []byte { return h.ParentHash[:] }),
@@ -46,12 +46,12 @@ var headerMembers = membersOf(
 	optionalHash("parentBeaconBlockRoot", func(h *header) **common.Hash { return &h.ParentBeaconRoot }),
 	optionalHash("requestsHash", func(h *header) **common.Hash { return &h.RequestsHash }),
 	optionalHash("blockAccessListHash", func(h *header) **common.Hash { return &h.BlockAccessListHash }),
-	optionalHash("balHash", func(h *header) **common.Hash { return &h.BlockAccessListHash }), // erigon before the name was settled
+	optionalHash("balHash", func(h *header) **common.Hash { return &h.BlockAccessListHash }), // the name in older releases of erigon
 	optionalNumber("slotNumber", func(h *header) **uint64 { return &h.SlotNumber }),
 )
 
-// headerRequired are the members that every header since the Merge has; a missing
-// difficulty is zero.
+// headerRequired are the members that every header since the Merge has, except for the
+// difficulty, which is zero if it is absent.
 var headerRequired = []string{"parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot", "logsBloom",
 	"number", "gasLimit", "gasUsed", "timestamp", "extraData", "mixHash", "nonce"}
 
@@ -85,8 +85,8 @@ func readNonce(r *jsonhex.Reader, h *header) error {
 	return err
 }
 
-// check makes sure that nothing is missing, and fills in what JSON may leave out.
-func (h *header) check(have given) error {
+// check fails if a required member is absent, and fills in an absent difficulty.
+func (h *header) check(have presence) error {
 	if err := headerMembers.require(have, headerRequired...); err != nil {
 		return err
 	}
@@ -96,8 +96,8 @@ func (h *header) check(have given) error {
 	return nil
 }
 
-// verify makes sure that the header is complete, and compares the hash that it
-// names, if it does, with its own.
+// verify fails if the header lacks a member of its fork, or if the JSON names another hash
+// than the header has.
 func (h *header) verify() error {
 	if err := CheckForks(&h.Header); err != nil {
 		return err
@@ -108,8 +108,8 @@ func (h *header) verify() error {
 	return nil
 }
 
-// readHeader consumes a header object of a witness and returns its RLP. Where the
-// object names its hash, as geth's do, the result is checked against it.
+// readHeader consumes a header object of a witness and returns its RLP. If the object
+// names its hash, as geth's do, the result must have that hash.
 func readHeader(r *jsonhex.Reader) ([]byte, error) {
 	h := new(header)
 	have, err := headerMembers.object(r, h)

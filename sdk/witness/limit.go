@@ -7,33 +7,33 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 )
 
-// BlockLimit is how many bytes the JSON of a block with this gas limit may have;
-// 0 stands for an unknown gas limit. A byte of call data costs at least four gas
-// and takes two characters; an entry of an access list 1,900 gas and 70
-// characters; a transaction 21,000 gas and some 1,000 characters. The limit leaves
-// as much again for white space and for members that nobody reads.
-func BlockLimit(gasLimit uint64) int64 {
-	const base, unknown, most = 8 << 20, 64 << 20, 128 << 20
+// blockLimit returns the largest size in bytes of the JSON of a block with this gas
+// limit; 0 stands for an unknown gas limit. A byte of call data costs at least 4 gas and
+// takes two characters. An entry of an access list costs 1,900 gas and takes 70
+// characters. A transaction costs 21,000 gas and takes some 1,000 characters. The limit
+// allows twice the resulting size, for white space and for members that are skipped.
+func blockLimit(gasLimit uint64) int64 {
+	const base, unknown, largest = 8 << 20, 64 << 20, 128 << 20
 	if gasLimit == 0 {
 		return unknown
 	}
-	return base + int64(min(gasLimit, most-base))
+	return base + int64(min(gasLimit, largest-base))
 }
 
-// Limit is how many bytes the JSON of the witness of a block with this gas limit
-// may have; 0 stands for an unknown gas limit. The most state for a unit of gas is
-// code: 24,576 bytes for 2,600 gas, and two characters a byte.
+// Limit returns the largest size in bytes of the JSON of the witness of a block with this
+// gas limit; 0 stands for an unknown gas limit. Code gives the most state for a unit of
+// gas: 24,576 bytes for 2,600 gas, and two characters a byte.
 func Limit(gasLimit uint64) int64 {
-	const base, unknown, most, perGas = 64 << 20, 1 << 30, 4 << 30, 20
+	const base, unknown, largest, perGas = 64 << 20, 1 << 30, 4 << 30, 20
 	if gasLimit == 0 {
 		return unknown
 	}
-	return base + int64(min(gasLimit, (most-base)/perGas))*perGas
+	return base + int64(min(gasLimit, (largest-base)/perGas))*perGas
 }
 
-// CreatedCode is how many bytes of code a block can have created, at most: 200 gas a
-// byte, and 23 bytes for an authorization (EIP-7702). Clients list such code in the
-// witness although no account of the parent's state has it.
+// CreatedCode returns the largest number of bytes of code that a block can have created:
+// one byte for 200 gas, and 23 bytes for an authorization (EIP-7702). Clients list such
+// code in the witness although no account of the parent's state has it.
 func CreatedCode(block *types.Block) int {
 	const depositGas = 200
 	n := int(min(block.GasUsed()/depositGas, 1<<30))
@@ -43,7 +43,7 @@ func CreatedCode(block *types.Block) int {
 	return n
 }
 
-// limitedReader fails behind a number of bytes, which may grow meanwhile.
+// limitedReader fails after a number of bytes, which set may change while it reads.
 type limitedReader struct {
 	src        io.Reader
 	left, seen int64
@@ -58,5 +58,5 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// set changes the limit, counted from the beginning.
+// set changes the limit, which counts from the beginning of the stream.
 func (l *limitedReader) set(limit int64) { l.left = limit - l.seen }

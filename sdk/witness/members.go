@@ -12,16 +12,16 @@ import (
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// A member is a member of a JSON object whose value becomes a part of a T.
+// member is a member of a JSON object whose value becomes a part of a T.
 type member[T any] struct {
 	name string
 	read func(*jsonhex.Reader, *T) error
-	// set refuses null, for a member that may be absent but has no such value.
-	set bool
+	// refuseNull is true for a member that may be absent but must not be null.
+	refuseNull bool
 }
 
 // members are the members of an object that are read, by name; all others are
-// passed over.
+// skipped.
 type members[T any] struct {
 	list  []member[T]
 	index map[string]int
@@ -35,19 +35,20 @@ func membersOf[T any](list ...member[T]) *members[T] {
 	return m
 }
 
-// given are the members that an object has, a bit each; null counts as absent.
-type given uint64
+// presence is the set of members that an object has, one bit each, in the order of the
+// list. A member that is null counts as absent.
+type presence uint64
 
-// read consumes the value of a member. One that comes twice is refused: it would
-// depend on the reader which of the two counts.
-func (m *members[T]) read(r *jsonhex.Reader, key []byte, to *T, have *given) error {
+// read consumes the value of a member. It refuses a member that comes twice, because
+// readers differ in which of the two values they take.
+func (m *members[T]) read(r *jsonhex.Reader, key []byte, to *T, have *presence) error {
 	i, known := m.index[string(key)]
 	if !known {
 		return r.Skip()
 	}
 	name := m.list[i].name
 	null, err := r.Null()
-	if null && m.list[i].set {
+	if null && m.list[i].refuseNull {
 		err = errNoValue
 	}
 	if err == nil && !null {
@@ -57,12 +58,12 @@ func (m *members[T]) read(r *jsonhex.Reader, key []byte, to *T, have *given) err
 		*have |= 1 << i
 		err = m.list[i].read(r, to)
 	}
-	return below(name, err)
+	return inMember(name, err)
 }
 
-// below puts a member's name before an error of its value: "a: …", or "a[3]: …"
-// for one of an element.
-func below(name string, err error) error {
+// inMember puts the name of a member before an error of its value: "a: …", or "a[3]: …"
+// for an error of an element.
+func inMember(name string, err error) error {
 	switch err.(type) {
 	case nil:
 		return nil
@@ -82,15 +83,15 @@ func (e *elementError) Error() string { return fmt.Sprintf("[%d]: %v", e.index, 
 func (e *elementError) Unwrap() error { return e.err }
 
 // object consumes a whole object.
-func (m *members[T]) object(r *jsonhex.Reader, to *T) (have given, err error) {
+func (m *members[T]) object(r *jsonhex.Reader, to *T) (have presence, err error) {
 	err = r.Object(func(key []byte) error { return m.read(r, key, to, &have) })
 	return have, err
 }
 
-func (m *members[T]) has(have given, name string) bool { return have&(1<<m.index[name]) != 0 }
+func (m *members[T]) has(have presence, name string) bool { return have&(1<<m.index[name]) != 0 }
 
 // require fails with the first of the names that is absent.
-func (m *members[T]) require(have given, names ...string) error {
+func (m *members[T]) require(have presence, names ...string) error {
 	for _, name := range names {
 		if !m.has(have, name) {
 			return fmt.Errorf("%s is missing", name)
@@ -118,7 +119,7 @@ func readFixed(r *jsonhex.Reader, dst []byte) error {
 }
 
 // readQuantity consumes a string of 0x and at least one hexadecimal digit.
-// Leading zeros are taken, although the execution API forbids them.
+// It accepts leading zeros, although the execution API forbids them.
 func readQuantity(r *jsonhex.Reader) (n uint256.Int, err error) {
 	digits, err := r.Text()
 	if err != nil {
@@ -161,7 +162,8 @@ func readUint64(r *jsonhex.Reader) (uint64, error) {
 	return n.Uint64(), err
 }
 
-// The kinds of member: each names the place in a T that the value goes to.
+// The following functions return members of different types. The function place returns
+// where the value is stored in a T.
 
 func fixed[T any](name string, place func(*T) []byte) member[T] {
 	return member[T]{name: name, read: func(r *jsonhex.Reader, to *T) error { return readFixed(r, place(to)) }}
@@ -196,13 +198,13 @@ func byteString[T any](name string, place func(*T) *[]byte) member[T] {
 	}}
 }
 
-// notNull refuses null.
+// notNull returns the member with refuseNull set.
 func notNull[T any](m member[T]) member[T] {
-	m.set = true
+	m.refuseNull = true
 	return m
 }
 
-// emptyIsAbsent takes an empty string for an absent value.
+// emptyIsAbsent returns the member changed so that an empty string counts as absent.
 func emptyIsAbsent[T any](m member[T]) member[T] {
 	return member[T]{name: m.name, read: func(r *jsonhex.Reader, to *T) error {
 		empty, err := emptyText(r)
@@ -213,7 +215,7 @@ func emptyIsAbsent[T any](m member[T]) member[T] {
 	}}
 }
 
-// emptyText consumes an empty string and reports true.
+// emptyText consumes an empty string and reports true. It leaves any other value.
 func emptyText(r *jsonhex.Reader) (bool, error) {
 	kind, err := r.Peek()
 	if err != nil || kind != jsonhex.String || !r.EmptyNext() {
@@ -223,7 +225,7 @@ func emptyText(r *jsonhex.Reader) (bool, error) {
 	return true, err
 }
 
-// array reads a list; errors name the element.
+// array reads a list. An error in an element is an elementError.
 func array[E any](r *jsonhex.Reader, element func(*jsonhex.Reader, *E) error) ([]E, error) {
 	items := []E{}
 	err := r.Array(func(i int) error {
@@ -237,8 +239,8 @@ func array[E any](r *jsonhex.Reader, element func(*jsonhex.Reader, *E) error) ([
 	return items, err
 }
 
-// appendDoubling is append for long lists, which append grows in small steps, each of
-// which it leaves behind.
+// appendDoubling is append for long lists. It doubles the capacity, because append grows
+// long lists in small steps, each of which leaves a copy to the garbage collector.
 func appendDoubling[E any](list []E, item E) []E {
 	if len(list) == cap(list) {
 		list = slices.Grow(list, max(len(list), 1))

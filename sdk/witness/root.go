@@ -9,18 +9,19 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
-// DeriveRoot returns the root of the trie in which an element's index leads to its
-// encoding, as transactionsRoot and withdrawalsRoot of a header are made. It is
-// types.DeriveSha in the memory of one element's encoding: that function copies an
-// encoding three times more, which for a transaction of ten megabytes is most of
-// what reading its block takes.
+// DeriveRoot returns the root of the trie that maps the index of each element to its
+// encoding, as in transactionsRoot and withdrawalsRoot of a header. It computes the same
+// as types.DeriveSha with the memory of one element's encoding. That function makes
+// three more copies of an encoding, which is most of the memory that a block with a
+// transaction of ten megabytes takes.
 func DeriveRoot(list types.DerivableList) common.Hash {
 	n := list.Len()
 	if n == 0 {
 		return types.EmptyRootHash
 	}
 	t := &indexTrie{list: list, hasher: crypto.NewKeccakState(), order: make([]uint64, 0, n)}
-	// The order of the keys: 1 to 127 are a byte, 0 is 0x80, and all others are longer.
+	// The order of the keys follows from RLP: 1 to 127 are one byte, 0 is 0x80, and all
+	// others are longer and begin with a larger byte.
 	for i := 1; i < min(n, 0x80); i++ {
 		t.order = append(t.order, uint64(i))
 	}
@@ -35,16 +36,16 @@ func DeriveRoot(list types.DerivableList) common.Hash {
 	return crypto.Keccak256Hash(ref)
 }
 
-// indexTrie is the trie of a list, of which no more than one path is in memory.
+// indexTrie is the trie of a list. At most one path of it is in memory.
 type indexTrie struct {
 	list   types.DerivableList
 	order  []uint64 // the indices in the order of their keys
 	hasher crypto.KeccakState
-	value  bytes.Buffer // an element's encoding
+	value  bytes.Buffer // the encoding of one element
 }
 
-// hashRef is the length of a reference that is a hash; a node that is shorter than a
-// hash stands for itself.
+// hashRef is the length of the reference to a node by its hash. The reference to a node
+// shorter than a hash is the node itself.
 const hashRef = 1 + common.HashLength
 
 // indexKey is the RLP of an index.
@@ -65,7 +66,7 @@ func (k *indexKey) nibble(i int) byte {
 	return k.bytes[i/2] & 15
 }
 
-// path is a part of the key in the hex-prefix encoding of the tries.
+// path returns the nibbles from:to of the key in the hex-prefix encoding of tries.
 func (k *indexKey) path(from, to int, leaf bool) []byte {
 	path := make([]byte, 1, 10)
 	if leaf {
@@ -81,8 +82,8 @@ func (k *indexKey) path(from, to int, leaf bool) []byte {
 	return path
 }
 
-// node returns the reference to the node of the keys order[from:to], which have
-// their first nibbles in common, as many as depth says.
+// node returns the reference to the node of the keys order[from:to], whose first depth
+// nibbles are equal.
 func (t *indexTrie) node(from, to, depth int) []byte {
 	first := keyOf(t.order[from])
 	if to-from == 1 {
@@ -91,7 +92,7 @@ func (t *indexTrie) node(from, to, depth int) []byte {
 		path := appendString(nil, first.path(depth, first.size, true))
 		return t.reference(appendStringHead(path, t.value.Bytes()), t.value.Bytes())
 	}
-	// The keys are in order: what the first and the last have in common all have.
+	// The keys are in order, so all of them share the nibbles that the first and the last share.
 	last, shared := keyOf(t.order[to-1]), depth
 	for first.nibble(shared) == last.nibble(shared) {
 		shared++
@@ -118,8 +119,7 @@ func (t *indexTrie) node(from, to, depth int) []byte {
 	return t.reference(append(payload, 0x80), nil) // no key ends here
 }
 
-// reference returns the reference to the list of this payload, which comes in two
-// parts.
+// reference returns the reference to the list whose payload is the two parts.
 func (t *indexTrie) reference(payload, rest []byte) []byte {
 	head := appendHead(nil, 0xc0, len(payload)+len(rest))
 	if len(head)+len(payload)+len(rest) < common.HashLength {
@@ -138,7 +138,7 @@ func (t *indexTrie) reference(payload, rest []byte) []byte {
 // appendString appends the RLP of a string.
 func appendString(dst, s []byte) []byte { return append(appendStringHead(dst, s), s...) }
 
-// appendStringHead appends what stands before a string in its RLP.
+// appendStringHead appends the bytes that stand before the content in the RLP of a string.
 func appendStringHead(dst, s []byte) []byte {
 	if len(s) == 1 && s[0] < 0x80 {
 		return dst
@@ -151,7 +151,7 @@ func appendHead(dst []byte, kind byte, size int) []byte {
 	if size < 56 {
 		return append(dst, kind+byte(size))
 	}
-	n := rlp.AppendUint64(nil, uint64(size)) // 56 to 127 are one byte, others have a head of their own
+	n := rlp.AppendUint64(nil, uint64(size)) // 56 to 127 are one byte, larger sizes have a head, which is removed
 	if len(n) > 1 {
 		n = n[1:]
 	}

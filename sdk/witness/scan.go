@@ -8,22 +8,23 @@ import (
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// Entries take the entries of a witness one at a time, in the node's order. An
-// entry is valid during the call. A nil function passes its entries over.
+// Entries holds the functions that get the entries of a witness, one at a time and in the
+// node's order. The bytes are valid during the call. Entries of a nil function are
+// skipped. An error of a function ends the scan.
 type Entries struct {
 	State, Code, Key func(entry []byte) error
 	Header           func(rlp []byte) error
 }
 
-// Form is how a node wrote a witness.
+// Form describes how a node has written a witness.
 type Form struct {
 	Shape                 Shape
 	CodesGiven, KeysGiven bool // false where the member is null or absent
 }
 
-// Scan reads a witness while it arrives and hands its entries out, in memory that
-// does not grow with it. It accepts what Read accepts. An error of src or of a
-// function is in the chain of the answer.
+// Scan reads a witness from a stream and calls the functions of to with its entries. The
+// memory that it needs does not grow with the witness. It accepts what Read accepts. An
+// error of src or of a function is wrapped by the returned error.
 func Scan(src io.Reader, to Entries) (Form, error) {
 	r := jsonhex.NewStreamReader(src)
 	var buf []byte
@@ -33,10 +34,10 @@ func Scan(src io.Reader, to Entries) (Form, error) {
 	})
 }
 
-// maxTiny bounds how many entries of fewer than tiny bytes a witness may have.
-// Trie nodes have 32 bytes at least, keys 20, and codes are rarely so short; a
-// list of empty strings, of which each costs five characters, would take many
-// times its size in memory.
+// maxTiny is the largest number of entries of fewer than tiny bytes that a witness may
+// have. Trie nodes have at least 32 bytes and keys at least 20, and codes are rarely so
+// short. A list of empty strings, which take five characters each, would take many times
+// its size in memory.
 const (
 	tiny    = 16
 	maxTiny = 1 << 16
@@ -48,7 +49,7 @@ type scanner struct {
 	to   Entries
 	hex  func() ([]byte, error) // reads one byte string
 	form Form
-	tiny int
+	tiny int // number of entries of fewer than tiny bytes
 }
 
 func scan(r *jsonhex.Reader, to Entries, hex func() ([]byte, error)) (Form, error) {
@@ -59,11 +60,11 @@ func scan(r *jsonhex.Reader, to Entries, hex func() ([]byte, error)) (Form, erro
 	return s.form, nil
 }
 
-// members walks the members. State and headers must be there; absent codes or keys
-// are none. A member that comes twice is refused.
+// members reads the members. State and headers are required; absent codes or keys count
+// as empty lists. A member that comes twice is refused.
 func (s *scanner) members() error {
 	given := map[string]bool{}
-	err := Object(s.r, func(key []byte) (err error) {
+	err := answerObject(s.r, func(key []byte) (err error) {
 		name := string(key)
 		have := false
 		switch name {
@@ -84,7 +85,7 @@ func (s *scanner) members() error {
 			err = errors.New("is there twice")
 		}
 		given[name] = given[name] || have
-		return below(name, err)
+		return inMember(name, err)
 	})
 	switch {
 	case err != nil:
@@ -99,8 +100,8 @@ func (s *scanner) members() error {
 	return nil
 }
 
-// byteStrings reads a list of byte strings or a map with byte strings as
-// values. It reports false for null.
+// byteStrings reads a list of byte strings, or a map whose values are byte strings, and
+// calls take with each. It reports false for null.
 func (s *scanner) byteStrings(take func([]byte) error) (given bool, err error) {
 	kind, err := s.r.Peek()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// transaction is a transaction as JSON has it: the members of all types.
+// transaction is a transaction in JSON, with the members of all transaction types.
 type transaction struct {
 	kind, nonce, gas                 uint64
 	chain, price, tip, fee           uint256.Int
@@ -25,8 +25,8 @@ type transaction struct {
 	blobs                            []common.Hash
 	authorizations                   []types.SetCodeAuthorization
 
-	// What types makes of it. The numbers keep their memory from one transaction to
-	// the next.
+	// The results of the method types, one for each transaction type. The numbers are
+	// used again for the next transaction.
 	legacy     types.LegacyTx
 	accessList types.AccessListTx
 	dynamicFee types.DynamicFeeTx
@@ -37,8 +37,8 @@ type transaction struct {
 
 // transactionMembers are the members that enter a transaction's hash, with the
 // names of the execution API (ethereum/execution-apis:src/schemas/transaction.yaml@main),
-// and the sender, which is only a hint. Some clients write data for input, or v
-// for yParity.
+// and the sender, which is not checked. Some clients write data instead of input, or v
+// instead of yParity.
 var transactionMembers = membersOf(
 	number64("type", func(t *transaction) *uint64 { return &t.kind }),
 	number256("chainId", func(t *transaction) *uint256.Int { return &t.chain }),
@@ -68,10 +68,11 @@ var transactionMembers = membersOf(
 	number256("yParity", func(t *transaction) *uint256.Int { return &t.yParity }),
 	number256("r", func(t *transaction) *uint256.Int { return &t.r }),
 	number256("s", func(t *transaction) *uint256.Int { return &t.s }),
-	member[transaction]{name: "from", read: readHint},
+	member[transaction]{name: "from", read: readSender},
 )
 
-// scratchBytes reads a byte string into the memory of the one before.
+// scratchBytes returns the member of a byte string that reuses the memory of the
+// previous transaction's.
 func scratchBytes(name string, place func(*transaction) *[]byte) member[transaction] {
 	return member[transaction]{name: name, read: func(r *jsonhex.Reader, t *transaction) (err error) {
 		*place(t), err = r.AppendHex((*place(t))[:0])
@@ -79,13 +80,13 @@ func scratchBytes(name string, place func(*transaction) *[]byte) member[transact
 	}}
 }
 
-// scratch holds transactions that are being read. What becomes of one is a copy of
-// its own (types.NewTx), so that it can be used again.
+// scratch holds transactions for reading. The result of reading one is a copy
+// (types.NewTx), so that the memory can be used for the next.
 var scratch = sync.Pool{New: func() any { return new(transaction) }}
 
-// readHint reads the sender where it is an address. It enters nothing, so anything
-// else is passed over.
-func readHint(r *jsonhex.Reader, t *transaction) error {
+// readSender reads the sender. The sender enters no hash, so that any value which is not
+// an address is skipped.
+func readSender(r *jsonhex.Reader, t *transaction) error {
 	raw, err := r.Raw()
 	if err == nil && len(raw) == 2*common.AddressLength+4 && raw[0] == '"' {
 		_ = t.from.UnmarshalText(raw[1 : len(raw)-1])
@@ -111,7 +112,7 @@ func readAccess(r *jsonhex.Reader, to *types.AccessTuple) error {
 	return err
 }
 
-// authorization is an authorization (EIP-7702) as JSON has it.
+// authorization is an authorization (EIP-7702) in JSON.
 type authorization struct {
 	types.SetCodeAuthorization
 	v, yParity uint256.Int
@@ -152,14 +153,14 @@ func readAuthorization(r *jsonhex.Reader, to *types.SetCodeAuthorization) error 
 
 var errTransactionHash = errors.New("a hash instead of a transaction: full transactions are needed (second argument of eth_getBlockByNumber true)")
 
-// named is a transaction and the sender that the node names, which nothing has
-// checked; zero where it names none.
-type named struct {
+// sentTransaction is a transaction with the sender that the node names. The sender has
+// not been checked and is zero if the node names none.
+type sentTransaction struct {
 	*types.Transaction
 	from common.Address
 }
 
-func readTransaction(r *jsonhex.Reader, to *named) error {
+func readTransaction(r *jsonhex.Reader, to *sentTransaction) error {
 	kind, err := r.Peek()
 	switch {
 	case err != nil:
@@ -168,10 +169,10 @@ func readTransaction(r *jsonhex.Reader, to *named) error {
 		return errTransactionHash
 	}
 	t := scratch.Get().(*transaction)
-	const most = 64 << 10
+	const maxKept = 64 << 10 // bytes
 	*t = transaction{input: t.input[:0], data: t.data[:0], numbers: t.numbers}
 	defer func() {
-		if cap(t.input) <= most && cap(t.data) <= most {
+		if cap(t.input) <= maxKept && cap(t.data) <= maxKept {
 			scratch.Put(t)
 		}
 	}()
@@ -183,12 +184,12 @@ func readTransaction(r *jsonhex.Reader, to *named) error {
 	if err != nil {
 		return err
 	}
-	*to = named{types.NewTx(data), t.from}
+	*to = sentTransaction{types.NewTx(data), t.from}
 	return nil
 }
 
-// transactionRequired are the members that a transaction must have, by its type. All
-// but the first type have yParity, too, and each has input, under one of two names.
+// transactionRequired are the members that a transaction must have, by its type. Every
+// type needs input as well, and every type but the first yParity; both have two names.
 var transactionRequired = [...][]string{
 	types.LegacyTxType:     {"nonce", "gas", "value", "r", "s", "gasPrice", "v"},
 	types.AccessListTxType: {"nonce", "gas", "value", "r", "s", "chainId", "gasPrice"},
@@ -197,12 +198,12 @@ var transactionRequired = [...][]string{
 	types.SetCodeTxType:    {"nonce", "gas", "value", "r", "s", "chainId", "maxPriorityFeePerGas", "maxFeePerGas", "to", "authorizationList"},
 }
 
-// types returns the transaction in go-ethereum's form, which is a part of the
-// scratch, and fails where something is missing that its type has.
-func (t *transaction) types(have given) (types.TxData, error) {
+// types returns the transaction in go-ethereum's form, which is a part of t. It fails if
+// a member is absent that the transaction's type requires.
+func (t *transaction) types(have presence) (types.TxData, error) {
 	m := transactionMembers
 	if !m.has(have, "type") {
-		t.kind = t.guess(have)
+		t.kind = t.impliedType(have)
 	}
 	if t.kind >= uint64(len(transactionRequired)) {
 		return nil, fmt.Errorf("type: 0x%x is no known transaction type", t.kind)
@@ -248,7 +249,7 @@ func (t *transaction) types(have given) (types.TxData, error) {
 	return &t.setCode, nil
 }
 
-// number returns n in one of the scratch's own numbers.
+// number returns n as the i-th of the numbers of t.
 func (t *transaction) number(i int, n *uint256.Int) *big.Int {
 	if t.numbers[i] == nil {
 		t.numbers[i] = new(big.Int)
@@ -257,9 +258,9 @@ func (t *transaction) number(i int, n *uint256.Int) *big.Int {
 	return t.numbers[i]
 }
 
-// guess is the type of a transaction that names none; the transactions' root tells
-// whether it is right.
-func (t *transaction) guess(have given) uint64 {
+// impliedType returns the type that the members of a transaction without a type imply.
+// Whether it is right shows when the transactions' root is compared.
+func (t *transaction) impliedType(have presence) uint64 {
 	m := transactionMembers
 	switch {
 	case m.has(have, "authorizationList"):

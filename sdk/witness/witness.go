@@ -6,7 +6,7 @@ import (
 	"github.com/proofline/proofline/sdk/witness/jsonhex"
 )
 
-// Shape says how the node wrote the witness.
+// Shape is the form of the headers and lists in a witness.
 type Shape uint8
 
 // The shapes; see the package comment.
@@ -16,6 +16,7 @@ const (
 	ShapeMaps                 // reth before 2025
 )
 
+// String describes the shape in a few words.
 func (s Shape) String() string {
 	switch s {
 	case ShapeObjects:
@@ -26,27 +27,28 @@ func (s Shape) String() string {
 	return "RLP headers"
 }
 
-// Witness is what a block needs to be executed without a database. Entries are
-// kept in the node's order, with duplicates and empty ones.
+// Witness is the data that is needed to execute a block without a database. Entries are
+// in the node's order, including duplicates and empty ones.
 type Witness struct {
 	State   [][]byte // trie nodes, RLP
 	Codes   [][]byte // contract bytecode; may hold empty entries
 	Keys    [][]byte // preimages: addresses (20 bytes) and storage slots (32 bytes)
 	Headers [][]byte // RLP of the parent and of older ancestors, in any order
 
-	// CodesGiven and KeysGiven are false where codes or keys is null or absent,
-	// which counts as an empty list.
+	// CodesGiven and KeysGiven are false if codes or keys is null or absent in the
+	// document. The list is then empty.
 	CodesGiven, KeysGiven bool
 	Shape                 Shape
 }
 
-// Decode reads a witness. The result does not refer to data.
+// Decode reads a witness. The result does not refer to data. It does not check whether
+// the witness belongs to a block; Check does.
 func Decode(data []byte) (*Witness, error) {
 	return decode(jsonhex.NewReader(data), 0)
 }
 
-// Read reads the witness in a file, whose text is never in memory as a whole.
-// Errors begin with the path.
+// Read reads the witness in a file, without holding its whole text in memory. Errors name
+// the path.
 func Read(path string) (*Witness, error) {
 	f, size, err := open(path)
 	if err != nil {
@@ -61,7 +63,7 @@ func Read(path string) (*Witness, error) {
 	return w, nil
 }
 
-// decode reads a witness of about so many nodes.
+// decode reads a witness of about this number of trie nodes.
 func decode(r *jsonhex.Reader, nodes int) (*Witness, error) {
 	w := &Witness{State: make([][]byte, 0, nodes)}
 	keep := func(list *[][]byte) func([]byte) error {
@@ -78,7 +80,7 @@ func decode(r *jsonhex.Reader, nodes int) (*Witness, error) {
 	return w, nil
 }
 
-// Addresses returns the entries of Keys that are addresses, in their order,
+// Addresses returns the entries of Keys that are addresses (20 bytes), in their order and
 // with duplicates.
 func (w *Witness) Addresses() [][]byte {
 	var list [][]byte

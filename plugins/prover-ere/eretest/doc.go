@@ -1,8 +1,8 @@
-// Package eretest doubles an ere-server for tests.
+// Package eretest has two stand-ins for an ere-server in tests.
 //
-// Replay is the recording itself: it answers recorded requests byte for byte. Start is
-// a model of the same server, for what a recording cannot show: slots, clients that
-// leave, deaths, other versions and real containers. TestModel holds the model to the
-// recordings; the queue, the health during a proof and the answer to a half-closed
-// connection are those of concurrency.txt beside them.
+// Replay answers recorded requests with the recorded bytes. Start starts a model of the
+// same server, for behaviour that a recording cannot have: slots, clients that disconnect,
+// deaths, other versions and real containers. TestModel compares the model with the
+// recordings. The queue, the health during a proof and the answer to a half-closed
+// connection follow concurrency.txt in the folder of the recordings.
 package eretest

@@ -18,30 +18,31 @@ import (
 	"github.com/proofline/proofline/plugins/prover-ere/proto/ere/api"
 )
 
-// Behaviour is what a modelled server is and does. The zero value is the recorded
-// server: it takes any input, echoes it as public values and makes a proof of it by
-// writing PROOF: before it.
+// Behaviour describes a modelled server. The zero value is the recorded server: it
+// accepts any input, returns the input as public values, and its proof is "PROOF:" and
+// the input.
 type Behaviour struct {
-	Version string // of ere; 0.16.2
-	ZKVM    string // double
-	SDK     string // 0.0.1
-	Key     []byte // of the program
+	Version string // of ere; empty for 0.16.2
+	ZKVM    string // empty for double
+	SDK     string // empty for 0.0.1
+	Key     []byte // of the program; nil for the recorded key
 	Cycles  uint64 // in the report of a proof; 0 for none
 
-	// Proof replaces the container and the public values of every proof.
+	// Proof and PublicValues replace the container and the public values of every proof.
 	Proof, PublicValues []byte
-	// Prove and Execute say what becomes of an input; nil does as the recorded server.
+	// Prove and Execute return the outcome for an input; nil for that of the recorded
+	// server.
 	Prove, Execute func(input []byte) Outcome
-	// ProveTimeout is the time after which the health of a server that proves is bad;
-	// 0 for never.
+	// ProveTimeout is the time after which the health of a server that proves is bad; 0
+	// for never.
 	ProveTimeout time.Duration
 }
 
-// Outcome is what becomes of an input.
+// Outcome is the outcome of the work on an input.
 type Outcome struct {
-	Err   string        // the text of the refusal; empty for success
-	Die   bool          // the server's process ends without an answer
-	Until chan struct{} // when not nil, the work ends when it closes
+	Err   string        // text of the refusal; empty for success
+	Die   bool          // the process ends without an answer
+	Until chan struct{} // unless nil, the work ends when it is closed
 }
 
 // Server is a running model. Its methods may be called concurrently.
@@ -49,46 +50,46 @@ type Server struct {
 	URL  string
 	addr string
 
-	mu      sync.Mutex
-	how     Behaviour
-	http    *http.Server
-	place   chan struct{} // of size 1: the only place for a proof
-	proving time.Time     // since when it is taken
+	mu        sync.Mutex
+	behaviour Behaviour
+	http      *http.Server
+	slot      chan struct{} // of size 1: the only slot for a proof
+	proving   time.Time     // when the running proof began; zero for none
 
-	Proofs     atomic.Int64 // that were begun
+	Proofs     atomic.Int64 // proofs that were begun
 	Executions atomic.Int64
-	Inputs     sync.Map // string of each input that was proved
+	Inputs     sync.Map // has each input that was proved, as a string
 }
 
-// Start starts a modelled server that ends with the test.
-func Start(t testing.TB, how Behaviour) *Server {
+// Start starts a modelled server, which stops when the test ends.
+func Start(t testing.TB, behaviour Behaviour) *Server {
 	t.Helper()
 	s := &Server{}
-	s.Become(how)
+	s.Become(behaviour)
 	s.listen(t, "127.0.0.1:0")
 	t.Cleanup(s.Stop)
 	return s
 }
 
-// Become makes it a server with another behaviour.
-func (s *Server) Become(how Behaviour) {
-	for field, instead := range map[*string]string{&how.Version: "0.16.2", &how.ZKVM: "double", &how.SDK: "0.0.1"} {
+// Become replaces the behaviour of the server for requests from now on.
+func (s *Server) Become(behaviour Behaviour) {
+	for field, value := range map[*string]string{&behaviour.Version: "0.16.2", &behaviour.ZKVM: "double", &behaviour.SDK: "0.0.1"} {
 		if *field == "" {
-			*field = instead
+			*field = value
 		}
 	}
-	if how.Key == nil {
-		how.Key = append([]byte("ELF-BYTES-FOR-DOUBLE"), make([]byte, 12)...)
+	if behaviour.Key == nil {
+		behaviour.Key = append([]byte("ELF-BYTES-FOR-DOUBLE"), make([]byte, 12)...)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.how = how
+	s.behaviour = behaviour
 }
 
-func (s *Server) behaviour() Behaviour {
+func (s *Server) currentBehaviour() Behaviour {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.how
+	return s.behaviour
 }
 
 func (s *Server) listen(t testing.TB, addr string) {
@@ -101,12 +102,13 @@ func (s *Server) listen(t testing.TB, addr string) {
 	s.URL = "http://" + s.addr
 	server := &http.Server{Handler: http.HandlerFunc(s.serve)}
 	s.mu.Lock()
-	s.http, s.place, s.proving = server, make(chan struct{}, 1), time.Time{}
+	s.http, s.slot, s.proving = server, make(chan struct{}, 1), time.Time{}
 	s.mu.Unlock()
 	go func() { _ = server.Serve(listener) }()
 }
 
-// Stop is the death of the process: connections break, the port refuses.
+// Stop acts as the death of the process: all connections break, and the port accepts no
+// new ones.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	server := s.http
@@ -127,9 +129,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		s.health(w)
 	case path == "/metrics" && r.Method == http.MethodGet:
-		how := s.behaviour()
+		b := s.currentBehaviour()
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprintf(w, "# TYPE ere_server_info gauge\nere_server_info{version=%q,zkvm_name=%q,zkvm_sdk_version=%q} 1\n", how.Version, how.ZKVM, how.SDK)
+		fmt.Fprintf(w, "# TYPE ere_server_info gauge\nere_server_info{version=%q,zkvm_name=%q,zkvm_sdk_version=%q} 1\n", b.Version, b.ZKVM, b.SDK)
 	case strings.HasPrefix(path, service):
 		s.method(w, r, strings.TrimPrefix(path, service))
 	default:
@@ -140,17 +142,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 func (s *Server) health(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if limit := s.how.ProveTimeout; limit > 0 && !s.proving.IsZero() && time.Since(s.proving) > limit {
+	if limit := s.behaviour.ProveTimeout; limit > 0 && !s.proving.IsZero() && time.Since(s.proving) > limit {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 }
 
-// method is one of the service's, with the checks of its transport.
+// method serves a method of the service, with the checks of its transport.
 func (s *Server) method(w http.ResponseWriter, r *http.Request, name string) {
 	request := map[string]proto.Message{"Prove": &api.ProveRequest{}, "Execute": &api.ExecuteRequest{}, "Verify": &api.VerifyRequest{}, "ProgramVk": &api.ProgramVkRequest{}}[name]
-	how := s.behaviour()
+	behaviour := s.currentBehaviour()
 	switch {
-	case request == nil, name == "ProgramVk" && (strings.HasPrefix(how.Version, "0.9.") || strings.HasPrefix(how.Version, "0.10.")):
+	case request == nil, name == "ProgramVk" && (strings.HasPrefix(behaviour.Version, "0.9.") || strings.HasPrefix(behaviour.Version, "0.10.")):
 		refuse(w, http.StatusNotFound, "bad_route", "not found", "")
 		return
 	case r.Method != http.MethodPost:
@@ -173,13 +175,13 @@ func (s *Server) method(w http.ResponseWriter, r *http.Request, name string) {
 	var answer proto.Message
 	switch m := request.(type) {
 	case *api.ProveRequest:
-		answer = s.prove(r, how, m.InputStdin)
+		answer = s.prove(r, behaviour, m.InputStdin)
 	case *api.ExecuteRequest:
-		answer = s.execute(how, m.InputStdin)
+		answer = s.execute(behaviour, m.InputStdin)
 	case *api.VerifyRequest:
-		answer = verify(how, m.Proof)
+		answer = verify(behaviour, m.Proof)
 	case *api.ProgramVkRequest:
-		answer = &api.ProgramVkResponse{Result: &api.ProgramVkResponse_Ok{Ok: &api.ProgramVkOk{ProgramVk: how.Key}}}
+		answer = &api.ProgramVkResponse{Result: &api.ProgramVkResponse_Ok{Ok: &api.ProgramVkOk{ProgramVk: behaviour.Key}}}
 	}
 	if answer == nil {
 		panic(http.ErrAbortHandler)
@@ -208,7 +210,8 @@ func refuse(w http.ResponseWriter, status int, code, msg, cause string) {
 	_, _ = w.Write(data)
 }
 
-// report is the fixed-width form of a time, with the cycles where there are some.
+// report returns a report of a proof in the form that the client's parseProveReport
+// reads. Cycles of 0 are left out.
 func report(took time.Duration, cycles uint64) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(took/time.Second))
 	b = binary.LittleEndian.AppendUint32(b, uint32(took%time.Second))

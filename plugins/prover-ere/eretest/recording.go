@@ -12,15 +12,15 @@ import (
 	"testing"
 )
 
-// Exchange is one recorded HTTP exchange with a real ere-server 0.16.2, whose zkVM was
-// a stand-in of a few lines: transport, queue, health and texts of errors are the
-// server's own; proofs are not those of a zkVM.
+// Exchange is a recorded HTTP exchange with a real ere-server 0.16.2. Its zkVM was a
+// stand-in of a few lines. Transport, queue, health and error texts are therefore those
+// of the real server, and proofs are not those of a zkVM.
 type Exchange struct {
 	Name              string
-	Request, Response []byte // as they went over the connection
+	Request, Response []byte // all bytes of the connection
 }
 
-// Recordings reads the recorded exchanges, or skips the test where they are absent.
+// Recordings returns the recorded exchanges, or skips the test where they are missing.
 func Recordings(t testing.TB) []Exchange {
 	t.Helper()
 	dir := filepath.Join(Shared(t), "vectors", "ere")
@@ -45,7 +45,7 @@ func Recordings(t testing.TB) []Exchange {
 	return out
 }
 
-// Shared returns the directory of shared test data beside the checkout.
+// Shared returns the directory "shared" of test data in the parent folder of the checkout.
 func Shared(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -63,9 +63,9 @@ func Shared(t testing.TB) string {
 	}
 }
 
-// Fixture reads a real container of a zkVM with its public values and program key, as
-// eth-act/ere has them for its own tests, or skips the test. The name is that of the
-// folder without "-fixture".
+// Fixture returns a real container of a zkVM with its public values and program key, from
+// the tests of eth-act/ere, or skips the test where it is missing. The name is that of
+// the folder without "-fixture".
 func Fixture(t testing.TB, name string) (proof, publics, key []byte) {
 	t.Helper()
 	dir := filepath.Join(Shared(t), "vectors", "ere", name+"-fixture")
@@ -79,16 +79,16 @@ func Fixture(t testing.TB, name string) (proof, publics, key []byte) {
 	return proof, publics, key
 }
 
-// key is what tells recorded requests apart.
+// key returns a text that is different for different recorded requests.
 func key(r *http.Request, body []byte) string {
 	return fmt.Sprintf("%s %s %q %q %q %x", r.Method, r.URL.RequestURI(), r.Header.Values("Content-Type"), r.Header.Values("Content-Encoding"), r.Header.Values("Expect"), body)
 }
 
-// afterPanic is the exchange whose request is that of prove-ok: it shows that the
-// server works on after a panic, and its answer differs in the time only.
+// afterPanic is the exchange with the same request as prove-ok. It shows that the server
+// works after a panic, and its answer differs from that of prove-ok in the time only.
 const afterPanic = "prove-after-panic"
 
-// answers maps requests to recorded answers.
+// answers returns the recorded answers by the key of their request.
 func answers(t testing.TB, recorded []Exchange) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Replay answers each recorded request with the bytes that were recorded, and closes
-// the connection, as every recorded answer says. A request that was not recorded fails
-// the test.
+// Replay starts a server that answers each recorded request with the recorded bytes and
+// closes the connection, as all recorded answers announce. It returns the address of the
+// server. A request that was not recorded fails the test.
 func Replay(t testing.TB) (url string) {
 	t.Helper()
 	recorded := answers(t, Recordings(t))
@@ -42,7 +42,7 @@ func Replay(t testing.TB) (url string) {
 func replay(t testing.TB, conn net.Conn, recorded map[string][]byte) {
 	r, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
-		return // the client has left
+		return // the client has disconnected
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -11,28 +11,28 @@ import (
 	"github.com/proofline/proofline/plugins/prover-ere/proto/ere/api"
 )
 
-// recorded is what the recorded server does with an input.
-func recorded(panics string) func([]byte) Outcome {
+// recorded returns the outcomes of the recorded server. The input "panic" gives panicText.
+func recorded(panicText string) func([]byte) Outcome {
 	return func(input []byte) Outcome {
 		switch string(input) {
 		case "err":
 			return Outcome{Err: "guest failed: exit code 1"}
 		case "panic":
-			return Outcome{Err: panics}
+			return Outcome{Err: panicText}
 		}
 		return Outcome{}
 	}
 }
 
-// prove waits for the place, in the order in which requests came, and proves. A client
-// that leaves while it waits is forgotten; one that leaves later is not: the proof goes
-// on, holds the place, and its result is lost.
-func (s *Server) prove(r *http.Request, how Behaviour, input []byte) proto.Message {
+// prove waits for the slot, in the order of the requests, and proves. When a client
+// disconnects while it waits, its request is dropped. When it disconnects later, the proof
+// continues and holds the slot, and its result is lost.
+func (s *Server) prove(r *http.Request, behaviour Behaviour, input []byte) proto.Message {
 	s.mu.Lock()
-	place := s.place
+	slot := s.slot
 	s.mu.Unlock()
 	select {
-	case place <- struct{}{}:
+	case slot <- struct{}{}:
 	case <-r.Context().Done():
 		return nil
 	}
@@ -43,9 +43,9 @@ func (s *Server) prove(r *http.Request, how Behaviour, input []byte) proto.Messa
 	go func() {
 		defer func() {
 			s.setProving(time.Time{})
-			<-place
+			<-slot
 		}()
-		done <- s.work(how, input)
+		done <- s.work(behaviour, input)
 	}()
 	select {
 	case answer := <-done:
@@ -61,12 +61,12 @@ func (s *Server) setProving(since time.Time) {
 	s.proving = since
 }
 
-func (s *Server) work(how Behaviour, input []byte) proto.Message {
-	do := how.Prove
-	if do == nil {
-		do = recorded("prove panicked")
+func (s *Server) work(behaviour Behaviour, input []byte) proto.Message {
+	outcomeOf := behaviour.Prove
+	if outcomeOf == nil {
+		outcomeOf = recorded("prove panicked")
 	}
-	outcome := do(input)
+	outcome := outcomeOf(input)
 	if outcome.Until != nil {
 		<-outcome.Until
 	}
@@ -77,22 +77,22 @@ func (s *Server) work(how Behaviour, input []byte) proto.Message {
 	case outcome.Err != "":
 		return &api.ProveResponse{Result: &api.ProveResponse_Err{Err: outcome.Err}}
 	}
-	ok := &api.ProveOk{PublicValues: input, Proof: append([]byte("PROOF:"), input...), Report: report(4927*time.Nanosecond, how.Cycles)}
-	if how.Proof != nil {
-		ok.PublicValues, ok.Proof = how.PublicValues, how.Proof
-	} else if how.PublicValues != nil {
-		ok.PublicValues = how.PublicValues
+	ok := &api.ProveOk{PublicValues: input, Proof: append([]byte("PROOF:"), input...), Report: report(4927*time.Nanosecond, behaviour.Cycles)}
+	if behaviour.Proof != nil {
+		ok.PublicValues, ok.Proof = behaviour.PublicValues, behaviour.Proof
+	} else if behaviour.PublicValues != nil {
+		ok.PublicValues = behaviour.PublicValues
 	}
 	return &api.ProveResponse{Result: &api.ProveResponse_Ok{Ok: ok}}
 }
 
-func (s *Server) execute(how Behaviour, input []byte) proto.Message {
+func (s *Server) execute(behaviour Behaviour, input []byte) proto.Message {
 	s.Executions.Add(1)
-	do := how.Execute
-	if do == nil {
-		do = recorded("execute panicked")
+	outcomeOf := behaviour.Execute
+	if outcomeOf == nil {
+		outcomeOf = recorded("execute panicked")
 	}
-	switch outcome := do(input); {
+	switch outcome := outcomeOf(input); {
 	case outcome.Die:
 		go s.Stop()
 		return nil
@@ -105,18 +105,18 @@ func (s *Server) execute(how Behaviour, input []byte) proto.Message {
 	b = binary.LittleEndian.AppendUint64(b, 45)
 	b = append(b, report(28392*time.Nanosecond, 0)[:12]...)
 	publics := input
-	if how.PublicValues != nil {
-		publics = how.PublicValues
+	if behaviour.PublicValues != nil {
+		publics = behaviour.PublicValues
 	}
 	return &api.ExecuteResponse{Result: &api.ExecuteResponse_Ok{Ok: &api.ExecuteOk{PublicValues: publics, Report: b}}}
 }
 
-func verify(how Behaviour, container []byte) proto.Message {
+func verify(behaviour Behaviour, container []byte) proto.Message {
 	publics, ok := bytes.CutPrefix(container, []byte("PROOF:"))
-	if how.Proof != nil {
-		publics, ok = how.PublicValues, bytes.Equal(container, how.Proof)
-	} else if ok && how.PublicValues != nil {
-		publics = how.PublicValues
+	if behaviour.Proof != nil {
+		publics, ok = behaviour.PublicValues, bytes.Equal(container, behaviour.Proof)
+	} else if ok && behaviour.PublicValues != nil {
+		publics = behaviour.PublicValues
 	}
 	if !ok {
 		return &api.VerifyResponse{Result: &api.VerifyResponse_Err{Err: "bad proof"}}

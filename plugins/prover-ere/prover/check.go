@@ -14,10 +14,10 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// remedyStart is what can be done about a server that nobody answers for.
+// remedyStart is the remedy for an address at which no server answers.
 const remedyStart = "start ere-server there: it listens only when its keys are generated, which takes minutes; its log is empty unless RUST_LOG is set"
 
-// Check looks at the servers and the files.
+// Check is the preflight: it reads the identity of each server and the configured keys.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
 	var findings []sdk.Finding
 	add := func(severity sdk.Severity, pointer, summary, remedy string) {
@@ -49,16 +49,16 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 		}
 		add(sdk.SeverityInfo, at, endpoint+" is "+describe(id), "")
 		if id.Ere.Newer() {
-			add(sdk.SeverityWarning, at, fmt.Sprintf("ere-server %v is newer than %v, the last that is known here: it is treated like that one", id.Ere, server.Newest), "")
+			add(sdk.SeverityWarning, at, fmt.Sprintf("ere-server %v is newer than %v, the newest version that this plugin knows: it is treated like that one", id.Ere, server.Newest), "")
 		}
 		if id.ProgramVK == nil {
-			add(sdk.SeverityWarning, at, fmt.Sprintf("ere-server %v, before 0.11, cannot say which guest it holds: guest_vk is not compared", id.Ere), "")
+			add(sdk.SeverityWarning, at, fmt.Sprintf("ere-server %v, before 0.11, does not report its guest: guest_vk is not compared", id.Ere), "")
 		}
 	}
 	return append(findings, command.CheckProgram("/on_timeout", c.OnTimeout)...)
 }
 
-// describe says in words what a server is.
+// describe describes an identity for the operator.
 func describe(id server.Identity) string {
 	text := fmt.Sprintf("ere-server %v with %s %s", id.Ere, id.ZKVM, id.SDK)
 	if len(id.ProgramVK) > 0 {
@@ -67,8 +67,8 @@ func describe(id server.Identity) string {
 	return text
 }
 
-// accepts fails, with an error of the environment, unless the server is one that the
-// configuration asks for.
+// accepts returns an error of the class environment unless the server has the identity
+// that the configuration and the guest's key demand. A nil guest allows any guest.
 func (c Config) accepts(id server.Identity, guest []byte) error {
 	switch {
 	case id.Ere.Before(server.Oldest.Major, server.Oldest.Minor):
@@ -91,8 +91,8 @@ func (c Config) accepts(id server.Identity, guest []byte) error {
 	return nil
 }
 
-// unreachable names the server in an error, and gives one of the transport the class
-// of the environment.
+// unreachable adds the server's address to an error. An error without a class, which is
+// one of the transport, gets the class environment.
 func unreachable(endpoint string, err error) error {
 	if e, ok := errors.AsType[*sdk.Error](err); ok {
 		return &sdk.Error{Class: e.Class, Err: fmt.Errorf("%s: %w", endpoint, e.Err), Remedy: e.Remedy}

@@ -22,22 +22,22 @@ const (
 	factVersion   = "ere_version"
 	factZKVM      = "zkvm"
 	factSDK       = "zkvm_version"
-	factProgram   = "program_vk"  // hexadecimal, as the server tells it
-	factVerifier  = "verifier_vk" // hexadecimal, as EthProofs takes it, where that differs
-	factSize      = "proof_bytes" // of what is reported
-	factContainer = "container"   // ere, or the form that it was rewritten to
-	factWait      = "wait_ms"     // queue and transfer: the wall clock without the zkVM's own time
+	factProgram   = "program_vk"  // hexadecimal, as the server reports it
+	factVerifier  = "verifier_vk" // hexadecimal, in the form for EthProofs, where that differs
+	factSize      = "proof_bytes" // of the reported proof
+	factContainer = "container"   // ere, or the form that the container was rewritten to
+	factWait      = "wait_ms"     // queue and transfer: elapsed time minus the zkVM's time
 	factExecution = "execution_ms"
 )
 
 // Names of artifacts.
 const (
-	fileContainer = "proof.ere.bin"   // as the server has sent it
-	fileWords     = "proof.words.bin" // ZisK, as verifiers take it
-	fileSP1       = "proof.sp1.bin"   // SP1, as verifiers take it
+	fileContainer = "proof.ere.bin"   // the container of the server's answer
+	fileWords     = "proof.words.bin" // a proof of ZisK in the form for verifiers
+	fileSP1       = "proof.sp1.bin"   // a proof of SP1 in the form for verifiers
 )
 
-// result is result.json.
+// result is the content of result.json.
 type result struct {
 	ZKVM         string  `json:"zkvm"`
 	SDK          string  `json:"zkvm_version"`
@@ -45,14 +45,15 @@ type result struct {
 	Program      string  `json:"program_vk,omitempty"`
 	PublicValues string  `json:"public_values"`
 	Cycles       uint64  `json:"cycles,omitempty"`
-	Time         float64 `json:"time"` // seconds, the zkVM's own figure
+	Time         float64 `json:"time"` // seconds, measured by the zkVM
 	Container    string  `json:"container"`
 }
 
-// collect checks what a server has answered and publishes it.
+// collect checks the answer of a server and publishes the proof. Executed is nil where
+// no execution has run beside the proof.
 func (p *Prover) collect(t *sdk.Task, id server.Identity, made server.Proof, wall time.Duration, executed *server.ExecuteReport) (*sdk.Result, error) {
 	if len(made.Container) == 0 {
-		return nil, sdk.Retryable(fmt.Errorf("the server's answer holds no proof"))
+		return nil, sdk.Retryable(fmt.Errorf("the server's answer has no proof"))
 	}
 	if err := guest.CheckProof(t)(made.PublicValues); err != nil {
 		return nil, err
@@ -96,8 +97,7 @@ func (p *Prover) collect(t *sdk.Task, id server.Identity, made server.Proof, wal
 	return &sdk.Result{Outputs: append(outputs, summary), WorkTime: made.Report.Time, Facts: facts}, nil
 }
 
-// rewrite returns the bytes that are reported, their file's name and what is told of
-// them.
+// rewrite returns the bytes to report, the name of their artifact and their facts.
 func (p *Prover) rewrite(id server.Identity, made server.Proof) (name string, reported []byte, facts map[string]string, err error) {
 	facts = identityFacts(id)
 	facts[sdk.FactVerifierID] = verifierID(id.ProgramVK)
@@ -133,7 +133,8 @@ func (p *Prover) rewrite(id server.Identity, made server.Proof) (name string, re
 	return name, reported, facts, err
 }
 
-// verifierID names the program: its key, or the digest of a long one.
+// verifierID returns the identifier of a program: the digits of its key, or of the SHA-256
+// of a key of more than 64 bytes.
 func verifierID(key []byte) string {
 	if len(key) > 64 {
 		sum := sha256.Sum256(key)
@@ -142,8 +143,8 @@ func verifierID(key []byte) string {
 	return hex.EncodeToString(key)
 }
 
-// decodeZisK reads a container of ZisK and compares it with what the server says of
-// it.
+// decodeZisK decodes a container of ZisK and compares program and public values with the
+// server's answer.
 func (p *Prover) decodeZisK(id server.Identity, made server.Proof) (*proof.Proof, error) {
 	decoded, err := proof.Decode(made.Container, proof.Ere)
 	if err != nil {
@@ -152,14 +153,14 @@ func (p *Prover) decodeZisK(id server.Identity, made server.Proof) (*proof.Proof
 	program := decoded.Program()
 	switch {
 	case len(id.ProgramVK) > 0 && !bytes.Equal(program.Bytes(), id.ProgramVK):
-		return nil, sdk.Retryable(fmt.Errorf("the proof is of the program %v, the server holds %x", program, id.ProgramVK))
+		return nil, sdk.Retryable(fmt.Errorf("the proof is of the program %v, the server has the program %x", program, id.ProgramVK))
 	case !bytes.Equal(decoded.Outputs(), made.PublicValues):
 		return nil, sdk.Retryable(fmt.Errorf("the public values of the proof are not those of the server's answer"))
 	}
 	return decoded, nil
 }
 
-// words rewrites a proof of ZisK.
+// words returns a proof of ZisK in the form for verifiers.
 func (p *Prover) words(id server.Identity, decoded *proof.Proof) ([]byte, error) {
 	release, err := proof.ParseRelease(id.SDK)
 	if err != nil {
@@ -178,8 +179,8 @@ func (p *Prover) words(id server.Identity, decoded *proof.Proof) ([]byte, error)
 	return data, nil
 }
 
-// publishedSetup finds the published setup under which the proof verifies. One release
-// may have several.
+// publishedSetup returns the published setup under which the proof verifies, and nil where
+// there is none. One release may have several setups.
 func publishedSetup(decoded *proof.Proof, release proof.Release) *proof.Key {
 	for _, s := range proof.Setups {
 		if s.Release() != release || s.Minimal != decoded.Minimal || decoded.Family != "" && s.Family != decoded.Family {

@@ -16,7 +16,7 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Config is the stage's config block.
+// Config is the config block of the stage.
 type Config struct {
 	Endpoints []string `json:"endpoints" doc:"Addresses of ere-servers, http://HOST:3000. All hold the same guest; each proves one block at a time." required:"true" min:"1" format:"url"`
 	ZKVM      string   `json:"zkvm" doc:"zkVM of the servers; another one is refused. Needed for proof: ethproofs." enum:"zisk,sp1,openvm,risc0,airbender"`
@@ -36,15 +36,16 @@ type Config struct {
 	InsecureRemote bool         `json:"insecure_remote" doc:"Do not warn about a server on another machine: ere-server knows neither encryption nor authentication."`
 }
 
-// MakesProof reports whether the stage is more than a gate.
+// MakesProof reports whether the stage makes proofs. With the action execute it is a gate.
 func (c Config) MakesProof() bool { return c.Action == "prove" }
 
-// Requires implements the SDK's requirer: ZisK's frame is taken off.
+// Requires returns the forms of the guest input that the stage accepts. It removes ZisK's
+// frame itself.
 func (c Config) Requires() map[string][]string {
 	return map[string][]string{sdk.TraitInputFraming: {"raw", "framed"}}
 }
 
-// Validate judges what the values say by themselves.
+// Validate returns what is wrong with the values. It makes no request.
 func (c Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
 	report := func(pointer, summary, remedy string) {
@@ -55,7 +56,7 @@ func (c Config) Validate() []sdk.Finding {
 		u, err := url.Parse(endpoint)
 		switch {
 		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-			report(at, "the address is none of an ere-server", "write http://HOST:3000")
+			report(at, "the address is not one of an ere-server", "write http://HOST:3000")
 		case strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 			report(at, "the address has more than host and port", "write http://HOST:3000")
 		case slices.Contains(c.Endpoints[:i], endpoint):
@@ -74,8 +75,8 @@ func (c Config) Validate() []sdk.Finding {
 	if c.Action == "prove" && c.Proof == "ethproofs" {
 		if c.ZKVM == "" {
 			report("/zkvm", "proof: ethproofs needs the name of the zkVM", "set `zkvm`, or `proof: ere` for containers as they are")
-		} else if why := container.Refused(c.ZKVM); why != "" {
-			report("/proof", fmt.Sprintf("a proof of %s cannot be rewritten to what EthProofs verifies: %s", c.ZKVM, why), "set `proof: ere`, and do not report it to EthProofs")
+		} else if reason := container.Refused(c.ZKVM); reason != "" {
+			report("/proof", fmt.Sprintf("a proof of %s cannot be rewritten to what EthProofs verifies: %s", c.ZKVM, reason), "set `proof: ere`, and do not report it to EthProofs")
 		}
 	}
 	if c.Setup != "" && c.ZKVM != container.ZisK {
@@ -84,19 +85,20 @@ func (c Config) Validate() []sdk.Finding {
 	return append(findings, command.ValidateCommand("/on_timeout", c.OnTimeout, []string{"endpoint"})...)
 }
 
-// checkVersion judges the text of the wanted version.
+// checkVersion returns an error unless the configured version is a supported version of
+// ere-server, in two or three parts.
 func (c Config) checkVersion() error {
 	v, err := server.ParseVersion(c.Version + strings.Repeat(".0", max(0, 2-strings.Count(c.Version, "."))))
 	if err != nil {
-		return fmt.Errorf("%q is no version of ere-server", c.Version)
+		return fmt.Errorf("%q is not a version of ere-server", c.Version)
 	}
 	if v.Before(server.Oldest.Major, server.Oldest.Minor) {
-		return fmt.Errorf("ere-server %v is older than %v, which is the first that this plugin can drive", v, server.Oldest)
+		return fmt.Errorf("ere-server %v is older than %v, the oldest version that this plugin supports", v, server.Oldest)
 	}
 	return nil
 }
 
-// wants reports whether the version is the configured one.
+// wants reports whether the version is the configured one, or any where none is.
 func (c Config) wants(v server.Version) bool {
 	return c.Version == "" || v.String() == c.Version || strings.HasPrefix(v.String(), c.Version+".")
 }
@@ -106,10 +108,10 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// guestVK reads the pinned key of the guest; nil when none is pinned.
+// guestVK returns the configured key of the guest, nil where none is configured.
 func (c Config) guestVK() ([]byte, error) { return keyBytes(c.GuestVK) }
 
-// setupKey reads the pinned key of the proving setup; nil when none is pinned.
+// setupKey returns the configured key of the proving setup, nil where none is configured.
 func (c Config) setupKey() (*proof.Key, error) {
 	data, err := keyBytes(c.Setup)
 	if data == nil || err != nil {
@@ -119,7 +121,7 @@ func (c Config) setupKey() (*proof.Key, error) {
 	return &key, err
 }
 
-// keyBytes reads a key from its hexadecimal digits or from a file.
+// keyBytes returns a key from its hexadecimal digits or from a file, nil for an empty text.
 func keyBytes(text string) ([]byte, error) {
 	if text == "" {
 		return nil, nil

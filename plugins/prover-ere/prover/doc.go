@@ -1,14 +1,24 @@
-// Package prover has guest inputs proved by ere-servers: one server is one guest on
-// one zkVM, and proves one input at a time.
+// Package prover is a prover stage that has guest inputs proved by ere-servers. A server
+// has one guest on one zkVM, and proves one input at a time.
 //
-// A proof cannot be taken up again, and a server cannot be told to stop one. When a
-// call is cancelled, or this process dies, the proof runs on and holds the server's
-// slot. So each Prove request is noted in the state directory until it is answered:
-// a note that is found before the next one means that the slot is lost. Then either
-// the command on_timeout restarts the server, or the next request waits behind the
-// abandoned proof; that time is not part of the proving time, which is the zkVM's own
-// figure.
+// A client cannot resume a proof, and a server has no request to stop one. When a call is
+// cancelled, or this process dies, the proof continues and holds the server's slot. The
+// package therefore writes a note to the state directory for each Prove request, and
+// removes it with the answer. A note from an earlier request means that the slot is lost:
 //
-// Before each proof, and after one that went over a new connection, the server is
-// asked for zkVM, version and program key: a restarted server can hold another guest.
+//	          begin                    answer
+//	free  -------------> proving  ----------------> free
+//	                        |
+//	                        | cancelled, or this process dies: the note stays
+//	                        v
+//	                      lost  -- on_timeout restarts the server --> free
+//	                        |
+//	                        +----- without on_timeout: the next request waits at the
+//	                               server behind the abandoned proof
+//
+// That waiting is not part of the proving time, which the zkVM measures.
+//
+// Before each proof, and after one that opened a new connection, the package reads zkVM,
+// version and program key of the server, because a restarted server can have another
+// guest.
 package prover

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// execution is execution.json.
+// execution is the content of execution.json.
 type execution struct {
 	Cycles       uint64            `json:"cycles"`
 	Regions      map[string]uint64 `json:"regions,omitempty"`
@@ -22,8 +22,8 @@ type execution struct {
 	Server       string            `json:"server"`
 }
 
-// execute runs the guest without a proof. A guest that refuses the input, or that
-// commits to another block, fails the block.
+// execute has a server run the guest without a proof. A guest that rejects the input, or
+// that commits to another block, fails the block.
 func (p *Prover) execute(ctx context.Context, t *sdk.Task, s *slot, input []byte) (*sdk.Result, error) {
 	id, _, err := p.prepare(ctx, t, s)
 	if err != nil {
@@ -42,7 +42,7 @@ func (p *Prover) execute(ctx context.Context, t *sdk.Task, s *slot, input []byte
 		}
 		if refusal, ok := asRefusal(err); ok {
 			f, _ := explain(refusal)
-			if f.Code == codeOther { // what else can fail here is named by a rule
+			if f.Code == codeOther { // rules has all other failures of an execution
 				f.Kind, f.Code = zisk.Guest, zisk.CodeGuest
 			}
 			return nil, f
@@ -68,8 +68,8 @@ func (p *Prover) execute(ctx context.Context, t *sdk.Task, s *slot, input []byte
 	return &sdk.Result{Outputs: []sdk.Artifact{artifact}, Facts: facts}, nil
 }
 
-// cyclesBeside executes the input beside its proof where the configuration asks for
-// it. The channel gets one value: nil where there is none.
+// cyclesBeside executes the input at the same time as its proof where the configuration
+// demands it. The channel receives one report, which is nil where there is none.
 func (p *Prover) cyclesBeside(ctx context.Context, t *sdk.Task, s *slot, stdin []byte) <-chan *server.ExecuteReport {
 	out := make(chan *server.ExecuteReport, 1)
 	if p.config.Cycles != "execute" {
@@ -90,9 +90,10 @@ func (p *Prover) cyclesBeside(ctx context.Context, t *sdk.Task, s *slot, stdin [
 	return out
 }
 
+// asRefusal returns the *server.Refusal in an error.
 func asRefusal(err error) (*server.Refusal, bool) { return errors.AsType[*server.Refusal](err) }
 
-// identityFacts tell of what a result was made with.
+// identityFacts returns the facts about the server that has made a result.
 func identityFacts(id server.Identity) map[string]string {
 	facts := map[string]string{factVersion: id.Ere.String(), factZKVM: id.ZKVM, factSDK: id.SDK}
 	if len(id.ProgramVK) > 0 {

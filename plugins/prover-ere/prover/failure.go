@@ -9,31 +9,32 @@ import (
 	"github.com/proofline/proofline/plugins/prover-ere/server"
 )
 
-// Codes of the failures of an ere-server, for the comparison of blocks that fail.
+// Codes of the failures of an ere-server. A code identifies the same failure at different
+// blocks.
 const (
 	codePanic   zisk.Code = "ere-panic"   // the prover panicked
 	codeDied    zisk.Code = "ere-died"    // the server's process ended
 	codeSetup   zisk.Code = "ere-setup"   // the server is set up wrongly
-	codeCluster zisk.Code = "ere-cluster" // what the server works with cannot be reached
+	codeCluster zisk.Code = "ere-cluster" // the server cannot reach its own cluster
 	codeRequest zisk.Code = "ere-request" // the server does not understand the request
 	codeWrong   zisk.Code = "ere-wrong"   // the prover made a wrong proof
-	codeOther   zisk.Code = "ere-other"
+	codeOther   zisk.Code = "ere-other"   // no rule fits
 )
 
 const remedyLog = "look at the server's log, which has the causes; without RUST_LOG=info it is empty"
 
-// rule classes a text of a server by its beginning.
+// rule gives the failure for a text of a server.
 type rule struct {
-	prefix string
-	part   string // that the text must hold as well; empty for none
-	kind   zisk.Kind
-	code   zisk.Code
-	ask    bool // the guest or the machine: Execute decides
-	remedy string
+	prefix  string
+	part    string // further text that must occur; empty for none
+	kind    zisk.Kind
+	code    zisk.Code
+	execute bool // guest or machine may be at fault: an execution of the input decides
+	remedy  string
 }
 
-// rules holds the texts of eth-act/ere@v0.9.0 to @v0.16.2, of all zkVMs. The first
-// that fits counts.
+// rules covers the texts of eth-act/ere@v0.9.0 to @v0.16.2 for all zkVMs. The first rule
+// that fits decides.
 // Source: eth-act/ere:crates/prover/*/src/error.rs, crates/server/cli/src/api.rs.
 var rules = []rule{
 	{prefix: "SP1 execution completed with non-success exit code", kind: zisk.Guest, code: zisk.CodeGuest},
@@ -48,10 +49,10 @@ var rules = []rule{
 	{prefix: "Unsupported input:", kind: zisk.Usage, code: codeRequest},
 	{prefix: "Deserialize proofs in Input failed", kind: zisk.Usage, code: codeRequest},
 
-	{prefix: "SP1 SDK proving failed:", ask: true, kind: zisk.Transient, code: codeOther},
-	{prefix: "OpenVM proving failed:", ask: true, kind: zisk.Transient, code: codeOther},
-	{prefix: "Prove failed:", ask: true, kind: zisk.Transient, code: codeOther},
-	{prefix: "Failed to prove:", ask: true, kind: zisk.Transient, code: codeOther},
+	{prefix: "SP1 SDK proving failed:", execute: true, kind: zisk.Transient, code: codeOther},
+	{prefix: "OpenVM proving failed:", execute: true, kind: zisk.Transient, code: codeOther},
+	{prefix: "Prove failed:", execute: true, kind: zisk.Transient, code: codeOther},
+	{prefix: "Failed to prove:", execute: true, kind: zisk.Transient, code: codeOther},
 
 	{prefix: "Failed to extract exit code from proof", kind: zisk.Invalid, code: codeWrong},
 	{prefix: "Unexpected ProgramVk", kind: zisk.Invalid, code: codeWrong},
@@ -84,25 +85,27 @@ var rules = []rule{
 	{prefix: "Setup job", part: "timed out", kind: zisk.Configuration, code: codeCluster},
 }
 
-// explain finds the meaning of a text; ask is set where an execution decides.
-func explain(refusal *server.Refusal) (f *zisk.Failure, ask bool) {
+// explain returns the failure for a refusal. Execute is set where an execution of the
+// input decides whether the guest or the machine is at fault.
+func explain(refusal *server.Refusal) (f *zisk.Failure, execute bool) {
 	for _, r := range rules {
 		if strings.HasPrefix(refusal.Text, r.prefix) && strings.Contains(refusal.Text, r.part) {
-			return &zisk.Failure{Kind: r.kind, Code: r.code, Summary: "ere-server: " + refusal.Error(), Remedy: orLog(r.remedy)}, r.ask
+			return &zisk.Failure{Kind: r.kind, Code: r.code, Summary: "ere-server: " + refusal.Error(), Remedy: withLog(r.remedy)}, r.execute
 		}
 	}
 	return &zisk.Failure{Kind: zisk.Transient, Code: codeOther, Summary: "ere-server: " + refusal.Error(), Remedy: remedyLog}, false
 }
 
-func orLog(remedy string) string {
+// withLog adds the remedy to read the server's log.
+func withLog(remedy string) string {
 	if remedy == "" {
 		return remedyLog
 	}
 	return remedy + "; " + remedyLog
 }
 
-// failureOf explains an error of a call that reached the server, or whose connection
-// broke; nil for another one.
+// failureOf returns the failure for an error of a call that reached the server or whose
+// connection broke. It returns nil for any other error.
 func failureOf(err error) *zisk.Failure {
 	if status, ok := errors.AsType[*server.HTTPError](err); ok {
 		f := &zisk.Failure{Kind: zisk.Transient, Code: codeOther, Summary: "ere-server: " + status.Error(), Remedy: remedyLog}

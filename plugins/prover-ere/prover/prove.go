@@ -15,13 +15,15 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// phaseProving is the phase in which the server works.
+// phaseProving is the phase in which the server makes the proof.
 const phaseProving = "PROVING"
 
-// factFraming is the fact by which a builder tells what surrounds its input.
+// factFraming is the name of the fact with which a builder states the framing of its
+// guest input.
 const factFraming = "framing"
 
-// Prove has the task's input proved, or executed where the stage is a gate.
+// Prove implements sdk.Prover. It waits for a server that no other call uses, and has it
+// prove the input, or execute it where the stage is a gate.
 func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	input, err := readInput(t)
 	if err != nil {
@@ -44,7 +46,7 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return result, nil
 }
 
-// readInput reads the guest input without ZisK's frame.
+// readInput returns the guest input of a task without ZisK's frame.
 func readInput(t *sdk.Task) ([]byte, error) {
 	path, err := t.Input(sdk.ArtifactInput)
 	if err != nil {
@@ -65,24 +67,25 @@ func readInput(t *sdk.Task) ([]byte, error) {
 	case err == nil:
 		return inner, nil
 	case framing == string(guest.Framed):
-		return nil, sdk.Permanent(fmt.Errorf("the builder says that the guest input is framed, but it is not: %w", err))
+		return nil, sdk.Permanent(fmt.Errorf("the builder reports a framed guest input, but the input is not framed: %w", err))
 	}
 	return data, nil
 }
 
-// stdin is the input in the form that the server takes.
+// stdin returns the input in the form that a server of this version accepts.
 func (p *Prover) stdin(input []byte, v server.Version) ([]byte, error) {
 	if p.config.Input == "raw" || p.config.Input == "auto" && v.FramesInput() {
 		return input, nil
 	}
 	if len(input) > math.MaxUint32 {
-		return nil, sdk.Permanent(fmt.Errorf("the guest input has %d bytes, which 32 bits cannot count", len(input)))
+		return nil, sdk.Permanent(fmt.Errorf("the guest input has %d bytes, more than a length of 32 bits can state", len(input)))
 	}
 	return append(binary.LittleEndian.AppendUint32(make([]byte, 0, 4+len(input)), uint32(len(input))), input...), nil
 }
 
-// prepare sees to it that the server is the right one and its place not lost for good.
-// behind is set where an abandoned proof may have to end first.
+// prepare restarts the server if its slot is lost and on_timeout is set, and checks the
+// identity of the server. Behind is set where the slot is lost and on_timeout is not set:
+// the request then waits until the abandoned proof ends.
 func (p *Prover) prepare(ctx context.Context, t *sdk.Task, s *slot) (id server.Identity, behind bool, err error) {
 	if a, lost := s.lost(); lost && p.config.MakesProof() {
 		if behind = len(p.config.OnTimeout) == 0; behind {
@@ -95,7 +98,7 @@ func (p *Prover) prepare(ctx context.Context, t *sdk.Task, s *slot) (id server.I
 	return id, behind, err
 }
 
-// prove has one server prove the input.
+// prove has the server of the slot prove the input.
 func (p *Prover) prove(ctx context.Context, t *sdk.Task, s *slot, input []byte) (*sdk.Result, error) {
 	id, behind, err := p.prepare(ctx, t, s)
 	if err != nil {
@@ -112,15 +115,15 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, s *slot, input []byte) 
 	began := time.Now()
 	executed := p.cyclesBeside(ctx, t, s, stdin)
 	proof, err := p.request(ctx, t, s, stdin, behind)
-	if ended := s.end(p.isFree(s, err)); ended != nil {
-		t.Log.Warn("the note of the request cannot be removed", "error", ended)
+	if endErr := s.end(p.isFree(s, err)); endErr != nil {
+		t.Log.Warn("the note of the request cannot be removed", "error", endErr)
 	}
 	if err != nil {
-		return nil, p.refuse(ctx, t, s, stdin, err)
+		return nil, p.classify(ctx, s, stdin, err)
 	}
 	wall := time.Since(began)
 	if proof.Reconnected {
-		// Another process may have answered than the one that was asked before.
+		// The answer may come from another process than the identity.
 		if id, err = p.identify(ctx, s); err != nil {
 			return nil, err
 		}
@@ -131,37 +134,38 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, s *slot, input []byte) 
 	return p.collect(t, id, proof, wall, <-executed)
 }
 
-// request sends the input and waits, telling the host how the server is.
+// request sends the input and waits for the proof. Meanwhile it reports to the host if the
+// server is stuck.
 func (p *Prover) request(ctx context.Context, t *sdk.Task, s *slot, stdin []byte, behind bool) (server.Proof, error) {
 	done := make(chan struct{})
-	watched := make(chan struct{})
+	watchEnded := make(chan struct{})
 	go func() {
-		defer close(watched)
-		tick := time.NewTicker(p.config.HealthInterval.Std())
-		defer tick.Stop()
-		for said := false; ; {
+		defer close(watchEnded)
+		ticker := time.NewTicker(p.config.HealthInterval.Std())
+		defer ticker.Stop()
+		for reported := false; ; {
 			select {
 			case <-done:
 				return
-			case <-tick.C:
+			case <-ticker.C:
 			}
-			if s.stuck() && !said {
-				said = true
+			if s.stuck() && !reported {
+				reported = true
 				t.Log.Warn(server.ErrStuck.Error(), "server", s.server.Endpoint())
 				t.Progress(sdk.Progress{Phase: phaseProving, Fraction: -1, Note: server.ErrStuck.Error()})
 			}
 		}
 	}()
-	defer func() { close(done); <-watched }()
+	defer func() { close(done); <-watchEnded }()
 	return s.server.Prove(ctx, stdin, func() {
-		if !behind { // nobody knows when the proof begins otherwise
+		if !behind { // behind another proof, the time when this one begins is not known
 			t.Progress(sdk.Progress{Phase: phaseProving, Fraction: -1})
 		}
 	})
 }
 
-// isFree reports whether the server's place is free after a request: it answered, or
-// it is gone.
+// isFree reports whether the server's slot is free after a request: the server has
+// answered, or its process has ended.
 func (p *Prover) isFree(s *slot, err error) bool {
 	if err == nil || failureOf(err) != nil && !server.Broken(err) {
 		return true
@@ -170,17 +174,17 @@ func (p *Prover) isFree(s *slot, err error) bool {
 		return true
 	}
 	if !server.Broken(err) {
-		return false // cancelled, or an error on the way
+		return false // the call was cancelled, or an error between here and the server
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	// The connection broke: is it the process that is gone, or something in between?
+	// The connection broke. The slot is free only if the process has ended, too.
 	return server.Refused(s.server.Health(ctx))
 }
 
-// refuse gives the error of a request its class. Where the guest or the machine can be
-// at fault, an execution of the same input decides.
-func (p *Prover) refuse(ctx context.Context, t *sdk.Task, s *slot, stdin []byte, err error) error {
+// classify returns the error of a Prove request with its class. Where the guest or the
+// machine can be at fault, an execution of the same input decides.
+func (p *Prover) classify(ctx context.Context, s *slot, stdin []byte, err error) error {
 	if ctx.Err() != nil {
 		return interrupted(ctx, "the proof at "+s.server.Endpoint()+" is given up and runs on there")
 	}
@@ -191,20 +195,20 @@ func (p *Prover) refuse(ctx context.Context, t *sdk.Task, s *slot, stdin []byte,
 		}
 		return unreachable(s.server.Endpoint(), err)
 	}
-	f, ask := explain(refusal)
-	if !ask {
+	f, execute := explain(refusal)
+	if !execute {
 		return f
 	}
-	limited, cancel := context.WithTimeout(ctx, verifyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	_, executed := s.server.Execute(limited, stdin)
-	if verdict, refused := asRefusal(executed); refused {
+	_, executeErr := s.server.Execute(ctx, stdin)
+	if verdict, refused := asRefusal(executeErr); refused {
 		if g, _ := explain(verdict); g.Kind == zisk.Guest || g.Kind == zisk.Transient && g.Code == codeOther {
 			return &zisk.Failure{Kind: zisk.Guest, Code: zisk.CodeGuest, Summary: f.Summary + "; the guest fails without a proof, too: " + verdict.Text, Remedy: remedyLog}
 		}
 	}
-	if executed == nil {
-		f.Summary += "; the guest runs through without a proof, so it is not the block"
+	if executeErr == nil {
+		f.Summary += "; the guest executes the block without a proof, so the block is not at fault"
 	}
 	return f
 }

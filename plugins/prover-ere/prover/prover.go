@@ -17,26 +17,27 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Prover is a stage's prover. Its methods may be called concurrently; as many proofs
-// run at a time as there are servers, whatever the stage's concurrency.
+// Prover is the prover of a stage. Its methods may be called concurrently. As many proofs
+// run at the same time as there are servers, whatever the concurrency of the stage.
 type Prover struct {
 	config Config
 	log    *slog.Logger
-	setup  *proof.Key // pinned; nil for a published one
+	setup  *proof.Key // as configured; nil for a published one
 
 	slots []*slot
-	free  chan *slot // those that no call uses
+	free  chan *slot // the slots that no call uses
 
 	mu    sync.Mutex
-	guest []byte // pinned, or that of the first server that told one
+	guest []byte // key as configured, or of the first server that reported one; nil before
 
-	streak tool.Streak
+	streak tool.Streak // failures of the same kind in a row
 
 	stop     context.CancelFunc
 	watchers sync.WaitGroup
 }
 
-// Open makes the prover of a stage. It does not wait for the servers.
+// Open returns the prover of a stage. It starts to watch the servers and does not wait for
+// them.
 func Open(_ context.Context, config Config, env sdk.Env) (*Prover, error) {
 	guest, err := config.guestVK()
 	if err != nil {
@@ -57,7 +58,8 @@ func Open(_ context.Context, config Config, env sdk.Env) (*Prover, error) {
 	return p, nil
 }
 
-// Close ends the connections. A proof that runs goes on, for nobody.
+// Close closes the connections. No call may be running. A proof that was abandoned before
+// continues at its server.
 func (p *Prover) Close() error {
 	p.stop()
 	p.watchers.Wait()
@@ -67,7 +69,7 @@ func (p *Prover) Close() error {
 	return nil
 }
 
-// Note tells the operator where the proofs are made.
+// Note returns the servers that make the proofs, for the host's start message.
 func (p *Prover) Note() string {
 	verb := "proofs are made by"
 	if !p.config.MakesProof() {
@@ -75,35 +77,36 @@ func (p *Prover) Note() string {
 	}
 	note := fmt.Sprintf("%s ere-server at %s", verb, strings.Join(p.config.Endpoints, ", "))
 	if len(p.config.OnTimeout) == 0 && p.config.MakesProof() {
-		note += "; a proof that is given up holds its server until it ends, because on_timeout is not set"
+		note += "; an abandoned proof holds its server until it ends, because on_timeout is not set"
 	}
 	return note
 }
 
-// Health is unavailable while no server answers, unless one is at work: a server that
-// shuts down answers its last request although nobody can connect any more.
+// Health is unavailable while no server answers, and degraded while some do not. A server
+// with a request of this process counts as good, because a server that shuts down answers
+// its last request although it accepts no new connections.
 func (p *Prover) Health(context.Context) sdk.Health {
-	var wrong []string
+	var faults []string
 	health := sdk.Health{State: sdk.HealthReady}
 	for _, s := range p.slots {
 		state := s.condition()
 		if state != "" {
-			wrong = append(wrong, s.server.Endpoint()+": "+state)
+			faults = append(faults, s.server.Endpoint()+": "+state)
 		}
 		health.Endpoints = append(health.Endpoints, s.server.Probes(state))
 	}
 	switch {
-	case len(wrong) == 0:
-	case len(wrong) < len(p.slots):
+	case len(faults) == 0:
+	case len(faults) < len(p.slots):
 		health.State = sdk.HealthDegraded
 	default:
 		health.State = sdk.HealthUnavailable
 	}
-	health.Detail = strings.Join(wrong, "; ")
+	health.Detail = strings.Join(faults, "; ")
 	return health
 }
 
-// acquire waits for a server that no other call uses.
+// acquire waits for a slot that no other call uses. The caller returns it to free.
 func (p *Prover) acquire(ctx context.Context) (*slot, error) {
 	select {
 	case s := <-p.free:
@@ -113,7 +116,8 @@ func (p *Prover) acquire(ctx context.Context) (*slot, error) {
 	}
 }
 
-// identify asks a server what it is and refuses one that is not meant.
+// identify returns the identity of a server, or an error if the configuration does not
+// accept it. The key of the first guest is binding for all servers.
 func (p *Prover) identify(ctx context.Context, s *slot) (server.Identity, error) {
 	id, err := s.server.Identify(ctx)
 	if err != nil {
@@ -126,21 +130,21 @@ func (p *Prover) identify(ctx context.Context, s *slot) (server.Identity, error)
 	defer p.mu.Unlock()
 	if err := p.config.accepts(id, p.guest); err != nil {
 		if e, ok := errors.AsType[*sdk.Error](err); ok && p.config.GuestVK == "" && !bytes.Equal(p.guest, id.ProgramVK) {
-			e.Remedy += "; the guest that counts is the first one that this stage saw: restart the stage to take the new one"
+			e.Remedy += "; the first guest that this stage has found is binding: restart the stage to accept the new one"
 		}
 		return id, unreachable(s.server.Endpoint(), err)
 	}
 	if p.guest == nil && id.ProgramVK != nil {
 		p.guest = id.ProgramVK
-		p.log.Info("the guest of the first server counts from now on", "program_vk", hex.EncodeToString(id.ProgramVK), "server", s.server.Endpoint())
+		p.log.Info("the guest of the first server is binding from now on", "program_vk", hex.EncodeToString(id.ProgramVK), "server", s.server.Endpoint())
 	}
 	return id, nil
 }
 
-// interrupted is the error of a call whose context has ended.
+// interrupted returns the error of a call whose context has ended.
 func interrupted(ctx context.Context, what string) error {
 	return sdk.Interrupted(fmt.Errorf("%s: %w", what, context.Cause(ctx)))
 }
 
-// verifyTimeout bounds a verification and an execution beside a proof.
+// verifyTimeout bounds a verification, and an execution that helps a proof.
 const verifyTimeout = 10 * time.Minute

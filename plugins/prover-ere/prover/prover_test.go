@@ -197,7 +197,7 @@ func TestValidate(t *testing.T) {
 		{map[string]any{"proof": "ethproofs", "zkvm": "risc0"}, "EthProofs has no verifier for RISC Zero"},
 		{map[string]any{"proof": "ethproofs", "action": "execute"}, ""},
 		{map[string]any{"version": "0.8"}, "ere-server 0.8.0 is older than 0.9.0"},
-		{map[string]any{"version": "new"}, `"new" is no version of ere-server`},
+		{map[string]any{"version": "new"}, `"new" is not a version of ere-server`},
 		{map[string]any{"setup_vk": "00", "zkvm": "sp1"}, "only zisk has such a key"},
 		{map[string]any{"endpoints": []string{"http://gpu.example:3000"}}, "warning: config/endpoints/0: gpu.example:3000 is another machine"},
 		{map[string]any{"endpoints": []string{"http://gpu.example:3000"}, "insecure_remote": true}, ""},

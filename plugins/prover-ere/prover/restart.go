@@ -14,11 +14,12 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// envEndpoint tells the command on_timeout which server it is to restart.
+// envEndpoint is the environment variable of the command on_timeout with the address of
+// the server to restart.
 const envEndpoint = "ERE_ENDPOINT"
 
-// restart runs on_timeout for a server whose place is lost, and waits until the
-// server answers. Its errors are of the environment.
+// restart runs on_timeout for a server whose slot is lost, and waits until the server
+// answers. It returns an error of the class environment, or interrupted where ctx ends.
 func (p *Prover) restart(ctx context.Context, t *sdk.Task, s *slot, a abandoned) error {
 	t.Log.Warn("the server's slot is lost to an abandoned proof; the server is restarted", "server", s.server.Endpoint(), "abandoned_job", a.Job, "since", a.Since)
 	t.Progress(sdk.Progress{Fraction: -1, Note: "restarting " + s.server.Endpoint()})
@@ -34,10 +35,10 @@ func (p *Prover) restart(ctx context.Context, t *sdk.Task, s *slot, a abandoned)
 		Stderr: func(line string) { t.Log.Warn(line, "command", "on_timeout") },
 	}
 	if _, err := cmd.Run(ctx); err != nil {
-		return p.notRestarted(ctx, s, err)
+		return p.restartError(ctx, s, err)
 	}
-	tick := time.NewTicker(min(p.config.HealthInterval.Std(), time.Second))
-	defer tick.Stop()
+	ticker := time.NewTicker(min(p.config.HealthInterval.Std(), time.Second))
+	defer ticker.Stop()
 	for {
 		err := s.server.Health(ctx)
 		if err == nil {
@@ -45,16 +46,17 @@ func (p *Prover) restart(ctx context.Context, t *sdk.Task, s *slot, a abandoned)
 			return s.end(true)
 		}
 		select {
-		case <-tick.C:
+		case <-ticker.C:
 		case <-ctx.Done():
-			return p.notRestarted(ctx, s, server.Bare(err))
+			return p.restartError(ctx, s, server.Bare(err))
 		}
 	}
 }
 
 var errRestart = errors.New("restart_timeout is over")
 
-func (p *Prover) notRestarted(ctx context.Context, s *slot, err error) error {
+// restartError returns the error of a failed restart.
+func (p *Prover) restartError(ctx context.Context, s *slot, err error) error {
 	cause := context.Cause(ctx)
 	if cause != nil && !errors.Is(cause, errRestart) {
 		return sdk.Interrupted(fmt.Errorf("restarting %s: %w", s.server.Endpoint(), cause))

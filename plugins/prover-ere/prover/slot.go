@@ -16,18 +16,18 @@ import (
 	"github.com/proofline/proofline/plugins/prover-ere/server"
 )
 
-// slot is a server with what is known of its only place for a proof. One call at a
-// time uses it; watch runs beside.
+// slot is a server and the state of its only slot for a proof. One call at a time uses it.
+// The goroutine of watch runs at the same time.
 type slot struct {
 	server *server.Server
-	note   string // path of the file that exists while a proof is not answered
+	note   string // path of the note file, which exists until a Prove request is answered
 
 	mu    sync.Mutex
-	state string // what is wrong with the server; empty for nothing
-	busy  bool   // a request of this process is on its way
+	state string // fault of the server; empty for none
+	busy  bool   // a Prove request of this process is pending
 }
 
-// abandoned is the content of the note.
+// abandoned is the content of the note file, as JSON.
 type abandoned struct {
 	Job   string    `json:"job"`
 	Since time.Time `json:"since"`
@@ -38,7 +38,7 @@ func newSlot(s *server.Server, stateDir string) *slot {
 	return &slot{server: s, note: filepath.Join(stateDir, name[:len("slot-")+16]+".json")}
 }
 
-// begin notes that a proof is asked for.
+// begin writes the note of a Prove request.
 func (s *slot) begin(job string) error {
 	s.setBusy(true)
 	data, err := json.Marshal(abandoned{job, time.Now().UTC()})
@@ -48,10 +48,10 @@ func (s *slot) begin(job string) error {
 	return os.WriteFile(s.note, data, 0o600)
 }
 
-// end notes that the request is over; answered tells whether the place is free again.
-func (s *slot) end(answered bool) error {
+// end records that the request has ended. It removes the note if the slot is free again.
+func (s *slot) end(free bool) error {
 	s.setBusy(false)
-	if !answered {
+	if !free {
 		return nil
 	}
 	if err := os.Remove(s.note); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -66,8 +66,8 @@ func (s *slot) setBusy(busy bool) {
 	s.busy = busy
 }
 
-// lost returns the proof that nobody waits for any more and that may hold the place.
-// A note that cannot be read counts.
+// lost returns the abandoned proof that may hold the slot, and false where the slot is not
+// lost. A note that cannot be read counts as one of an unknown proof.
 func (s *slot) lost() (abandoned, bool) {
 	data, err := os.ReadFile(s.note)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,8 +78,8 @@ func (s *slot) lost() (abandoned, bool) {
 	return a, true
 }
 
-// condition says what is wrong with the server; empty for nothing, and while a proof
-// is on its way.
+// condition returns the fault of the server. It is empty without a fault and while a Prove
+// request is pending.
 func (s *slot) condition() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,17 +89,17 @@ func (s *slot) condition() string {
 	return s.state
 }
 
-// stuck reports whether the server said so at the last look.
+// stuck reports whether the latest probe returned server.ErrStuck.
 func (s *slot) stuck() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == server.ErrStuck.Error()
 }
 
-// watch looks at the server's health until ctx ends.
+// watch probes the server's health until ctx ends.
 func (s *slot) watch(ctx context.Context, interval time.Duration, log *slog.Logger) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
 	for {
 		err := s.server.Health(ctx)
 		if ctx.Err() != nil {
@@ -107,18 +107,19 @@ func (s *slot) watch(ctx context.Context, interval time.Duration, log *slog.Logg
 		}
 		s.observe(err, log)
 		select {
-		case <-tick.C:
+		case <-ticker.C:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// observe records the result of a probe, and logs a change.
 func (s *slot) observe(err error, log *slog.Logger) {
 	state := ""
 	switch {
 	case server.Refused(err):
-		state = "nobody listens there: not started, or still generating its keys"
+		state = "no server listens there: it is not started, or still generates its keys"
 	case err != nil:
 		state = server.Bare(err).Error()
 	}

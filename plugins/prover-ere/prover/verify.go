@@ -18,9 +18,9 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Verify has a server verify the container against its own guest, compares the public
-// values with the block, and checks that what is reported is the same proof. A proof
-// of ZisK in the form for EthProofs is verified in this process, too.
+// Verify implements sdk.Verifier. It has a server verify the container against its own
+// guest, compares the public values with the block, and checks that the reported bytes are
+// the same proof. It also verifies a proof of ZisK in the form for EthProofs itself.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	path, err := t.Input(fileContainer)
 	if err != nil {
@@ -79,8 +79,8 @@ func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	return nil
 }
 
-// sameResult compares the public values of a container with those that the server
-// answered when it made the proof.
+// sameResult compares the public values of a container with those in result.json, which
+// the server has returned with the proof.
 func sameResult(t *sdk.Task, publics []byte) error {
 	path, err := t.Input(sdk.ArtifactResult)
 	if err != nil {
@@ -100,8 +100,8 @@ func sameResult(t *sdk.Task, publics []byte) error {
 	return nil
 }
 
-// verifyRemotely asks the first server that answers: verification does not wait for
-// the slot.
+// verifyRemotely has the first server that answers verify the container. It returns the
+// server's identity and the public values. Verification does not wait for the slot.
 func (p *Prover) verifyRemotely(ctx context.Context, data []byte) (server.Identity, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
@@ -125,7 +125,7 @@ func (p *Prover) verifyRemotely(ctx context.Context, data []byte) (server.Identi
 		}
 		status, ok := errors.AsType[*server.HTTPError](err)
 		if ok && status.Status == http.StatusBadRequest {
-			err = sdk.Environment(err, "the server cannot read its own kind of proof: look whether it was replaced by another version")
+			err = sdk.Environment(err, "the server cannot read its own kind of proof: check whether it was replaced by another version")
 		}
 		failed = append(failed, unreachable(s.server.Endpoint(), err))
 	}

@@ -23,31 +23,32 @@ import (
 )
 
 const (
-	maxAnswer = 64 << 20 // bytes; the largest container known has 2.3 MB
-	maxError  = 64 << 10 // bytes of the answer to a call that failed
+	maxAnswer = 64 << 20 // bytes of an answer; the largest known container has 2.3 MB
+	maxError  = 64 << 10 // bytes of the answer to a failed call
 
-	// contentType has to be exactly this: with a parameter, the server reads the
-	// body as JSON.
+	// contentType must have no parameter, because the server reads a body with another
+	// content type as JSON.
 	contentType = "application/protobuf"
 
-	probeTimeout = 3 * time.Second // of a request that the server answers at once
+	probeTimeout = 3 * time.Second // for a request that the server answers without work
 )
 
 // Server is the client of one server. It is safe for concurrent use.
 type Server struct {
-	base string // without a slash at the end: a doubled one is another route
+	base string // without a slash at the end, because a doubled slash is another route
 	http *http.Client
-	// probe has its own connections, so that a probe tells whether new ones are
-	// accepted.
+	// probe opens a connection for each request, so that a probe shows whether the server
+	// accepts new connections.
 	probe *http.Client
-	tally endpoint.Tally // of probes: a call that proves lasts as long as the proof does
+	tally endpoint.Tally // counts probes only, because a Prove call lasts as long as its proof
 }
 
-// New returns a client. It connects with the first call.
+// New returns a client of the server at an address such as http://HOST:3000. The first
+// call connects. The timeout bounds each connection attempt.
 func New(address string, connectTimeout time.Duration) *Server {
 	transport := func(keep bool) *http.Transport {
-		// No timeout for an answer: the server is silent for minutes. That its
-		// machine is gone is noticed by the probes of TCP.
+		// There is no timeout for an answer, because the server sends nothing for minutes.
+		// The keep-alive probes of TCP detect a dead machine.
 		return &http.Transport{
 			DialContext:        (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext,
 			DisableCompression: true, DisableKeepAlives: !keep, MaxIdleConnsPerHost: 2,
@@ -61,37 +62,42 @@ func New(address string, connectTimeout time.Duration) *Server {
 	return s
 }
 
-// Probes tells how the server answered probes; why says why it is not usable, and is
-// empty where it is.
-func (s *Server) Probes(why string) contract.Endpoint {
-	return s.tally.Endpoint(redact.URL(s.base), why)
+// Probes returns the state of the server by the probes so far. The reason explains why
+// the server is not usable, and is empty where it is usable.
+func (s *Server) Probes(reason string) contract.Endpoint {
+	return s.tally.Endpoint(redact.URL(s.base), reason)
 }
 
-// Endpoint is the address that New was given.
+// Endpoint returns the address of the server, without a slash at the end.
 func (s *Server) Endpoint() string { return s.base }
 
-// Close drops idle connections.
+// Close closes idle connections.
 func (s *Server) Close() { s.http.CloseIdleConnections() }
 
 // Proof is the answer to Prove.
 type Proof struct {
 	PublicValues []byte
-	Container    []byte // the proof in ere's own form, which depends on the zkVM
+	Container    []byte // the proof in ere's form, which depends on the zkVM
 	Report       ProveReport
-	// Reconnected is set when the request went over a new connection: what
-	// Identify has told before may be of another process.
+	// Reconnected is set when the request opened a new connection. The identity that
+	// Identify has returned before may then be that of another process.
 	Reconnected bool
 }
 
-// Prove has the input proved. It waits for the slot and for the proof until ctx ends;
-// a proof that was begun goes on then. Sent is called once, when the request is
-// written. The error is a *Refusal if the server answers that there is no proof, an
-// *HTTPError for a status other than 200, or that of the transport.
+// Prove has the server prove the input. It waits for the slot and for the proof until
+// ctx ends; a proof that has begun then continues at the server. Prove calls sent once,
+// when the request is written. The error is a *Refusal if the server has failed to make
+// a proof, an *HTTPError for another status than 200, an *AnswerError for an answer in an
+// unknown form, or the error of the transport.
 func (s *Server) Prove(ctx context.Context, input []byte, sent func()) (Proof, error) {
 	var p Proof
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(info httptrace.GotConnInfo) { p.Reconnected = !info.Reused },
-		WroteRequest: func(info httptrace.WroteRequestInfo) { onSuccess(info.Err, sent) },
+		GotConn: func(info httptrace.GotConnInfo) { p.Reconnected = !info.Reused },
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				sent()
+			}
+		},
 	})
 	var answer api.ProveResponse
 	if err := s.call(ctx, "Prove", &api.ProveRequest{InputStdin: input}, &answer); err != nil {
@@ -101,17 +107,11 @@ func (s *Server) Prove(ctx context.Context, input []byte, sent func()) (Proof, e
 	case *api.ProveResponse_Ok:
 		report, err := parseProveReport(r.Ok.GetReport())
 		p.PublicValues, p.Container, p.Report = r.Ok.GetPublicValues(), r.Ok.GetProof(), report
-		return p, unknown(err)
+		return p, answerError(err)
 	case *api.ProveResponse_Err:
 		return p, &Refusal{Method: "Prove", Text: r.Err}
 	}
 	return p, errNoResult
-}
-
-func onSuccess(err error, f func()) {
-	if err == nil {
-		f()
-	}
 }
 
 // Execution is the answer to Execute.
@@ -120,8 +120,8 @@ type Execution struct {
 	Report       ExecuteReport
 }
 
-// Execute runs the guest on the input without proving, beside a proof that may run.
-// Errors are those of Prove.
+// Execute has the server run the guest on the input without a proof. It does not wait
+// for the slot. Its errors are those of Prove.
 func (s *Server) Execute(ctx context.Context, input []byte) (Execution, error) {
 	var answer api.ExecuteResponse
 	if err := s.call(ctx, "Execute", &api.ExecuteRequest{InputStdin: input}, &answer); err != nil {
@@ -130,15 +130,15 @@ func (s *Server) Execute(ctx context.Context, input []byte) (Execution, error) {
 	switch r := answer.Result.(type) {
 	case *api.ExecuteResponse_Ok:
 		report, err := parseExecuteReport(r.Ok.GetReport())
-		return Execution{r.Ok.GetPublicValues(), report}, unknown(err)
+		return Execution{r.Ok.GetPublicValues(), report}, answerError(err)
 	case *api.ExecuteResponse_Err:
 		return Execution{}, &Refusal{Method: "Execute", Text: r.Err}
 	}
 	return Execution{}, errNoResult
 }
 
-// Verify has a container verified against the server's own guest and returns the
-// public values of the proof. Errors are those of Prove.
+// Verify has the server verify a container against its own guest. It returns the public
+// values of the proof. It does not wait for the slot. Its errors are those of Prove.
 func (s *Server) Verify(ctx context.Context, container []byte) (publicValues []byte, err error) {
 	var answer api.VerifyResponse
 	if err := s.call(ctx, "Verify", &api.VerifyRequest{Proof: container}, &answer); err != nil {
@@ -153,8 +153,8 @@ func (s *Server) Verify(ctx context.Context, container []byte) (publicValues []b
 	return nil, errNoResult
 }
 
-// programVK returns the key of the server's guest, and nil where the server is too
-// old to tell it.
+// programVK returns the verification key of the server's guest, and nil for a server that
+// is too old to report it.
 func (s *Server) programVK(ctx context.Context) ([]byte, error) {
 	var answer api.ProgramVkResponse
 	err := s.call(ctx, "ProgramVk", &api.ProgramVkRequest{}, &answer)
@@ -173,7 +173,8 @@ func (s *Server) programVK(ctx context.Context) ([]byte, error) {
 	return nil, errNoResult
 }
 
-// errNoResult: neither ok nor err is set. A server of these versions never sends it.
+// errNoResult is the error for an answer with neither a result nor an error. No server of
+// the known versions sends one.
 var errNoResult = &AnswerError{errors.New("the answer holds neither a result nor an error")}
 
 // call sends one request and decodes its answer.
@@ -192,12 +193,12 @@ func (s *Server) call(ctx context.Context, method string, request, answer proto.
 		return err
 	}
 	if err := proto.Unmarshal(data, answer); err != nil {
-		return &AnswerError{fmt.Errorf("%s: the answer is none of ere-server: %w", method, err)}
+		return &AnswerError{fmt.Errorf("%s: the answer is not one of ere-server: %w", method, err)}
 	}
 	return nil
 }
 
-// get asks for one of the pages beside the service.
+// get reads a page outside the Twirp service, by a probe.
 func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -232,6 +233,8 @@ func do(client *http.Client, r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
+// httpError decodes the answer to a failed call. An answer in another form than that of
+// Twirp is shortened to a text.
 func httpError(status int, data []byte) *HTTPError {
 	e := &HTTPError{Status: status}
 	if json.Unmarshal(data, e) != nil || e.Code == "" {

@@ -8,17 +8,18 @@ import (
 	"syscall"
 )
 
-// Refusal is an answer that says that there is no result. Of the chain of causes only
-// the outermost text is sent; the others are in the server's log.
+// Refusal is an answer without a result. The server sends only the outermost text of the
+// chain of causes, and writes the others to its log.
 type Refusal struct {
-	Method string
+	Method string // Prove, Execute, Verify or ProgramVk
 	Text   string
 }
 
+// Error returns method and text.
 func (e *Refusal) Error() string { return fmt.Sprintf("%s: %s", e.Method, e.Text) }
 
-// HTTPError is an answer with a status other than 200, in the form of Twirp where it
-// comes from the server itself.
+// HTTPError is an answer with another status than 200. Code and Meta are empty unless
+// the answer has the form of Twirp, as those of the server itself have.
 type HTTPError struct {
 	Status int               `json:"-"`
 	Code   string            `json:"code"`
@@ -26,6 +27,7 @@ type HTTPError struct {
 	Meta   map[string]string `json:"meta"`
 }
 
+// Error returns status, code, message and cause.
 func (e *HTTPError) Error() string {
 	text := fmt.Sprintf("status %d", e.Status)
 	if e.Code != "" {
@@ -40,30 +42,34 @@ func (e *HTTPError) Error() string {
 	return text
 }
 
-// AnswerError is about an answer that no known version of ere-server gives.
+// AnswerError is the error for an answer that no known version of ere-server sends.
 type AnswerError struct{ Err error }
 
+// Error returns the text of Err.
 func (e *AnswerError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
 func (e *AnswerError) Unwrap() error { return e.Err }
 
-func unknown(err error) error {
+// answerError wraps an error in an AnswerError; nil stays nil.
+func answerError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &AnswerError{err}
 }
 
-// Refused reports whether nobody listens at the address: the server is not started,
-// generates its keys still, shuts down, or has died.
+// Refused reports whether no process listens at the address: the server was not started,
+// still generates its keys, shuts down, or has died.
 func Refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
-// Broken reports whether the connection ended before the answer was complete, as it
-// does when the server's process dies.
+// Broken reports whether the connection ended before the answer was complete, as when
+// the process of the server dies.
 func Broken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// Bare returns the error of a request without the method and the address around it.
+// Bare returns the error of a request without its method and address.
 func Bare(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -13,55 +13,57 @@ import (
 // Version is the version of an ere-server.
 type Version struct{ Major, Minor, Patch int }
 
-// The versions that the client knows.
+// The oldest and the newest version that the client supports.
 var (
 	Oldest = Version{0, 9, 0}
 	Newest = Version{0, 16, 2}
 )
 
-// ParseVersion reads a version such as 0.16.2.
+// ParseVersion parses a version such as 0.16.2. It ignores a leading v and a suffix
+// after a hyphen.
 func ParseVersion(text string) (v Version, err error) {
 	numbers, _, _ := strings.Cut(strings.TrimPrefix(text, "v"), "-")
 	parts := strings.Split(numbers, ".")
 	if len(parts) != 3 {
-		return v, fmt.Errorf("%q is no version of ere-server: want for example %v", text, Newest)
+		return v, fmt.Errorf("%q is not a version of ere-server: want for example %v", text, Newest)
 	}
 	for i, field := range []*int{&v.Major, &v.Minor, &v.Patch} {
 		if *field, err = strconv.Atoi(parts[i]); err != nil || *field < 0 {
-			return v, fmt.Errorf("%q is no version of ere-server: want for example %v", text, Newest)
+			return v, fmt.Errorf("%q is not a version of ere-server: want for example %v", text, Newest)
 		}
 	}
 	return v, nil
 }
 
+// String returns the version in the form that ParseVersion reads.
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
 
-// Before compares the first two parts.
+// Before reports whether the version is older than major.minor. It ignores Patch.
 func (v Version) Before(major, minor int) bool {
 	return v.Major < major || v.Major == major && v.Minor < minor
 }
 
-// Newer reports whether the version is none that the client knows, but a later one.
+// Newer reports whether the version is later than Newest. It ignores Patch.
 func (v Version) Newer() bool { return !v.Before(Newest.Major, Newest.Minor+1) }
 
-// FramesInput reports whether the server puts the length before the input itself, as
-// it does from 0.11 on. Before, the client does.
+// FramesInput reports whether the server adds the length before the input, as servers
+// from 0.11 on do. For an older server the client must add it.
 func (v Version) FramesInput() bool { return !v.Before(0, 11) }
 
-// Identity is what a server is.
+// Identity describes the process at a server's address.
 type Identity struct {
 	Ere       Version
-	ZKVM      string // zisk, sp1, openvm, risc0, airbender
-	SDK       string // the zkVM's version
-	ProgramVK []byte // the key of the guest; nil from a server before 0.11, which cannot tell it
+	ZKVM      string // zisk, sp1, openvm, risc0 or airbender
+	SDK       string // version of the zkVM
+	ProgramVK []byte // verification key of the guest; nil for a server before 0.11, which does not report it
 }
 
-// ErrStuck: the running proof takes longer than the limit that the server was started
-// with.
+// ErrStuck is returned by Health while the running proof takes longer than the limit that
+// the server was started with.
 var ErrStuck = errors.New("the server says that its proof takes longer than its own limit (--prove-timeout-ms)")
 
-// Health asks whether the server answers. The error is ErrStuck where it says so
-// itself, which ends with the proof.
+// Health returns nil if the server answers a probe. It returns ErrStuck, until the proof
+// ends, if the server reports that its proof exceeds the limit.
 func (s *Server) Health(ctx context.Context) error {
 	_, err := s.get(ctx, "/health")
 	if status, ok := errors.AsType[*HTTPError](err); ok && status.Status == http.StatusServiceUnavailable {
@@ -70,7 +72,7 @@ func (s *Server) Health(ctx context.Context) error {
 	return err
 }
 
-// Identify asks the server what it is. A restarted server can be another one.
+// Identify reads the identity of the server. It may change when the server restarts.
 func (s *Server) Identify(ctx context.Context) (Identity, error) {
 	page, err := s.get(ctx, "/metrics")
 	if err != nil {
@@ -86,15 +88,15 @@ func (s *Server) Identify(ctx context.Context) (Identity, error) {
 	return id, err
 }
 
-// infoMetric is the metric whose labels say what a server is.
+// infoMetric is the metric whose labels contain the identity of a server.
 const infoMetric = "ere_server_info"
 
-// label is one label of a line of metrics: a name and a quoted value, in which \\, \"
-// and \n stand for what they stand for in Go.
+// label matches one label of a line of metrics: a name and a quoted value with the
+// escapes \\, \" and \n, which mean the same in Go.
 // Source: prometheus/docs:content/docs/instrumenting/exposition_formats.md.
 var label = regexp.MustCompile(`([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"`)
 
-// parseInfo finds the one line of infoMetric in a page of metrics.
+// parseInfo returns the identity in the only line of infoMetric on a page of metrics.
 func parseInfo(page []byte) (id Identity, err error) {
 	var found []string
 	for line := range strings.Lines(string(page)) {

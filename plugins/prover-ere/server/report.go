@@ -6,26 +6,25 @@ import (
 	"time"
 )
 
-// ProveReport is what the zkVM tells of a proof, without queue, transfer and
-// encoding.
+// ProveReport is the zkVM's report of a proof. Time excludes queue, transfer and encoding.
 type ProveReport struct {
 	Time   time.Duration
-	Cycles uint64 // 0 when not told; SP1, ZisK and OpenVM do not
+	Cycles uint64 // 0 where not reported, as by SP1, ZisK and OpenVM
 }
 
-// ExecuteReport is what the zkVM tells of an execution.
+// ExecuteReport is the zkVM's report of an execution.
 type ExecuteReport struct {
 	Cycles  uint64
-	Regions map[string]uint64 // cycles of the parts that the guest has named
+	Regions map[string]uint64 // cycles of the regions that the guest names
 	Time    time.Duration
 }
 
-// maxRegions bounds the parts that a report names.
+// maxRegions is how many regions a report may name.
 const maxRegions = 1 << 16
 
 // parseProveReport reads the fixed-width little-endian form of bincode 1: seconds
-// (u64), nanoseconds (u32), then an optional count of cycles (u8 0, or u8 1 and u64).
-// Any other form is of an unknown version.
+// (u64), nanoseconds (u32), then an optional number of cycles (u8 0, or u8 1 and u64).
+// Any other form is an error.
 func parseProveReport(b []byte) (r ProveReport, err error) {
 	d := decoder{data: b}
 	r.Time = d.duration()
@@ -39,8 +38,9 @@ func parseProveReport(b []byte) (r ProveReport, err error) {
 	return r, d.end("a proof", b)
 }
 
-// parseExecuteReport reads cycles (u64), a count (u64) of regions, each a length
-// (u64), a name and cycles (u64), then the time as in the other report.
+// parseExecuteReport reads cycles (u64), the number of regions (u64), for each region the
+// length of its name (u64), the name and its cycles (u64), then seconds and nanoseconds
+// as in the report of a proof.
 func parseExecuteReport(b []byte) (r ExecuteReport, err error) {
 	d := decoder{data: b}
 	r.Cycles = d.u64()
@@ -63,7 +63,7 @@ func parseExecuteReport(b []byte) (r ExecuteReport, err error) {
 	return r, d.end("an execution", b)
 }
 
-// decoder reads from the front of data; after the first failure it reads zeros.
+// decoder reads from the front of data. After the first failure it returns zeros.
 type decoder struct {
 	data []byte
 	fail bool
@@ -100,7 +100,7 @@ func (d *decoder) u64() uint64 {
 	return 0
 }
 
-// duration refuses what no run can have taken.
+// duration reads seconds and nanoseconds. It fails for a time that no run can take.
 func (d *decoder) duration() time.Duration {
 	seconds, nanos := d.u64(), d.u32()
 	if seconds > 1e9 || nanos >= 1e9 {
@@ -110,9 +110,11 @@ func (d *decoder) duration() time.Duration {
 	return time.Duration(seconds)*time.Second + time.Duration(nanos)
 }
 
-func (d *decoder) end(of string, whole []byte) error {
+// end returns an error if a read has failed or data has unread bytes. Report is the whole
+// report, and of describes it in the error.
+func (d *decoder) end(of string, report []byte) error {
 	if d.fail || len(d.data) > 0 {
-		return fmt.Errorf("the report of %s, %d bytes, is not in the form of ere-server 0.9 to 0.16", of, len(whole))
+		return fmt.Errorf("the report of %s, %d bytes, is not in the form of ere-server 0.9 to 0.16", of, len(report))
 	}
 	return nil
 }

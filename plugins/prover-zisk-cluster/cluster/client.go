@@ -20,12 +20,12 @@ import (
 	coordinatorv1 "github.com/proofline/proofline/plugins/prover-zisk-cluster/proto/zisk/coordinator/v1"
 )
 
-// maxMessage is the coordinator's own limit of a message.
+// maxMessage is the coordinator's own limit for the size of a message, in bytes.
 // Source: 0xPolygonHermez/zisk:distributed/crates/coordinator-server@v0.18.0.
 const maxMessage = 128 << 20
 
-// dial prepares a connection; it is made with the first call and made again
-// when it breaks. tally counts the calls, and may be nil.
+// dial prepares a connection. It is established with the first call, and again when it
+// breaks. The tally counts the calls and may be nil.
 func dial(address string, tally *endpoint.Tally) (*grpc.ClientConn, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -42,22 +42,22 @@ func dial(address string, tally *endpoint.Tally) (*grpc.ClientConn, error) {
 	return grpc.NewClient("dns:///"+host,
 		grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-		// A coordinator that is gone without a word is noticed within a minute.
+		// With keepalives a coordinator that has vanished is noticed within a minute.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 45 * time.Second, Timeout: 15 * time.Second}),
 		grpc.WithUserAgent("proofline"),
 		grpc.WithChainUnaryInterceptor(counting(tally)),
 	)
 }
 
-// counting counts calls that have one answer. A call has failed when the coordinator
-// was not there or has failed itself; a refusal is an answer. What waits for a job lasts
-// as long as the job does, and is not counted.
+// counting returns an interceptor that counts unary calls. A call has failed if the
+// coordinator could not be reached or has failed itself; a refusal is an answer. Calls
+// that wait for a job are not counted, because they last as long as the job.
 func counting(tally *endpoint.Tally) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		began := time.Now()
 		err := call(ctx, method, request, reply, conn, options...)
-		calledOff := err != nil && errors.Is(ctx.Err(), context.Canceled)
-		if tally == nil || calledOff || method == coordinatorv1.ZiskCoordinatorApi_WaitJobResult_FullMethodName {
+		cancelled := err != nil && errors.Is(ctx.Err(), context.Canceled)
+		if tally == nil || cancelled || method == coordinatorv1.ZiskCoordinatorApi_WaitJobResult_FullMethodName {
 			return err
 		}
 		failed := false
@@ -72,20 +72,20 @@ func counting(tally *endpoint.Tally) grpc.UnaryClientInterceptor {
 	}
 }
 
-// nowhere is a job id that no coordinator has given out.
-const nowhere = "00000000-0000-0000-0000-000000000000"
+// unknownJob is a job id that no coordinator assigns.
+const unknownJob = "00000000-0000-0000-0000-000000000000"
 
-// probe asks for a job that does not exist: any answer of the service shows
-// that it is there.
+// probe asks for a job that does not exist. Any answer of the service shows that the
+// coordinator works.
 func probe(ctx context.Context, conn *grpc.ClientConn) error {
 	one := uint32(1)
 	_, err := coordinatorv1.NewZiskCoordinatorApiClient(conn).WaitJobResult(ctx,
-		&coordinatorv1.WaitJobResultRequest{JobId: nowhere, TimeoutSeconds: &one})
+		&coordinatorv1.WaitJobResultRequest{JobId: unknownJob, TimeoutSeconds: &one})
 	switch status.Code(err) {
 	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.Internal:
 		return nil
 	case codes.Unimplemented:
-		return fmt.Errorf("it is no ZisK coordinator of 0.17 or later (%w)", err)
+		return fmt.Errorf("it is not a ZisK coordinator of 0.17 or later (%w)", err)
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -93,22 +93,22 @@ func probe(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-// refusal is why the coordinator did not take a job.
+// refusal is the reason for which the coordinator did not accept a job.
 type refusal int
 
 const (
-	unreachable    refusal = iota // no answer, or a passing fault
-	noWorkers                     // none connected, or all busy
+	unreachable    refusal = iota // no answer, or a temporary fault
+	noWorkers                     // no worker is connected, or all are busy
 	settingUp                     // the workers prepare a program
-	notSetUp                      // the program was not set up, or the coordinator forgot it
+	notSetUp                      // the program was not set up, or the coordinator has lost it
 	unknownProgram                // the program is not registered
 	rejected                      // the request itself is wrong
 	serverFault                   // INTERNAL: the cause is in the coordinator's log
 )
 
-// refusalOf tells the refusals apart. UNAVAILABLE is the code both of gRPC for a
-// broken connection and of the coordinator for its reasons, which only the text
-// shows.
+// refusalOf returns the reason in an error. UNAVAILABLE is the code of gRPC for a broken
+// connection as well as the coordinator's code for several reasons, which only the text
+// distinguishes.
 // Source: 0xPolygonHermez/zisk:distributed/crates/coordinator-server/src/errors.rs,
 // backend/coordinator.rs@v0.18.0.
 func refusalOf(err error) refusal {
@@ -136,7 +136,7 @@ func refusalOf(err error) refusal {
 	return unreachable
 }
 
-// failureText says why a job failed.
+// failureText returns why a job failed.
 func failureText(f *coordinatorv1.JobFailure) string {
 	switch kind := f.GetKind().(type) {
 	case *coordinatorv1.JobFailure_Execution:
@@ -153,7 +153,7 @@ func failureText(f *coordinatorv1.JobFailure) string {
 	return "without a reason"
 }
 
-// phaseName is the name of a phase as the tool's own output has them.
+// phaseName returns the name that the tool's own output has for a phase.
 func phaseName(p coordinatorv1.JobPhase) string {
 	switch p {
 	case coordinatorv1.JobPhase_JOB_PHASE_CONTRIBUTIONS:
@@ -166,7 +166,7 @@ func phaseName(p coordinatorv1.JobPhase) string {
 	return "STARTED"
 }
 
-// phaseFraction is the part of the whole that is done when a phase begins.
+// phaseFraction returns the part of the job, 0 to 1, that is done when a phase begins.
 func phaseFraction(p coordinatorv1.JobPhase) float64 {
 	switch p {
 	case coordinatorv1.JobPhase_JOB_PHASE_CONTRIBUTIONS:

@@ -19,8 +19,7 @@ const factJob = "job_id"
 
 // collect checks the proof of a finished job and publishes it.
 func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResponse) (*sdk.Result, error) {
-	// Whatever is wrong with the proof now, it is the same at the next look: the
-	// next attempt must not take this job up again.
+	// The job would give the same proof again, so the next attempt must not resume it.
 	refuse := func(err error) (*sdk.Result, error) {
 		return nil, errors.Join(sdk.Retryable(fmt.Errorf("job %s: %w", k.Job, err)), t.SaveResume(nil))
 	}
@@ -76,8 +75,8 @@ func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResp
 	return &sdk.Result{Outputs: outputs, WorkTime: work, Facts: facts}, nil
 }
 
-// releaseOf returns the release that made the proof, as far as the form depends
-// on it in which it is reported.
+// releaseOf returns the release that made the proof. It is zero if the form in which the
+// proof is reported does not depend on the release.
 func (p *Prover) releaseOf(decoded *proof.Proof) (proof.Release, error) {
 	r, err := p.config.release()
 	if err != nil || r != (proof.Release{}) {
@@ -86,8 +85,7 @@ func (p *Prover) releaseOf(decoded *proof.Proof) (proof.Release, error) {
 	return publish.ReleaseOf(decoded, p.setupKey)
 }
 
-// checkKeys refuses a proof of another program, setup or kind than was asked
-// for.
+// checkKeys refuses a proof of another program, setup or kind than was requested.
 func (p *Prover) checkKeys(decoded *proof.Proof) error {
 	p.mu.Lock()
 	program := p.program

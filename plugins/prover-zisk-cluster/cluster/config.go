@@ -38,13 +38,13 @@ type Config struct {
 	SetupTimeout     sdk.Duration `json:"setup_timeout" doc:"Limit of the program's set-up on the workers." default:"30m" min:"1s"`
 }
 
-// Requires names the framing of the input: every release that has a coordinator reads
+// Requires returns the framing of the input. Every release that has a coordinator reads
 // framed input.
 func (c Config) Requires() map[string][]string {
 	return map[string][]string{contract.TraitInputFraming: {string(zisk.Framed)}}
 }
 
-// Validate judges what the values say by themselves.
+// Validate judges the values without asking the coordinator.
 func (c Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
 	report := func(pointer, summary, remedy string) {
@@ -75,10 +75,10 @@ func (c Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// checkTimeout bounds the preflight's look at the coordinator.
+// checkTimeout is the longest time that Check waits for the coordinator.
 const checkTimeout = 10 * time.Second
 
-// Check looks whether the coordinator answers and the files are readable.
+// Check checks whether the coordinator answers and the files can be read.
 func (c Config) Check(ctx context.Context) []sdk.Finding {
 	var findings []sdk.Finding
 	add := func(severity sdk.Severity, pointer, summary, remedy string) {
@@ -114,7 +114,7 @@ func (c Config) Check(ctx context.Context) []sdk.Finding {
 	return findings
 }
 
-// release is the release of the cluster's ZisK; zero when it is not set.
+// release returns the release of the cluster's ZisK. It is zero if it is not configured.
 func (c Config) release() (proof.Release, error) {
 	if c.ZiskVersion == "" {
 		return proof.Release{}, nil
@@ -122,7 +122,7 @@ func (c Config) release() (proof.Release, error) {
 	return proof.ParseRelease(c.ZiskVersion)
 }
 
-// setupKey reads the pinned key of the proving setup; nil when none is pinned.
+// setupKey reads the configured key of the proving setup. It is nil if none is configured.
 func (c Config) setupKey() (*proof.Key, error) {
 	if c.VerifyKey == "" {
 		return nil, nil
@@ -138,7 +138,7 @@ func (c Config) setupKey() (*proof.Key, error) {
 	return &key, nil
 }
 
-// verifier finds the tool that verifies proofs.
+// verifier finds the tool that verifies proofs, and its version.
 func (c Config) verifier(ctx context.Context) (bin string, version zisk.Version, err error) {
 	if bin, err = tool.Locate(c.VerifyBin); err != nil {
 		return "", zisk.Version{}, err

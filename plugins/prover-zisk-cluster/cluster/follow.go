@@ -17,13 +17,12 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// pollSeconds is how long the coordinator holds an answer back while a job
-// runs.
+// pollSeconds is how long the coordinator delays its answer while a job runs.
 const pollSeconds = 60
 
-// pollLeast is the shortest time between two questions for a job. A coordinator
-// that does not hold its answer back would otherwise be asked without a pause.
-const pollLeast = 500 * time.Millisecond
+// minPollInterval is the shortest time between two requests for the result of a job. It
+// matters for a coordinator that answers without the delay.
+const minPollInterval = 500 * time.Millisecond
 
 var (
 	// errEnded marks the end of a job without a proof.
@@ -32,9 +31,9 @@ var (
 	errJobTimeout = errors.New("job_timeout is over")
 )
 
-// follow waits for a job and shows its phases. When the host has cancelled the
-// call the job is cancelled as well; when this process is to end the job goes
-// on, for the next attempt.
+// follow waits for a job and sends its phases as progress. If the host has cancelled the
+// call, follow cancels the job. If this process is to end, the job goes on for the next
+// attempt.
 func (p *Prover) follow(ctx context.Context, t *sdk.Task, k token) (*coordinatorv1.JobKindResponse, error) {
 	watching, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
@@ -53,21 +52,20 @@ func (p *Prover) follow(ctx context.Context, t *sdk.Task, k token) (*coordinator
 		p.cancel(t.Log, k.Job)
 		err = errors.Join(err, t.SaveResume(nil))
 	case errors.Is(err, errEnded):
-		// The next attempt must not take this job up again.
+		// The next attempt must not resume this job.
 		err = errors.Join(err, t.SaveResume(nil))
 	}
 	return answer, err
 }
 
-// callCancelled reports whether the call was given up, by the host or by its
-// deadline, rather than cut off by the end of this process, which has a cause
-// of its own.
+// callCancelled reports whether the host has cancelled the call or its deadline has
+// passed. It is false if this process is to end, which has a cause of its own.
 func callCancelled(ctx context.Context) bool {
 	cause := context.Cause(ctx)
 	return cause == context.Canceled || errors.Is(cause, context.DeadlineExceeded)
 }
 
-// watch turns the job's events into progress. Losing them costs only progress.
+// watch sends the job's events as progress. If events are lost, only progress is missing.
 func (p *Prover) watch(ctx context.Context, t *sdk.Task, job string) {
 	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
 		stream, err := p.client.WatchJob(ctx, &coordinatorv1.WatchJobRequest{JobId: job})
@@ -96,21 +94,21 @@ func (p *Prover) watch(ctx context.Context, t *sdk.Task, job string) {
 	}
 }
 
-// await waits for the end of a job, until the deadline unless that is zero. A
-// connection that breaks is made again for as long as reconnect_timeout; a job
-// that the coordinator does not know is an error with the status NOT_FOUND.
+// await waits for the end of a job, or until the deadline unless that is zero. After a
+// broken connection it tries again for reconnect_timeout. If the coordinator does not know
+// the job, the error has the status NOT_FOUND.
 func (p *Prover) await(ctx context.Context, job string, deadline time.Time) (*coordinatorv1.JobKindResponse, error) {
 	var lost time.Time // since when there is no answer
 	for pause := 100 * time.Millisecond; ; {
 		seconds := uint32(pollSeconds)
 		if !deadline.IsZero() {
-			left := time.Until(deadline)
-			if left <= 0 {
+			remaining := time.Until(deadline)
+			if remaining <= 0 {
 				return nil, sdk.Retryable(fmt.Errorf("job %s has run for %v: %w", job, p.config.JobTimeout.Std(), errJobTimeout))
 			}
-			seconds = min(seconds, uint32(left/time.Second)+1)
+			seconds = min(seconds, uint32(remaining/time.Second)+1)
 		}
-		asked := time.Now()
+		requested := time.Now()
 		answer, err := p.client.WaitJobResult(ctx, &coordinatorv1.WaitJobResultRequest{JobId: job, TimeoutSeconds: &seconds})
 		switch {
 		case ctx.Err() != nil:
@@ -144,12 +142,13 @@ func (p *Prover) await(ctx context.Context, job string, deadline time.Time) (*co
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pollLeast - time.Since(asked)): // at once after an answer that was held back
+		case <-time.After(minPollInterval - time.Since(requested)): // at once after a delayed answer
 		}
 	}
 }
 
-// failed classes the failure of a job by the texts that the tool has for it.
+// failed returns the error of a failed job. Its class follows from the messages of the
+// tool in the reason.
 func failed(job, reason string) error {
 	var diagnosis zisk.Diagnosis
 	for line := range strings.Lines(reason) {

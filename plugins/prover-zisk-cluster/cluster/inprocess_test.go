@@ -84,7 +84,7 @@ func TestVerifyInProcess(t *testing.T) {
 		"1.3":                    {p13, proof.Bincode110, map[string]any{"zisk_version": "1.3.2-alpha"}, "", ""},
 		"1.3, said to be 1.1":    {p13, proof.Bincode110, map[string]any{"zisk_version": "1.1"}, sdk.ClassRetryable, "the proof does not verify: "},
 		"1.4, shared openings":   {p14, proof.Bincode140, nil, "", ""},
-		"1.4, said to be 1.1":    {p14, proof.Bincode140, map[string]any{"zisk_version": "1.1"}, sdk.ClassEnvironment, "none of ZisK 1.1"},
+		"1.4, said to be 1.1":    {p14, proof.Bincode140, map[string]any{"zisk_version": "1.1"}, sdk.ClassEnvironment, "not one of ZisK 1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := message(t, tc.wire, tc.layout)

@@ -18,20 +18,20 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// programRecord is what the file program.json in the state directory remembers:
-// a restart of this process then asks for no set-up, which would take workers
-// away from a job that runs.
+// programRecord is the content of the file program.json in the state directory, which
+// describes the registered program. With it a restart of this process needs no set-up,
+// which would take workers away from a running job.
 type programRecord struct {
 	Coordinator string `json:"coordinator"`
 	ELF         string `json:"elf_sha256"`
-	Hash        string `json:"hash_id"`
+	Hash        string `json:"hash_id"` // the coordinator's name of the program
 	Program     string `json:"program_key,omitempty"`
 }
 
 const programFile = "program.json"
 
-// recall reads the record of this coordinator and program, if there is one.
-func (p *Prover) recall() {
+// loadProgram reads the record of this coordinator and program, if there is one.
+func (p *Prover) loadProgram() {
 	var r programRecord
 	data, err := os.ReadFile(filepath.Join(p.stateDir, programFile))
 	if err != nil || json.Unmarshal(data, &r) != nil || r.Coordinator != p.config.Coordinator || r.ELF != p.elfSum {
@@ -43,7 +43,8 @@ func (p *Prover) recall() {
 	}
 }
 
-func (p *Prover) remember() error {
+// saveProgram writes the record. The caller holds p.mu.
+func (p *Prover) saveProgram() error {
 	r := programRecord{Coordinator: p.config.Coordinator, ELF: p.elfSum, Hash: p.hash}
 	if p.program != nil {
 		r.Program = p.program.String()
@@ -51,9 +52,9 @@ func (p *Prover) remember() error {
 	return files.WriteJSON(filepath.Join(p.stateDir, programFile), 0o600, r)
 }
 
-// ready makes sure that the program is registered and set up, and returns the
-// coordinator's name of it. With again it is done anew, because the coordinator
-// does not know what it was told before.
+// ready registers the program and sets it up unless that was done before, and returns the
+// coordinator's name of the program. With again it does so in any case, because the
+// coordinator has lost the program.
 func (p *Prover) ready(ctx context.Context, again bool) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,20 +91,21 @@ func (p *Prover) ready(ctx context.Context, again bool) (string, error) {
 		p.program = &key
 	}
 	p.hash = registered.GetHashId()
-	if err := p.remember(); err != nil {
+	if err := p.saveProgram(); err != nil {
 		p.log.Warn("remember the set-up", "error", err)
 	}
 	return p.hash, nil
 }
 
-// unavailable explains an error of a call that asks for something new.
-func (p *Prover) unavailable(ctx context.Context, what string, err error) error {
+// unavailable gives the error of a call that registers or submits something its class and
+// its remedy.
+func (p *Prover) unavailable(ctx context.Context, action string, err error) error {
 	if ctx.Err() != nil {
-		return sdk.Interrupted(fmt.Errorf("%s: %w", what, context.Cause(ctx)))
+		return sdk.Interrupted(fmt.Errorf("%s: %w", action, context.Cause(ctx)))
 	}
-	why := refusalOf(err)
-	err = fmt.Errorf("%s: the coordinator at %s: %w", what, p.config.Coordinator, err)
-	switch why {
+	reason := refusalOf(err)
+	err = fmt.Errorf("%s: the coordinator at %s: %w", action, p.config.Coordinator, err)
+	switch reason {
 	case settingUp:
 		return sdk.Environment(err, "a worker prepares the program, or recovers from a job that was cancelled or failed, which takes up to 5 minutes; restart a zisk-worker that stays so for longer")
 	case noWorkers, notSetUp:

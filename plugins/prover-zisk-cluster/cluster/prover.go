@@ -27,28 +27,28 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Prover is a stage's prover. Its methods may be called concurrently; how many
-// jobs run at a time is the stage's concurrency.
+// Prover is a stage's prover. Its methods may be called concurrently. As many jobs run at
+// a time as the stage's concurrency allows.
 type Prover struct {
 	config   Config
 	stateDir string
 	log      *slog.Logger
 	elf      []byte
-	elfSum   string
-	setupKey *proof.Key // pinned; nil for any
+	elfSum   string     // SHA-256 of the guest program, in hexadecimal
+	setupKey *proof.Key // the configured setup key; nil accepts any
 
-	verifyBin     string // empty for none
+	verifyBin     string // path of the verifying tool; empty for none
 	verifyVersion zisk.Version
 
 	conn   *grpc.ClientConn
 	client coordinatorv1.ZiskCoordinatorApiClient
-	tally  endpoint.Tally // of calls to the coordinator
+	tally  endpoint.Tally // counts the calls to the coordinator
 
-	mu      sync.Mutex // held while the program is registered and set up
-	hash    string     // the coordinator's name of the program; empty before
-	program *proof.Key // of the set-up, or pinned; nil when unknown
+	mu      sync.Mutex // guards hash and program; held while the program is registered and set up
+	hash    string     // the coordinator's name of the program; empty before the registration
+	program *proof.Key // the program key; nil if it is not known
 
-	refused *refused
+	refused *refusedJobs
 	streak  tool.Streak
 
 	// duplicates counts jobs that may have been submitted twice.
@@ -86,17 +86,17 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 		return nil, sdk.Permanent(fmt.Errorf("coordinator: %w", err))
 	}
 	p.client = coordinatorv1.NewZiskCoordinatorApiClient(p.conn)
-	p.recall()
+	p.loadProgram()
 	p.conn.Connect()
 	return p, nil
 }
 
-// Note tells the operator where the proofs are made.
+// Note names the coordinator and the program.
 func (p *Prover) Note() string {
 	return fmt.Sprintf("proofs are made by the cluster at %s, program %s", p.config.Coordinator, p.elfSum[:8])
 }
 
-// Health is unavailable while the coordinator cannot be reached.
+// Health returns unavailable while the coordinator cannot be reached.
 func (p *Prover) Health(context.Context) sdk.Health {
 	health := sdk.Health{State: sdk.HealthReady}
 	switch p.conn.GetState() {
@@ -114,7 +114,7 @@ func (p *Prover) Health(context.Context) sdk.Health {
 	return health
 }
 
-// Close ends the connection. Jobs go on.
+// Close ends the connection. Jobs on the cluster go on.
 func (p *Prover) Close() error { return p.conn.Close() }
 
 // Prove has the task's input proved by the cluster.
@@ -127,8 +127,8 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return result, nil
 }
 
-// accepted tells the host that the coordinator has taken the job.
-func accepted(t *sdk.Task, job string) {
+// reportAccepted reports that the coordinator has accepted the job.
+func reportAccepted(t *sdk.Task, job string) {
 	t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1, Note: "job " + job})
 }
 
@@ -144,7 +144,7 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	if k, ok := resumable(t.ResumeToken, want); ok && p.refused.has(k.Job) {
 		t.Log.Warn("the proof of the earlier attempt's job did not hold; a new job is submitted", "job_id", k.Job)
 	} else if ok {
-		accepted(t, k.Job)
+		reportAccepted(t, k.Job)
 		t.Log.Info("taking up the job of an earlier attempt", "job_id", k.Job, "submitted", k.Submitted)
 		answer, err := p.follow(ctx, t, k)
 		if err == nil {
@@ -176,7 +176,7 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 		if status.Code(err) != codes.NotFound {
 			return nil, err
 		}
-		// The coordinator was started again and has forgotten the job.
+		// The coordinator was restarted and has lost the job.
 		if tries == maxSubmissions {
 			return nil, sdk.Environment(fmt.Errorf("the coordinator has forgotten %d jobs of this block: %w", tries, err),
 				"look why zisk-coordinator is started again and again")
@@ -185,13 +185,13 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	}
 }
 
-// maxSubmissions bounds the jobs of one attempt.
+// maxSubmissions is the largest number of jobs of one attempt.
 const maxSubmissions = 3
 
-// cancelTimeout bounds the cancellation of a job that nobody waits for.
+// cancelTimeout is the time limit for the cancellation of a job.
 const cancelTimeout = 10 * time.Second
 
-// cancel ends a job on the cluster.
+// cancel cancels a job on the cluster. It does not depend on the context of a call.
 func (p *Prover) cancel(log *slog.Logger, job string) {
 	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
 	defer stop()

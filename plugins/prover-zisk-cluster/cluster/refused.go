@@ -11,28 +11,28 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// refused remembers the jobs whose proof did not hold: the coordinator keeps a
-// finished job for an hour and would hand out the same proof again. The list lies
-// in the state directory, because a token that leads to such a job may come back
+// refusedJobs is the list of the cluster's jobs whose proof was not valid. The coordinator
+// keeps a finished job for an hour and would return the same proof again. The list is
+// stored in the state directory, because the resume token of such a job may come back
 // after a restart. Its methods may be called concurrently.
-type refused struct {
+type refusedJobs struct {
 	path string
 
 	mu   sync.Mutex
-	jobs []string          // the last ones, oldest first
-	made map[string]string // the cluster's job of each task's job, until it is judged
+	jobs []string          // the last refused jobs, oldest first
+	made map[string]string // the cluster's job of each task's job, until its proof is verified
 }
 
 const (
 	refusedFile = "refused.json"
-	// refusedLimit bounds the list; jobs are forgotten by the coordinator after an
-	// hour.
+	// refusedLimit is the largest length of the list. The coordinator itself removes
+	// jobs after an hour.
 	refusedLimit = 64
 )
 
-// openRefused reads the list; one that cannot be read is empty.
-func openRefused(stateDir string) *refused {
-	r := &refused{path: filepath.Join(stateDir, refusedFile), made: make(map[string]string)}
+// openRefused reads the list. If the file cannot be read the list is empty.
+func openRefused(stateDir string) *refusedJobs {
+	r := &refusedJobs{path: filepath.Join(stateDir, refusedFile), made: make(map[string]string)}
 	if data, err := os.ReadFile(r.path); err == nil {
 		_ = json.Unmarshal(data, &r.jobs)
 	}
@@ -40,22 +40,22 @@ func openRefused(stateDir string) *refused {
 }
 
 // has reports whether the proof of a job was refused.
-func (r *refused) has(job string) bool {
+func (r *refusedJobs) has(job string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Contains(r.jobs, job)
 }
 
-// note says that a proof is being handed over, whose verdict is to come.
-func (r *refused) note(t *sdk.Task, job string) {
+// note stores the job that has made the proof of a task, until settle is called.
+func (r *refusedJobs) note(t *sdk.Task, job string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.made[t.Job] = job
 }
 
-// settle ends the wait for the verdict on the proof of a task, and refuses the
-// job unless the proof holds. It returns an error when the list cannot be kept.
-func (r *refused) settle(t *sdk.Task, holds bool) error {
+// settle is called after the verification of a task's proof. Unless the proof is valid it
+// adds the job to the list. It returns an error if the list cannot be written.
+func (r *refusedJobs) settle(t *sdk.Task, valid bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	job := r.made[t.Job]
@@ -67,7 +67,7 @@ func (r *refused) settle(t *sdk.Task, holds bool) error {
 		}
 		job = have.Job
 	}
-	if holds || job == "" || slices.Contains(r.jobs, job) {
+	if valid || job == "" || slices.Contains(r.jobs, job) {
 		return nil
 	}
 	r.jobs = append(r.jobs, job)

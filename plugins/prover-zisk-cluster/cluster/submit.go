@@ -11,40 +11,39 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// submitTimeout bounds one request for a job. It runs on when the call is
-// cancelled: an answer that nobody reads would leave a job that nobody knows.
+// submitTimeout is the time limit of one request for a job. The request goes on when the
+// call is cancelled, because without its answer the id of the job would be lost.
 const submitTimeout = 2 * time.Minute
 
-// submit has the coordinator accept the job and hands its id to the host. It
-// waits for a free worker, and sets the program up when the coordinator does not
-// know it.
+// submit submits the job and sends its id to the host. It waits for a free worker, and
+// sets the program up if the coordinator does not know it.
 func (p *Prover) submit(ctx context.Context, t *sdk.Task, k token, input []byte) (token, error) {
 	deadline := time.Now().Add(p.config.CapacityTimeout.Std())
 	for again, tries := false, 0; ; tries++ {
 		hash, err := p.ready(ctx, again)
-		var why refusal
+		var reason refusal
 		if err == nil {
 			k.Job, err = p.request(ctx, t, hash, input)
 			if err == nil {
 				k.Submitted = time.Now().UTC()
 				return k, p.save(t, k)
 			}
-			why = refusalOf(err)
-			again = why == notSetUp || why == unknownProgram
+			reason = refusalOf(err)
+			again = reason == notSetUp || reason == unknownProgram
 			if again && tries == 0 {
 				continue
 			}
 			err = p.unavailable(ctx, "submit the proof", err)
 		} else {
-			why = refusalOf(err)
+			reason = refusalOf(err)
 		}
 		switch {
-		case ctx.Err() != nil || why != noWorkers && why != settingUp && why != notSetUp:
+		case ctx.Err() != nil || reason != noWorkers && reason != settingUp && reason != notSetUp:
 			return k, err
 		case !time.Now().Before(deadline):
 			return k, err
 		}
-		// A phase would announce the block before anybody works on it.
+		// A progress with a phase would announce the block before a worker proves it.
 		t.Progress(sdk.Progress{Fraction: -1, Note: err.Error()})
 		select {
 		case <-time.After(p.config.CapacityPause.Std()):
@@ -54,7 +53,7 @@ func (p *Prover) submit(ctx context.Context, t *sdk.Task, k token, input []byte)
 	}
 }
 
-// request asks for the job and returns its id.
+// request requests the job from the coordinator and returns its id.
 func (p *Prover) request(ctx context.Context, t *sdk.Task, hash string, input []byte) (string, error) {
 	note := p.submission(t)
 	before, err := note.begin()
@@ -76,7 +75,7 @@ func (p *Prover) request(ctx context.Context, t *sdk.Task, hash string, input []
 			Input: &coordinatorv1.InputKind{Kind: &coordinatorv1.InputKind_Inline{Inline: &coordinatorv1.InputChunk{Data: input}}},
 		}}}})
 	if err != nil && refusalOf(err) == unreachable {
-		return "", err // the note stays: there may be a job
+		return "", err // the note is kept, because there may be a job
 	}
 	if err != nil {
 		if err := note.end(); err != nil { // a refusal leaves no job
@@ -87,8 +86,8 @@ func (p *Prover) request(ctx context.Context, t *sdk.Task, hash string, input []
 	return answer.GetJobId(), nil
 }
 
-// save hands the token to the host. If that fails the job would run for nobody,
-// so it is cancelled.
+// save sends the token to the host. If that fails it cancels the job, because no attempt
+// could resume it.
 func (p *Prover) save(t *sdk.Task, k token) error {
 	data, err := json.Marshal(k)
 	if err == nil {
@@ -101,7 +100,7 @@ func (p *Prover) save(t *sdk.Task, k token) error {
 	if err := p.submission(t).end(); err != nil {
 		t.Log.Warn("remove the note of the submission", "error", err)
 	}
-	accepted(t, k.Job)
+	reportAccepted(t, k.Job)
 	t.Log.Info("the coordinator accepted the job", "job_id", k.Job)
 	return nil
 }

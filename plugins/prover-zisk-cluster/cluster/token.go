@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// token is what leads back to a job: the resume token of the host.
+// token is the content of a resume token: the work and the cluster's job for it.
 type token struct {
 	Coordinator string    `json:"coordinator"`
 	ELF         string    `json:"elf_sha256"`
@@ -23,7 +23,7 @@ type token struct {
 	Submitted   time.Time `json:"submitted"`
 }
 
-// tokenFor describes the work of a task, without a job.
+// tokenFor returns a token that describes the work of a task, without a job.
 func (p *Prover) tokenFor(t *sdk.Task) token {
 	k := token{Coordinator: p.config.Coordinator, ELF: p.elfSum, Minimal: p.config.Minimal}
 	for _, a := range t.Inputs {
@@ -34,8 +34,8 @@ func (p *Prover) tokenFor(t *sdk.Task) token {
 	return k
 }
 
-// resumable reads the task's resume token. It is refused when it is of other
-// work than the task's: another input, program or coordinator.
+// resumable reads a resume token. It reports false if there is none, or if it describes
+// other work than want: another input, program, kind of proof or coordinator.
 func resumable(data []byte, want token) (token, bool) {
 	var have token
 	if len(data) == 0 || json.Unmarshal(data, &have) != nil || have.Job == "" {
@@ -45,7 +45,7 @@ func resumable(data []byte, want token) (token, bool) {
 	return have, have == want
 }
 
-// submission is the note that a job is being submitted. It lies in the state
+// submission is the note that a job is being submitted. The file exists in the state
 // directory from before the request until the host has the token.
 type submission struct{ path string }
 
@@ -59,8 +59,8 @@ func (p *Prover) submission(t *sdk.Task) submission {
 	return submission{filepath.Join(p.stateDir, "submitting-"+name)}
 }
 
-// begin writes the note and reports whether one was there: then an earlier
-// attempt may have left a job that nobody waits for.
+// begin writes the note and reports whether it existed before. If it did, an earlier
+// attempt may have submitted a job whose id is lost.
 func (s submission) begin() (before bool, err error) {
 	if _, err := os.Stat(s.path); err == nil {
 		before = true

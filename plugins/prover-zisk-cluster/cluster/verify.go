@@ -13,17 +13,16 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Verify verifies a proof in this process, on the bytes that are reported, and,
-// where verify_bin is set, by that tool. Its public values are compared with the
-// block, whatever verifies. The job of a proof that does not hold is
-// not taken up again.
+// Verify verifies a proof in this process, on the bytes that are reported, and also by the
+// tool verify_bin if that is configured. It compares the public values with the block in
+// either case. The job of a proof that is not valid is not resumed again.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	err := p.verify(ctx, t)
 	if err != nil && sdk.ClassOf(err) != sdk.ClassRetryable {
-		return err // no verdict on the proof
+		return err // the proof could not be verified
 	}
-	if noted := p.refused.settle(t, err == nil); noted != nil {
-		t.Log.Warn("the refused job cannot be remembered", "error", noted)
+	if saveErr := p.refused.settle(t, err == nil); saveErr != nil {
+		t.Log.Warn("the refused job cannot be remembered", "error", saveErr)
 	}
 	if err != nil {
 		err = errors.Join(err, t.SaveResume(nil)) // the same job would give the same proof
@@ -71,13 +70,13 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) error {
 	if err := guest.CheckProof(t)(decoded.Outputs()); err != nil {
 		return err
 	}
-	p.pin(decoded.Program())
+	p.pinProgram(decoded.Program())
 	return nil
 }
 
-// pin takes the program's key from a verified proof where nothing else has told
-// it: from then on a proof of another program is refused.
-func (p *Prover) pin(key proof.Key) {
+// pinProgram stores the program key of a verified proof if the key is not known yet. From
+// then on a proof of another program is refused.
+func (p *Prover) pinProgram(key proof.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.program != nil {
@@ -85,7 +84,7 @@ func (p *Prover) pin(key proof.Key) {
 	}
 	p.program = &key
 	p.log.Info("the program's key is taken from the first verified proof", "program_key", key.String())
-	if err := p.remember(); err != nil {
+	if err := p.saveProgram(); err != nil {
 		p.log.Warn("remember the program's key", "error", err)
 	}
 }

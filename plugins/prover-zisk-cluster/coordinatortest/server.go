@@ -1,6 +1,6 @@
 // Package coordinatortest imitates the ZisK coordinator of 0.17 to 1.0 for
-// tests: what it answers, when it refuses, what it forgets. Its proofs carry a
-// marker and prove nothing.
+// tests: its answers, its refusals, and the loss of its state at a restart. Its proofs
+// carry a marker and are not valid.
 //
 // Source: 0xPolygonHermez/zisk:distributed/crates/coordinator-server/src,
 // distributed/crates/coordinator/src@v0.18.0.
@@ -24,55 +24,55 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Behaviour says how a coordinator behaves. The zero value has one worker that
-// proves at once.
+// Behaviour describes how a coordinator behaves. With the zero value it has one worker
+// that proves at once.
 type Behaviour struct {
-	Layout    proof.Layout  // form of the proofs; 0.18's when empty
-	NoWorkers bool          // none is connected
-	SettingUp int           // so many requests for a proof are refused because the workers set up
-	Phase     time.Duration // how long each of the three phases takes
-	Fail      string        // jobs fail with this reason
+	Layout    proof.Layout  // layout of the proofs; that of 0.18 if empty
+	NoWorkers bool          // no worker is connected
+	SettingUp int           // number of requests for a proof that are refused because the workers set up
+	Phase     time.Duration // duration of each of the three phases
+	Fail      string        // jobs fail with this reason, unless it is empty
 	Lose      bool          // jobs are accepted, but the answer is lost
 	Wrong     bool          // proofs are of another program
-	Full      bool          // proofs are not minimal, whatever was asked for
-	Invalid   bool          // proofs do not verify
+	Full      bool          // proofs are not minimal, whatever was requested
+	Invalid   bool          // proofs are not valid
 	Cut       bool          // proofs are cut off
-	Hasty     bool          // a question for a job that runs is answered at once
-	Proof     []byte        // every job gives this proof, and the set-up the key of its program
-	Refuse    codes.Code    // every request for a proof is refused so; OK for none
+	Hasty     bool          // requests for the result of a running job are answered at once
+	Proof     []byte        // if set, every job returns this proof, and the set-up returns its program key
+	Refuse    codes.Code    // every request for a proof is refused with this code, unless it is OK
 }
 
-// Server is a coordinator. Its state is in memory, as the real one's.
+// Server is a coordinator. Like the real one it keeps its state in memory.
 type Server struct {
 	coordinatorv1.UnimplementedZiskCoordinatorApiServer
 	address string
 
-	mu       sync.Mutex
-	how      Behaviour
-	programs map[string]proof.Key // by hash
-	ready    map[string]bool      // set up on the workers
-	jobs     map[string]*job
-	counts   Counts
-	waits    int
-	server   *grpc.Server
-	served   chan struct{}
+	mu        sync.Mutex
+	behaviour Behaviour
+	programs  map[string]proof.Key // by hash
+	ready     map[string]bool      // programs that are set up on the workers, by hash
+	jobs      map[string]*job
+	counts    Counts
+	waits     int
+	server    *grpc.Server
+	served    chan struct{} // closed when the server has stopped
 }
 
-// Counts is how often the coordinator was asked for what. It survives Restart.
+// Counts holds the numbers of requests since Start. Restart does not reset them.
 type Counts struct{ Registered, Setups, Proofs, Cancelled int }
 
 type job struct {
-	phase  coordinatorv1.JobPhase
-	moved  chan struct{} // closed and replaced at each change
-	ended  *coordinatorv1.JobStatus
-	result *coordinatorv1.JobKindResponse
-	stop   context.CancelFunc
+	phase   coordinatorv1.JobPhase
+	changed chan struct{}            // closed and replaced at each change
+	ended   *coordinatorv1.JobStatus // nil while the job runs
+	result  *coordinatorv1.JobKindResponse
+	stop    context.CancelFunc
 }
 
-// Start starts a coordinator on a port of its own. It ends with the test.
-func Start(t testing.TB, how Behaviour) *Server {
+// Start starts a coordinator on a port of its own. It is stopped when the test ends.
+func Start(t testing.TB, b Behaviour) *Server {
 	t.Helper()
-	s := &Server{address: "127.0.0.1:0", how: how}
+	s := &Server{address: "127.0.0.1:0", behaviour: b}
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func (s *Server) start() error {
 	return nil
 }
 
-// Stop ends the coordinator; its jobs and programs are lost.
+// Stop stops the coordinator. Its jobs and programs are lost.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	server, served := s.server, s.served
@@ -115,7 +115,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Restart ends the coordinator and starts it on the same port, knowing nothing.
+// Restart stops the coordinator and starts it on the same port, without jobs and programs.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
@@ -124,7 +124,7 @@ func (s *Server) Restart(t testing.TB) {
 	}
 }
 
-// URL is the address for clients.
+// URL returns the address for clients.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,27 +132,27 @@ func (s *Server) URL() string {
 }
 
 // Set changes the behaviour from now on.
-func (s *Server) Set(how Behaviour) {
+func (s *Server) Set(b Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.how = how
+	s.behaviour = b
 }
 
-// Counts returns how often the coordinator was asked for what.
+// Counts returns the numbers of requests since Start.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts
 }
 
-// Waits returns how many questions for the result of a job were answered.
+// Waits returns the number of requests for the result of a job.
 func (s *Server) Waits() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.waits
 }
 
-// Running returns how many jobs have not ended.
+// Running returns the number of jobs that have not ended.
 func (s *Server) Running() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,8 +175,8 @@ func (s *Server) RegisterGuestProgram(_ context.Context, r *coordinatorv1.Regist
 	hash := hex.EncodeToString(digest[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.how.Proof != nil {
-		if p, err := proof.Decode(s.how.Proof, ""); err == nil {
+	if s.behaviour.Proof != nil {
+		if p, err := proof.Decode(s.behaviour.Proof, ""); err == nil {
 			key = p.Program()
 		}
 	}

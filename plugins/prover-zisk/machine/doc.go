@@ -1,8 +1,5 @@
-// Package machine deals with what a prover takes of a machine beyond its own
-// process: other processes that it starts, ports, shared memory, GPUs. It finds
-// out what is there, keeps two provers off one card, and puts things back after
-// a run, however the run ended.
-//
-// It reads /proc, /dev/shm and nvidia-smi; elsewhere than on Linux there is
-// nothing to find and nothing to clean.
+// Package machine manages the resources of a machine that a prover uses beyond its own
+// process: processes that it starts, ports, shared memory and GPUs. It finds out what
+// exists, keeps two provers from using one card, and cleans up after a run, however the
+// run ended. It reads /proc, /dev/shm and the output of nvidia-smi.
 package machine

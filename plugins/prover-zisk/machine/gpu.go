@@ -19,18 +19,19 @@ type GPU struct {
 	UUID       string
 	Name       string
 	Capability string // compute capability, for example "8.9"
-	TotalMiB   int
+	TotalMiB   int    // 0 if it is not known
 	FreeMiB    int
-	Driver     string
+	Driver     string // version of the driver
 }
 
-// ErrNoGPUTool says that nvidia-smi is not installed: nothing is known of GPUs.
+// ErrNoGPUTool means that nvidia-smi is not installed, so that nothing is known of GPUs.
 var ErrNoGPUTool = errors.New("nvidia-smi is not installed")
 
-// queryTimeout bounds a call of nvidia-smi, which can hang with a sick driver.
+// queryTimeout is the time limit of a call of nvidia-smi, which hangs if the driver does.
 const queryTimeout = 20 * time.Second
 
-// GPUs lists the cards of the machine.
+// GPUs lists the cards of the machine. The error is ErrNoGPUTool if nvidia-smi is not
+// installed.
 func GPUs(ctx context.Context) ([]GPU, error) {
 	rows, err := query(ctx, "--query-gpu=index,uuid,name,compute_cap,memory.total,memory.free,driver_version")
 	if err != nil {
@@ -52,7 +53,8 @@ func GPUs(ctx context.Context) ([]GPU, error) {
 	return gpus, nil
 }
 
-// ComputeProcesses lists the processes that hold memory of a GPU.
+// ComputeProcesses returns the ids of the processes that hold memory of a GPU, in
+// ascending order.
 func ComputeProcesses(ctx context.Context) ([]int, error) {
 	rows, err := query(ctx, "--query-compute-apps=pid")
 	if err != nil {
@@ -68,9 +70,9 @@ func ComputeProcesses(ctx context.Context) ([]int, error) {
 	return slices.Compact(pids), nil
 }
 
-// AwaitRelease waits until none of the processes holds memory of a GPU: the
-// driver gives it back some time after they ended, and a proof that starts
-// earlier gets less. It returns at once where nvidia-smi is not installed.
+// AwaitRelease waits until none of the processes holds memory of a GPU, or until ctx
+// ends. The driver frees the memory some time after a process has ended, and a proof that
+// starts earlier gets less of it. Without nvidia-smi it returns at once.
 func AwaitRelease(ctx context.Context, pids []int) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		holders, err := ComputeProcesses(ctx)
@@ -105,8 +107,8 @@ func query(ctx context.Context, what string) ([][]string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		said := strings.TrimSpace(stderr.String() + " " + string(out))
-		return nil, fmt.Errorf("nvidia-smi: %w: %s", err, said)
+		message := strings.TrimSpace(stderr.String() + " " + string(out))
+		return nil, fmt.Errorf("nvidia-smi: %w: %s", err, message)
 	}
 	r := csv.NewReader(bytes.NewReader(out))
 	r.FieldsPerRecord = -1

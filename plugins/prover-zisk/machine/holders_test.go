@@ -91,8 +91,8 @@ func TestSettled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, ok := settled.Load(path)
-		return ok && before.(state).holds(stateOf(info, how))
+		before, ok := checked.Load(path)
+		return ok && before.(fileState).covers(stateOf(info, how))
 	}
 	lock := func(how int) {
 		t.Helper()
@@ -128,7 +128,7 @@ func TestSettled(t *testing.T) {
 	if known(unix.LOCK_EX) {
 		t.Error("known although the path leads to another file")
 	}
-	if (state{}).holds(state{}) {
+	if (fileState{}).covers(fileState{}) {
 		t.Error("known of a file system that says nothing of its files")
 	}
 }

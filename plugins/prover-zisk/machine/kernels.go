@@ -11,24 +11,25 @@ import (
 	"strings"
 )
 
-// Kernels says for which GPUs a program carries code. A number is a compute capability
-// without its point: 86 is 8.6.
+// Kernels lists the compute capabilities for which a program holds GPU code. A number is a
+// compute capability without its point: 86 is 8.6.
 type Kernels struct {
-	Machine []int // machine code: runs on cards of the same major number and no lower a minor one
-	Exact   []int // machine code that runs on no other card (sm_90a)
-	PTX     []int // code that the driver translates for that capability and every higher one
+	Machine []int // machine code for cards of the same major number and the same or a higher minor number
+	Exact   []int // machine code for cards of exactly this capability (sm_90a)
+	PTX     []int // code that the driver translates for this and every higher capability
 }
 
-// Runs reports whether a card runs the code; true, too, where nothing is known of either
-// (CUDA C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility").
+// Runs reports whether a card runs the code. It also returns true if nothing is known of
+// the card or the code. Source: CUDA C++ Programming Guide, "Binary Compatibility" and
+// "PTX Compatibility".
 func (k Kernels) Runs(g GPU) bool {
 	card, err := strconv.Atoi(strings.Replace(g.Capability, ".", "", 1))
 	if err != nil || len(k.Machine)+len(k.Exact)+len(k.PTX) == 0 {
 		return true
 	}
 	return slices.Contains(k.Exact, card) ||
-		slices.ContainsFunc(k.Machine, func(of int) bool { return of/10 == card/10 && of <= card }) ||
-		slices.ContainsFunc(k.PTX, func(of int) bool { return of <= card })
+		slices.ContainsFunc(k.Machine, func(code int) bool { return code/10 == card/10 && code <= card }) ||
+		slices.ContainsFunc(k.PTX, func(code int) bool { return code <= card })
 }
 
 // String lists the capabilities: "8.6, 12.0, PTX 8.0".
@@ -36,17 +37,17 @@ func (k Kernels) String() string {
 	var parts []string
 	for _, list := range []struct {
 		prefix, suffix string
-		of             []int
+		capabilities   []int
 	}{{"", "", k.Machine}, {"", "a", k.Exact}, {"PTX ", "", k.PTX}} {
-		for _, n := range list.of {
+		for _, n := range list.capabilities {
 			parts = append(parts, fmt.Sprintf("%s%d.%d%s", list.prefix, n/10, n%10, list.suffix))
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-// KernelsOf reads which GPU code is linked into a program: what cuobjdump --list-elf and
-// --list-ptx list. A program without any, and one that is a script, has none.
+// KernelsOf reads which GPU code is linked into a program, as cuobjdump --list-elf and
+// --list-ptx do. The result is empty for a program without GPU code and for a script.
 func KernelsOf(path string) (Kernels, error) {
 	file, err := elf.Open(path)
 	if format := new(elf.FormatError); errors.As(err, &format) {
@@ -67,18 +68,18 @@ func KernelsOf(path string) (Kernels, error) {
 	return k, nil
 }
 
-// A section holds fat binaries, one for each unit that was compiled, each at a multiple of
-// 8 bytes: a header of 16 bytes (magic, version, size of the header, size of the rest),
-// then images with a header each, of which the rest is skipped. NVIDIA documents the form
-// nowhere; it is what its fatbinary 13.5 writes (testdata), and what
-// n-eiling/cuda-fatbin-decompression:fatbin-decompress.h says.
+// The section holds one fat binary for each compilation unit, each at a multiple of 8
+// bytes. A fat binary has a header of 16 bytes (magic, version, size of the header, size
+// of the rest), followed by images with a header each. NVIDIA does not document the
+// format. It follows from files that NVIDIA's fatbinary 13.5 has written (testdata), and
+// from n-eiling/cuda-fatbin-decompression:fatbin-decompress.h.
 const (
 	fatbinMagic  = 0xba55ed50
 	fatbinHeader = 16
-	imageHeader  = 64 // at least
+	imageHeader  = 64 // smallest size of an image's header
 	imagePTX     = 1
 	imageELF     = 2
-	imageExact   = 1 << 20 // a flag
+	imageExact   = 1 << 20 // flag of machine code for exactly one capability
 )
 
 func readKernels(from io.ReaderAt, size int64) (k Kernels, err error) {
@@ -89,9 +90,9 @@ func readKernels(from io.ReaderAt, size int64) (k Kernels, err error) {
 		}
 		if binary.LittleEndian.Uint32(header[:]) != fatbinMagic {
 			if binary.LittleEndian.Uint64(header[:]) != 0 {
-				return k, fmt.Errorf("at %d is no fat binary", at)
+				return k, fmt.Errorf("there is no fat binary at byte %d", at)
 			}
-			at += 8 // between two of them
+			at += 8 // padding between two fat binaries
 			continue
 		}
 		length := binary.LittleEndian.Uint64(header[8:])

@@ -16,37 +16,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock holds the cards of a set for one run. Whoever holds it may take all
-// their memory.
+// Lock holds a set of cards for one run. The holder may use all memory of the cards.
 type Lock struct {
 	files []*os.File
 	once  sync.Once
 	ended chan struct{} // closed by Release
 	wait  sync.WaitGroup
-	// Waited is how long it took to get.
+	// Waited is how long AcquireGPUs waited for the lock.
 	Waited time.Duration
 }
 
-// ErrBusy says that another process holds a card of the set.
+// ErrBusy means that another process holds a card of the set.
 var ErrBusy = errors.New("in use by another prover")
 
-// ErrLockDir says that the directory of the locks, or what lies in it, cannot be
-// used.
+// ErrLockDir means that the directory of the locks, or a file in it, cannot be used.
 var ErrLockDir = errors.New("the locks of the GPUs cannot be used")
 
-// touchInterval is how often a holder touches its files, so that no cleaner
-// takes them for forgotten.
+// touchInterval is the time between two updates of the time stamps of held files, so that
+// no program that removes old files removes them.
 const touchInterval = 10 * time.Minute
 
-// AcquireGPUs locks the cards, each by its own file in dir, which all provers
-// of a machine share; no card named means all of them. It waits until ctx ends.
-// The lock ends with Release, or with the process.
+// AcquireGPUs locks cards by files in dir, the directory that all provers of a machine
+// share. Without a name it locks all cards. It waits until ctx ends. The lock ends with
+// Release, or with the process. The error wraps ErrBusy or ErrLockDir.
 //
-// A prover of single cards shares the directory and has one file per card to
-// itself; a prover of all cards has the directory to itself. Cards are taken in
-// one order, so that two provers never wait for each other. A file that is
-// removed while it is held still locks for every prover of the same user; a
-// directory that is locked is left alone by systemd-tmpfiles.
+// A prover of single cards holds a shared lock of the directory and an exclusive lock of
+// one file for each card. A prover of all cards holds an exclusive lock of the directory.
+// Cards are locked in one order, so that two provers never wait for each other. A file
+// that is removed while it is held still excludes every other prover of the same user.
+// systemd-tmpfiles removes nothing from a locked directory.
 // Source: tmpfiles.d(5), "Age": directories with a BSD lock are skipped.
 func AcquireGPUs(ctx context.Context, dir string, gpus []string) (*Lock, error) {
 	dir, err := makeLockDir(dir)
@@ -55,11 +53,11 @@ func AcquireGPUs(ctx context.Context, dir string, gpus []string) (*Lock, error) 
 	}
 	start := time.Now()
 	l := &Lock{ended: make(chan struct{})}
-	how := unix.LOCK_EX
+	mode := unix.LOCK_EX
 	if len(gpus) > 0 {
-		how = unix.LOCK_SH
+		mode = unix.LOCK_SH
 	}
-	if err := l.add(ctx, dir, true, how); err != nil {
+	if err := l.add(ctx, dir, true, mode); err != nil {
 		l.Release()
 		return nil, fmt.Errorf("the machine's GPUs: %w", err)
 	}
@@ -75,16 +73,17 @@ func AcquireGPUs(ctx context.Context, dir string, gpus []string) (*Lock, error) 
 	return l, nil
 }
 
-// add opens and locks a file or a directory. The lock counts only when the path
-// still leads to what was locked, and nobody holds what the path led to before.
-func (l *Lock) add(ctx context.Context, path string, directory bool, how int) error {
+// add opens and locks a file or a directory, in the mode LOCK_EX or LOCK_SH. The lock is
+// valid only if the path still leads to the locked file, and if no process holds a file
+// to which the path led before.
+func (l *Lock) add(ctx context.Context, path string, directory bool, mode int) error {
 	for wait := time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		again := released.next()
 		file, err := openLock(path, directory)
 		if err != nil {
 			return err
 		}
-		held, err := tryLock(file, path, how)
+		held, err := tryLock(file, path, mode)
 		if err == nil && held {
 			l.files = append(l.files, file)
 			return nil
@@ -103,14 +102,15 @@ func (l *Lock) add(ctx context.Context, path string, directory bool, how int) er
 	}
 }
 
-// released tells those who wait in this process that one of its locks was given back, so
-// that the next proof of a stage need not find that out by looking. Other processes look.
+// released wakes the waiting calls of AcquireGPUs in this process when one of its locks
+// is released, so that the next proof of a stage starts at once. Other processes poll.
 var released broadcast
 
-// broadcast wakes all who wait, again and again. The zero value is ready for use.
+// broadcast wakes all goroutines that wait for its next event. The zero value is ready for
+// use.
 type broadcast struct {
 	mu sync.Mutex
-	c  chan struct{} // closed by the next wake; nil while nobody waits
+	c  chan struct{} // closed by the next wake; nil while no goroutine waits
 }
 
 // next returns a channel that the next wake closes.
@@ -132,17 +132,17 @@ func (b *broadcast) wake() {
 	}
 }
 
-// openLock opens a lock without waiting, whatever lies there: the directory may
-// be one that everyone writes to. It follows no symbolic link, and takes nothing
-// but a regular file or, for a directory, a directory.
+// openLock opens the file of a lock, and makes it if it does not exist. Because every
+// user may be able to write to the directory, it never blocks, follows no symbolic link,
+// and accepts only a regular file or, if directory is set, a directory.
 func openLock(path string, directory bool) (*os.File, error) {
 	flags := os.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK
 	file, err := os.OpenFile(path, flags, 0)
 	if errors.Is(err, os.ErrNotExist) && !directory {
 		if file, err = os.OpenFile(path, flags|os.O_CREATE, 0o644); err == nil {
-			err = file.Chmod(0o644) // readable, and so lockable, by other users whatever the umask
+			err = file.Chmod(0o644) // other users can lock what they can read, whatever the umask
 			if errors.Is(err, unix.EPERM) {
-				err = nil // another user was faster
+				err = nil // another user has made the file in the meantime
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func openLock(path string, directory bool) (*os.File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && (directory != info.IsDir() || !directory && !info.Mode().IsRegular()) {
-		err = fmt.Errorf("%s is no lock: it is %v; remove it", path, info.Mode().Type())
+		err = fmt.Errorf("%s is not a lock: it is %v; remove it", path, info.Mode().Type())
 	}
 	if err != nil {
 		file.Close()
@@ -160,10 +160,10 @@ func openLock(path string, directory bool) (*os.File, error) {
 	return file, nil
 }
 
-// tryLock locks a file that was opened at the path, and reports false while
-// somebody else holds it.
-func tryLock(file *os.File, path string, how int) (bool, error) {
-	err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+// tryLock locks a file that was opened at the path. It reports false if another process
+// holds the lock.
+func tryLock(file *os.File, path string, mode int) (bool, error) {
+	err := unix.Flock(int(file.Fd()), mode|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
 		return false, nil
 	}
@@ -174,69 +174,69 @@ func tryLock(file *os.File, path string, how int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	there, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(locked, there) {
-		return false, nil // it was removed between opening and locking
+	current, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(locked, current) {
+		return false, nil // the file was removed between opening and locking
 	}
 	if err != nil {
 		return false, err
 	}
-	now := stateOf(locked, how)
-	if before, ok := settled.Load(path); ok && before.(state).holds(now) {
+	state := stateOf(locked, mode)
+	if before, ok := checked.Load(path); ok && before.(fileState).covers(state) {
 		return true, nil
 	}
-	if heldDeleted(path, how) {
+	if heldDeleted(path, mode) {
 		return false, nil
 	}
-	settled.Store(path, now)
+	checked.Store(path, state)
 	return true, nil
 }
 
-// settled holds, by its path, the state in which a file or a directory was when this process
-// had locked it and nobody held a lock on anything that had lain at the path before. To find
-// that out takes longer than all else between two proofs (the kernel waits for all processors
-// before it shows its table of locks), and it stays true while the state is the same: whoever
-// locks something that is removed later has locked what the path led to then.
-var settled sync.Map
+// checked holds, by path, the state of a file or directory at the time when this process had
+// locked it and heldDeleted was false. The result of heldDeleted stays valid while the state
+// is the same, because a file that is removed later is the file that the path led to then.
+// It is kept because heldDeleted takes longer than all other steps between two proofs: the
+// kernel waits for all processors before it shows its table of locks.
+var checked sync.Map
 
-// state tells whether a path has led to the same file or directory all the time: an inode's
-// change time moves on when it is removed or renamed, and is another one where a number is
-// used again.
-type state struct {
+// fileState shows whether a path still leads to the same file or directory. The change time
+// of an inode changes when the file is removed or renamed, and when its number is used again.
+type fileState struct {
 	device, inode uint64
 	changed       syscall.Timespec
-	how           int
+	mode          int // LOCK_EX or LOCK_SH
 }
 
-func stateOf(info os.FileInfo, how int) state {
+// stateOf returns the state of a file that is locked in a mode, and the zero state where it
+// is not known.
+func stateOf(info os.FileInfo, mode int) fileState {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return state{}
+		return fileState{}
 	}
-	return state{device: s.Dev, inode: s.Ino, changed: s.Ctim, how: how}
+	return fileState{device: s.Dev, inode: s.Ino, changed: s.Ctim, mode: mode}
 }
 
-// holds reports whether what was found out in one state is true in another. Of a shared
-// lock less was looked for than of an exclusive one.
-func (s state) holds(now state) bool {
-	if s.how == unix.LOCK_EX {
-		s.how = now.how
+// covers reports whether the result for state s is valid for another state. The check for
+// an exclusive lock includes that for a shared one. The zero state covers nothing.
+func (s fileState) covers(other fileState) bool {
+	if s.mode == unix.LOCK_EX {
+		s.mode = other.mode
 	}
-	return s == now && s != state{how: s.how}
+	return s == other && s != fileState{mode: s.mode}
 }
 
-// heldDeleted reports whether a process holds a lock, against which this one
-// would have to wait, on a file that lay at the path and was removed from there.
-// Processes of other users are not seen.
-func heldDeleted(path string, how int) bool {
-	gone := path + " (deleted)"
+// heldDeleted reports whether a process holds a conflicting lock of a file that was removed
+// from the path. It does not see the processes of other users.
+func heldDeleted(path string, mode int) bool {
+	deleted := path + " (deleted)"
 	var links []string
 	for _, pid := range lockHolders("/proc/locks") {
 		opened, _ := filepath.Glob(fmt.Sprintf("/proc/%s/fd/[0-9]*", pid))
 		links = append(links, opened...)
 	}
 	for _, link := range links {
-		if target, err := os.Readlink(link); err != nil || target != gone {
+		if target, err := os.Readlink(link); err != nil || target != deleted {
 			continue
 		}
 		// lock:	1: FLOCK  ADVISORY  WRITE 4711 00:1f:2f 0 EOF
@@ -245,7 +245,7 @@ func heldDeleted(path string, how int) bool {
 			continue
 		}
 		for line := range strings.Lines(string(info)) {
-			if strings.HasPrefix(line, "lock:") && strings.Contains(line, "FLOCK") && (how == unix.LOCK_EX || strings.Contains(line, "WRITE")) {
+			if strings.HasPrefix(line, "lock:") && strings.Contains(line, "FLOCK") && (mode == unix.LOCK_EX || strings.Contains(line, "WRITE")) {
 				return true
 			}
 		}
@@ -253,10 +253,10 @@ func heldDeleted(path string, how int) bool {
 	return false
 }
 
-// lockHolders lists the processes that a table of locks names as holders of an flock, and
-// "[0-9]*" for all where there is no table. Files are locked by few processes; to look at
-// what each process of a busy machine has open takes longer than anything else that a
-// prover does between two proofs.
+// lockHolders returns the ids of the processes that hold an flock according to a table of
+// locks, or the pattern "[0-9]*" for all processes if there is no table. Few processes
+// hold locks. Reading the open files of every process of a busy machine would take longer
+// than anything else that a prover does between two proofs.
 //
 // Source: proc_locks(5): "1: FLOCK  ADVISORY  WRITE 4711 00:1f:2f 0 EOF".
 func lockHolders(table string) []string {
@@ -274,7 +274,7 @@ func lockHolders(table string) []string {
 	return pids
 }
 
-// touch keeps the files young until the lock ends.
+// touch updates the time stamps of the files until the lock ends.
 func (l *Lock) touch() {
 	for ticker := time.NewTicker(touchInterval); ; {
 		select {
@@ -284,14 +284,14 @@ func (l *Lock) touch() {
 		case <-ticker.C:
 			now := time.Now()
 			for _, file := range l.files {
-				// Of another user's file it fails, and that user's prover does it.
+				// It fails for another user's file, which that user's prover touches.
 				_ = os.Chtimes("/proc/self/fd/"+strconv.Itoa(int(file.Fd())), now, now)
 			}
 		}
 	}
 }
 
-// Release gives the cards back. It may be called more than once.
+// Release releases the cards. It may be called more than once.
 func (l *Lock) Release() {
 	l.once.Do(func() {
 		close(l.ended)
@@ -303,7 +303,7 @@ func (l *Lock) Release() {
 	})
 }
 
-// fileName keeps what an index or a UUID is made of.
+// fileName replaces the characters that occur neither in an index nor in a UUID.
 func fileName(gpu string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' {

@@ -118,8 +118,8 @@ func TestDefaultLockDirOfOthers(t *testing.T) {
 		want string
 	}{
 		"open to all":  {func(t *testing.T, dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)) }, "other users can write"},
-		"a link":       {func(t *testing.T, dir string) error { return os.Symlink(t.TempDir(), dir) }, "no directory"},
-		"a named pipe": {func(t *testing.T, dir string) error { return unix.Mkfifo(dir, 0o600) }, "no directory"},
+		"a link":       {func(t *testing.T, dir string) error { return os.Symlink(t.TempDir(), dir) }, "not a directory"},
+		"a named pipe": {func(t *testing.T, dir string) error { return unix.Mkfifo(dir, 0o600) }, "not a directory"},
 		"of another user": {func(t *testing.T, dir string) error {
 			if os.Geteuid() != 0 {
 				t.Skip("only root can give a directory away")
@@ -164,7 +164,7 @@ func TestCheckLockDir(t *testing.T) {
 		fatal           bool
 	}{
 		filepath.Join(dir, "new"): {},
-		file:                      {"no directory", "lock_dir", true},
+		file:                      {"not a directory", "lock_dir", true},
 		"/proc/nowhere/at/all":    {"cannot be used", "leave `lock_dir` out", true},
 		open:                      {"every user can remove", "chmod 1777", false},
 	} {

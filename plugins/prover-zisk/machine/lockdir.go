@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultLockDir is where provers of this user keep their locks unless they are
-// told otherwise: a directory that only this user writes to and that nobody
-// cleans by age. Provers of several users that share cards need one directory in
-// common.
+// DefaultLockDir returns the directory in which provers of this user keep their locks
+// unless the configuration names another. Only this user can write to it, and no program
+// removes old files from it. Provers of several users that share cards need a common
+// directory instead.
 func DefaultLockDir() string {
 	if os.Geteuid() == 0 {
 		return "/run/proofline/gpu"
@@ -26,18 +26,17 @@ func DefaultLockDir() string {
 		}
 		state = filepath.Join(home, ".local", "state")
 	}
-	// A home directory may be shared between machines, cards are not.
+	// A home directory may be shared between machines, but cards are not.
 	host, _ := os.Hostname()
 	return filepath.Join(state, "proofline", "gpu-"+fileName(host))
 }
 
-// makeLockDir makes the directory where it is not there, and returns its path
-// without symbolic links. Only its last element may be the directory that provers
-// share; the default one is for this user alone.
+// makeLockDir makes the directory if it does not exist, and returns its path without
+// symbolic links. The default directory is private to this user.
 func makeLockDir(dir string) (string, error) {
 	mode := os.FileMode(0o755)
 	if dir == DefaultLockDir() {
-		mode = 0o700 // who can open a lock can hold it
+		mode = 0o700 // a user that can open a lock can also hold it
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrLockDir, err)
@@ -60,15 +59,14 @@ func makeLockDir(dir string) (string, error) {
 	return path, nil
 }
 
-// checkPrivate makes sure that nobody else has made the directory that is to be this
-// user's own, or can put something into it.
+// checkPrivate fails if another user has made the directory or can write to it.
 func checkPrivate(dir string) error {
 	info, err := os.Lstat(dir)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrLockDir, err)
 	case !info.IsDir():
-		return fmt.Errorf("%w: %s is %v, no directory; remove it", ErrLockDir, dir, info.Mode().Type())
+		return fmt.Errorf("%w: %s is %v and not a directory; remove it", ErrLockDir, dir, info.Mode().Type())
 	case ownerID(info) != os.Geteuid():
 		return fmt.Errorf("%w: %s belongs to user %d; remove it", ErrLockDir, dir, ownerID(info))
 	case info.Mode().Perm()&0o022 != 0:
@@ -77,9 +75,9 @@ func checkPrivate(dir string) error {
 	return nil
 }
 
-// CheckLockDir reports why provers of this user cannot keep their locks in the
-// directory, with what helps; and, as a warning, who else can remove them. The
-// directory is made where it is not there.
+// CheckLockDir makes the directory if it does not exist. It reports, with a remedy, why
+// provers of this user cannot keep their locks in it (fatal), or that other users can
+// remove the locks (not fatal). Without a problem all results are zero.
 func CheckLockDir(dir string) (problem, remedy string, fatal bool) {
 	info, err := os.Stat(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -92,7 +90,7 @@ func CheckLockDir(dir string) (problem, remedy string, fatal bool) {
 	case err != nil:
 		return err.Error(), LockDirRemedy(dir), true
 	case !info.IsDir():
-		return dir + " is no directory", "remove it, or set `lock_dir` to a directory", true
+		return dir + " is not a directory", "remove it, or set `lock_dir` to a directory", true
 	}
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
 		return fmt.Sprintf("the directory of the locks, %s, cannot be written (it belongs to user %d)", dir, ownerID(info)), LockDirRemedy(dir), true
@@ -103,7 +101,7 @@ func CheckLockDir(dir string) (problem, remedy string, fatal bool) {
 	return "", "", false
 }
 
-// LockDirRemedy says what helps when the locks in the directory cannot be used.
+// LockDirRemedy returns the remedy for a directory whose locks cannot be used.
 func LockDirRemedy(dir string) string {
 	return fmt.Sprintf("leave `lock_dir` out to have one of this user's own; to share the cards with another user's prover: sudo mkdir -p -m 1777 %s && sudo chmod 1777 %s", dir, dir)
 }

@@ -2,8 +2,8 @@ package machine
 
 import "golang.org/x/sys/unix"
 
-// neededMemlock is more than the services of any version lock: ROM, RAM, input
-// and trace of each.
+// neededMemlock is more bytes than the services of any version lock, which are ROM, RAM,
+// input and trace of each service.
 const neededMemlock = 64 << 30
 
 // Memlock returns how many bytes a process may lock, and whether that is enough

@@ -13,20 +13,21 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// PortsPerRank is the number of consecutive ports that the assembly services of
-// ZisK 0.14 to 0.16 listen on, and DefaultPort the first of them.
+// PortsPerRank is the number of consecutive ports on which the assembly services of
+// ZisK 0.14 to 0.16 listen. DefaultPort is the first of them.
 // Source: 0xPolygonHermez/zisk:emulator-asm/asm-runner/src/asm_services/services.rs@v0.14.0.
 const (
 	PortsPerRank = 3
 	DefaultPort  = 23115
 )
 
-// Listener is a TCP port that something listens on.
+// Listener is a process that listens on a TCP port.
 type Listener struct {
 	Port int
-	PID  int // 0 when the process is another user's, or in another namespace
+	PID  int // 0 if the process belongs to another user or to another namespace
 }
 
+// String describes the listener in a sentence for an error message.
 func (l Listener) String() string {
 	if l.PID == 0 {
 		return fmt.Sprintf("port %d is in use by a process of another user", l.Port)
@@ -34,8 +35,8 @@ func (l Listener) String() string {
 	return fmt.Sprintf("port %d is in use by process %d (%s)", l.Port, l.PID, procfs.Name(l.PID))
 }
 
-// Free reports whether nothing listens on the n ports from first on, on any
-// address. It is fast where Listeners, which says who does, is thorough.
+// Free reports whether no process listens on the n ports from first on, on any address. It
+// is much faster than Listeners, which finds the processes.
 func Free(first, n int) bool {
 	for port := first; port < first+n; port++ {
 		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
@@ -47,7 +48,7 @@ func Free(first, n int) bool {
 	return true
 }
 
-// Listeners returns who listens on the n ports from first on.
+// Listeners returns the processes that listen on the n ports from first on, by port.
 func Listeners(first, n int) []Listener {
 	inodes := make(map[string]int) // socket inode to port
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {

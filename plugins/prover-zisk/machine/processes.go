@@ -12,9 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// ownerVariable is set in the environment of everything that a stage starts.
-// Processes inherit it whatever they do with groups and sessions, so it finds
-// those that outlived their parent.
+// ownerVariable is set in the environment of every process that a stage starts. Processes
+// inherit it even if they leave their group and session, so that it also finds those that
+// have outlived their parent.
 const ownerVariable = "PROOFLINE_ZISK_OWNER"
 
 // Owner identifies a stage across restarts.
@@ -26,26 +26,26 @@ func OwnerOf(stateDir string) Owner {
 	return Owner(hex.EncodeToString(sum[:12]))
 }
 
-// Variable is the entry for the environment of a process that the owner starts.
+// Variable returns the entry for the environment of a process that the owner starts.
 func (o Owner) Variable() string { return ownerVariable + "=" + string(o) }
 
 func (o Owner) mark() procfs.Mark { return procfs.Variable(ownerVariable, string(o)) }
 
-// Processes returns the processes that bear the owner's mark, except this one,
-// ascending. Processes of other users cannot be read and are not found.
+// Processes returns the ids of the processes with the owner's mark, except this process,
+// in ascending order. It does not find processes of other users.
 func (o Owner) Processes() []int {
 	return o.mark().Find()
 }
 
-// Kill ends every process of the owner and waits until none is left. It returns
-// those that it found, and an error when some were still there at the end of
-// ctx, as a process in an uninterruptible wait is.
+// Kill kills every process of the owner and waits until none is left. It returns the ids of
+// the processes that it found, and an error if some are left when ctx ends, as a process
+// in an uninterruptible wait is.
 func (o Owner) Kill(ctx context.Context) ([]int, error) {
 	var all []int
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		now := o.Processes()
-		// A process that is ending has no environment any more, but for a moment
-		// still its ports.
+		// A process that is ending has lost its environment, but holds its ports for
+		// another moment.
 		if len(now) == 0 && !slices.ContainsFunc(all, procfs.Alive) {
 			return all, nil
 		}
@@ -53,8 +53,8 @@ func (o Owner) Kill(ctx context.Context) ([]int, error) {
 			if !slices.Contains(all, pid) {
 				all = append(all, pid)
 			}
-			// A process can start another between the look and the signal:
-			// the next round finds it.
+			// A process may start another one between the search and the signal. The
+			// next round finds it.
 			o.mark().Kill(pid)
 		}
 		select {

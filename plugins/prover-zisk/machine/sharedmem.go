@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// sharedDirs are the directories in which ZisK leaves entries, with the
-// beginning of their names: shared memory, semaphores, lock files.
+// sharedDirs are the directories in which ZisK leaves shared memory, semaphores and lock
+// files, with the prefixes of their names.
 // Source: 0xPolygonHermez/zisk:emulator-asm/asm-runner/src/asm_services@v0.14.0,
 // @v0.16.1, @v0.18.0.
 var sharedDirs = []struct{ dir, prefix string }{
@@ -21,8 +21,9 @@ var sharedDirs = []struct{ dir, prefix string }{
 	{os.TempDir(), "ZISK_"},
 }
 
-// SharedEntries returns the entries that bear one of the numbers: up to 0.16
-// the ports of the services, later the process id of cargo-zisk.
+// SharedEntries returns the paths of the entries that have one of the numbers in their
+// names. Up to 0.16 these are the ports of the services, later the process id of
+// cargo-zisk.
 func SharedEntries(numbers ...int) []string {
 	var found []string
 	for _, d := range sharedDirs {
@@ -46,8 +47,8 @@ func SharedEntries(numbers ...int) []string {
 	return found
 }
 
-// namesIn lists the names in a directory, in no order; none where it cannot be read. The
-// directory of temporary files may hold very many.
+// namesIn returns the names in a directory, unsorted, because a directory of temporary
+// files may hold very many. It returns none if the directory cannot be read.
 func namesIn(dir string) []string {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -58,8 +59,8 @@ func namesIn(dir string) []string {
 	return names
 }
 
-// RemoveShared removes the entries that bear one of the numbers. The processes
-// that use them must be gone.
+// RemoveShared removes the entries that have one of the numbers in their names, and
+// returns their paths. The processes that use them must have ended.
 func RemoveShared(numbers ...int) ([]string, error) {
 	var removed []string
 	var errs []error
@@ -75,13 +76,13 @@ func RemoveShared(numbers ...int) ([]string, error) {
 	return removed, errors.Join(errs...)
 }
 
-// Space is the room of a file system, in bytes.
+// Space is the total and the free space of a file system, in bytes.
 type Space struct{ Total, Free uint64 }
 
-// SharedSpace returns the room in /dev/shm.
+// SharedSpace returns the space of /dev/shm.
 func SharedSpace() (Space, error) { return SpaceOf("/dev/shm") }
 
-// SpaceOf returns the room of the file system that holds the path.
+// SpaceOf returns the space of the file system that holds the path.
 func SpaceOf(path string) (Space, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(path, &s); err != nil {

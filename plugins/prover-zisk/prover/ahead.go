@@ -11,27 +11,27 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// aheadLimit is how many verifications are begun of which the host has asked for none.
+// aheadLimit is how many verifications are begun before the host has asked for one.
 const aheadLimit = 2
 
-// ahead holds the verifications in this process that were begun when their proof was read,
-// while its files go to the host and come back to be verified. The zero value is ready for
-// use; its methods may be called concurrently.
+// ahead holds verifications in this process that began when the proof was read, before the
+// host asks for them. The files of the proof are published meanwhile. The zero value is ready
+// for use. Its methods may be called concurrently.
 type ahead struct {
 	mu      sync.Mutex
-	begun   []*verification // the oldest first
-	claimed bool            // one was asked for since the last was begun
+	begun   []*verification // oldest first
+	claimed bool            // verdict was called since the latest begin
 }
 
-// verification is the verdict, soon, on certain bytes under certain keys.
+// verification is a verification that runs or has ended.
 type verification struct {
 	of     subject
-	done   chan struct{} // closed at its end
-	judged bool          // err is a verdict; both are valid then
-	err    error
+	done   chan struct{} // closed at the end; judged and err are valid then
+	judged bool          // err is the verdict; false after a panic
+	err    error         // nil for a valid proof
 }
 
-// subject is all that a verdict depends on besides the stage's configuration.
+// subject identifies the bytes and the keys of a verification.
 type subject struct {
 	digest         [sha256.Size]byte // of the bytes that are reported
 	minimal        bool
@@ -49,8 +49,8 @@ func subjectOf(reported []byte, minimal bool, program, setup *proof.Key) subject
 	return s
 }
 
-// begin starts a verification, unless the last ones were in vain: a stage need not have its
-// proofs verified. Verify runs in a goroutine that start begins.
+// begin starts a verification, unless the host has asked for none of the latest ones, as in
+// a stage whose proofs are not verified. Verify runs in a goroutine that start begins.
 func (a *ahead) begin(of subject, start func(func()), verify func() error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -58,21 +58,21 @@ func (a *ahead) begin(of subject, start func(func()), verify func() error) {
 		if !a.claimed {
 			return
 		}
-		a.begun = slices.Delete(a.begun, 0, 1) // of an attempt that failed
+		a.begun = slices.Delete(a.begun, 0, 1) // it belongs to an attempt that has failed
 	}
 	a.claimed = false
 	v := &verification{of: of, done: make(chan struct{})}
 	a.begun = append(a.begun, v)
 	start(func() {
 		defer close(v.done)
-		defer func() { _ = recover() }() // it is made again where the caller hears of it
+		defer func() { _ = recover() }() // Verify repeats the verification and panics in its caller
 		v.err = verify()
 		v.judged = true
 	})
 }
 
-// verdict returns that of a verification that was begun of the same, once it is there.
-// Without one judged is false.
+// verdict waits for the verification of the same subject and returns its verdict. Judged is
+// false where there is none. Where ctx ends first, the error is interrupted.
 func (a *ahead) verdict(ctx context.Context, of subject) (judged bool, err error) {
 	a.mu.Lock()
 	a.claimed = true
@@ -92,14 +92,14 @@ func (a *ahead) verdict(ctx context.Context, of subject) (judged bool, err error
 	}
 }
 
-// verifyAhead begins to verify a proof of which the files are about to be published.
+// verifyAhead begins the verification of a proof whose files are about to be published.
 func (p *Prover) verifyAhead(log *slog.Logger, decoded *proof.Proof, program *proof.Key) {
 	if builtin, _ := p.verifiers(); !builtin {
 		return
 	}
 	setup, err := p.reportedSetup(decoded)
 	if err != nil {
-		return // Verify says what is wrong
+		return // Verify returns the error
 	}
 	reported, err := decoded.Wire(p.release(), setup)
 	if err != nil {

@@ -13,45 +13,45 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// finished is a run that ended well, before its files were looked at.
-type finished struct {
+// finishedRun is a run that ended with exit status 0, and whose files were not checked yet.
+type finishedRun struct {
 	outcome
-	dir string
+	dir string // output directory
 }
 
-// outputDir is where the tool writes. It is made for the attempt: a proof of an
-// earlier one can then never be taken for one of this.
+// outputDir returns the directory to which the tool writes. It is made for the attempt, so
+// that the proof of an earlier attempt is never taken for one of this attempt.
 func outputDir(t *sdk.Task) string { return filepath.Join(t.Temp(), "output") }
 
-// locked runs the tool while the cards are ours. The caller cleans up after it.
-func (p *Prover) locked(ctx context.Context, t *sdk.Task, input string) (finished, error) {
+// runLocked runs the tool. The caller holds the lock of the cards, and cleans up after it.
+func (p *Prover) runLocked(ctx context.Context, t *sdk.Task, input string) (finishedRun, error) {
 	if err := p.checkPorts(); err != nil {
-		return finished{}, err
+		return finishedRun{}, err
 	}
 	args, err := p.version.Command(p.request(input, outputDir(t)))
 	if err != nil {
-		return finished{}, sdk.Environment(err, "change the stage's config")
+		return finishedRun{}, sdk.Environment(err, "change the stage's config")
 	}
 	return p.attempt(t, func(r run) (outcome, error) {
-		ctx, cancel := p.limited(ctx, r.gas)
+		ctx, cancel := p.withDeadline(ctx, r.gas)
 		defer cancel()
 		r.args = args
-		// The next block is made ready, up to the lock, while the tool writes its files and
-		// ends, which with the memory that it has takes a while.
-		r.made = func() { collecting(t) }
+		// While the tool writes its files and releases its memory, the next block is prepared
+		// up to the lock.
+		r.made = func() { reportCollecting(t) }
 		t.Log.Debug("cargo-zisk", "args", args)
 		return p.execute(ctx, r)
 	})
 }
 
-// Limits of a silence where the stage sets none. Without a GPU a phase that
-// prints nothing can take very long.
+// The longest time for which a run may print nothing, unless the stage sets it. Without a
+// GPU a phase that prints nothing can take very long.
 const (
 	silenceGPU = 15 * time.Minute
 	silenceCPU = 2 * time.Hour
 )
 
-// silence returns for how long a run may print nothing.
+// silence returns the longest time for which a run may print nothing.
 func (p *Prover) silence() time.Duration {
 	switch {
 	case p.config.SilenceTimeout > 0:
@@ -62,17 +62,18 @@ func (p *Prover) silence() time.Duration {
 	return silenceCPU
 }
 
-// limited ends the context when the run takes much longer than those before.
-func (p *Prover) limited(ctx context.Context, gas uint64) (context.Context, context.CancelFunc) {
+// withDeadline returns a context that ends when the run takes much longer than the runs
+// before.
+func (p *Prover) withDeadline(ctx context.Context, gas uint64) (context.Context, context.CancelFunc) {
 	if limit, ok := p.history.deadline(p.kind(), gas, p.config.DeadlineFactor); ok {
 		return context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w (%v)", errDeadline, limit.Round(time.Second)))
 	}
 	return ctx, func() {}
 }
 
-// attempt has a proof made by execute in a new output directory. The output of a
-// failed one is kept, the time of a good one learned.
-func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done finished, err error) {
+// attempt calls execute with a new output directory. After a failure it keeps the tool's
+// output in the state directory; after a success it adds the run's time to the history.
+func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done finishedRun, err error) {
 	done.dir = outputDir(t)
 	if err := os.Mkdir(done.dir, 0o700); err != nil {
 		return done, fmt.Errorf("output directory of the attempt: %w", err)
@@ -87,7 +88,7 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 	start := time.Now()
 	expected, known := p.history.expect(kind, gas)
 	done.outcome, err = execute(run{
-		dir: t.Temp(), log: t.Log, gas: gas, silence: p.silence(), started: func() { accepted(t) }, transcript: transcript,
+		dir: t.Temp(), log: t.Log, gas: gas, silence: p.silence(), started: func() { reportAccepted(t) }, transcript: transcript,
 		progress: func(now zisk.Progress) {
 			progress := sdk.Progress{Phase: now.Phase, Fraction: now.Fraction, Note: now.Note}
 			if known {
@@ -97,7 +98,7 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 		},
 	})
 	if err != nil {
-		p.reconsider(err)
+		p.forgetSetupAfter(err)
 		if kept, keepErr := transcript.keep(filepath.Join(p.stateDir, transcriptDir), t.Job, t.Attempt); keepErr != nil {
 			t.Log.Warn("keep the output of cargo-zisk", "error", keepErr)
 		} else {
@@ -106,7 +107,7 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 		return done, err
 	}
 	p.history.learn(observation{Kind: kind, Gas: gas, Wall: done.wall, At: time.Now().UTC()})
-	p.background.Go(func() { // the proof does not wait for that
+	p.background.Go(func() { // the proof does not wait for the file
 		if err := p.history.save(); err != nil {
 			t.Log.Warn("remember the time of the proof", "error", err)
 		}
@@ -114,8 +115,8 @@ func (p *Prover) attempt(t *sdk.Task, execute func(run) (outcome, error)) (done 
 	return done, nil
 }
 
-// reconsider forgets the set-up when a run failed for want of it.
-func (p *Prover) reconsider(err error) {
+// forgetSetupAfter has the set-up run again if a run failed because its files are missing.
+func (p *Prover) forgetSetupAfter(err error) {
 	if f, ok := errors.AsType[*zisk.Failure](err); ok && (f.Code == zisk.CodeAssembly || f.Code == zisk.CodeConstantTrees) {
 		p.forgetSetup()
 		p.setup.mu.Lock()
@@ -126,11 +127,11 @@ func (p *Prover) reconsider(err error) {
 	}
 }
 
-// kind names runs whose times can be compared.
+// kind returns a key that is the same for runs whose times can be compared.
 func (p *Prover) kind() string {
 	action := p.config.Action
 	if p.config.warm() {
-		action += " by server" // without the start
+		action += " by server" // the time of a server's proof does not include the start
 	}
 	return strings.Join([]string{action, p.version.String(), p.elfSum[:16], strings.Join(p.config.GPUs, ","), p.cards}, "|")
 }

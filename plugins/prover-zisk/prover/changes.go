@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk"
 )
 
-// stamp tells whether a file was replaced since it was looked at.
+// stamp is the size and time of a file, by which a replacement of the file is noticed.
 type stamp struct {
 	size     int64
 	modified time.Time
@@ -25,24 +25,24 @@ func stampOf(path string) (stamp, error) {
 	return stamp{info.Size(), info.ModTime()}, nil
 }
 
-// known holds the stamps of the tool and the program as they were when the
-// stage settled its arguments, keys and set-up by them.
-type known struct {
+// fileStamps holds the stamps of the tool and of the program for which the stage has
+// determined its arguments, keys and set-up.
+type fileStamps struct {
 	mu       sync.Mutex
 	bin, elf stamp
 }
 
-// checkUnchanged refuses to go on with another tool or program than the stage
-// was opened with: an update under a running pipeline would run with the old
-// version's arguments, or prove a program that is not the registered one.
+// checkUnchanged fails if the tool or the program is another one than when the stage was
+// opened. After an update under a running pipeline the stage would use the old version's
+// arguments, or prove a program that is not the registered one.
 func (p *Prover) checkUnchanged(ctx context.Context) error {
-	p.known.mu.Lock()
-	defer p.known.mu.Unlock()
+	p.stamps.mu.Lock()
+	defer p.stamps.mu.Unlock()
 	bin, err := stampOf(p.bin)
 	if err != nil {
 		return sdk.Environment(fmt.Errorf("cargo-zisk: %w", err), "install it again with ziskup, or correct `bin`")
 	}
-	if bin != p.known.bin {
+	if bin != p.stamps.bin {
 		version, err := tool.Detect(ctx, p.bin)
 		if err != nil {
 			return err
@@ -50,13 +50,13 @@ func (p *Prover) checkUnchanged(ctx context.Context) error {
 		if version != p.version {
 			return sdk.Environment(fmt.Errorf("%s was ZisK %v at the start and is %v now", p.bin, p.version, version), "restart the pipeline to prove with the new version")
 		}
-		p.known.bin = bin
+		p.stamps.bin = bin
 	}
 	elf, err := stampOf(p.config.ELF)
 	if err != nil {
 		return sdk.Environment(fmt.Errorf("guest program: %w", err), "put it back, or correct `elf`")
 	}
-	if elf != p.known.elf {
+	if elf != p.stamps.elf {
 		sum, err := fingerprint(p.config.ELF)
 		if err != nil {
 			return sdk.Environment(fmt.Errorf("guest program: %w", err), "put it back, or correct `elf`")
@@ -65,7 +65,7 @@ func (p *Prover) checkUnchanged(ctx context.Context) error {
 			return sdk.Environment(fmt.Errorf("the guest program %s was %s at the start and is %s now", p.config.ELF, p.elfSum[:8], sum[:8]),
 				"restart the pipeline to prove the new program; EthProofs wants a new cluster version for it")
 		}
-		p.known.elf = elf
+		p.stamps.elf = elf
 	}
 	return nil
 }

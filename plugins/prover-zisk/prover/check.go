@@ -17,21 +17,21 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// Least sizes for a comfortable run.
+// The sizes below which Check warns.
 const (
-	leastShared = 16 << 30 // of /dev/shm, for the assembly services
-	leastVRAM   = 16 << 10 // MiB of one card; the largest prover buffer has 7 GB
+	minShared = 16 << 30 // bytes of /dev/shm, which the assembly services use
+	minVRAM   = 16 << 10 // MiB of one card; the prover's largest buffer has 7 GB
 )
 
-// findings collects what a preflight has to say.
+// findings collects the findings of a preflight check.
 type findings []sdk.Finding
 
 func (f *findings) add(severity sdk.Severity, pointer, remedy, format string, args ...any) {
 	*f = append(*f, sdk.Finding{Severity: severity, Pointer: pointer, Summary: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
-// Check looks whether the machine has what the config needs, and says how to
-// come by what is missing.
+// Check checks whether the machine has what the config needs. The remedies say how to
+// install or free what is missing.
 func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	var f findings
 	bin, version, known := c.checkTool(ctx, &f)
@@ -48,8 +48,8 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 		c.checkVersion(version, gpus, &f)
 		c.checkKernels(bin, gpus, &f)
 	}
-	// What follows does not need the tool: everything that is missing is said at
-	// once.
+	// The checks below do not need the tool, so that everything that is missing is
+	// reported at once.
 	c.checkKey(version, &f)
 	if c.Executor == "assembly" {
 		c.checkServices(version, &f)
@@ -62,8 +62,8 @@ func (c *Config) Check(ctx context.Context) []sdk.Finding {
 	return f
 }
 
-// Requires names the framing of the input that the installed version reads. It is
-// known once Check has found the tool.
+// Requires returns the framing of the input that the installed version reads. It is nil
+// before Check has found the tool.
 func (c *Config) Requires() map[string][]string {
 	if c.installed == nil {
 		return nil
@@ -90,10 +90,10 @@ func (c Config) checkTool(ctx context.Context, f *findings) (bin string, v zisk.
 func (c Config) checkELF(f *findings) {
 	file, err := elf.Open(c.ELF)
 	if errors.Is(err, os.ErrNotExist) {
-		return // reported by the check of the field itself
+		return // the schema's check of the field reports it
 	}
 	if err != nil {
-		f.add(sdk.SeverityError, "/elf", "set `elf` to the guest program built for ZisK, as its project releases it", "%s is no ELF file: %v", c.ELF, err)
+		f.add(sdk.SeverityError, "/elf", "set `elf` to the guest program built for ZisK, as its project releases it", "%s is not an ELF file: %v", c.ELF, err)
 		return
 	}
 	defer file.Close()
@@ -114,7 +114,7 @@ func (c Config) checkLocks(f *findings) {
 	}
 }
 
-// checkGPUs reports the cards that the stage would use.
+// checkGPUs reports and returns the cards that the stage would use.
 func (c Config) checkGPUs(ctx context.Context, f *findings) []machine.GPU {
 	gpus, err := machine.GPUs(ctx)
 	severity := sdk.SeverityWarning
@@ -147,7 +147,7 @@ func (c Config) checkGPUs(ctx context.Context, f *findings) []machine.GPU {
 	for _, g := range chosen {
 		f.add(sdk.SeverityInfo, "/gpus", "", "GPU %d: %s, compute capability %s, %d of %d MiB free, driver %s", g.Index, g.Name, g.Capability, g.FreeMiB, g.TotalMiB, g.Driver)
 		switch {
-		case g.TotalMiB > 0 && g.TotalMiB < leastVRAM:
+		case g.TotalMiB > 0 && g.TotalMiB < minVRAM:
 			f.add(sdk.SeverityWarning, "/gpus", "use a card with 24 GiB or more", "GPU %d has %d MiB; ZisK's largest buffer alone takes about 7 GB", g.Index, g.TotalMiB)
 		case g.TotalMiB > 0 && g.FreeMiB*10 < g.TotalMiB*9:
 			f.add(sdk.SeverityWarning, "/gpus", "nvidia-smi --query-compute-apps=pid,used_memory --format=csv shows who holds it", "GPU %d has only %d of %d MiB free; ZisK wants nearly all", g.Index, g.FreeMiB, g.TotalMiB)
@@ -184,8 +184,8 @@ func (c Config) checkVersion(v zisk.Version, gpus []machine.GPU, f *findings) {
 	}
 }
 
-// checkKernels compares the cards with the GPU code that the tool carries: on another card
-// it ends with "no kernel image is available".
+// checkKernels reports cards for which the tool holds no GPU code. On such a card the tool
+// ends with "no kernel image is available".
 func (c Config) checkKernels(bin string, gpus []machine.GPU, f *findings) {
 	if c.Device == "cpu" || len(gpus) == 0 {
 		return
@@ -203,9 +203,9 @@ func (c Config) checkKernels(bin string, gpus []machine.GPU, f *findings) {
 	}
 }
 
-// checkKey looks for the proving key, which every action of cargo-zisk reads; the
-// version is zero when it is not known. From 1.0 on execute takes none but the
-// one in the standard place.
+// checkKey looks for the proving key, which every action of cargo-zisk reads. The version
+// is zero if it is not known. From 1.0 on execute reads only the key in the tool's default
+// directory.
 func (c Config) checkKey(v zisk.Version, f *findings) {
 	dir := c.provingKeyDir()
 	if c.action() == zisk.Execute && v.Major >= 1 {
@@ -232,8 +232,8 @@ func (c Config) checkKey(v zisk.Version, f *findings) {
 	}
 }
 
-// checkServices looks at what the assembly services need; the version is zero
-// when it is not known.
+// checkServices checks what the assembly services need: locked memory, shared memory and
+// ports. The version is zero if it is not known.
 func (c Config) checkServices(v zisk.Version, f *findings) {
 	if limit, enough := machine.Memlock(); !enough {
 		remedy := "ulimit -l unlimited; systemd: LimitMEMLOCK=infinity; docker: --ulimit memlock=-1"
@@ -245,7 +245,7 @@ func (c Config) checkServices(v zisk.Version, f *findings) {
 	}
 	if space, err := machine.SharedSpace(); err != nil {
 		f.add(sdk.SeverityError, "", "mount -t tmpfs -o size=32g tmpfs /dev/shm", "there is no shared memory: %v", err)
-	} else if space.Total < leastShared {
+	} else if space.Total < minShared {
 		f.add(sdk.SeverityWarning, "", "mount -o remount,size=32g /dev/shm; docker: --shm-size 32g", "/dev/shm has %d MiB; the services want 20 to 32 GiB", space.Total>>20)
 	}
 	if !v.HasPort() {

@@ -62,7 +62,7 @@ func TestCheck(t *testing.T) {
 		"small GPU":         {zisktest.Scenario{GPUs: []string{"0, G, X, 8.9, 8192, 8192, 570"}}, nil, true, "has 8192 MiB", sdk.SeverityWarning, "/gpus", "24 GiB"},
 		"no key":            {zisktest.Scenario{Version: "0.16.1"}, nil, false, "no proving key", sdk.SeverityError, "/proving_key", "zisk-provingkey-0.16.0.tar.gz"},
 		"no ELF":            {zisktest.Scenario{}, map[string]any{"elf": os.Args[0]}, true, "64-bit RISC-V", sdk.SeverityError, "/elf", "guest program"},
-		"text as ELF":       {zisktest.Scenario{}, map[string]any{"elf": "/etc/hostname"}, true, "no ELF file", sdk.SeverityError, "/elf", "guest program"},
+		"text as ELF":       {zisktest.Scenario{}, map[string]any{"elf": "/etc/hostname"}, true, "not an ELF file", sdk.SeverityError, "/elf", "guest program"},
 		"minimal":           {zisktest.Scenario{Version: "0.15.0"}, map[string]any{"minimal": "yes"}, true, "no minimal proofs", sdk.SeverityError, "/minimal", "0.16"},
 		"port":              {zisktest.Scenario{Version: "0.18.0"}, map[string]any{"port": 23200}, true, "have no ports", sdk.SeverityError, "/port", "remove"},
 		"cache":             {zisktest.Scenario{Version: "0.16.1"}, map[string]any{"cache": "/tmp"}, true, "~/.zisk/cache", sdk.SeverityWarning, "/cache", "0.18"},

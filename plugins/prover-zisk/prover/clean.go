@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/procfs"
 )
 
-// cleanTimeout bounds the wait for processes that were killed.
+// cleanTimeout is the longest wait for the end of processes that were killed.
 const cleanTimeout = 20 * time.Second
 
 // port returns the first port of the assembly services, and whether this
@@ -28,9 +28,9 @@ func (p *Prover) port() (int, bool) {
 	return machine.DefaultPort, true
 }
 
-// clean removes what a run has left: processes, shared memory, semaphores, lock
-// files. It returns the ids of the run's processes. It does its work whatever
-// became of the context that the run had.
+// clean removes the processes, shared memory, semaphores and lock files that a run has
+// left behind. It returns the ids of the run's processes. It does not depend on the run's
+// context, which may have ended.
 func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
 	defer cancel()
@@ -43,18 +43,19 @@ func (p *Prover) clean(log *slog.Logger) ([]int, error) {
 	return pids, nil
 }
 
-// removeShared removes what is named after processes that have ended, or after the ports
-// of services where nobody listens there.
+// removeShared removes the shared memory and files whose names contain the id of a process
+// that has ended, or a port of the services on which no process listens.
 func (p *Prover) removeShared(pids []int, log *slog.Logger) {
 	var numbers []int
 	for _, pid := range pids {
-		if !procfs.Alive(pid) { // a number noted long ago may be somebody else's by now
+		if !procfs.Alive(pid) { // another process may have got an id that was stored long ago
 			numbers = append(numbers, pid)
 		}
 	}
 	if first, ok := p.port(); ok {
-		// What is named after a port belongs to whoever listens there: with nobody,
-		// to a run that has ended. This waits for processes that are just ending.
+		// An entry with the number of a port belongs to the process that listens there. If
+		// no process listens, the run has ended. checkPorts waits for processes that are
+		// just ending.
 		if err := p.checkPorts(); err != nil {
 			log.Debug("shared memory is left to the process that has the ports", "error", err)
 		} else {
@@ -72,27 +73,26 @@ func (p *Prover) removeShared(pids []int, log *slog.Logger) {
 	}
 }
 
-// portsTimeout is how long ports may take to be free after their process was
-// killed.
+// portsTimeout is the longest time until the ports of a killed process are free.
 const portsTimeout = 2 * time.Second
 
-// checkPorts reports who listens on the services' ports. A second prover on the
+// checkPorts fails if a process listens on the services' ports. A second prover on the
 // same ports would end the services of the first.
 func (p *Prover) checkPorts() error {
 	first, ok := p.port()
 	if !ok {
 		return nil
 	}
-	if err := occupied(first, machine.PortsPerRank); err != nil {
+	if err := checkFree(first, machine.PortsPerRank); err != nil {
 		return sdk.Environment(fmt.Errorf("the assembly services need ports %d to %d: %w", first, first+machine.PortsPerRank-1, err),
 			"stop that process, or set another `port` for this stage")
 	}
 	return nil
 }
 
-// occupied reports who listens on n ports from first on, and nil when nobody
-// does.
-func occupied(first, n int) error {
+// checkFree fails if a process listens on one of n ports from first on, and names it. It
+// waits up to portsTimeout for processes that are just ending.
+func checkFree(first, n int) error {
 	var errs []error
 	for begin := time.Now(); !machine.Free(first, n); time.Sleep(10 * time.Millisecond) {
 		errs = nil
@@ -101,7 +101,7 @@ func occupied(first, n int) error {
 			errs = append(errs, errors.New(l.String()))
 			nobody = nobody && l.PID == 0
 		}
-		// A port without a process may be one of a process that is just ending.
+		// A port without a process may belong to one that is just ending.
 		if !nobody || time.Since(begin) > portsTimeout {
 			break
 		}
@@ -110,9 +110,9 @@ func occupied(first, n int) error {
 	return errors.Join(errs...)
 }
 
-// cleanUp cleans up after a run and hands the cards on. After one that has swept up its own
-// processes nobody looks for them a second time: what was started with the owner's mark has
-// the run's mark, too.
+// cleanUp cleans up after a run and releases the cards. A run that has swept its own
+// processes needs no second search for them, because every process with the mark of the
+// owner has the mark of the run, too.
 func (p *Prover) cleanUp(lock *machine.Lock, swept bool, log *slog.Logger) {
 	began := time.Now()
 	var pids []int
@@ -127,13 +127,13 @@ func (p *Prover) cleanUp(lock *machine.Lock, swept bool, log *slog.Logger) {
 	if err != nil {
 		log.Warn("cargo-zisk left something behind", "error", err)
 	}
-	p.handOn(lock, pids, log)
+	p.releaseCards(lock, pids, log)
 }
 
-// handOn gives the cards back once the run's processes hold none of their
-// memory. The result of the run does not wait for that; the next run does, by
+// releaseCards releases the cards in the background, as soon as the run's processes hold
+// none of their memory. The result of the run does not wait for it. The next run waits for
 // the lock.
-func (p *Prover) handOn(lock *machine.Lock, pids []int, log *slog.Logger) {
+func (p *Prover) releaseCards(lock *machine.Lock, pids []int, log *slog.Logger) {
 	p.background.Go(func() {
 		defer lock.Release()
 		ctx, cancel := context.WithTimeout(p.life, p.config.VRAMTimeout.Std())

@@ -17,12 +17,12 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// clockSlack is how far the time stamps of a file system may lie behind the
-// clock.
+// clockSlack is the longest time by which the time stamps of a file system may lie behind
+// the clock.
 const clockSlack = 2 * time.Second
 
-// collect reads back what a run has written and publishes it.
-func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Result, error) {
+// collect reads the files that a run has written, checks them and publishes them.
+func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finishedRun) (*sdk.Result, error) {
 	summary := run.summary
 	if summary.ProvingTime == 0 {
 		summary.ProvingTime = run.wall
@@ -61,7 +61,7 @@ func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Re
 		r.Cycles, r.ID, r.Time = result.Cycles, result.ID, result.Time
 		summary.ProvingTime = result.ProvingTime()
 	}
-	if r.ID == "" { // 0.17 and later name no proof
+	if r.ID == "" { // 0.17 and later give proofs no id
 		r.ID = r.Program
 	}
 	outputs, err := p.publish(t, run.dir, decoded, r)
@@ -79,7 +79,7 @@ func (p *Prover) collect(t *sdk.Task, program *proof.Key, run finished) (*sdk.Re
 }
 
 // readProof checks the files of the run and decodes the proof.
-func (p *Prover) readProof(run finished) (*proof.Proof, error) {
+func (p *Prover) readProof(run finishedRun) (*proof.Proof, error) {
 	for _, name := range p.version.Outputs() {
 		path := filepath.Join(run.dir, name)
 		info, err := os.Lstat(path)
@@ -89,7 +89,7 @@ func (p *Prover) readProof(run finished) (*proof.Proof, error) {
 		case err != nil:
 			return nil, err
 		case !info.Mode().IsRegular():
-			return nil, fmt.Errorf("%s is no regular file", name)
+			return nil, fmt.Errorf("%s is not a regular file", name)
 		case info.Size() == 0:
 			return nil, fmt.Errorf("%s is empty", name)
 		case info.ModTime().Before(run.start.Add(-clockSlack)):
@@ -114,8 +114,8 @@ func (p *Prover) readProof(run finished) (*proof.Proof, error) {
 	return decoded, nil
 }
 
-// layout is the form in which the version stores proofs. A version newer than
-// any known may have kept the last one.
+// layout returns the layout in which the version stores proofs. For a version that is newer
+// than every known one it returns the newest layout.
 func (p *Prover) layout() proof.Layout {
 	layout, err := p.release().Saved()
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *Prover) layout() proof.Layout {
 	return layout
 }
 
-// sameContent checks that a file under zstd holds the plain one.
+// sameContent fails unless the decompressed content of a file is that of the plain file.
 func sameContent(plain, compressed string) error {
 	want, err := os.ReadFile(plain)
 	if err != nil {
@@ -162,8 +162,7 @@ func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r publis
 			encoding = "zstd"
 		}
 	}
-	// The tool's own files, under their own names, but for a result.json that it
-	// does not write.
+	// The tool's files keep their names. If it writes no result.json, this stage does.
 	var outputs []sdk.Artifact
 	for _, name := range p.version.Outputs() {
 		a, err := t.Adopt(filepath.Join(dir, name), name)
@@ -200,9 +199,8 @@ func (p *Prover) publish(t *sdk.Task, dir string, decoded *proof.Proof, r publis
 	return append(outputs, a), nil
 }
 
-// reportedSetup returns the key of the proving setup that belongs to the
-// reported bytes: the pinned or installed one, or nil when the proof's own is
-// all there is.
+// reportedSetup returns the key of the proving setup for the reported bytes. It is the
+// configured or installed key, or nil if only the proof itself holds one.
 func (p *Prover) reportedSetup(decoded *proof.Proof) (*proof.Key, error) {
 	if decoded.Layout == proof.Words {
 		return nil, nil

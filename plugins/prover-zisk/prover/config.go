@@ -47,13 +47,13 @@ type Config struct {
 	SetupTimeout   sdk.Duration `json:"setup_timeout" doc:"Limit of the one-time set-up." default:"1h" min:"1m"`
 	VRAMTimeout    sdk.Duration `json:"vram_timeout" doc:"How long the next proof waits for the memory of the cards after a run." default:"60s" min:"0s"`
 
-	installed *zisk.Version // of the tool that Check has found
+	installed *zisk.Version // version of the tool that Check has found; nil before
 }
 
-// MakesProof reports whether the stage is more than a gate.
+// MakesProof reports whether the stage makes proofs and is not a gate.
 func (c Config) MakesProof() bool { return c.action() == zisk.Prove }
 
-// Validate judges what the values say by themselves.
+// Validate judges the values without looking at the machine.
 func (c Config) Validate() []sdk.Finding {
 	var findings []sdk.Finding
 	report := func(pointer, summary, remedy string) {
@@ -86,7 +86,7 @@ func (c Config) Validate() []sdk.Finding {
 		}
 	}
 	for i, arg := range c.ExtraArgs {
-		if c.warm() && slices.Contains(notOfServer, arg) {
+		if c.warm() && slices.Contains(notForServer, arg) {
 			report(fmt.Sprintf("/extra_args/%d", i), "the server takes no "+arg, "remove it (for -m set `minimal_memory: true`), or set `server: off`")
 		}
 	}
@@ -95,7 +95,7 @@ func (c Config) Validate() []sdk.Finding {
 	}
 	for i, gpu := range c.GPUs {
 		if strings.TrimSpace(gpu) == "" || strings.ContainsAny(gpu, ", \t") {
-			report(fmt.Sprintf("/gpus/%d", i), fmt.Sprintf("%q is no index or UUID of one card", gpu), "list the cards one by one: gpus: [\"0\", \"1\"]")
+			report(fmt.Sprintf("/gpus/%d", i), fmt.Sprintf("%q is not the index or UUID of one card", gpu), "list the cards one by one: gpus: [\"0\", \"1\"]")
 		}
 	}
 	for i, arg := range c.ExtraArgs {
@@ -109,11 +109,11 @@ func (c Config) Validate() []sdk.Finding {
 	return findings
 }
 
-// ownFlags are set from the config and the task; a second one would be refused
-// by the tool or, worse, win.
+// ownFlags are the flags that the stage sets from the config and the task. The tool would
+// refuse a second one or, worse, use it instead.
 var ownFlags = []string{"--legacy-inputs", "--rom", "-r", "--log-metrics", "--elf", "-e", "--input", "--inputs", "-i", "--output", "--output-dir", "-o", "--proving-key", "-k", "--aggregation", "--no-aggregation", "-p", "--port", "--asm-port"}
 
-// tool is the program of the action: a name or a path.
+// tool returns the program of the action, a name or a path.
 func (c Config) tool() string {
 	switch {
 	case c.Bin != "":
@@ -127,7 +127,7 @@ func (c Config) tool() string {
 // warm reports whether the tool stays loaded between proofs.
 func (c Config) warm() bool { return c.Server == "on" }
 
-// notOfServer are arguments of `prove` that `server` has not.
-var notOfServer = []string{"-y", "--verify-proofs", "-b", "--save-proofs", "-m", "--minimal-memory"}
+// notForServer are arguments of `prove` that `server` does not have.
+var notForServer = []string{"-y", "--verify-proofs", "-b", "--save-proofs", "-m", "--minimal-memory"}
 
 func (c Config) action() zisk.Action { return zisk.Action(c.Action) }

@@ -1,17 +1,18 @@
-// Package prover proves guest inputs with cargo-zisk on the machine it runs on.
+// Package prover proves guest inputs with cargo-zisk on the machine on which it runs.
 //
-// A Prover belongs to one stage. Opening it finds the tool and its version,
-// clears away what an earlier life of the stage left, and starts the one-time
-// set-up in the background; while that runs the stage is unavailable. Then, for
-// each block: lock the cards, run the tool in a fresh output directory, read
-// back what it wrote, clean up, and hand the cards on once their memory is free.
+// A Prover belongs to one stage. Open finds the tool and its version, cleans up after an
+// earlier process of the stage, and starts the one-time set-up in the background. The
+// stage is unavailable while the set-up runs. Each block then goes through these steps:
 //
-// With ZisK 0.14 and 0.15 the tool can be kept loaded between blocks as a server.
-// It then holds cards and ports from its start to its end, and ends after any
-// failure: the next attempt starts a new one.
+//	lock the cards ─► run the tool in a new output directory ─► read its files ─► result
+//	                                        └─► clean up ─► release the cards when their memory is free
 //
-// A proof counts only if the tool ended with exit status 0, every file that the
-// version writes is there, newer than the start and whole, and the program's
-// key is the one of the set-up. Verify asks the tool itself, in a process of its
-// own.
+// With ZisK 0.14 and 0.15 the tool can stay loaded between blocks as a server. The server
+// holds cards and ports from its start to its end. It is ended after any failure, and the
+// next attempt starts a new one.
+//
+// A proof is accepted only if the tool ended with exit status 0, if every file that the
+// version writes exists, is complete and newer than the start, and if the program's
+// key is that of the set-up. Verify then verifies the proof in this process, with the
+// tool, or with both.
 package prover

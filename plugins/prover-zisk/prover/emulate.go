@@ -15,8 +15,8 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// emulate runs the guest in ziskemu and compares what it commits to with the
-// block. It needs neither cards nor keys, so that several runs go side by side.
+// emulate runs the guest in ziskemu and compares the guest's public values with the
+// block. It needs neither cards nor keys, so that several runs can go on at the same time.
 func (p *Prover) emulate(ctx context.Context, t *sdk.Task, input string) (*sdk.Result, error) {
 	run, err := p.attempt(t, func(r run) (outcome, error) {
 		var err error
@@ -25,11 +25,11 @@ func (p *Prover) emulate(ctx context.Context, t *sdk.Task, input string) (*sdk.R
 		if r.args, err = p.version.EmulateCommand(p.request(input, ""), zisk.FileOutput); err != nil {
 			return outcome{}, sdk.Environment(err, "install a release of ZisK that is supported")
 		}
-		ctx, cancel := p.limited(ctx, r.gas)
+		ctx, cancel := p.withDeadline(ctx, r.gas)
 		defer cancel()
 		return p.execute(ctx, r)
 	})
-	p.footprint.take() // the emulator shares no memory that would outlive it
+	p.footprint.take() // the emulator leaves no shared memory behind
 	if err != nil {
 		return nil, err
 	}
@@ -58,21 +58,21 @@ func (p *Prover) emulate(ctx context.Context, t *sdk.Task, input string) (*sdk.R
 	}}, nil
 }
 
-// comparePublics compares the public values of a guest with the task's block and
-// says in words what they are. Values of a form that is not known pass, because
-// nothing is known to compare them with.
+// comparePublics compares the public values of a guest with the task's block and returns
+// a description of them. Values of an unknown form are accepted, because they cannot be
+// compared.
 func comparePublics(t *sdk.Task, publics []byte) (string, error) {
 	block, err := guest.OfTask(t)
 	if err != nil {
 		return "", err
 	}
-	verdict, says := block.Compare(publics)
+	verdict, detail := block.Compare(publics)
 	switch verdict {
 	case guest.Differs:
-		return "", &zisk.Failure{Kind: zisk.Guest, Code: zisk.CodePublics, Summary: "the guest program ran to its end, but " + says,
+		return "", &zisk.Failure{Kind: zisk.Guest, Code: zisk.CodePublics, Summary: "the guest program ran to its end, but " + detail,
 			Remedy: "the input is of another block, or `elf` is another guest than the builder's `format` or `guest` says"}
 	case guest.NotCompared:
-		t.Log.Debug("the public values are not compared with the block", "reason", says)
+		t.Log.Debug("the public values are not compared with the block", "reason", detail)
 	}
-	return says, nil
+	return detail, nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/files"
 )
 
-// observation is how long a finished run took.
+// observation is the duration of a finished run.
 type observation struct {
 	Kind string        `json:"kind"`
 	Gas  uint64        `json:"gas"`
@@ -21,9 +21,9 @@ type observation struct {
 	At   time.Time     `json:"at"`
 }
 
-// history holds the last finished runs of a stage, to tell how long the next
-// takes. It is kept in the state directory. Its methods may be called
-// concurrently, also on a nil history, which knows nothing.
+// history holds the last finished runs of a stage, from which it estimates the duration of
+// the next. It is stored in the state directory. Its methods may be called concurrently,
+// also on a nil history, which is empty.
 type history struct {
 	path string
 	mu   sync.Mutex
@@ -32,16 +32,18 @@ type history struct {
 
 const (
 	historyFile = "history.json"
-	// historyLimit is how many runs are kept.
+	// historyLimit is the number of runs that are kept.
 	historyLimit = 200
-	// fitLimit is how many of the last runs of a kind an estimate rests on.
+	// fitLimit is the largest number of runs of a kind that an estimate uses.
 	fitLimit = 50
-	// fitLeast is how many runs of a kind an estimate needs, deadlineLeast how
-	// many a learned deadline needs.
-	fitLeast      = 3
-	deadlineLeast = 20
+	// minForEstimate is the number of runs of a kind that an estimate needs, and
+	// minForDeadline the number that a learned deadline needs.
+	minForEstimate = 3
+	minForDeadline = 20
 )
 
+// openHistory reads the history. If the file cannot be read, it returns an empty history
+// with the error.
 func openHistory(path string) (*history, error) {
 	h := &history{path: path}
 	data, err := os.ReadFile(path)
@@ -57,7 +59,7 @@ func openHistory(path string) (*history, error) {
 	return h, err
 }
 
-// learn adds a finished run; save keeps it.
+// learn adds a finished run. It does not write the file; save does.
 func (h *history) learn(o observation) {
 	if h == nil {
 		return
@@ -96,12 +98,12 @@ func (h *history) last(kind string) []observation {
 	return runs
 }
 
-// expect estimates how long a run of the kind takes for a block with so much
-// gas: a straight line through the last runs, never below the shortest of them
-// by more than half. It knows nothing before there are a few.
+// expect estimates the duration of a run of the kind for a block with this gas. It fits a
+// straight line through the last runs. The estimate is at least half of the shortest of
+// them. The second result is false if there are too few runs.
 func (h *history) expect(kind string, gas uint64) (time.Duration, bool) {
 	runs := h.last(kind)
-	if len(runs) < fitLeast {
+	if len(runs) < minForEstimate {
 		return 0, false
 	}
 	var n, sx, sy, sxx, sxy float64
@@ -117,23 +119,22 @@ func (h *history) expect(kind string, gas uint64) (time.Duration, bool) {
 		return mean, true
 	}
 	slope := (sxy - sx*sy/n) / spread
-	if slope < 0 { // more gas never makes a proof faster: noise
+	if slope < 0 { // noise, because more gas never makes a proof faster
 		return mean, true
 	}
 	estimate := time.Duration(sy/n + slope*(float64(gas)-sx/n))
 	return max(estimate, shortest/2), true
 }
 
-// deadline is the learned limit of a run for a block with so much gas: factor
-// times the longest of the last runs of the kind, or times what is expected of
-// such a block where that is more. There is none with a factor of 0 or too few
-// runs.
+// deadline returns the learned time limit of a run for a block with this gas. It is factor
+// times the longest of the last runs of the kind or, if that is more, times the estimate
+// for the block. The second result is false if the factor is 0 or there are too few runs.
 func (h *history) deadline(kind string, gas uint64, factor float64) (time.Duration, bool) {
 	if factor <= 0 {
 		return 0, false
 	}
 	runs := h.last(kind)
-	if len(runs) < deadlineLeast {
+	if len(runs) < minForDeadline {
 		return 0, false
 	}
 	longest := slices.MaxFunc(runs, func(a, b observation) int { return int(a.Wall - b.Wall) })
@@ -144,5 +145,5 @@ func (h *history) deadline(kind string, gas uint64, factor float64) (time.Durati
 	return time.Duration(factor * float64(limit)), true
 }
 
-// gasOf returns the gas that the task's block used; 0 when it is not known.
+// gasOf returns the gas that the task's block has used, or 0 if it is not known.
 func gasOf(t *sdk.Task) uint64 { return t.Block.GasUsed }

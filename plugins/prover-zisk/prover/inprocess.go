@@ -10,8 +10,8 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/verify"
 )
 
-// release is the release of the installed ZisK, as far as the forms of its
-// proofs depend on it; zero for one that is newer than any known.
+// release returns the release of the installed ZisK. It is zero for a release whose forms
+// of proof are not known.
 func (p *Prover) release() proof.Release {
 	r := proof.Release{Major: p.version.Major, Minor: p.version.Minor}
 	if _, err := r.Wire(); err != nil {
@@ -20,9 +20,9 @@ func (p *Prover) release() proof.Release {
 	return r
 }
 
-// verifiers says what verifies the proofs: this process, the tool, or both. By
-// default it is this process for the releases whose constraints it has, but for
-// 0.15, of which no real proof was ever seen.
+// verifiers returns whether this process, the tool, or both verify the proofs. By default
+// this process does so for the releases whose constraints it knows, except for 0.15, of
+// which it was never tried with a real proof.
 func (p *Prover) verifiers() (builtin, byTool bool) {
 	switch p.config.Verifier {
 	case "builtin":
@@ -37,11 +37,11 @@ func (p *Prover) verifiers() (builtin, byTool bool) {
 	return builtin, !builtin
 }
 
-// verifyInProcess verifies the bytes that are reported. For a release without
-// embedded tables the proving key gives them.
+// verifyInProcess verifies the bytes that are reported. For a release without embedded
+// tables it reads the table from the proving key.
 func (p *Prover) verifyInProcess(log *slog.Logger, reported []byte, minimal bool, program, setup *proof.Key) error {
 	v := publish.InProcess{Release: p.release(), Setup: setup, Program: program, Log: log}
-	if setup == nil { // 0.15, whose files hold no key
+	if setup == nil { // the files of 0.15 hold no setup key
 		if key, err := p.config.setupKey(minimal); err == nil {
 			v.Setup = &key
 		}

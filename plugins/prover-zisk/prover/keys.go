@@ -32,8 +32,8 @@ func (c Config) provingKeyDir() string {
 	return filepath.Join(home, "provingKey")
 }
 
-// setupKeyFile returns the file with the key of the proving setup: the pinned
-// one, or the one inside the proving key.
+// setupKeyFile returns the path of the file with the key of the proving setup. It is the
+// configured file, or the one in the directory of the proving key.
 // Source: 0xPolygonHermez/pil2-proofman:proofman/src/proofman.rs@v0.18.0.
 func (c Config) setupKeyFile(minimal bool) string {
 	if c.VerifyKey != "" {

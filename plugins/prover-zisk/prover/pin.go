@@ -9,10 +9,10 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// pinRecord is what the file program.json in the state directory remembers of the
-// first verified proof. From 1.0 on a set-up prints the program's key only when it
-// computes it, and not when its files are there already; the key in a verified
-// proof says the same.
+// pinRecord is the content of the file program.json in the state directory, which stores
+// the program key of the first verified proof. From 1.0 on a set-up prints the program key
+// only if it computes the key, and not if its files exist already. A verified proof holds
+// the same key.
 type pinRecord struct {
 	Version string `json:"zisk_version"`
 	ELF     string `json:"elf_sha256"`
@@ -21,9 +21,9 @@ type pinRecord struct {
 
 const pinFile = "program.json"
 
-// pinned returns the key that a verified proof of this program and version had;
-// nil when there was none.
-func (p *Prover) pinned() *proof.Key {
+// pinnedProgram returns the program key of the first verified proof of this program and
+// version, or nil if there is none.
+func (p *Prover) pinnedProgram() *proof.Key {
 	data, err := os.ReadFile(filepath.Join(p.stateDir, pinFile))
 	if err != nil {
 		return nil
@@ -39,9 +39,9 @@ func (p *Prover) pinned() *proof.Key {
 	return &key
 }
 
-// pin takes the program's key from a proof that was verified, where nothing else
-// has told it: from then on a proof of another program is refused.
-func (p *Prover) pin(key proof.Key) {
+// pinProgram stores the program key of a verified proof if the key is not known yet. From
+// then on a proof of another program is refused.
+func (p *Prover) pinProgram(key proof.Key) {
 	p.setup.mu.Lock()
 	defer p.setup.mu.Unlock()
 	if p.setup.program != nil {

@@ -25,36 +25,37 @@ type Prover struct {
 	config   Config
 	stateDir string
 	log      *slog.Logger
-	bin      string
+	bin      string // path of the tool
 	version  zisk.Version
-	elfSum   string
-	gpu      bool   // pass the GPU switch
-	cards    string // what proves, for people: "2 × NVIDIA RTX 4090"
-	unlock   bool
-	minimal  bool
+	elfSum   string // SHA-256 of the guest program, in hexadecimal
+	gpu      bool   // whether to pass the flag for GPUs
+	cards    string // the cards that prove, for people: "2 × NVIDIA RTX 4090"
+	unlock   bool   // whether the services leave their memory unlocked
+	minimal  bool   // whether to make the smaller STARK proof
 	owner    machine.Owner
-	known    known
+	stamps   fileStamps
 	streak   tool.Streak
 	ahead    ahead
 
-	setup     preparation
+	setup     setupState
 	footprint footprint
 	history   *history
-	warm      *warm // nil where every proof starts the tool anew
+	warm      *warmProver // nil if every proof starts the tool anew
 
 	life       context.Context // ends with Close
 	end        context.CancelFunc
 	background sync.WaitGroup
 }
 
-// Open makes the prover of a stage.
+// Open makes the prover of a stage. It returns while the one-time set-up of the program
+// runs in the background.
 func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	p := &Prover{config: config, stateDir: env.StateDir, log: env.Log, owner: machine.OwnerOf(env.StateDir)}
 	var err error
 	if p.bin, err = tool.Locate(config.tool()); err != nil {
 		return nil, err
 	}
-	if p.known.bin, err = stampOf(p.bin); err != nil {
+	if p.stamps.bin, err = stampOf(p.bin); err != nil {
 		return nil, sdk.Environment(err, "set `bin` to the path of cargo-zisk")
 	}
 	if p.version, err = tool.Detect(ctx, p.bin); err != nil {
@@ -66,21 +67,21 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	if p.config.ELF, err = filepath.Abs(config.ELF); err != nil {
 		return nil, err
 	}
-	if p.known.elf, err = stampOf(p.config.ELF); err == nil {
+	if p.stamps.elf, err = stampOf(p.config.ELF); err == nil {
 		p.elfSum, err = fingerprint(p.config.ELF)
 	}
 	if err != nil {
 		return nil, sdk.Environment(fmt.Errorf("guest program: %w", err), "set `elf` to the guest's ELF file")
 	}
 	if p.config.action() != zisk.Emulate {
-		if err := p.choose(ctx); err != nil {
+		if err := p.resolveConfig(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if p.history, err = openHistory(filepath.Join(p.stateDir, historyFile)); err != nil {
 		p.log.Warn("the times of earlier proofs cannot be read; they are learned anew", "error", err)
 	}
-	// What an earlier life of this stage left, after a crash for example.
+	// Clean up after an earlier process of this stage, which may have crashed.
 	p.footprint.path = filepath.Join(p.stateDir, footprintFile)
 	p.footprint.load()
 	if _, err := p.clean(p.log); err != nil {
@@ -88,7 +89,7 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	}
 	p.life, p.end = context.WithCancel(context.Background())
 	if p.config.warm() {
-		p.warm = newWarm(p)
+		p.warm = newWarmProver(p)
 	}
 	if p.config.action() != zisk.Emulate {
 		p.prepare()
@@ -96,9 +97,9 @@ func Open(ctx context.Context, config Config, env sdk.Env) (*Prover, error) {
 	return p, nil
 }
 
-// choose settles what the config leaves open, and refuses what the version
-// cannot do.
-func (p *Prover) choose(ctx context.Context) error {
+// resolveConfig decides the settings that the config leaves to the prover, and refuses
+// settings that the version of the tool does not support.
+func (p *Prover) resolveConfig(ctx context.Context) error {
 	gpus, err := machine.GPUs(ctx)
 	if err != nil && !errors.Is(err, machine.ErrNoGPUTool) {
 		p.log.Warn("the cards cannot be listed", "error", err)
@@ -131,8 +132,8 @@ func (p *Prover) choose(ctx context.Context) error {
 		p.minimal = false
 	}
 	if family, _ := p.version.Family(); p.MakesProof() && (p.config.VerifyKey != "" || family == zisk.Family016) {
-		// Found out now rather than after the first proof: 0.16 leaves the key out
-		// of its proofs, and verifiers want it.
+		// Release 0.16 leaves the setup key out of its proofs, and verifiers need it. A
+		// missing key is reported now and not after the first proof.
 		if _, err := p.config.setupKey(p.minimal); err != nil {
 			return sdk.Environment(fmt.Errorf("the key of the proving setup: %w", err), "install the proving key (ziskup --provingkey), or set `verify_key` to its vadcop_final.verkey.bin")
 		}
@@ -148,7 +149,7 @@ func (p *Prover) choose(ctx context.Context) error {
 	return nil
 }
 
-// describe names the cards of a set.
+// describe names the chosen cards; without a choice it names all cards.
 func describe(gpus []machine.GPU, chosen []string) string {
 	var names []string
 	count := make(map[string]int)
@@ -175,7 +176,7 @@ func isChosen(g machine.GPU, chosen []string) bool {
 	return false
 }
 
-// request is the call of the tool for an input.
+// request returns the call of the tool for an input.
 func (p *Prover) request(input, output string) zisk.Request {
 	return zisk.Request{
 		Action: p.config.action(), ELF: p.config.ELF, Input: input, OutputDir: output, ProvingKey: p.config.ProvingKey,
@@ -184,7 +185,7 @@ func (p *Prover) request(input, output string) zisk.Request {
 	}
 }
 
-// lockDir is where the machine's provers keep their locks.
+// lockDir returns the directory of the locks that the machine's provers share.
 func (c Config) lockDir() string {
 	if c.LockDir != "" {
 		return c.LockDir
@@ -192,10 +193,10 @@ func (c Config) lockDir() string {
 	return machine.DefaultLockDir()
 }
 
-// MakesProof reports whether the stage is more than a gate.
+// MakesProof reports whether the stage makes proofs and is not a gate.
 func (p *Prover) MakesProof() bool { return p.config.MakesProof() }
 
-// Note tells the operator what was found.
+// Note names the version of the tool, the action, the cards and the program.
 func (p *Prover) Note() string {
 	device := p.cards
 	if p.config.action() == zisk.Emulate {
@@ -210,7 +211,7 @@ func (p *Prover) Note() string {
 	return fmt.Sprintf("ZisK %v, %s, %s, program %s", p.version, action, device, p.elfSum[:8])
 }
 
-// Health is unavailable while the set-up runs or has failed.
+// Health returns unavailable while the set-up runs, and degraded after it has failed.
 func (p *Prover) Health(context.Context) sdk.Health {
 	s := &p.setup
 	s.mu.Lock()
@@ -219,14 +220,13 @@ func (p *Prover) Health(context.Context) sdk.Health {
 	case s.running:
 		return sdk.Health{State: sdk.HealthUnavailable, Detail: fmt.Sprintf("%s of the program runs since %v", s.step, time.Since(s.began).Round(time.Second))}
 	case s.err != nil:
-		// Degraded, not unavailable: the next block tries the set-up again.
+		// The state is not unavailable, so that the next block tries the set-up again.
 		return sdk.Health{State: sdk.HealthDegraded, Detail: "the set-up of the program failed: " + s.err.Error()}
 	}
 	return sdk.Health{State: sdk.HealthReady}
 }
 
-// Close stops the set-up and the server, and waits for everything that still
-// runs.
+// Close stops the set-up and the server, waits for all background work and cleans up.
 func (p *Prover) Close() error {
 	p.end()
 	if p.warm != nil {
@@ -266,8 +266,8 @@ func (p *Prover) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error) {
 	return result, nil
 }
 
-// prove has the tool make the proof, or run the action of a gate, and publishes
-// what it made.
+// prove has the tool make the proof, or run the action of a gate, and publishes the
+// files that it made.
 func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *proof.Key) (*sdk.Result, error) {
 	p.preload()
 	if p.warm != nil {
@@ -277,7 +277,7 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 		}
 		collected, err := p.collect(t, program, result)
 		if err != nil {
-			s.distrust(err)
+			s.setDistrust(err)
 		}
 		return collected, err
 	}
@@ -285,12 +285,12 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	if err != nil {
 		return nil, err
 	}
-	run, err := p.locked(ctx, t, input)
+	run, err := p.runLocked(ctx, t, input)
 	if err == nil {
-		collecting(t)
+		reportCollecting(t)
 	}
-	// The proof is on disk: the machine is cleaned beside the work on it, which does not wait
-	// for that. The next run does, by the lock.
+	// The proof is on disk, so that cleaning up and reading it go on at the same time. The
+	// next run waits for the end of the cleaning, by the lock.
 	cleaned := make(chan struct{})
 	p.background.Go(func() {
 		defer close(cleaned)
@@ -303,20 +303,24 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	return p.collect(t, program, run)
 }
 
-// preload makes the verifier ready while the tool works.
+// preload reads the verifier's tables while the tool works.
 func (p *Prover) preload() {
 	if builtin, _ := p.verifiers(); builtin && p.MakesProof() {
 		p.background.Go(func() { verify.Preload(p.release(), p.minimal) })
 	}
 }
 
-// accepted tells the host that the input was checked and the tool works on it.
-func accepted(t *sdk.Task) { t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1}) }
+// reportAccepted reports that the input was checked and that the tool works on it.
+func reportAccepted(t *sdk.Task) {
+	t.Progress(sdk.Progress{Phase: contract.PhaseAccepted, Fraction: -1})
+}
 
-// collecting tells the host that it may give the next block.
-func collecting(t *sdk.Task) { t.Progress(sdk.Progress{Phase: sdk.PhaseCollecting, Fraction: -1}) }
+// reportCollecting reports that the host may give the next block.
+func reportCollecting(t *sdk.Task) {
+	t.Progress(sdk.Progress{Phase: sdk.PhaseCollecting, Fraction: -1})
+}
 
-// lock waits for the cards.
+// lock waits for the cards until ctx ends.
 func (p *Prover) lock(ctx context.Context, log *slog.Logger) (*machine.Lock, error) {
 	lock, err := machine.AcquireGPUs(ctx, p.config.lockDir(), p.config.GPUs)
 	switch {

@@ -18,12 +18,12 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// outcome is what a successful run of the tool said.
+// outcome is the result of a successful run of the tool.
 type outcome struct {
-	summary zisk.Summary
+	summary zisk.Summary // what the tool has printed about the run
 	wall    time.Duration
 	start   time.Time
-	swept   bool // nothing that the tool had started is left
+	swept   bool // all descendants of the tool have ended
 }
 
 // run is one call of the tool.
@@ -31,12 +31,12 @@ type run struct {
 	args     []string
 	dir      string // working directory
 	log      *slog.Logger
-	gas      uint64              // of the block; 0 when it is not known
-	line     func(string)        // each line of standard output; may be nil
-	started  func()              // called when the tool runs; may be nil
+	gas      uint64              // gas of the block; 0 if it is not known
+	line     func(string)        // gets each line of standard output; may be nil
+	started  func()              // called when the tool has started; may be nil
 	progress func(zisk.Progress) // may be nil
-	made     func()              // called when the tool gives its figures, which it does when it has the proof; may be nil
-	silence  time.Duration       // 0 for no limit
+	made     func()              // called when the tool prints its figures, which means that it has the proof; may be nil
+	silence  time.Duration       // longest time without output; 0 for no limit
 
 	transcript *transcript // gets every line; may be nil
 }
@@ -46,15 +46,15 @@ var (
 	errDeadline = errors.New("the run took much longer than proofs of this kind do")
 )
 
-// watch stops the run when it prints nothing for its limit.
+// watch returns a watchdog that stops the run when it prints nothing for its limit.
 func (r run) watch(stop context.CancelCauseFunc) *watchdog {
 	return newWatchdog(r.silence, func() {
 		stop(fmt.Errorf("%w (silence_timeout %v)", errSilent, r.silence))
 	})
 }
 
-// execute runs the tool and explains its failure. Whatever it started is gone
-// when execute returns.
+// execute runs the tool and explains its failure. All processes that the tool has started
+// have ended when execute returns.
 func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -62,24 +62,24 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 	defer silent.stop()
 
 	out := outcome{start: time.Now()}
-	said := &reader{run: r, reset: silent.reset}
-	exit, err := p.tool(r.args, r.dir, r.started, said.stdout, said.stderr).Run(ctx)
+	output := &outputReader{run: r, reset: silent.reset}
+	exit, err := p.command(r.args, r.dir, r.started, output.stdout, output.stderr).Run(ctx)
 	if exit == nil {
 		return out, err
 	}
-	out.summary, out.wall = said.summary, exit.Duration
+	out.summary, out.wall = output.summary, exit.Duration
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return out, stopped(cause)
 	}
-	if failure := said.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
+	if failure := output.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
 		return out, tool.Classify(failure)
 	}
 	out.swept = !exit.Left
 	return out, nil
 }
 
-// stopped is the error of a run that was stopped: by the host, or by a limit of
-// this stage.
+// stopped returns the error of a run that was stopped by the host or by a limit of this
+// stage.
 func stopped(cause error) error {
 	if errors.Is(cause, errSilent) || errors.Is(cause, errDeadline) {
 		return tool.Classify(&zisk.Failure{Kind: zisk.Transient, Code: zisk.CodeHung, Summary: cause.Error()})
@@ -87,10 +87,10 @@ func stopped(cause error) error {
 	return sdk.Interrupted(fmt.Errorf("cargo-zisk was stopped: %w", cause))
 }
 
-// tool is a call of cargo-zisk whose lines go to the two functions. The process id of each
-// start is noted: it names the tool's shared memory from 0.17 on, and has to be known even
-// of a run that dies at once. Started is called then, unless it is nil.
-func (p *Prover) tool(args []string, dir string, started func(), stdout, stderr func(line string)) *process.Command {
+// command returns a call of cargo-zisk whose lines go to stdout and stderr. It stores the
+// process id in the footprint as soon as the tool runs, because from 0.17 on the id is part
+// of the names of the tool's shared memory. Then it calls started, unless that is nil.
+func (p *Prover) command(args []string, dir string, started func(), stdout, stderr func(line string)) *process.Command {
 	return &process.Command{
 		Path: p.bin, Args: args, Dir: dir, Env: p.environ(), Grace: max(p.config.Grace.Std(), time.Millisecond),
 		Started: func(pid int) {
@@ -103,18 +103,18 @@ func (p *Prover) tool(args []string, dir string, started func(), stdout, stderr 
 	}
 }
 
-// reader takes in what the tool prints during a run. Its methods are not for
+// outputReader reads the lines that the tool prints during a run. It is not safe for
 // concurrent use.
-type reader struct {
+type outputReader struct {
 	run
-	reset     func() // called at each line
+	reset     func() // called for each line
 	summary   zisk.Summary
 	tracker   zisk.Tracker
 	diagnosis zisk.Diagnosis
 }
 
-func (r *reader) stdout(line string) {
-	if !zisk.IsRequest(line) { // a question of ours must not keep a hung server alive
+func (r *outputReader) stdout(line string) {
+	if !zisk.IsRequest(line) { // the tool's line about our own request must not keep a hung server alive
 		r.reset()
 	}
 	r.log.Debug(line)
@@ -132,7 +132,7 @@ func (r *reader) stdout(line string) {
 	}
 }
 
-func (r *reader) stderr(line string) {
+func (r *outputReader) stderr(line string) {
 	r.reset()
 	r.transcript.line(line)
 	if strings.TrimSpace(line) != "" {
@@ -141,15 +141,15 @@ func (r *reader) stderr(line string) {
 	r.diagnosis.Line(line)
 }
 
-// environ is the environment of the tool: this process's, the owner's mark, and
-// what the config sets.
+// environ returns the environment of the tool: the environment of this process, the
+// variables that the config sets, and the owner's mark.
 func (p *Prover) environ() []string {
 	set := map[string]string{"NO_COLOR": "1"}
 	if len(p.config.GPUs) > 0 {
 		set["CUDA_VISIBLE_DEVICES"] = strings.Join(p.config.GPUs, ",")
 		if os.Getenv("CUDA_DEVICE_ORDER") == "" {
-			// nvidia-smi counts cards by their bus, CUDA by their speed unless
-			// told otherwise.
+			// nvidia-smi numbers cards by their bus, CUDA by their speed unless this
+			// variable is set.
 			set["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
 		}
 	}
@@ -167,8 +167,9 @@ func (p *Prover) environ() []string {
 	return append(environ, p.owner.Variable())
 }
 
-// footprint is the process ids of the tool's runs that were not cleaned up yet.
-// They are kept in a file as well, for the case that this process is killed.
+// footprint holds the process ids of the tool's runs that were not cleaned up yet. It
+// also keeps them in a file, which survives if this process is killed. Its methods may be
+// called concurrently.
 type footprint struct {
 	path string
 
@@ -178,18 +179,17 @@ type footprint struct {
 
 const footprintFile = "run.json"
 
-// load takes over what an earlier life of the stage noted.
+// load reads the process ids that an earlier process of the stage has stored.
 func (f *footprint) load() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if data, err := os.ReadFile(f.path); err == nil {
-		_ = json.Unmarshal(data, &f.pids) // a torn file names nothing
+		_ = json.Unmarshal(data, &f.pids) // an incomplete file counts as empty
 	}
 }
 
-// note adds a run. The file is for the case that this process is killed, and says nothing
-// after a crash of the machine, with which the shared memory goes: it is not synced. One that
-// cannot be written costs no more than a stale entry of shared memory.
+// note adds a run. The file is not synced, because after a crash of the machine the shared
+// memory is gone, too. If it cannot be written, an entry of shared memory may be left.
 func (f *footprint) note(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -199,7 +199,7 @@ func (f *footprint) note(pid int) {
 	}
 }
 
-// take returns the noted runs and forgets them.
+// take returns the stored process ids and removes them.
 func (f *footprint) take() []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

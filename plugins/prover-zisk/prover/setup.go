@@ -20,33 +20,33 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// setupRecord is what the file setup.json in the state directory remembers of
-// the one-time set-up.
+// setupRecord is the content of the file setup.json in the state directory, which
+// describes the last successful set-up.
 type setupRecord struct {
 	Version    string    `json:"zisk_version"`
 	ELF        string    `json:"elf_sha256"`
 	ProvingKey string    `json:"proving_key"`
 	Executor   string    `json:"executor"`
-	Home       string    `json:"zisk_home"` // where the assembly files went
+	Home       string    `json:"zisk_home"` // directory of the assembly files
 	Program    string    `json:"program_key,omitempty"`
 	Finished   time.Time `json:"finished"`
 }
 
 const setupFile = "setup.json"
 
-// preparation is the state of the set-up, which runs in the background.
-type preparation struct {
+// setupState is the state of the one-time set-up, which runs in the background.
+type setupState struct {
 	mu      sync.Mutex
 	done    chan struct{} // closed at the end of the current run
 	running bool
 	began   time.Time
-	step    string
-	err     error
-	program *proof.Key // the program's key; nil when unknown
+	step    string     // the command that runs
+	err     error      // the error of the last run
+	program *proof.Key // the program key; nil if it is not known
 }
 
-// wanted describes the set-up that this stage needs.
-func (p *Prover) wanted() setupRecord {
+// wantedSetup describes the set-up that this stage needs.
+func (p *Prover) wantedSetup() setupRecord {
 	home, _ := tool.Home()
 	if p.config.Cache != "" {
 		home = p.config.Cache
@@ -54,7 +54,7 @@ func (p *Prover) wanted() setupRecord {
 	return setupRecord{Version: p.version.String(), ELF: p.elfSum, ProvingKey: p.config.provingKeyDir(), Executor: p.config.Executor, Home: home}
 }
 
-// prepare starts the set-up unless it was done, runs already, or is left to the
+// prepare starts the set-up unless it was done before, runs already, or is left to the
 // operator.
 func (p *Prover) prepare() {
 	s := &p.setup
@@ -70,9 +70,9 @@ func (p *Prover) prepare() {
 			s.program = &key
 		}
 	}
-	done := p.config.Setup == "skip" || p.recorded()
+	done := p.config.Setup == "skip" || p.setupRecorded()
 	if s.program == nil {
-		s.program = p.pinned()
+		s.program = p.pinnedProgram()
 	}
 	if done {
 		close(s.done)
@@ -91,9 +91,9 @@ func (p *Prover) prepare() {
 	})
 }
 
-// recorded reports whether setup.json says that the wanted set-up was done, and
-// takes over the program's key. The caller holds the lock.
-func (p *Prover) recorded() bool {
+// setupRecorded reports whether setup.json describes the set-up that the stage needs. If
+// so it takes the program key from the file. The caller holds p.setup.mu.
+func (p *Prover) setupRecorded() bool {
 	data, err := os.ReadFile(filepath.Join(p.stateDir, setupFile))
 	if err != nil {
 		return false
@@ -102,7 +102,7 @@ func (p *Prover) recorded() bool {
 	if json.Unmarshal(data, &have) != nil {
 		return false
 	}
-	want := p.wanted()
+	want := p.wantedSetup()
 	want.Program, want.Finished = have.Program, have.Finished
 	if have != want {
 		return false
@@ -120,7 +120,8 @@ func (p *Prover) forgetSetup() {
 	}
 }
 
-// awaitSetup waits for the set-up and starts it anew when the last one failed.
+// awaitSetup waits for the set-up and returns the program key, which is nil if it is not
+// known. It starts the set-up again if the last one failed.
 func (p *Prover) awaitSetup(ctx context.Context) (*proof.Key, error) {
 	s := &p.setup
 	s.mu.Lock()
@@ -176,14 +177,14 @@ func (p *Prover) runSetup(ctx context.Context) error {
 		}
 	}
 	pids, cleanErr := p.clean(p.log)
-	p.handOn(lock, pids, p.log)
+	p.releaseCards(lock, pids, p.log)
 	if err = errors.Join(err, cleanErr); err != nil {
 		if sdk.ClassOf(err) == sdk.ClassInterrupted {
 			return err
 		}
 		return sdk.Environment(err, "the set-up is tried again with the next block; or run the command by hand and set `setup: skip`")
 	}
-	record := p.wanted()
+	record := p.wantedSetup()
 	record.Finished = time.Now().UTC()
 	if program != nil {
 		record.Program = program.String()
@@ -192,11 +193,11 @@ func (p *Prover) runSetup(ctx context.Context) error {
 				"use the ELF that is registered, or correct `program_key`")
 		}
 		p.setup.mu.Lock()
-		known := p.setup.program
+		before := p.setup.program
 		p.setup.program = program
 		p.setup.mu.Unlock()
-		if known != nil && *known != *program {
-			p.log.Warn("the set-up gives another key of the program than proofs before it had", "program_key", program.String(), "before", known.String())
+		if before != nil && *before != *program {
+			p.log.Warn("the set-up gives another key of the program than proofs before it had", "program_key", program.String(), "before", before.String())
 		}
 	}
 	return files.WriteJSON(filepath.Join(p.stateDir, setupFile), 0o600, record)

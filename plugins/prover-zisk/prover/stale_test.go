@@ -32,7 +32,7 @@ func TestFilesOfAnEarlierRun(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		run := finished{dir: dir}
+		run := finishedRun{dir: dir}
 		run.start = began
 		if _, err := p.readProof(run); err == nil || strings.Contains(err.Error(), "is older than the run") != c.stale {
 			t.Errorf("written %v after the beginning: %v", c.written.Sub(began), err)

@@ -10,9 +10,9 @@ import (
 	"slices"
 )
 
-// transcript is everything that a run of the tool printed, in a file of the
-// attempt. Of a run that failed it is kept in the state directory, for a report
-// to those who can mend it. A nil transcript drops what it gets.
+// transcript is a file in the attempt's directory with all lines that a run of the tool
+// has printed. The transcript of a failed run is kept in the state directory, so that it
+// can be attached to a report of the fault. A nil transcript drops all lines.
 type transcript struct {
 	file *os.File
 	w    *bufio.Writer
@@ -22,7 +22,8 @@ type transcript struct {
 const (
 	transcriptFile = "cargo-zisk.log"
 	transcriptDir  = "failed-runs"
-	// transcriptLimit bounds one transcript, transcriptsKept their number.
+	// transcriptLimit is the largest size of a transcript in bytes, and transcriptsKept
+	// the number of transcripts that are kept.
 	transcriptLimit = 16 << 20
 	transcriptsKept = 20
 )
@@ -35,8 +36,7 @@ func newTranscript(path string) (*transcript, error) {
 	return &transcript{file: file, w: bufio.NewWriter(file)}, nil
 }
 
-// line adds a line. A transcript that cannot be written is none; the run goes
-// on.
+// line adds a line. Errors of writing are ignored, because the run must go on.
 func (t *transcript) line(text string) {
 	if t == nil || t.size > transcriptLimit {
 		return
@@ -47,7 +47,8 @@ func (t *transcript) line(text string) {
 
 func (t *transcript) close() { t.file.Close() }
 
-// keep moves the transcript to the directory and removes the oldest ones there.
+// keep copies the transcript to the directory, removes the oldest transcripts there, and
+// returns the path of the copy.
 func (t *transcript) keep(dir, job string, attempt uint32) (string, error) {
 	if err := t.w.Flush(); err != nil {
 		return "", err
@@ -67,7 +68,7 @@ func (t *transcript) keep(dir, job string, attempt uint32) (string, error) {
 	return path, prune(dir, transcriptsKept)
 }
 
-// prune leaves the newest files of a directory.
+// prune removes all files of a directory except the newest.
 func prune(dir string, keep int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

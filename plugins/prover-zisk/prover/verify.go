@@ -14,16 +14,15 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Verify checks a proof in this process, with the tool, or both, as the stage
-// says, and compares the keys in it with the known ones and, whatever verifies, its
-// public values with the block. The tool runs in a
-// process of its own because a malformed proof can crash it. A proof that does
-// not hold is retryable: it is never reported, and the block is proved again, by
-// a new server where one is kept.
+// Verify verifies a proof in this process, with the tool, or with both, as the stage is
+// configured. It also compares the keys in the proof with the known keys, and its public
+// values with the block. The tool runs in a process of its own because a malformed proof
+// can crash it. A proof that is not valid is a retryable error: it is never reported, and
+// the block is proved again, by a new server if the stage has one.
 func (p *Prover) Verify(ctx context.Context, t *sdk.Task) error {
 	decoded, err := p.verify(ctx, t)
 	if err == nil {
-		p.pin(decoded.Program())
+		p.pinProgram(decoded.Program())
 	}
 	if p.warm != nil && err != nil && sdk.ClassOf(err) == sdk.ClassRetryable {
 		p.warm.distrust(err)
@@ -80,8 +79,9 @@ func (p *Prover) verify(ctx context.Context, t *sdk.Task) (*proof.Proof, error) 
 	return decoded, guest.CheckProof(t)(decoded.Outputs())
 }
 
-// pinnedKey returns what `verify` takes to pin the proving setup, and compares
-// the key inside the proof where it takes nothing.
+// pinnedKey returns the argument of `verify` that selects the proving setup. For releases
+// without such an argument it compares the key in the proof with the installed key and
+// returns "".
 func (p *Prover) pinnedKey(decoded *proof.Proof) (string, error) {
 	switch family, _ := p.version.Family(); family {
 	case zisk.Family014:

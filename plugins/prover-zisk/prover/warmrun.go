@@ -27,7 +27,7 @@ func (s *warmServer) awaitStart(ctx context.Context) error {
 			return s.checkListener()
 		}
 		select {
-		case <-s.gone:
+		case <-s.ended:
 			return errServerEnded
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -40,8 +40,8 @@ func (s *warmServer) awaitStart(ctx context.Context) error {
 	}
 }
 
-// checkListener makes sure that it was our server that answered: the port is
-// open to every process of the machine.
+// checkListener fails if another process than the server listens on the port, which every
+// process of the machine may use.
 func (s *warmServer) checkListener() error {
 	port := s.client.Port
 	for _, l := range machine.Listeners(port, 1) {
@@ -57,7 +57,7 @@ func (s *warmServer) checkListener() error {
 func (s *warmServer) begin(ctx context.Context, job server.Job) error {
 	for _, c := range []chan struct{}{s.idle, s.panicked} {
 		select {
-		case <-c: // of the proof before
+		case <-c: // left over from the proof before
 		default:
 		}
 	}
@@ -67,9 +67,9 @@ func (s *warmServer) begin(ctx context.Context, job server.Job) error {
 	if err == nil || errors.Is(err, server.ErrUnreachable) || errors.Is(err, server.ErrBusy) {
 		return err
 	}
-	// A server that dies of the proof may do so before it has answered.
+	// If the proof kills the server, the server may end before it has answered.
 	select {
-	case <-s.gone:
+	case <-s.ended:
 		return errServerEnded
 	case <-ctx.Done():
 	case <-time.After(panicGrace):
@@ -77,48 +77,48 @@ func (s *warmServer) begin(ctx context.Context, job server.Job) error {
 	return err
 }
 
-// await waits for the end of the proof that began: all files are there and the
-// server is idle again. The files are looked for, and one question for the
-// status is under way at a time; neither its timeout nor a refused connection
-// says anything, because the server accepts nothing while it proves.
+// await waits for the end of the proof that began, when all files exist and the server is
+// idle again. It polls for the files, and has one request for the status open at a time.
+// Neither a timeout of that request nor a refused connection means anything, because the
+// server accepts no connection while it proves.
 func (s *warmServer) await(ctx context.Context, files map[string]string) error {
 	type answer struct {
 		status server.Status
 		err    error
 	}
-	asking, stop := context.WithCancel(ctx)
-	var questions sync.WaitGroup
-	defer questions.Wait()
+	requesting, stop := context.WithCancel(ctx)
+	var requests sync.WaitGroup
+	defer requests.Wait()
 	defer stop()
 	answers := make(chan answer, 1)
 	pending := false
-	ask := func() {
+	requestStatus := func() {
 		if pending {
 			return
 		}
 		pending = true
-		questions.Go(func() {
-			call, cancel := context.WithTimeout(asking, statusTimeout)
+		requests.Go(func() {
+			call, cancel := context.WithTimeout(requesting, statusTimeout)
 			defer cancel()
 			status, err := s.client.Status(call)
 			answers <- answer{status, err}
 		})
 	}
 
-	look := time.NewTicker(fileInterval)
-	defer look.Stop()
+	ticker := time.NewTicker(fileInterval)
+	defer ticker.Stop()
 	var closing, panicked <-chan time.Time
-	asked := time.Now()
+	answered := time.Now()
 	interval := statusInterval
 	for {
 		select {
 		case <-ctx.Done():
 			cause := context.Cause(ctx)
 			if panicked != nil && errors.Is(cause, errSilent) {
-				return errServerPanic // it is silent because it panicked
+				return errServerPanic // the panic is the reason of the silence
 			}
 			return cause
-		case <-s.gone:
+		case <-s.ended:
 			return errServerEnded
 		case <-s.panicked:
 			panicked = time.After(panicGrace)
@@ -127,29 +127,29 @@ func (s *warmServer) await(ctx context.Context, files map[string]string) error {
 		case <-closing:
 			return errServerBusy
 		case <-s.idle:
-			ask()
+			requestStatus()
 		case a := <-answers:
-			pending, asked = false, time.Now()
+			pending, answered = false, time.Now()
 			if a.err == nil && a.status.Idle {
 				if !written(files) {
 					return errServerIdle
 				}
 				return nil
 			}
-		case <-look.C:
+		case <-ticker.C:
 			if closing == nil && written(files) {
 				closing = time.After(closingTimeout)
 				interval = closingInterval
-				ask()
+				requestStatus()
 			}
-			if time.Since(asked) > interval {
-				ask()
+			if time.Since(answered) > interval {
+				requestStatus()
 			}
 		}
 	}
 }
 
-// written reports whether all files are there and not empty.
+// written reports whether all files exist and are not empty.
 func written(files map[string]string) bool {
 	for path := range files {
 		if info, err := os.Lstat(path); err != nil || info.Size() == 0 {

@@ -15,24 +15,24 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// Times of the talk with the server.
+// Intervals and timeouts of the requests to the server.
 const (
-	// fileInterval is how often the files of a running proof are looked for.
+	// fileInterval is the time between two checks for the files of a running proof.
 	fileInterval = 10 * time.Millisecond
-	// statusInterval is how often a server that answers "working" is asked again;
-	// closingInterval the same once all files are there.
+	// statusInterval is the time between an answer "working" and the next request for
+	// the status. closingInterval replaces it when all files exist.
 	statusInterval  = 2 * time.Second
 	closingInterval = 20 * time.Millisecond
-	// statusTimeout bounds one question for the status, which the server answers
-	// only after the proof.
+	// statusTimeout is the time limit of a request for the status, which the server
+	// answers only after the proof.
 	statusTimeout = time.Minute
-	// callTimeout bounds a request that an idle server answers at once.
+	// callTimeout is the time limit of a request that an idle server answers at once.
 	callTimeout = 10 * time.Second
-	// panicGrace is what a server has after a panic for ending by itself, and for
-	// the rest of the message.
+	// panicGrace is the time that a server has after a panic to print the rest of the
+	// message and to end by itself.
 	panicGrace = 500 * time.Millisecond
-	// closingTimeout is how long the server may take to be idle once all files
-	// are there.
+	// closingTimeout is the longest time from the last file of a proof until the server
+	// is idle.
 	closingTimeout = 30 * time.Second
 )
 
@@ -45,31 +45,30 @@ var (
 	errServerStart  = errors.New("the server takes no requests yet, and setup_timeout is over")
 )
 
-// warmServer is one life of the server process. Its methods may be called
-// concurrently.
+// warmServer is one server process. Its methods may be called concurrently.
 type warmServer struct {
 	p      *Prover
 	client server.Client
 	args   []string
 	dir    string
-	life   context.Context // of the process; its cause says why it was ended
+	life   context.Context // ends when the process is to end; its cause is the reason
 	stop   context.CancelCauseFunc
 	pid    atomic.Int64
-	gone   chan struct{} // closed when the process and all that it left are gone
-	exit   *process.Exit // valid after gone; nil when it did not start
-	err    error         // valid after gone
+	ended  chan struct{} // closed when the process and its descendants have ended
+	exit   *process.Exit // valid after ended; nil if the process did not start
+	err    error         // valid after ended
 
-	idle     chan struct{} // the server said that it waits
-	panicked chan struct{} // the server said that it panicked
+	idle     chan struct{} // full after the server has printed that it waits for requests
+	panicked chan struct{} // full after the server has printed a panic
 
-	mu     sync.Mutex
-	reader *reader // who gets the lines; nil between proofs
-	doubt  error   // why no further proof is asked for
+	mu       sync.Mutex
+	output   *outputReader // gets the lines; nil between proofs
+	distrust error         // why the server gets no further proof; nil if it may
 }
 
-func newWarmServer(p *Prover, args []string, dir string, said *reader) *warmServer {
-	s := &warmServer{p: p, client: server.Client{Port: p.config.ServerPort}, args: args, dir: dir, gone: make(chan struct{}),
-		idle: make(chan struct{}, 1), panicked: make(chan struct{}, 1), reader: said}
+func newWarmServer(p *Prover, args []string, dir string, output *outputReader) *warmServer {
+	s := &warmServer{p: p, client: server.Client{Port: p.config.ServerPort}, args: args, dir: dir, ended: make(chan struct{}),
+		idle: make(chan struct{}, 1), panicked: make(chan struct{}, 1), output: output}
 	s.life, s.stop = context.WithCancelCause(context.Background())
 	return s
 }
@@ -79,10 +78,10 @@ func newWarmServer(p *Prover, args []string, dir string, said *reader) *warmServ
 func (s *warmServer) run() ([]int, *slog.Logger) {
 	p := s.p
 	p.log.Debug("cargo-zisk", "args", s.args)
-	s.exit, s.err = p.tool(s.args, s.dir, nil, func(line string) { s.line(line, (*reader).stdout) }, func(line string) { s.line(line, (*reader).stderr) }).Run(s.life)
+	s.exit, s.err = p.command(s.args, s.dir, nil, func(line string) { s.line(line, (*outputReader).stdout) }, func(line string) { s.line(line, (*outputReader).stderr) }).Run(s.life)
 	if s.life.Err() == nil && p.life.Err() == nil {
 		s.mu.Lock()
-		if s.reader == nil {
+		if s.output == nil {
 			p.log.Warn("the server ended between two proofs; the next one starts another", "error", s.err)
 		}
 		s.mu.Unlock()
@@ -95,75 +94,77 @@ func (s *warmServer) run() ([]int, *slog.Logger) {
 	return pids, p.log
 }
 
-// line hands a line to the proof that runs.
-func (s *warmServer) line(line string, take func(*reader, string)) {
+// line calls handle with the reader of the running proof and the line.
+func (s *warmServer) line(line string, handle func(*outputReader, string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.reader
-	if r == nil {
-		r = discard(s.p.log)
+	output := s.output
+	if output == nil {
+		output = logOnly(s.p.log)
 	}
-	take(r, line)
+	handle(output, line)
 	if zisk.IsReady(line) {
-		signal(s.idle)
+		fill(s.idle)
 	}
 	if zisk.IsPanic(line) {
-		signal(s.panicked)
-		s.doubt = errServerPanic
+		fill(s.panicked)
+		s.distrust = errServerPanic
 	}
 }
 
-// signal fills a channel with room for one value.
-func signal(c chan struct{}) {
+// fill sends to a channel with a buffer of one value, unless the buffer is full.
+func fill(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
 	}
 }
 
-// attach gives the lines to the proof, unless the server is gone.
-func (s *warmServer) attach(said *reader) bool {
+// attach lets output get the lines from now on. It reports false if the server has ended.
+func (s *warmServer) attach(output *outputReader) bool {
 	select {
-	case <-s.gone:
+	case <-s.ended:
 		return false
 	default:
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reader = said
+	s.output = output
 	return true
 }
 
-// detach ends the reading: the reader is not used after it has returned.
+// detach ends what attach began. The reader gets no line after detach has returned.
 func (s *warmServer) detach() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reader = nil
+	s.output = nil
 }
 
-func (s *warmServer) distrust(err error) {
+// setDistrust has the server get no further proof, for the reason err.
+func (s *warmServer) setDistrust(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doubt = err
+	s.distrust = err
 }
 
+// distrusted returns why the server gets no further proof, or nil.
 func (s *warmServer) distrusted() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.doubt
+	return s.distrust
 }
 
-// end kills the server and returns when everything of it is gone.
+// end kills the server and returns when it and its descendants have ended.
 func (s *warmServer) end(reason error) {
 	s.stop(reason)
-	<-s.gone
+	<-s.ended
 	s.detach()
 }
 
-// shutdown ends the server: in good order between proofs, at once in one.
+// shutdown ends the server, in an orderly way between two proofs, and at once in a proof.
 func (s *warmServer) shutdown() {
 	s.mu.Lock()
-	proving := s.reader != nil
+	proving := s.output != nil
 	s.mu.Unlock()
 	if proving {
 		s.end(errServerClosed)
@@ -174,18 +175,18 @@ func (s *warmServer) shutdown() {
 	defer cancel()
 	if err := s.client.Shutdown(ctx); err == nil {
 		select {
-		case <-s.gone:
+		case <-s.ended:
 		case <-ctx.Done():
 		}
 	}
 	s.end(errServerClosed)
 }
 
-// fail ends the server after an error and says what it means: a sign in the
-// output explains it better than what the client has seen.
-func (s *warmServer) fail(ctx context.Context, said *reader, err error) error {
+// fail ends the server after an error and returns the error of the proof. If the server's
+// output explains the failure, it returns that explanation instead of err.
+func (s *warmServer) fail(ctx context.Context, output *outputReader, err error) error {
 	select {
-	case <-s.gone: // by itself, unless life has a cause
+	case <-s.ended: // by itself, unless life has a cause
 		if _, known := errors.AsType[*sdk.Error](err); !known {
 			err = errServerEnded
 		}
@@ -203,9 +204,9 @@ func (s *warmServer) fail(ctx context.Context, said *reader, err error) error {
 	case errors.Is(err, errServerEnded) && s.exit == nil:
 		return s.err
 	case errors.Is(err, errServerEnded):
-		failure = said.diagnosis.Explain(zisk.Exit{Code: s.exit.Code, Signal: s.exit.Signal})
+		failure = output.diagnosis.Explain(zisk.Exit{Code: s.exit.Code, Signal: s.exit.Signal})
 	default:
-		failure = said.diagnosis.Current()
+		failure = output.diagnosis.Current()
 	}
 	switch class, known := errors.AsType[*sdk.Error](err); {
 	case failure != nil:

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// watchdogSteps is into how many steps a watchdog divides its period.
+// watchdogSteps is the number of steps into which a watchdog divides its period.
 const watchdogSteps = 8
 
-// watchdog calls back once when it was not reset for its period, and at most an
-// eighth of it later. It counts steps of time instead of asking the clock: a
-// process that was stopped or a machine that was suspended loses one step by that
-// at most, so that a run is not blamed for a silence in which it could not run.
-// Its methods may be called concurrently.
+// watchdog calls a function once when it was not reset for its period, or up to an eighth
+// of the period later. It counts steps of time instead of reading the clock. A process
+// that was stopped, or a machine that was suspended, so loses at most one step, and a run
+// is not stopped for a silence during which it could not run. Methods may be called
+// concurrently.
 type watchdog struct {
-	step time.Duration
-	bark func()
+	step    time.Duration
+	expired func() // called at the end of the period
 
 	mu      sync.Mutex
 	timer   *time.Timer // nil after stop, and for a period of 0, which never ends
 	elapsed int         // steps since the last reset
 }
 
-func newWatchdog(period time.Duration, bark func()) *watchdog {
-	w := &watchdog{step: max(period/watchdogSteps, 1), bark: bark}
+func newWatchdog(period time.Duration, expired func()) *watchdog {
+	w := &watchdog{step: max(period/watchdogSteps, 1), expired: expired}
 	if period > 0 {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -38,10 +38,10 @@ func (w *watchdog) tick() {
 	if w.timer == nil {
 		return
 	}
-	// The first step after a reset was under way already.
+	// One more step is needed because the first step had begun before the reset.
 	if w.elapsed++; w.elapsed > watchdogSteps {
 		w.timer = nil
-		w.bark()
+		w.expired()
 		return
 	}
 	w.timer.Reset(w.step)
@@ -54,7 +54,7 @@ func (w *watchdog) reset() {
 	w.elapsed = 0
 }
 
-// stop ends the watch; the callback is not called any more.
+// stop stops the watchdog. The function is not called afterwards.
 func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

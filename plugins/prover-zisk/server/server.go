@@ -1,11 +1,11 @@
-// Package server speaks the protocol of `cargo-zisk server`, the prover of ZisK
-// 0.14 and 0.15 that stays loaded between proofs.
+// Package server is a client of `cargo-zisk server`, the prover of ZisK 0.14 and 0.15
+// that stays loaded between proofs.
 //
 // A connection to the loopback address carries one request, a line of JSON, and
-// one answer, a JSON object without an end of line. `prove` is answered when the
-// proof begins. Only `status` is taken while a proof runs; the releases answer
-// it when the proof has ended, so that an unanswered one says nothing. A server
-// whose proof failed refuses everything from then on and has to be killed.
+// one answer, a JSON object without an end of line. The server answers `prove` when the
+// proof begins. While a proof runs it accepts only `status`, which it answers when the
+// proof has ended, so that a missing answer means nothing. After a failed proof the
+// server refuses every request and has to be killed.
 //
 // Source: 0xPolygonHermez/zisk:server/src/zisk_service.rs@v0.14.0, @v0.15.0.
 package server
@@ -21,10 +21,10 @@ import (
 	"time"
 )
 
-// DefaultPort is the port that the tool itself takes.
+// DefaultPort is the tool's own default port.
 const DefaultPort = 7878
 
-// maxAnswer bounds an answer, which has a few short fields.
+// maxAnswer is the size in bytes of the largest answer that is read.
 const maxAnswer = 64 << 10
 
 // Codes of answers.
@@ -34,20 +34,20 @@ const (
 )
 
 var (
-	// ErrBusy says that the server proves, or that an earlier proof has left it
-	// unusable: it does not tell the two apart.
+	// ErrBusy means that the server proves, or that an earlier proof has left it
+	// unusable. The server does not distinguish the two.
 	ErrBusy = errors.New("the server is busy")
-	// ErrUnreachable says that nothing accepts connections on the port: no request
+	// ErrUnreachable means that no process accepts connections on the port. No request
 	// was sent.
 	ErrUnreachable = errors.New("no connection")
 )
 
-// Client talks to the server that listens on a port of this machine. It may be
-// used concurrently; the server takes one request at a time.
+// Client is a client of the server that listens on a port of this machine. It is safe for
+// concurrent use; the server takes one request at a time.
 type Client struct{ Port int }
 
-// Job is what `prove` takes. Paths are absolute; the folder must exist, and the
-// files in it get the names of the version's outputs behind the prefix and "-".
+// Job holds the arguments of `prove`. Paths are absolute, and the folder must exist. The
+// names of the files in it are the prefix, "-", and the names of the version's outputs.
 type Job struct {
 	Input         string
 	Folder        string
@@ -57,11 +57,11 @@ type Job struct {
 
 // Status is the answer to `status`.
 type Status struct {
-	Idle bool   // ready for a proof; false while one runs
-	ID   string // of the server's life
+	Idle bool   // ready for a proof; false while a proof runs
+	ID   string // identifies the server process
 }
 
-// Prove has the server begin a proof.
+// Prove has the server begin a proof. It returns when the proof has begun.
 func (c Client) Prove(ctx context.Context, job Job) error {
 	_, err := c.call(ctx, map[string]any{
 		"command": "prove", "input": job.Input, "folder": job.Folder, "prefix": job.Prefix, "minimal_memory": job.MinimalMemory,
@@ -70,8 +70,7 @@ func (c Client) Prove(ctx context.Context, job Job) error {
 	return err
 }
 
-// Status asks whether a proof runs. Where one does the answer may come only at
-// its end.
+// Status asks whether a proof runs. While one runs, the answer may not come before its end.
 func (c Client) Status(ctx context.Context) (Status, error) {
 	a, err := c.call(ctx, map[string]any{"command": "status"})
 	if err != nil {
@@ -83,7 +82,7 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 	return Status{Idle: a.Status == "idle", ID: a.ServerID}, nil
 }
 
-// Shutdown asks the server to end; it does so after the answer.
+// Shutdown asks the server to end, which it does after its answer.
 func (c Client) Shutdown(ctx context.Context) error {
 	_, err := c.call(ctx, map[string]any{"command": "shutdown"})
 	return err
@@ -128,21 +127,21 @@ func (c Client) exchange(ctx context.Context, request map[string]any) (answer, e
 	return decode(data)
 }
 
-// answer holds what the answers have in common and what `status` adds.
+// answer holds the fields of all answers, and those of the answer to `status`.
 type answer struct {
 	Kind     string  `json:"zisk_response"`
 	Code     *int    `json:"code"`
 	Message  string  `json:"msg"`
 	Status   string  `json:"status"`
 	ServerID string  `json:"server_id"`
-	Base     *answer `json:"base"` // of the answer to an invalid request
+	Base     *answer `json:"base"` // set in the answer to an invalid request
 }
 
-// decode reads an answer; one that says no is an error.
+// decode reads an answer. A refusal is an error.
 func decode(data []byte) (answer, error) {
 	var a answer
 	if err := json.Unmarshal(data, &a); err != nil {
-		return a, fmt.Errorf("the answer is no JSON object: %w", err)
+		return a, fmt.Errorf("the answer is not a JSON object: %w", err)
 	}
 	if a.Base != nil {
 		a.Code, a.Message = a.Base.Code, a.Base.Message

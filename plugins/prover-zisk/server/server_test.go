@@ -69,7 +69,7 @@ func TestAnswers(t *testing.T) {
 		{`{"zisk_response":"zisk_status_response","code":0,"status":"asleep"}`, "asleep"},
 		{`{}`, "no code"},
 		{``, "without an answer"},
-		{`HTTP/1.1 400 Bad Request`, "no JSON"},
+		{`HTTP/1.1 400 Bad Request`, "not a JSON"},
 		{strings.Repeat(" ", maxAnswer+1), "more than"},
 	} {
 		c, _ := peer(t, tc.answer)

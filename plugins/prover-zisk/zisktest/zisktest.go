@@ -1,6 +1,6 @@
-// Package zisktest builds a test double of cargo-zisk for tests that need a
-// prover: of the plugin, and of whole pipelines. What the double can do is said
-// in package double.
+// Package zisktest builds a test double of cargo-zisk for tests of the plugin and of whole
+// pipelines. Package double states what the double can do, and from which sources it was
+// made.
 package zisktest
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
 )
 
-// Scenario says how a double behaves.
+// Scenario describes how a double behaves.
 type Scenario = double.Scenario
 
 // Tool is a double of cargo-zisk in a directory of its own.
 type Tool struct {
-	Dir  string // to put first in PATH
-	Path string // of cargo-zisk
+	Dir  string // directory of the double, which a test puts first in PATH
+	Path string // path of cargo-zisk
 	// Emulator is the path of ziskemu.
 	Emulator string
 }
@@ -38,7 +38,7 @@ var (
 	buildGuest = sync.OnceValues(func() (string, error) { return compile(double.GuestProgram) })
 )
 
-// compile builds the command of that name and returns its path.
+// compile builds the command with the name and returns its path.
 func compile(command string) (string, error) {
 	dir, err := directory()
 	if err != nil {
@@ -53,16 +53,15 @@ func compile(command string) (string, error) {
 	return program, nil
 }
 
-// Build returns the path of a double that proves like ZisK 0.14.0, in a
-// directory of its own that ends with the test.
+// Build returns the path of a double that proves like ZisK 0.14.0. Its directory is
+// removed when the test ends.
 func Build(t testing.TB) string {
 	t.Helper()
 	return New(t, Scenario{}).Path
 }
 
-// New returns a double with the scenario, in a directory of its own that ends
-// with the test. With cards in the scenario the directory holds a double of
-// nvidia-smi, too.
+// New returns a double with the scenario, in a directory that is removed when the test
+// ends. If the scenario has cards, the directory also holds a double of nvidia-smi.
 func New(t testing.TB, s Scenario) *Tool {
 	t.Helper()
 	program, err := buildTool()
@@ -116,9 +115,8 @@ func (tool *Tool) Set(t testing.TB, s Scenario) {
 // Calls returns the calls of the double's subcommands so far.
 func (tool *Tool) Calls() []double.Call { return double.ReadCalls(tool.Dir) }
 
-// place puts the program at the path: a link where the file system can, so that
-// a double costs nothing. The double finds its own directory by its own path,
-// so a symbolic link would not do.
+// place puts the program at the path, as a hard link if the file system supports it. A
+// symbolic link does not work, because the double finds its directory by its own path.
 func place(program, path string) error {
 	if os.Link(program, path) == nil {
 		return nil
@@ -130,7 +128,7 @@ func place(program, path string) error {
 	return os.WriteFile(path, data, 0o755)
 }
 
-// Cleanup removes the built double; a TestMain calls it after its tests.
+// Cleanup removes the built double. TestMain calls it after the tests.
 func Cleanup() {
 	if built != "" {
 		os.RemoveAll(built)

@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// accountFault is an answer that is about the account and not about a block: the
-// key, the cluster, or the address of the API.
+// accountFault is the error of an answer that concerns the account and not a block:
+// the key, the cluster, or the address of the API.
 type accountFault struct {
 	err    error
 	remedy string
@@ -22,89 +22,93 @@ type accountFault struct {
 func (f *accountFault) Error() string { return f.err.Error() }
 func (f *accountFault) Unwrap() error { return f.err }
 
-// The pauses between two questions whether the server takes the account again.
+// Between two probes whether the server accepts the account again, the sender pauses
+// for minProbePause at first and twice as long each time, up to maxProbePause.
 const (
-	firstQuestion = 15 * time.Second
-	lastQuestion  = 5 * time.Minute
+	minProbePause = 15 * time.Second
+	maxProbePause = 5 * time.Minute
 )
 
-// account remembers a fault of the account, so that one block finds it out and the
-// others do not each ask again.
+// account holds the fault of the account that was found last, so that the deliveries
+// of other blocks fail without a request of their own. It may be used concurrently.
 type account struct {
-	mu    sync.Mutex
-	found *accountFault // nil while all is well
-	since time.Time
-	next  time.Time // when it is asked again
-	pause time.Duration
+	mu      sync.Mutex
+	current *accountFault // nil while the server accepts the account
+	since   time.Time     // when the fault was found
+	next    time.Time     // time of the next probe
+	pause   time.Duration // between the latest probe and the next
 }
 
-// begin records a fault and returns it with its class. It is logged once.
+// begin records a fault and returns it as an error of the class environment. Only the
+// first fault of a row is logged.
 func (a *account) begin(fault *accountFault, log *slog.Logger) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.found == nil {
-		a.since, a.pause = time.Now(), firstQuestion
+	if a.current == nil {
+		a.since, a.pause = time.Now(), minProbePause
 		a.next = a.since.Add(a.pause)
 		log.Error("EthProofs refuses the account: nothing is sent until that is mended", "error", fault.err, "remedy", fault.remedy)
 	}
-	a.found = fault
+	a.current = fault
 	return contract.Environment(fault.err, fault.remedy)
 }
 
-// fault returns the fault, with its class, until it is time to ask again.
+// fault returns the recorded fault as an error of the class environment, and nil from
+// the time of the next probe on.
 func (a *account) fault(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.found == nil || !now.Before(a.next) {
+	if a.current == nil || !now.Before(a.next) {
 		return nil
 	}
-	return &contract.Error{Class: contract.ClassEnvironment, Err: a.found.err, Remedy: a.found.remedy, After: a.next.Sub(now)}
+	return &contract.Error{Class: contract.ClassEnvironment, Err: a.current.err, Remedy: a.current.remedy, After: a.next.Sub(now)}
 }
 
-// due reports whether it is time to ask again, and puts off the next question.
+// due reports whether a probe is due, and sets the time of the next one.
 func (a *account) due(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.found == nil || now.Before(a.next) {
+	if a.current == nil || now.Before(a.next) {
 		return false
 	}
-	a.pause = min(2*a.pause, lastQuestion)
+	a.pause = min(2*a.pause, maxProbePause)
 	a.next = now.Add(a.pause)
 	return true
 }
 
-// end forgets the fault and reports whether there was one.
+// end removes the fault and reports whether there was one.
 func (a *account) end() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	had := a.found != nil
-	a.found = nil
-	return had
+	wasRefused := a.current != nil
+	a.current = nil
+	return wasRefused
 }
 
 func (a *account) isRefused() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.found != nil
+	return a.current != nil
 }
 
 func (a *account) describe() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.found == nil {
+	if a.current == nil {
 		return ""
 	}
-	return "EthProofs refuses the account since " + a.since.UTC().Format(time.RFC3339) + ": " + a.found.Error() + " (" + a.found.remedy + ")"
+	return "EthProofs refuses the account since " + a.since.UTC().Format(time.RFC3339) + ": " + a.current.Error() + " (" + a.current.remedy + ")"
 }
 
-// watchAccount learns the cluster's version every versionAge, and asks while the
-// account is refused whether it still is. The route is not rate limited.
+// watchAccount reads the cluster's version every versionAge. While the server refuses
+// the account, it probes whether the refusal is over. It returns when the context
+// ends. The route is not rate limited.
 func (s *Sender) watchAccount(ctx context.Context) {
-	var asked time.Time
+	var probed time.Time
 	for {
-		if now := time.Now(); s.account.due(now) || !s.account.isRefused() && now.Sub(asked) >= versionAge {
-			asked = now
-			s.askAccount(ctx)
+		if now := time.Now(); s.account.due(now) || !s.account.isRefused() && now.Sub(probed) >= versionAge {
+			probed = now
+			s.probeAccount(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -114,7 +118,9 @@ func (s *Sender) watchAccount(ctx context.Context) {
 	}
 }
 
-func (s *Sender) askAccount(ctx context.Context) {
+// probeAccount reads the cluster's version and records what the answer means for the
+// account.
+func (s *Sender) probeAccount(ctx context.Context) {
 	_, err := s.version.refresh(ctx)
 	fault, refused := errors.AsType[*accountFault](err)
 	if status, ok := errors.AsType[*ethproofs.StatusError](err); ok && !refused {

@@ -13,25 +13,27 @@ import (
 )
 
 const (
-	// firstLook is when a stored proof is looked at first: the server uploads it
-	// after its answer.
-	firstLook = 3 * time.Second
-	// checkTimeout bounds one look.
+	// checkDelay is the time between the acceptance of a proof and its first check.
+	// The server uploads the file after its answer.
+	checkDelay = 3 * time.Second
+	// checkTimeout bounds one request of a check.
 	checkTimeout = 2 * time.Minute
-	// missing is how many looks find no file before it counts as lost.
-	missing = 5
-	// checkFor is for how long a proof is looked at that cannot be.
-	checkFor = 24 * time.Hour
+	// maxMissing is how many tries of a check may find no file before the file counts
+	// as lost.
+	maxMissing = 5
+	// checkPeriod is how long a check that fails is tried again.
+	checkPeriod = 24 * time.Hour
 )
 
-// checks looks at stored proofs in the background. What it finds is logged and
-// makes the health degraded; no client can mend it, and no report depends on it.
+// checks is the state of the background checks of stored proofs. A fault is logged and
+// makes the health degraded. The plugin cannot repair a stored proof, and no report
+// depends on a check.
 type checks struct {
-	mu       *sync.Mutex
-	wake     chan struct{}
-	accepted int    // proofs since the start, which VerifyEvery counts
-	found    string // the latest proof that was found wanting
-	count    int    // of those
+	mu        *sync.Mutex
+	wake      chan struct{} // receives when a check was scheduled
+	accepted  int           // proofs accepted since the start, which VerifyEvery counts
+	faults    int           // faults found since the start
+	lastFault string        // describes the latest fault
 }
 
 func newChecks() checks { return checks{mu: new(sync.Mutex), wake: make(chan struct{}, 1)} }
@@ -39,14 +41,15 @@ func newChecks() checks { return checks{mu: new(sync.Mutex), wake: make(chan str
 func (c *checks) describe() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.count == 0 {
+	if c.faults == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d stored proofs were found wanting since the start, the last: %s", c.count, c.found)
+	return fmt.Sprintf("%d stored proofs were found wanting since the start, the last: %s", c.faults, c.lastFault)
 }
 
-// lookLater notes an accepted proof that is to be looked at.
-func (s *Sender) lookLater(r *request, entry ledger.Entry) {
+// scheduleCheck records an accepted proof in the ledger if the options demand a check
+// of it.
+func (s *Sender) scheduleCheck(r *request, entry ledger.Entry) {
 	if entry.ProofID == 0 || s.options.VerifyEvery == 0 && !s.options.Confirm {
 		return
 	}
@@ -56,9 +59,9 @@ func (s *Sender) lookLater(r *request, entry ledger.Entry) {
 	s.checks.mu.Unlock()
 	now := time.Now().UTC()
 	err := s.ledger.PutCheck(ledger.Check{Target: r.target, Number: r.block.Number, ProofID: entry.ProofID, Proof: r.proof,
-		Download: s.options.Confirm, Verify: verify, Since: now, Due: now.Add(firstLook)})
+		Download: s.options.Confirm, Verify: verify, Since: now, Due: now.Add(checkDelay)})
 	if err != nil {
-		s.options.Log.Warn("the stored proof will not be looked at", "block", r.block.Number, "error", err)
+		s.options.Log.Warn("the stored proof will not be checked", "block", r.block.Number, "error", err)
 		return
 	}
 	select {
@@ -67,17 +70,17 @@ func (s *Sender) lookLater(r *request, entry ledger.Entry) {
 	}
 }
 
-// runChecks makes one look after the other until the context ends.
+// runChecks runs the scheduled checks one after the other until the context ends.
 func (s *Sender) runChecks(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := time.Minute
 		check, found, err := s.ledger.NextCheck(s.options.URL, s.options.Cluster)
 		switch {
 		case err != nil:
-			s.options.Log.Warn("stored proofs cannot be looked at", "error", err)
+			s.options.Log.Warn("stored proofs cannot be checked", "error", err)
 		case found:
 			if wait = time.Until(check.Due); wait <= 0 {
-				s.look(ctx, check)
+				s.runCheck(ctx, check)
 				continue
 			}
 		}
@@ -91,8 +94,9 @@ func (s *Sender) runChecks(ctx context.Context) {
 	}
 }
 
-// look does what is left of a check and records what is left then.
-func (s *Sender) look(ctx context.Context, check ledger.Check) {
+// runCheck runs the remaining steps of a check and records in the ledger the steps that
+// remain after it.
+func (s *Sender) runCheck(ctx context.Context, check ledger.Check) {
 	var err error
 	if check.Download {
 		if err = s.compare(ctx, &check); err == nil {
@@ -105,22 +109,23 @@ func (s *Sender) look(ctx context.Context, check ledger.Check) {
 		}
 	}
 	if ctx.Err() != nil {
-		return // looked at again after the start
+		return // the check is repeated after the next start
 	}
 	if err != nil {
 		check.Tries++
 		check.Due = time.Now().UTC().Add(pauseOf(err, uint32(check.Tries)))
-		if time.Since(check.Since) > checkFor {
-			s.options.Log.Warn("the stored proof could not be looked at", "block", check.Number, "proof_id", check.ProofID, "error", err)
+		if time.Since(check.Since) > checkPeriod {
+			s.options.Log.Warn("the stored proof could not be checked", "block", check.Number, "proof_id", check.ProofID, "error", err)
 			check.Download, check.Verify = false, false
 		}
 	}
 	if err := s.ledger.PutCheck(check); err != nil {
-		s.options.Log.Warn("what was found of a stored proof cannot be recorded", "block", check.Number, "error", err)
+		s.options.Log.Warn("the result of a check of a stored proof cannot be recorded", "block", check.Number, "error", err)
 	}
 }
 
-// pauseOf honours what a 429 asks for.
+// pauseOf returns the pause after a failed try: the backoff, or the longer time that
+// an answer of 429 demands.
 func pauseOf(err error, try uint32) time.Duration {
 	pause := backoff(try)
 	if status, ok := errors.AsType[*ethproofs.StatusError](err); ok {
@@ -129,35 +134,36 @@ func pauseOf(err error, try uint32) time.Duration {
 	return pause
 }
 
-// compare downloads the stored bytes. An error means that it is not decided yet.
+// compare downloads the stored bytes and compares them with the proof that was sent. It
+// returns an error where it could not decide, so that the step is tried again.
 func (s *Sender) compare(ctx context.Context, check *ledger.Check) error {
 	if err := s.pace.Wait(ctx, ethproofs.Background); err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	requestCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	stored, err := s.client.Download(limited, check.ProofID, s.options.MaxProofBytes)
-	s.pace.Answered(nil) // the route counts down from another ceiling
+	stored, err := s.client.Download(requestCtx, check.ProofID, s.options.MaxProofBytes)
+	s.pace.Answered(nil) // the count of this route is for a lower limit
 	switch {
-	case errors.Is(err, ethproofs.ErrNoDownload) && check.Tries+1 >= missing:
-		s.wanting(*check, fmt.Sprintf("EthProofs has accepted the proof but serves no file for it: %v", err))
+	case errors.Is(err, ethproofs.ErrNoDownload) && check.Tries+1 >= maxMissing:
+		s.recordFault(*check, fmt.Sprintf("EthProofs has accepted the proof but serves no file for it: %v", err))
 		return nil
 	case err != nil:
 		return err
 	case sha256.Sum256(stored) != check.Proof.SHA256:
-		s.wanting(*check, fmt.Sprintf("EthProofs has accepted a proof of %d bytes but serves another file of %d bytes", check.Proof.Size, len(stored)))
+		s.recordFault(*check, fmt.Sprintf("EthProofs has accepted a proof of %d bytes but serves another file of %d bytes", check.Proof.Size, len(stored)))
 		return nil
 	}
 	s.options.Log.Info("the stored proof is the one that was sent", "block", check.Number, "proof_id", check.ProofID)
 	return nil
 }
 
-// verify has the site's own verifier look. An error means that it has not decided
-// yet.
+// verify has the site's verifier check the stored proof. It returns an error where the
+// verifier did not decide, so that the step is tried again.
 func (s *Sender) verify(ctx context.Context, check *ledger.Check) error {
-	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	requestCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	verdict, err := s.client.Verify(limited, check.ProofID)
+	verdict, err := s.client.Verify(requestCtx, check.ProofID)
 	switch {
 	case errors.Is(err, ethproofs.ErrNoVerifier):
 		return nil
@@ -170,18 +176,19 @@ func (s *Sender) verify(ctx context.Context, check *ledger.Check) error {
 		if verdict.Reason != "" {
 			reason += ": " + verdict.Reason
 		}
-		s.wanting(*check, reason)
+		s.recordFault(*check, reason)
 	default:
 		s.options.Log.Info("EthProofs' own verifier takes the proof", "block", check.Number, "proof_id", check.ProofID, "took_ms", verdict.Millis)
 	}
 	return nil
 }
 
-// wanting records a stored proof that only the EthProofs team can mend.
-func (s *Sender) wanting(check ledger.Check, reason string) {
+// recordFault logs and counts a faulty stored proof, which only the EthProofs team can
+// repair.
+func (s *Sender) recordFault(check ledger.Check, reason string) {
 	s.options.Log.Error("a stored proof was found wanting", "block", check.Number, "proof_id", check.ProofID, FactReason, reason)
 	s.checks.mu.Lock()
 	defer s.checks.mu.Unlock()
-	s.checks.count++
-	s.checks.found = fmt.Sprintf("block %d (proof_id %d): %s", check.Number, check.ProofID, reason)
+	s.checks.faults++
+	s.checks.lastFault = fmt.Sprintf("block %d (proof_id %d): %s", check.Number, check.ProofID, reason)
 }

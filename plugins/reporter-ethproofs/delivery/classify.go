@@ -12,14 +12,15 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// longest is the longest pause between two tries. The host's own tries find out
-// that the server is back, so that it bounds how late that is.
-const longest = 2 * time.Minute
+// maxBackoff is the longest pause between two tries. It bounds how late the sender
+// notices that the server answers again, because only the host's tries reach the server.
+const maxBackoff = 2 * time.Minute
 
-func backoff(try uint32) time.Duration { return min(retry.Backoff(try), longest) }
+// backoff returns the pause after a try; try counts from 1.
+func backoff(try uint32) time.Duration { return min(retry.Backoff(try), maxBackoff) }
 
-// classify gives an error its class and says when to try again. An error that has
-// a class keeps it.
+// classify returns the error with its class and the pause before the next try. An error
+// that has a class keeps it. classify also records outages and faults of the account.
 func (s *Sender) classify(err error, event Event) error {
 	if fault, ok := errors.AsType[*accountFault](err); ok {
 		s.outage.note(err)
@@ -48,7 +49,8 @@ func (s *Sender) classify(err error, event Event) error {
 	return contract.Permanent(fmt.Errorf("EthProofs refuses block %d: %w", event.Block.Number, err))
 }
 
-// accountFaultOf returns what an answer says against the account, nil for nothing.
+// accountFaultOf returns the fault of the account that an answer means, and nil where
+// the answer does not concern the account.
 func (s *Sender) accountFaultOf(err error, status *ethproofs.StatusError) *accountFault {
 	switch code := status.Status; {
 	case code == 401 || code == 403:
@@ -63,7 +65,8 @@ func (s *Sender) accountFaultOf(err error, status *ethproofs.StatusError) *accou
 	return nil
 }
 
-// retry is a retryable error until the event is too old.
+// retry returns the error as retryable, and as permanent once the event is older than
+// GiveUp.
 func (s *Sender) retry(err error, event Event, after time.Duration) error {
 	if age := time.Since(event.Time); s.options.GiveUp > 0 && !event.Time.IsZero() && age > s.options.GiveUp {
 		return contract.Permanent(fmt.Errorf("block %d is given up after %s (give_up): %w", event.Block.Number, age.Round(time.Minute), err))
@@ -71,6 +74,7 @@ func (s *Sender) retry(err error, event Event, after time.Duration) error {
 	return contract.RetryAfter(err, after)
 }
 
+// statusOf returns the HTTP status of an error, and 0 for an error without one.
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*ethproofs.StatusError](err); ok {
 		return e.Status
@@ -78,14 +82,16 @@ func statusOf(err error) int {
 	return 0
 }
 
-// isDatabaseError reports the 500 that handlers give for an error of the
-// database. The other 500, of an uncaught exception, has no body.
+// isDatabaseError reports whether the error is the status 500 with a body, which the
+// server's handlers give for an error of the database. The status 500 of an uncaught
+// exception has no body.
 func isDatabaseError(err error) bool {
 	e, ok := errors.AsType[*ethproofs.StatusError](err)
 	return ok && e.Status == 500 && !e.Empty
 }
 
-// isRefusal reports an answer that means that nothing was stored.
+// isRefusal reports whether the error is an answer after which the server has certainly
+// stored nothing.
 func isRefusal(err error) bool {
 	status := statusOf(err)
 	return status >= 300 && status < 500 && status != 408 && status != 409
@@ -95,12 +101,13 @@ func ledgerFault(err error) error {
 	return contract.Environment(err, "the stage's state directory must be writable and have room; a damaged ledger may be moved away, after which answers of 409 count as conflicts")
 }
 
-// outage remembers since when nothing gets through.
+// outage counts the failed tries since the latest delivery that succeeded. It may be
+// used concurrently.
 type outage struct {
 	mu    sync.Mutex
-	since time.Time
-	last  string
-	tries int
+	since time.Time // of the first failed try
+	last  string    // error of the latest failed try
+	tries int       // failed tries; 0 means that there is no outage
 }
 
 func (o *outage) note(err error) {

@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// unlisted is how many tries a proof is looked for that the server has and does
-	// not list, and relist the pause between two of them.
-	unlisted = 3
-	relist   = 5 * time.Second
-	// mostQuestions is how many tries the site is asked whose proof it has before an
-	// answer of 409 is judged without.
-	mostQuestions = 8
+	// maxUnlistedTries is how many tries search the list for a proof that the server
+	// has and does not list. relistPause is the pause between two of them.
+	maxUnlistedTries = 3
+	relistPause      = 5 * time.Second
+	// maxQueryTries is how many tries ask the site whose proof it has. After them an
+	// answer of 409 is judged without the site's list.
+	maxQueryTries = 8
 )
 
-// hasProof decides over an answer of 409: the number has a proof under the
-// cluster's newest version. It is ours where one was sent for the hash before this
-// request, under any version, or where the site's figures are those of one that we
-// sent.
+// hasProof decides what an answer of 409 means: the number has a proof under the
+// cluster's newest version. The proof is ours if a proof of the hash was sent before
+// this request, under any version, or if the site's figures are those of a proof that
+// we sent. Any other proof is a conflict. The caller holds the lock of the number.
 func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[string]string, error) {
-	if !r.sentBefore { // this request stored nothing, which its next try must know
+	if !r.sentBefore { // this request stored nothing; the next try must know that
 		if _, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) { e.MarkRefused(r.block.Hash) }); err != nil {
 			return nil, ledgerFault(err)
 		}
@@ -37,18 +37,18 @@ func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[str
 	if err != nil {
 		return nil, err
 	}
-	moved := version != r.target.Version
+	versionChanged := version != r.target.Version
 	r.target.Version = version
 	entries, err := s.ledger.Versions(s.options.URL, s.options.Cluster, r.block.Number)
 	if err != nil {
 		return nil, ledgerFault(err)
 	}
-	if id := entries[version].ProofID; r.sentBefore && !moved && id != 0 {
+	if id := entries[version].ProofID; r.sentBefore && !versionChanged && id != 0 {
 		return s.ourProof(r, id)
 	}
 	stored, err := s.storedProof(ctx, r)
 	switch {
-	case err != nil && !r.sentBefore && r.try < questions(err):
+	case err != nil && !r.sentBefore && r.try < queryTries(err):
 		return nil, contract.RetryAfter(fmt.Errorf("EthProofs has a proof of block %d, a conflict unless this stage has sent it, and cannot be asked whose: %w", r.block.Number, err), pauseOf(err, r.try))
 	case err != nil && !r.sentBefore:
 		return nil, s.conflict(r, "EthProofs cannot be asked whose: "+err.Error(), cause)
@@ -58,8 +58,8 @@ func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[str
 			id = stored.ID
 		}
 		return s.ourProof(r, id)
-	case stored == nil && r.try < unlisted:
-		return nil, contract.RetryAfter(fmt.Errorf("EthProofs has a proof of block %d that it does not list yet: %w", r.block.Number, cause), relist)
+	case stored == nil && r.try < maxUnlistedTries:
+		return nil, contract.RetryAfter(fmt.Errorf("EthProofs has a proof of block %d that it does not list yet: %w", r.block.Number, cause), relistPause)
 	}
 	description := "EthProofs does not list it"
 	if stored != nil {
@@ -71,18 +71,18 @@ func (s *Sender) hasProof(ctx context.Context, r *request, cause error) (map[str
 	return s.provedElsewhere(r, stored, description)
 }
 
-// questions is how many tries the site is asked that answers so; fewer where it does
-// not offer the answer at all.
-func questions(err error) uint32 {
+// queryTries returns how many tries ask the site again after such an error. A site that
+// does not offer the list is asked fewer times.
+func queryTries(err error) uint32 {
 	switch statusOf(err) {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return unlisted
+		return maxUnlistedTries
 	}
-	return mostQuestions
+	return maxQueryTries
 }
 
-// storedProof returns what the site lists of the number under the cluster's newest
-// version, nil for nothing.
+// storedProof returns the proof of the number that the site lists under the cluster's
+// newest version, and nil where it lists none.
 func (s *Sender) storedProof(ctx context.Context, r *request) (*ethproofs.StoredProof, error) {
 	if err := s.pace.Wait(ctx, ethproofs.Urgent); err != nil {
 		return nil, err
@@ -99,11 +99,11 @@ func (s *Sender) storedProof(ctx context.Context, r *request) (*ethproofs.Stored
 	return &list[at], nil
 }
 
-// isOurs compares the site's figures with those of the proofs that were sent for
-// the hash, and of the one at hand.
+// isOurs reports whether the site's figures are those of the request's proof or of a
+// proof that was sent before for the same hash.
 func isOurs(stored ethproofs.StoredProof, r *request, entries map[int64]ledger.Entry) bool {
 	if accepted := entries[stored.Version].Accepted; accepted != nil && *accepted != r.block.Hash {
-		return false // it is that of the block that had the number before
+		return false // it is the proof of the block that had the number before a reorg
 	}
 	same := func(p ledger.SentProof) bool {
 		return p.Hash == r.block.Hash && p.Size == stored.Size && p.TimeMS == stored.Time
@@ -124,8 +124,8 @@ func describe(p ethproofs.StoredProof) string {
 		p.ID, p.Team.Slug, p.Size, p.Time, p.Proved.UTC().Format(time.RFC3339))
 }
 
-// ourProof ends a phase whose proof the server has from an earlier try. ProofID is
-// 0 where it is not known.
+// ourProof records that the server has the proof from an earlier try, and returns the
+// facts of the delivery. proofID is 0 where it is not known.
 func (s *Sender) ourProof(r *request, proofID int64) (map[string]string, error) {
 	if r.phase != ethproofs.Proved {
 		if err := s.closeNumber(r); err != nil {
@@ -147,7 +147,8 @@ func (s *Sender) ourProof(r *request, proofID int64) (map[string]string, error) 
 	return s.accepted(r, entry, contract.OutcomeAcceptedBefore), nil
 }
 
-// closeNumber records that no announcement of the number makes sense any more.
+// closeNumber records that the number is proved, so that no announcement of it is sent
+// any more.
 func (s *Sender) closeNumber(r *request) error {
 	_, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) { e.Reached = ethproofs.Proved })
 	if err != nil {
@@ -156,7 +157,8 @@ func (s *Sender) closeNumber(r *request) error {
 	return nil
 }
 
-// provedElsewhere answers an announcement of a number that has a proof already.
+// provedElsewhere returns the facts for an announcement of a number that another
+// process has proved for this cluster.
 func (s *Sender) provedElsewhere(r *request, stored *ethproofs.StoredProof, description string) (map[string]string, error) {
 	if err := s.closeNumber(r); err != nil {
 		return nil, err
@@ -175,7 +177,7 @@ func (s *Sender) provedElsewhere(r *request, stored *ethproofs.StoredProof, desc
 	return facts, nil
 }
 
-// conflict refuses a proof in whose place the server has another.
+// conflict returns a permanent error for a proof in whose place the server has another.
 func (s *Sender) conflict(r *request, description string, cause error) error {
 	if _, err := s.ledger.Update(r.target, r.block.Number, func(e *ledger.Entry) {
 		e.MarkRefused(r.block.Hash)

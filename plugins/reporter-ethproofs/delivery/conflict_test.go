@@ -104,7 +104,7 @@ func TestConflictWhereTheSiteDoesNotTell(t *testing.T) {
 		if _, err := b.sender.Deliver(t.Context(), event); classOf(err) != contract.ClassRetryable || !strings.Contains(err.Error(), "a conflict unless") {
 			t.Errorf("the first answer: %q %v", classOf(err), err)
 		}
-		event.Try = unlisted
+		event.Try = maxUnlistedTries
 		if _, err := b.sender.Deliver(t.Context(), event); classOf(err) != contract.ClassPermanent || !strings.Contains(err.Error(), "conflict:") || asked != 2 {
 			t.Errorf("after %d questions: %q %v", asked, classOf(err), err)
 		}
@@ -213,7 +213,7 @@ func TestAccountFaultIsFoundOnce(t *testing.T) {
 			t.Errorf("%d requests in an hour", asked)
 		}
 		b.server.Inject(nil)
-		time.Sleep(lastQuestion + 10*time.Second)
+		time.Sleep(maxProbePause + 10*time.Second)
 		if h := b.sender.Health(); h.State != contract.HealthReady {
 			t.Errorf("health after the key is taken again: %+v", h)
 		}

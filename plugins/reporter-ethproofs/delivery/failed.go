@@ -7,12 +7,12 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// noteFailure closes the block in the ledger, so that nobody waits for its
-// proof. EthProofs has no call for it.
+// noteFailure closes the block in the ledger, so that it does not count as overdue.
+// It sends nothing, because the EthProofs API has no request for a failed block.
 func (s *Sender) noteFailure(ctx context.Context, event Event) (map[string]string, error) {
-	noted := skipped("EthProofs has no call for it")
+	facts := skipped("EthProofs has no call for it")
 	if s.IsDryRun() {
-		return noted, nil
+		return facts, nil
 	}
 	unlock, err := s.numbers.lock(ctx, event.Block.Number)
 	if err != nil {
@@ -20,8 +20,7 @@ func (s *Sender) noteFailure(ctx context.Context, event Event) (map[string]strin
 	}
 	defer unlock()
 	s.waiting.drop(event.Block.Number)
-	// The version that was announced under is in the ledger; the server has no part
-	// in this.
+	// The ledger has the versions under which the block was announced.
 	entries, err := s.ledger.Versions(s.options.URL, s.options.Cluster, event.Block.Number)
 	if err != nil {
 		return nil, ledgerFault(err)
@@ -37,5 +36,5 @@ func (s *Sender) noteFailure(ctx context.Context, event Event) (map[string]strin
 		s.settle(event.Block.Number)
 		s.options.Log.Warn("an announced block is given up and stays unproved at EthProofs", "block", event.Block.Number, contract.FactReason, event.Facts[contract.FactReason])
 	}
-	return noted, nil
+	return facts, nil
 }

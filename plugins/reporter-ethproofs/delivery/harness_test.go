@@ -125,7 +125,7 @@ func (b *fixture) start() {
 	}
 	client := ethproofs.NewClient(b.options.URL, b.key, "proofline-test", 30*time.Second, b.calls)
 	pace := ethproofs.NewPace(50, 5)
-	pace.Remember(filepath.Join(b.dir, "pace.json"))
+	pace.Persist(filepath.Join(b.dir, "pace.json"))
 	b.sender = New(b.options, client, store, pace)
 }
 

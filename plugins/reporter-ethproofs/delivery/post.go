@@ -12,8 +12,9 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// post sends a request unless the ledger says that it was taken, or that the
-// number is further already. The caller holds the number's lock.
+// post sends a request, unless the ledger shows that the server has accepted it before
+// or that the number has reached a later phase. It returns the facts of the delivery.
+// The caller holds the lock of the number.
 func (s *Sender) post(ctx context.Context, r *request) (map[string]string, error) {
 	s.waiting.drop(r.block.Number)
 	entry, err := s.ledger.Entry(r.target, r.block.Number)
@@ -53,7 +54,7 @@ func (s *Sender) post(ctx context.Context, r *request) (map[string]string, error
 }
 
 // wasSent reports whether a proof of the block's hash was sent before, under any
-// version of the cluster, and may be what the server has.
+// version of the cluster, and may be the proof that the server has.
 func (s *Sender) wasSent(r *request) (bool, error) {
 	entries, err := s.ledger.Versions(s.options.URL, s.options.Cluster, r.block.Number)
 	if err != nil {
@@ -67,11 +68,12 @@ func (s *Sender) wasSent(r *request) (bool, error) {
 	return false, nil
 }
 
-// isPowerOfTwo thins out what is done at the tries of an event, from 1.
+// isPowerOfTwo reports whether a try, counted from 1, is one of those at which sendInOrder
+// asks for the row of the block.
 func isPowerOfTwo(try uint32) bool { return bits.OnesCount32(max(try, 1)) == 1 }
 
-// send waits for the key's pace, notes in the ledger what is about to be sent, and
-// sends it. Proofs go first.
+// send waits for the pace of the key, records in the ledger what it is about to send,
+// and sends the body. It returns the proof_id. Proofs are sent before announcements.
 func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, body []byte) (int64, error) {
 	priority := ethproofs.Normal
 	if r.phase == ethproofs.Proved {
@@ -105,14 +107,15 @@ func (s *Sender) send(ctx context.Context, r *request, phase ethproofs.Phase, bo
 	return proofID, err
 }
 
-// sendInOrder sends a request, and before a proof what the server needs to take it:
-// it answers 500 for a number that it has never heard of. The host leaves out the
-// announcements of a block whose proof is done before they were sent, so that a
-// number without an acknowledged one is announced first.
+// sendInOrder sends a request. Before a proof it sends an announcement where the number
+// has none that was acknowledged: the server answers 500 for a proof of an unknown
+// number, and the host leaves out the announcements of a block whose proof was finished
+// before they were sent.
 //
-// "Block unknown" is the same 500 as a passing fault. At some of the tries the site is
-// therefore asked whether it still has the row of the block, which costs nothing of the
-// key's budget: after a restored backup it may not, and the number is announced again.
+// The server answers with the same 500 to an unknown number and to a passing fault. At
+// some of the tries sendInOrder therefore asks whether the site has the row of the
+// block, which does not count against the key's budget. A restored backup may have lost
+// the row; then the number is announced again.
 func (s *Sender) sendInOrder(ctx context.Context, r *request) (int64, error) {
 	if r.phase != ethproofs.Proved {
 		return s.send(ctx, r, r.phase, r.body)
@@ -131,7 +134,7 @@ func (s *Sender) sendInOrder(ctx context.Context, r *request) (int64, error) {
 	if !isDatabaseError(err) || !isPowerOfTwo(r.try) {
 		return proofID, err
 	}
-	if row, unasked := s.client.Block(ctx, r.block.Number); unasked != nil || row != nil {
+	if _, rowErr := s.client.Block(ctx, r.block.Number); !errors.Is(rowErr, ethproofs.ErrNotFound) {
 		return 0, err
 	}
 	s.options.Log.Warn("EthProofs does not know the block any more; announcing it again", "block", r.block.Number, "answer", err)
@@ -141,8 +144,8 @@ func (s *Sender) sendInOrder(ctx context.Context, r *request) (int64, error) {
 	return s.send(ctx, r, ethproofs.Proved, r.body)
 }
 
-// isKnown reports whether the server has heard of the number from this stage, under
-// any version of the cluster: the row of the block is common to all of them.
+// isKnown reports whether this stage has made the number known to the server, under any
+// version of the cluster: all versions share the row of the block.
 func (s *Sender) isKnown(r *request) (bool, error) {
 	entries, err := s.ledger.Versions(s.options.URL, s.options.Cluster, r.block.Number)
 	if err != nil {
@@ -156,8 +159,9 @@ func (s *Sender) isKnown(r *request) (bool, error) {
 	return false, nil
 }
 
-// announce makes the number known for a proof that is about to be sent. It sends
-// proving, the only announcement that never takes back the status of a row.
+// announce makes the number known to the server for a proof that is about to be sent.
+// It sends the phase proving, the only announcement that never lowers the status of a
+// row.
 func (s *Sender) announce(ctx context.Context, r *request) error {
 	body, err := ethproofs.StatusBody(r.block.Number, s.options.Cluster)
 	if err != nil {
@@ -177,8 +181,9 @@ func (s *Sender) announce(ctx context.Context, r *request) error {
 	return err
 }
 
-// acknowledge records an answer of 200. A proof_id other than the number had so far
-// means that the server has put the phase under a new version of the cluster.
+// acknowledge records an answer of 200 and returns the new entry. A proof_id that
+// differs from the entry's means that the server has put the phase under a new version
+// of the cluster.
 func (s *Sender) acknowledge(ctx context.Context, r *request, phase ethproofs.Phase, proofID int64) (ledger.Entry, error) {
 	entry, err := s.ledger.Entry(r.target, r.block.Number)
 	if err != nil {
@@ -199,9 +204,9 @@ func (s *Sender) acknowledge(ctx context.Context, r *request, phase ethproofs.Ph
 	return entry, nil
 }
 
-// moveToNewVersion asks for the cluster's version and, where there is a new one,
-// turns the request to it. While the server cannot say, the entry stays where it
-// is: what is sent later is looked up under every version.
+// moveToNewVersion reads the cluster's version and, where it is new, changes the target
+// of the request to it. Where the version cannot be read, the entry stays under the old
+// version; that is safe because wasSent and hasProof search all versions.
 func (s *Sender) moveToNewVersion(ctx context.Context, r *request, old, now int64) error {
 	version, err := s.version.refresh(ctx)
 	if err != nil || version == r.target.Version {
@@ -217,7 +222,8 @@ func (s *Sender) moveToNewVersion(ctx context.Context, r *request, old, now int6
 	return nil
 }
 
-// accepted ends a delivery that the server has taken.
+// accepted returns the facts of a delivery that the server has accepted. After a proof
+// it also schedules the check of the stored proof.
 func (s *Sender) accepted(r *request, entry ledger.Entry, outcome string) map[string]string {
 	facts := map[string]string{FactOutcome: outcome}
 	if entry.ProofID != 0 {
@@ -228,6 +234,6 @@ func (s *Sender) accepted(r *request, entry ledger.Entry, outcome string) map[st
 	}
 	s.settle(r.block.Number)
 	s.options.Log.Info("EthProofs has the proof", "block", r.block.Number, "outcome", outcome, "proof_id", entry.ProofID, "bytes", r.proof.Size)
-	s.lookLater(r, entry)
+	s.scheduleCheck(r, entry)
 	return facts
 }

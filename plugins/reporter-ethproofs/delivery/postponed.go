@@ -9,13 +9,13 @@ import (
 	"github.com/proofline/proofline/sdk/tick"
 )
 
-// postponement is for how long a proving is left out while requests are waiting. A
-// proof within it makes the request needless.
+// postponement is how long an announcement of proving is put off while other requests
+// are waiting. A proof within that time makes the announcement needless.
 const postponement = time.Minute
 
-// postponed holds the announcements of proving that were left out. They are lost
-// with the process: they tell the site's visitors that work goes on, and count for
-// nothing.
+// postponed holds the announcements of proving that were put off. A restart loses
+// them, which does no harm: they only show the site's visitors that work goes on. It
+// may be used concurrently.
 type postponed struct {
 	mu       *sync.Mutex
 	requests map[uint64]postponedRequest // by block number
@@ -23,7 +23,7 @@ type postponed struct {
 
 type postponedRequest struct {
 	*request
-	since time.Time
+	since time.Time // when it was put off
 }
 
 func newPostponed() postponed {
@@ -36,14 +36,15 @@ func (p postponed) add(r *request, now time.Time) {
 	p.requests[r.block.Number] = postponedRequest{r, now}
 }
 
-// drop forgets a number: something later is to be sent of it.
+// drop removes the announcement of a number, because a later phase is about to be sent.
 func (p postponed) drop(number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.requests, number)
 }
 
-// take returns one that has waited long enough, and forgets it.
+// take removes and returns an announcement that was put off for the whole postponement,
+// and returns nil where there is none.
 func (p postponed) take(now time.Time) *request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +57,8 @@ func (p postponed) take(now time.Time) *request {
 	return nil
 }
 
-// sendPostponed sends what was left out and has not been overtaken by a proof.
+// sendPostponed sends the announcements that were put off and not followed by a proof.
+// It returns when the context ends.
 func (s *Sender) sendPostponed(ctx context.Context) {
 	for {
 		select {
@@ -74,8 +76,8 @@ func (s *Sender) sendPostponed(ctx context.Context) {
 	}
 }
 
-// sendLate sends a proving unless the number has gone on meanwhile. One that does
-// not arrive is not tried again.
+// sendLate sends an announcement of proving unless the number has reached another phase
+// meanwhile. A failed request is not tried again.
 func (s *Sender) sendLate(ctx context.Context, r *request) {
 	unlock, err := s.numbers.lock(ctx, r.block.Number)
 	if err != nil {
@@ -94,6 +96,6 @@ func (s *Sender) sendLate(ctx context.Context, r *request) {
 		_, err = s.acknowledge(ctx, r, r.phase, proofID)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.options.Log.Debug("a proving that was left out at first could not be sent", "block", r.block.Number, "error", err)
+		s.options.Log.Debug("an announcement of proving that was put off could not be sent", "block", r.block.Number, "error", err)
 	}
 }

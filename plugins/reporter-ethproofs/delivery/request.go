@@ -10,27 +10,28 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// request is a checked phase of a block, ready to be sent.
+// request is a phase of a block whose body was checked and can be sent.
 type request struct {
 	phase  ethproofs.Phase
 	block  contract.Block
 	body   []byte
-	proof  ledger.SentProof // of Proved
-	cycles uint64           // of Proved; 0 for not known
-	try    uint32
-	again  bool // the operator has asked for it: what was sent before does not count
-	// sentBefore: a proof of the hash was sent before this request, and may have
-	// been stored.
+	proof  ledger.SentProof // only of the phase Proved
+	cycles uint64           // only of the phase Proved; 0 where not known
+	try    uint32           // counts from 1
+	again  bool             // the operator has asked to send the proof again, whatever was sent before
+	// sentBefore reports that a proof of the hash was sent before this request, so that
+	// the server may have stored it.
 	sentBefore bool
 	target     ledger.Target
-	// kept returns when the body was stored; an error means that the event's delivery ends.
+	// kept waits until the body is stored. An error means that the delivery has ended.
 	kept func() error
-	// keep stores a body that is about to be sent where the operator finds it, while the
-	// event is being delivered.
+	// keep stores a body that is about to be sent, for the operator. It may be called
+	// only while the event is being delivered.
 	keep func(phase ethproofs.Phase, body []byte) error
 }
 
-// newRequest checks the event and makes the request body of it.
+// newRequest checks the event and builds the request body. An event that can never be
+// sent is a permanent error.
 func (s *Sender) newRequest(phase ethproofs.Phase, event Event) (*request, error) {
 	r := &request{phase: phase, block: event.Block, try: event.Try, again: event.Facts[contract.FactAgain] == "true"}
 	var err error
@@ -69,10 +70,11 @@ func (s *Sender) newRequest(phase ethproofs.Phase, event Event) (*request, error
 	return r, nil
 }
 
-// provingTime reads the host's figure; under a millisecond counts as one.
+// provingTime returns the host's proving time in milliseconds. A time under a
+// millisecond counts as one.
 func provingTime(facts map[string]string) (int64, error) {
-	text, given := facts[contract.FactProvingTimeMS]
-	if !given {
+	text, ok := facts[contract.FactProvingTimeMS]
+	if !ok {
 		return 0, fmt.Errorf("the event has no fact %s", contract.FactProvingTimeMS)
 	}
 	milliseconds, err := strconv.ParseInt(text, 10, 64)
@@ -82,8 +84,8 @@ func provingTime(facts map[string]string) (int64, error) {
 	return max(milliseconds, 1), nil
 }
 
-// cycles reads an optional figure. One that cannot be sent is left out: it must
-// not cost the proof.
+// cycles returns the number of proving cycles, and 0 where the event has none or one
+// that cannot be sent: the proof is sent without it.
 func (s *Sender) cycles(event Event) uint64 {
 	text := event.Facts[contract.FactCycles]
 	if text == "" {

@@ -2,22 +2,23 @@
 // make them count:
 //
 //   - No earlier phase follows a later one of the same number, across restarts
-//     and reorgs: the ledger knows what a number has reached.
-//   - 200 is done. 409 is done where the proof of this very hash was sent before,
-//     under any version of the cluster; otherwise the site is asked whose proof it
-//     has before anything is called a conflict.
-//   - 429 holds every request of the key for as long as the server says; below
-//     that the server's own count sets the pace.
-//   - A proof whose number the server has not acknowledged is announced first, and
-//     once more where the server answers 500 and does not know the block any more.
-//   - Other 5xx and broken connections are tried again, later and later, until
-//     the event is GiveUp old. 400 ends the event. 401 and 404 are faults of the
-//     account: nothing more is sent until the server takes the account again.
+//     and reorgs: the ledger has the phase that a number has reached.
+//   - An answer of 200 ends the delivery. So does 409 where the proof of the same hash
+//     was sent before, under any version of the cluster. Otherwise the sender asks the
+//     site whose proof it has before it returns a conflict.
+//   - An answer of 429 holds every request of the key for the time that the server
+//     states. Otherwise the server's count of the key's requests sets the pace.
+//   - A proof whose number the server has not acknowledged is announced first. It is
+//     announced again where the server answers 500 and has lost the block.
+//   - After another 5xx or a broken connection the error is retryable, with growing
+//     pauses, until the event is older than GiveUp. After 400 the error is permanent.
+//     401 and 404 are faults of the account: nothing is sent until the server accepts
+//     the account again.
 //   - The request body is kept before the request is made, where that is possible.
-//   - Stored proofs are looked at in the background, which holds up no delivery.
+//   - Stored proofs are checked in the background, which delays no delivery.
 //
-// Retrying is the caller's part: Deliver makes its requests once and returns an
-// error of package contract with class and delay.
+// The package does not retry: Deliver makes its requests once and returns an error of
+// package contract with a class and a pause.
 package delivery
 
 import (
@@ -32,17 +33,17 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Options are a sender's settings.
+// Options are the settings of a sender.
 type Options struct {
-	URL           string // base URL of ethproofs.ParseURL; empty for a dry run
-	Cluster       int    // index within the team; 0 only in a dry run
-	GiveUp        time.Duration
-	MaxProofBytes int64
-	Confirm       bool // download each accepted proof once and compare
-	VerifyEvery   int  // have the site verify every so-many-th accepted proof; 0 for none
-	AcceptTest    bool // send proofs that a test double made; a dry run, which sends nothing, takes them
-	// ProveAnyway: a block whose number has a proof of somebody else's at the site
-	// is not called proved elsewhere when it is announced.
+	URL           string        // base URL of ethproofs.ParseURL; empty for a dry run
+	Cluster       int           // index within the team; 0 only in a dry run
+	GiveUp        time.Duration // age of an event from which a failed try is permanent; 0 for never
+	MaxProofBytes int64         // largest proof to send, in bytes
+	Confirm       bool          // download each accepted proof once and compare it
+	VerifyEvery   int           // the site verifies one of this many accepted proofs; 0 for none
+	AcceptTest    bool          // send proofs that a test double made; a dry run accepts them anyway
+	// ProveAnyway makes the announcement of a block skipped, not proved elsewhere, where
+	// the site has a proof of the number by another process.
 	ProveAnyway bool
 	Log         *slog.Logger
 }
@@ -53,24 +54,24 @@ type Event struct {
 	Block contract.Block
 	Time  time.Time
 	Facts map[string]string
-	Try   uint32
-	// Proof reads the proof; used for EventProved only.
+	Try   uint32 // counts from 1
+	// Proof returns the bytes of the proof. It is called for EventProved only.
 	Proof func() ([]byte, error)
-	// Keep stores a request body where the operator finds it. It is called before
-	// the request is made; a failure is logged and holds up nothing.
+	// Keep stores a request body for the operator. It is called before the request is
+	// made. Its failure is logged and does not end the delivery.
 	Keep func(name string, body []byte) error
 }
 
-// Names of the facts that a delivery answers with.
+// Names of the facts that Deliver returns.
 const (
 	FactOutcome = contract.FactOutcome // one of contract's Outcome constants
-	FactProofID = "proof_id"           // EthProofs' number of the proof
-	FactVersion = "cluster_version"
-	FactReason  = contract.FactReason // of OutcomeSkipped and OutcomeProvedElsewhere
+	FactProofID = "proof_id"           // id of the proof at EthProofs
+	FactVersion = "cluster_version"    // id of the cluster version that the phase was sent under
+	FactReason  = contract.FactReason  // only with OutcomeSkipped and OutcomeProvedElsewhere
 )
 
-// Sender delivers events to one cluster. It may be used concurrently; the
-// events of one block must come one after the other.
+// Sender delivers events to one cluster. It may be used concurrently, but the events
+// of one block must be delivered one after the other.
 type Sender struct {
 	options Options
 	client  *ethproofs.Client
@@ -84,13 +85,13 @@ type Sender struct {
 	checks  checks
 
 	mu      sync.Mutex
-	overdue map[uint64]bool // as of the watch's last look
+	overdue map[uint64]bool // block numbers that warnOverdue found last
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
 
-// New returns a sender that owns client and ledger and closes them. Both are
-// nil in a dry run.
+// New returns a sender that owns client and store: Close closes them. Client, store
+// and pace are nil in a dry run. New starts the background work of the sender.
 func New(options Options, client *ethproofs.Client, store *ledger.Ledger, pace *ethproofs.Pace) *Sender {
 	s := &Sender{options: options, client: client, ledger: store, pace: pace,
 		numbers: newNumberLocks(), waiting: newPostponed(), checks: newChecks(), stop: func() {}}
@@ -106,10 +107,11 @@ func New(options Options, client *ethproofs.Client, store *ledger.Ledger, pace *
 	return s
 }
 
-// IsDryRun reports whether nothing is sent.
+// IsDryRun reports whether the sender sends nothing.
 func (s *Sender) IsDryRun() bool { return s.options.URL == "" }
 
-// Close ends the sender's own work. No Deliver may be running.
+// Close ends the background work, waits for it, and closes client and ledger. No
+// Deliver may be running.
 func (s *Sender) Close() error {
 	s.stop()
 	s.done.Wait()
@@ -120,7 +122,8 @@ func (s *Sender) Close() error {
 	return s.ledger.Close()
 }
 
-// Deliver reports one event.
+// Deliver reports one event and returns the facts of the delivery. Its errors are of
+// package contract, with class and pause.
 func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, error) {
 	if event.Kind == contract.EventFailed {
 		return s.noteFailure(ctx, event)
@@ -134,11 +137,11 @@ func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, e
 		return nil, err
 	}
 	r.keep = func(phase ethproofs.Phase, body []byte) error { return s.keep(ctx, event, phase, body) }
-	// The body is kept beside what the ledger is asked and told; the request waits for both.
-	keeping := make(chan error, 1)
-	go func() { keeping <- r.keep(r.phase, r.body) }()
-	r.kept = sync.OnceValue(func() error { return <-keeping })
-	defer func() { _ = r.kept() }() // the event takes nothing any more when this returns
+	// The body is stored while the ledger is read and written. The request waits for both.
+	stored := make(chan error, 1)
+	go func() { stored <- r.keep(r.phase, r.body) }()
+	r.kept = sync.OnceValue(func() error { return <-stored })
+	defer func() { _ = r.kept() }() // the event must not be used after Deliver has returned
 	if s.IsDryRun() {
 		if err := r.kept(); err != nil {
 			return nil, err
@@ -167,7 +170,8 @@ func (s *Sender) Deliver(ctx context.Context, event Event) (map[string]string, e
 	return facts, nil
 }
 
-// keep hands a request body to the operator's folder.
+// keep stores a request body by event.Keep. It returns an error only where the context
+// has ended.
 func (s *Sender) keep(ctx context.Context, event Event, phase ethproofs.Phase, body []byte) error {
 	err := event.Keep(fileName(phase, event.Block.Number), body)
 	if err == nil {
@@ -180,11 +184,12 @@ func (s *Sender) keep(ctx context.Context, event Event, phase ethproofs.Phase, b
 	return nil
 }
 
+// skipped returns the facts of a delivery that was left out for a reason.
 func skipped(reason string) map[string]string {
 	return map[string]string{FactOutcome: contract.OutcomeSkipped, FactReason: reason}
 }
 
-// phaseOf returns 0 for a kind that is no phase at EthProofs.
+// phaseOf returns the phase at EthProofs of an event kind, and 0 for a kind that has none.
 func phaseOf(kind contract.EventKind) ethproofs.Phase {
 	switch kind {
 	case contract.EventQueued:
@@ -197,8 +202,8 @@ func phaseOf(kind contract.EventKind) ethproofs.Phase {
 	return 0
 }
 
-// fileName is where the body is kept. That of a proof has the name that
-// operators know from ethrex-ethproofs.
+// fileName returns the name of the artifact for a request body. The name for a proof
+// is the one that ethrex-ethproofs uses.
 func fileName(phase ethproofs.Phase, number uint64) string {
 	if phase == ethproofs.Proved {
 		return strconv.FormatUint(number, 10) + ".json"

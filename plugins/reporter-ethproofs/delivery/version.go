@@ -12,53 +12,54 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-ethproofs/ledger"
 )
 
-// versionAge is how often the cluster's version is asked for. Where it changes in
-// between, the site's answers tell: another proof_id, or 409 for a proof that is
+// versionAge is the time between two reads of the cluster's version. A change between
+// two reads shows in the site's answers: another proof_id, or 409 for a proof that is
 // ours under the version before.
 const versionAge = time.Minute
 
-// versionTimeout bounds the question.
+// versionTimeout bounds one read of the version.
 const versionTimeout = 10 * time.Second
 
-// versionWatch knows the version of the cluster that writes go to. Its methods may
-// be called concurrently.
+// versionWatch holds the cluster version under which EthProofs records requests. Its
+// methods may be called concurrently.
 type versionWatch struct {
 	url     string
 	cluster int
 	client  *ethproofs.Client
 	ledger  *ledger.Ledger
 	log     *slog.Logger
-	known   *atomic.Int64 // 0 for not yet
+	latest  *atomic.Int64 // version that was read last; 0 before the first read
 }
 
 func newVersionWatch(url string, cluster int, client *ethproofs.Client, store *ledger.Ledger, log *slog.Logger) versionWatch {
-	return versionWatch{url: url, cluster: cluster, client: client, ledger: store, log: log, known: new(atomic.Int64)}
+	return versionWatch{url: url, cluster: cluster, client: client, ledger: store, log: log, latest: new(atomic.Int64)}
 }
 
-// current returns the version that was learned last, also before a restart. Only
-// where there is none the server is asked, so that no delivery waits for it.
+// current returns the version that was read last, in this process or before a restart.
+// It asks the server only where there is none, so that deliveries do not wait for it.
 func (v versionWatch) current(ctx context.Context) (int64, error) {
-	if known := v.known.Load(); known != 0 {
-		return known, nil
+	if latest := v.latest.Load(); latest != 0 {
+		return latest, nil
 	}
 	stored, err := v.ledger.Version(v.url, v.cluster)
 	if err != nil {
 		return 0, ledgerFault(err)
 	}
 	if stored != 0 {
-		v.known.CompareAndSwap(0, stored)
+		v.latest.CompareAndSwap(0, stored)
 		return stored, nil
 	}
 	return v.refresh(ctx)
 }
 
-// refresh asks for the version now; that the server cannot say is an error.
+// refresh reads the version from the server and stores it in the ledger. A cluster
+// without a version is an accountFault.
 func (v versionWatch) refresh(ctx context.Context) (int64, error) {
 	before, err := v.ledger.Version(v.url, v.cluster)
 	if err != nil {
 		return 0, ledgerFault(err)
 	}
-	found, err := v.ask(ctx)
+	found, err := v.fetch(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -70,14 +71,15 @@ func (v versionWatch) refresh(ctx context.Context) (int64, error) {
 			v.log.Warn("the cluster has a new version at EthProofs; blocks announced under the old one stay unproved there", "cluster", v.cluster, "old", before, "new", found)
 		}
 	}
-	v.known.Store(found)
+	v.latest.Store(found)
 	return found, nil
 }
 
-func (v versionWatch) ask(ctx context.Context) (int64, error) {
-	limited, cancel := context.WithTimeout(ctx, versionTimeout)
+// fetch reads the version from the server.
+func (v versionWatch) fetch(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	clusters, err := v.client.Clusters(limited)
+	clusters, err := v.client.Clusters(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -93,7 +95,7 @@ func (v versionWatch) ask(ctx context.Context) (int64, error) {
 	return 0, &accountFault{fmt.Errorf("the key's team has no cluster %d", v.cluster), ClusterRemedy(clusters)}
 }
 
-// ClusterRemedy says which cluster ids there are.
+// ClusterRemedy returns a remedy for a wrong cluster_id that lists the team's clusters.
 func ClusterRemedy(clusters []ethproofs.Cluster) string {
 	if len(clusters) == 0 {
 		return "the team has no cluster yet: create one on the EthProofs dashboard or with \"reporter-ethproofs clusters create\""

@@ -12,26 +12,26 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// EthProofs counts a block that is announced and unproved at 20 minutes against
-// the operator.
 const (
-	overdueAfter = 15 * time.Minute
-	watchEvery   = time.Minute
-	// remember is how long settled blocks stay in the ledger.
-	remember = 90 * 24 * time.Hour
+	// overdueAfter is the age from which an announced block without a proof is overdue.
+	// EthProofs counts such a block against the operator after 20 minutes.
+	overdueAfter  = 15 * time.Minute
+	watchInterval = time.Minute
+	// retention is how long the ledger keeps blocks that are not open any more.
+	retention = 90 * 24 * time.Hour
 )
 
-// watch warns once of each block whose proof is overdue and keeps the ledger
-// small, until the context ends.
+// watch warns once about each block whose proof is overdue, and prunes the ledger once
+// a day. It returns when the context ends.
 func (s *Sender) watch(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
 	var pruned time.Time
 	for {
 		s.warnOverdue()
 		if time.Since(pruned) > 24*time.Hour {
 			pruned = time.Now()
-			if n, err := s.ledger.Prune(time.Now().Add(-remember)); err != nil {
+			if n, err := s.ledger.Prune(time.Now().Add(-retention)); err != nil {
 				s.options.Log.Warn("the ledger could not be pruned", "error", err)
 			} else if n > 0 {
 				s.options.Log.Debug("old entries left the ledger", "entries", n)
@@ -40,12 +40,13 @@ func (s *Sender) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-ticker.C:
 		}
 	}
 }
 
-// warnOverdue looks the overdue blocks up and warns of those that are new.
+// warnOverdue reads the overdue blocks from the ledger and warns about those that were
+// not overdue at the call before.
 func (s *Sender) warnOverdue() {
 	blocks, err := s.openBlocks(time.Now().Add(-overdueAfter))
 	if err != nil {
@@ -65,7 +66,7 @@ func (s *Sender) warnOverdue() {
 	s.overdue = overdue
 }
 
-// openBlocks returns the blocks of the cluster's version that were announced
+// openBlocks returns the blocks that were announced under the cluster's latest version
 // before the time and are not proved.
 func (s *Sender) openBlocks(before time.Time) ([]ledger.OpenBlock, error) {
 	version, err := s.ledger.Version(s.options.URL, s.options.Cluster)
@@ -76,17 +77,17 @@ func (s *Sender) openBlocks(before time.Time) ([]ledger.OpenBlock, error) {
 	return s.ledger.OpenBlocks(target, before)
 }
 
-// settle takes a block off the overdue ones.
+// settle removes a block from the overdue ones.
 func (s *Sender) settle(number uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.overdue, number)
 }
 
-// Health is unavailable while the server refuses the account: then the host hands
-// over nothing, and the sender itself finds out when that is mended. It is degraded
-// while EthProofs takes nothing, while proofs are overdue, and after a stored proof
-// was found wanting.
+// Health returns the state of the stage. It is unavailable while the server refuses the
+// account: the host then sends no events, and the sender itself probes when the refusal
+// ends. It is degraded during an outage, while proofs are overdue, and after a check has
+// found a faulty stored proof.
 func (s *Sender) Health() contract.Health {
 	refused, outage := s.account.describe(), s.outage.describe()
 	health := contract.Health{State: contract.HealthReady}
@@ -106,7 +107,7 @@ func (s *Sender) Health() contract.Health {
 	return health
 }
 
-// describeOverdue says which proofs are overdue, and is empty where none is.
+// describeOverdue describes the overdue proofs, and is empty where there are none.
 func (s *Sender) describeOverdue() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,14 +11,14 @@ import (
 // Production is the base URL of the public site.
 const Production = "https://ethproofs.org/api/v0"
 
-// ParseURL returns the base URL below which the routes lie, without a trailing
-// slash. A URL without a path gets /api/v0; another path is kept as it is, so
-// that "https://host", "https://host/" and "https://host/api/v0/" are the same
-// target. Credentials in the URL are refused: it is printed and stored.
+// ParseURL returns the base URL of the routes, without a trailing slash. A URL without
+// a path gets /api/v0, and another path stays unchanged. "https://host",
+// "https://host/" and "https://host/api/v0/" therefore are the same target. A URL with
+// credentials is an error, because URLs are printed and stored. Errors never quote raw.
 func ParseURL(raw string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil {
-		// The parser's error quotes the input, which may hold a password.
+		// The error of the parser quotes the input, which may contain a password.
 		return "", errors.New("the URL cannot be parsed")
 	}
 	switch {

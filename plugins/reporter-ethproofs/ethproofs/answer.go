@@ -11,16 +11,17 @@ import (
 	"github.com/proofline/proofline/plugins/internal/retry"
 )
 
-// StatusError is an answer that is not the wanted one.
+// StatusError is an answer with another status than the request expects.
 type StatusError struct {
 	Request    string // method and path
 	Status     int
 	Text       string        // the body as one quoted line, shortened
-	Empty      bool          // there was no body: an exception that no handler caught
-	RetryAfter time.Duration // of a 429; at least a second
-	Location   string        // of a redirect
+	Empty      bool          // the answer had no body, as after an exception that no handler caught
+	RetryAfter time.Duration // only with status 429; at least a second
+	Location   string        // only of a redirect
 }
 
+// Error returns request, status, body and the target of a redirect, without the key.
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%s: status %d: %s", e.Request, e.Status, e.Text)
 	if e.Location != "" {
@@ -29,7 +30,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// statusError reads what is left of the answer.
+// statusError reads the body of the answer and returns the error for it.
 func (c *Client) statusError(request string, response *http.Response) *StatusError {
 	content, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	e := &StatusError{Request: request, Status: response.StatusCode, Text: c.excerpt(content), Empty: len(content) == 0}
@@ -42,9 +43,9 @@ func (c *Client) statusError(request string, response *http.Response) *StatusErr
 	return e
 }
 
-// limitOf reads X-RateLimit-Remaining and -Reset
-// (ethproofs/ethproofs:lib/middleware/with-rate-limit.ts@98b7a6f1), nil where the
-// answer has none that can be read.
+// limitOf returns what the headers X-RateLimit-Remaining and X-RateLimit-Reset state
+// (ethproofs/ethproofs:lib/middleware/with-rate-limit.ts@98b7a6f1), and nil where they
+// are missing or malformed.
 func limitOf(header http.Header) *Limit {
 	remaining, err := strconv.Atoi(header.Get("X-RateLimit-Remaining"))
 	if err != nil {
@@ -54,12 +55,12 @@ func limitOf(header http.Header) *Limit {
 	if err != nil {
 		return nil
 	}
-	// A clock that is off must not hold requests for longer than a window.
+	// A wrong clock must not hold requests for longer than a window.
 	if latest := time.Now().Add(window); reset.After(latest) {
 		reset = latest
 	}
 	return &Limit{Remaining: remaining, Reset: reset}
 }
 
-// printable is the part of a URL that may be printed.
+// printable returns the part of a URL that may be printed: no credentials and no query.
 func printable(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }

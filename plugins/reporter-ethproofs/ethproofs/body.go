@@ -9,8 +9,8 @@ import (
 	"math"
 )
 
-// Phase is one of the three states that a block has at EthProofs, in their
-// order. The zero Phase is a block that was never mentioned.
+// Phase is one of the three states of a block at EthProofs, in ascending order. The
+// zero Phase is the state of a block that was never announced.
 type Phase uint8
 
 // The phases.
@@ -20,6 +20,7 @@ const (
 	Proved
 )
 
+// String returns the name of the phase, which is also the last element of its route.
 func (p Phase) String() string {
 	switch p {
 	case Queued:
@@ -34,25 +35,25 @@ func (p Phase) String() string {
 
 // Limits of what the server stores.
 const (
-	// MaxProofBytes is the default limit of a decoded proof. Its JSON stays
-	// under the 6 MB that the site's platform passes on.
+	// MaxProofBytes is the default limit of a decoded proof, in bytes. The JSON of such a
+	// proof stays under the 6 MB that the site's platform passes on.
 	MaxProofBytes = 4_400_000
 	// MaxCluster is the largest index of a cluster (smallint).
 	MaxCluster = math.MaxInt16
-	// MaxProvingTime is the largest proving time in ms (int32), 24 days.
+	// MaxProvingTime is the largest proving time in milliseconds (int32), 24 days.
 	MaxProvingTime = math.MaxInt32
-	// maxExact is the largest integer that JSON numbers of every reader hold.
+	// maxExact is the largest integer that every JSON reader decodes exactly.
 	maxExact = 1 << 53
 )
 
-// Proof is what is sent of a finished block.
+// Proof is the content of a request of the phase Proved.
 type Proof struct {
-	// ProvingTime is in milliseconds, from 1: generation of witness and proof,
-	// without fetching, queueing and submission.
+	// ProvingTime is the time that witness and proof took, in milliseconds from 1. It
+	// excludes fetching, queueing and submission.
 	ProvingTime int64
-	Cycles      uint64 // 0 for not known
-	VerifierID  string // may be empty; the server drops it at present
-	Content     []byte
+	Cycles      uint64 // 0 where not known
+	VerifierID  string // may be empty; the server ignores it at present
+	Content     []byte // raw bytes of the proof
 }
 
 type statusBody struct {
@@ -68,7 +69,7 @@ type provedBody struct {
 	VerifierID  string `json:"verifier_id,omitempty"`
 }
 
-// StatusBody returns the request body of queued and proving.
+// StatusBody returns the request body of the phases Queued and Proving, as JSON.
 func StatusBody(block uint64, cluster int) ([]byte, error) {
 	if err := checkBlock(block, cluster); err != nil {
 		return nil, err
@@ -76,9 +77,9 @@ func StatusBody(block uint64, cluster int) ([]byte, error) {
 	return json.Marshal(statusBody{block, cluster})
 }
 
-// ProvedBody returns the request body of proved. The proof is standard base64
-// with padding. A proof of more than limit bytes is an error, as is an empty
-// one.
+// ProvedBody returns the request body of the phase Proved, as JSON. It encodes the proof
+// as standard base64 with padding. A proof that is empty or has more than limit bytes is
+// an error.
 func ProvedBody(block uint64, cluster int, p Proof, limit int64) ([]byte, error) {
 	if err := checkBlock(block, cluster); err != nil {
 		return nil, err
@@ -105,37 +106,37 @@ func ProvedBody(block uint64, cluster int, p Proof, limit int64) ([]byte, error)
 	return insertProof(body, p.Content), nil
 }
 
-// insertProof puts the proof into a body that has an empty one. A JSON encoder would look at
-// each of its characters for what has to be escaped, and base64 has nothing of the kind; that
-// takes longer than all the rest between the record of a proof and its request.
+// insertProof puts the proof into a body whose proof is empty. Base64 has no character
+// that JSON escapes. A JSON encoder would check each of them, which takes longer than all
+// other steps between the record of a proof and its request.
 func insertProof(body, proof []byte) []byte {
 	const key = `"proof":"`
-	at := bytes.Index(body, []byte(key+`"`)) + len(key) // quotes inside of strings are escaped
-	whole := make([]byte, 0, len(body)+base64.StdEncoding.EncodedLen(len(proof)))
-	whole = base64.StdEncoding.AppendEncode(append(whole, body[:at]...), proof)
-	return append(whole, body[at:]...)
+	at := bytes.Index(body, []byte(key+`"`)) + len(key) // unique: quotes inside strings are escaped
+	out := make([]byte, 0, len(body)+base64.StdEncoding.EncodedLen(len(proof)))
+	out = base64.StdEncoding.AppendEncode(append(out, body[:at]...), proof)
+	return append(out, body[at:]...)
 }
 
 func checkBlock(block uint64, cluster int) error {
 	if block > maxExact {
 		return fmt.Errorf("block number %d is more than a JSON number holds", block)
 	}
-	// Zero stands in a dry run for a cluster that is not configured.
+	// A dry run may use 0, which means that no cluster is configured.
 	if cluster < 0 || cluster > MaxCluster {
 		return fmt.Errorf("cluster_id %d is out of range: want 1 to %d", cluster, MaxCluster)
 	}
 	return nil
 }
 
-// testDouble is the word inside every proof that a test program made in place of
-// a prover.
+// testDouble is the mark inside every proof that a test program made in place of a
+// prover.
 const testDouble = "PROOFLINE-TEST-DOUBLE"
 
 // ErrTestProof is returned for a proof that was made for a test.
 var ErrTestProof = errors.New("the proof was made by a test double, not by a prover")
 
-// CheckGenuine returns ErrTestProof for a proof that carries a test double's
-// mark. It says nothing about the validity of other proofs.
+// CheckGenuine returns ErrTestProof for a proof that contains the mark of a test
+// double. It does not verify other proofs.
 func CheckGenuine(proof []byte) error {
 	if bytes.Contains(proof, []byte(testDouble)) {
 		return ErrTestProof

@@ -19,23 +19,23 @@ import (
 	"github.com/proofline/proofline/sdk/tracing"
 )
 
-// Client sends requests with one key to one server. It may be used
-// concurrently. The key appears in the Authorization header and nowhere else;
-// where a server echoes it, in whatever form, it is hidden.
+// Client sends requests with one key to one server. It may be used concurrently. It
+// sends the key in the Authorization header only, and hides it in errors that quote an
+// answer.
 type Client struct {
 	base  string
 	key   string
 	agent string
-	store []string // further hosts of the store of proofs
-	// redactor hides the key in what a server says.
+	store []string // further hosts that proofs may be downloaded from
+	// redactor hides the key in the texts of a server.
 	redactor *redact.Redactor
 	http     *http.Client
-	tally    *endpoint.Tally // of the requests to base's host
+	tally    *endpoint.Tally // counts the requests to the host of base
 }
 
 // NewClient returns a client for a base URL of ParseURL and a key of ParseKey. The
-// timeout bounds each request as a whole. Transport nil means a transport of its
-// own that honours the proxy variables of the environment.
+// timeout bounds each request from the connection to the end of the answer. With a nil
+// transport the client makes one that uses the proxy variables of the environment.
 func NewClient(base, key, agent string, timeout time.Duration, transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = http.DefaultTransport.(*http.Transport).Clone()
@@ -53,23 +53,23 @@ func NewClient(base, key, agent string, timeout time.Duration, transport http.Ro
 	}}
 }
 
-// AllowStores names hosts from which stored proofs are downloaded besides those
-// that mayStore allows. It is called before the client is used.
+// AllowStores adds hosts that stored proofs may be downloaded from, besides the server
+// itself and the site's own store. It must be called before the first request.
 func (c *Client) AllowStores(hosts []string) { c.store = hosts }
 
-// Endpoint tells how the requests to the server went; why says why it is not usable, and
-// is empty where it is.
-func (c *Client) Endpoint(why string) contract.Endpoint {
-	return c.tally.Endpoint(redact.URL(c.base), why)
+// Endpoint returns the state of the server by the requests so far. The reason explains
+// why the server is not usable, and is empty where it is usable.
+func (c *Client) Endpoint(reason string) contract.Endpoint {
+	return c.tally.Endpoint(redact.URL(c.base), reason)
 }
 
-// Close drops idle connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Send posts the body of a phase and returns the proof_id, which is the same for
-// the three phases of a block under one cluster version. An answer other than
-// 200 is a *StatusError. Limit is what the answer says of the key's budget, nil for
-// nothing or no answer.
+// Send posts the body of a phase and returns the proof_id, which is the same for the
+// three phases of a block under one cluster version. An answer with another status than
+// 200 is a *StatusError. The limit is the key's budget that the answer states, and nil
+// where it states none or where there is no answer.
 func (c *Client) Send(ctx context.Context, phase Phase, body []byte) (proofID int64, limit *Limit, err error) {
 	path := "/proofs/" + phase.String()
 	content, limit, err := c.do(ctx, http.MethodPost, path, body)
@@ -85,32 +85,33 @@ func (c *Client) Send(ctx context.Context, phase Phase, body []byte) (proofID in
 	return answer.ProofID, limit, nil
 }
 
-// maxAnswer bounds what is read of an answer. The longest is the list of the
-// proofs of one block.
+// maxAnswer is how many bytes of an answer are read. The longest answer is the list of
+// the proofs of one block.
 const maxAnswer = 8 << 20
 
-// do makes a request with the key and reads the answer of one with status 200.
+// do makes a request with the key and returns the body of an answer with status 200.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]byte, *Limit, error) {
-	what := method + " " + c.base + path
+	name := method + " " + c.base + path
 	response, err := c.request(ctx, method, c.base+path, true, body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", what, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	defer response.Body.Close()
 	limit := limitOf(response.Header)
 	if response.StatusCode != http.StatusOK {
-		return nil, limit, c.statusError(what, response)
+		return nil, limit, c.statusError(name, response)
 	}
-	if limit == nil { // the server carries out requests and counts none
+	if limit == nil { // the server accepts requests without a limit
 		limit = &Limit{Remaining: -1}
 	}
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return nil, limit, fmt.Errorf("%s: reading the answer: %w", what, err)
+		return nil, limit, fmt.Errorf("%s: reading the answer: %w", name, err)
 	}
 	return content, limit, nil
 }
 
+// request makes one request. The caller closes the body of the answer.
 func (c *Client) request(ctx context.Context, method, address string, withKey bool, body []byte) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
@@ -134,7 +135,7 @@ func (c *Client) request(ctx context.Context, method, address string, withKey bo
 	return response, err
 }
 
-// excerpt makes a server's text fit for a log line: one line, at most 300
+// excerpt returns a text of the server for an error: quoted, on one line, at most 300
 // characters, without the key.
 func (c *Client) excerpt(content []byte) string {
 	text := oneLine(c.redactor.Text(string(content)))
@@ -144,5 +145,5 @@ func (c *Client) excerpt(content []byte) string {
 	return strconv.Quote(text)
 }
 
-// oneLine puts a foreign text on one line of at most 300 characters.
+// oneLine returns a text of the server on one line of at most 300 characters.
 func oneLine(s string) string { return text.Line(s, 300) }

@@ -12,20 +12,20 @@ import (
 
 // Cluster is one of the team's clusters.
 type Cluster struct {
-	Index    int              `json:"id"` // within the team; what the writes call cluster_id
+	Index    int              `json:"id"` // within the team; the cluster_id of the writes
 	Name     string           `json:"name"`
-	Hardware string           `json:"hardware_description"` // empty where none is given
-	Versions []ClusterVersion `json:"versions"`             // ascending
+	Hardware string           `json:"hardware_description"` // may be empty
+	Versions []ClusterVersion `json:"versions"`             // ascending by ID
 }
 
-// ClusterVersion is a state of a cluster's zkVM and verification key. A block can
-// be proved once under each.
+// ClusterVersion is one combination of zkVM and verification key that a cluster has or
+// had. A block can be proved once under each version.
 type ClusterVersion struct {
 	ID int64 `json:"id"` // unique over all clusters of the site
 }
 
-// Version returns the id of the version that writes go to, the newest, and 0
-// where the cluster has none.
+// Version returns the id of the newest version, under which the server records writes.
+// It returns 0 where the cluster has no version.
 func (c Cluster) Version() int64 {
 	if len(c.Versions) == 0 {
 		return 0
@@ -33,8 +33,8 @@ func (c Cluster) Version() int64 {
 	return c.Versions[len(c.Versions)-1].ID
 }
 
-// Clusters lists the clusters of the key's team, ascending by index. The route is
-// not rate limited.
+// Clusters returns the clusters of the key's team, ascending by index. The route is not
+// rate limited.
 func (c *Client) Clusters(ctx context.Context) ([]Cluster, error) {
 	content, _, err := c.do(ctx, http.MethodGet, "/clusters", nil)
 	if err != nil {
@@ -51,18 +51,18 @@ func (c *Client) Clusters(ctx context.Context) ([]Cluster, error) {
 	return clusters, nil
 }
 
-// NewCluster is what a cluster is created from.
+// NewCluster describes a cluster to create.
 type NewCluster struct {
-	Name       string `json:"name"`            // at most 50 characters
-	ZkVM       int    `json:"zkvm_version_id"` // as EthProofs' staff say
-	GPUs       int    `json:"num_gpus"`
+	Name       string `json:"name"`                           // at most 50 characters
+	ZkVM       int    `json:"zkvm_version_id"`                // the staff of EthProofs assign it
+	GPUs       int    `json:"num_gpus"`                       // 1 or more
 	Hardware   string `json:"hardware_description,omitempty"` // at most 200 characters
 	Deployment string `json:"deployment_type"`                // cloud-hosted or on-prem
 }
 
-// CreateCluster creates a cluster and returns its index. One GPU makes it a prover
-// of every 100th block, more one of every block; the kind for every 10th can only
-// be had on the site.
+// CreateCluster creates a cluster and returns its index. A cluster of one GPU proves
+// every 100th block, a cluster of more GPUs every block. A cluster for every 10th block
+// can be created on the site only.
 func (c *Client) CreateCluster(ctx context.Context, cluster NewCluster) (int, error) {
 	body, err := json.Marshal(cluster)
 	if err != nil {
@@ -81,8 +81,8 @@ func (c *Client) CreateCluster(ctx context.Context, cluster NewCluster) (int, er
 	return answer.ID, nil
 }
 
-// ClusterChange changes what is not nil. Another ZkVM or KeyPath gives the cluster
-// a new version.
+// ClusterChange is the new state of a cluster. A nil field stays unchanged. Another ZkVM
+// or KeyPath gives the cluster a new version.
 type ClusterChange struct {
 	Name     *string `json:"name,omitempty"`
 	GPUs     *int    `json:"num_gpus,omitempty"`

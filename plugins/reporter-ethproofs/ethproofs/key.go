@@ -2,6 +2,6 @@ package ethproofs
 
 import "github.com/proofline/proofline/plugins/internal/secret"
 
-// ParseKey returns a key that can stand in a header, without the white space around
-// it. The error never holds the key.
+// ParseKey returns the key without the white space around it. A key that cannot be sent
+// in a header is an error, which never contains the key.
 func ParseKey(raw string) (string, error) { return secret.Clean("the key", raw) }

@@ -31,7 +31,7 @@ func TestPaceOfAKeyWithoutALimit(t *testing.T) {
 		time.Sleep(time.Minute) // full again
 		p.Hold(30 * time.Second)
 		began = time.Now()
-		if err := p.Wait(t.Context(), Urgent); err != nil || time.Since(began) != 30*time.Second+settling {
+		if err := p.Wait(t.Context(), Urgent); err != nil || time.Since(began) != 30*time.Second+settleTime {
 			t.Errorf("held for %s, %v", time.Since(began), err)
 		}
 	})
@@ -98,9 +98,9 @@ func TestPaceFollowsTheServersCount(t *testing.T) {
 		"plenty":                   {59, 0, window / (gain * (59 - reserve))},
 		"few":                      {reserve + 5, 0, 3 * time.Second},
 		"one":                      {reserve + 1, 0, window / gain},
-		"none: after the window":   {reserve, 0, 40*time.Second + settling},
+		"none: after the window":   {reserve, 0, 40*time.Second + settleTime},
 		"many, from an old answer": {40, time.Second, time.Second},
-		"many, from an older one":  {40, fresh, fresh},
+		"many, from an older one":  {40, freshAge, freshAge},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := NewPace(6000, 100)
@@ -126,7 +126,7 @@ func TestAHungRequestHoldsUpNobody(t *testing.T) {
 		p := NewPace(50, 5)
 		_ = p.Wait(t.Context(), Normal)
 		began := time.Now()
-		if err := p.Wait(t.Context(), Urgent); err != nil || time.Since(began) > blind {
+		if err := p.Wait(t.Context(), Urgent); err != nil || time.Since(began) > blindInterval {
 			t.Errorf("the next waited %s, %v", time.Since(began), err)
 		}
 	})
@@ -136,12 +136,12 @@ func TestBackgroundNeedsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPace(50, 5)
 		_ = p.Wait(t.Context(), Normal)
-		p.Answered(&Limit{Remaining: room - 1, Reset: time.Now().Add(time.Minute)})
+		p.Answered(&Limit{Remaining: backgroundMin - 1, Reset: time.Now().Add(time.Minute)})
 		began := time.Now()
 		if err := p.Wait(t.Context(), Background); err != nil || time.Since(began) < window {
-			t.Errorf("a look at a stored proof went out after %s with %d requests left, %v", time.Since(began), room-1, err)
+			t.Errorf("a look at a stored proof went out after %s with %d requests left, %v", time.Since(began), backgroundMin-1, err)
 		}
-		p.Answered(&Limit{Remaining: room + 1, Reset: time.Now().Add(time.Minute)})
+		p.Answered(&Limit{Remaining: backgroundMin + 1, Reset: time.Now().Add(time.Minute)})
 		began = time.Now()
 		if err := p.Wait(t.Context(), Background); err != nil || time.Since(began) > time.Second {
 			t.Errorf("it waited %s with room, %v", time.Since(began), err)

@@ -15,23 +15,23 @@ import (
 	"time"
 )
 
-// StoredProof is what the site shows of a proof that it has.
+// StoredProof is what the site shows of a stored proof.
 type StoredProof struct {
 	ID      int64     `json:"proof_id"`
 	Block   uint64    `json:"block_number"`
 	Version int64     `json:"cluster_version_id"`
-	Cluster string    `json:"cluster_id"` // a UUID, not the index that the writes take
-	Time    int64     `json:"proving_time"`
-	Cycles  uint64    `json:"proving_cycles"` // 0 where none was given
-	Size    int64     `json:"size_bytes"`
+	Cluster string    `json:"cluster_id"`     // a UUID, not the index that the writes use
+	Time    int64     `json:"proving_time"`   // milliseconds
+	Cycles  uint64    `json:"proving_cycles"` // 0 where the request had none
+	Size    int64     `json:"size_bytes"`     // of the decoded proof
 	Proved  time.Time `json:"proved_timestamp"`
 	Team    struct {
 		Slug string `json:"slug"`
 	} `json:"team"`
 }
 
-// Proofs returns what the site has of a block, from all teams. The route counts
-// against the key's budget.
+// Proofs returns the stored proofs of a block by all teams, at most 1000. The route
+// counts against the key's budget. The limit is that of Send.
 func (c *Client) Proofs(ctx context.Context, block uint64) ([]StoredProof, *Limit, error) {
 	path := "/proofs?limit=1000&block=" + strconv.FormatUint(block, 10)
 	content, limit, err := c.do(ctx, http.MethodGet, path, nil)
@@ -47,18 +47,21 @@ func (c *Client) Proofs(ctx context.Context, block uint64) ([]StoredProof, *Limi
 	return answer.Proofs, limit, nil
 }
 
-// SiteBlock is the site's row of a block.
+// SiteBlock is the row of a block at the site.
 type SiteBlock struct {
 	Number uint64 `json:"block_number"`
-	// Time is nil until the site has fetched the header, which puts the block
+	// Time is nil until the site has fetched the header. A block without a time is
 	// outside every scoring window.
 	Time *time.Time `json:"timestamp"`
 	Hash string     `json:"hash"`
 }
 
-// Block returns the site's row of a block, nil where it has none: then nobody has
-// announced or proved it. The route takes no key and is not rate limited by the
-// application; its answers may be a day old.
+// ErrNotFound is returned by Block where the site has no row of the block.
+var ErrNotFound = errors.New("EthProofs has no such block")
+
+// Block returns the site's row of a block, and ErrNotFound where nobody has announced
+// or proved the block. The route takes no key and is not rate limited by the
+// application. Its answers may be a day old.
 func (c *Client) Block(ctx context.Context, number uint64) (*SiteBlock, error) {
 	address := c.base + "/blocks/" + strconv.FormatUint(number, 10)
 	response, err := c.request(ctx, http.MethodGet, address, false, nil)
@@ -67,7 +70,7 @@ func (c *Client) Block(ctx context.Context, number uint64) (*SiteBlock, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusNotFound {
-		return nil, nil
+		return nil, fmt.Errorf("GET %s: %w", address, ErrNotFound)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, c.statusError("GET "+address, response)
@@ -79,14 +82,14 @@ func (c *Client) Block(ctx context.Context, number uint64) (*SiteBlock, error) {
 	return &block, nil
 }
 
-// ErrNoDownload is returned where the server knows the proof and cannot serve
-// its bytes.
+// ErrNoDownload is returned by Download where the server has a row of the proof and
+// cannot serve its bytes.
 var ErrNoDownload = errors.New("the stored proof cannot be downloaded")
 
-// Download fetches the stored bytes of a proof, at most limit of them. The route
-// counts against the key's budget and is refused while 30 of its 60 requests are
-// used. The store is another host: the key is not sent there, only a host that may
-// be the store is asked, and nothing of what another kind of answer holds is shown.
+// Download returns the stored bytes of a proof, at most limit+1 of them. The route
+// counts against the key's budget and is refused once 30 of its 60 requests are used.
+// The route redirects to a store on another host. Download sends no key there, follows
+// only redirects to a host that may be the store, and shows no text of its answers.
 func (c *Client) Download(ctx context.Context, proofID, limit int64) ([]byte, error) {
 	address := c.base + "/proofs/download/" + strconv.FormatInt(proofID, 10)
 	response, err := c.request(ctx, http.MethodGet, address, true, nil)
@@ -98,7 +101,7 @@ func (c *Client) Download(ctx context.Context, proofID, limit int64) ([]byte, er
 	if response.StatusCode != http.StatusFound || err != nil {
 		return nil, c.statusError("GET "+address, response)
 	}
-	if err := c.mayStore(location); err != nil {
+	if err := c.checkStore(location); err != nil {
 		return nil, fmt.Errorf("GET %s: redirected to %s: %w", address, location.Host, err)
 	}
 	object, err := c.request(ctx, http.MethodGet, location.String(), false, nil)
@@ -120,14 +123,14 @@ func (c *Client) Download(ctx context.Context, proofID, limit int64) ([]byte, er
 	return content, nil
 }
 
-// storeSuffix is where the site keeps its proofs: a project of this provider
-// (ethproofs/ethproofs:lib/api/proof-binaries.ts, next.config.js@98b7a6f1).
+// storeSuffix is the end of the host name of the site's store of proofs, a project at
+// this provider (ethproofs/ethproofs:lib/api/proof-binaries.ts, next.config.js@98b7a6f1).
 const storeSuffix = ".supabase.co"
 
-// mayStore returns an error unless the address may be that of the store of proofs:
-// the API's own host, a project of the site's provider, or a host that the
-// operator named; and encrypted where the API is.
-func (c *Client) mayStore(address *url.URL) error {
+// checkStore returns an error unless the address may be the store of proofs: the host
+// of the API, a project at the site's provider, or a host of AllowStores. The address
+// must use https, or the scheme of the API.
+func (c *Client) checkStore(address *url.URL) error {
 	base, err := url.Parse(c.base)
 	if err != nil {
 		return err

@@ -13,22 +13,22 @@ import (
 	"strings"
 )
 
-// Verdict is what the site's own verifier says of a stored proof.
+// Verdict is the result of the site's own verifier for a stored proof.
 type Verdict struct {
-	// Valid is nil where the site could not verify: it has no verifier for the
-	// zkVM, no verification key, or the cluster's version is not active any more.
+	// Valid is nil where the site could not verify the proof: it has no verifier for the
+	// zkVM, it has no verification key, or the cluster's version is not active any more.
 	Valid  *bool
-	Reason string  // why it is not valid, or could not be verified
-	Millis float64 // how long the verifier took
+	Reason string  // why the proof is not valid or could not be verified; else empty
+	Millis float64 // time that the verifier took, in milliseconds
 }
 
-// ErrNoVerifier is returned for a base URL that does not end in /api/v0: the
-// verifier lies beside the API.
+// ErrNoVerifier is returned by Verify for a base URL that does not end in /api/v0,
+// because the address of the verifier cannot be derived from it.
 var ErrNoVerifier = errors.New("the site's verifier is not found at this URL")
 
-// Verify has the site verify a stored proof and waits for the end of its stream of
-// events (ethproofs/ethproofs:app/api/verify/proofs/[id]/route.ts@98b7a6f1). The
-// route takes no key. The client's timeout bounds the whole.
+// Verify has the site verify a stored proof and waits for the verdict, the last event
+// of a stream (ethproofs/ethproofs:app/api/verify/proofs/[id]/route.ts@98b7a6f1). The
+// route takes no key. The client's timeout includes the verification.
 func (c *Client) Verify(ctx context.Context, proofID int64) (Verdict, error) {
 	root, ok := strings.CutSuffix(c.base, "/api/v0")
 	if !ok {
@@ -51,7 +51,8 @@ func (c *Client) Verify(ctx context.Context, proofID int64) (Verdict, error) {
 	return verdict, nil
 }
 
-// readVerdict reads server-sent events up to the one that ends the stream.
+// readVerdict reads server-sent events up to the verdict or the error that ends the
+// stream.
 func readVerdict(stream io.Reader) (Verdict, error) {
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(nil, 64<<10)
@@ -83,19 +84,19 @@ func readVerdict(stream io.Reader) (Verdict, error) {
 	return Verdict{}, fmt.Errorf("the verifier's answer ended after %q", last)
 }
 
-// VerificationKey is the key of an active cluster version of any team.
+// VerificationKey is the verification key of an active cluster version of any team.
 type VerificationKey struct {
 	Cluster string // UUID
 	Version int    // counts from 1 within the cluster
 	Team    string
 	ZkVM    string
-	Path    string
+	Path    string // name of the file at EthProofs
 	Key     []byte
 }
 
-// VerificationKeys lists the keys of the active multi-GPU clusters. The request
-// goes without the key: with it, it would count against the key's budget, of which
-// this route allows ten.
+// VerificationKeys returns the verification keys of the active multi-GPU clusters of
+// all teams. The request carries no API key, because with one it would count against
+// the key's budget, of which this route allows ten requests a minute.
 func (c *Client) VerificationKeys(ctx context.Context) ([]VerificationKey, error) {
 	address := c.base + "/verification-keys/active"
 	response, err := c.request(ctx, http.MethodGet, address, false, nil)
@@ -114,7 +115,7 @@ func (c *Client) VerificationKeys(ctx context.Context) ([]VerificationKey, error
 		Path    string `json:"vk_path"`
 		Binary  string `json:"vk_binary"`
 	}
-	// Keys of some zkVMs have megabytes.
+	// The keys of some zkVMs have several megabytes.
 	if err := json.NewDecoder(io.LimitReader(response.Body, 256<<20)).Decode(&list); err != nil {
 		return nil, fmt.Errorf("GET %s: the answer is not a list of keys: %w", address, err)
 	}

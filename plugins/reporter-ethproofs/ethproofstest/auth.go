@@ -18,24 +18,25 @@ type team struct {
 	slug string
 }
 
+// apiKey is what the server knows about a key.
 type apiKey struct {
 	team *team
-	mode string // read, write or admin; the write routes do not look at it
+	mode string // read, write or admin; the write routes ignore it
 }
 
 type keyContext struct{}
 
-// authorized lets a request with a known key pass. The key is the second word
-// of the header, whatever the first is.
+// authorized passes requests with a known key on to next. As on the site, the key is
+// the second part of the header, whatever the first part is.
 func (s *Server) authorized(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		words := strings.Split(r.Header.Get("Authorization"), " ")
-		if len(words) < 2 || words[1] == "" {
+		parts := strings.Split(r.Header.Get("Authorization"), " ")
+		if len(parts) < 2 || parts[1] == "" {
 			text(w, http.StatusUnauthorized, "No API key provided")
 			return
 		}
 		s.mu.Lock()
-		key, known := s.keys[words[1]]
+		key, known := s.keys[parts[1]]
 		s.mu.Unlock()
 		if !known {
 			text(w, http.StatusUnauthorized, "Invalid API key")
@@ -45,6 +46,7 @@ func (s *Server) authorized(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// keyOf returns the key that authorized has found in the request.
 func keyOf(r *http.Request) apiKey {
 	key, _ := r.Context().Value(keyContext{}).(apiKey)
 	return key
@@ -53,17 +55,18 @@ func keyOf(r *http.Request) apiKey {
 // window is the limiter's unit of time.
 const window = time.Minute
 
-// limiter counts as Upstash's sliding window does: the requests of the current
-// minute plus the share of the previous one that still lies within 60 s.
+// limiter counts requests as Upstash's sliding window does: the requests of the current
+// minute plus the share of the previous minute that lies within the last 60 s.
 type limiter struct {
 	off    bool
-	scale  int                      // of every ceiling
-	counts map[string]map[int64]int // per key, per minute since 1970
+	scale  int                      // factor of every limit
+	counts map[string]map[int64]int // requests by key and by minute since 1970
 }
 
 func newLimiter() limiter { return limiter{scale: 1, counts: make(map[string]map[int64]int)} }
 
-// take counts a request. Once ceiling is reached it is refused and not counted.
+// take counts a request, unless the limit of ceiling requests a minute is reached; then
+// ok is false.
 func (l *limiter) take(key string, ceiling int, now time.Time) (remaining int, reset time.Time, ok bool) {
 	minute := now.UnixMilli() / window.Milliseconds()
 	reset = time.UnixMilli((minute + 1) * window.Milliseconds())
@@ -92,26 +95,26 @@ func (s *Server) SetUnlimited(off bool) {
 	s.limiter.off = off
 }
 
-// SetBudget multiplies what the limiter allows per minute, so that a test of many
-// blocks takes less time. The rules stay.
+// SetBudget multiplies the limits of the limiter, so that a test of many blocks takes
+// less time.
 func (s *Server) SetBudget(times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limiter.scale = times
 }
 
-// limited puts a route behind the limiter. Only "Bearer KEY", in any case and
-// with one space, is counted.
+// limited limits the requests of each key to next to ceiling a minute. As on the site,
+// only headers of the form "Bearer KEY" count, in any case and with one space.
 func (s *Server) limited(ceiling int, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		words := strings.Split(r.Header.Get("Authorization"), " ")
-		if len(words) != 2 || words[1] == "" || !strings.EqualFold(words[0], "bearer") {
+		parts := strings.Split(r.Header.Get("Authorization"), " ")
+		if len(parts) != 2 || parts[1] == "" || !strings.EqualFold(parts[0], "bearer") {
 			next(w, r)
 			return
 		}
 		s.mu.Lock()
 		now := s.now()
-		remaining, reset, ok := s.limiter.take(words[1], ceiling, now)
+		remaining, reset, ok := s.limiter.take(parts[1], ceiling, now)
 		s.mu.Unlock()
 		w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(remaining))
 		w.Header().Set("X-RateLimit-Reset", reset.UTC().Format("2006-01-02T15:04:05.000Z"))
@@ -129,8 +132,8 @@ func (s *Server) limited(ceiling int, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// limitedByAddress is limited for a route without a key: where a request has none,
-// its address is counted.
+// limitedByAddress is limited for a route that takes no key. A request without a key
+// counts for its address; all addresses are one here.
 func (s *Server) limitedByAddress(ceiling int, next http.HandlerFunc) http.HandlerFunc {
 	limited := s.limited(ceiling, next)
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +145,7 @@ func (s *Server) limitedByAddress(ceiling int, next http.HandlerFunc) http.Handl
 	}
 }
 
-// text answers with the content type that the site gives its plain texts.
+// text answers with a plain text and the content type that the site uses for it.
 func text(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	w.WriteHeader(status)
@@ -159,17 +162,17 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(encoded)
 }
 
-// unhandled answers as the site's framework does after an exception that no
-// handler caught: 500, no body, no content type, no rate limit headers.
+// unhandled answers as the site's framework does after an exception that no handler
+// catches: status 500 without body, content type and rate limit headers.
 func unhandled(w http.ResponseWriter) {
 	w.Header().Del("X-RateLimit-Remaining")
 	w.Header().Del("X-RateLimit-Reset")
 	w.WriteHeader(http.StatusInternalServerError)
 }
 
-// uuid makes a stable version 4 UUID of the words.
-func uuid(words ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(words, "/")))
+// uuid returns a version 4 UUID that depends on the parts only.
+func uuid(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "/")))
 	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
 	h := hex.EncodeToString(sum[:16])
 	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:])

@@ -12,7 +12,7 @@ const knownZkVMs = 3
 
 type cluster struct {
 	team     *team
-	index    int // within the team, from 1; what the API calls id
+	index    int // within the team, from 1; the API calls it id
 	uuid     string
 	name     string
 	hardware *string
@@ -35,8 +35,8 @@ func (s *Server) AddCluster(team string) int {
 	return s.addCluster(s.teams[team], team+"-01", 1, 8, nil).index
 }
 
-// AddVersion gives a cluster a new version, as a change of its zkVM does. Blocks
-// proved under the old one can be proved again.
+// AddVersion gives a cluster a new version, as a change of its zkVM does. Blocks that
+// were proved under the old version can be proved again.
 func (s *Server) AddVersion(team string, index int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +62,7 @@ func (s *Server) addVersion(c *cluster, zkvm int, vk string) {
 	c.versions = append(c.versions, version{id: s.lastVersion, zkvm: zkvm, vk: vk})
 }
 
+// cluster returns a team's cluster, nil for none. The caller holds mu.
 func (s *Server) cluster(t *team, index int) *cluster {
 	for _, c := range s.clusters {
 		if c.team == t && c.index == index {
@@ -165,6 +166,7 @@ func (s *Server) updateCluster(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]bool{"success": true})
 }
 
+// apply changes a cluster by checked fields. The caller holds mu.
 func (s *Server) apply(c *cluster, fields map[string]any) {
 	if name, given := fields["name"].(string); given {
 		c.name = name
@@ -198,7 +200,8 @@ func configuration(gpus int) string {
 	return "single-gpu"
 }
 
-// payload reads the body of a cluster route. Its issues come without a prefix.
+// payload reads and checks the body of a cluster route. It answers a faulty body itself,
+// with the issues alone, and returns false.
 func payload(w http.ResponseWriter, r *http.Request, rules []rule) (map[string]any, bool) {
 	var value any
 	if json.NewDecoder(r.Body).Decode(&value) != nil {

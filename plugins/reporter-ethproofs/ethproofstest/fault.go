@@ -18,54 +18,54 @@ type Request struct {
 	Time   time.Time // when its header had arrived
 	Method string
 	Path   string // below Base
-	Team   string // whose key it carried; empty for no known key
+	Team   string // slug of the key's team; empty without a known key
 	Header http.Header
 	Body   []byte
 	Block  uint64 // block_number of the body, 0 where there is none
-	Status int    // what was answered; 0 where the connection was cut
-	// Handled is what the handler answered, whether or not that got through; 0 where
-	// it was not reached.
+	Status int    // status of the answer; 0 where the connection was cut
+	// Handled is the status that the handler returned, even where the answer was lost. It
+	// is 0 where a fault came before the handler.
 	Handled int
 }
 
-// String is the last element of the path, the block and the status: "queued
-// 24000100 200", with "lost" for a reply that was cut off.
+// String returns the last element of the path, the block and the status, such as
+// "queued 24000100 200". The status of a lost answer is "lost".
 func (r Request) String() string {
-	words := []string{r.Path[strings.LastIndexByte(r.Path, '/')+1:]}
+	parts := []string{r.Path[strings.LastIndexByte(r.Path, '/')+1:]}
 	if r.Block != 0 {
-		words = append(words, fmt.Sprint(r.Block))
+		parts = append(parts, fmt.Sprint(r.Block))
 	}
 	if r.Status == 0 {
-		return strings.Join(append(words, "lost"), " ")
+		return strings.Join(append(parts, "lost"), " ")
 	}
-	return strings.Join(append(words, fmt.Sprint(r.Status)), " ")
+	return strings.Join(append(parts, fmt.Sprint(r.Status)), " ")
 }
 
 // Fault changes what happens to one request.
 type Fault struct {
-	Latency     time.Duration // waited first
-	LoseRequest bool          // the connection is cut before anything is done
-	LoseReply   bool          // the request is carried out, then the connection is cut
-	Status      int           // answered in place of the handler, unless 0
-	Body        string
-	Header      http.Header
+	Latency     time.Duration // pause before everything else
+	LoseRequest bool          // cut the connection before the handler
+	LoseReply   bool          // cut the connection after the handler
+	Status      int           // unless 0, answer with it in place of the handler
+	Body        string        // only with Status
+	Header      http.Header   // only with Status
 }
 
-// Inject asks fn for the fault of every request from now on; nil is none. A nil
-// fn ends it. fn runs on the request's goroutine and may be called concurrently.
+// Inject calls fn for the fault of every request from now on; a nil fault is none. A nil
+// fn ends the faults. fn runs on the request's goroutine and may be called concurrently.
 func (s *Server) Inject(fn func(Request) *Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inject = fn
 }
 
-// Once returns a function for Inject that applies the fault to the first request
-// whose path ends in the word, and to no other.
-func Once(word string, fault Fault) func(Request) *Fault {
+// Once returns a function for Inject that applies the fault to the first request whose
+// path ends in the suffix, and to no other.
+func Once(suffix string, fault Fault) func(Request) *Fault {
 	pending := make(chan *Fault, 1)
 	pending <- &fault
 	return func(r Request) *Fault {
-		if !strings.HasSuffix(r.Path, word) {
+		if !strings.HasSuffix(r.Path, suffix) {
 			return nil
 		}
 		select {
@@ -77,15 +77,15 @@ func Once(word string, fault Fault) func(Request) *Fault {
 	}
 }
 
-// Requests returns every request so far, in the order of their arrival.
+// Requests returns all requests so far, in the order of their arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// Writes returns the String of every request to one of the three write routes
-// so far. A request that is still being served counts as lost.
+// Writes returns the String of each request to one of the three write routes so far. A
+// request that has no answer yet counts as lost.
 func (s *Server) Writes() []string {
 	var out []string
 	for _, r := range s.Requests() {
@@ -96,7 +96,8 @@ func (s *Server) Writes() []string {
 	return out
 }
 
-// observe records the request and applies its fault.
+// observe records the request, applies its fault, and calls next unless the fault
+// replaces it.
 func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	s.mu.Lock()
 	arrived := s.now()
@@ -109,13 +110,13 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.Handl
 	_ = json.Unmarshal(body, &fields)
 
 	header := maps.Clone(r.Header)
-	words := strings.Split(header.Get("Authorization"), " ")
+	authorization := strings.Split(header.Get("Authorization"), " ")
 	header.Del("Authorization")
 	s.mu.Lock()
 	entry := Request{Time: arrived, Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, Base),
 		Header: header, Body: body, Block: uint64(max(fields.Block, 0))}
-	if len(words) > 1 {
-		if key, known := s.keys[words[1]]; known {
+	if len(authorization) > 1 {
+		if key, known := s.keys[authorization[1]]; known {
 			entry.Team = key.team.slug
 		}
 	}
@@ -170,16 +171,16 @@ func (s *Server) observe(w http.ResponseWriter, r *http.Request, next http.Handl
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// ForgetProofs leaves the texts of proofs out of the bodies of Requests from now on, so
-// that a record of thousands of requests has room in memory.
+// ForgetProofs removes the proofs from the bodies of Requests from now on, so that a
+// record of thousands of requests fits in memory.
 func (s *Server) ForgetProofs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.withoutProofs = true
 }
 
-// withoutProof is a request's body without its proof; one that is no JSON object is
-// returned as it is.
+// withoutProof returns the body of a request without its proof. A body that is not a
+// JSON object is returned unchanged.
 func withoutProof(body []byte) []byte {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
@@ -193,14 +194,14 @@ func withoutProof(body []byte) []byte {
 	return short
 }
 
-// Transport is a way to the server without a socket. It serves on the caller's
-// goroutine, so that time in a testing/synctest bubble is the server's time.
+// Transport returns a transport that calls the server without a socket, on the caller's
+// goroutine. The server's time then is the time of the caller's testing/synctest bubble.
 func (s *Server) Transport() http.RoundTripper { return inProcess{s} }
 
 type inProcess struct{ server *Server }
 
-// RoundTrip implements http.RoundTripper. A cut connection is
-// io.ErrUnexpectedEOF.
+// RoundTrip implements http.RoundTripper. It returns io.ErrUnexpectedEOF for a
+// connection that a fault has cut.
 func (p inProcess) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// bucket is the path of the public store of proofs, which on the real site is
-// another host.
+// bucket is the path of the public store of proofs. The real site has it on another
+// host.
 const bucket = "/storage/v1/object/public/proof-binaries/"
 
-// Proof returns the row of a block under the newest version of a team's
-// cluster.
+// Proof returns the row of a block under the newest version of a team's cluster, and
+// false where there is none.
 func (s *Server) Proof(team string, index int, block uint64) (Proof, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,6 +63,7 @@ type blockJSON struct {
 	CreatedAt string  `json:"created_at"`
 }
 
+// describe returns the JSON of a row of a block. The figures of the header are made up.
 func describe(number int64, row *blockRow) blockJSON {
 	out := blockJSON{Number: number, CreatedAt: stamp(row.created)}
 	if !row.timestamp.IsZero() {
@@ -73,17 +74,19 @@ func describe(number int64, row *blockRow) blockJSON {
 	return out
 }
 
+// stamp returns a time as the site writes it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// getBlock coerces the number as JavaScript's Number does: a hexadecimal text is a
-// number, too, and a hash one beyond every column.
+// getBlock serves the row of a block. As on the site it converts the number as
+// JavaScript's Number does: a hexadecimal text is a number, and a hash is a number out
+// of range.
 func (s *Server) getBlock(w http.ResponseWriter, r *http.Request) {
-	given := r.PathValue("number")
+	digits := r.PathValue("number")
 	base := 10
-	if strings.HasPrefix(given, "0x") {
-		given, base = given[2:], 16
+	if strings.HasPrefix(digits, "0x") {
+		digits, base = digits[2:], 16
 	}
-	number, err := strconv.ParseInt(given, base, 64)
+	number, err := strconv.ParseInt(digits, base, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		text(w, http.StatusInternalServerError, "Internal Server Error")
@@ -106,23 +109,22 @@ func (s *Server) getBlock(w http.ResponseWriter, r *http.Request) {
 }
 
 type proofJSON struct {
-	ID        int       `json:"proof_id"`
-	Block     int64     `json:"block_number"`
-	Status    string    `json:"proof_status"`
-	Cycles    *int64    `json:"proving_cycles"`
-	TeamID    string    `json:"team_id"`
-	CreatedAt string    `json:"created_at"`
-	ProvedAt  string    `json:"proved_timestamp"`
-	ProvingAt *string   `json:"proving_timestamp"`
-	QueuedAt  *string   `json:"queued_timestamp"`
-	Version   int       `json:"cluster_version_id"`
-	Cluster   string    `json:"cluster_id"`
-	Time      int64     `json:"proving_time"`
-	Size      int       `json:"size_bytes"`
-	Price     int       `json:"gpu_price_index_id"`
-	Team      teamJSON  `json:"team"`
-	BlockRow  blockJSON `json:"block"`
-	// Cluster and zkVM hang below the version.
+	ID             int         `json:"proof_id"`
+	Block          int64       `json:"block_number"`
+	Status         string      `json:"proof_status"`
+	Cycles         *int64      `json:"proving_cycles"`
+	TeamID         string      `json:"team_id"`
+	CreatedAt      string      `json:"created_at"`
+	ProvedAt       string      `json:"proved_timestamp"`
+	ProvingAt      *string     `json:"proving_timestamp"`
+	QueuedAt       *string     `json:"queued_timestamp"`
+	Version        int         `json:"cluster_version_id"`
+	Cluster        string      `json:"cluster_id"`
+	Time           int64       `json:"proving_time"`
+	Size           int         `json:"size_bytes"`
+	Price          int         `json:"gpu_price_index_id"`
+	Team           teamJSON    `json:"team"`
+	BlockRow       blockJSON   `json:"block"`
 	ClusterVersion versionJSON `json:"cluster_version"`
 }
 
@@ -150,12 +152,12 @@ type teamJSON struct {
 	Slug string `json:"slug"`
 }
 
-// listProofs serves proved rows of all teams.
+// listProofs serves the proved rows of all teams.
 func (s *Server) listProofs(w http.ResponseWriter, r *http.Request) {
 	limit, offset := 100, 0
 	query := r.URL.Query()
-	if given := query.Get("limit"); given != "" {
-		limit, _ = strconv.Atoi(given)
+	if value := query.Get("limit"); value != "" {
+		limit, _ = strconv.Atoi(value)
 		if limit > 1000 {
 			writeRaw(w, http.StatusUnprocessableEntity, `[{"code":"too_big","maximum":1000,"type":"number","inclusive":true,"exact":false,"message":"Number must be less than or equal to 1000","path":["limit"]}]`)
 			return
@@ -178,7 +180,7 @@ func (s *Server) listProofs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.mu.Unlock()
-	slices.SortFunc(rows, func(a, b proofJSON) int { // the newest first
+	slices.SortFunc(rows, func(a, b proofJSON) int { // newest first
 		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
 	total := len(rows)
@@ -192,6 +194,7 @@ func (s *Server) listProofs(w http.ResponseWriter, r *http.Request) {
 	}{page, total, limit, offset})
 }
 
+// matches reports whether the query selects the row. The caller holds mu.
 func (s *Server) matches(p *Proof, block, clusters string) bool {
 	if clusters != "" && !slices.Contains(strings.Split(clusters, ","), p.cluster.uuid) {
 		return false
@@ -203,6 +206,7 @@ func (s *Server) matches(p *Proof, block, clusters string) bool {
 	return hash != nil && *hash == block
 }
 
+// proofJSON returns the JSON of a row. The caller holds mu.
 func (s *Server) proofJSON(p *Proof) proofJSON {
 	optional := func(t time.Time) *string {
 		if t.IsZero() {
@@ -238,7 +242,7 @@ func optionalText(text string) *string {
 	return &text
 }
 
-// download redirects to the bucket, whether or not the object is there.
+// download redirects to the bucket, whether or not the bucket has the object.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	var object string

@@ -1,18 +1,17 @@
-// Package ethproofstest is an EthProofs server for tests. It answers as the
-// route handlers of the real site do, oddities included: lax base64, a status
-// that goes back, 409 for a proof that is there, two kinds of 500, a limiter of
-// 60 requests a minute per key, a body limit of 10 MiB (sources:
+// Package ethproofstest is an EthProofs server for tests. It answers as the route
+// handlers of the real site do, including their peculiarities: lax base64, a status
+// that can be lowered, 409 for a stored proof, two kinds of status 500, a limiter of 60
+// requests a minute per key, and a body limit of 10 MiB (sources:
 // ethproofs/ethproofs:app/api/v0, lib/zod/schemas/proof.ts,
-// lib/middleware/{with-auth,with-rate-limit}.ts@98b7a6f1). Its own tests are the
-// table of what was observed there.
+// lib/middleware/{with-auth,with-rate-limit}.ts@98b7a6f1). The package's own tests are
+// the table of the observed answers.
 //
-// It reproduces neither the hosting platform in front of the site nor the
-// verification of proofs: what the site's verifier says of a proof is what the test
-// sets by SetVerifier. GET /blocks, /proofs, /verification-keys/active and
-// /api/verify are made after the text of their handlers
-// (app/api/v0/{blocks,proofs,verification-keys/active}, app/api/verify/proofs/[id])
-// and the fields that were observed. State lives in memory. All methods may be
-// called concurrently.
+// It does not reproduce the hosting platform in front of the site. It does not verify
+// proofs either: SetVerifier sets the verdicts. GET /blocks, /proofs,
+// /verification-keys/active and /api/verify follow the source of their handlers
+// (app/api/v0/{blocks,proofs,verification-keys/active}, app/api/verify/proofs/[id]) and
+// the fields that were observed. The server keeps its state in memory. All methods may
+// be called concurrently.
 package ethproofstest
 
 import (
@@ -27,8 +26,8 @@ import (
 // Base is the path that all API routes share.
 const Base = "/api/v0"
 
-// The keys that every new server knows. They are long and odd so that a test
-// can search everything a program wrote for them.
+// The keys that every new server knows. They are long and unique, so that a test can
+// search the output of a program for them.
 const (
 	AlphaKey     = "alpha-write-7d1f0c5ce0c94b9a"
 	AlphaReadKey = "alpha-read-50c3a4f2b1e84d17"
@@ -55,7 +54,7 @@ type Server struct {
 	limiter     limiter
 	requests    []Request
 	inject      func(Request) *Fault
-	// withoutProofs: requests are recorded without the proofs in them.
+	// withoutProofs is set by ForgetProofs.
 	withoutProofs bool
 	storageDown   bool
 	rpcDown       bool
@@ -63,8 +62,7 @@ type Server struct {
 	keyFiles      map[string][]byte // verification keys by path
 }
 
-// New returns a server with the teams alpha and beta, their keys, and no
-// cluster.
+// New returns a server with the teams alpha, beta and staff, their keys, and no cluster.
 func New() *Server {
 	s := &Server{
 		now:      time.Now,
@@ -87,8 +85,8 @@ func New() *Server {
 	return s
 }
 
-// Start serves a new server on loopback until the test ends. Alpha and beta
-// have a cluster with index 1 each.
+// Start serves a new server on loopback until the test ends. The teams alpha and beta
+// each have a cluster with the index 1.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := New()
@@ -100,8 +98,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// InProcess is Start without a socket: requests reach it only through
-// Transport. It can live in a testing/synctest bubble.
+// InProcess is Start without a socket: requests reach the server only through its
+// Transport. The server can be used in a testing/synctest bubble.
 func InProcess() *Server {
 	s := New()
 	s.URL = "https://ethproofs.test" + Base
@@ -131,8 +129,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /api/verify/proofs/{id}", s.verify)
 }
 
-// handle registers a route of the API. Another method on the same path gets
-// 405 with an empty body.
+// handle registers a route of the API.
 func (s *Server) handle(method, path string, h http.HandlerFunc) {
 	s.mux.HandleFunc(method+" "+Base+path, h)
 }
@@ -153,8 +150,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// unrouted answers as the site does where no route matches: 405 without a body
-// when the path exists for another method, 404 otherwise.
+// unrouted answers a request without a route as the site does: 405 without a body where
+// the path has another method, and 404 otherwise.
 func (s *Server) unrouted(w http.ResponseWriter, r *http.Request) {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
 		other := r.Clone(r.Context())
@@ -175,16 +172,16 @@ func (s *Server) SetClock(now func() time.Time) {
 	s.now = now
 }
 
-// SetStorageDown makes uploads of proofs fail from now on. As on the site the
-// writer does not notice.
+// SetStorageDown makes uploads of proofs to the bucket fail from now on. As on the site,
+// the answer to the write does not show it.
 func (s *Server) SetStorageDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.storageDown = down
 }
 
-// Forget removes the row and the file of a proof, as a restored backup of the site
-// would. The row of the block stays.
+// Forget removes the row and the file of a proof, as after the restore of a backup of
+// the site. The row of the block stays.
 func (s *Server) Forget(team string, index int, block uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,8 +194,8 @@ func (s *Server) Forget(team string, index int, block uint64) {
 	}
 }
 
-// ForgetBlock removes the row of a block and every proof of it, as a backup of the
-// site that is older than the block would.
+// ForgetBlock removes the row of a block and all its proofs, as after the restore of a
+// backup that is older than the block.
 func (s *Server) ForgetBlock(block uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,8 +208,8 @@ func (s *Server) ForgetBlock(block uint64) {
 	}
 }
 
-// SetRPCDown keeps the site from describing blocks from now on: their rows stay
-// without a timestamp, which puts them outside every scoring window.
+// SetRPCDown keeps the site from fetching headers from now on: the rows of blocks stay
+// without a timestamp, so that they are outside every scoring window.
 func (s *Server) SetRPCDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

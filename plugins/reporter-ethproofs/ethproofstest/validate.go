@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// A rule is what the site's schema says of one field. The issues it raises have
-// the texts and the key order of zod 3.
+// A rule is the rule of the site's schema for one field. Its issues have the texts and
+// the key order of zod 3.
 type rule struct {
 	name     string
 	kind     string // number or string
@@ -51,8 +51,8 @@ var (
 
 func checks(fns ...func(string, any) string) []func(string, any) string { return fns }
 
-// validate returns the object, or the issues as JSON with two spaces of
-// indentation. Unknown keys are no issue.
+// validate returns the object, or the issues as JSON with an indentation of two spaces.
+// Unknown keys are allowed.
 func validate(value any, rules []rule) (object map[string]any, issues string) {
 	object, isObject := value.(map[string]any)
 	if !isObject {

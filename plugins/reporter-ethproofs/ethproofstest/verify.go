@@ -8,17 +8,16 @@ import (
 	"strconv"
 )
 
-// SetVerifier sets what the site's verifier says of a proof under the key of its
-// cluster's version, which may be empty. Without one the zkVM counts as one that
-// the site cannot verify.
+// SetVerifier sets the function that verifies proofs. The key is that of the proof's
+// cluster version, and may be empty. Without a function the site cannot verify the zkVM.
 func (s *Server) SetVerifier(verify func(proof, key []byte) (valid bool, reason string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.verifier = verify
 }
 
-// UploadKey stores a verification key and gives it to the newest version of a
-// cluster, as an upload on the team's dashboard does.
+// UploadKey stores a verification key for the newest version of a cluster, as an upload
+// on the team's dashboard does.
 func (s *Server) UploadKey(team string, index int, key []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

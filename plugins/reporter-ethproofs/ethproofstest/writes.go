@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// MaxBody is how many bytes of a request's body reach the handlers; the rest is
-// cut off, which makes the JSON malformed.
+// MaxBody is how many bytes of a request's body reach the handlers. A longer body is
+// cut, so that its JSON is malformed.
 const MaxBody = 10 << 20
 
 // Proof is a row of the proofs table.
@@ -18,10 +18,10 @@ type Proof struct {
 	ID          int
 	BlockNumber int64
 	Status      string // queued, proving or proved
-	Version     int    // the cluster version's id
-	Time        int64  // proving_time in ms; 0 unless proved
-	Cycles      int64  // 0 where none was given
-	Size        int    // decoded bytes
+	Version     int    // id of the cluster version
+	Time        int64  // proving_time in milliseconds; 0 unless proved
+	Cycles      int64  // 0 where the request had none
+	Size        int    // of the decoded proof, in bytes
 	QueuedAt    time.Time
 	ProvingAt   time.Time
 	ProvedAt    time.Time
@@ -41,7 +41,7 @@ type blockRow struct {
 	timestamp time.Time // zero until the site could fetch the header
 }
 
-// write is the handler of one of the three writes.
+// write returns the handler of one of the three writes.
 func (s *Server) write(phase string) http.HandlerFunc {
 	rules := writeRules
 	if phase == "proved" {
@@ -81,7 +81,7 @@ func (s *Server) write(phase string) http.HandlerFunc {
 	}
 }
 
-// record is the part of a write that works on the tables.
+// record changes the tables by a write and returns the answer. The caller holds mu.
 func (s *Server) record(phase string, team *team, index int, fields map[string]any) (id, status int, message string) {
 	const broken = "Internal server error"
 	c := s.cluster(team, index)
@@ -100,7 +100,7 @@ func (s *Server) record(phase string, team *team, index int, fields map[string]a
 	if row != nil && row.Status == "proved" {
 		return 0, http.StatusConflict, "Proof already proved"
 	}
-	s.lastProof++ // an identity value is used up even where the row exists or the insert fails
+	s.lastProof++ // the database uses up an identity value even where the row exists or the insert fails
 	now := s.now()
 	if phase == "proved" {
 		milliseconds := fields["proving_time"].(float64)
@@ -131,8 +131,8 @@ func (s *Server) record(phase string, team *team, index int, fields map[string]a
 	return row.ID, http.StatusOK, ""
 }
 
-// store does what the site does once the reply is out: it describes the block
-// and uploads the proof. A failure of either is only logged there.
+// store does what the site does after its answer: it fetches the header of the block
+// and uploads the proof. The site only logs a failure of these. The caller holds mu.
 func (s *Server) store(row *Proof, proof []byte) {
 	row.Size = len(proof)
 	row.cluster.active = true
@@ -145,8 +145,8 @@ func (s *Server) store(row *Proof, proof []byte) {
 	}
 }
 
-// decodeLax decodes base64 as Node's Buffer does: both alphabets, foreign
-// characters dropped, padding not needed, never an error.
+// decodeLax decodes base64 as Node's Buffer does: it accepts both alphabets, ignores
+// other characters and needs no padding. It never fails.
 func decodeLax(text string) []byte {
 	out := make([]byte, 0, len(text)/4*3+3)
 	var bits uint32

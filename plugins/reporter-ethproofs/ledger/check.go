@@ -11,23 +11,24 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Check is a stored proof that is to be looked at, once its time has come.
+// Check is a scheduled check of a stored proof.
 type Check struct {
 	Target Target `json:"-"`
 	Number uint64 `json:"-"`
 
 	ProofID int64     `json:"proof_id"`
 	Proof   SentProof `json:"proof"`
-	// Download: the stored bytes are to be compared. Verify: the site's own verifier
-	// is to be asked.
+	// Download and Verify are the steps that remain: to download and compare the stored
+	// bytes, and to have the site verify the proof.
 	Download bool      `json:"download,omitempty"`
 	Verify   bool      `json:"verify,omitempty"`
-	Tries    int       `json:"tries,omitempty"`
-	Since    time.Time `json:"since"` // when the proof was accepted
-	Due      time.Time `json:"due"`
+	Tries    int       `json:"tries,omitempty"` // failed so far
+	Since    time.Time `json:"since"`           // when the proof was accepted
+	Due      time.Time `json:"due"`             // when the check may run
 }
 
-// PutCheck adds a check or changes it. One that has nothing left to do is removed.
+// PutCheck adds or replaces the check of a block. It removes a check without remaining
+// steps.
 func (l *Ledger) PutCheck(check Check) error {
 	err := l.db.Update(func(tx *bbolt.Tx) error {
 		checks, err := createBucket(tx, check.Target, checksBucket)
@@ -49,7 +50,8 @@ func (l *Ledger) PutCheck(check Check) error {
 	return nil
 }
 
-// NextCheck returns the check of a cluster that is due first, false for none.
+// NextCheck returns the check of a cluster that is due first, whether or not it is due
+// yet. Found is false where there is no check.
 func (l *Ledger) NextCheck(url string, cluster int) (next Check, found bool, err error) {
 	prefix := Target{URL: url, Cluster: cluster}.prefix()
 	err = l.db.View(func(tx *bbolt.Tx) error {

@@ -1,6 +1,6 @@
-// Package ledger remembers what was sent to EthProofs of which block, so that no
-// earlier phase follows a later one and an answer of 409 can be judged, across
-// restarts and reorgs.
+// Package ledger records what was sent to EthProofs about each block. With it, package
+// delivery never sends an earlier phase after a later one, and can decide what an
+// answer of 409 means, across restarts and reorgs.
 //
 // It is a bbolt file:
 //
@@ -8,12 +8,12 @@
 //	  <target>/             one bucket per Target, named by its String
 //	    blocks/             number (8 bytes, big-endian) -> Entry as JSON
 //	    open/               number -> time (unix s, 8 bytes) of a block that is announced and not proved
-//	    checks/             number -> Check as JSON: a stored proof that is to be looked at
+//	    checks/             number -> Check as JSON: a scheduled check of a stored proof
 //	versions/
-//	  <url>#<cluster>       -> the cluster version that was last seen there (8 bytes)
+//	  <url>#<cluster>       -> latest known id of the cluster version (8 bytes, big-endian)
 //
-// One process at a time has the file open. Its methods may be called
-// concurrently; every change is on disk when the call returns.
+// One process at a time has the file open. The methods of Ledger may be called
+// concurrently. Every change is on disk when the call returns.
 package ledger
 
 import (
@@ -44,8 +44,8 @@ var (
 	versionsBucket = []byte("versions")
 )
 
-// Open opens or creates the file. Another process that holds it is waited for,
-// 10 s at most.
+// Open opens or creates the file. It waits up to 10 s for another process that has the
+// file open.
 func Open(path string) (*Ledger, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 10 * time.Second, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
@@ -60,7 +60,7 @@ func Open(path string) (*Ledger, error) {
 // Close closes the file.
 func (l *Ledger) Close() error { return l.db.Close() }
 
-// Entry returns what is known of a number, the zero Entry for nothing.
+// Entry returns the entry of a number, and the zero Entry where nothing was sent.
 func (l *Ledger) Entry(target Target, number uint64) (Entry, error) {
 	var entry Entry
 	err := l.db.View(func(tx *bbolt.Tx) error {
@@ -76,8 +76,8 @@ func (l *Ledger) Entry(target Target, number uint64) (Entry, error) {
 	return entry, nil
 }
 
-// Versions returns what is known of a number under every version of a cluster, by
-// the version's id.
+// Versions returns the entries of a number under all versions of a cluster, by the id
+// of the version.
 func (l *Ledger) Versions(url string, cluster int, number uint64) (map[int64]Entry, error) {
 	entries := map[int64]Entry{}
 	prefix := Target{URL: url, Cluster: cluster}.prefix()
@@ -114,8 +114,8 @@ func (l *Ledger) Versions(url string, cluster int, number uint64) (map[int64]Ent
 	return entries, nil
 }
 
-// Update changes the entry of a number in one transaction and returns the new
-// one.
+// Update changes the entry of a number in one transaction and returns the new entry.
+// The transaction may call change more than once, each time with the stored entry.
 func (l *Ledger) Update(target Target, number uint64, change func(*Entry)) (Entry, error) {
 	var entry Entry
 	err := l.db.Update(func(tx *bbolt.Tx) error {
@@ -151,14 +151,14 @@ func (l *Ledger) Update(target Target, number uint64, change func(*Entry)) (Entr
 	return entry, nil
 }
 
-// OpenBlock is a block that is announced and not proved.
+// OpenBlock is a block whose entry IsOpen.
 type OpenBlock struct {
 	Number uint64
 	Since  time.Time // of the first acknowledged announcement
 }
 
-// OpenBlocks returns the blocks of a target that were announced before the time
-// and are not proved, in the order of their numbers.
+// OpenBlocks returns the open blocks of a target that were announced before the time,
+// ascending by number.
 func (l *Ledger) OpenBlocks(target Target, before time.Time) ([]OpenBlock, error) {
 	var found []OpenBlock
 	err := l.db.View(func(tx *bbolt.Tx) error {
@@ -180,7 +180,8 @@ func (l *Ledger) OpenBlocks(target Target, before time.Time) ([]OpenBlock, error
 	return found, nil
 }
 
-// Version returns the cluster version that SetVersion stored, 0 for none.
+// Version returns the id of the cluster version that SetVersion has stored, and 0 where
+// there is none.
 func (l *Ledger) Version(url string, cluster int) (int64, error) {
 	var version int64
 	err := l.db.View(func(tx *bbolt.Tx) error {
@@ -194,7 +195,7 @@ func (l *Ledger) Version(url string, cluster int) (int64, error) {
 	return version, err
 }
 
-// SetVersion stores the version that a cluster has now.
+// SetVersion stores the id of the version that a cluster has now.
 func (l *Ledger) SetVersion(url string, cluster int, version int64) error {
 	return l.db.Update(func(tx *bbolt.Tx) error {
 		bucket, err := tx.CreateBucketIfNotExists(versionsBucket)
@@ -205,8 +206,8 @@ func (l *Ledger) SetVersion(url string, cluster int, version int64) error {
 	})
 }
 
-// Prune forgets settled entries of all targets that were last changed before the
-// time, and returns how many. Open ones are kept.
+// Prune removes the entries of all targets that are not open and were last changed
+// before the time. It returns how many it has removed.
 func (l *Ledger) Prune(before time.Time) (int, error) {
 	removed := 0
 	err := l.db.Update(func(tx *bbolt.Tx) error {

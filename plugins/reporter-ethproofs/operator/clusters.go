@@ -1,6 +1,6 @@
-// Package operator holds what an operator does with EthProofs by hand: look at the
-// team's clusters and change them, and ask the site about proofs. Its functions
-// print for people and may be tested without a command line.
+// Package operator implements the commands with which an operator lists, creates and
+// changes the team's clusters at EthProofs, and lists and verifies stored proofs. Its
+// functions write text for people to a writer and do not parse arguments.
 package operator
 
 import (
@@ -37,6 +37,7 @@ func ListClusters(ctx context.Context, out io.Writer, client *ethproofs.Client) 
 	return table.Flush()
 }
 
+// dash returns the text, and "-" for an empty one.
 func dash(text string) string {
 	if text == "" {
 		return "-"
@@ -44,7 +45,8 @@ func dash(text string) string {
 	return text
 }
 
-// CreateCluster creates a cluster and prints the cluster_id that it got.
+// CreateCluster checks the description of a cluster, creates it and prints its
+// cluster_id.
 func CreateCluster(ctx context.Context, out io.Writer, client *ethproofs.Client, cluster ethproofs.NewCluster) error {
 	switch {
 	case cluster.Name == "":
@@ -70,11 +72,11 @@ func CreateCluster(ctx context.Context, out io.Writer, client *ethproofs.Client,
 	return err
 }
 
-// UpgradeCluster gives a cluster a new version: another zkVM version, another path
-// of the verification key, or both.
+// UpgradeCluster gives a cluster a new version, with another version of the zkVM,
+// another path of the verification key, or both, and prints the result.
 func UpgradeCluster(ctx context.Context, out io.Writer, client *ethproofs.Client, index int, change ethproofs.ClusterChange) error {
 	if change.ZkVM == nil && change.KeyPath == nil {
-		return errors.New("say what is new: --zkvm-version, --vk-path or both")
+		return errors.New("nothing to change: set --zkvm-version, --vk-path or both")
 	}
 	before, err := find(ctx, client, index)
 	if err != nil {
@@ -96,8 +98,8 @@ func UpgradeCluster(ctx context.Context, out io.Writer, client *ethproofs.Client
 	return err
 }
 
-// SetActive pauses a cluster, which takes it out of scores and digests, or takes it
-// back in. A proof that is accepted takes it back in as well.
+// SetActive pauses or resumes a cluster and prints its state. EthProofs leaves a paused
+// cluster out of scores and digests, and resumes it when it accepts a proof.
 func SetActive(ctx context.Context, out io.Writer, client *ethproofs.Client, index int, active bool) error {
 	cluster, err := find(ctx, client, index)
 	if err != nil {
@@ -114,6 +116,8 @@ func SetActive(ctx context.Context, out io.Writer, client *ethproofs.Client, ind
 	return err
 }
 
+// find returns the team's cluster with the index, and an error that lists the team's
+// clusters where there is none.
 func find(ctx context.Context, client *ethproofs.Client, index int) (ethproofs.Cluster, error) {
 	clusters, err := client.Clusters(ctx)
 	if err != nil {

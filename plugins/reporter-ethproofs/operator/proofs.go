@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// ListProofs prints what the site has of a block, from all teams.
+// ListProofs prints the stored proofs of a block by all teams.
 func ListProofs(ctx context.Context, out io.Writer, client *ethproofs.Client, block uint64) error {
 	list, _, err := client.Proofs(ctx, block)
 	if err != nil {
@@ -32,7 +32,7 @@ func ListProofs(ctx context.Context, out io.Writer, client *ethproofs.Client, bl
 	return table.Flush()
 }
 
-// VerifyProof has the site's own verifier look at a stored proof.
+// VerifyProof has the site verify a stored proof.
 func VerifyProof(ctx context.Context, client *ethproofs.Client, proofID int64) (contract.StoredVerdict, error) {
 	verdict, err := client.Verify(ctx, proofID)
 	if err != nil {
@@ -41,8 +41,8 @@ func VerifyProof(ctx context.Context, client *ethproofs.Client, proofID int64) (
 	return contract.StoredVerdict{Proof: strconv.FormatInt(proofID, 10), Valid: verdict.Valid, Reason: verdict.Reason, TookMS: verdict.Millis}, nil
 }
 
-// VerifyBlock has the site verify the stored proofs of a block that were made by
-// the team's clusters.
+// VerifyBlock has the site verify the stored proofs of a block by the team's own
+// clusters. No such proof is an error.
 func VerifyBlock(ctx context.Context, client *ethproofs.Client, block uint64) ([]contract.StoredVerdict, error) {
 	clusters, err := client.Clusters(ctx)
 	if err != nil {
@@ -75,8 +75,8 @@ func VerifyBlock(ctx context.Context, client *ethproofs.Client, block uint64) ([
 	return verdicts, nil
 }
 
-// WriteVerdicts prints what the site's verifier says. The error says what it does not
-// take.
+// WriteVerdicts prints a line for each proof that the site's verifier accepts, and
+// returns an error that lists the other proofs.
 func WriteVerdicts(out io.Writer, verdicts []contract.StoredVerdict) error {
 	var refused error
 	for _, v := range verdicts {

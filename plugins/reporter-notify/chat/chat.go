@@ -1,6 +1,6 @@
-// Package chat writes messages as chats and pagers want them: one small file for
-// each. What goes over the wire is JSON in a POST, so that a receiver is a function
-// that makes a body, and the address to send it to.
+// Package chat encodes messages for chats and pagers, with one file for each kind. All
+// of them accept JSON in a POST request. A kind therefore is a Format, which encodes the
+// body. The plugin sends the body and handles the answers.
 package chat
 
 import (
@@ -11,16 +11,18 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Format writes the body of one message.
+// Format encodes messages for one kind of chat or pager.
 type Format interface {
+	// Body returns the JSON body of the request for a message.
 	Body(message.Message) ([]byte, error)
 }
 
-// ForPeople are the kinds of event that a chat gets unless it is configured.
+// ForPeople are the kinds of events that a chat gets unless the configuration names
+// others.
 var ForPeople = []contract.EventKind{contract.EventFailed, contract.EventAccepted, contract.EventNodeDown, contract.EventNodeRecovered,
 	contract.EventProverStuck, contract.EventReporterRejected, contract.EventStageDown, contract.EventStageRecovered}
 
-// footer is where a message comes from and when, in plain words.
+// footer returns origin, block hash, time and version of a message as plain text.
 func footer(m message.Message) string {
 	parts := []string{m.Origin}
 	if m.Hash != "" {
@@ -32,7 +34,7 @@ func footer(m message.Message) string {
 	return strings.Join(append(parts, "proofline "+m.Version), "  ·  ")
 }
 
-// bullets are the lines of a digest.
+// bullets returns the lines of a digest as a list, each of at most limit characters.
 func bullets(lines []string, limit int) string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
@@ -41,6 +43,7 @@ func bullets(lines []string, limit int) string {
 	return strings.Join(out, "\n")
 }
 
+// titled returns the title with its icon.
 func titled(m message.Message) string {
 	if m.Icon.Char == "" {
 		return m.Title

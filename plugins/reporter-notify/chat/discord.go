@@ -8,11 +8,11 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-notify/message"
 )
 
-// Discord writes one embed, as a channel's webhook takes it. Nobody is mentioned,
-// whatever the texts hold. Limits: 256 characters of a title and of a field's name,
-// 4,096 of a description, 1,024 of a field's value, 2,048 of a footer, 25 fields,
-// 6,000 characters in all (discord/discord-api-docs:resources/message.mdx, "Embed
-// Limits").
+// Discord encodes a message as one embed for the webhook of a channel. It allows no
+// mentions, so that no text of an event notifies users. The limits of Discord are 256
+// characters for a title and for a field's name, 4,096 for a description, 1,024 for a
+// field's value, 2,048 for a footer, 25 fields, and 6,000 characters in total
+// (discord/discord-api-docs:resources/message.mdx, "Embed Limits").
 type Discord struct{}
 
 type discordMessage struct {

@@ -8,15 +8,16 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// PagerDuty writes an event of the Events API, version 2: an alert triggers an
-// incident, the end of the outage resolves it. Limits: 1,024 characters of a summary,
-// 255 of a dedup_key (developer.pagerduty.com, "Send an alert event").
+// PagerDuty encodes a message as an event of the Events API, version 2. An alert
+// triggers an incident, and the end of the outage resolves it. The limits are 1,024
+// characters for a summary and 255 for a dedup_key (developer.pagerduty.com, "Send an
+// alert event").
 type PagerDuty struct {
 	RoutingKey string // the integration key of a service
 }
 
-// ForPagers are the kinds of event that a pager gets unless it is configured, and
-// with EventFailed all that it can get.
+// ForPagers are the kinds of events that a pager gets unless the configuration names
+// others. A pager can get these and EventFailed only.
 var ForPagers = []contract.EventKind{contract.EventNodeDown, contract.EventNodeRecovered, contract.EventProverStuck,
 	contract.EventReporterRejected, contract.EventStageDown, contract.EventStageRecovered}
 

@@ -8,14 +8,14 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-notify/message"
 )
 
-// Slack writes Block Kit with a plain text for notifications, as an incoming webhook
-// takes it. Limits: 150 characters of a header, 2,000 of a field, 3,000 of a
-// section, 10 fields of a section (docs.slack.dev/reference/block-kit).
+// Slack encodes a message as Block Kit with a plain text for notifications, for an
+// incoming webhook. The limits are 150 characters for a header, 2,000 for a field, 3,000
+// for a section, and 10 fields in a section (docs.slack.dev/reference/block-kit).
 type Slack struct{}
 
 // SlackMessage is the JSON of an incoming webhook.
 type SlackMessage struct {
-	Text   string       `json:"text"` // what a notification shows
+	Text   string       `json:"text"` // shown by a notification
 	Blocks []SlackBlock `json:"blocks"`
 }
 
@@ -31,7 +31,7 @@ type SlackBlock struct {
 type SlackText struct {
 	Type  string `json:"type"` // plain_text or mrkdwn
 	Text  string `json:"text"`
-	Emoji bool   `json:"emoji,omitempty"` // of plain_text: show :x: as a picture
+	Emoji bool   `json:"emoji,omitempty"` // only of plain_text: show :x: as a picture
 }
 
 // Body implements Format.

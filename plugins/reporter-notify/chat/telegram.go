@@ -7,11 +7,11 @@ import (
 	"github.com/proofline/proofline/plugins/reporter-notify/message"
 )
 
-// Telegram writes the parameters of the Bot API's sendMessage with HTML, of which
-// the characters &, < and > must be escaped. A text has at most 4,096 characters
+// Telegram encodes a message as the parameters of the Bot API's sendMessage, with a text
+// in HTML, in which &, < and > must be escaped. A text has at most 4,096 characters
 // (core.telegram.org/bots/api#sendmessage, #html-style).
 type Telegram struct {
-	Chat string // its number, or @name of a channel
+	Chat string // number of the chat, or @name of a channel
 }
 
 type telegramMessage struct {
@@ -21,7 +21,7 @@ type telegramMessage struct {
 	Preview struct {
 		Disabled bool `json:"is_disabled"`
 	} `json:"link_preview_options"`
-	Silent bool `json:"disable_notification,omitempty"` // what needs nobody makes no sound
+	Silent bool `json:"disable_notification,omitempty"` // set for messages that need no action
 }
 
 // Body implements Format.
@@ -45,8 +45,8 @@ func (t Telegram) Body(m message.Message) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// TelegramLost reports an answer by which the Bot API says that the chat is not
-// there: it has the status 400, as a bad text has.
+// TelegramLost reports whether an answer of the Bot API means that the chat does not
+// exist. Such an answer has the status 400, as has one to a malformed text.
 func TelegramLost(status int, body []byte) bool {
 	return status == 400 && (strings.Contains(string(body), "chat not found") || strings.Contains(string(body), "upgraded to a supergroup"))
 }

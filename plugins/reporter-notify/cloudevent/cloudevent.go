@@ -1,6 +1,6 @@
-// Package cloudevent writes events as CloudEvents 1.0 in JSON, structured mode
-// (cloudevents/spec:cloudevents/spec.md and formats/json-format.md@v1.0.2), and
-// signs them as Standard Webhooks do
+// Package cloudevent encodes events as CloudEvents 1.0 in JSON, in structured mode
+// (cloudevents/spec:cloudevents/spec.md and formats/json-format.md@v1.0.2). It signs them
+// by the rules of Standard Webhooks
 // (standard-webhooks/standard-webhooks:spec/standard-webhooks.md).
 package cloudevent
 
@@ -21,14 +21,14 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// ContentType is that of a single event in structured mode.
+// ContentType is the content type of a single event in structured mode.
 const ContentType = "application/cloudevents+json; charset=utf-8"
 
-// TypePrefix begins the type of every event; what follows is "alert.<kind>" for
-// an alert and "block.<kind>" for what becomes of a block and its proof.
+// TypePrefix begins the type of every event. It is followed by "alert.<kind>" for an
+// alert and by "block.<kind>" for an event of a block.
 const TypePrefix = "io.github.proofline."
 
-// Event is the envelope. The same event has the same bytes at every try.
+// Event is the envelope of an event. An event is encoded to the same bytes at every try.
 type Event struct {
 	SpecVersion     string `json:"specversion"`
 	ID              string `json:"id"`
@@ -40,7 +40,7 @@ type Event struct {
 	Data            Data   `json:"data"`
 }
 
-// Data is what the event tells.
+// Data is the content of an event.
 type Data struct {
 	Kind      contract.EventKind `json:"kind"`
 	Pipeline  string             `json:"pipeline"`
@@ -50,15 +50,16 @@ type Data struct {
 	Artifacts []Artifact         `json:"artifacts,omitempty"`
 }
 
-// Artifact describes a file that belongs to the event; its bytes are not sent.
+// Artifact describes a file of the event. The bytes of the file are not sent.
 type Artifact struct {
 	Name   string `json:"name"`
-	Size   int64  `json:"size"`
+	Size   int64  `json:"size"`   // bytes
 	SHA256 string `json:"sha256"` // hexadecimal
 	Role   string `json:"role,omitempty"`
 }
 
-// Encode writes an event on one line, without an end of line.
+// Encode returns the JSON of an event on one line, without a line break at the end. An
+// empty source means "/proofline/<pipeline>". An event without an id is an error.
 func Encode(event contract.Event, source string) ([]byte, error) {
 	if event.ID == "" {
 		return nil, errors.New("the event has no id")
@@ -89,11 +90,11 @@ func Encode(event contract.Event, source string) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// Key is a signing key.
+// Key is a key that signs requests.
 type Key []byte
 
-// ParseKey reads a secret: "whsec_" and base64, or any other text, whose bytes
-// are the key. A key of fewer than 16 bytes is refused.
+// ParseKey returns the key of a secret: the decoded base64 after "whsec_", or the bytes
+// of any other text. A key of fewer than 16 bytes is an error, which never shows it.
 func ParseKey(secret string) (Key, error) {
 	key := Key(secret)
 	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
@@ -109,9 +110,9 @@ func ParseKey(secret string) (Key, error) {
 	return key, nil
 }
 
-// Sign returns the headers of a signed message: webhook-id, webhook-timestamp
-// (unix seconds) and webhook-signature, "v1," and the base64 of HMAC-SHA256 over
-// "<id>.<timestamp>.<body>".
+// Sign returns the headers of a signed request: webhook-id, webhook-timestamp (seconds
+// since 1970) and webhook-signature. The signature is "v1," and the base64 of the
+// HMAC-SHA256 of "<id>.<timestamp>.<body>".
 func (k Key) Sign(id string, now time.Time, body []byte) http.Header {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, k)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// seconds writes milliseconds as "8.12 s"; another text is left as it is.
+// seconds writes milliseconds as "8.12 s". It returns another text unchanged.
 func seconds(text string) string {
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -18,7 +18,7 @@ func seconds(text string) string {
 	return (time.Duration(ms) * time.Millisecond).Round(time.Second).String()
 }
 
-// thousands writes 20000100 as "20,000,100"; another text is left as it is.
+// thousands writes 20000100 as "20,000,100". It returns another text unchanged.
 func thousands(text string) string {
 	if _, err := strconv.ParseUint(text, 10, 64); err != nil {
 		return text

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Machine describes the machine in words. What cannot be found out is empty.
+// Machine describes the machine for people. A text is empty where it is not known.
 type Machine struct{ GPU, CPU, RAM string }
 
-// DescribeMachine looks at /proc and asks nvidia-smi, for 5 s at most.
+// DescribeMachine reads /proc and runs nvidia-smi. It takes 5 s at most.
 func DescribeMachine(ctx context.Context) Machine {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -45,8 +45,8 @@ func fieldsOf(path, key string) (values []string) {
 	return values
 }
 
-// countNames writes lines as "8 × NVIDIA GeForce RTX 5090", in the order of
-// their first appearance.
+// countNames counts equal lines and writes them as "8 × NVIDIA GeForce RTX 5090",
+// separated by commas, in the order of their first appearance.
 func countNames(text string) string {
 	counts := map[string]int{}
 	var names []string

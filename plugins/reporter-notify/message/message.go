@@ -1,6 +1,6 @@
-// Package message turns events into messages for people and keeps their number
-// bearable. A message has no format: package target writes it as a chat or a pager
-// wants it.
+// Package message turns events into messages for people and limits their number. A
+// Sender composes the message of an event. A Throttle decides which events get one. A
+// message has no format of its own: package chat encodes it.
 package message
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// Level says how a message is meant.
+// Level is the importance of a message, in ascending order.
 type Level int
 
 // The levels.
@@ -25,43 +25,44 @@ const (
 	Bad
 )
 
-// Message is what an event tells a person.
+// Message is the message of an event, or a digest of several events.
 type Message struct {
-	Event  string // the event's id; empty for a digest
+	Event  string // id of the event; empty for a digest
 	Kind   contract.EventKind
 	Level  Level
 	Icon   Icon
 	Title  string
-	Reason string   // of a failure or an alert; may have several lines
-	Lines  []string // of a digest, in place of a reason
+	Reason string   // only of a failure or an alert; may have several lines
+	Lines  []string // only of a digest, in place of the reason
 	Fields []Field
 	Origin string // label, pipeline and stage
 	Stage  string
-	Hash   string // short, of the block
-	Link   string // to the block's page
+	Hash   string // short hash of the block
+	Link   string // to the block's page at EthProofs; may be empty
 	Time   time.Time
-	// Subject is the same for the two ends of an outage, and for alerts that are
-	// alike. Ends marks the second of them.
+	// Subject is the same for the beginning and the end of an outage, and for repeated
+	// alerts. Ends marks the end of an outage.
 	Subject string
 	Ends    bool
 	Version string // of proofline
 }
 
-// Icon is a picture, as Slack names it and as a character.
+// Icon is a picture, by its name in Slack and as a character.
 type Icon struct{ Code, Char string }
 
-// Field is a figure with its name.
+// Field is a named value.
 type Field struct{ Title, Value string }
 
-// Sender says who writes: what every message ends with.
+// Sender composes messages. Its fields describe the installation that sends them. It
+// may be used concurrently.
 type Sender struct {
 	Label   string // the operator's name for this installation; may be empty
 	Machine Machine
 	Version string // of proofline
 }
 
-// kinds are the icons, levels and titles of the kinds; %s is the block or the
-// stage.
+// kinds has icon, level and title of each kind of event. %s in a title stands for the
+// block or the stage.
 var kinds = map[contract.EventKind]struct {
 	icon  Icon
 	level Level
@@ -81,7 +82,7 @@ var kinds = map[contract.EventKind]struct {
 	contract.EventStageRecovered:   {Icon{"large_green_circle", "🟢"}, Good, "Stage recovered (%s)"},
 }
 
-// shown are the facts with a place of their own, in the order of the message.
+// shown are the facts that become fields, in the order of the message.
 var shown = []struct {
 	fact, title string
 	format      func(string) string
@@ -90,15 +91,15 @@ var shown = []struct {
 	{contract.FactGasUsed, "Gas", thousands},
 	{contract.FactTxCount, "Transactions", thousands},
 	{contract.FactCycles, "Cycles", thousands},
-	{"zisk_version", "ZisK", asItIs},
-	{"proof_id", "Proof", asItIs},
+	{"zisk_version", "ZisK", unchanged},
+	{"proof_id", "Proof", unchanged},
 	{contract.FactAttempts, "Attempts", thousands},
-	{contract.FactClass, "Kind of error", asItIs},
+	{contract.FactClass, "Kind of error", unchanged},
 }
 
-func asItIs(text string) string { return text }
+func unchanged(text string) string { return text }
 
-// Compose writes the message of an event.
+// Compose returns the message of an event.
 func (s Sender) Compose(event contract.Event) Message {
 	kind := kinds[event.Kind]
 	m := Message{Event: event.ID, Kind: event.Kind, Level: kind.level, Icon: kind.icon, Title: headline(event),
@@ -114,7 +115,8 @@ func (s Sender) Compose(event contract.Event) Message {
 	return m
 }
 
-// subjectOf names what an alert is about: the two ends of an outage have one name.
+// subjectOf returns the Subject of an event's message, and whether the event ends an
+// outage.
 func subjectOf(event contract.Event) (subject string, ends bool) {
 	kind := event.Kind
 	switch kind {
@@ -130,6 +132,7 @@ func subjectOf(event contract.Event) (subject string, ends bool) {
 	return subject, ends
 }
 
+// headline returns the title of an event's message.
 func headline(event contract.Event) string {
 	subject := event.Stage
 	if event.Block != nil && !event.Kind.IsAlert() {
@@ -151,7 +154,7 @@ func headline(event contract.Event) string {
 	return title
 }
 
-// reasonOf prefers the full error over its summary.
+// reasonOf returns reason and error of an event, without the one that the other contains.
 func reasonOf(facts map[string]string) string {
 	reason, full := facts[contract.FactReason], facts[contract.FactError]
 	switch {
@@ -163,8 +166,8 @@ func reasonOf(facts map[string]string) string {
 	return reason + "\n" + full
 }
 
-// fields are the facts worth a place: of the block, and for a proof those of the
-// machine that made it.
+// fields returns the facts that the message shows and, for a proof, the description of
+// the machine that made it.
 func (s Sender) fields(event contract.Event) []Field {
 	facts := withBlock(event)
 	var fields []Field
@@ -190,6 +193,7 @@ func (s Sender) fields(event contract.Event) []Field {
 	return fields
 }
 
+// withBlock returns the facts of an event with the figures of its block.
 func withBlock(event contract.Event) map[string]string {
 	facts := map[string]string{}
 	if event.Block != nil && !event.Kind.IsAlert() {
@@ -202,7 +206,7 @@ func withBlock(event contract.Event) map[string]string {
 	return facts
 }
 
-// origin is where a message comes from.
+// origin returns label, pipeline and stage, without repetitions.
 func (s Sender) origin(pipeline, stage string) string {
 	var parts []string
 	for _, part := range []string{s.Label, pipeline, stage} {
@@ -213,20 +217,20 @@ func (s Sender) origin(pipeline, stage string) string {
 	return strings.Join(parts, " / ")
 }
 
-// Digest writes one message in place of those that were left out.
-func (s Sender) Digest(pipeline string, left []LeftOut, now time.Time) Message {
-	const most = 10
+// Digest returns one message in place of those that were left out.
+func (s Sender) Digest(pipeline string, omitted []LeftOut, now time.Time) Message {
+	const maxLines = 10
 	m := Message{Icon: Icon{"repeat", "🔁"}, Origin: s.origin(pipeline, ""), Time: now, Version: s.Version, Subject: pipeline + "/digest"}
 	total := 0
-	for i, l := range left {
+	for i, l := range omitted {
 		total += l.Count
 		switch {
-		case i < most:
+		case i < maxLines:
 			m.Lines = append(m.Lines, fmt.Sprintf("%d × %s", l.Count, l.What))
-		case i == most:
+		case i == maxLines:
 			m.Lines = append(m.Lines, "…")
 		}
 	}
-	m.Title = fmt.Sprintf("%d more events since %s", total, oldest(left).UTC().Format("15:04 UTC"))
+	m.Title = fmt.Sprintf("%d more events since %s", total, oldest(omitted).UTC().Format("15:04 UTC"))
 	return m
 }

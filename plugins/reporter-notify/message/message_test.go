@@ -132,7 +132,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		throttle.Admit(e, at)
 		throttle.Sent(e, at.Add(time.Duration(i)*time.Second))
 	}
-	if len(throttle.seen) > remembered || len(throttle.last) > 2 {
-		t.Errorf("%d ids and %d likenesses are remembered", len(throttle.seen), len(throttle.last))
+	if len(throttle.seen) > maxSeen || len(throttle.last) > 2 {
+		t.Errorf("%d ids and %d likenesses are maxSeen", len(throttle.seen), len(throttle.last))
 	}
 }

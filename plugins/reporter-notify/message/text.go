@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Clip shortens a text to so many characters, without cutting one in two.
+// Clip shortens a text to at most limit characters.
 func Clip(text string, limit int) string {
 	runes := []rune(strings.ToValidUTF8(text, "?"))
 	if len(runes) <= limit {
@@ -14,9 +14,8 @@ func Clip(text string, limit int) string {
 	return string(runes[:limit-1]) + "…"
 }
 
-// EscapeHTML replaces the three characters that have a meaning in the texts of
-// Slack and of Telegram, and shortens the text so that the result has at most so
-// many characters.
+// EscapeHTML escapes the three characters &, < and > for the texts of Slack and
+// Telegram. It shortens the text so that the result has at most limit characters.
 func EscapeHTML(text string, limit int) string {
 	var out strings.Builder
 	length := 0

@@ -11,46 +11,46 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
-// LeftOut counts events that got no message of their own.
+// LeftOut counts similar events that got no message of their own.
 type LeftOut struct {
-	What  string
+	What  string // description of the events
 	Count int
-	Since time.Time
+	Since time.Time // of the first of them
 }
 
-// Throttle decides which events get a message. An event that came before gets
-// none. One like another within the window, or beyond the rate, is counted for
-// the digest. It may be used concurrently.
+// Throttle decides which events get a message. An event that was delivered before gets
+// none. An event that is similar to one within the window, or that exceeds the rate, is
+// counted for the digest. Throttle may be used concurrently.
 type Throttle struct {
 	window  time.Duration
 	limiter *rate.Limiter
 
-	mu   sync.Mutex
-	seen []string             // ids of the latest events that were dealt with
-	last map[string]time.Time // when an alike event got its message
-	left map[string]*LeftOut  // by What
+	mu      sync.Mutex
+	seen    []string             // ids of the latest events that were sent or left out
+	last    map[string]time.Time // time of the latest message, by similarityKey
+	omitted map[string]*LeftOut  // by What
 }
 
-// remembered is how many event ids are kept against repeated delivery.
-const remembered = 1000
+// maxSeen is how many event ids are kept to recognize a repeated delivery.
+const maxSeen = 1000
 
-// NewThrottle allows perMinute messages, and one message per window for events
-// that are alike.
+// NewThrottle returns a throttle of perMinute messages a minute, and one message per
+// window for similar events.
 func NewThrottle(perMinute int, window time.Duration) *Throttle {
 	return &Throttle{window: window, limiter: rate.NewLimiter(rate.Every(time.Minute/time.Duration(perMinute)), perMinute),
-		last: map[string]time.Time{}, left: map[string]*LeftOut{}}
+		last: map[string]time.Time{}, omitted: map[string]*LeftOut{}}
 }
 
-// Admit reports whether the event gets a message now. The caller says by Sent
-// that it was delivered; without that another try is admitted again.
+// Admit reports whether the event gets a message now. The caller must call Sent after
+// the message was delivered. Without that call Admit admits the event again.
 func (t *Throttle) Admit(event contract.Event, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if slices.Contains(t.seen, event.ID) {
 		return false
 	}
-	if key, has := likeness(event); has && now.Sub(t.last[key]) < t.window {
-		t.leaveOut(event.ID, whatOf(event), now)
+	if key, ok := similarityKey(event); ok && now.Sub(t.last[key]) < t.window {
+		t.leaveOut(event.ID, describe(event), now)
 		return false
 	}
 	if !t.limiter.AllowN(now, 1) {
@@ -65,7 +65,7 @@ func (t *Throttle) Sent(event contract.Event, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remember(event.ID)
-	if key, has := likeness(event); has {
+	if key, ok := similarityKey(event); ok {
 		t.last[key] = now
 	}
 	for key, at := range t.last {
@@ -75,62 +75,65 @@ func (t *Throttle) Sent(event contract.Event, now time.Time) {
 	}
 }
 
-func (t *Throttle) leaveOut(id, what string, now time.Time) {
+// leaveOut counts an event for the digest. The caller holds mu.
+func (t *Throttle) leaveOut(id, description string, now time.Time) {
 	t.remember(id)
-	l := t.left[what]
+	l := t.omitted[description]
 	if l == nil {
-		l = &LeftOut{What: what, Since: now}
-		t.left[what] = l
+		l = &LeftOut{What: description, Since: now}
+		t.omitted[description] = l
 	}
 	l.Count++
 }
 
+// remember records the id of an event that needs no further message. The caller holds mu.
 func (t *Throttle) remember(id string) {
-	if t.seen = append(t.seen, id); len(t.seen) > remembered {
-		t.seen = slices.Clone(t.seen[len(t.seen)-remembered/2:])
+	if t.seen = append(t.seen, id); len(t.seen) > maxSeen {
+		t.seen = slices.Clone(t.seen[len(t.seen)-maxSeen/2:])
 	}
 }
 
-// TakeLeftOut returns what was left out, the most frequent first, and forgets it.
-// Unless all is wanted it waits until the oldest is a window old and a message
-// may be sent; until then it returns nothing.
+// TakeLeftOut removes and returns the counts of the events that were left out, the most
+// frequent first. Unless all is set, it returns nil until the oldest is as old as the
+// window and the rate allows a message.
 func (t *Throttle) TakeLeftOut(now time.Time, all bool) []LeftOut {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.left) == 0 {
+	if len(t.omitted) == 0 {
 		return nil
 	}
 	var taken []LeftOut
-	for _, l := range t.left {
+	for _, l := range t.omitted {
 		taken = append(taken, *l)
 	}
 	if !all && (now.Sub(oldest(taken)) < t.window || !t.limiter.AllowN(now, 1)) {
 		return nil
 	}
-	clear(t.left)
+	clear(t.omitted)
 	slices.SortFunc(taken, func(a, b LeftOut) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What))
 	})
 	return taken
 }
 
-// GiveBack returns counts whose digest could not be sent.
+// GiveBack adds counts whose digest could not be sent.
 func (t *Throttle) GiveBack(taken []LeftOut) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, l := range taken {
-		if existing := t.left[l.What]; existing != nil {
+		if existing := t.omitted[l.What]; existing != nil {
 			existing.Count += l.Count
 			existing.Since = l.Since
 			continue
 		}
-		t.left[l.What] = &l
+		t.omitted[l.What] = &l
 	}
 }
 
-// likeness is what makes two alerts the same to an operator: kind, stage and
-// reason. Proofs are never alike, nor are the two ends of an outage.
-func likeness(event contract.Event) (string, bool) {
+// similarityKey returns the key that similar events share: kind, stage and reason. It
+// returns false for events that always get their own message: proofs, phases and the
+// ends of outages.
+func similarityKey(event contract.Event) (string, bool) {
 	switch event.Kind {
 	case contract.EventAccepted, contract.EventProved, contract.EventChecked, contract.EventQueued, contract.EventProving,
 		contract.EventNodeRecovered, contract.EventStageRecovered:
@@ -139,8 +142,8 @@ func likeness(event contract.Event) (string, bool) {
 	return string(event.Kind) + "\x00" + event.Stage + "\x00" + event.Facts[contract.FactReason], true
 }
 
-// whatOf names the events of one likeness in words.
-func whatOf(event contract.Event) string {
+// describe describes the events that are similar to this one.
+func describe(event contract.Event) string {
 	text := string(event.Kind)
 	if event.Stage != "" {
 		text += " (" + event.Stage + ")"
@@ -151,9 +154,10 @@ func whatOf(event contract.Event) string {
 	return text
 }
 
-func oldest(left []LeftOut) time.Time {
+// oldest returns the earliest Since.
+func oldest(counts []LeftOut) time.Time {
 	var first time.Time
-	for _, l := range left {
+	for _, l := range counts {
 		if first.IsZero() || l.Since.Before(first) {
 			first = l.Since
 		}

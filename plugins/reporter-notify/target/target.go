@@ -1,5 +1,5 @@
-// Package target holds the places that lines can be sent to besides a URL: the
-// end of a file, and the standard input of a command.
+// Package target implements the receivers of lines other than a URL: File appends a line
+// to a file, and Command runs a program with the line as its standard input.
 package target
 
 import (
@@ -20,16 +20,16 @@ import (
 	"github.com/proofline/proofline/sdk/process"
 )
 
-// File appends lines to a file. It is opened for each line, so that it may be
-// rotated away at any time. Its methods may be called concurrently.
+// File appends lines to a file. It opens the file for each line, so that the file may be
+// rotated at any time. Its methods may be called concurrently.
 type File struct {
 	Path string
-	mu   sync.Mutex
+	mu   sync.Mutex // held while a line is written
 }
 
-// Append adds the line and its end, and returns when both are on disk. After a
-// failure no part of the line is left; where an earlier process was cut off in
-// the middle of one, the new line begins on its own.
+// Append writes the line and a line break, and returns when both are on disk. After a
+// failure the file has no part of the line. Where an earlier process was interrupted
+// within a line, Append first ends that line. Its errors are of the class environment.
 func (f *File) Append(line []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +74,7 @@ func (f *File) append(line []byte) (err error) {
 	return withoutPath(file.Sync())
 }
 
-// withoutPath drops the path, which the caller names.
+// withoutPath returns the error without the path, which the caller adds.
 func withoutPath(err error) error {
 	if wrapped, ok := errors.AsType[*fs.PathError](err); ok {
 		return wrapped.Err
@@ -84,19 +84,20 @@ func withoutPath(err error) error {
 
 // Command runs a program once per line. Its methods may be called concurrently.
 type Command struct {
-	Argv    []string
-	Timeout time.Duration
+	Argv    []string      // program and arguments
+	Timeout time.Duration // of one run
 }
 
-// Feed runs the program with the line as its standard input and returns when it
-// has ended, with everything it started. The exit code 0 is success; after another
-// one it is run again later. 126 and 127, by which a shell says that a program
-// cannot be run or found, are environment errors. The program's environment has
-// PATH, HOME, USER, LANG, TZ, TMPDIR and the given variables, and with that no
-// secret of the pipeline. Scratch is a directory for the line.
+// Feed runs the program with the line as its standard input, and returns when the
+// program and all its children have ended. The exit code 0 means success. Any other code
+// is a retryable error, except 126 and 127, which are errors of the class environment: a
+// shell returns them for a program that cannot be run or found. The program's environment
+// has PATH, HOME, USER, LANG, TZ, TMPDIR and the variables, so that it contains no secret
+// of the pipeline. Feed writes the line to a file in the directory scratch. The try
+// counts from 1.
 func (c *Command) Feed(ctx context.Context, line []byte, scratch string, variables []string, try uint32) error {
-	// package process gives a tool no standard input; the shell opens the file in
-	// its place and becomes the program.
+	// Package process gives a program no standard input. The shell therefore opens the
+	// file as its own standard input and then executes the program in its place.
 	input := filepath.Join(scratch, "event.json")
 	if err := os.WriteFile(input, append(line, '\n'), 0o600); err != nil {
 		return sdk.Environment(err, "make room on the disk of "+scratch)
@@ -125,7 +126,7 @@ func (c *Command) Feed(ctx context.Context, line []byte, scratch string, variabl
 	return err
 }
 
-// inherited is what a command needs of the plugin's environment.
+// inherited returns the variables of the plugin's environment that a command gets.
 func inherited() (env []string) {
 	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {

@@ -1,5 +1,5 @@
-// Package freeport gives TCP ports to tests of programs that must be told a port before
-// they listen.
+// Package freeport reserves TCP ports for tests of programs that need the number of a
+// port before they listen.
 package freeport
 
 import (
@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Take returns the first of n consecutive TCP ports of the loopback interface that
-// nobody listens at, and keeps other tests from them until the test ends. They lie below
-// those that Linux gives to outgoing connections, which would take a free port at any
-// moment.
+// Take returns the first of n consecutive free TCP ports of the loopback interface, and
+// reserves them against other tests, also of other processes, until the test ends. The
+// ports lie below the range that Linux gives to outgoing connections, because such a
+// connection could take a free port at any moment. If there are none the test fails.
 func Take(t testing.TB, n int) int {
 	t.Helper()
 	for range 200 {
@@ -29,8 +29,8 @@ func Take(t testing.TB, n int) int {
 	return 0
 }
 
-// reserve takes the lock of every port. The locks go when the process ends, so that
-// nothing is left of a test that was killed.
+// reserve locks the lock file of every port, and reports whether all ports are free. The
+// kernel releases the locks when the process ends, even if it was killed.
 func reserve(t testing.TB, first, n int) bool {
 	dir := filepath.Join(os.TempDir(), "proofline-test-ports")
 	if err := os.MkdirAll(dir, 0o700); err != nil {

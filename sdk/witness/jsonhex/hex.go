@@ -6,8 +6,8 @@ import (
 )
 
 // pairs maps two hexadecimal characters, the first one in the low byte, to
-// 0x100 plus their value; everything else maps to 0. Only a few KiB of it are
-// ever touched by valid input.
+// 0x100 plus their value; everything else maps to 0. Valid input touches only a few KiB of
+// the table.
 var pairs [1 << 16]uint16
 
 func init() {
@@ -29,10 +29,9 @@ func init() {
 	}
 }
 
-// decode writes the bytes of src, an even number of hexadecimal characters of
-// either case, to dst, which holds len(src)/2 bytes. dst may start where src
-// starts. It reports whether all characters were hexadecimal; if not, dst holds
-// rubbish.
+// decode decodes src, an even number of hexadecimal characters of either case, into
+// dst, which holds len(src)/2 bytes. dst may start where src starts. It reports whether
+// all characters were hexadecimal; if not, the content of dst is undefined.
 func decode(dst, src []byte) bool {
 	n := len(src) / 2
 	dst, src = dst[:n], src[:2*n]
@@ -61,7 +60,8 @@ func DecodeInPlace(text []byte) ([]byte, error) {
 	return decodeText(text, func(n int) []byte { return text[2 : 2+n : 2+n] })
 }
 
-// decodeText decodes into what take returns for the number of bytes.
+// decodeText decodes a text of 0x and hexadecimal digits into the memory that take returns
+// for the number of bytes.
 func decodeText(text []byte, take func(n int) []byte) ([]byte, error) {
 	if len(text) < 2 || text[0] != '0' || text[1]|0x20 != 'x' {
 		return nil, fmt.Errorf("want a string that begins with 0x, have %s", Excerpt(text))
@@ -80,8 +80,8 @@ func decodeText(text []byte, take func(n int) []byte) ([]byte, error) {
 // arena hands out memory from blocks, so that a document of many strings costs
 // few allocations. Blocks grow with the document.
 type arena struct {
-	block []byte
-	size  int // of the last block
+	block []byte // the part of the last block that is still free
+	size  int    // size of the last block
 }
 
 const (

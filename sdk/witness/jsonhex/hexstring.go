@@ -7,11 +7,11 @@ import (
 )
 
 // Hex consumes a string of 0x and an even number of hexadecimal digits and
-// returns the bytes. The result stays valid; it has no spare capacity.
+// returns the bytes. The result stays valid and has no spare capacity.
 func (r *Reader) Hex() ([]byte, error) { return r.hex(r.arena.take) }
 
-// AppendHex is Hex with the bytes appended to dst, so that a caller who does not
-// keep them can use one buffer for all.
+// AppendHex is Hex with the bytes appended to dst, so that a caller that does not
+// keep them can use one buffer for all strings.
 func (r *Reader) AppendHex(dst []byte) ([]byte, error) {
 	from := len(dst)
 	_, err := r.hex(func(n int) []byte {
@@ -40,8 +40,8 @@ func (r *Reader) hex(take func(n int) []byte) ([]byte, error) {
 	return out, nil
 }
 
-// whole reads on until the end of the string at the current position is in the
-// window, and reports false for a string that is longer than half of it.
+// whole reads from the source until the end of the string at the current position is in
+// the window. It reports false if the string is longer than half of the window.
 func (r *Reader) whole() bool {
 	for from := 1; ; {
 		i := bytes.IndexByte(r.data[r.pos+from:], '"')
@@ -57,8 +57,8 @@ func (r *Reader) whole() bool {
 	}
 }
 
-// longHex decodes a long string piece by piece, so that its text is never in
-// memory as a whole. Such a string has no escapes.
+// longHex decodes a long string piece by piece, so that its whole text is never in
+// memory. It accepts no escapes in such a string.
 func (r *Reader) longHex(take func(n int) []byte) ([]byte, error) {
 	start := r.base + r.pos
 	fail := func(format string, args ...any) ([]byte, error) {

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// maxDepth bounds the nesting of one document; nodes nest five levels deep.
+// maxDepth is the largest depth of nesting that is accepted. Nodes need five levels.
 const maxDepth = 1000
 
-// Kind is the kind of a JSON value, named by its first character; all numbers
-// are Number.
+// Kind is the kind of a JSON value. Its value is the first character of the JSON; all
+// numbers are Number.
 type Kind byte
 
 // The kinds of value.
@@ -26,6 +26,7 @@ const (
 	Array  Kind = '['
 )
 
+// String names the kind with its article, for error messages.
 func (k Kind) String() string {
 	switch k {
 	case Null:
@@ -44,54 +45,56 @@ func (k Kind) String() string {
 	return "no JSON value"
 }
 
-// Error is a fault of the document at a byte offset.
+// Error is a fault of the document.
 type Error struct {
-	Offset int
+	Offset int // in bytes from the beginning of the document
 	Reason string
 }
 
+// Error returns the reason and the offset.
 func (e *Error) Error() string { return fmt.Sprintf("%s at byte %d", e.Reason, e.Offset) }
 
-// Reader walks one JSON document. It is not safe for concurrent use. After an
+// Reader reads one JSON document. It is not safe for concurrent use. After an
 // error its position is undefined and it must not be used further.
 type Reader struct {
 	data  []byte    // the document, or the window of it that was read last
-	pos   int       // in data
+	pos   int       // current position in data
 	base  int       // offset of data in the document
-	mark  int       // what lies at and behind it stays in the window; -1 for none
-	src   io.Reader // nil where data is the whole document
-	err   error     // of src, other than io.EOF
-	depth int
-	names []byte // the keys of the objects around the current value
+	mark  int       // position in data from which on the window is kept; -1 for none
+	src   io.Reader // nil if data is the whole document
+	err   error     // the error of src, other than io.EOF
+	depth int       // number of objects and arrays around the current value
+	names []byte    // the keys of the objects around the current value
 	arena arena
 }
 
-// A stream reader holds firstWindow bytes of a document at first, and about as much as
-// the longest value where that is longer: a byte string of more than half of window is
-// decoded in pieces, and what Text or Raw reads has no more than maxText.
+// The window of a stream reader has firstWindow bytes at first. It grows to about the
+// length of the longest value: a byte string of more than half of window is decoded in
+// pieces, and a value that Text or Raw reads has at most maxText bytes.
 const (
 	firstWindow = 32 << 10
 	window      = 128 << 10
 )
 
-// maxText bounds a single value that Text or Raw reads from a stream, in bytes,
-// and maxHex a single byte string, in hexadecimal digits. A block holds no more
-// than 10 MiB (EIP-7934), and everything that is read as text is far shorter.
+// maxText is the length in bytes of the longest value that Text or Raw reads from a
+// stream, and maxHex the length of the longest byte string, in hexadecimal digits. A block
+// holds no more than 10 MiB (EIP-7934), and everything that is read as text is far shorter.
 const (
 	maxText = 1 << 20
 	maxHex  = 64 << 20
 )
 
-// NewReader returns a reader of data, which it leaves untouched.
+// NewReader returns a reader of the document in data, which it does not change.
 func NewReader(data []byte) *Reader { return &Reader{data: data, mark: -1} }
 
-// NewStreamReader returns a reader of what src delivers, of which it holds only
-// the part that it is at.
+// NewStreamReader returns a reader of the document that src delivers. It holds only the
+// part of the document around the current position.
 func NewStreamReader(src io.Reader) *Reader {
 	return &Reader{src: src, mark: -1, data: make([]byte, 0, firstWindow)}
 }
 
-// fail makes an error at the current position; a fault of the source wins.
+// fail returns an error at the current position, or the error of the source if there is
+// one.
 func (r *Reader) fail(format string, args ...any) error {
 	if r.err != nil {
 		return r.err
@@ -99,8 +102,8 @@ func (r *Reader) fail(format string, args ...any) error {
 	return &Error{Offset: r.base + r.pos, Reason: fmt.Sprintf(format, args...)}
 }
 
-// more reads on and reports whether there is more. It moves what is needed, from
-// pos or mark on, to the front of the window.
+// more reads from the source and reports whether it has got any bytes. It moves the bytes
+// that are still needed, which begin at pos or mark, to the front of the window.
 func (r *Reader) more() bool {
 	if r.src == nil {
 		return false
@@ -142,7 +145,7 @@ func (r *Reader) more() bool {
 
 const maxEmptyReads = 100
 
-// space skips white space and returns the next byte, 0 at the end.
+// space skips white space and returns the next byte, or 0 at the end.
 func (r *Reader) space() byte {
 	for {
 		for ; r.pos < len(r.data); r.pos++ {
@@ -158,8 +161,8 @@ func (r *Reader) space() byte {
 	}
 }
 
-// Peek returns the kind of the next value without consuming it, and an error
-// where no value can start.
+// Peek returns the kind of the next value without consuming it. It fails if no value
+// starts at the current position.
 func (r *Reader) Peek() (Kind, error) {
 	switch c := r.space(); c {
 	case '{', '[', '"', 'n', 't', 'f':
@@ -184,7 +187,7 @@ func (r *Reader) EmptyNext() bool {
 	return len(r.data)-r.pos >= 2 && r.data[r.pos+1] == '"'
 }
 
-// expect makes sure that the next value is of the kind.
+// expect fails unless the next value is of the kind.
 func (r *Reader) expect(want Kind) error {
 	have, err := r.Peek()
 	if err != nil {
@@ -196,7 +199,7 @@ func (r *Reader) expect(want Kind) error {
 	return nil
 }
 
-// Null consumes a null and reports true; any other value stays where it is.
+// Null consumes a null and reports true. It does not consume any other value.
 func (r *Reader) Null() (bool, error) {
 	k, err := r.Peek()
 	if err != nil || k != Null {
@@ -205,17 +208,18 @@ func (r *Reader) Null() (bool, error) {
 	return true, r.literal("null")
 }
 
-func (r *Reader) literal(word string) error {
-	for len(r.data)-r.pos < len(word) && r.more() {
+// literal consumes the literal null, true or false.
+func (r *Reader) literal(name string) error {
+	for len(r.data)-r.pos < len(name) && r.more() {
 	}
-	if !bytes.HasPrefix(r.data[r.pos:], []byte(word)) {
+	if !bytes.HasPrefix(r.data[r.pos:], []byte(name)) {
 		return r.fail("unknown literal")
 	}
-	r.pos += len(word)
+	r.pos += len(name)
 	return nil
 }
 
-// Object walks an object and calls member for each of its keys, in order. The
+// Object reads an object and calls member for each of its keys, in order. The
 // key is valid during the call, which must consume the member's value.
 func (r *Reader) Object(member func(key []byte) error) error {
 	return r.container(Object, '}', "member of an object", func(int) error {
@@ -235,7 +239,7 @@ func (r *Reader) Object(member func(key []byte) error) error {
 	})
 }
 
-// Array walks an array and calls element with the index of each of its
+// Array reads an array and calls element with the index of each of its
 // elements, in order. The call must consume the element.
 func (r *Reader) Array(element func(i int) error) error {
 	return r.container(Array, ']', "element of an array", element)
@@ -272,8 +276,8 @@ func (r *Reader) container(kind Kind, end byte, what string, item func(int) erro
 	}
 }
 
-// Raw consumes any value and returns its text. The result is valid as that of
-// Text is.
+// Raw consumes any value and returns its text. The result is valid for as long as that of
+// Text.
 func (r *Reader) Raw() ([]byte, error) {
 	r.space()
 	r.mark = r.pos
@@ -315,7 +319,7 @@ func (r *Reader) Skip() error {
 	return nil
 }
 
-// End makes sure that nothing but white space follows.
+// End fails if anything but white space follows.
 func (r *Reader) End() error {
 	if r.space(); r.pos < len(r.data) {
 		return r.fail("unexpected character %q after the document", r.data[r.pos])

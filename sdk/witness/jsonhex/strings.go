@@ -9,8 +9,8 @@ import (
 	"github.com/proofline/proofline/sdk/text"
 )
 
-// quoted consumes a string and returns what stands between its quotes, escapes
-// not resolved, and whether there are any.
+// quoted consumes a string and returns the text between its quotes, without resolving
+// escapes, and whether it has any.
 func (r *Reader) quoted() (content []byte, escaped bool, err error) {
 	if err := r.expect(String); err != nil {
 		return nil, false, err
@@ -38,8 +38,8 @@ func (r *Reader) quoted() (content []byte, escaped bool, err error) {
 	}
 }
 
-// skipString consumes a string of any length. Where no Raw is under way it holds
-// no more of a stream than the window.
+// skipString consumes a string of any length. Outside of Raw it keeps no more of a
+// stream in memory than the window.
 func (r *Reader) skipString() error {
 	start := r.base + r.pos
 	unending := func() error {
@@ -70,9 +70,9 @@ func (r *Reader) skipString() error {
 	}
 }
 
-// Text consumes a string and returns its characters. The result is valid until
-// the next call; where the whole document is in memory it is a part of it, unless
-// it has escapes, and stays valid.
+// Text consumes a string and returns its characters, with escapes resolved. The result is
+// valid until the next call of the Reader. If the whole document is in memory it stays
+// valid, and is a part of the document unless it has escapes.
 func (r *Reader) Text() ([]byte, error) {
 	content, escaped, err := r.quoted()
 	if err != nil || !escaped {
@@ -86,7 +86,7 @@ func (r *Reader) Text() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// Excerpt quotes a text for an error message, shortened to 40 characters.
+// Excerpt returns a text in quotes for an error message, shortened to about 40 bytes.
 func Excerpt(chars []byte) string {
 	if len(chars) > 40 {
 		return fmt.Sprintf("%q…", strings.TrimSuffix(text.Cut(string(chars[:43]), 42), "…"))

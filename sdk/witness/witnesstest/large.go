@@ -11,8 +11,8 @@ import (
 )
 
 // LargeBlocks returns the JSON of the blocks that take the most memory for their
-// size, by what they are made of. They have the shortest JSON that is accepted, as
-// go-ethereum writes it.
+// size, by a description of their content. It is the shortest JSON that is accepted for
+// them. go-ethereum encodes it.
 func LargeBlocks(t testing.TB) map[string][]byte {
 	t.Helper()
 	to := common.Address{1}
@@ -38,7 +38,7 @@ func LargeBlocks(t testing.TB) map[string][]byte {
 	}
 }
 
-// block is the JSON of a valid block with these transactions.
+// block returns the JSON of a valid block with these transactions.
 func block(t testing.TB, txs types.Transactions) []byte {
 	t.Helper()
 	withdrawals := types.DeriveSha(types.Withdrawals{}, trie.NewStackTrie(nil))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// PeakHeap runs work and returns how far the heap's objects, garbage that is not
-// collected yet included, grew above what was there before, in bytes. It samples
-// them every half millisecond, with the collector's usual settings.
+// PeakHeap runs work and returns by how many bytes the objects on the heap grew at most,
+// including garbage that is not collected yet. It samples the heap every half millisecond
+// and leaves the garbage collector's settings unchanged.
 func PeakHeap(work func()) uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	read := func() uint64 {

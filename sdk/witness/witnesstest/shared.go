@@ -1,6 +1,6 @@
-// Package witnesstest finds the recorded blocks and witnesses that tests read: the
-// answers of a geth for a chain of its own, which are part of the repository, and
-// those of public chains, which belong to others and are not.
+// Package witnesstest finds the recorded blocks and witnesses that tests read. The
+// answers of a geth for a chain of its own are part of the repository. The recordings of
+// public chains are not; they lie in a folder of shared test data.
 package witnesstest
 
 import (
@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Shared returns the path of an entry below the folder of shared test data: the
-// one that PROOFLINE_SHARED names, else the folder "shared" beside the module's
-// root. Where it is absent the test is skipped.
+// Shared returns the path of an entry below the folder of shared test data. That folder
+// is the one in the environment variable PROOFLINE_SHARED, or else the folder "shared"
+// beside the module's root. If the entry does not exist the test is skipped.
 func Shared(t testing.TB, elem ...string) string {
 	t.Helper()
 	path, err := Find(elem...)
@@ -23,7 +23,8 @@ func Shared(t testing.TB, elem ...string) string {
 	return path
 }
 
-// Find is Shared for a test that goes on without the data.
+// Find returns the same path as Shared, for a test that can go on without the data. The
+// error wraps fs.ErrNotExist if the entry does not exist.
 func Find(elem ...string) (string, error) {
 	root := os.Getenv("PROOFLINE_SHARED")
 	if root == "" {
@@ -38,9 +39,9 @@ func Find(elem ...string) (string, error) {
 	return path, err
 }
 
-// Geth returns the folder of a block that geth v1.17.8 served for a chain of its
-// own, with Osaka from genesis on: block.json.gz and witness.json.gz. The blocks
-// are 1 to 19; their chain.json lies one folder above.
+// Geth returns the folder of a block, number 1 to 19, that geth v1.17.8 has served for a
+// chain of its own with Osaka from genesis on. It holds block.json.gz and
+// witness.json.gz; the chain.json of all blocks lies one folder above.
 func Geth(t testing.TB, number int) string {
 	t.Helper()
 	module, err := moduleRoot()

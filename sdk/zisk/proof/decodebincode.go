@@ -23,7 +23,7 @@ func decodeEre(data []byte) (*Proof, error) {
 	if n := len(p.Publics); n != KeyWords+OutputWords && (p.Minimal || n != 1+KeyWords+OutputWords) {
 		return nil, fmt.Errorf("%d public words", n)
 	}
-	return finish(p)
+	return validated(p)
 }
 
 func decodeBincode016(data []byte) (*Proof, error) {
@@ -38,7 +38,7 @@ func decodeBincode016(data []byte) (*Proof, error) {
 	}
 	body := r.bytes(r.u64())
 	outputs := r.bytes(r.u64())
-	r.u64() // the read position of the outputs
+	r.u64() // skip the read position of the outputs
 	program := r.bytes(r.u64())
 	if err := r.end(); err != nil {
 		return nil, err
@@ -71,7 +71,8 @@ func decodeBincode017(data []byte) (*Proof, error) {
 	return p.fromBytes(body, program, outputs)
 }
 
-// fromBytes completes a proof from byte fields; a nil body is there already.
+// fromBytes completes a proof with its program key, its outputs and, unless it is nil,
+// its body.
 func (p *Proof) fromBytes(body, program, outputs []byte) (*Proof, error) {
 	var err error
 	if body != nil {
@@ -86,7 +87,7 @@ func (p *Proof) fromBytes(body, program, outputs []byte) (*Proof, error) {
 	if err := p.setPublics(key, outputs); err != nil {
 		return nil, err
 	}
-	return finish(p)
+	return validated(p)
 }
 
 func decodeBincode018(data []byte) (*Proof, error) {
@@ -99,8 +100,9 @@ func decodeBincode100(data []byte) (*Proof, error) {
 		func(r *reader, p *Proof) { r.mode(p.Family) })
 }
 
-// decodeMinimal reads the layouts of 0.18 and 1.0, which say by a flag whether
-// the proof is minimal and keep the outputs as bytes.
+// decodeMinimal reads the layouts of 0.18 and 1.0. They state by a flag whether the proof
+// is minimal, and store the outputs as bytes. The functions afterFlag and last read the
+// fields that only one of the layouts has.
 func decodeMinimal(data []byte, layout Layout, afterFlag, last func(*reader, *Proof)) (*Proof, error) {
 	r := reader{data: data}
 	p := &Proof{Layout: layout}
@@ -124,7 +126,7 @@ func decodeMinimal(data []byte, layout Layout, afterFlag, last func(*reader, *Pr
 	if err := p.setPublics(key, outputs); err != nil {
 		return nil, err
 	}
-	return finish(p)
+	return validated(p)
 }
 
 func decodeBincode110(data []byte) (*Proof, error) {
@@ -139,8 +141,9 @@ func decodeBincode140(data []byte) (*Proof, error) {
 	})
 }
 
-// decodeKind reads the layouts of 1.1 and later, which name the kind of the
-// proof and keep the program's public words without the flag before them.
+// decodeKind reads the layouts of 1.1 and later. They state the kind of the proof, and
+// store the public words without the flag before them. The function last reads the fields
+// that only one of the layouts has.
 func decodeKind(data []byte, layout Layout, last func(*reader, *Proof)) (*Proof, error) {
 	const final, aggregate, minimal = 0, 1, 2
 	r := reader{data: data}
@@ -163,7 +166,7 @@ func decodeKind(data []byte, layout Layout, last func(*reader, *Proof)) (*Proof,
 		return nil, fmt.Errorf("%d public words, want %d", len(publics), KeyWords+OutputWords)
 	}
 	if key, err := keyOfWords(program); err != nil || key != Key(publics[:KeyWords]) {
-		return nil, errors.New("the public words name another program than the proof")
+		return nil, errors.New("the public words name a different program than the proof")
 	}
 	switch kind {
 	case final:
@@ -175,11 +178,11 @@ func decodeKind(data []byte, layout Layout, last func(*reader, *Proof)) (*Proof,
 	default:
 		return nil, fmt.Errorf("unknown kind of proof %d", kind)
 	}
-	return finish(p)
+	return validated(p)
 }
 
-// stark reads the start of the layouts of bincode 2: that it is a STARK proof,
-// its body, and the words of the setup key, which it returns.
+// stark reads the beginning of the layouts of bincode 2: the tag of a STARK proof, the
+// body, and the words of the setup key, which it returns.
 func (r *reader) stark(p *Proof) []uint64 {
 	if tag := r.varint(); tag != 0 {
 		r.fail(fmt.Errorf("proof kind %d is no STARK proof", tag))
@@ -205,7 +208,7 @@ func (r *reader) flag() bool {
 	return b == 1
 }
 
-// family reads the name of a family of n bytes.
+// family reads the name of a hash family, which has n bytes.
 func (r *reader) family(n uint64) Family {
 	name := r.text(n)
 	if r.err != nil {
@@ -218,9 +221,9 @@ func (r *reader) family(n uint64) Family {
 	return f
 }
 
-// mode reads the mode of the program key's hash, which must be the proof's.
+// mode reads the hash mode of the program key, which must be that of the proof.
 func (r *reader) mode(f Family) {
 	if mode := r.varint(); r.err == nil && mode != f.Tag() {
-		r.fail(fmt.Errorf("the program key is of the hash mode %d, the proof of %s", mode, f))
+		r.fail(fmt.Errorf("the program key has the hash mode %d, but the proof is of the family %s", mode, f))
 	}
 }

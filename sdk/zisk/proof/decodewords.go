@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// maxWordsPublics bounds the public words of 0.14 and 0.15, which count them;
-// real ones have 68.
+// maxWordsPublics is the largest number of public words in a proof of 0.14 and 0.15, which
+// states that number. Real proofs have 68.
 const maxWordsPublics = 128
 
 func decodeWords(data []byte) (*Proof, error) {
@@ -28,24 +28,24 @@ func decodeWords(data []byte) (*Proof, error) {
 			return nil, fmt.Errorf("%d outputs in %d public words", outputs, n)
 		}
 	}
-	for i, w := range p.Body { // nothing else tells this layout from any other words
+	for i, w := range p.Body { // nothing else distinguishes this layout from arbitrary words
 		if w >= modulus {
 			return nil, fmt.Errorf("word %d of the body is no field element", i)
 		}
 	}
-	return finish(p)
+	return validated(p)
 }
 
-// decodeFlat reads the wire form of 0.16 to 1.2. A key that ends in a word as
-// small as a tag comes once in 2^62 keys; such a form is read as Tagged, and
-// then has a word too few.
+// decodeFlat reads the wire form of 0.16 to 1.2. It refuses a key whose last word looks
+// like a tag, which one in 2^62 keys does, because such a form could be one of the layout
+// Tagged.
 func decodeFlat(data []byte) (*Proof, error) {
 	words, err := wordsOf(data)
 	if err != nil {
 		return nil, err
 	}
-	if len(words) > 0 && likeTag(words[len(words)-1]) {
-		return nil, fmt.Errorf("the last word, %#x, is none of a key", words[len(words)-1])
+	if len(words) > 0 && looksLikeTag(words[len(words)-1]) {
+		return nil, fmt.Errorf("the last word, %#x, is not that of a key", words[len(words)-1])
 	}
 	p := &Proof{Layout: Flat}
 	return p.parts(words, func(n uint64) bool {
@@ -53,17 +53,17 @@ func decodeFlat(data []byte) (*Proof, error) {
 	})
 }
 
-// likeTag reports whether the last word of a file would be taken for a tag.
-func likeTag(word uint64) bool { return word < uint64(len(families)) || word == seedTag }
+// looksLikeTag reports whether the last word of a file would be read as a tag.
+func looksLikeTag(word uint64) bool { return word < uint64(len(families)) || word == seedTag }
 
-// seedTag closes a file of 1.4 that goes on with the seed of the execution: four
-// words and this one, the bytes "ZISKSEED".
+// A file of 1.4 may end in the seed of the execution, which has seedWords words, and
+// seedTag, the bytes "ZISKSEED".
 const (
 	seedTag   uint64 = 0x44454553_4b53495a
 	seedWords int    = 4
 )
 
-// decodeTagged reads the wire form of 1.3 and later, which 1.4 saves, too.
+// decodeTagged reads the wire form of 1.3 and later, which is also the file of 1.4.
 func decodeTagged(data []byte) (*Proof, error) {
 	words, err := wordsOf(data)
 	if err != nil {
@@ -84,7 +84,8 @@ func decodeTagged(data []byte) (*Proof, error) {
 	})
 }
 
-// parts reads minimal, count of publics, publics, body, setup key.
+// parts reads the flag minimal, the count of public words, the public words, the body and
+// the setup key. The function count reports whether the count is possible.
 func (p *Proof) parts(words []uint64, count func(uint64) bool) (*Proof, error) {
 	if len(words) < 2+KeyWords+OutputWords+minBody+KeyWords {
 		return nil, fmt.Errorf("%d words", len(words))
@@ -103,11 +104,11 @@ func (p *Proof) parts(words []uint64, count func(uint64) bool) (*Proof, error) {
 		return nil, err
 	}
 	p.Setup = &key
-	return finish(p)
+	return validated(p)
 }
 
-// setPublics builds the public words from the program's key and the packed
-// outputs, each 32 bits in a word of its own.
+// setPublics sets the public words to the program's key and the outputs, with each 32 bits
+// of the outputs in a word of its own.
 func (p *Proof) setPublics(program Key, outputs []byte) error {
 	if len(outputs) != 4*OutputWords {
 		return fmt.Errorf("%d bytes of public output, want %d", len(outputs), 4*OutputWords)

@@ -18,15 +18,15 @@ var decoders = map[Layout]func([]byte) (*Proof, error){
 	Bincode110: decodeBincode110, Bincode140: decodeBincode140,
 }
 
-// order is the order in which layouts are tried. No file fits two of them: each
+// order is the order in which layouts are tried. No file fits two of them, because each
 // decoder accounts for every byte and checks the public words.
 var order = []Layout{Tagged, Flat, Ere, Bincode017, Bincode016, Bincode110, Bincode140, Bincode100, Bincode018, Words}
 
-// Layouts returns all layouts.
+// Layouts returns all layouts, in the order in which Decode tries them.
 func Layouts() []Layout { return append([]Layout(nil), order...) }
 
-// Read decodes a proof file, plain or under zstd. An empty layout means to find
-// it out.
+// Read decodes a proof file, plain or compressed with zstd. With an empty layout it finds
+// out the layout. Errors name the path.
 func Read(path string, layout Layout) (*Proof, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -47,8 +47,8 @@ func Read(path string, layout Layout) (*Proof, error) {
 	return p, nil
 }
 
-// Decode decodes a proof, plain or under zstd. An empty layout means to find it
-// out.
+// Decode decodes a proof, plain or compressed with zstd. With an empty layout it finds out
+// the layout. It fails for more than MaxSize bytes.
 func Decode(data []byte, layout Layout) (*Proof, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("more than %d bytes are too many for a proof", MaxSize)
@@ -67,7 +67,7 @@ func Decode(data []byte, layout Layout) (*Proof, error) {
 		}
 		p, err := decode(data)
 		if err != nil {
-			return nil, fmt.Errorf("no proof in the layout %s: %w", layout, err)
+			return nil, fmt.Errorf("not a proof in the layout %s: %w", layout, err)
 		}
 		return p, nil
 	}
@@ -79,8 +79,8 @@ func Decode(data []byte, layout Layout) (*Proof, error) {
 	return nil, fmt.Errorf("%d bytes are no proof in any layout of ZisK 0.14 to 1.4", len(data))
 }
 
-// DecodeSaved decodes a file that a release has saved. A release that is newer
-// than the known ones may have kept the last layout.
+// DecodeSaved decodes a file that a release has saved. For a release that is newer than
+// the known ones it tries the newest layout.
 func DecodeSaved(data []byte, r Release) (*Proof, error) {
 	layout, err := r.Saved()
 	if err != nil {
@@ -89,20 +89,21 @@ func DecodeSaved(data []byte, r Release) (*Proof, error) {
 		}
 		layout = Tagged
 	}
-	p, other := Decode(data, layout)
+	p, decodeErr := Decode(data, layout)
 	switch {
-	case other != nil && err != nil:
-		return nil, fmt.Errorf("a proof file of ZisK %v: %w (%w)", r, other, err)
-	case other != nil:
-		return nil, fmt.Errorf("a proof file of ZisK %v: %w", r, other)
+	case decodeErr != nil && err != nil:
+		return nil, fmt.Errorf("a proof file of ZisK %v: %w (%w)", r, decodeErr, err)
+	case decodeErr != nil:
+		return nil, fmt.Errorf("a proof file of ZisK %v: %w", r, decodeErr)
 	}
 	return p, nil
 }
 
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
-// Decompress undoes zstd, which 0.14 puts around the file that operators
-// report. Bytes that are not compressed are returned as they are.
+// Decompress decompresses zstd, with which 0.14 compresses the file that operators
+// report. It returns bytes that are not compressed unchanged. It fails if the result is
+// larger than MaxSize.
 func Decompress(data []byte) ([]byte, error) {
 	if !bytes.HasPrefix(data, zstdMagic) {
 		return data, nil
@@ -122,7 +123,7 @@ func Decompress(data []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Compress returns the bytes under zstd at its fastest level, as 0.14 does.
+// Compress compresses bytes with zstd at its fastest level, as 0.14 does.
 func Compress(data []byte) ([]byte, error) {
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {

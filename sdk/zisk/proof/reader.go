@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// reader takes values off the front of data and keeps the first error. After an
-// error every value is zero. No length is trusted further than the data reaches.
+// reader reads values from the front of data and keeps the first error. After an
+// error every value is zero. It allocates no more memory than the data can fill.
 type reader struct {
 	data []byte
 	err  error
@@ -64,20 +64,20 @@ func (r *reader) words(n uint64) []uint64 {
 	return words
 }
 
-// varint reads an integer in the standard configuration of bincode 2: below 251
-// in one byte, else a marker byte and two, four or eight bytes. Longer forms
-// than needed are refused, so that a proof has one encoding.
+// varint reads an integer in the standard configuration of bincode 2. An integer below
+// 251 is one byte; every other is a marker byte and two, four or eight bytes. A longer
+// form than needed is refused, so that a proof has only one encoding.
 func (r *reader) varint() uint64 {
 	switch marker := r.u8(); marker {
 	case 251:
 		if b := r.bytes(2); len(b) == 2 {
-			return r.least(uint64(binary.LittleEndian.Uint16(b)), 251)
+			return r.atLeast(uint64(binary.LittleEndian.Uint16(b)), 251)
 		}
 		return 0
 	case 252:
-		return r.least(uint64(r.u32()), 1<<16)
+		return r.atLeast(uint64(r.u32()), 1<<16)
 	case 253:
-		return r.least(r.u64(), 1<<32)
+		return r.atLeast(r.u64(), 1<<32)
 	case 254, 255:
 		r.fail(fmt.Errorf("integer marker %d", marker))
 		return 0
@@ -86,7 +86,8 @@ func (r *reader) varint() uint64 {
 	}
 }
 
-func (r *reader) least(n, lowest uint64) uint64 {
+// atLeast fails if n is below the smallest integer that needs its form.
+func (r *reader) atLeast(n, lowest uint64) uint64 {
 	if r.err == nil && n < lowest {
 		r.fail(fmt.Errorf("%d is encoded longer than needed", n))
 		return 0
@@ -110,7 +111,7 @@ func (r *reader) varints(n uint64) []uint64 {
 	return words
 }
 
-// maxText bounds the name of a hash function.
+// maxText is the length in bytes of the longest name of a hash family.
 const maxText = 64
 
 func (r *reader) text(n uint64) string {
@@ -126,7 +127,7 @@ func (r *reader) text(n uint64) string {
 	return string(b)
 }
 
-// end reports the first error, and bytes that nothing explains.
+// end returns the first error, or an error if bytes are left.
 func (r *reader) end() error {
 	if r.err == nil && len(r.data) > 0 {
 		return fmt.Errorf("%d bytes are left over", len(r.data))

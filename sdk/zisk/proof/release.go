@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// Release is a release of ZisK by the two numbers that fix the form of its
-// proofs. The zero value stands for an unknown one.
+// Release is a release of ZisK, by the two numbers that determine the form of its
+// proofs. The zero value stands for an unknown release.
 type Release struct{ Major, Minor int }
 
 var releasePattern = regexp.MustCompile(`^v?(\d{1,4})\.(\d{1,4})(?:[.+-][0-9A-Za-z.+-]*)?$`)
 
-// ParseRelease reads a version such as 0.18.0, v1.1.0-alpha or 1.3.
+// ParseRelease reads a version such as 0.18.0, v1.1.0-alpha or 1.3. It also accepts
+// releases that this package does not know.
 func ParseRelease(text string) (Release, error) {
 	m := releasePattern.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
@@ -30,6 +31,7 @@ func ParseRelease(text string) (Release, error) {
 	return r, nil
 }
 
+// String returns the two numbers, such as "1.1".
 func (r Release) String() string {
 	if r == (Release{}) {
 		return "of an unknown release"
@@ -37,12 +39,12 @@ func (r Release) String() string {
 	return fmt.Sprintf("%d.%d", r.Major, r.Minor)
 }
 
-// before compares releases.
+// before reports whether the release is older than major.minor.
 func (r Release) before(major, minor int) bool {
 	return slices.Compare([]int{r.Major, r.Minor}, []int{major, minor}) < 0
 }
 
-// check refuses releases whose forms nobody has looked at.
+// check fails for releases whose forms of proof are not known.
 func (r Release) check() error {
 	switch {
 	case r == (Release{}):
@@ -57,7 +59,8 @@ func (r Release) check() error {
 	return nil
 }
 
-// Saved returns the layout of the proof files of the release.
+// Saved returns the layout of the proof files of the release. It fails for a release whose
+// form of proof is not known.
 func (r Release) Saved() (Layout, error) {
 	switch err := r.check(); {
 	case err != nil:
@@ -78,7 +81,8 @@ func (r Release) Saved() (Layout, error) {
 	return Tagged, nil
 }
 
-// Wire returns the layout that the verifiers of the release take.
+// Wire returns the layout that the verifiers of the release take. It fails for the same
+// releases as Saved.
 func (r Release) Wire() (Layout, error) {
 	switch err := r.check(); {
 	case err != nil:
@@ -91,9 +95,9 @@ func (r Release) Wire() (Layout, error) {
 	return Tagged, nil
 }
 
-// PublicWords returns the number of public words that a proof of the release
-// has in its wire form: where it is one more, the first says that the proof is
-// no aggregate. It is 0 up to 0.15, where the file counts them.
+// PublicWords returns the number of public words that a proof of the release has in its
+// wire form. For final proofs from 1.1 on they include the flag "is final". It returns 0
+// up to 0.15, where the file states the number.
 func (r Release) PublicWords(minimal bool) int {
 	switch {
 	case r.before(0, 16):
@@ -104,7 +108,7 @@ func (r Release) PublicWords(minimal bool) int {
 	return 1 + KeyWords + OutputWords
 }
 
-// Family is the family of hash functions of a proof.
+// Family is the family of hash functions with which a proof was made.
 type Family string
 
 // The families. Up to 0.18 there is only Poseidon2.
@@ -114,11 +118,10 @@ const (
 	Blake3    Family = "blake3"
 )
 
-// families is in the order of the tags of the wire form and of the modes of
-// bincode.
+// families is in the order of the tags in the wire form and of the modes in bincode.
 var families = []Family{Poseidon1, Poseidon2, Blake3}
 
-// ParseFamily reads the name of a family, as ZisK writes it or in lower case.
+// ParseFamily reads the name of a family, in upper or lower case.
 func ParseFamily(name string) (Family, error) {
 	f := Family(strings.ToLower(name))
 	if !slices.Contains(families, f) {

@@ -1,13 +1,13 @@
 package proof
 
-// Setup is a published proving setup: a proving key of one release, hash family
+// Setup is a published proving setup: a proving key for one release, hash family
 // and kind of proof.
 type Setup struct {
-	Version string // of ZisK, as it was published
+	Version string // the version of ZisK with which it was published
 	Family  Family
-	Minimal bool
+	Minimal bool // whether it is for minimal proofs and not for final ones
 	Key     Key
-	Source  string
+	Source  string // where the key was published
 }
 
 // Release returns the release of the setup.
@@ -16,10 +16,10 @@ func (s *Setup) Release() Release {
 	return r
 }
 
-// Setups lists the proving setups whose keys are known from public sources. A
-// release does not fix its setup: 1.1.0-alpha was published with two within two
-// days, the first on 18 August 2026. Which release of the 1.3 line its keys
-// belong to is not established.
+// Setups lists the proving setups whose keys are known from public sources. A release may
+// have several setups: 1.1.0-alpha was published with two within two days, the first on
+// 18 August 2026. It is not known to which release of the 1.3 line its keys belong. The
+// list must not be changed.
 var Setups = []Setup{
 	{"0.16.1", Poseidon2, false, Key{9211010158316595036, 7055235338110277438, 2391371252028311145, 10691781997660262077}, "eth-act/ere:crates/verifier/zisk/src/verifier.rs@v0.9.1"},
 	{"0.18.0", Poseidon2, true, Key{371850295254322978, 2764832171281751502, 14747498303081942412, 8181136173693786776}, "eth-act/ere:crates/verifier/zisk/src/verifier.rs@v0.10.0"},
@@ -39,7 +39,7 @@ var Setups = []Setup{
 	{"1.4.0-alpha", Blake3, true, Key{12858410571421223333, 7366065819410512846, 4168917461533729924, 17247924614817440033}, "crates.io zisk-verifier 1.4.0-alpha: src/keys.rs"},
 }
 
-// FindSetup returns the setup with the key, or nil.
+// FindSetup returns the published setup with the key, or nil if there is none.
 func FindSetup(key Key) *Setup {
 	for i := range Setups {
 		if Setups[i].Key == key {

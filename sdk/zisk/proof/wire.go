@@ -6,9 +6,9 @@ import (
 )
 
 // WireLayout returns the layout in which a verifier takes the proof. A file of
-// 1.1, 1.2 or 1.3 does not say of which release it is, and their wire forms
-// differ: then the release must be given, or the key be one of a known setup.
-// For the other layouts the zero release will do.
+// 1.1, 1.2 or 1.3 does not state its release, and the wire forms of these releases
+// differ. For such a file the release must be given, or the setup key must be that of a
+// published setup. For the other layouts the zero release is enough. The setup may be nil.
 func (p *Proof) WireLayout(r Release, setup *Key) (Layout, error) {
 	own := p.ownWire()
 	if setup == nil {
@@ -30,12 +30,12 @@ func (p *Proof) WireLayout(r Release, setup *Key) (Layout, error) {
 		return "", err
 	}
 	if own != "" && own != form {
-		return "", fmt.Errorf("a proof in the layout %s is none of ZisK %v", p.Layout, r)
+		return "", fmt.Errorf("a proof in the layout %s is not one of ZisK %v", p.Layout, r)
 	}
 	return form, nil
 }
 
-// ownWire returns the wire layout that follows from the proof's own, if one
+// ownWire returns the wire layout that follows from the proof's own layout, or "" if none
 // does.
 func (p *Proof) ownWire() Layout {
 	switch p.Layout {
@@ -57,9 +57,10 @@ func (p *Proof) ownWire() Layout {
 	return ""
 }
 
-// Wire returns the bytes that a verifier takes. A proof without a setup key
-// takes the given one; one that has it must agree with a given one. The release
-// may be left open as WireLayout says.
+// Wire returns the bytes that a verifier takes. The setup is the key of the proving setup.
+// It is required if the proof does not hold the key, and must be the same or nil if the
+// proof does. The release may be zero where WireLayout allows it.
+//
 // Source: get_proof_u64 in crates.io zisk-common 1.2.0-alpha, 1.3.0-alpha and
 // 0xPolygonHermez/zisk:common/src/proof.rs@v0.18.0; prepare_send_proof in
 // sdk/src/prover/backend.rs@v0.16.1.
@@ -82,7 +83,7 @@ func (p *Proof) Wire(r Release, setup *Key) ([]byte, error) {
 		if p.Minimal {
 			words[0] = 1
 		}
-		if last := setup[KeyWords-1]; layout == Flat && likeTag(last) {
+		if last := setup[KeyWords-1]; layout == Flat && looksLikeTag(last) {
 			return nil, fmt.Errorf("the setup key %v ends in the word %#x, which a verifier would take for the tag of a later release", setup, last)
 		}
 	}

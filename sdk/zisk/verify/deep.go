@@ -6,12 +6,12 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/internal/goldilocks"
 )
 
-// deep says how the columns that a query opens combine to the value of the
-// polynomial whose degree is tested. The weights of the terms of a group are
-// powers of c5, and of the groups powers of c4.
+// deep describes how the columns that a query opens combine to the value of the
+// polynomial whose degree is tested. The weights of the terms within a group are
+// powers of c5, and those of the groups are powers of c4.
 type deep struct {
 	groups []deepGroup
-	powers int // number of powers of c5 in use; 0 when the weights come by Horner's rule
+	powers int // number of powers of c5 in use; 0 if Horner's rule gives the weights
 }
 
 type deepGroup struct {
@@ -20,12 +20,12 @@ type deepGroup struct {
 }
 
 type deepColumn struct {
-	bucket, offset, width int // of the opened rows; width 1 or 3
-	power                 int
+	bucket, offset, width int // tree, first word in its row, and number of words, 1 or 3
+	power                 int // exponent of c5
 }
 
-// newDeep checks the groups of a table against the widths of the opened rows
-// and the numbers of openings and evaluations.
+// newDeep fails if the groups of a table do not fit the widths of the opened rows
+// or the numbers of openings and evaluations.
 func newDeep(groups []deepGroup, powers bool, columns [4]int, openings, evals int) (*deep, error) {
 	d := &deep{groups: groups}
 	n := 0
@@ -60,7 +60,7 @@ func (d *deep) weights(c5 goldilocks.Cubic) []goldilocks.Cubic {
 	return out
 }
 
-// value combines the rows that one query opens. The divisors are
+// value combines the rows that one query opens to one value. The divisors are
 // 1/(x - opening) for each opening point.
 func (d *deep) value(evals []goldilocks.Cubic, c4, c5 goldilocks.Cubic, weights []goldilocks.Cubic, rows *[4][]uint64, divisors []goldilocks.Cubic) goldilocks.Cubic {
 	var out goldilocks.Cubic

@@ -27,13 +27,14 @@ func (f *fri) check(t *Table) error {
 	return nil
 }
 
-// friChallenges is what the transcript gives for the test.
+// friChallenges holds the challenges of the test.
 type friChallenges struct {
 	folds   []goldilocks.Cubic
 	queries []int
 }
 
-// challenges goes on with the transcript and checks the proof of work.
+// challenges derives the challenges of the test from the transcript and checks the proof
+// of work.
 func (f *fri) challenges(v *verification, t *transcript) (friChallenges, error) {
 	var c friChallenges
 	for i := range len(f.steps) - 1 {
@@ -47,7 +48,7 @@ func (f *fri) challenges(v *verification, t *transcript) (friChallenges, error) 
 	return c, err
 }
 
-// degree checks the degree of the final polynomial, which is sent by its values.
+// degree checks the degree of the final polynomial, which the proof holds by its values.
 func (f *fri) degree(v *verification) error {
 	values := cubics(v.parts.final)
 	goldilocks.Interpolate(values)

@@ -164,7 +164,7 @@ func FuzzTable(f *testing.F) {
 		*numbers[int(number)%len(numbers)] = int(value)
 		file.Program.Flat = slices.Clone(file.Program.Flat)
 		file.Program.Flat[int(operation)%len(file.Program.Flat)] = int(operand)
-		table, err := file.tableOf()
+		table, err := file.build()
 		if err != nil {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 // digest is the hash of a leaf or a node.
 type digest [4]uint64
 
-// hashSpec names a hash function of a table.
+// hashSpec identifies a hash function of a table.
 type hashSpec struct {
 	family string
 	width  int
@@ -23,7 +23,7 @@ type hashSpec struct {
 type hash struct {
 	permutation poseidon.Permutation // nil for blake3
 	width, rate int
-	calls       int // permutations, or calls of blake3
+	calls       int // number of permutations, or of calls of blake3
 	buffer      []byte
 }
 
@@ -41,7 +41,7 @@ func newHash(s hashSpec) (*hash, error) {
 	return &hash{permutation: p, width: s.width, rate: s.width - 4}, nil
 }
 
-// fork returns the same function for another goroutine, with a count of its own.
+// fork returns the same hash function for another goroutine, with a count of its own.
 func (h *hash) fork() *hash {
 	return &hash{permutation: h.permutation, width: h.width, rate: h.rate}
 }
@@ -52,7 +52,7 @@ func (h *hash) permute(state []uint64) {
 }
 
 // leaf hashes a row of any length. The Poseidon families chain the blocks by
-// the first four cells and do not encode the length.
+// the first four words of the state and do not encode the length.
 func (h *hash) leaf(words []uint64) digest {
 	if h.permutation == nil {
 		return h.blake(words)
@@ -69,8 +69,8 @@ func (h *hash) leaf(words []uint64) digest {
 	return digest(state[:4])
 }
 
-// node hashes the digests of all children of a node, side by side. It
-// overwrites the children.
+// node hashes the concatenated digests of all children of a node. It overwrites the
+// children.
 func (h *hash) node(children []uint64) digest {
 	if h.permutation == nil {
 		return h.blake(children)
@@ -79,7 +79,7 @@ func (h *hash) node(children []uint64) digest {
 	return digest(children[:4])
 }
 
-// work returns the word that a proof of work bounds.
+// work returns the word that a proof of work must keep below a bound.
 func (h *hash) work(challenge goldilocks.Cubic, nonce uint64) uint64 {
 	var cells [poseidon.MaxWidth]uint64
 	state := cells[:h.width]

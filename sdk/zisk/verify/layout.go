@@ -8,21 +8,21 @@ import (
 
 // opened is a body divided into its parts. The slices are parts of the body.
 type opened struct {
-	stages   [4]*tree // constants, stage 1, stage 2, quotient
-	rounds   []*tree  // of the low-degree test
-	roots    []uint64 // of the stages 1, 2 and the quotient
-	evals    []uint64
-	ldtRoots []uint64
-	betas    []uint64
-	final    []uint64
-	nonces   []uint64
-	answers  [][]uint64 // by round, from the second
-	shakes   [][]uint64
-	kept     []uint64 // of a multiproof: what is left for the siblings
+	stages   [4]*tree   // constants, stage 1, stage 2, quotient
+	rounds   []*tree    // trees of the low-degree test
+	roots    []uint64   // roots of the stages 1, 2 and the quotient
+	evals    []uint64   // evaluations of the columns at the opening points
+	ldtRoots []uint64   // roots of the trees of the low-degree test
+	betas    []uint64   // STIR: values at the samples outside the domain
+	final    []uint64   // the final polynomial
+	nonces   []uint64   // proofs of work
+	answers  [][]uint64 // STIR: interpolations, by round, from the second
+	shakes   [][]uint64 // STIR: shake polynomials, by round, from the second
+
+	sharedSiblings []uint64 // of a multiproof: the siblings of all trees
 }
 
-// section is a run of words of a body. A section with openings consists of the
-// rows of all queries and the siblings of all queries.
+// section is a run of words of a body.
 type section struct {
 	name     string
 	words    int
@@ -30,8 +30,8 @@ type section struct {
 	take     func(words []uint64)
 }
 
-// sections lists the parts of a body in their order, which is fixed by the
-// table, and says where each belongs.
+// sections lists the parts of a body in the order that the table determines. The function
+// take of each stores its words in o.
 func (t *Table) sections(o *opened) []section {
 	var out []section
 	data := func(name string, n int, to *[]uint64) {
@@ -86,8 +86,8 @@ func (t *Table) count() int {
 	return n
 }
 
-// divide splits a body into its parts. With shared openings the trees have no
-// siblings of their own; what follows the last part is kept for them.
+// divide splits a body into its parts. With shared openings the trees have no siblings of
+// their own; the words after the last part are the siblings of all trees.
 func (t *Table) divide(body []uint64, shared bool) (*opened, error) {
 	o := new(opened)
 	for _, s := range t.sections(o) {
@@ -104,7 +104,7 @@ func (t *Table) divide(body []uint64, shared bool) (*opened, error) {
 	if !shared && len(body) > 0 {
 		return nil, reject(StepForm, "%d words are left over", len(body))
 	}
-	o.kept = body
+	o.sharedSiblings = body
 	return o, nil
 }
 

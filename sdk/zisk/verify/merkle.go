@@ -7,15 +7,15 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/internal/poseidon"
 )
 
-// tree is a committed tree as a proof opens it.
+// tree is a committed Merkle tree with the openings that a proof holds of it.
 type tree struct {
 	name     string
-	bits     int // the tree has 2^bits leaves
-	levels   int // hashed on the way from a leaf; the rest is in top
-	columns  int // words of a leaf
-	rows     []uint64
-	siblings []uint64 // empty in a multiproof
-	top      []uint64
+	bits     int      // the tree has 2^bits leaves
+	levels   int      // number of levels that an opening hashes; those above are checked by top
+	columns  int      // number of words of a leaf
+	rows     []uint64 // the opened leaves of all queries
+	siblings []uint64 // the siblings of all queries; empty in a multiproof
+	top      []uint64 // the digests of the lowest level that no opening hashes
 	root     digest
 }
 
@@ -26,7 +26,7 @@ func (t *tree) row(query int) []uint64 {
 // branching is the shape that all trees of a table share.
 type branching struct {
 	arity int // 2 or 4
-	last  int // levels that are checked once, by the top, and not by every opening
+	last  int // number of levels that are checked once, by the top, and not by every opening
 }
 
 // levels returns the number of levels that an opening climbs in a tree of
@@ -36,10 +36,10 @@ func (b branching) levels(leaves int) int {
 	return max(0, (leaves+per-1)/per-b.last)
 }
 
-// siblingWords is the number of words that an opening has for each level.
+// siblingWords returns the number of words that an opening has for each level.
 func (b branching) siblingWords() int { return 4 * (b.arity - 1) }
 
-// topNodes returns how many digests a top has room for.
+// topNodes returns the number of digests of a top, including padding.
 func (b branching) topNodes() int {
 	if b.last == 0 {
 		return 0
@@ -51,9 +51,9 @@ func (b branching) topNodes() int {
 	return n
 }
 
-// used returns how many digests of a top are nodes of a tree of 2^leaves
-// leaves; the others are padding.
-func (b branching) used(leaves int) int {
+// usedNodes returns how many digests of a top are nodes of a tree of 2^leaves
+// leaves. The others are padding.
+func (b branching) usedNodes(leaves int) int {
 	n := 1 << leaves
 	for n > b.topNodes() {
 		n = (n + b.arity - 1) / b.arity
@@ -61,7 +61,8 @@ func (b branching) used(leaves int) int {
 	return n
 }
 
-// climb hashes from a leaf at index up to the top, and returns what it reaches.
+// climb hashes from the leaf at index up to the top, and returns the digest and the index
+// of the node that it reaches there.
 func (b branching) climb(h *hash, d digest, index int, siblings []uint64) (digest, int) {
 	var cells [poseidon.MaxWidth]uint64
 	children := cells[:4*b.arity]
@@ -77,8 +78,8 @@ func (b branching) climb(h *hash, d digest, index int, siblings []uint64) (diges
 	return d, index
 }
 
-// reduce hashes the used digests of a top to their root. A level that does not
-// fill its last node is filled with zeros.
+// reduce hashes the used digests of a top to their root. If a level does not
+// fill its last node, zeros fill it.
 func (b branching) reduce(h *hash, top []uint64, used int) digest {
 	nodes := slices.Clone(top[:4*used])
 	for len(nodes) > 4 {
@@ -95,13 +96,13 @@ func (b branching) reduce(h *hash, top []uint64, used int) digest {
 	return digest(nodes[:4])
 }
 
-// checkTop compares a tree's top with its root; strict also refuses padding
+// checkTop rejects a tree whose top does not hash to its root and, with strict, padding
 // that is not zero.
 func (b branching) checkTop(h *hash, t *tree, strict bool) error {
 	if b.last == 0 {
 		return nil
 	}
-	used := b.used(t.bits)
+	used := b.usedNodes(t.bits)
 	if b.reduce(h, t.top, used) != t.root {
 		return reject(StepTree, "the top of the tree %s does not hash to its root", t.name)
 	}
@@ -113,7 +114,7 @@ func (b branching) checkTop(h *hash, t *tree, strict bool) error {
 	return nil
 }
 
-// checkOpening compares the row of a query with the tree.
+// checkOpening rejects the row of a query if it is not the leaf at index.
 func (b branching) checkOpening(leaf, node *hash, t *tree, query, index int) error {
 	per := t.levels * b.siblingWords()
 	d, rest := b.climb(node, leaf.leaf(t.row(query)), index, t.siblings[query*per:(query+1)*per])

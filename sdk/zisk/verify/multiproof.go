@@ -2,8 +2,8 @@ package verify
 
 import "slices"
 
-// multiproofTag is the first word of a body whose trees share their openings.
-// It is no field element.
+// multiproofTag is the first word of a body in which the openings of a tree share their
+// siblings. It is not a field element.
 // Source: proofman-verifier 1.4.0-alpha:src/multiproof.rs.
 const multiproofTag uint64 = 0xffff_ffff_ffff_0001
 
@@ -13,8 +13,9 @@ type node struct {
 	digest digest
 }
 
-// siblings returns how many digests the shared opening of the leaves at indices takes
-// from a proof: those of the nodes on the ways up that no opened leaf gives.
+// siblings returns how many digests the shared opening of the leaves at indices reads
+// from a proof. These are the nodes that are needed on the paths to the top and that
+// cannot be computed from the opened leaves.
 func (b branching) siblings(t *tree, indices []int) int {
 	level := slices.Compact(slices.Sorted(slices.Values(indices)))
 	n := 0
@@ -29,9 +30,10 @@ func (b branching) siblings(t *tree, indices []int) int {
 	return n
 }
 
-// checkShared hashes all opened rows of a tree up to its top, taking from kept
-// the siblings that no row gives: exactly those that siblings counts.
-func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept []uint64) error {
+// checkShared hashes all opened rows of a tree up to its top, and rejects rows that are
+// not in the tree. The siblings are the words of exactly those digests that the method
+// siblings counts.
+func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, siblings []uint64) error {
 	level := make([]node, 0, len(indices))
 	for query, index := range indices {
 		level = append(level, node{index, leaf.leaf(t.row(query))})
@@ -39,7 +41,7 @@ func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept 
 	slices.SortStableFunc(level, func(a, b node) int { return a.index - b.index })
 	for i := 1; i < len(level); i++ {
 		if level[i].index == level[i-1].index && level[i].digest != level[i-1].digest {
-			return reject(StepTree, "two rows of the tree %s at one place differ", t.name)
+			return reject(StepTree, "two rows of the tree %s for the same leaf differ", t.name)
 		}
 	}
 	level = slices.CompactFunc(level, func(a, b node) bool { return a.index == b.index })
@@ -55,8 +57,8 @@ func (b branching) checkShared(leaf, parent *hash, t *tree, indices []int, kept 
 					level = level[1:]
 					continue
 				}
-				copy(to, kept[:4])
-				kept = kept[4:]
+				copy(to, siblings[:4])
+				siblings = siblings[4:]
 			}
 			above = append(above, node{at, parent.node(children)})
 		}

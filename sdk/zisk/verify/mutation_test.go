@@ -56,7 +56,7 @@ func regions(t *Table, p *proof.Proof, tagged bool) []region {
 	for _, x := range append(o.stages[:], o.rounds...) {
 		for i, r := range out {
 			if r.name == x.name+" top" {
-				used := r.from + 4*t.shape.used(x.bits)
+				used := r.from + 4*t.shape.usedNodes(x.bits)
 				if used < r.to {
 					out[i].to = used
 					out = append(out, region{x.name + " padding", used, r.to, true})

@@ -8,8 +8,8 @@ import (
 
 // each calls f for the numbers below n on as many goroutines as there are processors.
 // Every goroutine has a verification of its own, with its own hash functions and
-// scratch; what they count is added up. The error is that of the lowest number that has
-// one, however the goroutines are scheduled.
+// scratch memory; their counts are added up. The error is that of the lowest number with
+// an error, whatever the order in which the goroutines run.
 func (v *verification) each(n int, f func(v *verification, i int) error) error {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	if workers <= 1 {
@@ -28,8 +28,8 @@ func (v *verification) each(n int, f func(v *verification, i int) error) error {
 		fork := v.fork()
 		forks[i] = fork
 		group.Go(func() {
-			// Numbers are given out in their order: whoever stops at one leaves none
-			// below it undone.
+			// The numbers are taken in ascending order. When a goroutine stops at a number,
+			// all lower numbers are done or being worked on by others.
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				if errs[i] = f(fork, i); errs[i] != nil {
 					return
@@ -50,14 +50,14 @@ func (v *verification) each(n int, f func(v *verification, i int) error) error {
 	return nil
 }
 
-// fork returns a verification for one goroutine. It shares what is only read.
+// fork returns a verification for another goroutine. It shares the data that is only read.
 func (v *verification) fork() *verification {
 	w := *v
 	w.leaf, w.node, w.row = v.leaf.fork(), v.node.fork(), nil
 	return &w
 }
 
-// join adds what a fork has counted.
+// join adds the counts of a fork.
 func (v *verification) join(fork *verification) {
 	v.leaf.calls += fork.leaf.calls
 	v.node.calls += fork.node.calls

@@ -23,16 +23,16 @@ const (
 	kindPublic    = 8
 )
 
-// program is the constraints as straight-line code over the extension field.
-// Its memory is one slice: temporaries, evaluations, challenges, constants, the
-// boundary, public words. Operands are places in it.
+// program evaluates the constraints as straight-line code over the extension field.
+// Its memory is one slice with temporaries, evaluations, challenges, constants, the
+// boundary and public words, in this order. Operands are indices of that slice.
 type program struct {
 	ops        []operation
-	result     int
-	base       [9]int // first place of each kind
-	size       int
+	result     int    // index of the result
+	base       [9]int // first index of each kind of operand
+	size       int    // length of the memory
 	constants  []uint64
-	maxPublics int // public words it reads
+	maxPublics int // number of public words that it reads
 }
 
 type operation struct {
@@ -40,15 +40,15 @@ type operation struct {
 	to, a, b int32
 }
 
-// maxProgram bounds the operations and temporaries of a program; the largest of
-// a release has 6,644.
+// maxProgram is the largest number of operations and of temporaries of a program. The
+// largest program of a release has 6,644 operations.
 const maxProgram = 1 << 16
 
-// publicWords is the room for public words.
+// publicWords is the number of public words in the memory of a program.
 const publicWords = 69
 
-// compile checks a program of a table, eight numbers an operation, and resolves
-// its operands, so that running it cannot fail.
+// compile checks a program of a table, which has eight numbers for each operation, and
+// resolves its operands, so that running it cannot fail.
 func compile(temporaries, result int, constants []uint64, evals int, flat []int) (*program, error) {
 	if temporaries < 1 || temporaries > maxProgram || len(constants) > maxProgram || len(flat) > 8*maxProgram || len(flat)%8 != 0 {
 		return nil, fmt.Errorf("a program of %d numbers with %d temporaries", len(flat), temporaries)
@@ -95,8 +95,8 @@ func compile(temporaries, result int, constants []uint64, evals int, flat []int)
 	return p, nil
 }
 
-// run evaluates the program. There are as many evals and challenges as it was
-// compiled for, and at least maxPublics public words.
+// run evaluates the program. The caller gives as many evals and challenges as the program
+// was compiled for, and at least maxPublics public words.
 func (p *program) run(evals, challenges []goldilocks.Cubic, publics []uint64, boundary goldilocks.Cubic) goldilocks.Cubic {
 	m := make([]goldilocks.Cubic, p.size)
 	copy(m[p.base[kindEval]:], evals)

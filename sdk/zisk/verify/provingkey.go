@@ -13,20 +13,21 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// ProvingKey is what a proving key on disk says about one kind of proof.
+// ProvingKey is the part of a proving key on disk that the verification of one kind of
+// proof needs.
 type ProvingKey struct {
-	Key   proof.Key
+	Key   proof.Key // the setup key
 	Table *Table
 }
 
-// maxKeyFile bounds the JSON files of a proving key that are read.
+// maxKeyFile is the size in bytes of the largest JSON file of a proving key that is read.
 const maxKeyFile = 64 << 20
 
 // ReadProvingKey reads the setup key and the table of final or minimal proofs
 // from the directory of a proving key, for a release that has no embedded table.
-// The release's own tool should first have accepted a proof that the table
-// accepts: no proving key was at hand when this was written, so that it follows
-// definitions alone.
+// It was written from published definitions and not tried with a real proving key. Before
+// its table is relied on, the release's own tool should have accepted a proof that the
+// table accepts. Errors name the file.
 //
 // Source: crates.io proofman-common 1.1.0-alpha to 1.4.0-alpha:
 // src/stark_info.rs, src/global_info.rs, for the names of the schedule;
@@ -57,12 +58,12 @@ func ReadProvingKey(dir string, minimal bool) (*ProvingKey, error) {
 	if err := readJSON(base+".verifierinfo.json", &code); err != nil {
 		return nil, err
 	}
-	f, err := info.table(&code, global.Hash)
+	f, err := info.tableFile(&code, global.Hash)
 	if err != nil {
 		return nil, fmt.Errorf("%s.starkinfo.json: %w", base, err)
 	}
 	f.Variant, f.Source = stage, base
-	t, err := f.tableOf()
+	t, err := f.build()
 	if err != nil {
 		return nil, fmt.Errorf("%s.starkinfo.json: %w", base, err)
 	}
@@ -89,8 +90,8 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
-// table writes the numbers of a proving key in the form of a table file.
-func (s *starkInfo) table(code *verifierInfo, hash string) (*tableFile, error) {
+// tableFile returns the numbers of a proving key in the form of a table file.
+func (s *starkInfo) tableFile(code *verifierInfo, hash string) (*tableFile, error) {
 	st := &s.Struct
 	family, err := proof.ParseFamily(hash)
 	if err != nil {
@@ -131,7 +132,7 @@ func (s *starkInfo) table(code *verifierInfo, hash string) (*tableFile, error) {
 	return f, f.program(code)
 }
 
-// schedule takes over the low-degree test.
+// schedule copies the parameters of the low-degree test.
 func (f *tableFile) schedule(s *starkInfo) {
 	st, in := &s.Struct, &f.Info
 	if st.Test == "STIR" {
@@ -153,8 +154,8 @@ func (f *tableFile) schedule(s *starkInfo) {
 	}
 }
 
-// evals takes over the columns under test. From 1.4 on their weights are powers
-// by the place of a column's first appearance.
+// evals copies the columns under test. From 1.4 on the weight of a column is the power
+// whose exponent is the position at which the column first appears.
 func (f *tableFile) evals(s *starkInfo) error {
 	powers := len(s.Struct.Domains) > 0
 	f.Deep.Weights = "horner"
@@ -201,7 +202,7 @@ func (f *tableFile) evals(s *starkInfo) error {
 	return nil
 }
 
-// program takes over the constraints.
+// program copies the constraints.
 func (f *tableFile) program(code *verifierInfo) error {
 	constants := map[string]int{}
 	constant := func(value string) int {
@@ -240,7 +241,7 @@ func (f *tableFile) program(code *verifierInfo) error {
 	for i, c := range code.Quotient.Code {
 		op, ok := map[string]int{"add": opAdd, "sub": opSubtract, "mul": opMultiply, "copy": opAdd}[c.Op]
 		sources := c.Sources
-		if c.Op == "copy" { // 0 added
+		if c.Op == "copy" { // the same as adding 0
 			sources = append(slices.Clone(sources), operandRef{Type: "number", Value: json.RawMessage("0")})
 		}
 		if !ok || len(sources) != 2 || c.Destination.Type != "tmp" {

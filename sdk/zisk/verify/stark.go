@@ -13,12 +13,12 @@ type verification struct {
 	strict                      bool
 	parts                       *opened
 	leaf, node, transcript, pow *hash
-	row                         []goldilocks.Cubic // reused by scratch
+	row                         []goldilocks.Cubic // the memory that scratch uses
 }
 
-// stark checks the equations of a proof: that the body is a STARK under the
-// setup key for the public words. It panics for no body. The caller has checked
-// that key and public words are canonical.
+// stark rejects a body that is not a STARK under the setup key for the public words. It
+// does not panic, whatever the body. The caller has checked that the key and the public
+// words are canonical.
 func (t *Table) stark(key [4]uint64, publics, body []uint64, strict bool) (*verification, error) {
 	shared := len(body) > 0 && body[0] == multiproofTag
 	switch {
@@ -58,7 +58,8 @@ func (t *Table) stark(key [4]uint64, publics, body []uint64, strict bool) (*veri
 	return v, v.run(key, publics, trees)
 }
 
-// canonical returns the words as canonical ones: with strict it refuses others.
+// canonical returns the words in canonical form. With strict it rejects words that are
+// not.
 func canonical(words []uint64, strict bool) ([]uint64, error) {
 	for i, w := range words {
 		if w < goldilocks.Modulus {
@@ -76,7 +77,8 @@ func canonical(words []uint64, strict bool) ([]uint64, error) {
 	return words, nil
 }
 
-// run takes the steps, the cheapest first.
+// run takes the steps of the verification, the cheapest first. It derives the challenges
+// c0 to c5 and leaves the rest to the steps of the low-degree test.
 func (v *verification) run(key [4]uint64, publics []uint64, trees []*tree) error {
 	tr := newTranscript(v.transcript)
 	tr.put(key[:]...)
@@ -135,8 +137,8 @@ func (v *verification) runFRI(tr *transcript, c *[challenges]goldilocks.Cubic, e
 	})
 }
 
-// draw squeezes the challenge of a set of queries, checks the work that its
-// nonce shows, and returns the queries.
+// draw derives a set of n queries, numbers of the given bits, from the transcript. It
+// rejects the proof if the nonce does not show the work.
 func (v *verification) draw(t *transcript, nonce uint64, workBits, n, bits int) ([]int, error) {
 	challenge := t.cubic()
 	if workBits > 0 && v.pow.work(challenge, nonce) >= 1<<(64-workBits) {
@@ -165,16 +167,16 @@ func (v *verification) constraints(c *[challenges]goldilocks.Cubic, evals []gold
 	return nil
 }
 
-// combination is what the combined value of a query is made with.
+// combination holds the values from which the combined values of all queries are computed.
 type combination struct {
 	evals    []goldilocks.Cubic
 	c4, c5   goldilocks.Cubic
 	weights  []goldilocks.Cubic
-	points   int                // openings
+	points   int                // number of opening points
 	divisors []goldilocks.Cubic // 1/(x - opening), for each query and opening
 }
 
-// deep prepares what all queries share.
+// deep computes the values that the queries share.
 func (v *verification) deep(c *[challenges]goldilocks.Cubic, evals []goldilocks.Cubic, queries []int) (*combination, error) {
 	t := v.table
 	points := make([]goldilocks.Cubic, len(t.openings))
@@ -208,13 +210,13 @@ func (d *combination) value(v *verification, query int) goldilocks.Cubic {
 	return v.table.deep.value(d.evals, d.c4, d.c5, d.weights, &rows, d.divisors[query*d.points:])
 }
 
-// open checks the row of a query against its tree.
+// open rejects the row of a query if it is not the leaf at index of the tree.
 func (v *verification) open(t *tree, query, index int) error {
 	return v.table.shape.checkOpening(v.leaf, v.node, t, query, index)
 }
 
-// scratch copies a row as elements that may be overwritten, until the next
-// call.
+// scratch returns a copy of a row as field elements. The copy may be overwritten and is
+// valid until the next call.
 func (v *verification) scratch(row []uint64) []goldilocks.Cubic {
 	v.row = v.row[:0]
 	for ; len(row) > 0; row = row[3:] {

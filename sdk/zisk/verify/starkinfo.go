@@ -2,12 +2,12 @@ package verify
 
 import "encoding/json"
 
-// globalInfo is pilout.globalInfo.json.
+// globalInfo holds the members of pilout.globalInfo.json that are read.
 type globalInfo struct {
 	Hash string `json:"hash"` // name of the family
 }
 
-// starkInfo is vadcop_final.starkinfo.json.
+// starkInfo holds the members of vadcop_final.starkinfo.json that are read.
 type starkInfo struct {
 	Struct struct {
 		Bits            int    `json:"nBits"`
@@ -59,7 +59,7 @@ type evalRef struct {
 	Opening int    `json:"openingPos"`
 }
 
-// numbers is one number, of FRI, or a list of them, of STIR.
+// numbers is a single number in JSON, for FRI, or a list of numbers, for STIR.
 type numbers []int
 
 func (n *numbers) UnmarshalJSON(text []byte) error {
@@ -70,7 +70,7 @@ func (n *numbers) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &(*n)[0])
 }
 
-// verifierInfo is vadcop_final.verifierinfo.json.
+// verifierInfo holds the members of vadcop_final.verifierinfo.json that are read.
 type verifierInfo struct {
 	Quotient struct {
 		Temporaries int           `json:"tmpUsed"`

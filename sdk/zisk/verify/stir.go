@@ -13,7 +13,7 @@ type stir struct {
 	folds    []int
 	degrees  []int // log2 of the degree bounds, one more than there are folds
 	domains  []int // log2 of the domain sizes
-	queries  []int
+	queries  []int // number of queries
 	workBits []int
 }
 
@@ -38,29 +38,30 @@ func (s *stir) check(t *Table) error {
 	return nil
 }
 
-// stirRound is what the transcript gives for a round that is not the last.
+// stirRound holds the challenges of a round that is not the last.
 type stirRound struct {
 	out, fold, combine goldilocks.Cubic
 	queries            []int
-	at                 goldilocks.Cubic // where the answers are compared
+	at                 goldilocks.Cubic // the point at which the answers are compared
 }
 
-// stirChallenges is what the transcript gives for the test.
+// stirChallenges holds the challenges of the test.
 type stirChallenges struct {
-	fold    goldilocks.Cubic // of the first round
+	fold    goldilocks.Cubic // for the first round
 	rounds  []stirRound
 	queries []int // of the last round
 }
 
-// of returns the queries of a round.
-func (c *stirChallenges) of(round int) []int {
+// queriesOf returns the queries of a round.
+func (c *stirChallenges) queriesOf(round int) []int {
 	if round < len(c.rounds) {
 		return c.rounds[round].queries
 	}
 	return c.queries
 }
 
-// challenges goes on with the transcript and checks the proofs of work.
+// challenges derives the challenges of the test from the transcript and checks the proofs
+// of work.
 func (s *stir) challenges(v *verification, t *transcript) (stirChallenges, error) {
 	var c stirChallenges
 	m := len(s.folds)
@@ -104,13 +105,13 @@ func (v *verification) runSTIR(tr *transcript, c *[challenges]goldilocks.Cubic, 
 	}
 	if err := v.openAll(trees, func(i int) []int {
 		if i < len(v.parts.stages) {
-			return sc.of(0)
+			return sc.queriesOf(0)
 		}
-		return sc.of(i - len(v.parts.stages))
+		return sc.queriesOf(i - len(v.parts.stages))
 	}); err != nil {
 		return err
 	}
-	d, err := v.deep(c, evals, sc.of(0))
+	d, err := v.deep(c, evals, sc.queriesOf(0))
 	if err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func (v *verification) runSTIR(tr *transcript, c *[challenges]goldilocks.Cubic, 
 // reduced to the number of its leaves.
 func (v *verification) openAll(trees []*tree, queries func(tree int) []int) error {
 	shape := v.table.shape
-	indices, kept := make([][]int, len(trees)), make([][]uint64, len(trees))
-	rest := v.parts.kept
+	indices, siblings := make([][]int, len(trees)), make([][]uint64, len(trees))
+	rest := v.parts.sharedSiblings
 	for i, t := range trees {
 		indices[i] = slices.Clone(queries(i))
 		for j := range indices[i] {
@@ -132,20 +133,20 @@ func (v *verification) openAll(trees []*tree, queries func(tree int) []int) erro
 		if n > len(rest) {
 			return reject(StepForm, "the proof ends within the tree %s", t.name)
 		}
-		kept[i], rest = rest[:n], rest[n:]
+		siblings[i], rest = rest[:n], rest[n:]
 	}
 	if len(rest) > 0 {
 		return reject(StepForm, "%d words are left over", len(rest))
 	}
 	return v.each(len(trees), func(v *verification, i int) error {
-		return shape.checkShared(v.leaf, v.node, trees[i], indices[i], kept[i])
+		return shape.checkShared(v.leaf, v.node, trees[i], indices[i], siblings[i])
 	})
 }
 
-// test folds the opened rows round by round. d gives the values of the polynomial
-// under test at the queries of the first round.
+// test folds the opened rows round by round, and rejects values that do not agree. d gives
+// the values of the polynomial under test at the queries of the first round.
 func (s *stir) test(v *verification, c *stirChallenges, d *combination) error {
-	values := make([]goldilocks.Cubic, len(c.of(0)))
+	values := make([]goldilocks.Cubic, len(c.queriesOf(0)))
 	for query := range values {
 		values[query] = d.value(v, query)
 	}
@@ -153,7 +154,7 @@ func (s *stir) test(v *verification, c *stirChallenges, d *combination) error {
 	fold := c.fold
 	for i := range len(s.folds) - 1 {
 		r := c.rounds[i]
-		// A sample outside the domain: as a base element it must not lie in it.
+		// The sample must lie outside the domain, which consists of elements of the base field.
 		if r.out[1] == 0 && r.out[2] == 0 &&
 			goldilocks.Exp(goldilocks.Mul(r.out[0], goldilocks.Inverse(goldilocks.Shift)), 1<<s.domains[i+1]) == 1 {
 			return reject(StepFold, "the sample of round %d lies in the domain", i+1)
@@ -186,7 +187,8 @@ func (s *stir) test(v *verification, c *stirChallenges, d *combination) error {
 	return nil
 }
 
-// folded returns the fold of a round's row at a query, and its point.
+// folded returns the value to which the row of a query folds in a round, and the point of
+// that value. before is the quotient of the round before, nil in the first round.
 func (s *stir) folded(v *verification, round, query, raw int, before *quotient, challenge goldilocks.Cubic, values []goldilocks.Cubic) (goldilocks.Cubic, uint64, error) {
 	k, domain := s.folds[round], s.domains[round]
 	leaves := 1 << (domain - k)
@@ -199,25 +201,25 @@ func (s *stir) folded(v *verification, round, query, raw int, before *quotient, 
 			return goldilocks.Cubic{}, 0, reject(StepFold, "query %d has another value in round %d than before", query, round+1)
 		}
 	} else if !before.apply(row, start, goldilocks.Exp(root, uint64(leaves))) {
-		return goldilocks.Cubic{}, 0, reject(StepFold, "query %d of round %d lies on a point that was asked for before", query, round+1)
+		return goldilocks.Cubic{}, 0, reject(StepFold, "query %d of round %d lies on a point that was opened before", query, round+1)
 	}
 	value := goldilocks.Fold(row, challenge, start)
 	return value, goldilocks.Exp(start, 1<<k), nil
 }
 
-// quotient is what a round makes of the function before it: the difference to
-// the prover's interpolation of it on a set of points, over the polynomial that
-// vanishes there, with its degree corrected.
+// quotient is the function that a round derives from the one before. It is the difference
+// of that function and the prover's interpolation of it on a set of points, divided by the
+// polynomial that vanishes on these points, with its degree corrected.
 type quotient struct {
 	combine goldilocks.Cubic
 	points  []goldilocks.Cubic
-	inBase  []uint64           // those of the points that are base elements, as all queries are
-	outside []goldilocks.Cubic // the others
-	values  []goldilocks.Cubic
+	inBase  []uint64           // the points that lie in the base field, as those of all queries do
+	outside []goldilocks.Cubic // the other points
+	values  []goldilocks.Cubic // the values at the points
 	answers []goldilocks.Cubic // coefficients of the interpolation
 }
 
-// add takes up a point, once.
+// add adds a point and its value, unless the point has been added before.
 func (q *quotient) add(point, value goldilocks.Cubic) {
 	if slices.Contains(q.points, point) {
 		return
@@ -230,9 +232,9 @@ func (q *quotient) add(point, value goldilocks.Cubic) {
 	}
 }
 
-// check compares the prover's interpolation with the values at the points, by
-// an identity of rational functions at one random place: the shake polynomial
-// is the sum of (answers - value)/(x - point).
+// check rejects an interpolation of the prover that does not have the values at the
+// points. It compares two rational functions at the random point at: the shake polynomial
+// must be the sum of (answers - value)/(x - point).
 func (q *quotient) check(round, bound int, answers, shake []goldilocks.Cubic, at goldilocks.Cubic) error {
 	n := len(q.points)
 	if n >= bound {
@@ -249,7 +251,7 @@ func (q *quotient) check(round, bound int, answers, shake []goldilocks.Cubic, at
 		differences[i] = at.Sub(p)
 	}
 	if !goldilocks.InvertAll(differences) {
-		return reject(StepFold, "the place of comparison of round %d is one of its points", round)
+		return reject(StepFold, "the point of comparison of round %d is one of its points", round)
 	}
 	answer := goldilocks.Horner(q.answers, at)
 	var sum goldilocks.Cubic
@@ -263,7 +265,7 @@ func (q *quotient) check(round, bound int, answers, shake []goldilocks.Cubic, at
 }
 
 // apply replaces the values at start, start*step, start*step^2, … by those of
-// the quotient, and returns false if one of these is a point of the set.
+// the quotient. It returns false if one of these arguments is a point of the quotient.
 func (q *quotient) apply(values []goldilocks.Cubic, start, step uint64) bool {
 	n := uint64(len(q.points)) + 1
 	denominators := make([]goldilocks.Cubic, len(values))

@@ -7,45 +7,45 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// challenges is the number of challenges that a program can read: c0 to c5.
+// challenges is the number of challenges that a program can read, which are c0 to c5.
 const challenges = 6
 
-// Table is what the verifier must know of a proving setup besides its key: the
-// shape of the proof, the constraints, and the schedule of the low-degree test.
-// It is immutable and may be used concurrently.
+// Table holds what the verifier needs to know about a proving setup besides its key: the
+// shape of the proof, the constraints, and the parameters of the low-degree test.
+// It is immutable and safe for concurrent use.
 type Table struct {
-	Releases []string // of ZisK that share the table, oldest first
-	Family   proof.Family
-	Minimal  bool
-	Source   string // of the numbers
+	Releases []string     // the releases of ZisK that share the table, oldest first
+	Family   proof.Family // the family of hash functions
+	Minimal  bool         // whether it is for minimal proofs and not for final ones
+	Source   string       // where the numbers were published
 
-	words   int // of a body; a multiproof has fewer
-	publics int // public words of a proof; 0 where a file counts them itself
+	words   int // number of words of a body; a multiproof has fewer
+	publics int // number of public words of a proof; 0 if the file states it
 	hashes  struct{ leaf, node, transcript, work hashSpec }
 
-	bits, extended int // the trace has 2^bits rows; polynomials are committed on 2^extended points
-	columns        [4]int
-	evals          int
-	quotient       int // first evaluation of the quotient's parts
-	parts          int // of the quotient
-	openings       []int
+	bits, extended int    // the trace has 2^bits rows; polynomials are committed on 2^extended points
+	columns        [4]int // number of columns of each stage tree
+	evals          int    // number of evaluations
+	quotient       int    // index of the first evaluation of the quotient's parts
+	parts          int    // number of parts of the quotient
+	openings       []int  // the opening points, as exponents of the trace's root of unity
 	shape          branching
-	queries        int // of the stage trees
+	queries        int // number of queries of the stage trees
 
 	constraints *program
 	deep        *deep
 	fri         *fri  // exactly one of fri and stir is set
-	stir        *stir // a multiproof
+	stir        *stir // set for multiproofs
 }
 
-// BindsPublics reports whether the constraints read the public words. Where
-// they do not, up to 1.2, a proof that verifies shows that its public words were
-// not changed after it was made, but does not bind a dishonest prover to them:
-// he can run the last step again with others.
+// BindsPublics reports whether the constraints read the public words. Up to 1.2 they do
+// not. A proof that verifies then shows that its public words were not changed after it
+// was made, but a dishonest prover can make another proof with other public words by
+// running the last step again.
 func (t *Table) BindsPublics() bool { return t.constraints.maxPublics > 0 }
 
-// Words returns the number of words of a body, for a multiproof the most that
-// it can have.
+// Words returns the number of words of a body. For a multiproof it is the largest number
+// that a body can have.
 func (t *Table) Words() int {
 	if t.stir != nil {
 		return t.words + 1
@@ -53,8 +53,8 @@ func (t *Table) Words() int {
 	return t.words
 }
 
-// Release returns the first release of the table; zero for a table of a proving
-// key.
+// Release returns the oldest release of the table. It is zero for a table that was read
+// from a proving key.
 func (t *Table) Release() proof.Release {
 	if len(t.Releases) == 0 {
 		return proof.Release{}
@@ -63,6 +63,7 @@ func (t *Table) Release() proof.Release {
 	return r
 }
 
+// String names releases, family and kind of proof, for messages.
 func (t *Table) String() string {
 	return fmt.Sprintf("ZisK %s, %s, %s", t.releases(), t.Family, kindOf(t.Minimal))
 }
@@ -85,8 +86,7 @@ func kindOf(minimal bool) string {
 	return "final"
 }
 
-// Bounds of what a table may hold. The largest table of a release stays below a
-// quarter of each.
+// Limits of the numbers in a table. Every table of a release stays below a quarter of each.
 const (
 	maxColumns  = 1 << 12
 	maxQueries  = 512
@@ -96,8 +96,8 @@ const (
 	maxOpenings = 512
 )
 
-// check validates what the other parts of a table rely on, so that no proof can
-// make the verifier leave its bounds.
+// check fails if the numbers of the table do not fit together, so that no proof can make
+// the verifier access memory out of bounds.
 func (t *Table) check() error {
 	hashes := t.hashes
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// tableFile is a table as its file has it.
+// tableFile is the JSON of a table.
 type tableFile struct {
 	Source   string   `json:"source"`
 	Releases []string `json:"releases"`
@@ -61,7 +61,7 @@ type tableFile struct {
 	} `json:"deep"`
 }
 
-// stirFile is the schedule of STIR.
+// stirFile holds the parameters of STIR in a table file.
 type stirFile struct {
 	Arity    int   `json:"arity"`
 	Last     int   `json:"last_level_verification"`
@@ -73,14 +73,15 @@ type stirFile struct {
 	WorkBits []int `json:"grinding_bits_queries"`
 }
 
-// hashFile is [family, width].
+// hashFile is a hash function in a table file: the list [family, width].
 type hashFile hashSpec
 
 func (h *hashFile) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &[2]any{&h.family, &h.width})
 }
 
-// deepInFile is [opening, [bucket, offset, width(, power), …]].
+// deepInFile is a group of columns in a table file: the list
+// [opening, [bucket, offset, width(, power), …]].
 type deepInFile struct {
 	opening int
 	flat    []int
@@ -90,16 +91,16 @@ func (d *deepInFile) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &[2]any{&d.opening, &d.flat})
 }
 
-// maxTable bounds an unpacked table file.
+// maxTable is the size in bytes of the largest table file, decompressed.
 const maxTable = 4 << 20
 
-// Variants of a setup, as the tables and the folders of a proving key name them.
+// The variants of a setup, by their names in tables and in the folders of a proving key.
 const (
 	variantFinal   = "vadcop_final"
 	variantMinimal = "vadcop_final_compressed"
 )
 
-// readTable reads a table file under gzip.
+// readTable reads a table file that is compressed with gzip.
 func readTable(packed []byte) (*Table, error) {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -123,16 +124,18 @@ func parseTable(text []byte) (*Table, error) {
 	return f.table()
 }
 
-// table returns the table whose words the file states.
+// table returns the table of a file, and fails if a body does not have the number of words
+// that the file states.
 func (f *tableFile) table() (*Table, error) {
-	t, err := f.tableOf()
+	t, err := f.build()
 	if err == nil && t.words != f.Words {
 		err = fmt.Errorf("the proof has %d words by its parts, %d by the table", t.words, f.Words)
 	}
 	return t, err
 }
 
-func (f *tableFile) tableOf() (*Table, error) {
+// build returns the table of a file after all other checks.
+func (f *tableFile) build() (*Table, error) {
 	family, err := proof.ParseFamily(f.Family)
 	if err != nil {
 		return nil, err

@@ -11,14 +11,14 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// The tables are data of ZisK's published verifiers, one a file; the source of
-// each stands in index.json and in the file. SOURCE.md says how they came about.
+// files holds the tables, one in each file. They are data of ZisK's published verifiers;
+// index.json and the file itself name the source of each. SOURCE.md says how they were
+// made.
 //
 //go:embed tables/*.json.gz tables/index.json
 var files embed.FS
 
-// entry is a table in the index. The table itself is read when it is needed
-// first.
+// entry is a table in the index. The table itself is read when load is first called.
 type entry struct {
 	File     string       `json:"file"`
 	Releases []string     `json:"releases"`
@@ -58,8 +58,8 @@ var entries = sync.OnceValues(func() ([]*entry, error) {
 	return list, nil
 })
 
-// matching yields the embedded tables that pass the filter, without reading
-// any.
+// matching yields the entries of the embedded tables that pass the filter. It reads only
+// the index.
 func matching(filter func(*entry) bool) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
 		list, err := entries()
@@ -75,8 +75,8 @@ func matching(filter func(*entry) bool) iter.Seq2[*entry, error] {
 	}
 }
 
-// of reports whether the entry is for the release.
-func (e *entry) of(r proof.Release) bool {
+// isFor reports whether the entry is for the release.
+func (e *entry) isFor(r proof.Release) bool {
 	return slices.ContainsFunc(e.Releases, func(name string) bool {
 		other, err := proof.ParseRelease(name)
 		return err == nil && other == r
@@ -85,9 +85,10 @@ func (e *entry) of(r proof.Release) bool {
 
 func (e *entry) minimal() bool { return e.Variant == variantMinimal }
 
-// Find returns the embedded table of a release, hash family and kind of proof.
+// Find returns the embedded table of a release, hash family and kind of proof. It fails if
+// there is none.
 func Find(r proof.Release, family proof.Family, minimal bool) (*Table, error) {
-	for e, err := range matching(func(e *entry) bool { return e.of(r) && e.Family == family && e.minimal() == minimal }) {
+	for e, err := range matching(func(e *entry) bool { return e.isFor(r) && e.Family == family && e.minimal() == minimal }) {
 		if err != nil {
 			return nil, err
 		}
@@ -96,11 +97,11 @@ func Find(r proof.Release, family proof.Family, minimal bool) (*Table, error) {
 	return nil, fmt.Errorf("there is no table for %s proofs of ZisK %v with %s", kindOf(minimal), r, family)
 }
 
-// Preload reads the tables of a release ahead of its first proof: that takes about 10 ms,
-// once in a process. A table that cannot be read is no error here; the first proof finds
-// it out.
+// Preload reads the tables of a release before its first proof, so that the first
+// verification does not wait for them. It takes about 10 ms, once in a process. A table
+// that cannot be read is an error of the verification that needs it, not of Preload.
 func Preload(r proof.Release, minimal bool) {
-	for e, err := range matching(func(e *entry) bool { return e.of(r) && e.minimal() == minimal }) {
+	for e, err := range matching(func(e *entry) bool { return e.isFor(r) && e.minimal() == minimal }) {
 		if err == nil {
 			_, _ = e.load()
 		}
@@ -109,7 +110,7 @@ func Preload(r proof.Release, minimal bool) {
 
 // Supported reports whether there is a table for any proof of the release.
 func Supported(r proof.Release) bool {
-	for e, err := range matching(func(e *entry) bool { return e.of(r) }) {
+	for e, err := range matching(func(e *entry) bool { return e.isFor(r) }) {
 		return err == nil && e != nil
 	}
 	return false

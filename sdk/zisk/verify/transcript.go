@@ -10,17 +10,17 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/internal/poseidon"
 )
 
-// transcript derives the challenges from what the prover has committed to. With
-// Poseidon it is a sponge; with blake3 it is the output stream of the hash of
-// everything that was put so far.
+// transcript derives the challenges from the words to which the prover has committed. With
+// Poseidon it is a sponge. With blake3 the challenges are the output stream of the hash of
+// all words that were put so far.
 type transcript struct {
 	h       *hash
-	pending []uint64
+	pending []uint64 // words that were put and not yet permuted
 	cap     digest
-	out     []uint64 // what is left to squeeze
+	out     []uint64 // words that squeeze returns before it permutes again
 
-	data   []byte // blake3: everything that was put
-	stream io.Reader
+	data   []byte    // blake3: all words that were put
+	stream io.Reader // blake3: the output stream
 }
 
 func newTranscript(h *hash) *transcript { return &transcript{h: h} }
@@ -46,7 +46,7 @@ func (t *transcript) permute() {
 	t.cap, t.pending, t.out = digest(state[:4]), t.pending[:0], state
 }
 
-// digest returns the hash of what was put into a new transcript.
+// digest returns the hash of the words that were put into a new transcript.
 func (t *transcript) digest() digest {
 	if t.h.permutation == nil {
 		return t.h.blakeBytes(t.data)
@@ -81,7 +81,7 @@ func (t *transcript) cubic() goldilocks.Cubic {
 	return goldilocks.Cubic{t.squeeze(), t.squeeze(), t.squeeze()}
 }
 
-// indices squeezes n numbers of the given bits, taking 63 bits of each word.
+// indices squeezes n numbers of the given bits. It uses 63 bits of each word.
 func (t *transcript) indices(n, bits int) []int {
 	out := make([]int, n)
 	var word uint64
@@ -99,7 +99,7 @@ func (t *transcript) indices(n, bits int) []int {
 	return out
 }
 
-// digestOf hashes words with a transcript of their own.
+// digestOf hashes words with a new transcript.
 func digestOf(h *hash, words []uint64) digest {
 	t := newTranscript(h)
 	t.put(words...)

@@ -8,47 +8,48 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// Expect is what the caller knows about a proof from elsewhere.
+// Expect holds what the caller knows about a proof from other sources than the proof.
 type Expect struct {
-	// Setup is the key of the proving setup. It must come from the operator or
-	// from proof.Setups, never from the proof.
+	// Setup is the key of the proving setup. It is required, and must come from the
+	// operator or from proof.Setups, never from the proof.
 	Setup proof.Key
-	// Release is the release of ZisK that made the proof, if it is known. It
-	// selects the tables, and so the constraints. Otherwise they follow from the
-	// setup, if its key is known, or are those that accept the proof.
+	// Release is the release of ZisK that made the proof, if it is known. It selects the
+	// tables, and so the constraints. If it is zero, the release of a published setup
+	// selects them, and for another setup every table that may fit the proof is tried.
 	Release proof.Release
-	// Tables are used in place of the embedded ones, see ReadProvingKey.
+	// Tables are used instead of the embedded ones; see ReadProvingKey.
 	Tables []*Table
-	// Program is the key of the program; nil for any.
+	// Program is the key of the program. With nil every program is accepted.
 	Program *proof.Key
-	// Outputs judges the guest's public outputs; nil takes any.
+	// Outputs judges the guest's public outputs; an error rejects the proof. With nil
+	// all outputs are accepted.
 	Outputs func([]byte) error
-	// Lenient accepts what the published verifiers accept, see the package
-	// comment.
+	// Lenient accepts what the published verifiers accept; see the package comment.
 	Lenient bool
 }
 
-// Result is what is known of a proof that was accepted.
+// Result describes a proof that was accepted.
 type Result struct {
 	Proof *proof.Proof
-	Table *Table
-	Setup proof.Key // the expected one
-	// Known is the published setup with this key, or nil.
-	Known *proof.Setup
-	// Hollow is set when the constant columns behind the setup key are all zero:
-	// the constraints then mean nothing.
+	Table *Table       // the table by which it was verified
+	Setup proof.Key    // the setup key that was expected
+	Known *proof.Setup // the published setup with this key; nil if there is none
+	// Hollow is true if all constant columns behind the setup key are zero. The
+	// constraints then prove nothing.
 	Hollow bool
-	// Hashes counts the calls of the hash functions, by family and width.
+	// Hashes holds the number of calls of each hash function, by family and width, such
+	// as "poseidon2/16".
 	Hashes map[string]int
-	Time   time.Duration
+	Time   time.Duration // duration of the verification
 }
 
-// ErrNoTable is in the error for a proof of a release, or of a kind, without a
-// table. It is no verdict.
+// ErrNoTable is wrapped by the error for a proof of a release, or of a kind, without a
+// table. Whether the proof is valid is then not known.
 var ErrNoTable = errors.New("there is no table of constraints")
 
-// Wire verifies the bytes that are sent to a verifier, plain or under zstd as
-// ZisK 0.14 sends them. Bytes in another layout of proofs are refused.
+// Wire verifies a proof in the bytes that are sent to a verifier, plain or compressed with
+// zstd as ZisK 0.14 sends them. It rejects proofs in other layouts. The errors are those of
+// Proof.
 func Wire(data []byte, e Expect) (*Result, error) {
 	p, err := proof.Decode(data, "")
 	if err != nil {
@@ -63,9 +64,9 @@ func Wire(data []byte, e Expect) (*Result, error) {
 	return Proof(p, e)
 }
 
-// Proof verifies a decoded proof. The error is a *Rejection if the proof does
-// not hold or is not the expected one, and another one, such as ErrNoTable, if
-// that was not found out.
+// Proof verifies a decoded proof. The error is a *Rejection if the proof is not valid or
+// is not the expected one. It is another error, such as one that wraps ErrNoTable, if the
+// proof could not be verified.
 func Proof(p *proof.Proof, e Expect) (*Result, error) {
 	start := time.Now()
 	if e.Setup == (proof.Key{}) {
@@ -78,20 +79,23 @@ func Proof(p *proof.Proof, e Expect) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var best error
+	var furthest error // the error of the table by which the proof has passed most steps
 	for _, t := range tables {
 		v, err := t.accept(p, &e)
 		if err == nil {
-			r := &Result{Proof: p, Table: t, Setup: e.Setup, Known: proof.FindSetup(e.Setup), Hashes: v.counts()}
+			r := &Result{Proof: p, Table: t, Setup: e.Setup, Known: proof.FindSetup(e.Setup), Hashes: map[string]int{}}
+			for function, n := range v.calls() {
+				r.Hashes[function.String()] = n
+			}
 			r.Hollow, err = t.hollow(e.Setup)
 			r.Time = time.Since(start)
 			return r, err
 		}
-		if best == nil || later(err, best) {
-			best = err
+		if furthest == nil || passedMore(err, furthest) {
+			furthest = err
 		}
 	}
-	return nil, best
+	return nil, furthest
 }
 
 // accept verifies the proof by one table.
@@ -102,7 +106,7 @@ func (t *Table) accept(p *proof.Proof, e *Expect) (*verification, error) {
 	return t.stark(e.Setup, p.Publics, p.Body, !e.Lenient)
 }
 
-// statement compares what the proof says of itself with what is expected.
+// statement rejects a proof whose keys or public values are not the expected ones.
 func statement(p *proof.Proof, e *Expect) error {
 	if p.Setup != nil && *p.Setup != e.Setup {
 		return reject(StepSetup, "the proof was made with the proving setup %s, not with %s", describe(*p.Setup), describe(e.Setup))
@@ -128,12 +132,12 @@ func describe(key proof.Key) string {
 	return key.String()
 }
 
-// steps is the order of the steps: the later one stops a proof, the more of it
-// held.
+// steps lists the steps in their order.
 var steps = []Step{StepForm, StepSetup, StepProgram, StepPublics, StepWork, StepConstraint, StepDegree, StepTree, StepFold}
 
-// later reports whether a proof came further before a than before b.
-func later(a, b error) bool {
+// passedMore reports whether a is the rejection of a later step than b, so that the proof
+// has passed more steps before it.
+func passedMore(a, b error) bool {
 	rank := func(err error) int {
 		var r *Rejection
 		if errors.As(err, &r) {
@@ -161,7 +165,7 @@ func candidates(p *proof.Proof, e *Expect) ([]*Table, error) {
 	}
 	if len(e.Tables) > 0 {
 		if len(out) == 0 {
-			return nil, reject(StepSetup, "the proof is a %s one%s, for which the setup key is not", kindOf(p.Minimal), ofFamily(p.Family))
+			return nil, reject(StepSetup, "the setup key is not one for %s proofs%s", kindOf(p.Minimal), ofFamily(p.Family))
 		}
 		return out, nil
 	}
@@ -169,7 +173,7 @@ func candidates(p *proof.Proof, e *Expect) ([]*Table, error) {
 	family := p.Family
 	if known := proof.FindSetup(e.Setup); known != nil {
 		if known.Minimal != p.Minimal || family != "" && family != known.Family {
-			return nil, reject(StepSetup, "the proof is a %s one and the setup key %s is of another kind or family", kindOf(p.Minimal), describe(e.Setup))
+			return nil, reject(StepSetup, "the proof is a %s one, but the setup key %s is of another kind or family", kindOf(p.Minimal), describe(e.Setup))
 		}
 		family = known.Family
 		if r == (proof.Release{}) {
@@ -180,7 +184,7 @@ func candidates(p *proof.Proof, e *Expect) ([]*Table, error) {
 		if x.minimal() != p.Minimal || family != "" && family != x.Family {
 			return false
 		}
-		return r != (proof.Release{}) && x.of(r) || r == (proof.Release{}) && x.takes(p)
+		return r != (proof.Release{}) && x.isFor(r) || r == (proof.Release{}) && x.mayFit(p)
 	}) {
 		if err != nil {
 			return nil, err
@@ -204,8 +208,8 @@ func ofFamily(f proof.Family) string {
 	return " with " + string(f)
 }
 
-// takes reports whether a proof of an unknown release may be one of the entry's.
-func (e *entry) takes(p *proof.Proof) bool {
+// mayFit reports whether a proof of an unknown release may be one of the entry's releases.
+func (e *entry) mayFit(p *proof.Proof) bool {
 	r, err := proof.ParseRelease(e.Releases[0])
 	if err != nil {
 		return false
@@ -221,7 +225,7 @@ func (e *entry) takes(p *proof.Proof) bool {
 	return layout != proof.Words
 }
 
-// hollow reports whether the key is the root of constant columns that are all
+// hollow reports whether the key is the root of a tree of constant columns that are all
 // zero.
 func (t *Table) hollow(key proof.Key) (bool, error) {
 	leaf, err := newHash(t.hashes.leaf)
@@ -242,15 +246,6 @@ func (t *Table) hollow(key proof.Key) (bool, error) {
 		d = parent.node(children)
 	}
 	return proof.Key(d) == key, nil
-}
-
-// counts returns how often each hash function was called.
-func (v *verification) counts() map[string]int {
-	out := map[string]int{}
-	for spec, n := range v.calls() {
-		out[spec.String()] += n
-	}
-	return out
 }
 
 func (s hashSpec) String() string { return fmt.Sprintf("%s/%d", s.family, s.width) }

@@ -1,5 +1,5 @@
-// Command cargo-zisk is a test double of ZisK's tool; see package double. Under
-// the name nvidia-smi it answers for the cards.
+// Command cargo-zisk is a test double of ZisK's tool; see package double. Under the names
+// ziskemu and nvidia-smi it is a double of these programs.
 package main
 
 import (

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Main runs the double with the arguments of a process and returns its exit
-// status.
+// Main runs the double with the arguments of a process, the program's name included, and
+// returns its exit status.
 func Main(args []string) int {
 	s, err := load()
 	if err != nil {
@@ -66,9 +66,9 @@ type command struct {
 	run   func(given map[string]string) int
 }
 
-// commands is the table of subcommands of the version, with the flags that its
-// sources declare: "long/short", "=" after one that takes a value, "!x" for
-// conflicts, "*" before one that is required.
+// commands returns the subcommands of the version, with the flags that its sources
+// declare. A flag is written "long/short", with "=" after it if it takes a value, "!x" if
+// it conflicts with x, and "*" before it if it is required.
 func (s *Scenario) commands() map[string]command {
 	prove := func(g map[string]string) int { return s.prove(g) }
 	execute := func(g map[string]string) int { return s.execute("Execute", g) }

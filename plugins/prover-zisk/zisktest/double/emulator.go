@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ziskemu imitates the emulator: its flags, the lines that it prints, and what
-// it writes. The guest's public values are Scenario.Publics.
+// ziskemu imitates the emulator: its flags, the lines that it prints, and the file that it
+// writes. The guest's public values are Scenario.Publics.
 //
 // Source, not a recording: 0xPolygonHermez/zisk:emulator/src/emu_options.rs,
 // emulator/src/emulator.rs, emulator/src/emu.rs, emulator/src/bin/ziskemu.rs
@@ -51,7 +51,7 @@ func (s *Scenario) ziskemu(args []string) int {
 	case GuestPanic:
 		fmt.Print("panicked at src/main.rs:27:59:\nBlock validation failed: InvalidBlock(ReceiptsRootMismatch)\n")
 		return panicked("called `Option::unwrap()` on a `None` value")
-	case GuestError: // the emulator goes on, and ends well
+	case GuestError: // the emulator goes on and ends with exit status 0
 		fmt.Fprintf(os.Stderr, "Emu::run_fast() finished with error at step=%d pc=0x800001c8\n", s.Steps)
 	case StepLimit:
 		fmt.Fprintln(os.Stderr, "Error during emulation: EmulationNoCompleted")
@@ -65,7 +65,7 @@ func (s *Scenario) ziskemu(args []string) int {
 	}
 	publics, err := hex.DecodeString(s.Publics)
 	if err == nil && has(given, "output") && s.Fail != NoFiles {
-		if s.minor >= 16 { // all 64 words; before, those that were set
+		if s.minor >= 16 { // it writes all 64 words; older versions write those that were set
 			publics = append(publics, make([]byte, 256-len(publics))...)
 		}
 		err = os.WriteFile(given["output"], append(publics, make([]byte, -len(publics)&3)...), 0o644)

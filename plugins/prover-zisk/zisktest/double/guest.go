@@ -13,20 +13,21 @@ import (
 // Guest is a kind of guest program.
 type Guest string
 
-// The kinds of guests. Those of the SSZ StatelessInput are a program of their own, see
-// GuestProgram.
+// The kinds of guests. A program of its own, GuestProgram, computes the public values of
+// those that read an SSZ StatelessInput.
 const (
 	Stateless Guest = "stateless" // finds every block valid
-	Refuses   Guest = "refuses"   // finds every block invalid: success 0, and ends like any other
+	Refuses   Guest = "refuses"   // finds every block invalid, states success 0 and ends normally
 )
 
-// GuestProgram lies beside the double where a scenario names a guest. It is called with
-// the kind of the guest, gets the input file on standard input, and writes what it commits
-// to. It is none of the double's because all that decodes an input would be loaded at each
-// start of the double, which a pipeline's measurements contain.
+// GuestProgram is the name of a program in the folder of the double where a scenario names
+// a guest. It is called with the kind of the guest, gets the input file on standard input
+// and writes the public values to standard output. It is not a part of the double, because
+// each start of the double would load its decoder, and the measurements of a pipeline
+// contain these starts.
 const GuestProgram = "stateless-guest"
 
-// publics are what the guest commits to for an input file.
+// publics returns the guest's public values for an input file.
 func (s *Scenario) publics(file []byte) ([]byte, error) {
 	if values, err := hex.DecodeString(s.Publics); err == nil && len(values) > 0 {
 		return values, nil

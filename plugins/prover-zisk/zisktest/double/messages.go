@@ -17,8 +17,8 @@ func info(format string, args ...any) {
 	fmt.Printf("%s INFO: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
 }
 
-// failed prints what anyhow prints of an error that a command returned.
-// In the server the thread of the proof panics with it.
+// failed prints an error that a command has returned in the form of the crate anyhow, and
+// returns the exit status. In the server it prints a panic of the proof's thread instead.
 func failed(command string, causes ...string) int {
 	if tracing.Load() {
 		fmt.Fprintf(os.Stderr, "thread '<unnamed>' (%d) panicked at server/src/handler_prove.rs:75:22:\nFailed to generate proof: %s\n", os.Getpid(), strings.Join(causes, ": "))
@@ -39,8 +39,8 @@ func panicked(text string) int {
 	return 101
 }
 
-// die ends the process by a signal, as the kernel or abort(3) would. The shell
-// takes its place because the Go runtime would catch the signal.
+// die ends the process by a signal, as the kernel or abort(3) would. It replaces the
+// process by a shell, because the Go runtime would catch the signal.
 func die(signal syscall.Signal) int {
 	_ = syscall.Exec("/bin/sh", []string{"sh", "-c", fmt.Sprintf("ulimit -c 0; kill -%d $$", int(signal))}, os.Environ())
 	return 70

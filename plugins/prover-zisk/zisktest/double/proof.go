@@ -11,7 +11,7 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
-// layout is the form in which the version stores a proof.
+// layout returns the layout in which the version stores a proof.
 func (s *Scenario) layout() proof.Layout {
 	switch {
 	case s.minor <= 15:
@@ -26,8 +26,7 @@ func (s *Scenario) layout() proof.Layout {
 	return proof.Bincode100
 }
 
-// newProof makes a proof whose last word depends on all others, so that the
-// double's verify notices a change.
+// newProof returns a proof that is sealed, so that the double's verify notices a change.
 func (s *Scenario) newProof(elf string, input []byte, minimal bool) (*proof.Proof, error) {
 	program := programKey(elf)
 	if s.Fail == WrongProgram {
@@ -50,8 +49,8 @@ func (s *Scenario) newProof(elf string, input []byte, minimal bool) (*proof.Proo
 	return p, nil
 }
 
-// Seal makes the double's verify accept a proof as it is now: its last word
-// depends on all others.
+// Seal sets the last word of a proof to a checksum of all others, so that the double's
+// verify accepts the proof.
 func Seal(p *proof.Proof) { p.Body[len(p.Body)-1] = checkWord(p) }
 
 func checkWord(p *proof.Proof) uint64 {
@@ -63,8 +62,9 @@ func checkWord(p *proof.Proof) uint64 {
 
 func valid(p *proof.Proof) bool { return p.Body[len(p.Body)-1] == checkWord(p) }
 
-// blake stands for the proof id, 64 hexadecimal digits over the proof's bytes.
-func blake(data []byte) string {
+// proofID returns an id of the form that the tool gives proofs: 64 hexadecimal digits that
+// depend on the proof's bytes.
+func proofID(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
 )
 
-// tracing is true in the server, whose logger writes lines of another form.
+// tracing is true in the server, whose logger writes lines in another form.
 var tracing atomic.Bool
 
-// phases are the phases that a proof passes, in order.
+// phases returns the phases of a proof, in order.
 // Source: 0xPolygonHermez/pil2-proofman:proofman/src/proofman.rs@v0.14.0, @v0.18.0.
 func (s *Scenario) phases() []string {
 	if s.minor <= 15 {
@@ -28,8 +28,8 @@ func (s *Scenario) phases() []string {
 		"CALCULATING_CONTRIBUTIONS", "GENERATING_PROOFS", "GENERATE_VADCOP_FINAL_PROOF"}
 }
 
-// walk prints the phases and fails where the scenario says so. The second value
-// is false when the run is over.
+// walk prints the phases, and fails at the phase that the scenario names. The second value
+// is false if the run is over; the first is then the exit status.
 func (s *Scenario) walk(command string, phases []string, services *services) (int, bool) {
 	for _, phase := range phases {
 		info(">>> %s", phase)
@@ -53,8 +53,8 @@ func (s *Scenario) walk(command string, phases []string, services *services) (in
 	return 0, true
 }
 
-// failNow fails in the way of the scenario, when it is one that happens at a
-// phase.
+// failNow fails in the way of the scenario, if that is a failure that happens at a phase.
+// The second value reports whether it failed.
 func (s *Scenario) failNow(command string, services *services) (int, bool) {
 	switch s.Fail {
 	case Panic:
@@ -90,13 +90,13 @@ func (s *Scenario) failNow(command string, services *services) (int, bool) {
 	return 0, false
 }
 
-// noKey is what every release says of a proving key that is not there.
+// noKey is the message of every release about a proving key that does not exist.
 // Source: sdk/src/utils.rs@v0.14.0, @v0.16.1; prover-backend/src/utils.rs@v0.18.0.
 const noKey = `Path does not exist: "/root/.zisk/provingKey"`
 
-// guestPanics has the guest refuse its block: the assembly services die by
-// SIGSEGV. Up to 0.16 they share the tool's output, so that the guest's own words
-// are seen; later ones speak to the tool by it.
+// guestPanics imitates a guest that refuses its block, which kills the assembly services
+// by SIGSEGV. Up to 0.16 the services share the tool's output, so that the guest's own
+// message appears there; later they use their standard output to talk to the tool.
 // Source: 0xPolygonHermez/zisk issue 956;
 // emulator-asm/asm-runner/src/asm_services/{services.rs@v0.14.0, @v0.16.1, stdio.rs@v0.17.0, @v0.18.0}.
 func (s *Scenario) guestPanics(command string, services *services) int {
@@ -109,8 +109,8 @@ func (s *Scenario) guestPanics(command string, services *services) int {
 	return failed(command, "Error generating proof: Proofman error: Service MO process exited with signal: 11 (SIGSEGV) before responding")
 }
 
-// common does what prove, execute and verify-constraints do first; a status
-// other than zero ends the run.
+// common does what prove, execute and verify-constraints do first. If the status is not
+// zero the run ends with it.
 func (s *Scenario) common(command string, given map[string]string) (input []byte, status int) {
 	if s.Fail == IllegalInstr && s.At != AtVerify {
 		return nil, die(syscall.SIGILL)
@@ -191,7 +191,7 @@ func (s *Scenario) prove(given map[string]string) int {
 	return s.make(given, input, s.phases(), services)
 }
 
-// make passes the phases and writes the files of a proof.
+// make goes through the phases and writes the files of a proof.
 func (s *Scenario) make(given map[string]string, input []byte, phases []string, services *services) int {
 	if status, on := s.walk("Prove", phases, services); !on {
 		return status
@@ -226,13 +226,13 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 	} else {
 		info("All proofs were successfully generated. Verification Skipped")
 	}
-	id := blake(data)
+	id := proofID(data)
 	if s.minor <= 15 && !has(given, "aggregation") {
-		return 0 // without aggregation there is neither a proof nor a result
+		return 0 // without aggregation the tool writes neither a proof nor a result
 	}
 
 	dir := given["output-dir"]
-	prefix := given["prefix"] // of the server, which makes no directory
+	prefix := given["prefix"] // set by the server, which makes no directory
 	file := filepath.Join(dir, prefix+"vadcop_final_proof.bin")
 	if s.minor >= 17 {
 		if file = given["output"]; file == "" {

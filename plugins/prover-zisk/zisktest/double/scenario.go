@@ -2,9 +2,9 @@
 // version takes and refuses, the lines that it prints, the files that it writes
 // and when, the services that it leaves behind, and the ways in which it fails.
 //
-// Its proofs carry a marker and prove nothing. What it does is set by the file
-// scenario.json beside the program, because a plugin's environment reaches it
-// only in part; each call is recorded beside it, too.
+// Its proofs carry a marker and are not valid. The file scenario.json beside the program
+// controls what the double does, because only a part of the environment reaches it through
+// the plugin. Each call is recorded in calls.jsonl, which also lies beside the program.
 //
 // Sources: 0xPolygonHermez/zisk:cli/src, sdk/src, emulator-asm/asm-runner/src at
 // v0.14.0, v0.16.1, v0.17.0, v0.18.0, pre-develop-1.0.0-beta.
@@ -20,20 +20,20 @@ import (
 	"time"
 )
 
-// Failure names a way to fail.
+// Failure is a way in which the double fails.
 type Failure string
 
-// The failures. Those that happen while proving happen at Scenario.At.
+// The failures. Those during a proof happen at the phase Scenario.At.
 const (
 	Succeed      Failure = ""
-	Panic        Failure = "panic"         // of cargo-zisk: exit 101
+	Panic        Failure = "panic"         // cargo-zisk panics, exit 101
 	CUDAAbort    Failure = "cuda-abort"    // "[CUDA] …", signal 6
 	KernelImage  Failure = "kernel-image"  // "[CUDA] … no kernel image", signal 6
 	ShortVRAM    Failure = "short-vram"    // "Not enough GPU memory", exit 1
 	OOM          Failure = "oom"           // killed by signal 9
 	Segfault     Failure = "segfault"      // signal 11
 	IllegalInstr Failure = "sigill"        // signal 4, at once
-	Hang         Failure = "hang"          // never ends, says nothing more
+	Hang         Failure = "hang"          // never ends and prints nothing more
 	GuestPanic   Failure = "guest-panic"   // services crash with signal 11, exit 1
 	ServiceMute  Failure = "service-mute"  // a service is not ready: exit 101, or 1 from 0.16
 	Memlock      Failure = "memlock"       // mmap fails, exit 1
@@ -43,62 +43,64 @@ const (
 	CutProof     Failure = "cut-proof"     // half a proof file, exit 0
 	NoFiles      Failure = "no-files"      // exit 0 and nothing written
 	SetupFails   Failure = "setup-fails"   // the set-up commands exit 1
-	GuestError   Failure = "guest-error"   // of ziskemu: the guest ends with an error, exit 0
-	StepLimit    Failure = "step-limit"    // of ziskemu: the guest takes too many steps, exit 1
+	GuestError   Failure = "guest-error"   // ziskemu only: the guest ends with an error, exit 0
+	StepLimit    Failure = "step-limit"    // ziskemu only: the guest takes too many steps, exit 1
 )
 
-// Scenario says how the double behaves. The zero value is ZisK 0.14.0 proving
-// well, quickly, without services.
+// Scenario describes how the double behaves. The zero value is a ZisK 0.14.0 that proves
+// successfully and at once, without services.
 type Scenario struct {
 	Version string  `json:"version"`
-	Build   string  `json:"build,omitempty"` // "gpu" or "cpu"; said from 0.18 on, and gpu refuses execute up to 0.15
+	Build   string  `json:"build,omitempty"` // "gpu" or "cpu"; printed from 0.18 on; up to 0.15 gpu refuses execute
 	Fail    Failure `json:"fail,omitempty"`
 	// FailTimes limits Fail to the first calls of prove, execute and
 	// verify-constraints; 0 means each.
 	FailTimes int `json:"fail_times,omitempty"`
 	// FailEvery limits Fail to each n-th call of those commands; 0 and 1 mean each.
 	FailEvery int `json:"fail_every,omitempty"`
-	// At is the phase in which a failure while proving happens; by default
-	// GENERATING_PROOFS. AtVerify moves it to verify.
+	// At is the phase in which a failure during a proof happens, by default
+	// GENERATING_PROOFS. With AtVerify it happens in the command verify.
 	At string `json:"at,omitempty"`
-	// PhaseMS is how long each phase takes.
+	// PhaseMS is the duration of each phase in milliseconds.
 	PhaseMS int `json:"phase_ms,omitempty"`
-	// FileMS passes between two files of the output.
+	// FileMS is the time between two files of the output in milliseconds.
 	FileMS int `json:"file_ms,omitempty"`
-	// EndAt names a file for which prove waits after its summary, before it ends.
+	// EndAt is the path of a file for which prove waits after its summary, before it ends.
 	EndAt string `json:"end_at,omitempty"`
-	// SetupMS is how long each set-up command takes.
+	// SetupMS is the duration of each set-up command in milliseconds.
 	SetupMS int `json:"setup_ms,omitempty"`
-	// QuietSetup has the set-up print no root hash, as 1.0 when nothing has to be
+	// QuietSetup has the set-up print no root hash, as 1.0 does if nothing has to be
 	// computed.
 	QuietSetup bool `json:"quiet_setup,omitempty"`
 	// NeedSetup makes prove fail up to 0.15 unless rom-setup ran before.
 	NeedSetup bool `json:"need_setup,omitempty"`
 	// Services starts the assembly services.
 	Services bool `json:"services,omitempty"`
-	// ServerMS is how long the server takes to start. StatusWhileProving has it
-	// answer a status at once while it proves; the releases do at the proof's end.
+	// ServerMS is the time in milliseconds that the server takes to start. With
+	// StatusWhileProving it answers a status at once while it proves; the releases
+	// answer at the end of the proof.
 	ServerMS           int  `json:"server_ms,omitempty"`
 	StatusWhileProving bool `json:"status_while_proving,omitempty"`
-	// VRAMLingerMS is how long the GPU memory of an ended run stays taken.
+	// VRAMLingerMS is the time in milliseconds for which an ended run still holds GPU
+	// memory.
 	VRAMLingerMS int `json:"vram_linger_ms,omitempty"`
-	// Steps and Seconds are what the run says of itself.
+	// Steps and Seconds are the figures that the run prints.
 	Steps   uint64  `json:"steps,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
-	// ProofFile is a file that prove writes in place of a proof of its own.
+	// ProofFile is a file whose content prove writes instead of a proof of its own.
 	ProofFile string `json:"proof_file,omitempty"`
-	// BodyWords is the size of the proof.
+	// BodyWords is the number of words in the body of the proof.
 	BodyWords int `json:"body_words,omitempty"`
-	// Publics are the public values of the guest, hexadecimal. In their place a proof
-	// has those of Guest and, without one, the digest of the input.
+	// Publics are the public values of the guest, in hexadecimal. If it is empty the
+	// proof has the public values of Guest or, without a Guest, the digest of the input.
 	Publics string `json:"publics,omitempty"`
 	// Guest is the kind of guest program that is proved.
 	Guest Guest `json:"guest,omitempty"`
-	// GPUs are the cards that nvidia-smi lists, as its CSV lines; empty means
-	// that the driver does not answer.
+	// GPUs are the cards that nvidia-smi lists, as its CSV lines. If it is empty,
+	// nvidia-smi fails because the driver does not answer.
 	GPUs []string `json:"gpus,omitempty"`
 
-	dir   string // of the program
+	dir   string // directory of the program
 	minor int    // 14 to 18; 100 for 1.0
 }
 
@@ -154,11 +156,10 @@ type Call struct {
 	CUDAVisible string    `json:"cuda_visible_devices"`
 	Home        string    `json:"home"`
 	Start       time.Time `json:"start"`
-	End         time.Time `json:"end"` // zero for one that was killed
+	End         time.Time `json:"end"` // zero if the process was killed
 }
 
-// record appends the call and returns how many of the same subcommand came
-// before it.
+// record appends the call and returns the number of earlier calls of the same subcommand.
 func (s Scenario) record(args []string) (int, error) {
 	before := 0
 	for _, c := range ReadCalls(s.dir) {
@@ -169,7 +170,7 @@ func (s Scenario) record(args []string) (int, error) {
 	return before, s.write(Call{PID: os.Getpid(), Args: args, CUDAVisible: os.Getenv("CUDA_VISIBLE_DEVICES"), Home: os.Getenv("HOME"), Start: time.Now()})
 }
 
-// recordEnd notes the regular end of this process's call of a subcommand.
+// recordEnd records the regular end of this process's call of a subcommand.
 func (s Scenario) recordEnd(command string) {
 	_ = s.write(Call{PID: os.Getpid(), Args: []string{command}, End: time.Now()})
 }

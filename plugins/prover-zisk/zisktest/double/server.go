@@ -15,7 +15,7 @@ import (
 // ServerProve is the subcommand under which a proof of the server is recorded.
 const ServerProve = "server-prove"
 
-// serverRequest is what the server takes; a field that is missing is refused.
+// serverRequest is a request to the server, which refuses one with a missing field.
 type serverRequest struct {
 	Command     string  `json:"command"`
 	Input       *string `json:"input"`
@@ -32,17 +32,17 @@ func (r serverRequest) complete() bool {
 	return r.Input != nil && r.Aggregation != nil && r.RMA != nil && r.FinalSnark != nil && r.Verify != nil && r.Memory != nil && r.Folder != nil && r.Prefix != nil
 }
 
-// proving is the server's proof: it is busy until a good end, for ever after a
-// bad one.
+// proving is the state of the server's proof. The server is busy until the proof ends, and
+// forever if the proof fails.
 type proving struct {
 	busy   atomic.Bool
 	failed bool          // valid after done
-	done   chan struct{} // nil when there is no proof to wait for
+	done   chan struct{} // nil if there is no proof to wait for
 }
 
-// serve is the server of 0.14 and 0.15. A failure of the scenario happens to its
-// proofs, or to its start where the phase is one of the start. The scenario is
-// read anew for each proof.
+// serve is the server of 0.14 and 0.15. A failure of the scenario happens to its proofs,
+// or to its start if the phase is one of the start. The scenario is read again for each
+// proof.
 // Source: 0xPolygonHermez/zisk:server/src/zisk_service.rs@v0.14.0.
 func (s *Scenario) serve(given map[string]string) int {
 	tracing.Store(true)
@@ -105,7 +105,7 @@ func (s *Scenario) serve(given map[string]string) int {
 	}
 }
 
-// answer answers one request; over is true when the server ends.
+// answer answers one request. If over is true the server ends with the status.
 func (s *Scenario) answer(line string, given map[string]string, services *services, p *proving, waiting func()) (reply string, status int, over bool) {
 	var r serverRequest
 	err := json.Unmarshal([]byte(line), &r)

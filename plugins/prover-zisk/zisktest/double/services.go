@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// serviceCommand makes the double an assembly service.
+// serviceCommand is the subcommand with which the double is an assembly service.
 const serviceCommand = "assembly-service"
 
 // services are the three assembly services of a run.
 type services struct {
 	s     *Scenario
-	port  int // 0: they talk over their standard streams
+	port  int // first port; 0 if they use their standard streams
 	cmds  []*exec.Cmd
 	pipes []io.Closer
 }
 
-// startServices starts the services as the version does: up to 0.16 on ports
-// and with the prover's stderr, later over pipes.
+// startServices starts the services as the version does: up to 0.16 on ports and with the
+// prover's standard error, later with pipes.
 func (s *Scenario) startServices(given map[string]string) *services {
 	sv := &services{s: s}
 	if _, asm := given["asm"]; !s.Services || has(given, "emulator") || s.minor >= 100 && !asm {
@@ -86,8 +86,8 @@ func (s *Scenario) startServices(given map[string]string) *services {
 
 var serviceNames = []string{"MO", "MT", "RH"}
 
-// stop ends the services as a prover that comes to its regular end does. Up to
-// 0.17 their shared memory stays.
+// stop ends the services as a prover does at its regular end. Up to 0.17 their shared
+// memory is left behind.
 func (sv *services) stop() {
 	for _, p := range sv.pipes {
 		p.Close()
@@ -108,15 +108,14 @@ func (sv *services) stop() {
 	}
 }
 
-// kill ends the services the hard way, as a crash of the guest does.
+// kill kills the services, as a crash of the guest does.
 func (sv *services) kill() {
 	for _, cmd := range sv.cmds {
 		_ = cmd.Process.Kill()
 	}
 }
 
-// shutdown sends the frame that ends a service, and reports whether one
-// listened.
+// shutdown sends the frame that ends a service, and reports whether a service listened.
 func shutdown(port int) bool {
 	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
 	if err != nil {
@@ -131,8 +130,8 @@ func shutdown(port int) bool {
 	return true
 }
 
-// service is a service process: arguments are its name, the number in its
-// shared memory's name, and whether it listens on that number as a port.
+// service is the main function of a service process. Its arguments are its name, the
+// number in the name of its shared memory, and whether it listens on that number as a port.
 func service(args []string) int {
 	name, number, listens := args[0], args[1], args[2] == "true"
 	var listener net.Listener
@@ -170,8 +169,8 @@ func service(args []string) int {
 	}
 }
 
-// holdVRAM notes that this process holds GPU memory; the note goes some time
-// after the end, as the driver takes its time.
+// holdVRAM records in a file that this process holds GPU memory. The memory counts as held
+// for some time after the end of the process, as with the real driver.
 func (s *Scenario) holdVRAM() func() {
 	dir := filepath.Join(s.dir, vramDir)
 	if len(s.GPUs) == 0 || os.MkdirAll(dir, 0o700) != nil {
@@ -193,8 +192,8 @@ func (s *Scenario) nvidiaSMI(args []string) int {
 	case len(args) > 0 && strings.HasPrefix(args[0], "--query-compute-apps="):
 		entries, _ := os.ReadDir(filepath.Join(s.dir, vramDir))
 		for _, e := range entries {
-			note := filepath.Join(s.dir, vramDir, e.Name())
-			if pid, err := strconv.Atoi(e.Name()); err == nil && s.holds(note, pid) {
+			record := filepath.Join(s.dir, vramDir, e.Name())
+			if pid, err := strconv.Atoi(e.Name()); err == nil && s.holds(record, pid) {
 				fmt.Println(e.Name())
 			}
 		}
@@ -204,17 +203,16 @@ func (s *Scenario) nvidiaSMI(args []string) int {
 	return 0
 }
 
-// holds reports whether the process of the note holds GPU memory. The first
-// look that finds the process gone starts the time until the driver gives it
-// back.
-func (s *Scenario) holds(note string, pid int) bool {
+// holds reports whether the process of a record holds GPU memory. The time until the
+// driver frees the memory begins with the first call after the end of the process.
+func (s *Scenario) holds(record string, pid int) bool {
 	if syscall.Kill(pid, 0) == nil {
 		return true
 	}
-	gone := note + ".gone"
-	info, err := os.Stat(gone)
+	ended := record + ".ended"
+	info, err := os.Stat(ended)
 	if err != nil {
-		_ = os.WriteFile(gone, nil, 0o600)
+		_ = os.WriteFile(ended, nil, 0o600)
 		return s.VRAMLingerMS > 0
 	}
 	return time.Since(info.ModTime()) < time.Duration(s.VRAMLingerMS)*time.Millisecond

@@ -14,7 +14,7 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// AtVerify is a Scenario.At that lets a failure happen in verify in place of
+// AtVerify is a value of Scenario.At with which a failure happens in verify and not in
 // prove.
 const AtVerify = "VERIFY"
 
@@ -78,7 +78,7 @@ func (s *Scenario) setup(name string, given map[string]string) int {
 	return 0
 }
 
-// programKey stands for the root of the program's ROM.
+// programKey returns the double's key of a program, in place of the root of its ROM.
 func programKey(elf string) proof.Key {
 	data, _ := os.ReadFile(elf)
 	digest := sha256.Sum256(data)

@@ -1,9 +1,8 @@
-// Command stateless-guest stands for the guest programs of the SSZ StatelessInput, for the
-// test double of cargo-zisk; see double.GuestProgram. It reads its input as the builder's
-// strict decoder does and commits as
-// ethereum/execution-specs:src/ethereum/forks/amsterdam/stateless_guest.py@c1200883
-// says, without executing the block: both are held against upstream's vectors in the
-// builder's tests.
+// Command stateless-guest is the stand-in of the test double of cargo-zisk for the guest
+// programs of the SSZ StatelessInput; see double.GuestProgram. It reads its input with the
+// builder's strict decoder, and computes the public values as in
+// ethereum/execution-specs:src/ethereum/forks/amsterdam/stateless_guest.py@c1200883,
+// without executing the block. The builder's tests compare both with upstream's vectors.
 package main
 
 import (
@@ -27,7 +26,8 @@ func main() {
 	}
 }
 
-// committed is what a guest commits to for an input file: zeros where it cannot be decoded.
+// committed returns the public values of a guest for an input file, zeros if it cannot be
+// decoded.
 func committed(kind double.Guest, file []byte) []byte {
 	result := guest.ValidationResult{}
 	if in, err := decode(file); err == nil {
@@ -38,7 +38,7 @@ func committed(kind double.Guest, file []byte) []byte {
 	return values[:]
 }
 
-// decode reads a framed input.
+// decode decodes a framed input.
 func decode(file []byte) (*input.Input, error) {
 	data, err := guest.Unframe(file)
 	if err != nil {

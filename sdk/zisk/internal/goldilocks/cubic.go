@@ -3,10 +3,10 @@ package goldilocks
 // Cubic is an element a[0] + a[1]x + a[2]x^2 of the extension by x^3 = x + 1.
 type Cubic [3]uint64
 
-// One is 1.
+// One is the element 1.
 var One = Cubic{1, 0, 0}
 
-// Base returns the base element as one of the extension.
+// Base returns an element of the base field as an element of the extension.
 func Base(a uint64) Cubic { return Cubic{a, 0, 0} }
 
 // Add returns a + b.
@@ -19,8 +19,8 @@ func (a Cubic) Sub(b Cubic) Cubic {
 	return Cubic{Sub(a[0], b[0]), Sub(a[1], b[1]), Sub(a[2], b[2])}
 }
 
-// Mul returns a * b. With d the coefficients of the product of two polynomials
-// it is (d0+d3, d1+d3+d4, d2+d4), since x^3 = x + 1 and x^4 = x^2 + x. Each sum
+// Mul returns a * b. If d are the coefficients of the product of the two polynomials,
+// the result is (d0+d3, d1+d3+d4, d2+d4), because x^3 = x + 1 and x^4 = x^2 + x. Each sum
 // of products is reduced once.
 func (a Cubic) Mul(b Cubic) Cubic {
 	d3 := wide{}.mulAdd(a[1], b[2]).mulAdd(a[2], b[1])
@@ -52,8 +52,8 @@ func (a Cubic) Exp(n uint64) Cubic {
 // IsZero reports whether a is 0.
 func (a Cubic) IsZero() bool { return a == Cubic{} }
 
-// Inverse returns 1/a, and false when a is 0. It solves the linear system of
-// the multiplication by a: the first row of cofactors over the determinant.
+// Inverse returns 1/a, or false if a is 0. It solves the linear system of
+// the multiplication by a: the result is the first row of cofactors over the determinant.
 func (a Cubic) Inverse() (Cubic, bool) {
 	s, t := Add(a[0], a[2]), Add(a[1], a[2])
 	c := Cubic{
@@ -68,7 +68,7 @@ func (a Cubic) Inverse() (Cubic, bool) {
 	return c.Scale(Inverse(det)), true
 }
 
-// Horner evaluates the polynomial with the given coefficients, lowest first.
+// Horner evaluates the polynomial with the given coefficients, lowest first, at a point.
 func Horner(coefficients []Cubic, at Cubic) Cubic {
 	var r Cubic
 	for i := len(coefficients) - 1; i >= 0; i-- {
@@ -77,8 +77,8 @@ func Horner(coefficients []Cubic, at Cubic) Cubic {
 	return r
 }
 
-// InvertAll replaces every element by its inverse with one inversion. It
-// returns false, and leaves the elements in disorder, when one of them is 0.
+// InvertAll replaces every element by its inverse with a single inversion. If one of the
+// elements is 0 it returns false, and the elements are then undefined.
 func InvertAll(elements []Cubic) bool {
 	products := make([]Cubic, len(elements))
 	product := One
@@ -96,7 +96,7 @@ func InvertAll(elements []Cubic) bool {
 	return true
 }
 
-// HornerBase evaluates the polynomial at a base element.
+// HornerBase evaluates the polynomial at an element of the base field.
 func HornerBase(coefficients []Cubic, at uint64) Cubic {
 	var r Cubic
 	for i := len(coefficients) - 1; i >= 0; i-- {

@@ -1,12 +1,12 @@
-// Package goldilocks is arithmetic in the field of p = 2^64 - 2^32 + 1 elements
+// Package goldilocks implements arithmetic in the field of p = 2^64 - 2^32 + 1 elements
 // and in its cubic extension by x^3 = x + 1, the two fields of ZisK's proofs.
 //
-// Elements are plain words, so that a proof is used as it was read; every
-// function takes and returns canonical words, below p, unless it says otherwise.
+// Elements are plain uint64 words, so that the words of a proof need no conversion. Every
+// function takes and returns canonical words, which are below p, unless it says otherwise.
 //
-// gnark-crypto has the same base field. Its elements are in Montgomery form, so
-// that every word of a proof would have to be converted, its multiplication
-// does not use the form of this prime, and its extension is a quadratic one.
+// gnark-crypto implements the same base field, but does not fit here. Its elements are in
+// Montgomery form, so that every word of a proof would have to be converted. Its
+// multiplication does not use the form of this prime, and its extension is quadratic.
 //
 // Source: 0xPolygonHermez/pil2-proofman:fields/src@v1.1.0-alpha.
 package goldilocks
@@ -19,11 +19,11 @@ const Modulus uint64 = 0xffff_ffff_0000_0001
 // epsilon is 2^64 modulo p.
 const epsilon uint64 = 0xffff_ffff
 
-// Shift is the generator of the multiplicative group that shifts the domains on
+// Shift is the generator of the multiplicative group by which the domains are shifted on
 // which polynomials are committed.
 const Shift uint64 = 7
 
-// Canonical reduces any word to the element that it stands for.
+// Canonical reduces any word to a canonical one.
 func Canonical(a uint64) uint64 {
 	if a >= Modulus {
 		a -= Modulus
@@ -31,7 +31,7 @@ func Canonical(a uint64) uint64 {
 	return a
 }
 
-// Reduce returns a word, not necessarily canonical, that stands for
+// Reduce returns a word, not necessarily canonical, that is congruent to
 // hi*2^64 + lo. It uses 2^64 = 2^32 - 1 and 2^96 = -1 modulo p.
 func Reduce(hi, lo uint64) uint64 {
 	t, borrow := bits.Sub64(lo, hi>>32, 0)
@@ -44,8 +44,7 @@ func Reduce(hi, lo uint64) uint64 {
 // MulLoose multiplies any two words; the result is not necessarily canonical.
 func MulLoose(a, b uint64) uint64 { return Reduce(bits.Mul64(a, b)) }
 
-// AddLoose adds any word and a canonical one; the result is not necessarily
-// canonical.
+// AddLoose adds any word and a canonical word. The result is not necessarily canonical.
 func AddLoose(a, canonical uint64) uint64 {
 	r, carry := bits.Add64(a, canonical, 0)
 	return r + epsilon&-carry
@@ -78,11 +77,11 @@ func Exp(a, n uint64) uint64 {
 	return Canonical(r)
 }
 
-// Inverse returns 1/a, and 0 for 0.
+// Inverse returns 1/a, or 0 if a is 0.
 func Inverse(a uint64) uint64 { return Exp(a, Modulus-2) }
 
-// roots holds a primitive root of unity of each order 2^k. The largest is the
-// one that ZisK uses; it is no power of Shift that one might guess.
+// roots holds a primitive root of unity of each order 2^k. The last is the constant that
+// ZisK uses; the others follow from it.
 var roots = func() (w [33]uint64) {
 	w[32] = 7277203076849721926
 	for k := 31; k >= 0; k-- {
@@ -91,10 +90,10 @@ var roots = func() (w [33]uint64) {
 	return w
 }()
 
-// MaxBits is the largest k for which Root has an answer.
+// MaxBits is the largest argument of Root.
 const MaxBits = 32
 
-// Root returns the primitive root of unity of order 2^k, k at most MaxBits.
+// Root returns the primitive root of unity of order 2^k, for k from 0 to MaxBits.
 func Root(k int) uint64 { return roots[k] }
 
 // wide is a sum of fewer than 2^32 products of words: top*2^128 + hi*2^64 + lo.
@@ -117,7 +116,7 @@ func (w wide) add(o wide) wide {
 	return w
 }
 
-// reduce returns the canonical word: 2^128 is -2^32 modulo p.
+// reduce returns the sum as a canonical word, using 2^128 = -2^32 modulo p.
 func (w wide) reduce() uint64 {
 	return Sub(Canonical(Reduce(w.hi, w.lo)), w.top<<32)
 }

@@ -4,7 +4,7 @@ import "math/bits"
 
 // Interpolate replaces the values of a polynomial on the subgroup of order
 // len(values), in the order of the powers of its root, by the coefficients of
-// the polynomial, lowest first. The length is a power of two, at most 2^MaxBits.
+// the polynomial, lowest first. The length must be a power of two of at most 2^MaxBits.
 func Interpolate(values []Cubic) {
 	n := len(values)
 	if n <= 1 {
@@ -35,7 +35,7 @@ func Interpolate(values []Cubic) {
 }
 
 // Fold evaluates at challenge/shift the polynomial whose values on the subgroup
-// of order len(row) are the row. It overwrites the row. The shift is not 0.
+// of order len(row) are the row. It overwrites the row. The shift must not be 0.
 func Fold(row []Cubic, challenge Cubic, shift uint64) Cubic {
 	Interpolate(row)
 	return Horner(row, challenge.Scale(Inverse(shift)))

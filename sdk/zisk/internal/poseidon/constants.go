@@ -1,14 +1,13 @@
-// Package poseidon is the permutations Poseidon and Poseidon2 over the
+// Package poseidon implements the permutations Poseidon and Poseidon2 over the
 // Goldilocks field with the constants of ZisK's proof system. Both have four
-// full rounds before and after the partial ones, and the S-box x^7.
+// full rounds before and four after the partial rounds, and the S-box x^7.
 //
-// gnark-crypto has a Poseidon2 over this field, too, but derives round
-// constants and the internal matrix from a seed of its own, so that its values
-// are others.
+// gnark-crypto also has a Poseidon2 over this field. It derives round constants and the
+// internal matrix from a seed of its own, so that its results differ.
 //
 // Source of the method: 0xPolygonHermez/pil2-proofman:fields/src@v1.1.0-alpha.
 // poseidon.json.gz holds the numbers of fields/src/poseidon1_constants.rs and
-// fields/src/poseidon2_constants.rs there; those of Poseidon2 are the same at
+// fields/src/poseidon2_constants.rs there. The numbers of Poseidon2 are the same at
 // v0.16.1.
 package poseidon
 
@@ -33,8 +32,8 @@ const half = 4
 // MaxWidth is the largest width of a permutation.
 const MaxWidth = 16
 
-// Permutation permutes states of a fixed number of canonical words, in place.
-// It may be used concurrently.
+// Permutation permutes states of a fixed number of canonical words in place.
+// It is safe for concurrent use.
 type Permutation interface {
 	Width() int
 	Permute(state []uint64)
@@ -56,7 +55,7 @@ type word uint64
 func (w *word) UnmarshalJSON(text []byte) error {
 	n, err := strconv.ParseUint(string(bytes.Trim(text, `"`)), 10, 64)
 	if err == nil && n >= goldilocks.Modulus {
-		err = fmt.Errorf("%d is no field element", n)
+		err = fmt.Errorf("%d is not a field element", n)
 	}
 	*w = word(n)
 	return err
@@ -110,7 +109,7 @@ func New(family string, width int) (Permutation, error) {
 	return p, nil
 }
 
-// cut takes n words off the front.
+// cut removes n words from the front of a list and returns them.
 func cut(from *[]word, n int) []uint64 {
 	out := make([]uint64, n)
 	for i := range out {

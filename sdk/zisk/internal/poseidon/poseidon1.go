@@ -13,18 +13,18 @@ type poseidon1 struct {
 	first   []uint64         // constants before the first round
 	before  [half][]uint64   // constants of the full rounds before the partial ones
 	partial []uint64         // constants of the partial rounds
-	after   [half][]uint64   // constants of the full rounds after them; the last has none
+	after   [half][]uint64   // constants of the full rounds after the partial ones; the last has none
 	mds     []uint64         // rows of the matrix M, each word below 2^smallBits
-	dense   []uint64         // rows of the matrix P, which closes the fourth round
-	sparse  []sparseMatrices // one a partial round
+	dense   []uint64         // rows of the matrix P, which is applied at the end of the fourth round
+	sparse  []sparseMatrices // one for each partial round
 }
 
-// sparseMatrices is the first row, and the first column without its first
+// sparseMatrices holds the first row, and the first column without its first
 // element, of the matrix of a partial round.
 type sparseMatrices struct{ row, column []uint64 }
 
-// smallBits bounds the words of M, so that sums of 16 products of them with
-// 32-bit halves fit a word.
+// smallBits is the number of bits of the words of M. It is so small that the sum of 16
+// products with 32-bit halves fits in a word.
 const smallBits = 27
 
 func newPoseidon1(width int, n numbers) (*poseidon1, error) {
@@ -107,8 +107,8 @@ func sbox(s, constants []uint64) {
 	}
 }
 
-// small multiplies by a matrix of small words: the 32-bit halves of the state
-// are summed without a carry, and each sum is reduced once.
+// small multiplies the state by a matrix of small words. It sums the products with the
+// 32-bit halves of the state without a carry, and reduces each sum once.
 func small(matrix, s []uint64) {
 	var lows, highs [MaxWidth]uint64
 	low, high := lows[:len(s)], highs[:len(s)]

@@ -67,8 +67,8 @@ func fullRound(s, constants []uint64) {
 	external(s)
 }
 
-// external multiplies by the matrix of the full rounds. It works on the 32-bit
-// halves of the words, whose sums need no reduction before the end: every
+// external multiplies the state by the matrix of the full rounds. It works on the 32-bit
+// halves of the words. Their sums need no reduction before the end, because every
 // coefficient is below 2^5.
 func external(s []uint64) {
 	var lows, highs [MaxWidth]uint64
@@ -84,8 +84,8 @@ func external(s []uint64) {
 	}
 }
 
-// blocks multiplies each block of four by the matrix of Poseidon2 and, if there
-// are several, adds the sum of all blocks to each.
+// blocks multiplies each block of four words by the matrix of Poseidon2. If there are
+// several blocks, it adds the sum of all blocks to each.
 func blocks(v []uint64) {
 	var sums [4]uint64
 	for i := 0; i+4 <= len(v); i += 4 {

@@ -6,10 +6,10 @@ import (
 	"reflect"
 )
 
-// bincode serialises a value as serde and bincode do: fields in their order
-// without names, sequences after their length. With varint it is the standard
-// configuration of bincode 2, without it that of bincode 1, which is also
-// bincode 2's legacy one.
+// bincode appends a value in the form in which serde and bincode serialise it: fields in
+// their order and without names, sequences after their length. With varint it uses the
+// standard configuration of bincode 2, without it that of bincode 1, which is also the
+// legacy configuration of bincode 2.
 // Source: bincode-org/bincode:docs/spec.md@v2.0.1.
 func bincode(b []byte, value any, varint bool) []byte {
 	return appendValue(b, reflect.ValueOf(value), varint)

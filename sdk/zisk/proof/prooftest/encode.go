@@ -1,7 +1,7 @@
 // Package prooftest writes proofs in every layout that package proof reads, for
 // tests and for test doubles of the prover. It serialises the types that ZisK
-// publishes, by the rules of bincode, and shares no code with the reader. The
-// proofs of New prove nothing.
+// publishes by the rules of bincode, and shares no code with package proof. The proofs
+// that New makes are not valid.
 package prooftest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
-// New returns a proof with the given program key and outputs, whose body begins
-// with the marker of a test double and goes on with words drawn from seed.
+// New returns a proof with the given program key and outputs. Its body has bodyWords
+// words: the marker of a test double, followed by random words from the seed.
 func New(layout proof.Layout, minimal bool, program proof.Key, outputs []uint32, bodyWords int, seed uint64) *proof.Proof {
 	p := &proof.Proof{Layout: layout, Minimal: minimal}
 	switch layout {
@@ -128,8 +128,8 @@ func Encode(p *proof.Proof) []byte {
 	panic(fmt.Sprintf("prooftest: unknown layout %q", p.Layout))
 }
 
-// Skippable returns a frame that decoders of zstd skip, holding the text: it
-// marks a compressed file as made by a test double.
+// Skippable returns a zstd frame with a text that decoders skip. A test double marks its
+// compressed files with it.
 func Skippable(text string) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 0x184D2A50)
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(text))), text...)

@@ -13,8 +13,8 @@ type variant uint32
 // str is a string.
 type str string
 
-// publics is PublicValues up to 1.0: packed outputs, whose read position is
-// skipped from 0.17 on.
+// publics is PublicValues up to 1.0: packed outputs, which are serialised without their
+// read position from 0.17 on.
 type publics struct{ Data []byte }
 
 // file016 is ZiskProofWithPublicValues.
@@ -92,15 +92,15 @@ type file110 struct {
 }
 
 // message140 is Proof as the coordinator of 1.4 sends it. Without a seed it ends
-// in the discriminant of None.
+// with the discriminant of None.
 // Source: crates.io zisk-common 1.4.0-alpha: src/proof.rs (to_bincode), src/seed.rs.
 type message140 struct {
 	Proof file110
 	Seed  *[32]byte
 }
 
-// file140 is what 1.4 saves: words, and, for an execution with a seed, its
-// trailer.
+// file140 returns the file that 1.4 saves: the words of the wire form and, for an
+// execution with a seed, a trailer.
 // Source: crates.io zisk-verifier 1.4.0-alpha: src/decode.rs (decode_saved,
 // seed_trailer), zisk-common 1.4.0-alpha: src/proof.rs (get_proof_u64).
 func file140(p *proof.Proof) []uint64 {
@@ -111,7 +111,7 @@ func file140(p *proof.Proof) []uint64 {
 	return words
 }
 
-// wire is [minimal][n_publics][publics][proof][zisk_vk].
+// wire returns [minimal][n_publics][publics][proof][zisk_vk].
 // Source: 0xPolygonHermez/zisk:common/src/proof.rs@v0.18.0 (get_proof_u64).
 func wire(p *proof.Proof) []uint64 {
 	words := []uint64{0, uint64(len(p.Publics))}
@@ -122,13 +122,13 @@ func wire(p *proof.Proof) []uint64 {
 	return append(words, p.Setup[:]...)
 }
 
-// mode is the position in HashMode, and in HASH_TAGS of crates.io zisk-verifier
+// mode returns the position in HashMode, and in HASH_TAGS of crates.io zisk-verifier
 // 1.3.0-alpha: src/verifier.rs.
 func mode(f proof.Family) variant {
 	return map[proof.Family]variant{proof.Poseidon1: 0, proof.Poseidon2: 1, proof.Blake3: 2}[f]
 }
 
-// name is the name in FAMILIES of crates.io proofman-common 1.3.2-alpha:
+// name returns the name in FAMILIES of crates.io proofman-common 1.3.2-alpha:
 // src/hash_family.rs.
 func name(f proof.Family) str {
 	return map[proof.Family]str{proof.Poseidon1: "Poseidon1", proof.Poseidon2: "Poseidon2", proof.Blake3: "blake3"}[f]
