@@ -199,8 +199,7 @@ func cancelUsable(ctx context.Context, r *run) error {
 	})
 }
 
-// cancelledAgain fails unless the plugin takes work after a cancelled call, which means
-// that the slow work sends an event again.
+// cancelledAgain fails unless the slow work sends an event again after a cancelled call.
 func (r *run) cancelledAgain(ctx context.Context, i *instance) error {
 	_, call, _, err := r.prepare(ctx, i)
 	if err != nil {
@@ -290,8 +289,7 @@ func signalTerm(ctx context.Context, r *run) error {
 	return i.awaitEnd(r.suite.Grace)
 }
 
-// awaitEnd waits for the end of the process, and fails if it does not come within the
-// grace period or leaves other processes behind.
+// awaitEnd fails if the process does not end in time or leaves other processes behind.
 func (i *instance) awaitEnd(grace time.Duration) error {
 	select {
 	case <-i.ended:
