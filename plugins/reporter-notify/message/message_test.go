@@ -136,3 +136,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d ids and %d likenesses are maxSeen", len(throttle.seen), len(throttle.last))
 	}
 }
+
+// TestEveryKindHasATitle holds the table of icons and titles against the SDK's kinds of
+// event: a new kind must be worded here.
+func TestEveryKindHasATitle(t *testing.T) {
+	for _, kind := range contract.EventKinds() {
+		if k := kinds[kind]; k.title == "" || k.icon == (Icon{}) {
+			t.Errorf("the event %s has no icon or no title", kind)
+		}
+	}
+}

@@ -76,7 +76,7 @@ func Decode(data []byte, layout Layout) (*Proof, error) {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("%d bytes are no proof in any layout of ZisK 0.14 to 1.4", len(data))
+	return nil, fmt.Errorf("%d bytes are no proof in any layout of ZisK 0.14 to %v", len(data), newestRelease)
 }
 
 // DecodeSaved decodes a file that a release has saved. For a release that is newer than
@@ -84,7 +84,7 @@ func Decode(data []byte, layout Layout) (*Proof, error) {
 func DecodeSaved(data []byte, r Release) (*Proof, error) {
 	layout, err := r.Saved()
 	if err != nil {
-		if r == (Release{}) || r.before(1, 5) {
+		if r == (Release{}) || !r.isUnknown() {
 			return nil, err
 		}
 		layout = Tagged

@@ -13,6 +13,9 @@ import (
 // proofs. The zero value stands for an unknown release.
 type Release struct{ Major, Minor int }
 
+// newestRelease is the newest release whose forms of proof are known.
+var newestRelease = Release{1, 4}
+
 var releasePattern = regexp.MustCompile(`^v?(\d{1,4})\.(\d{1,4})(?:[.+-][0-9A-Za-z.+-]*)?$`)
 
 // ParseRelease reads a version such as 0.18.0, v1.1.0-alpha or 1.3. It also accepts
@@ -44,6 +47,9 @@ func (r Release) before(major, minor int) bool {
 	return slices.Compare([]int{r.Major, r.Minor}, []int{major, minor}) < 0
 }
 
+// isUnknown reports whether the release is newer than newestRelease.
+func (r Release) isUnknown() bool { return newestRelease.before(r.Major, r.Minor) }
+
 // check fails for releases whose forms of proof are not known.
 func (r Release) check() error {
 	switch {
@@ -51,8 +57,8 @@ func (r Release) check() error {
 		return errors.New("the release of ZisK is unknown")
 	case r.before(0, 14):
 		return fmt.Errorf("ZisK %v is older than 0.14, the first whose proofs are known", r)
-	case !r.before(1, 5):
-		return fmt.Errorf("ZisK %v is newer than 1.4, the last whose proofs are known", r)
+	case r.isUnknown():
+		return fmt.Errorf("ZisK %v is newer than %v, the last whose proofs are known", r, newestRelease)
 	case r.Major == 0 && r.Minor > 18:
 		return fmt.Errorf("there is no ZisK %v", r)
 	}
