@@ -326,13 +326,13 @@ func TestKilledBelowTheHost(t *testing.T) {
 		for _, phase := range []string{"COMPUTE_MINIMAL_TRACE", "GENERATING_PROOFS"} {
 			var keeper int
 			s.until(host, "the prover is in "+phase, func(snap status.Snapshot) bool {
-				i := slices.IndexFunc(snap.Stages, func(st status.Stage) bool { return st.Name == "prove" })
-				prove := snap.Stages[i]
-				if len(prove.Running) == 0 || prove.Running[0].Phase != phase {
-					return false
+				i := slices.IndexFunc(snap.Stages, func(st status.Stage) bool {
+					return st.Name == "prove" && len(st.Running) > 0 && st.Running[0].Phase == phase
+				})
+				if i >= 0 {
+					keeper = parent(snap.Stages[i].PID)
 				}
-				keeper = parent(prove.PID)
-				return true
+				return i >= 0
 			})
 			processes := tree(keeper)
 			pid := keeper
