@@ -186,12 +186,12 @@ var tricks = map[string]trick{
 
 // gossip returns every secret that the plugin knows, in every form.
 func (h *hostile) gossip() string {
-	var said []string
+	var forms []string
 	for _, secret := range []string{h.config.Password, os.Getenv("HOSTILE_TOKEN")} {
-		said = append(said, secret, url.QueryEscape(secret), url.PathEscape(secret), strconv.Quote(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret), strconv.Quote(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
 			base64.RawURLEncoding.EncodeToString([]byte(secret)))
 	}
-	return strings.Join(said, " or ")
+	return strings.Join(forms, " or ")
 }
 
 // cry writes the secrets to the log, as plain lines and as entries whose JSON escapes a

@@ -370,8 +370,8 @@ func (x *Task) GetFacts() map[string]string {
 	return nil
 }
 
-// What a finished attempt hands back. Every output is complete on disk (synced
-// and renamed) before this is sent.
+// What a finished attempt hands back. Every output has its final name and content
+// before this is sent; the host syncs the files.
 type Result struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outputs       []*Artifact            `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
