@@ -72,8 +72,8 @@ type Exit struct {
 	Signal syscall.Signal // 0 when the tool exited by itself
 	// Killed is true when the grace period was over before the tool had ended.
 	Killed bool
-	// Left is true when a descendant of the tool could not be killed in time.
-	Left     bool
+	// Survived is true when a descendant of the tool could not be killed in time.
+	Survived bool
 	Duration time.Duration // wall-clock time from the start to the end of tool and descendants
 	Tail     []string      // the last non-empty lines of both streams, at most TailLines, each of at most 2 KiB
 }
@@ -140,7 +140,7 @@ func (c *Command) Run(ctx context.Context) (_ *Exit, err error) {
 	stdout.flush()
 	stderr.flush()
 
-	exit := &Exit{Code: cmd.ProcessState.ExitCode(), Killed: killed, Left: child.left, Duration: time.Since(begin), Tail: output.tail()}
+	exit := &Exit{Code: cmd.ProcessState.ExitCode(), Killed: killed, Survived: child.left, Duration: time.Since(begin), Tail: output.tail()}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		exit.Signal = status.Signal()
 	}

@@ -74,7 +74,7 @@ func (p *Prover) execute(ctx context.Context, r run) (outcome, error) {
 	if failure := output.diagnosis.Explain(zisk.Exit{Code: exit.Code, Signal: exit.Signal}); failure != nil {
 		return out, tool.Classify(failure)
 	}
-	out.swept = !exit.Left
+	out.swept = !exit.Survived
 	return out, nil
 }
 
