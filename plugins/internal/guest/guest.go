@@ -74,8 +74,8 @@ type Framing string
 
 // The framings.
 const (
-	Raw    Framing = "raw"    // the input alone: ZisK up to 0.15
-	Framed Framing = "framed" // u64 length, input, zero bytes to a multiple of 8: ZisK 0.16 and later
+	Raw    Framing = "raw"    // the input alone: ZisK up to 0.15, which adds the length itself
+	Framed Framing = "framed" // u64 little-endian length, input, zero bytes to a multiple of 8: ZisK 0.16 and later
 )
 
 // Framings lists the framings.

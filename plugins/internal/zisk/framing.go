@@ -6,36 +6,29 @@ import (
 	"io"
 	"math"
 	"os"
-)
 
-// Framing is the form in which an input file of cargo-zisk holds the guest's bytes.
-type Framing string
-
-// The framings.
-const (
-	Raw    Framing = "raw"    // the guest's bytes; up to 0.15 the prover adds the length
-	Framed Framing = "framed" // frames of u64 little-endian length, data, zeros up to 8 bytes
+	"github.com/proofline/proofline/plugins/internal/guest"
 )
 
 // Framing returns the framing that the version reads.
 // Source: 0xPolygonHermez/zisk:ziskos/entrypoint/src/io.rs@v0.16.1.
-func (v Version) Framing() Framing {
+func (v Version) Framing() guest.Framing {
 	if v.Major == 0 && v.Minor <= 15 {
-		return Raw
+		return guest.Raw
 	}
-	return Framed
+	return guest.Framed
 }
 
 // DetectFraming returns the framing of a file and its number of frames. A file is
 // framed when it consists of frames from its first byte to its last, with zeros for
 // padding and at least one frame that is not empty. A raw file is taken for a framed
 // one only if its first eight bytes happen to be such a length.
-func DetectFraming(r io.ReaderAt, size int64) (Framing, int, error) {
+func DetectFraming(r io.ReaderAt, size int64) (guest.Framing, int, error) {
 	frames, data := 0, int64(0)
 	var head [8]byte
 	for at := int64(0); at < size; frames++ {
 		if size-at < 8 || size%8 != 0 {
-			return Raw, 0, nil
+			return guest.Raw, 0, nil
 		}
 		if _, err := r.ReadAt(head[:], at); err != nil {
 			return "", 0, err
@@ -43,7 +36,7 @@ func DetectFraming(r io.ReaderAt, size int64) (Framing, int, error) {
 		length := binary.LittleEndian.Uint64(head[:])
 		at += 8
 		if length > math.MaxInt64-7 || int64(length+7)&^7 > size-at {
-			return Raw, 0, nil
+			return guest.Raw, 0, nil
 		}
 		n := int64(length)
 		if pad := -n & 7; pad > 0 {
@@ -52,7 +45,7 @@ func DetectFraming(r io.ReaderAt, size int64) (Framing, int, error) {
 			}
 			for _, b := range head[:pad] {
 				if b != 0 {
-					return Raw, 0, nil
+					return guest.Raw, 0, nil
 				}
 			}
 		}
@@ -60,9 +53,9 @@ func DetectFraming(r io.ReaderAt, size int64) (Framing, int, error) {
 		data += n
 	}
 	if data == 0 {
-		return Raw, 0, nil
+		return guest.Raw, 0, nil
 	}
-	return Framed, frames, nil
+	return guest.Framed, frames, nil
 }
 
 // CheckInput checks that the version can read the input file. The error names what to
@@ -86,7 +79,7 @@ func (v Version) CheckInput(path string) error {
 	}
 	if want := v.Framing(); found != want {
 		text := "is not framed"
-		if found == Framed {
+		if found == guest.Framed {
 			text = fmt.Sprintf("is framed (%d frames)", frames)
 		}
 		return fmt.Errorf("the guest input %s %s, but ZisK %v reads %s input: set `framing: %s`, or `zisk: %d.%d`, in the builder's config and build it again",

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/zisk"
 )
 
@@ -262,16 +263,16 @@ func TestCheckInput(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		data    []byte
-		framing zisk.Framing
+		framing guest.Framing
 	}{
-		{"raw", []byte("some archive of the guest"), zisk.Raw},
-		{"raw, eight bytes of zero first", append(make([]byte, 8), "payload!"...), zisk.Raw},
-		{"zeros", make([]byte, 64), zisk.Raw},
-		{"one frame", frame([]byte("payload")), zisk.Framed},
-		{"two frames", append(frame(bytes.Repeat([]byte{1}, 4096)), frame([]byte("b"))...), zisk.Framed},
-		{"cut frame", frame(bytes.Repeat([]byte{1}, 4096))[:2048], zisk.Raw},
-		{"padding not zero", append(frame([]byte("payload"))[:15], 1), zisk.Raw},
-		{"length out of range", append(bytes.Repeat([]byte{0xff}, 8), 1, 2, 3, 4, 5, 6, 7, 8), zisk.Raw},
+		{"raw", []byte("some archive of the guest"), guest.Raw},
+		{"raw, eight bytes of zero first", append(make([]byte, 8), "payload!"...), guest.Raw},
+		{"zeros", make([]byte, 64), guest.Raw},
+		{"one frame", frame([]byte("payload")), guest.Framed},
+		{"two frames", append(frame(bytes.Repeat([]byte{1}, 4096)), frame([]byte("b"))...), guest.Framed},
+		{"cut frame", frame(bytes.Repeat([]byte{1}, 4096))[:2048], guest.Raw},
+		{"padding not zero", append(frame([]byte("payload"))[:15], 1), guest.Raw},
+		{"length out of range", append(bytes.Repeat([]byte{0xff}, 8), 1, 2, 3, 4, 5, 6, 7, 8), guest.Raw},
 	} {
 		path := filepath.Join(t.TempDir(), "input.bin")
 		if err := os.WriteFile(path, tc.data, 0o600); err != nil {
@@ -384,7 +385,7 @@ func FuzzFraming(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if framing == zisk.Framed && (frames == 0 || len(data)%8 != 0) {
+		if framing == guest.Framed && (frames == 0 || len(data)%8 != 0) {
 			t.Fatalf("%d bytes are %d frames", len(data), frames)
 		}
 		// Whatever it is, in a frame it is framed, and with a byte more it is not.
@@ -392,10 +393,10 @@ func FuzzFraming(f *testing.F) {
 			return
 		}
 		framed := frame(data)
-		if got, n, _ := zisk.DetectFraming(bytes.NewReader(framed), int64(len(framed))); got != zisk.Framed || n != 1 {
+		if got, n, _ := zisk.DetectFraming(bytes.NewReader(framed), int64(len(framed))); got != guest.Framed || n != 1 {
 			t.Fatalf("a frame counts as %s, %d frames", got, n)
 		}
-		if got, _, _ := zisk.DetectFraming(bytes.NewReader(append(framed, 1)), int64(len(framed)+1)); got != zisk.Raw {
+		if got, _, _ := zisk.DetectFraming(bytes.NewReader(append(framed, 1)), int64(len(framed)+1)); got != guest.Raw {
 			t.Fatal("a frame with a byte too many counts as framed")
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proofline/proofline/plugins/internal/guest"
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/plugins/internal/zisk/tool"
 	"github.com/proofline/proofline/sdk"
@@ -41,7 +42,7 @@ type Config struct {
 // Requires returns the framing of the input. Every release that has a coordinator reads
 // framed input.
 func (c Config) Requires() map[string][]string {
-	return map[string][]string{contract.TraitInputFraming: {string(zisk.Framed)}}
+	return map[string][]string{contract.TraitInputFraming: {string(guest.Framed)}}
 }
 
 // Validate judges the values without asking the coordinator.
