@@ -136,7 +136,7 @@ func TestDescendantsOfEveryThread(t *testing.T) {
 	go thread()
 	defer close(end)
 	if err := <-started; err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
 	if all := descendants(os.Getpid()); !slices.Contains(all, child.Process.Pid) {
