@@ -34,7 +34,7 @@ func BenchmarkHistory(b *testing.B) {
 }
 
 func (r noOpRun) least(other noOpRun) noOpRun {
-	return noOpRun{min(r.took, other.took), min(r.cpu, other.cpu), min(r.commits, other.commits)}
+	return noOpRun{min(r.took, other.took), min(r.cpu, other.cpu), min(r.commits, other.commits), min(r.committing, other.committing)}
 }
 
 // sharded is a source that returns the blocks of one shard as fast as the host polls. The

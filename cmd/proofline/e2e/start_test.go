@@ -33,6 +33,8 @@ func TestHeadToStart(t *testing.T) {
 	dir := shared(t, "data", "mainnet", strconv.Itoa(number))
 	took := map[string][]time.Duration{}
 	var floors, executed []time.Duration
+	var fastest time.Duration // of the announced blocks
+	var parts []time.Duration // of the fastest
 	for round := range rounds {
 		for name, follow := range map[string]string{"announced": ", ws: %q", "polled": ""} {
 			chain, arrive, err := ethnodetest.Awaited(dir, 1)
@@ -74,8 +76,15 @@ stages:
 					took[name] = append(took[name], c.Start.Sub(arrived))
 				}
 			}
-			if check, ok := of(f.jobs(number)[0], "check"); ok {
+			job, all := f.jobs(number)[0], took[name]
+			if check, ok := of(job, "check"); ok {
 				executed = append(executed, check.Duration())
+			}
+			source, _ := of(job, "source")
+			input, _ := of(job, "input")
+			if last := all[len(all)-1]; follow != "" && (parts == nil || last < fastest) {
+				fastest = last
+				parts = []time.Duration{source.Ended.Sub(arrived), input.Ended.Sub(source.Ended), last - input.Ended.Sub(arrived)}
 			}
 			p.signal(syscall.SIGINT)
 			p.wait()
@@ -102,6 +111,9 @@ stages:
 		t.Attr(name+"-ms", fmt.Sprintf("%.1f", figure.Seconds()*1e3))
 		t.Attr(name+"-by-floor", fmt.Sprintf("%.2f", ratio(figure, floor)))
 		t.Logf("%s: %v", name, d)
+	}
+	for i, name := range []string{"until-fetched-ms", "until-built-ms", "until-tool-ms"} {
+		t.Attr(name, fmt.Sprintf("%.1f", parts[i].Seconds()*1e3))
 	}
 	t.Attr("floor-ms", fmt.Sprintf("%.1f", floor.Seconds()*1e3))
 	t.Attr("gate-ms", fmt.Sprintf("%.1f", slices.Min(executed).Seconds()*1e3))

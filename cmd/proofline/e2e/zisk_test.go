@@ -403,6 +403,7 @@ func proofToPost(t *testing.T, blocks int, s *site, tool *zisktest.Tool, server 
 		record, request = append(record, recorded[i].Sub(verified[i])), append(request, posted[i].Sub(recorded[i]))
 	}
 	t.Logf("from the end of the tool to the request, block by block: %v", whole)
+	t.Attr("last-proof-to-post-ms", fmt.Sprintf("%.1f", whole[blocks-1].Seconds()*1e3)) // no other block begins beside it
 	median := func(d []time.Duration) time.Duration {
 		slices.Sort(d)
 		return d[len(d)/2].Round(100 * time.Microsecond)
