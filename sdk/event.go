@@ -54,6 +54,11 @@ func (e *Event) ByRole(role string) (path string, artifact Artifact, ok bool) {
 // Create starts an artifact, such as the body of a request, as Task.Create does.
 func (e *Event) Create(name string) (*Output, error) { return e.space.create(name) }
 
+// WriteFile makes an artifact of data, as Task.WriteFile does.
+func (e *Event) WriteFile(name string, data []byte) (Artifact, error) {
+	return e.space.writeFile(name, data)
+}
+
 // Adopt makes an artifact of a file that a tool has written below Dir, as Task.Adopt
 // does.
 func (e *Event) Adopt(path, name string) (Artifact, error) { return e.space.adopt(path, name) }

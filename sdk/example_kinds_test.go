@@ -30,15 +30,11 @@ func conform(plugin sdk.Plugin) {
 
 // save writes an artifact of JSON.
 func save(t *sdk.Task, name string, content any) (sdk.Artifact, error) {
-	out, err := t.Create(name)
+	text, err := json.Marshal(content)
 	if err != nil {
 		return sdk.Artifact{}, err
 	}
-	defer out.Discard()
-	if err := json.NewEncoder(out).Encode(content); err != nil {
-		return sdk.Artifact{}, err
-	}
-	return out.Commit()
+	return t.WriteFile(name, text)
 }
 
 // chain is a source of ten invented blocks, number 0 to 9.
@@ -173,15 +169,11 @@ func ExampleNewProver() {
 type file struct{}
 
 func (file) Report(_ context.Context, e *sdk.Event) (*sdk.Result, error) {
-	out, err := e.Create(string(e.Kind) + ".json")
+	text, err := json.Marshal(map[string]any{"id": e.ID, "kind": e.Kind})
 	if err != nil {
 		return nil, err
 	}
-	defer out.Discard()
-	if err := json.NewEncoder(out).Encode(map[string]any{"id": e.ID, "kind": e.Kind}); err != nil {
-		return nil, err
-	}
-	body, err := out.Commit()
+	body, err := e.WriteFile(string(e.Kind)+".json", text)
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,19 @@ func (o *Output) Commit() (Artifact, error) {
 	return a, nil
 }
 
+// writeFile makes an artifact of data.
+func (w *workspace) writeFile(name string, data []byte) (Artifact, error) {
+	out, err := w.create(name)
+	if err != nil {
+		return Artifact{}, err
+	}
+	defer out.Discard()
+	if _, err := out.Write(data); err != nil {
+		return Artifact{}, err
+	}
+	return out.Commit()
+}
+
 // Discard removes the temporary file. After Commit or another Discard it does nothing, so
 // that it may be deferred.
 func (o *Output) Discard() {

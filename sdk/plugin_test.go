@@ -147,15 +147,7 @@ func (p *testProver) Prove(ctx context.Context, t *sdk.Task) (*sdk.Result, error
 	if err != nil {
 		return nil, err
 	}
-	out, err := t.Create("proof.bin")
-	if err != nil {
-		return nil, err
-	}
-	defer out.Discard()
-	if _, err := out.Write([]byte(strings.ToUpper(data))); err != nil {
-		return nil, err
-	}
-	proof, err := out.Commit()
+	proof, err := t.WriteFile("proof.bin", []byte(strings.ToUpper(data)))
 	if err != nil {
 		return nil, err
 	}
@@ -184,15 +176,7 @@ func (testSource) Resolve(_ context.Context, numbers []uint64) (out []sdk.Resolu
 }
 
 func (testSource) Fetch(_ context.Context, t *sdk.Task) (*sdk.Result, error) {
-	out, err := t.Create(sdk.ArtifactBlock)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Discard()
-	if _, err := fmt.Fprintf(out, "{\"hash\":%q}", t.Block.Hash); err != nil {
-		return nil, err
-	}
-	a, err := out.Commit()
+	a, err := t.WriteFile(sdk.ArtifactBlock, fmt.Appendf(nil, "{\"hash\":%q}", t.Block.Hash))
 	return &sdk.Result{Outputs: []sdk.Artifact{a}}, err
 }
 
@@ -212,15 +196,7 @@ func (testReporter) Report(_ context.Context, e *sdk.Event) (*sdk.Result, error)
 	if err := os.WriteFile(filepath.Join(e.Temp(), "body"), []byte(e.Kind), 0o600); err != nil {
 		return nil, err
 	}
-	out, err := e.Create("body.json")
-	if err != nil {
-		return nil, err
-	}
-	defer out.Discard()
-	if _, err := fmt.Fprintf(out, "%s of %d bytes", e.Kind, proof.Size); err != nil {
-		return nil, err
-	}
-	a, err := out.Commit()
+	a, err := e.WriteFile("body.json", fmt.Appendf(nil, "%s of %d bytes", e.Kind, proof.Size))
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,11 @@ func (t *Task) HasInput(name string) bool {
 // output, and end the writing with Commit.
 func (t *Task) Create(name string) (*Output, error) { return t.space.create(name) }
 
+// WriteFile makes an artifact of data, whose name follows the rules of Create.
+func (t *Task) WriteFile(name string, data []byte) (Artifact, error) {
+	return t.space.writeFile(name, data)
+}
+
 // Adopt makes an artifact of a file that a tool has written below Dir: it hashes the file
 // and moves it to out/name. The path is absolute or relative to Dir. Nobody may write to
 // the file any more. A path that leads out of Dir, and anything but a regular file, is a

@@ -67,14 +67,14 @@ func (g *gate) Prove(ctx context.Context, task *sdk.Task) (*sdk.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	execution, err := write(task, sdk.ArtifactExecution, append(text, '\n'))
+	execution, err := task.WriteFile(sdk.ArtifactExecution, append(text, '\n'))
 	if err != nil {
 		return nil, err
 	}
 	if text, err = json.Marshal(report.Outcome(rules.ChainID.Uint64(), witnessDigest(task))); err != nil {
 		return nil, err
 	}
-	outcome, err := write(task, stateless.ArtifactOutcome, text)
+	outcome, err := task.WriteFile(stateless.ArtifactOutcome, text)
 	if err != nil {
 		return nil, err
 	}
@@ -137,18 +137,6 @@ func witnessDigest(task *sdk.Task) [32]byte {
 		}
 	}
 	return [32]byte{}
-}
-
-func write(task *sdk.Task, name string, text []byte) (sdk.Artifact, error) {
-	out, err := task.Create(name)
-	if err != nil {
-		return sdk.Artifact{}, err
-	}
-	defer out.Discard()
-	if _, err := out.Write(text); err != nil {
-		return sdk.Artifact{}, err
-	}
-	return out.Commit()
 }
 
 func facts(r *stateless.Report) map[string]string {

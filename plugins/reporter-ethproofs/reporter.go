@@ -122,15 +122,7 @@ func (r *reporter) proof(event *sdk.Event) ([]byte, error) {
 // keep stores a request body as an artifact and publishes it to the host before the
 // request is made. The body does not contain the key.
 func keep(event *sdk.Event, name string, body []byte) error {
-	out, err := event.Create(name)
-	if err != nil {
-		return err
-	}
-	defer out.Discard()
-	if _, err := out.Write(body); err != nil {
-		return err
-	}
-	artifact, err := out.Commit()
+	artifact, err := event.WriteFile(name, body)
 	if err != nil {
 		return err
 	}

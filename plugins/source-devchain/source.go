@@ -72,15 +72,7 @@ func (s *source) Fetch(ctx context.Context, task *sdk.Task) (*sdk.Result, error)
 	if err != nil {
 		return nil, err
 	}
-	out, err := task.Create(sdk.ArtifactChain)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Discard()
-	if _, err := out.Write(s.rules); err != nil {
-		return nil, err
-	}
-	rules, err := out.Commit()
+	rules, err := task.WriteFile(sdk.ArtifactChain, s.rules)
 	if err != nil {
 		return nil, err
 	}

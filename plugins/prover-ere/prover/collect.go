@@ -78,7 +78,7 @@ func (p *Prover) collect(t *sdk.Task, id server.Identity, made server.Proof, wal
 	write := func(name string, data []byte, role string) {
 		if err == nil {
 			var a sdk.Artifact
-			a, err = publish.Bytes(t, name, data)
+			a, err = t.WriteFile(name, data)
 			a.Role = role
 			outputs = append(outputs, a)
 		}

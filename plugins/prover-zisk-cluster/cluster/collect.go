@@ -51,7 +51,7 @@ func (p *Prover) collect(t *sdk.Task, k token, answer *coordinatorv1.JobKindResp
 	}
 	var outputs []sdk.Artifact
 	for _, write := range []func() (sdk.Artifact, error){
-		func() (sdk.Artifact, error) { return publish.Bytes(t, zisk.FileProof, data) },
+		func() (sdk.Artifact, error) { return t.WriteFile(zisk.FileProof, data) },
 		func() (sdk.Artifact, error) { return publish.JSON(t, sdk.ArtifactResult, report) },
 		func() (sdk.Artifact, error) { return publish.Proof(t, decoded, encoding, release, p.setupKey) },
 	} {

@@ -66,7 +66,7 @@ func Proof(t *sdk.Task, p *proof.Proof, encoding Encoding, r proof.Release, setu
 	if err != nil {
 		return sdk.Artifact{}, sdk.Environment(err, "set `verify_key` to the key of the proving setup in use, vadcop_final.verkey.bin or, for minimal proofs, vadcop_final_compressed.verkey.bin")
 	}
-	a, err := Bytes(t, name, data)
+	a, err := t.WriteFile(name, data)
 	a.Role = sdk.RoleProof
 	return a, err
 }
@@ -106,24 +106,11 @@ func CheckProof(reported []byte, p *proof.Proof, r proof.Release, setup *proof.K
 	return nil
 }
 
-// Bytes writes data as an artifact of the task.
-func Bytes(t *sdk.Task, name string, data []byte) (sdk.Artifact, error) {
-	out, err := t.Create(name)
-	if err != nil {
-		return sdk.Artifact{}, err
-	}
-	defer out.Discard()
-	if _, err := out.Write(data); err != nil {
-		return sdk.Artifact{}, err
-	}
-	return out.Commit()
-}
-
 // JSON writes value as an artifact of the task, as indented JSON.
 func JSON(t *sdk.Task, name string, value any) (sdk.Artifact, error) {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return sdk.Artifact{}, err
 	}
-	return Bytes(t, name, append(data, '\n'))
+	return t.WriteFile(name, append(data, '\n'))
 }
