@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -30,11 +31,12 @@ type Condition struct {
 	Topic    string // page of the documentation
 }
 
-// How long a stage must be down before it is a condition. A single restart of a plugin
-// is none, and a reporter that is down delays no block.
+// How long a stage must be down or degraded before it is a condition. A single restart of
+// a plugin or of a node is none, and a reporter that is down delays no block.
 const (
 	downGrace     = 10 * time.Second
 	reporterGrace = time.Minute
+	degradedGrace = 2 * time.Minute
 )
 
 // Limits for the condition that blocks fail.
@@ -62,6 +64,9 @@ func (j *Checker) Conditions(snap status.Snapshot, now time.Time) (list []Condit
 	announcers := announcers(snap)
 	for _, s := range snap.Stages {
 		if c := j.stageDown(s, announcers[s.Name], now); c != nil {
+			list = append(list, *c)
+		}
+		if c := stageDegraded(s, now); c != nil {
 			list = append(list, *c)
 		}
 		for _, a := range s.Running {
@@ -131,6 +136,19 @@ func (j *Checker) stageDown(s status.Stage, announces bool, now time.Time) *Cond
 		c.Text += fmt.Sprintf("; %d reports wait, no block is held up", s.QueueLength)
 	}
 	return c
+}
+
+// stageDegraded returns the condition of a stage that works, but without something that it
+// was given, such as the second node of a source. It is nil for any other stage.
+func stageDegraded(s status.Stage, now time.Time) *Condition {
+	if s.State != status.StageDegraded || s.Paused != "" || now.Sub(s.Since) <= degradedGrace {
+		return nil
+	}
+	return &Condition{
+		ID: "degraded/" + s.Name, Topic: topicOfStage(s), Stage: s.Name, Since: s.Since, Title: fmt.Sprintf("Stage %s is degraded", s.Name),
+		Text:   fmt.Sprintf("the %s %q works, but not with all that it has: %s", s.Kind, s.Name, cmp.Or(s.Error, "its plugin names no reason")),
+		Remedy: "No block is held up. To look at the machine:", Command: "proofline doctor",
+	}
 }
 
 // failingBlocks returns the conditions of blocks that fail one after the other, and of

@@ -53,7 +53,7 @@ type Component struct {
 	FailedCount            uint64            `json:"failed_count"`
 	ProvingSince           string            `json:"proving_since,omitempty"` // RFC 3339; of the oldest running attempt of a prover
 	ProvingDurationSeconds *int64            `json:"proving_duration_seconds,omitempty"`
-	Warning                string            `json:"warning,omitempty"` // potentially_stuck, blocks_fail, reports_refused, down
+	Warning                string            `json:"warning,omitempty"` // potentially_stuck, blocks_fail, reports_refused, down, degraded
 }
 
 // Supervisor is the health of the engine.
@@ -165,7 +165,7 @@ func (h *health) assess(snap status.Snapshot) Health {
 }
 
 // warnings are the values of Component.Warning by the kind of the condition.
-var warnings = map[string]string{"stuck": warningStuck, "failing": "blocks_fail", "refused": "reports_refused", "down": "down"}
+var warnings = map[string]string{"stuck": warningStuck, "failing": "blocks_fail", "refused": "reports_refused", "down": "down", "degraded": "degraded"}
 
 const warningStuck = "potentially_stuck"
 
