@@ -64,7 +64,7 @@ func PollResponseFromProto(r *pluginv1.PollResponse) (contract.PollResponse, err
 		return contract.PollResponse{}, fmt.Errorf("poll: head_time: %w", err)
 	}
 	for i, p := range r.GetBlocks() {
-		b, err := BlockFromProto(p)
+		b, err := blockFromProto(p)
 		if err != nil {
 			return contract.PollResponse{}, fmt.Errorf("poll: %w", err)
 		}
@@ -105,7 +105,7 @@ func ResolutionsFromProto(r *pluginv1.ResolveResponse, numbers []uint64) ([]cont
 	}
 	out := make([]contract.Resolution, 0, len(numbers))
 	for i, p := range r.GetResolutions() {
-		b, err := BlockFromProto(p.GetBlock())
+		b, err := blockFromProto(p.GetBlock())
 		if err != nil {
 			return nil, fmt.Errorf("resolve: %w", err)
 		}

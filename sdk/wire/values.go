@@ -94,8 +94,8 @@ func BlockToProto(b *contract.Block) *pluginv1.Block {
 	return out
 }
 
-// BlockFromProto converts and checks a block; nil stays nil.
-func BlockFromProto(b *pluginv1.Block) (*contract.Block, error) {
+// blockFromProto converts and checks a block; nil stays nil.
+func blockFromProto(b *pluginv1.Block) (*contract.Block, error) {
 	if b == nil {
 		return nil, nil
 	}

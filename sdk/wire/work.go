@@ -24,7 +24,7 @@ func TaskFromProto(t *pluginv1.Task) (contract.Task, error) {
 	if t == nil || t.GetBlock() == nil {
 		return contract.Task{}, errors.New("task without a block")
 	}
-	block, err := BlockFromProto(t.GetBlock())
+	block, err := blockFromProto(t.GetBlock())
 	if err != nil {
 		return contract.Task{}, fmt.Errorf("task %s: %w", t.GetJob(), err)
 	}
@@ -43,15 +43,15 @@ func TaskFromProto(t *pluginv1.Task) (contract.Task, error) {
 	}, nil
 }
 
-// ResultToProto converts a result.
-func ResultToProto(r contract.Result) *pluginv1.Result {
+// resultToProto converts a result.
+func resultToProto(r contract.Result) *pluginv1.Result {
 	return &pluginv1.Result{
 		Outputs: artifactsToProto(r.Outputs), WorkTime: durationToProto(r.WorkTime), Facts: textMap(r.Facts),
 	}
 }
 
-// ResultFromProto converts and checks a result.
-func ResultFromProto(r *pluginv1.Result) (contract.Result, error) {
+// resultFromProto converts and checks a result.
+func resultFromProto(r *pluginv1.Result) (contract.Result, error) {
 	outputs, err := artifactsFromProto(r.GetOutputs())
 	if err != nil {
 		return contract.Result{}, fmt.Errorf("result: %w", err)
@@ -95,7 +95,7 @@ func progressFromProto(p *pluginv1.Progress) (contract.Progress, error) {
 func WorkEventToProto(e contract.WorkEvent) *pluginv1.WorkEvent {
 	switch {
 	case e.Result != nil:
-		return &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Result{Result: ResultToProto(*e.Result)}}
+		return &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Result{Result: resultToProto(*e.Result)}}
 	case e.Publish != nil:
 		return &pluginv1.WorkEvent{Event: &pluginv1.WorkEvent_Publish{Publish: ArtifactToProto(*e.Publish)}}
 	case e.Resume != nil:
@@ -124,7 +124,7 @@ func WorkEventFromProto(e *pluginv1.WorkEvent) (contract.WorkEvent, error) {
 		a, err := ArtifactFromProto(m.Publish)
 		return contract.WorkEvent{Publish: &a}, err
 	case *pluginv1.WorkEvent_Result:
-		r, err := ResultFromProto(m.Result)
+		r, err := resultFromProto(m.Result)
 		return contract.WorkEvent{Result: &r}, err
 	}
 	return contract.WorkEvent{Progress: &contract.Progress{Fraction: -1}}, nil
@@ -144,7 +144,7 @@ func EventFromProto(e *pluginv1.Event) (contract.Event, error) {
 	if e == nil || e.GetKind() == "" {
 		return contract.Event{}, errors.New("event without a kind")
 	}
-	block, err := BlockFromProto(e.GetBlock())
+	block, err := blockFromProto(e.GetBlock())
 	if err != nil {
 		return contract.Event{}, fmt.Errorf("event %s: %w", e.GetId(), err)
 	}
