@@ -49,11 +49,15 @@ func subjectOf(reported []byte, minimal bool, program, setup *proof.Key) subject
 	return s
 }
 
-// begin starts a verification, unless the host has asked for none of the latest ones, as in
-// a stage whose proofs are not verified. Verify runs in a goroutine that start begins.
+// begin starts a verification, unless one of the same subject was begun, or the host has
+// asked for none of the latest ones, as in a stage whose proofs are not verified. Verify runs
+// in a goroutine that start begins.
 func (a *ahead) begin(of subject, start func(func()), verify func() error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if slices.ContainsFunc(a.begun, func(v *verification) bool { return v.of == of }) {
+		return
+	}
 	if len(a.begun) == aheadLimit {
 		if !a.claimed {
 			return
@@ -89,6 +93,17 @@ func (a *ahead) verdict(ctx context.Context, of subject) (judged bool, err error
 		return v.judged, v.err
 	case <-ctx.Done():
 		return true, sdk.Interrupted(context.Cause(ctx))
+	}
+}
+
+// verifyEarly begins the verification of the proof of a run that has printed its figures and
+// may not have ended. If the proof cannot be read yet, the verification begins after the run.
+func (p *Prover) verifyEarly(log *slog.Logger, program *proof.Key, run finishedRun) {
+	if builtin, _ := p.verifiers(); !builtin || !p.MakesProof() {
+		return
+	}
+	if decoded, err := p.readProof(run); err == nil && checkProgram(decoded, program) == nil {
+		p.verifyAhead(log, decoded, program)
 	}
 }
 

@@ -39,6 +39,13 @@ func TestVerdictAhead(t *testing.T) {
 	}
 
 	var a ahead
+	var twice at
+	a.begin(of, twice.once, func() error { return nil })
+	a.begin(of, twice.once, func() error { return nil })
+	if len(twice.runs) != 1 {
+		t.Errorf("the same is verified %d times", len(twice.runs))
+	}
+	a = ahead{}
 	a.begin(of, func(f func()) { f() }, func() error { return false1 })
 	if judged, err := a.verdict(t.Context(), of); !judged || !errors.Is(err, false1) {
 		t.Errorf("a proof that does not hold: %t, %v", judged, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proofline/proofline/plugins/internal/zisk"
 	"github.com/proofline/proofline/sdk"
+	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
 // finishedRun is a run that ended with exit status 0, and whose files were not checked yet.
@@ -24,7 +25,8 @@ type finishedRun struct {
 func outputDir(t *sdk.Task) string { return filepath.Join(t.Temp(), "output") }
 
 // runLocked runs the tool. The caller holds the lock of the cards, and cleans up after it.
-func (p *Prover) runLocked(ctx context.Context, t *sdk.Task, input string) (finishedRun, error) {
+// The key of the program is nil if it is not known.
+func (p *Prover) runLocked(ctx context.Context, t *sdk.Task, input string, program *proof.Key) (finishedRun, error) {
 	if err := p.checkPorts(); err != nil {
 		return finishedRun{}, err
 	}
@@ -36,9 +38,13 @@ func (p *Prover) runLocked(ctx context.Context, t *sdk.Task, input string) (fini
 		ctx, cancel := p.withDeadline(ctx, r.gas)
 		defer cancel()
 		r.args = args
-		// While the tool writes its files and releases its memory, the next block is prepared
-		// up to the lock.
-		r.made = func() { reportCollecting(t) }
+		// The tool prints its figures when it has written its files. While it releases its
+		// memory, the proof is verified, and the next block is prepared up to the lock.
+		began := time.Now()
+		r.made = func() {
+			reportCollecting(t)
+			p.background.Go(func() { p.verifyEarly(t.Log, program, finishedRun{outcome{start: began}, outputDir(t)}) })
+		}
 		t.Log.Debug("cargo-zisk", "args", args)
 		return p.execute(ctx, r)
 	})

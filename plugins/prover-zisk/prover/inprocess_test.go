@@ -2,11 +2,15 @@ package prover_test
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest/double"
@@ -105,6 +109,71 @@ func TestVerifyInProcess(t *testing.T) {
 				t.Error("the tool was asked")
 			}
 		})
+	}
+}
+
+// verdicts counts the verifications that a log tells of.
+type verdicts struct {
+	slog.Handler
+	seen atomic.Int32
+}
+
+func (v *verdicts) Enabled(context.Context, slog.Level) bool { return true }
+
+func (v *verdicts) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "the proof verifies" {
+		v.seen.Add(1)
+	}
+	return v.Handler.Handle(ctx, r)
+}
+
+// TestVerifiedWhileTheToolEnds: a real tool takes a while to release its memory after it has
+// written the proof. The proof is verified meanwhile, once.
+func TestVerifiedWhileTheToolEnds(t *testing.T) {
+	good := savedAs(t, vector(t, "shapes", "saved-1.1-minimal.bin"), proof.Bincode110)
+	wire := vector(t, "1.1.0-alpha", "wire.bin")
+	end := filepath.Join(t.TempDir(), "end")
+	b := newBench(t, zisktest.Scenario{Version: "1.1.0-alpha", ProofFile: good, EndAt: end}, map[string]any{"verifier": nil})
+	installed := filepath.Join(b.home, ".zisk", "provingKey", "zisk", "vadcop_final_compressed", "vadcop_final_compressed.verkey.bin")
+	if err := os.WriteFile(installed, wire[len(wire)-32:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, task := b.open(), b.attempt("1.1.0-alpha")
+	log := &verdicts{Handler: slog.DiscardHandler}
+	task.Log = slog.New(log)
+	type answer struct {
+		result *sdk.Result
+		err    error
+	}
+	proved := make(chan answer, 1)
+	go func() {
+		result, err := p.Prove(t.Context(), task.Task)
+		proved <- answer{result, err}
+	}()
+	for begin := time.Now(); log.seen.Load() == 0; time.Sleep(time.Millisecond) {
+		select {
+		case a := <-proved:
+			t.Fatalf("ended before the tool has: %v", a.err)
+		default:
+		}
+		if time.Since(begin) > time.Minute {
+			t.Fatal("the verification waits for the end of the tool")
+		}
+	}
+	if err := os.WriteFile(end, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := <-proved
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	verification := b.verification(task, a.result)
+	verification.Log = task.Log
+	if err := p.Verify(t.Context(), verification); err != nil {
+		t.Error(err)
+	}
+	if n := log.seen.Load(); n != 1 {
+		t.Errorf("the proof was verified %d times", n)
 	}
 }
 

@@ -285,7 +285,7 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	if err != nil {
 		return nil, err
 	}
-	run, err := p.runLocked(ctx, t, input)
+	run, err := p.runLocked(ctx, t, input, program)
 	if err == nil {
 		reportCollecting(t)
 	}
