@@ -20,7 +20,7 @@ import (
 func TestGap(t *testing.T) {
 	measuring(t)
 	const blocks = 24
-	for name, scenario := range map[string]zisktest.Scenario{"own": {PhaseMS: 5}, "cleaning": {PhaseMS: 5, Services: true}} {
+	for name, scenario := range map[string]zisktest.Scenario{"own": {PhaseMS: 5}, "ready": {PhaseMS: 5, EndMS: 50}, "cleaning": {PhaseMS: 5, Services: true}} {
 		n := hoodi(t, blocks)
 		f := newForked(t, nil, map[string]zisktest.Scenario{"prove": scenario})
 		f.pipeline(n.URL, 1, f.prover("prove", ""))

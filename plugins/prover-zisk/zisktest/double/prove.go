@@ -289,6 +289,7 @@ func (s *Scenario) make(given map[string]string, input []byte, phases []string, 
 	for s.EndAt != "" && !exists(s.EndAt) {
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(time.Duration(s.EndMS) * time.Millisecond)
 	return 0
 }
 

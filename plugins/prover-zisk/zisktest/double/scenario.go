@@ -67,6 +67,9 @@ type Scenario struct {
 	FileMS int `json:"file_ms,omitempty"`
 	// EndAt is the path of a file for which prove waits after its summary, before it ends.
 	EndAt string `json:"end_at,omitempty"`
+	// EndMS is the time that prove needs after its summary to end, in milliseconds. That of a
+	// real tool, which has the memory of cards and machine to release, was not measured.
+	EndMS int `json:"end_ms,omitempty"`
 	// SetupMS is the duration of each set-up command in milliseconds.
 	SetupMS int `json:"setup_ms,omitempty"`
 	// QuietSetup has the set-up print no root hash, as 1.0 does if nothing has to be
