@@ -64,7 +64,7 @@ var figures = []figure{
 		part{Name: "the gap when the tool needs 50 ms from its figures to its end", key: "ready-gap-ms"})},
 	{Name: "gap between two proofs of a queue, with services to end", Unit: "ms", Limit: 40, in: gap, key: "cleaning-gap-ms", Parts: toolParts},
 	{Name: "end of the tool to the request with the proof", Unit: "ms", Limit: 20, in: post, key: "proof-to-post-ms", Parts: []part{
-		{Name: "the last block's, beside which no proof begins, ms", key: "last-proof-to-post-ms"}, {Name: "the verification, on all processors", key: "verification-ms"}, {Name: "three commits, of record, try and ledger", key: "three-commits-ms"}}},
+		{Name: "the last block's, beside which no proof begins, ms", key: "last-proof-to-post-ms"}, {Name: "with a tool that needs 50 ms from its figures to its end", key: "proof-to-post-after-slow-end-ms"}, {Name: "the verification, on all processors", key: "verification-ms"}, {Name: "three commits, of record, try and ledger", key: "three-commits-ms"}}},
 	{Name: "four stages that do nothing: bare transactions by engine", Limit: 0.5, Least: true, Guard: 0.2, in: engine, key: "raw/engine", Parts: []part{{Name: "share of the time in which the checkpoint is written", key: "committing/engine"}}},
 	{Name: "the same with a history: without it by with it", Limit: 0.8, Least: true, Guard: 0.4, in: engine, key: "fresh/history"},
 	{Name: "commits for a block of four stages", Limit: 9, Guard: 16, in: engine, key: "commits/block"},

@@ -25,7 +25,9 @@ type observation struct {
 // the next. It is stored in the state directory. Its methods may be called concurrently,
 // also on a nil history, which is empty.
 type history struct {
-	path string
+	path   string
+	saving sync.Mutex // held while the file is written
+
 	mu   sync.Mutex
 	runs []observation
 }
@@ -72,14 +74,17 @@ func (h *history) learn(o observation) {
 	}
 }
 
-// save writes the file.
+// save writes the file. An estimate for the next run does not wait for it.
 func (h *history) save() error {
 	if h == nil {
 		return nil
 	}
+	h.saving.Lock()
+	defer h.saving.Unlock()
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return files.WriteJSON(h.path, 0o600, h.runs)
+	runs := slices.Clone(h.runs)
+	h.mu.Unlock()
+	return files.WriteJSON(h.path, 0o600, runs)
 }
 
 // last returns the last runs of a kind, at most fitLimit.

@@ -289,15 +289,16 @@ func (p *Prover) prove(ctx context.Context, t *sdk.Task, input string, program *
 	if err == nil {
 		reportCollecting(t)
 	}
-	// The proof is on disk, so that cleaning up and reading it go on at the same time. The
-	// next run waits for the end of the cleaning, by the lock.
-	cleaned := make(chan struct{})
-	p.background.Go(func() {
-		defer close(cleaned)
-		p.cleanUp(lock, run.swept, t.Log)
-	})
+	// The next run waits for the end of the cleaning, by the lock. So the cleaning comes before
+	// the proof is read, unless a process of the run still has to be killed: the proof is on
+	// disk and does not wait for that.
+	clean := func() { p.cleanUp(lock, run.swept, t.Log) }
+	if err == nil && !run.swept {
+		p.background.Go(clean)
+	} else {
+		clean()
+	}
 	if err != nil {
-		<-cleaned
 		return nil, err
 	}
 	return p.collect(t, program, run)
