@@ -138,16 +138,17 @@ func (j *Checker) stageDown(s status.Stage, announces bool, now time.Time) *Cond
 	return c
 }
 
-// stageDegraded returns the condition of a stage that works, but without something that it
-// was given, such as the second node of a source. It is nil for any other stage.
+// stageDegraded returns the condition of a stage that takes blocks although its plugin
+// reports that something is wrong, such as a source without its second node. It is nil for
+// any other stage.
 func stageDegraded(s status.Stage, now time.Time) *Condition {
 	if s.State != status.StageDegraded || s.Paused != "" || now.Sub(s.Since) <= degradedGrace {
 		return nil
 	}
 	return &Condition{
 		ID: "degraded/" + s.Name, Topic: topicOfStage(s), Stage: s.Name, Since: s.Since, Title: fmt.Sprintf("Stage %s is degraded", s.Name),
-		Text:   fmt.Sprintf("the %s %q works, but not with all that it has: %s", s.Kind, s.Name, cmp.Or(s.Error, "its plugin names no reason")),
-		Remedy: "No block is held up. To look at the machine:", Command: "proofline doctor",
+		Text:   fmt.Sprintf("the %s %q is degraded: %s", s.Kind, s.Name, cmp.Or(s.Error, "its plugin names no reason")),
+		Remedy: "It takes blocks all the same. To look at the machine:", Command: "proofline doctor",
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 // TestGap measures the time from the end of one proof to the begin of the next one while
 // blocks wait, in a pipeline of processes. One tool leaves no processes behind, so that the
 // time is that of the pipeline and of the end and start of the tool's process. The other
-// tool has services that must be ended first. The times to start and to end the tool's
+// tool has services that must be ended first. A third one takes 50 ms from its figures to
+// its end, in which the next block is made ready up to the lock of the cards. The times to start and to end the tool's
 // process alone are measured with the same double.
 func TestGap(t *testing.T) {
 	measuring(t)
