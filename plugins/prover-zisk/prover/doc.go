@@ -4,8 +4,9 @@
 // earlier process of the stage, and starts the one-time set-up in the background. The
 // stage is unavailable while the set-up runs. Each block then goes through these steps:
 //
-//	lock the cards ─► run the tool in a new output directory ─► read its files ─► result
-//	                                        └─► clean up ─► release the cards when their memory is free
+//	lock the cards ─► run the tool in a new output directory ─► clean up ─► read its files ─► result
+//	                      │                                        └─► release the cards when their memory is free
+//	                      └─► from its figures on: verify the proof ahead of the host's request
 //
 // With ZisK 0.14 and 0.15 the tool can stay loaded between blocks as a server. The server
 // holds cards and ports from its start to its end. It is ended after any failure, and the
