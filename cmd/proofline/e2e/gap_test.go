@@ -13,15 +13,16 @@ import (
 )
 
 // TestGap measures the time from the end of one proof to the begin of the next one while
-// blocks wait, in a pipeline of processes. One tool leaves no processes behind, so that the
-// time is that of the pipeline and of the end and start of the tool's process. The other
-// tool has services that must be ended first. A third one takes 50 ms from its figures to
-// its end, in which the next block is made ready up to the lock of the cards. The times to start and to end the tool's
-// process alone are measured with the same double.
+// blocks wait, in a pipeline of processes. The own time is that without the start and the
+// end of the tool's process, which are measured alone with the same double. The plain tool
+// leaves no processes behind. Another one has services that must be ended first. A third one
+// takes 50 ms from its figures to its end, in which the next block is made ready up to the
+// lock of the cards.
 func TestGap(t *testing.T) {
 	measuring(t)
 	const blocks = 24
-	for name, scenario := range map[string]zisktest.Scenario{"own": {PhaseMS: 5}, "ready": {PhaseMS: 5, EndMS: 50}, "cleaning": {PhaseMS: 5, Services: true}} {
+	medians := map[string]time.Duration{}
+	for name, scenario := range map[string]zisktest.Scenario{"plain": {PhaseMS: 5}, "ready": {PhaseMS: 5, EndMS: 50}, "cleaning": {PhaseMS: 5, Services: true}} {
 		n := hoodi(t, blocks)
 		f := newForked(t, nil, map[string]zisktest.Scenario{"prove": scenario})
 		f.pipeline(n.URL, 1, f.prover("prove", ""))
@@ -45,10 +46,13 @@ func TestGap(t *testing.T) {
 			t.Fatalf("%d gaps between %d proofs", len(gaps), blocks)
 		}
 		slices.Sort(gaps)
-		t.Attr(name+"-gap-ms", fmt.Sprintf("%.1f", gaps[len(gaps)/2].Seconds()*1e3))
-		t.Attr(name+"-least-gap-ms", fmt.Sprintf("%.1f", gaps[0].Seconds()*1e3))
+		medians[name] = gaps[len(gaps)/2]
 	}
 	start, end := bareTool(t)
+	for name, gap := range medians {
+		t.Attr(name+"-gap-ms", fmt.Sprintf("%.1f", gap.Seconds()*1e3))
+		t.Attr(name+"-own-ms", fmt.Sprintf("%.1f", (gap-start-end).Seconds()*1e3))
+	}
 	t.Attr("tool-start-ms", fmt.Sprintf("%.1f", start.Seconds()*1e3))
 	t.Attr("tool-end-ms", fmt.Sprintf("%.1f", end.Seconds()*1e3))
 }
