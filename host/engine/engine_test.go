@@ -561,6 +561,12 @@ func TestDroppedWhenOldButNeverOnceAnnounced(t *testing.T) {
 		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.DropAfter = time.Hour; c.Selection.Order = selection.NewestFirst })
 		announced, waiting := testBlock(2, 0), testBlock(1, 0)
 		r.source.polls = []contract.PollResponse{poll("c", 2, waiting, announced)}
+		r.builder.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			if task.Job == waiting.JobID() {
+				time.Sleep(time.Second) // it comes to the prover as the second
+			}
+			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
+		}
 		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
 			select {
 			case <-time.After(2 * time.Hour):

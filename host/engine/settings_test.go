@@ -225,7 +225,10 @@ func TestDrainPassesThoseThatStay(t *testing.T) {
 		}
 		r.source.polls = []contract.PollResponse{poll("c1", 4, blocks...)}
 		r.builder.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
-			if task.Block.Number == 4 {
+			switch task.Block.Number {
+			case 2, 3:
+				time.Sleep(time.Second) // 1 comes to the prover as the first
+			case 4:
 				time.Sleep(time.Minute)
 			}
 			return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
