@@ -280,11 +280,15 @@ func TestRetryBesideAShadowCounts(t *testing.T) {
 
 func TestShadowWaitsForTheMainPathAndDelaysNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := &worker{do: func(ctx context.Context, _ contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+		store := newMemory(t)
+		hangs := &worker{do: func(ctx context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			if rec, err := store.Job(task.Job); err != nil || rec.Stages["prove"].State == record.StageWaiting {
+				t.Errorf("the shadow began %s before the main path had claimed it: %v", task.Job, err)
+			}
 			<-ctx.Done()
 			return contract.Result{}, ctx.Err()
 		}}
-		r := newRig(t, newMemory(t), func(c *Config) {
+		r := newRig(t, store, func(c *Config) {
 			branches(hangs, func(_, next *StageConfig) { next.Shadow = true })(c)
 			c.Selection.DropAfter = time.Hour
 		})
@@ -293,14 +297,7 @@ func TestShadowWaitsForTheMainPathAndDelaysNone(t *testing.T) {
 			blocks = append(blocks, testBlock(n+1, 0))
 		}
 		r.source.polls = []contract.PollResponse{poll("c", 20, blocks...)}
-		began := map[string]bool{}
-		r.proof.do = func(ctx context.Context, task contract.Task, sink func(contract.WorkEvent) error) (contract.Result, error) {
-			if slices.Contains(hangs.starts(), task.Job) {
-				t.Errorf("the shadow began %s before the main path", task.Job)
-			}
-			began[task.Job] = true
-			return proving(ctx, task, sink)
-		}
+		r.proof.do = proving
 		stop := r.start(t)
 		time.Sleep(time.Minute)
 		synctest.Wait()
