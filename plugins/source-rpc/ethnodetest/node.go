@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -131,7 +132,7 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch requests are disabled"}}`)
 		return
 	}
-	answers := make([][]byte, len(calls))
+	answers := make([]net.Buffers, len(calls))
 	for i, c := range calls {
 		answers[i] = n.answer(c)
 	}
@@ -144,16 +145,26 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out = z
 	}
 	if !batch {
-		out.Write(answers[0])
+		answers[0].WriteTo(out)
 		return
 	}
 	slices.Reverse(answers) // JSON-RPC 2.0 allows any order
-	fmt.Fprintf(out, "[%s]", bytes.Join(answers, []byte(",")))
+	separator := "["
+	for _, answer := range answers {
+		io.WriteString(out, separator)
+		answer.WriteTo(out)
+		separator = ","
+	}
+	io.WriteString(out, "]")
 }
 
 // Reply returns a JSON-RPC response with a result.
-func Reply(c Call, result []byte) []byte {
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":%s}`, c.ID, result)
+func Reply(c Call, result []byte) []byte { return slices.Concat(reply(c, result)...) }
+
+// reply returns the parts of a JSON-RPC response with a result. It does not copy the result,
+// which may be a witness of many megabytes: a benchmark shares the processors with this node.
+func reply(c Call, result []byte) net.Buffers {
+	return net.Buffers{fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":`, c.ID), result, []byte("}")}
 }
 
 // ReplyError returns a JSON-RPC response with an error.
@@ -161,25 +172,26 @@ func ReplyError(c Call, code int, message string) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`, c.ID, code, message)
 }
 
-func (n *Node) answer(c Call) []byte {
+// answer returns the response to a call in parts.
+func (n *Node) answer(c Call) net.Buffers {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	invalid := ReplyError(c, -32602, "invalid argument 0: json: cannot unmarshal")
-	noMethod := ReplyError(c, -32601, fmt.Sprintf("the method %s does not exist/is not available", c.Method))
+	invalid := net.Buffers{ReplyError(c, -32602, "invalid argument 0: json: cannot unmarshal")}
+	noMethod := net.Buffers{ReplyError(c, -32601, fmt.Sprintf("the method %s does not exist/is not available", c.Method))}
 	switch c.Method {
 	case "eth_chainId":
-		return Reply(c, encode("0x"+strconv.FormatUint(n.Chain.ID, 16)))
+		return reply(c, encode("0x"+strconv.FormatUint(n.Chain.ID, 16)))
 	case "eth_blockNumber":
-		return Reply(c, encode("0x"+strconv.FormatUint(n.claimedHead(), 16)))
+		return reply(c, encode("0x"+strconv.FormatUint(n.claimedHead(), 16)))
 	case "web3_clientVersion":
-		return Reply(c, encode("ethnodetest/v1"))
+		return reply(c, encode("ethnodetest/v1"))
 	case "eth_syncing":
 		if n.Syncing {
-			return Reply(c, []byte(`{"startingBlock":"0x0","currentBlock":"0x1","highestBlock":"0xff"}`))
+			return reply(c, []byte(`{"startingBlock":"0x0","currentBlock":"0x1","highestBlock":"0xff"}`))
 		}
-		return Reply(c, []byte("false"))
+		return reply(c, []byte("false"))
 	case "eth_getBlockByNumber", "eth_getBlockByHash":
-		return Reply(c, n.block(c))
+		return reply(c, n.block(c))
 	case "debug_executionWitness", "debug_executionWitnessByBlockHash":
 		byHash := strings.HasSuffix(c.Method, "Hash")
 		if n.NoDebug || byHash && n.Dialect != Reth {
@@ -190,13 +202,13 @@ func (n *Node) answer(c Call) []byte {
 		}
 		b := n.find(c.Params[0])
 		if b == nil {
-			return ReplyError(c, -32000, fmt.Sprintf("block %s not found", c.Params[0]))
+			return net.Buffers{ReplyError(c, -32000, fmt.Sprintf("block %s not found", c.Params[0]))}
 		}
 		wit := b.Witness()
 		if n.Witness != nil {
 			wit = n.Witness(b)
 		}
-		return Reply(c, wit)
+		return reply(c, wit)
 	}
 	return noMethod
 }
