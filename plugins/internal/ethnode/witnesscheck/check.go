@@ -7,7 +7,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/proofline/proofline/sdk/witness"
@@ -25,14 +24,17 @@ type Contents struct {
 // errors name faults of the bytes themselves, and wrap an error of src.
 func Read(src io.Reader) (*Contents, error) {
 	c := &Contents{nodes: newNodeSet()}
+	codes := batch{use: func(entry []byte, hash [32]byte) (keeps bool) {
+		c.codes = append(c.codes, code{shorten(hash[:]), len(entry)})
+		return false
+	}}
 	_, err := witness.Scan(src, witness.Entries{
 		State: func(node []byte) error {
 			c.nodes.add(node)
 			return nil
 		},
 		Code: func(entry []byte) error {
-			hash := crypto.HashData(c.nodes.hasher, entry)
-			c.codes = append(c.codes, code{shorten(hash[:]), len(entry)})
+			codes.add(entry)
 			return nil
 		},
 		Key: func(key []byte) error {
@@ -46,6 +48,8 @@ func Read(src io.Reader) (*Contents, error) {
 			return nil
 		},
 	})
+	c.nodes.batch.flush()
+	codes.flush()
 	return c, err
 }
 

@@ -282,6 +282,7 @@ func TestDeepPaths(t *testing.T) {
 			}
 		}
 		root := st.Hash()
+		s.batch.flush()
 		value, missing := s.walk(root[:], []byte("a key"))
 		if missing != nil || !bytes.Equal(value, append(bytes.Repeat([]byte{7}, 40), key...)) {
 			t.Errorf("two keys that share %d nibbles: value %x, missing %x", shared, value, missing)
@@ -328,6 +329,7 @@ func TestTooLongPaths(t *testing.T) {
 			node = encode(children...)
 		}
 		s.add(node)
+		s.batch.flush()
 		return crypto.Keccak256(node)
 	}
 	leaf := func(nibbles []byte) []byte {

@@ -26,8 +26,9 @@ var (
 	emptyCode = shorten(types.EmptyCodeHash[:])
 )
 
-// nodeSet holds the trie nodes of a witness and the hashes that they refer to. It is
-// not safe for concurrent use.
+// nodeSet holds the trie nodes of a witness and the hashes that they refer to. The batch
+// must be flushed after the last add and before any other method is called. It is not safe
+// for concurrent use.
 type nodeSet struct {
 	hasher   crypto.KeccakState
 	nodes    []shortHash // one per node
@@ -37,11 +38,13 @@ type nodeSet struct {
 
 	kept  map[shortHash][]byte // the encoded nodes; nil once they exceed maxKept
 	size  int                  // total size of kept in bytes
-	arena []byte               // free space for further nodes
+	batch batch
 }
 
 func newNodeSet() *nodeSet {
-	return &nodeSet{hasher: crypto.NewKeccakState(), kept: make(map[shortHash][]byte)}
+	s := &nodeSet{hasher: crypto.NewKeccakState(), kept: make(map[shortHash][]byte)}
+	s.batch.use = s.addHashed
+	return s
 }
 
 // add adds a node. It does not keep the slice.
@@ -51,22 +54,22 @@ func (s *nodeSet) add(node []byte) {
 		s.notNodes++
 		return
 	}
-	hash := crypto.HashData(s.hasher, node)
+	s.addReferences(items)
+	s.batch.add(node)
+}
+
+// addHashed adds a node of the batch. It reports whether it keeps the slice.
+func (s *nodeSet) addHashed(node []byte, hash [32]byte) (keeps bool) {
 	m := shorten(hash[:])
 	s.nodes = append(s.nodes, m)
-	s.addReferences(items)
-	if s.kept == nil {
-		return
-	}
 	if s.size += len(node); s.size > maxKept {
-		s.kept, s.arena = nil, nil
-		return
+		s.kept = nil
 	}
-	if len(s.arena) < len(node) {
-		s.arena = make([]byte, max(256<<10, len(node)))
+	if s.kept == nil {
+		return false
 	}
-	n := copy(s.arena, node)
-	s.kept[m], s.arena = s.arena[:n:n], s.arena[n:]
+	s.kept[m] = node
+	return true
 }
 
 // has reports whether the set has the node with this hash. It may take linear time.
@@ -78,24 +81,17 @@ func (s *nodeSet) has(hash []byte) bool {
 	return slices.Contains(s.nodes, shorten(hash))
 }
 
-// unreferenced returns the number of nodes, other than the root, that no node refers
-// to. It sorts the lists, so no node may be added afterwards.
+// unreferenced returns the number of nodes, other than the root, that no node refers to.
 func (s *nodeSet) unreferenced(root []byte) int {
-	slices.Sort(s.nodes)
-	slices.Sort(s.refs)
-	count, rootHash, refs := 0, shorten(root), s.refs
-	for i, m := range s.nodes {
-		if m == rootHash || i > 0 && m == s.nodes[i-1] {
-			continue
-		}
-		for len(refs) > 0 && refs[0] < m {
-			refs = refs[1:]
-		}
-		if len(refs) == 0 || refs[0] != m {
-			count++
-		}
+	left := make(map[shortHash]struct{}, len(s.nodes))
+	for _, m := range s.nodes {
+		left[m] = struct{}{}
 	}
-	return count
+	delete(left, shorten(root))
+	for _, m := range s.refs {
+		delete(left, m)
+	}
+	return len(left)
 }
 
 // item is one item of an RLP-encoded node.
