@@ -40,8 +40,9 @@ func OpenTask(task contract.Task, log *slog.Logger, emit func(WorkEvent) error) 
 func (t *Task) Close() { t.space.close() }
 
 // Input returns the absolute path of an input artifact after comparing its size and hash
-// with the recorded ones, once for each name. If no earlier stage made the artifact, the
-// error is permanent and names it. If size or hash differ, the error is retryable.
+// with the recorded ones, once for each name and only where the host has not just done so.
+// If no earlier stage made the artifact, the error is permanent and names it. If size or
+// hash differ, the error is retryable.
 func (t *Task) Input(name string) (string, error) { return t.space.input(name) }
 
 // HasInput reports whether an earlier stage made an artifact of this name.

@@ -65,6 +65,10 @@ func TestTaskInput(t *testing.T) {
 			t.Errorf("%s: the input is accepted: %s", name, path)
 		}
 	}
+	compared, _ := opened(t, tests["changed"], func(c *contract.Task) { c.Inputs[0].Compared = true })
+	if _, err := compared.Input("input.bin"); err != nil {
+		t.Errorf("an input that the host has compared is read again: %v", err)
+	}
 }
 
 func TestOutput(t *testing.T) {

@@ -137,6 +137,59 @@ func TestLiesOfAPluginAreFound(t *testing.T) {
 	}
 }
 
+// TestComparedInputs checks that an input counts as compared as long as its file is the one
+// that Accept has read, and not because a plugin says so.
+func TestComparedInputs(t *testing.T) {
+	s := newStore(t)
+	dir, a := attempt(t, s, 1, "input.bin", "guest input")
+	a.Compared = true
+	accepted, err := accept(s, dir, []contract.Artifact{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accepted[0].Compared {
+		t.Error("the claim of a plugin was recorded")
+	}
+	path := filepath.Join(dir, "out", "input.bin")
+	given := func(s *Store) bool {
+		t.Helper()
+		_, linked, err := s.Attempt("1-7-aabbccdd", "prove", 1, accepted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return linked[0].Compared
+	}
+	for range 2 { // the second link changes the file's state, too
+		if !given(s) {
+			t.Error("a file that was just compared does not count as compared")
+		}
+	}
+	if _, event, err := s.Event("1-7-aabbccdd", "reporter", 1, 1, accepted, nil); err != nil || event[0].Compared {
+		t.Errorf("a copy counts as compared: %v", err)
+	}
+	again, err := Open(s.data, s.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if given(again) {
+		t.Error("another process counts a file as compared")
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "guest inpuT")
+	if given(s) {
+		t.Error("a changed file counts as compared")
+	}
+	attempt(t, s, 1, "input.bin", "guest input") // the same path and content, but another file
+	if given(s) {
+		t.Error("an exchanged file counts as compared")
+	}
+	if err := s.Release("1-7-aabbccdd"); err != nil || len(s.compared.files) != 0 {
+		t.Errorf("%d jobs are remembered after their release: %v", len(s.compared.files), err)
+	}
+}
+
 func TestMissingInputIsNamed(t *testing.T) {
 	s := newStore(t)
 	_, _, err := s.Attempt("j", "prove", 1, []contract.Artifact{{Name: "input.bin", Path: "attempts/j/input/1/out/input.bin"}})

@@ -119,6 +119,7 @@ func (s *Store) Release(job string) error {
 	if !validName(job) {
 		return fmt.Errorf("%q is no job", job)
 	}
+	s.compared.forget(job)
 	return os.RemoveAll(filepath.Join(s.data, "attempts", job))
 }
 

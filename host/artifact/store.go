@@ -24,6 +24,8 @@ type Store struct {
 	data   string // absolute
 	output string // absolute
 
+	compared compared
+
 	// Owner returns the user that the plugin of a stage runs as, or nil for the user of
 	// the host. A nil Owner means the user of the host for every stage. It must be set
 	// before the store is used, and may be called concurrently.
@@ -52,7 +54,7 @@ func Open(data, output string) (*Store, error) {
 	if err := os.MkdirAll(output, 0o755); err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
-	return &Store{data: data, output: output}, nil
+	return &Store{data: data, output: output, compared: compared{files: map[string]map[string]fileState{}}}, nil
 }
 
 // Attempt makes a fresh directory for an attempt and links the inputs into its in/. It
@@ -141,6 +143,7 @@ func (s *Store) put(dir string, owner *account.Account, a contract.Artifact, tra
 			return a, machine(err)
 		}
 	}
+	a.Compared = s.compared.has(a.Path, info)
 	a.Path = path.Join("in", a.Name)
 	return a, nil
 }

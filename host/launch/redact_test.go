@@ -125,7 +125,7 @@ func TestTextsAreClassified(t *testing.T) {
 	wantKept := []string{
 		"DescribeResponse.name", "DescribeResponse.version", "DescribeResponse.capabilities", "DescribeResponse.events",
 		"Finding.pointer", "CheckResponse.provides", "CheckResponse.requires", "ConfigureResponse.provides", "ConfigureResponse.requires", "Endpoint.name",
-		"Artifact.name", "Artifact.path", "Artifact.size", "Artifact.sha256", "Artifact.role",
+		"Artifact.name", "Artifact.path", "Artifact.size", "Artifact.sha256", "Artifact.role", "Artifact.compared",
 	}
 	for _, list := range [][]string{hidden, kept, wantHidden, wantKept} {
 		slices.Sort(list)

@@ -26,6 +26,10 @@ type Artifact struct {
 	Size   int64  `json:"size"` // bytes
 	SHA256 Digest `json:"sha256"`
 	Role   string `json:"role,omitempty"`
+
+	// Compared is set for an input of a task whose file the host has compared with SHA256,
+	// and to which nobody has written since.
+	Compared bool `json:"-"`
 }
 
 // Task is one attempt of one stage for one job.

@@ -121,14 +121,14 @@ func blockFromProto(b *pluginv1.Block) (*contract.Block, error) {
 func ArtifactToProto(a contract.Artifact) *pluginv1.Artifact {
 	return &pluginv1.Artifact{
 		Name: valid(a.Name), Path: valid(a.Path), Size: uint64(max(a.Size, 0)),
-		Sha256: slices.Clone(a.SHA256[:]), Role: valid(a.Role),
+		Sha256: slices.Clone(a.SHA256[:]), Role: valid(a.Role), Compared: a.Compared,
 	}
 }
 
 // ArtifactFromProto converts an artifact and checks it as CheckArtifact does. It does not
 // compare size and hash with the file.
 func ArtifactFromProto(a *pluginv1.Artifact) (contract.Artifact, error) {
-	out := contract.Artifact{Name: a.GetName(), Path: a.GetPath(), Size: int64(a.GetSize()), Role: a.GetRole()}
+	out := contract.Artifact{Name: a.GetName(), Path: a.GetPath(), Size: int64(a.GetSize()), Role: a.GetRole(), Compared: a.GetCompared()}
 	if err := CheckArtifact(out); err != nil {
 		return contract.Artifact{}, err
 	}

@@ -31,7 +31,7 @@ var (
 	when  = time.Date(2026, 11, 22, 15, 0, 0, 123, time.UTC)
 	block = contract.Block{ChainID: 1, Number: 24647140, Hash: contract.Hash{1, 31: 2}, ParentHash: contract.Hash{3},
 		Time: when, GasUsed: math.MaxUint64, TxCount: 7}
-	artifact = contract.Artifact{Name: "input.bin", Path: "in/input.bin", Size: 1 << 40, SHA256: [32]byte{9}, Role: "proof"}
+	artifact = contract.Artifact{Name: "input.bin", Path: "in/input.bin", Size: 1 << 40, SHA256: [32]byte{9}, Role: "proof", Compared: true}
 	ten      = uint64(10)
 )
 

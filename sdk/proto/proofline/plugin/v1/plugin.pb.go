@@ -697,7 +697,7 @@ func (x *HealthResponse) GetEndpoints() []*Endpoint {
 type Endpoint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`      // no secrets, the same for a configuration, at most 120 bytes
-	Usable        bool                   `protobuf:"varint,2,opt,name=usable,proto3" json:"usable,omitempty"` // calls would be made to it now
+	Usable        bool                   `protobuf:"varint,2,opt,name=usable,proto3" json:"usable,omitempty"` // for all that it is configured for
 	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`  // why it is not usable
 	Calls         uint64                 `protobuf:"varint,4,opt,name=calls,proto3" json:"calls,omitempty"`   // that have ended
 	Failed        uint64                 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"` // of calls

@@ -176,12 +176,15 @@ func (x *Block) GetTxCount() uint32 {
 
 // An immutable file that an attempt made.
 type Artifact struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // logical and file name, one path element
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`     // slash-separated, relative to the attempt's directory
-	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
-	Sha256        []byte                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // 32 bytes
-	Role          string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // logical and file name, one path element
+	Path   string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`     // slash-separated, relative to the attempt's directory
+	Size   uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
+	Sha256 []byte                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // 32 bytes
+	Role   string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
+	// In a task only: the host has compared the file with sha256, and nobody has written to
+	// it since. The plugin need not compare it again.
+	Compared      bool `protobuf:"varint,6,opt,name=compared,proto3" json:"compared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -249,6 +252,13 @@ func (x *Artifact) GetRole() string {
 		return x.Role
 	}
 	return ""
+}
+
+func (x *Artifact) GetCompared() bool {
+	if x != nil {
+		return x.Compared
+	}
+	return false
 }
 
 // One attempt of one stage for one job.
@@ -941,13 +951,14 @@ const file_proofline_plugin_v1_types_proto_rawDesc = "" +
 	"parentHash\x12.\n" +
 	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x19\n" +
 	"\bgas_used\x18\x06 \x01(\x04R\agasUsed\x12\x19\n" +
-	"\btx_count\x18\a \x01(\rR\atxCount\"r\n" +
+	"\btx_count\x18\a \x01(\rR\atxCount\"\x8e\x01\n" +
 	"\bArtifact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x16\n" +
 	"\x06sha256\x18\x04 \x01(\fR\x06sha256\x12\x12\n" +
-	"\x04role\x18\x05 \x01(\tR\x04role\"\xb0\x03\n" +
+	"\x04role\x18\x05 \x01(\tR\x04role\x12\x1a\n" +
+	"\bcompared\x18\x06 \x01(\bR\bcompared\"\xb0\x03\n" +
 	"\x04Task\x12\x1a\n" +
 	"\bpipeline\x18\x01 \x01(\tR\bpipeline\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x12\x10\n" +
