@@ -49,6 +49,11 @@ func anyFailed(rec *record.Job, stages []*stage) bool {
 	})
 }
 
+// anyOpen reports whether one of the stages is at work or has yet to work.
+func anyOpen(rec *record.Job, stages []*stage) bool {
+	return slices.ContainsFunc(stages, func(s *stage) bool { return rec.Stages[s.Name].State.Open() })
+}
+
 // takesOver reports whether the earlier result of a waiting stage is still valid: it
 // was made with the same fingerprint and from the same inputs, and no other stage has
 // complained about it.

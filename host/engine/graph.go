@@ -20,6 +20,7 @@ type stage struct {
 	confirm []*stage   // the gates that must be complete before this one announces anything
 	before  []*stage   // all stages that it needs, directly or indirectly, in order
 	behind  []*stage   // the stages that need it directly
+	proofs  []*stage   // the stages that it confirms
 	paths   [][]*stage // for each proof stage that it leads to, the stages of behind on the path to it
 	folder  string     // below a block's output folder; empty for that folder itself
 
@@ -79,6 +80,9 @@ func link(configs []StageConfig) ([]*stage, error) {
 		}
 		for _, n := range s.needs {
 			n.behind = append(n.behind, s)
+		}
+		for _, gate := range s.confirm {
+			gate.proofs = append(gate.proofs, s)
 		}
 		s.before = closure(s.needs, stages)
 		stages = append(stages, s)

@@ -350,6 +350,58 @@ func confirming(c *Config) {
 	c.Stages[3].Needs, c.Stages[3].Confirm = []string{"input"}, []string{"check"}
 }
 
+// TestGateThatOnlyConfirmsWaitsForTheInput checks when a gate begins that needs no input of
+// its own: with the first proof that it confirms, whatever the input of another proof takes,
+// at once where another stage needs it, and also where there will be no input.
+func TestGateThatOnlyConfirmsWaitsForTheInput(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		fails  bool // the first builder
+		want   time.Duration
+	}{
+		"one proof": {confirming, false, 10 * time.Second},
+		"no input":  {confirming, true, 10 * time.Second},
+		"two proofs": {func(c *Config) {
+			confirming(c)
+			late, second := c.Stages[1], c.Stages[3]
+			late.Name, late.Worker = "late", &worker{do: func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+				time.Sleep(time.Hour)
+				return contract.Result{}, nil
+			}}
+			second.Name, second.Worker, second.Needs = "second", &worker{do: proving}, []string{"late"}
+			c.Stages = append(c.Stages, late, second)
+		}, false, 10 * time.Second},
+		"needed, too": {func(c *Config) {
+			confirming(c)
+			c.Stages = append(c.Stages, StageConfig{Name: "after", Kind: contract.KindProver, Worker: &worker{}, Needs: []string{"check"}})
+		}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, newMemory(t), c.change)
+				r.source.polls = []contract.PollResponse{poll("c", 1, testBlock(1, 0))}
+				r.proof.do = proving
+				r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+					time.Sleep(10 * time.Second)
+					if c.fails {
+						return contract.Result{}, contract.Permanent(errBroken)
+					}
+					return contract.Result{}, nil
+				}
+				began, at := time.Now(), time.Duration(-1)
+				r.gate.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
+					at = time.Since(began)
+					return contract.Result{}, nil
+				}
+				r.run(t, time.Minute)
+				if at != c.want {
+					t.Errorf("the gate began after %v, want %v", at, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestNothingIsAnnouncedBeforeTheVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, newMemory(t), confirming)

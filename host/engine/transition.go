@@ -185,10 +185,16 @@ func (e *Engine) index(a *active, now time.Time) {
 }
 
 // begins reports whether a waiting stage may begin, as far as the job is concerned. All
-// stages that it needs must be complete. A shadow also waits until every proof stage
-// that is no shadow, or every stage when the pipeline makes no proof, has begun.
+// stages that it needs must be complete. A gate that only confirms also waits for the
+// inputs of the first proof that it confirms: they are made from the same files on the
+// same processors, and its verdict is not needed before the proof. A shadow also waits
+// until every proof stage that is no shadow, or every stage when the pipeline makes no
+// proof, has begun.
 func (e *Engine) begins(rec *record.Job, s *stage) bool {
 	if !complete(rec, s.needs) {
+		return false
+	}
+	if len(s.behind) == 0 && len(s.proofs) > 0 && !slices.ContainsFunc(s.proofs, func(p *stage) bool { return !anyOpen(rec, p.needs) }) {
 		return false
 	}
 	if !s.Shadow {
