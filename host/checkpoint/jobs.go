@@ -68,12 +68,17 @@ func putJob(t tx, j *record.Job) error {
 	return putActive(t, j)
 }
 
-// putActive adds an open job to the index of active jobs and removes any other.
+// putActive adds an open job to the index of active jobs and removes any other. It writes
+// nothing for a job that is listed already.
 func putActive(t tx, j *record.Job) error {
-	if j.Open() {
-		return top(t, bucketActive).put([]byte(j.ID), nil)
+	active, id := top(t, bucketActive), []byte(j.ID)
+	switch {
+	case !j.Open():
+		return active.delete(id)
+	case active.b.Get(id) == nil:
+		return active.put(id, nil)
 	}
-	return top(t, bucketActive).delete([]byte(j.ID))
+	return nil
 }
 
 func numberKey(j *record.Job) []byte { return append(be8(j.Block.Number), j.ID...) }
