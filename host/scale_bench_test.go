@@ -21,11 +21,11 @@ import (
 func BenchmarkHistory(b *testing.B) {
 	const blocks, history, rounds = 500, 1_000_000, 3
 	for b.Loop() {
-		fresh := runNoOps(b, blocks, 0)
+		fresh := runNoOps(b, blocks, 0, b.TempDir())
 		for range rounds - 1 {
-			fresh = fresh.least(runNoOps(b, blocks, 0))
+			fresh = fresh.least(runNoOps(b, blocks, 0, b.TempDir()))
 		}
-		old := runNoOps(b, blocks, history)
+		old := runNoOps(b, blocks, history, b.TempDir())
 		b.ReportMetric(float64(old.cpu)/float64(fresh.cpu), "cpu-million/fresh")
 		b.ReportMetric(old.took.Seconds()/fresh.took.Seconds(), "million/fresh")
 		b.Logf("%d blocks: %v, %v of a processor; after %d others: %v, %v", blocks, fresh.took, fresh.cpu, history, old.took, old.cpu)
@@ -112,7 +112,7 @@ func BenchmarkBackfill(b *testing.B) {
 
 func backfill(b *testing.B, prove engine.Worker, blocks, shards, provers int) {
 	b.Helper()
-	store, files := openStores(b)
+	store, files := openStores(b, b.TempDir())
 	defer store.Close()
 	stage := func(name string, kind contract.Kind, w engine.Worker, needs ...string) engine.StageConfig {
 		return engine.StageConfig{Name: name, Kind: kind, Needs: needs, Concurrency: provers, Worker: w}

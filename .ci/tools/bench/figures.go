@@ -55,7 +55,7 @@ var (
 // blocks or proofs is not measured if these are absent.
 var figures = []figure{
 	{Name: "head to prover start, heads announced, gate confirming", Unit: "× the indispensable", Limit: 1.5, in: start, key: "announced-by-floor", Parts: []part{
-		{Name: "the indispensable, ms", key: "floor-ms"}, {Name: "until the block was fetched and checked", key: "until-fetched-ms"}, {Name: "until the input was built", key: "until-built-ms"},
+		{Name: "by what processes need that hand each other files", key: "announced-by-processes"}, {Name: "which is the indispensable, ms", key: "floor-ms"}, {Name: "the witness read, decoded and hashed again by the builder", key: "again-ms"}, {Name: "the bare start of the tool", key: "tool-start-ms"}, {Name: "until the block was fetched and checked", key: "until-fetched-ms"}, {Name: "until the input was built", key: "until-built-ms"},
 		{Name: "until the tool began", key: "until-tool-ms"}, {Name: "the gate, which shares the processors with the builder", key: "gate-ms"}}},
 	{Name: "head to prover start, polled, no slot learned yet", Unit: "× the indispensable", Limit: 100, in: start, key: "polled-by-floor"},
 	{Name: "head found later, polled, by the clock of the slots", Unit: "ms", Limit: 25, Guard: 100, in: slots, key: "slot-delay-ms"},
@@ -65,12 +65,12 @@ var figures = []figure{
 	{Name: "gap between two proofs of a queue, whole, with services to end", Unit: "ms", Limit: 40, in: gap, key: "cleaning-gap-ms", Parts: toolParts},
 	{Name: "end of the tool to the request with the proof", Unit: "ms", Limit: 20, in: post, key: "proof-to-post-ms", Parts: []part{
 		{Name: "the last block's, beside which no proof begins, ms", key: "last-proof-to-post-ms"}, {Name: "with a tool that needs 50 ms from its figures to its end", key: "proof-to-post-after-slow-end-ms"}, {Name: "the verification, on all processors", key: "verification-ms"}, {Name: "three commits, of record, try and ledger", key: "three-commits-ms"}}},
-	{Name: "four stages that do nothing: bare transactions by engine", Limit: 0.5, Least: true, Guard: 0.2, in: engine, key: "raw/engine", Parts: []part{{Name: "share of the time in which the checkpoint is written", key: "committing/engine"}}},
+	{Name: "four stages that do nothing: bare transactions by engine", Limit: 0.5, Least: true, Guard: 0.2, in: engine, key: "raw/engine", Parts: []part{{Name: "share of the time in which the checkpoint is written", key: "committing/engine"}, {Name: "with the attempts' directories in memory: bare transactions by engine", key: "raw/engine-in-memory"}}},
 	{Name: "the same with a history: without it by with it", Limit: 0.8, Least: true, Guard: 0.4, in: engine, key: "fresh/history"},
 	{Name: "commits for a block of four stages", Limit: 9, Guard: 16, in: engine, key: "commits/block"},
 	{Name: "after a million blocks: processor for a block by that before", Limit: 1.2, in: million, key: "cpu-million/fresh"},
 	{Name: "backfill of 10,000 blocks, 16 at a time, one of 64 shards: processor for a block late by early", Limit: 1.2, in: backfill, key: "late/early"},
-	{Name: "a claim with 100,000 waiting by one with 100, either way", Limit: 1.2, Guard: 2, in: claims, key: "slowest/fastest", Parts: []part{{Name: "microseconds of a claim with 100", key: "µs-with-100"}, {Name: "with 100,000", key: "µs-with-100000"}}},
+	{Name: "a claim with 100,000 waiting by one with 100, either way", Limit: 1.2, Guard: 2, in: claims, key: "slowest/fastest", Parts: []part{{Name: "microseconds of a claim with 100", key: "µs-with-100"}, {Name: "with 100,000", key: "µs-with-100000"}, {Name: "of a job put into a queue alone and removed, the same ratio", key: "queue-slowest/fastest"}}},
 	{Name: "start until it runs", Unit: "ms", Limit: 250, in: footprint, key: "start-ms"},
 	{Name: "start until it runs, time of a processor", Unit: "ms", Limit: 450, Guard: 2500, in: footprint, key: "start-cpu-ms"},
 	{Name: "resident memory idle, host, 4 keepers, 4 plugins", Unit: "MB", Limit: 150, Guard: 240, in: footprint, key: "resident-mb"},
