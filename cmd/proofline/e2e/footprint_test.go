@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -79,9 +81,31 @@ func reaped(t *testing.T, pid int) time.Duration {
 	return time.Duration(atoi(fields[13])+atoi(fields[14])) * 10 * time.Millisecond
 }
 
+// youngest returns the time of the last change of any program in a directory.
+func youngest(t *testing.T, dir string) (at time.Time) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.ModTime().After(at) {
+			at = info.ModTime()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
 // TestFootprint measures the resources of a pipeline of a source, a builder, a prover and a
 // reporter while it is idle, and the time from the start of the program until it runs. The
-// node and the proving tool are doubles (ethnodetest, zisktest) and are not counted.
+// first start reads every plugin to compare it with its hash. The later ones do not, as the
+// programs are then older than the two seconds below which the host trusts no file's time
+// (package catalog). The node and the proving tool are doubles (ethnodetest, zisktest) and
+// are not counted.
 func TestFootprint(t *testing.T) {
 	measuring(t)
 	n := hoodi(t, 1)
@@ -99,6 +123,8 @@ stages:
     config: {url: "${ETHPROOFS_RPC_URL}", api_key: "${ETHPROOFS_API_KEY}", cluster_id: "${ETHPROOFS_CLUSTER_ID}"}
 `, n.URL, n.WS, locks(t)), zisktest.Scenario{})
 
+	time.Sleep(time.Until(youngest(t, s.bin).Add(3 * time.Second)))
+	var first time.Duration
 	least, spent := time.Hour, time.Hour
 	starts, window := 5, 10*time.Second
 	if os.Getenv("PROOFLINE_BENCH") == "guard" {
@@ -115,7 +141,8 @@ stages:
 				time.Sleep(time.Millisecond)
 			}
 		}
-		least = min(least, time.Since(began))
+		took := time.Since(began)
+		first, least = cmp.Or(first, took), min(least, took)
 		spent = min(spent, used(t, tree(p.cmd.Process.Pid)).cpu+reaped(t, p.cmd.Process.Pid))
 		p.signal(syscall.SIGINT)
 		p.wait()
@@ -179,6 +206,7 @@ stages:
 	for name, value := range map[string]float64{
 		"programs-mb":     float64(programs) / 1e6,
 		"start-ms":        float64(least.Microseconds()) / 1e3,
+		"first-start-ms":  float64(first.Microseconds()) / 1e3,
 		"start-cpu-ms":    float64(spent.Microseconds()) / 1e3,
 		"resident-mb":     float64(after.resident) / 1e6,
 		"proportional-mb": float64(after.proportional) / 1e6,
