@@ -77,9 +77,9 @@ func BenchmarkEngine(b *testing.B) {
 		raw := rawTransactions(b, fresh.commits)
 		old := runNoOps(b, blocks, history, b.TempDir())
 		if memory, err := os.MkdirTemp("/dev/shm", "proofline-bench-"); err == nil {
+			b.Cleanup(func() { os.RemoveAll(memory) })
 			inMemory := runNoOps(b, blocks, 0, memory)
 			b.ReportMetric(raw.Seconds()/inMemory.took.Seconds(), "raw/engine-in-memory")
-			os.RemoveAll(memory)
 		}
 		b.ReportMetric(raw.Seconds()/fresh.took.Seconds(), "raw/engine")
 		b.ReportMetric(fresh.took.Seconds()/old.took.Seconds(), "fresh/history")

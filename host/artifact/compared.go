@@ -9,19 +9,20 @@ import (
 )
 
 // compared knows the files that this process has compared with their hashes, so that the
-// stages that get them need not read them for that again. A file that was written to
-// since then has another time, and one that was exchanged has another number. It forgets
-// everything at the end of the process. It is safe for concurrent use.
+// stages that get them need not read them for that again. It forgets everything at the end
+// of the process. The zero value is ready for use. It is safe for concurrent use.
 type compared struct {
 	mu    sync.Mutex
 	files map[string]map[string]fileState // by the job, and by the path relative to the data directory
 }
 
-// fileState is what the file system says of a file.
+// fileState is what the file system says of a file. A file that was written to has another
+// time, and one that was exchanged has another inode. The time of the inode's last change is
+// no part of it, because every hard link changes that.
 type fileState struct {
-	device, number uint64
-	size           int64
-	written        time.Time
+	device, inode uint64
+	size          int64
+	modified      time.Time
 }
 
 func stateOf(info fs.FileInfo) fileState {
@@ -34,6 +35,9 @@ func (c *compared) add(path string, info fs.FileInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	job := jobOf(path)
+	if c.files == nil {
+		c.files = map[string]map[string]fileState{}
+	}
 	if c.files[job] == nil {
 		c.files[job] = map[string]fileState{}
 	}

@@ -54,7 +54,7 @@ func Open(data, output string) (*Store, error) {
 	if err := os.MkdirAll(output, 0o755); err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
-	return &Store{data: data, output: output, compared: compared{files: map[string]map[string]fileState{}}}, nil
+	return &Store{data: data, output: output}, nil
 }
 
 // Attempt makes a fresh directory for an attempt and links the inputs into its in/. It

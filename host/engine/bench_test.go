@@ -25,9 +25,9 @@ func (discard) Requests() ([]record.Request, error)    { return nil, nil }
 // BenchmarkClaims measures a claim and the record of its result while 100, 10,000 and
 // 100,000 jobs wait for the same stage. The times must be equal within a factor of two.
 // Each is the best of many short rounds, which alternate between the three sizes, so that
-// other load of the machine does not affect one size alone. Beside it, the same is measured
-// of a queue alone, into and from which a job is put: a tree that does not fit into the
-// caches of a processor takes longer, however it is used.
+// other load of the machine does not affect one size alone. Beside it, a job is
+// removed from a queue alone and put into it again: a tree that does not fit into the caches
+// of a processor takes longer, however it is used.
 func BenchmarkClaims(b *testing.B) {
 	const claims, rounds = 50, 41
 	waiting := []int{100, 10_000, 100_000}

@@ -95,6 +95,10 @@ func link(configs []StageConfig) ([]*stage, error) {
 	return stages, nil
 }
 
+// onlyConfirms reports whether s is a gate whose verdict is needed for announcing proofs,
+// and for nothing else.
+func (s *stage) onlyConfirms() bool { return len(s.proofs) > 0 && len(s.behind) == 0 }
+
 // pathsToProofs returns, for each proof stage that s leads to, the stages directly
 // behind s on which that proof or a gate that confirms it depends. Shadows count only
 // when s is a shadow. When s leads to no proof, all stages behind it form one path.

@@ -39,6 +39,12 @@ func TestApplySelection(t *testing.T) {
 		listed := testBlock(50, 0)
 		r.source.known = map[uint64]contract.Block{50: listed}
 		r.source.polls = []contract.PollResponse{poll("c1", 4, blocks...)}
+		r.source.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+			if task.Block.Number < 4 {
+				time.Sleep(time.Millisecond) // 4 comes to the builder as the first
+			}
+			return contract.Result{Outputs: []contract.Artifact{{Name: "source.out"}}}, nil
+		}
 		var mu sync.Mutex
 		var built []uint64
 		free := make(chan struct{})
@@ -55,6 +61,7 @@ func TestApplySelection(t *testing.T) {
 		}
 		stop := r.background(t)
 		defer stop()
+		time.Sleep(time.Second)
 		synctest.Wait()
 		next := r.Settings()
 		next.Selection.Order, next.Selection.Blocks = selection.OldestFirst, []uint64{50}

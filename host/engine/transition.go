@@ -194,7 +194,8 @@ func (e *Engine) begins(rec *record.Job, s *stage) bool {
 	if !complete(rec, s.needs) {
 		return false
 	}
-	if len(s.behind) == 0 && len(s.proofs) > 0 && !slices.ContainsFunc(s.proofs, func(p *stage) bool { return !anyOpen(rec, p.needs) }) {
+	inputMade := func(proof *stage) bool { return !anyOpen(rec, proof.needs) }
+	if s.onlyConfirms() && !slices.ContainsFunc(s.proofs, inputMade) {
 		return false
 	}
 	if !s.Shadow {

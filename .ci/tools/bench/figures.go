@@ -56,7 +56,7 @@ var (
 var figures = []figure{
 	{Name: "head to prover start, heads announced, gate confirming", Unit: "× the indispensable", Limit: 1.5, in: start, key: "announced-by-floor", Parts: []part{
 		{Name: "by what processes need that hand each other files", key: "announced-by-processes"}, {Name: "which is the indispensable, ms", key: "floor-ms"}, {Name: "the witness read, decoded and hashed again by the builder", key: "again-ms"}, {Name: "the bare start of the tool", key: "tool-start-ms"}, {Name: "until the block was fetched and checked", key: "until-fetched-ms"}, {Name: "until the input was built", key: "until-built-ms"},
-		{Name: "until the tool began", key: "until-tool-ms"}, {Name: "the gate, which shares the processors with the builder", key: "gate-ms"}}},
+		{Name: "until the tool began", key: "until-tool-ms"}, {Name: "the gate, which begins beside the tool", key: "gate-ms"}}},
 	{Name: "head to prover start, polled, no slot learned yet", Unit: "× the indispensable", Limit: 100, in: start, key: "polled-by-floor"},
 	{Name: "head found later, polled, by the clock of the slots", Unit: "ms", Limit: 25, Guard: 100, in: slots, key: "slot-delay-ms"},
 	{Name: "looks at the head in a slot for that", Limit: 20, Guard: 60, in: slots, key: "looks-per-slot"},
@@ -70,7 +70,7 @@ var figures = []figure{
 	{Name: "commits for a block of four stages", Limit: 9, Guard: 16, in: engine, key: "commits/block"},
 	{Name: "after a million blocks: processor for a block by that before", Limit: 1.2, in: million, key: "cpu-million/fresh"},
 	{Name: "backfill of 10,000 blocks, 16 at a time, one of 64 shards: processor for a block late by early", Limit: 1.2, in: backfill, key: "late/early"},
-	{Name: "a claim with 100,000 waiting by one with 100, either way", Limit: 1.2, Guard: 2, in: claims, key: "slowest/fastest", Parts: []part{{Name: "microseconds of a claim with 100", key: "µs-with-100"}, {Name: "with 100,000", key: "µs-with-100000"}, {Name: "of a job put into a queue alone and removed, the same ratio", key: "queue-slowest/fastest"}}},
+	{Name: "a claim with 100,000 waiting by one with 100, either way", Limit: 1.2, Guard: 2, in: claims, key: "slowest/fastest", Parts: []part{{Name: "microseconds of a claim with 100", key: "µs-with-100"}, {Name: "with 100,000", key: "µs-with-100000"}, {Name: "of a job removed from a queue alone and put into it again, the same ratio", key: "queue-slowest/fastest"}}},
 	{Name: "start until it runs", Unit: "ms", Limit: 250, in: footprint, key: "start-ms"},
 	{Name: "the first start, which reads every plugin", Unit: "ms", Limit: 250, in: footprint, key: "first-start-ms"},
 	{Name: "start until it runs, time of a processor", Unit: "ms", Limit: 450, Guard: 2500, in: footprint, key: "start-cpu-ms"},

@@ -157,21 +157,20 @@ func floorOf(t *testing.T, n *ethnodetest.Node, block *ethnodetest.Block) (floor
 	if _, err := witness.DecodeBlock(answers[0]); err != nil {
 		t.Fatal(err)
 	}
-	hash := func(text []byte) (input []byte) {
+	hashed := func(text []byte) (entries [][]byte) {
 		w, err := witness.Decode(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		hasher := crypto.NewKeccakState()
-		for _, list := range [][][]byte{w.State, w.Codes} {
-			for _, item := range list {
-				crypto.HashData(hasher, item)
-				input = append(input, item...)
-			}
+		entries = slices.Concat(w.State, w.Codes)
+		for _, entry := range entries {
+			crypto.HashData(hasher, entry)
 		}
-		return input
+		return entries
 	}
-	for name, text := range map[string][]byte{"block.json": answers[0], "witness.json": answers[1], "input.bin": hash(answers[1])} {
+	input := slices.Concat(hashed(answers[1])...)
+	for name, text := range map[string][]byte{"block.json": answers[0], "witness.json": answers[1], "input.bin": input} {
 		f, err := os.Create(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -190,6 +189,6 @@ func floorOf(t *testing.T, n *ethnodetest.Node, block *ethnodetest.Block) (floor
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash(text)
+	hashed(text)
 	return floor, time.Since(began)
 }
