@@ -22,7 +22,7 @@ const forkDay = `
 version: 1
 name: fork-day
 monitor: {listen: "LISTEN"}
-select: {every: 1, order: oldest_first}
+select: {every: 1, from: 1, order: oldest_first}
 stages:
   - {name: source, plugin: source-devchain, config: {period: 1s, fork: amsterdam, fork_block: FORK}}
   - {name: check, plugin: prover-stateless, needs: [source]}

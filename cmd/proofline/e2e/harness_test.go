@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -242,9 +243,17 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// until waits for a state of the running host.
+// until waits for a state of the running host. If it does not come, the log has the last
+// state that was seen.
 func (s *site) until(p *process, what string, condition func(status.Snapshot) bool) (snap status.Snapshot) {
 	s.t.Helper()
+	reached := false
+	defer func() {
+		if !reached {
+			text, _ := json.MarshalIndent(snap, "", " ")
+			s.t.Logf("the last state that was seen: %s", text)
+		}
+	}()
 	eventually(s.t, what, func() (ok bool) {
 		select {
 		case <-p.done:
@@ -254,6 +263,7 @@ func (s *site) until(p *process, what string, condition func(status.Snapshot) bo
 		snap, ok = s.status()
 		return ok && condition(snap)
 	})
+	reached = true
 	return snap
 }
 

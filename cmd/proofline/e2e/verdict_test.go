@@ -80,11 +80,11 @@ func TestReorgWhileTwoProofsRun(t *testing.T) {
 	p := f.start("run")
 	f.until(p, "both proofs run and are announced", func(snap status.Snapshot) bool {
 		for _, b := range f.branches {
-			if r := stageOf(snap, b.stage); len(r.Running) != 1 || r.Running[0].Phase != "GENERATING_PROOFS" {
+			if r := stageOf(snap, b.stage); len(r.Running) != 1 || r.Running[0].Phase != "GENERATING_PROOFS" || !slices.Contains(told(t, f, b.cluster), "proving") {
 				return false
 			}
 		}
-		return reported(snap) && len(calls(t, f.server)) >= 4
+		return true
 	})
 	tools := slices.Concat(f.atWork("prove"), f.atWork("other"))
 	if len(tools) != 2 {
@@ -114,19 +114,27 @@ func TestReorgWhileTwoProofsRun(t *testing.T) {
 			t.Errorf("cluster %d has proofs of %v", b.cluster, got)
 		}
 	}
-	// The orphan has sent queued and proving. The block in its place sends only the proof,
-	// because EthProofs identifies blocks by number.
+	// The orphan has sent queued and proving, or only proving where the gate took longer
+	// than the prover to begin. The block in its place sends only the proof, because
+	// EthProofs identifies blocks by number.
 	for _, b := range f.branches {
-		var told []string
-		for _, c := range calls(t, f.server) {
-			if c.cluster == b.cluster && c.block == 1 {
-				told = append(told, c.phase)
-			}
-		}
-		if want := []string{"queued", "proving", "proved"}; !slices.Equal(slices.Compact(told), want) {
-			t.Errorf("cluster %d heard %v of block 1, want %v", b.cluster, told, want)
+		want := []string{"queued", "proving", "proved"}
+		if got := told(t, f, b.cluster); !slices.Equal(got, want) && !slices.Equal(got, want[1:]) {
+			t.Errorf("cluster %d heard %v of block 1, want the end of %v", b.cluster, got, want)
 		}
 	}
+}
+
+// told returns the phases of block 1 that EthProofs heard from a cluster, in order. A
+// repeated call is listed once.
+func told(t *testing.T, f *forked, cluster int) (phases []string) {
+	t.Helper()
+	for _, c := range calls(t, f.server) {
+		if c.cluster == cluster && c.block == 1 {
+			phases = append(phases, c.phase)
+		}
+	}
+	return slices.Compact(phases)
 }
 
 // stageOf returns the named stage; empty if there is none.
