@@ -213,7 +213,8 @@ func (e *Engine) Run(ctx, hard context.Context) error {
 	var feeders, workers, publisher sync.WaitGroup
 	feeding, stopFeeding := e.feedUntilDrain(intake)
 	defer stopFeeding()
-	e.start(&feeders, func() { e.feed(feeding) })
+	e.start(&feeders, func() { e.whileSelected(feeding, e.followChain) })
+	e.start(&feeders, func() { e.whileSelected(feeding, e.takeListed) })
 	e.start(&feeders, func() { e.feedRequests(feeding) })
 	e.start(&feeders, func() { e.watchTime(intake) })
 	e.start(&feeders, func() { e.repair(feeding) })

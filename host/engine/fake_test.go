@@ -211,6 +211,8 @@ type worker struct {
 	polls    []contract.PollResponse
 	newest   contract.PollResponse // the last of polls that was answered; its head stays
 	known    map[uint64]contract.Block
+	resolve  error // of Resolve
+	resolved []int // how many numbers each call of Resolve asked for
 	begun    []string
 	verified []string
 	reject   error // of Verify
@@ -252,6 +254,12 @@ func (w *worker) Poll(ctx context.Context, r contract.PollRequest) (contract.Pol
 }
 
 func (w *worker) Resolve(_ context.Context, numbers []uint64) (out []contract.Resolution, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.resolved = append(w.resolved, len(numbers))
+	if w.resolve != nil {
+		return nil, w.resolve
+	}
 	for _, n := range numbers {
 		r := contract.Resolution{Number: n, Reason: "no such block"}
 		if b, ok := w.known[n]; ok {

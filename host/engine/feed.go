@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/proofline/proofline/host/failpoint"
@@ -31,41 +30,22 @@ const (
 	minPoll = time.Second
 )
 
-// resolveMax is the number of blocks that a source is asked for in one call.
-const resolveMax = 64
-
-// feed takes in new jobs until ctx ends: the listed blocks and the targets along the
-// chain. It starts again whenever the selection is replaced.
-func (e *Engine) feed(ctx context.Context) { e.whileSelected(ctx, e.feedSelected) }
-
-func (e *Engine) feedSelected(ctx context.Context) {
+// followChain takes in the targets until there are no more or ctx ends.
+func (e *Engine) followChain(ctx context.Context) {
 	source := e.stages[0]
-	pending := slices.Clone(e.selection().Blocks)
-	follow := e.selection().Targets.Every > 0
+	defer e.unpauseFeed(&source.poll)
 	paced := false
-	for ctx.Err() == nil && (follow || len(pending) > 0) {
+	for more := e.selection().Targets.Every > 0; more && ctx.Err() == nil; {
 		if e.source.Ready(ctx) != nil {
 			return
 		}
 		e.awaitRoom(ctx)
+		began, idle, wait := e.clock.Now(), false, time.Duration(0)
 		var err error
-		if len(pending) > 0 {
-			pending, err = e.takeListed(ctx, pending)
-		}
-		began, idle := e.clock.Now(), false
-		if err == nil && follow {
-			follow, idle, err = e.pollOnce(ctx)
-		}
-		wait := time.Duration(0)
+		more, idle, err = e.pollOnce(ctx)
 		switch took := e.clock.Now().Sub(began); {
 		case err != nil && ctx.Err() == nil:
-			e.mu.Lock()
-			e.paused(source, &source.poll, fmt.Errorf("poll: %w", err), e.clock.Now())
-			wait = source.poll.until.Sub(e.clock.Now())
-			e.broadcast()
-			e.mu.Unlock()
-		case !follow && len(pending) > 0:
-			wait = pollWait // listed blocks that do not exist yet
+			wait = e.pauseFeed(&source.poll, fmt.Errorf("poll: %w", err))
 		case idle && took < minPoll:
 			if !paced {
 				e.log.Warn("the source answers polls at once without a block, although it was asked to wait: it is asked once a second", "stage", source.Name)
@@ -74,6 +54,23 @@ func (e *Engine) feedSelected(ctx context.Context) {
 		}
 		e.clock.Wait(ctx, wait, nil)
 	}
+}
+
+// pauseFeed pauses one of the source's two feeds, and returns for how long.
+func (e *Engine) pauseFeed(p *pause, err error) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock.Now()
+	e.paused(e.stages[0], p, err, now)
+	e.broadcast()
+	return p.until.Sub(now)
+}
+
+// unpauseFeed ends the pause of a feed that has nothing more to do, if there is one.
+func (e *Engine) unpauseFeed(p *pause) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	*p = pause{}
 }
 
 // awaitRoom waits while the source is far behind its head and maxBacklog blocks are
@@ -181,42 +178,4 @@ func (e *Engine) intake(t *transition, block contract.Block, origin string) erro
 		e.revive(t, known)
 	}
 	return err
-}
-
-// takeListed resolves the listed blocks, takes them in and returns the numbers of
-// those that do not exist yet. When a call to the source fails the other calls are
-// made all the same, and its numbers are returned, too.
-func (e *Engine) takeListed(ctx context.Context, numbers []uint64) (rest []uint64, err error) {
-	for part := range slices.Chunk(numbers, resolveMax) {
-		resolved, failed := e.source.Resolve(ctx, part)
-		if failed != nil {
-			rest, err = append(rest, part...), failed
-			continue
-		}
-		missing, failed := e.takeResolved(ctx, resolved)
-		if failed != nil {
-			return append(rest, part...), failed
-		}
-		rest = append(rest, missing...)
-	}
-	return rest, err
-}
-
-// takeResolved takes in the blocks that exist and returns the numbers of the others.
-func (e *Engine) takeResolved(ctx context.Context, resolved []contract.Resolution) (missing []uint64, err error) {
-	t, err := e.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer e.write.release()
-	for _, r := range resolved {
-		if r.Block == nil {
-			missing = append(missing, r.Number)
-			continue
-		}
-		if err := e.intake(t, *r.Block, record.Listed); err != nil {
-			return nil, err
-		}
-	}
-	return missing, t.commit(ctx)
 }

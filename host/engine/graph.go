@@ -32,6 +32,7 @@ type stage struct {
 	failed    uint64              // attempts that failed
 	pause     pause               // of attempts
 	poll      pause               // of polls; used by the source only
+	listed    pause               // of looking for listed blocks; used by the source only
 	breaker   breaker
 	trusted   bool // it has succeeded with its current fingerprint
 }

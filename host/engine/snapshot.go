@@ -77,7 +77,7 @@ func (e *Engine) stageStatus(st *stage) status.Stage {
 		Processed: st.processed, Failed: st.failed,
 		Running: []status.Attempt{}, Queue: []uint64{}, QueueLength: len(st.queue.byJob),
 	}
-	for _, p := range []pause{st.pause, st.poll} {
+	for _, p := range []pause{st.pause, st.poll, st.listed} {
 		if p.reason != "" {
 			out.Paused, out.PausedSince = p.reason, p.since
 		}
