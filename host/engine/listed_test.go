@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
@@ -28,26 +29,42 @@ func (w *worker) appear(b contract.Block) {
 	w.known[b.Number] = b
 }
 
-// TestListedBlockIsTakenInWhenItExists: also beside a poll that waits for a target.
-func TestListedBlockIsTakenInWhenItExists(t *testing.T) {
-	for name, every := range map[string]uint64{"listed only": 0, "beside the chain": 100} {
+// TestAwaitedBlockIsTakenInWhenItExists: a listed one, also beside a poll that waits for a
+// target, and one that the operator asked for while no host ran.
+func TestAwaitedBlockIsTakenInWhenItExists(t *testing.T) {
+	awaited := []uint64{5, 6, 7, 8}
+	for name, newRig := range map[string]func(*testing.T) *rig{
+		"listed only":      func(t *testing.T) *rig { return listed(t, 0, awaited...) },
+		"beside the chain": func(t *testing.T) *rig { return listed(t, 100, awaited...) },
+		"asked for": func(t *testing.T) *rig {
+			r := listed(t, 100)
+			for i, n := range awaited {
+				r.store.requests = append(r.store.requests, record.Request{ID: uint64(i + 1), Verb: record.VerbAdd, Number: n, At: time.Now()})
+			}
+			return r
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := listed(t, every, 5, 6, 7, 8)
+				r := newRig(t)
 				fetched := map[uint64]time.Time{}
 				r.source.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
 					fetched[task.Block.Number] = time.Now()
 					return contract.Result{Outputs: []contract.Artifact{{Name: "block.json"}}}, nil
 				}
 				stop := r.start(t)
-				for n := uint64(5); n < 9; n++ {
+				for i, n := range awaited {
 					time.Sleep(33400 * time.Millisecond)
 					b := testBlock(n, 0)
 					r.source.appear(b)
-					time.Sleep(2 * time.Second)
+					time.Sleep(5 * time.Second)
 					synctest.Wait()
-					if late := fetched[n].Sub(b.Time); late < 0 || late > time.Second {
-						t.Errorf("block %d was fetched %s after it came to exist", n, late)
+					most := lookAgain
+					if name == "asked for" {
+						most *= time.Duration(len(awaited) - i)
+					}
+					if late := fetched[n].Sub(b.Time); late < 0 || late > most {
+						t.Errorf("block %d was fetched %s after it came to exist, want at most %s", n, late, most)
 					}
 				}
 				stop()

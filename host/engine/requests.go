@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/proofline/proofline/host/record"
 	"github.com/proofline/proofline/host/status"
 	"github.com/proofline/proofline/sdk/contract"
 )
+
+// maxRequestWait is the longest time between two looks at the requests that are left. The
+// fewer there are, the shorter it is: each asks the source once for a block.
+const maxRequestWait = 10 * time.Second
 
 // feedRequests carries out the requests that the operator made while no host ran, until
 // none is left or ctx ends. A request stays until its block exists. A request that can
@@ -40,7 +45,11 @@ func (e *Engine) feedRequests(ctx context.Context) {
 		if err == nil && left == 0 {
 			return
 		}
-		e.clock.Wait(ctx, pollWait, nil)
+		wait := maxRequestWait
+		if left > 0 {
+			wait = min(time.Duration(left)*lookAgain, wait)
+		}
+		e.clock.Wait(ctx, wait, nil)
 	}
 }
 

@@ -57,7 +57,7 @@ var figures = []figure{
 	{Name: "head to prover start, heads announced, gate confirming", Unit: "× the indispensable", Limit: 1.5, in: start, key: "announced-by-floor", Parts: []part{
 		{Name: "by what processes need that hand each other files", key: "announced-by-processes"}, {Name: "which is the indispensable, ms", key: "floor-ms"}, {Name: "the witness read, decoded and hashed again by the builder", key: "again-ms"}, {Name: "the bare start of the tool", key: "tool-start-ms"}, {Name: "until the block was fetched and checked", key: "until-fetched-ms"}, {Name: "until the input was built", key: "until-built-ms"},
 		{Name: "until the tool began", key: "until-tool-ms"}, {Name: "the gate, which begins beside the tool", key: "gate-ms"}}},
-	{Name: "head to prover start, polled, no slot learned yet", Unit: "× the indispensable", Limit: 100, in: start, key: "polled-by-floor"},
+	{Name: "head to prover start, polled as densely as while a block is due, gate confirming", Unit: "× the indispensable", Limit: 2, in: start, key: "polled-by-floor", Parts: []part{{Name: "ms", key: "polled-ms"}}},
 	{Name: "head found later, polled, by the clock of the slots", Unit: "ms", Limit: 25, Guard: 100, in: slots, key: "slot-delay-ms"},
 	{Name: "looks at the head in a slot for that", Limit: 20, Guard: 60, in: slots, key: "looks-per-slot"},
 	{Name: "gap between two proofs of a queue, without the tool's start and end", Unit: "ms", Limit: 12, in: gap, key: "plain-own-ms", Parts: append(toolParts,
