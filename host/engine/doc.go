@@ -28,9 +28,9 @@
 //
 // # Concurrency
 //
-// There is one goroutine per slot of a stage, and one each for polls, requests,
-// time limits, repair and publishing. Transitions are serialised by Engine.write,
-// which is held while a change is computed and committed. Engine.mu guards the
+// There is one goroutine per slot of a stage, and one each for polls, listed blocks,
+// requests, time limits, repair and publishing. Transitions are serialised by
+// Engine.write, which is held while a change is computed and committed. Engine.mu guards the
 // memory image for readers and is never held during I/O. Only the goroutine of an
 // attempt changes the stage that it runs. The one exception is cancellation: it is
 // recorded first, then the attempt is cut off. The attempt finds that it no longer
