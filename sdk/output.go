@@ -24,7 +24,7 @@ type Output struct {
 	space *workspace
 	name  string
 	temp  string
-	file  *os.File      // nil after Commit or Discard
+	file  *earlyFile    // nil after Commit or Discard
 	buf   *bufio.Writer // writes to file and hash
 	hash  hash.Hash
 	size  int64
@@ -43,9 +43,9 @@ func (w *workspace) create(name string) (*Output, error) {
 	if err != nil {
 		return nil, files.Fault(fmt.Errorf("create output %q: %w", name, err), w.dir)
 	}
-	h := sha256.New()
-	return &Output{space: w, name: name, temp: temp, file: f, hash: h,
-		buf: bufio.NewWriterSize(io.MultiWriter(f, h), outputBuffer)}, nil
+	early, h := &earlyFile{File: f}, sha256.New()
+	return &Output{space: w, name: name, temp: temp, file: early, hash: h,
+		buf: bufio.NewWriterSize(io.MultiWriter(early, h), outputBuffer)}, nil
 }
 
 // Write implements io.Writer. Because it is buffered, an error may be returned by a later
@@ -72,7 +72,9 @@ func (o *Output) Commit() (Artifact, error) {
 	}
 	file := o.file
 	o.file = nil
-	err := errors.Join(o.buf.Flush(), file.Close())
+	err := o.buf.Flush()
+	file.begin()
+	err = errors.Join(err, file.Close())
 	if err == nil {
 		err = o.space.publish(o.temp, o.name)
 	}
