@@ -3,11 +3,8 @@ package sdk
 import (
 	"bufio"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,16 +14,15 @@ import (
 	"github.com/proofline/proofline/sdk/wire"
 )
 
-// Output is an artifact that is being written: a hidden temporary file in out/, whose
-// hash is computed while it is written. Commit gives the complete file its name; without
-// Commit no artifact exists. An Output is not safe for concurrent use.
+// Output is an artifact that is being written: a hidden temporary file in out/. Commit
+// gives the complete file its name; without Commit no artifact exists. An Output is not safe
+// for concurrent use.
 type Output struct {
 	space *workspace
 	name  string
 	temp  string
 	file  *earlyFile    // nil after Commit or Discard
-	buf   *bufio.Writer // writes to file and hash
-	hash  hash.Hash
+	buf   *bufio.Writer // writes to file
 	size  int64
 }
 
@@ -43,9 +39,8 @@ func (w *workspace) create(name string) (*Output, error) {
 	if err != nil {
 		return nil, files.Fault(fmt.Errorf("create output %q: %w", name, err), w.dir)
 	}
-	early, h := &earlyFile{File: f}, sha256.New()
-	return &Output{space: w, name: name, temp: temp, file: early, hash: h,
-		buf: bufio.NewWriterSize(io.MultiWriter(early, h), outputBuffer)}, nil
+	early := &earlyFile{File: f}
+	return &Output{space: w, name: name, temp: temp, file: early, buf: bufio.NewWriterSize(early, outputBuffer)}, nil
 }
 
 // Write implements io.Writer. Because it is buffered, an error may be returned by a later
@@ -63,8 +58,8 @@ func (o *Output) Write(p []byte) (int, error) {
 }
 
 // Commit makes the artifact: it gives the complete file its name and returns the artifact
-// with size and SHA-256. The host makes file and name durable before it records the
-// result. After an error there is no artifact, and the temporary file is removed. It is an
+// with its size. The host computes its SHA-256 and makes file and name durable before it
+// records the result. After an error there is no artifact, and the temporary file is removed. It is an
 // error to commit twice or under the name of another artifact of the attempt.
 func (o *Output) Commit() (Artifact, error) {
 	if o.file == nil {
@@ -82,9 +77,7 @@ func (o *Output) Commit() (Artifact, error) {
 		_ = o.space.root.Remove(o.temp)
 		return Artifact{}, files.Fault(fmt.Errorf("commit output %q: %w", o.name, err), o.space.dir)
 	}
-	a := contract.Artifact{Name: o.name, Path: path.Join(outDir, o.name), Size: o.size}
-	o.hash.Sum(a.SHA256[:0])
-	return a, nil
+	return contract.Artifact{Name: o.name, Path: path.Join(outDir, o.name), Size: o.size}, nil
 }
 
 // writeFile makes an artifact of data.

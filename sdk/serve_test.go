@@ -150,7 +150,7 @@ func TestServeWorks(t *testing.T) {
 		t.Fatalf("last event: %+v", events[len(events)-1])
 	}
 	data, err := os.ReadFile(filepath.Join(task.Dir, result.Outputs[0].Path))
-	if err != nil || string(data) != "GUEST INPUT" || result.Outputs[0].SHA256 != sha256.Sum256(data) || result.Outputs[0].Role != "proof" {
+	if err != nil || string(data) != "GUEST INPUT" || result.Outputs[0].Size != int64(len(data)) || result.Outputs[0].Role != "proof" {
 		t.Errorf("output %q, %+v, %v", data, result.Outputs[0], err)
 	}
 	if _, err := h.base.Drain(t.Context(), &pluginv1.DrainRequest{}); err != nil {

@@ -1,7 +1,6 @@
 package sdk_test
 
 import (
-	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"os"
@@ -86,7 +85,7 @@ func TestOutput(t *testing.T) {
 		t.Error("the output is visible before Commit")
 	}
 	a, err := out.Commit()
-	want := sdk.Artifact{Name: "a.bin", Path: "out/a.bin", Size: 9, SHA256: sha256.Sum256([]byte("abcabcabc"))}
+	want := sdk.Artifact{Name: "a.bin", Path: "out/a.bin", Size: 9}
 	if err != nil || a != want {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -146,7 +145,7 @@ func TestAdopt(t *testing.T) {
 		filepath.Join(k.Temp(), "made"): "one.bin", "tmp/made2": "two.bin", "out/placed.bin": "placed.bin",
 	} {
 		a, err := k.Adopt(path, name)
-		if err != nil || a.Path != "out/"+name || a.Size != 3 || a.SHA256 != sha256.Sum256([]byte("abc")) {
+		if err != nil || a.Path != "out/"+name || a.Size != 3 {
 			t.Errorf("%s: %+v, %v", path, a, err)
 		}
 		if _, err := os.Stat(filepath.Join(k.Dir, "out", name)); err != nil {

@@ -107,7 +107,11 @@ func runTask(c *cli.Context, def *definition) (err error) {
 		err = interrupted(c.Context, err)
 		return fmt.Errorf("%s: %w", contract.ClassOf(err), log.cleanError(err))
 	}
-	return printJSON(c.App.Writer, resultJSON(attempt, result))
+	printed, err := resultJSON(attempt, result)
+	if err != nil {
+		return err
+	}
+	return printJSON(c.App.Writer, printed)
 }
 
 // runAttempt opens the plugin, runs one handler in the directory attempt, and closes the
@@ -320,16 +324,23 @@ type outputJSON struct {
 	Role   string `json:"role,omitempty"`
 }
 
-func resultJSON(attempt string, r *Result) any {
+// resultJSON returns the form in which a result is printed. It hashes the outputs, as the
+// host does.
+func resultJSON(attempt string, r *Result) (any, error) {
 	outputs := []outputJSON{}
 	for _, a := range r.Outputs {
-		outputs = append(outputs, outputJSON{a.Name, filepath.Join(attempt, filepath.FromSlash(a.Path)), a.Size, hex.EncodeToString(a.SHA256[:]), a.Role})
+		path := filepath.Join(attempt, filepath.FromSlash(a.Path))
+		_, sum, err := files.Digest(path)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", a.Name, err)
+		}
+		outputs = append(outputs, outputJSON{a.Name, path, a.Size, hex.EncodeToString(sum[:]), a.Role})
 	}
 	return struct {
 		Outputs  []outputJSON      `json:"outputs"`
 		WorkTime string            `json:"work_time,omitempty"`
 		Facts    map[string]string `json:"facts,omitempty"`
-	}{outputs, showDuration(r.WorkTime), r.Facts}
+	}{outputs, showDuration(r.WorkTime), r.Facts}, nil
 }
 
 // showDuration returns an empty text for zero, which the JSON result leaves out.

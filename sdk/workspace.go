@@ -101,7 +101,7 @@ func (w *workspace) verify(a contract.Artifact) error {
 	return nil
 }
 
-// adopt hashes a file that lies below the directory and moves it to out/name.
+// adopt moves a file that lies below the directory to out/name.
 func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	if err := wire.CheckName(name); err != nil {
 		return contract.Artifact{}, Permanent(err)
@@ -119,24 +119,17 @@ func (w *workspace) adopt(file, name string) (contract.Artifact, error) {
 	fail := func(err error) (contract.Artifact, error) {
 		return contract.Artifact{}, files.Fault(fmt.Errorf("adopt %s as %q: %w", rel, name, err), w.dir)
 	}
-	if info, err := w.root.Lstat(rel); err != nil {
+	info, err := w.root.Lstat(rel)
+	if err != nil {
 		return fail(err)
-	} else if !info.Mode().IsRegular() {
+	}
+	if !info.Mode().IsRegular() {
 		return contract.Artifact{}, Permanent(fmt.Errorf("adopt %q: %s is not a regular file", name, rel))
-	}
-	f, err := w.root.Open(rel)
-	if err != nil {
-		return fail(err)
-	}
-	defer f.Close()
-	size, sum, err := files.DigestOf(f)
-	if err != nil {
-		return fail(err)
 	}
 	if err := w.publish(filepath.Clean(rel), name); err != nil {
 		return fail(err)
 	}
-	return contract.Artifact{Name: name, Path: path.Join(outDir, name), Size: size, SHA256: sum}, nil
+	return contract.Artifact{Name: name, Path: path.Join(outDir, name), Size: info.Size()}, nil
 }
 
 // publish renames a complete file to out/name, which must not exist yet. It syncs

@@ -19,11 +19,11 @@ import (
 var syncFile = (*os.File).Sync
 
 // Accept turns the outputs of an attempt into artifacts. It checks that each is a plain
-// file below out/ with the stated size and hash, makes it read-only, and returns it with
-// its path relative to the data directory. The files and their names are written to the
-// disk while they are hashed and while the caller goes on. The returned function durable
-// waits for that and closes the files; it must have returned nil before a record refers
-// to the artifacts.
+// file below out/ with the stated size, makes it read-only, hashes it, and returns it with
+// its hash and its path relative to the data directory. A hash that the plugin has stated
+// must be the same. The files and their names are written to the disk while they are hashed
+// and while the caller goes on. The returned function durable waits for that and closes the
+// files; it must have returned nil before a record refers to the artifacts.
 func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []contract.Artifact, durable func() error, err error) {
 	rel, err := filepath.Rel(s.data, dir)
 	if err != nil || !filepath.IsLocal(rel) {
@@ -76,7 +76,7 @@ func (s *Store) Accept(dir string, outputs []contract.Artifact) (accepted []cont
 	}
 	synced := syncAll(opened)
 	for i := range accepted {
-		if err := s.compare(opened[i], accepted[i]); err != nil {
+		if err := s.hash(opened[i], &accepted[i]); err != nil {
 			_ = synced() // before the files are closed
 			return nil, nil, err
 		}
@@ -142,8 +142,8 @@ func open(root *os.Root, maker int, a contract.Artifact) (_ *os.File, err error)
 	return f, machine(f.Chmod(mode))
 }
 
-// compare checks the content of an output against the hash that the plugin stated.
-func (s *Store) compare(f *os.File, a contract.Artifact) error {
+// hash sets the hash of an output. Where the plugin has stated one, it must be the same.
+func (s *Store) hash(f *os.File, a *contract.Artifact) error {
 	before, err := f.Stat()
 	if err != nil {
 		return machine(fmt.Errorf("output %s: %w", a.Name, err))
@@ -152,9 +152,10 @@ func (s *Store) compare(f *os.File, a contract.Artifact) error {
 	if err != nil {
 		return machine(fmt.Errorf("output %s: %w", a.Name, err))
 	}
-	if got != a.SHA256 {
+	if a.SHA256 != (contract.Digest{}) && a.SHA256 != got {
 		return fmt.Errorf("output %s has sha256 %x, the plugin stated %x", a.Name, got, a.SHA256)
 	}
+	a.SHA256 = got
 	s.compared.add(a.Path, before)
 	return nil
 }

@@ -340,6 +340,27 @@ func TestImportAndEventDirectories(t *testing.T) {
 	}
 }
 
+// TestAcceptedHash: the hash is that of the file, whether the plugin states one or leaves it
+// to the host. One that the plugin states must be the right one.
+func TestAcceptedHash(t *testing.T) {
+	s := newStore(t)
+	for i, stated := range []contract.Digest{sha256.Sum256([]byte("guest input")), {}, {1}} {
+		dir, a := attempt(t, s, uint32(i+1), "input.bin", "guest input")
+		want := a.SHA256
+		a.SHA256 = stated
+		accepted, err := accept(s, dir, []contract.Artifact{a})
+		if stated == (contract.Digest{1}) {
+			if err == nil || !strings.Contains(err.Error(), "the plugin stated") {
+				t.Errorf("a wrong hash: %v, %v", accepted, err)
+			}
+			continue
+		}
+		if err != nil || accepted[0].SHA256 != want {
+			t.Errorf("stated %x: %v, %v", stated, accepted, err)
+		}
+	}
+}
+
 // TestAcceptedIsDurable checks that an output counts as durable only when its content and
 // every directory on its path are synced without an error.
 func TestAcceptedIsDurable(t *testing.T) {

@@ -21,9 +21,11 @@ const (
 
 // Artifact is an immutable file that an attempt made.
 type Artifact struct {
-	Name   string `json:"name"` // the file's name, by which other stages find it; one path element
-	Path   string `json:"path"` // slash-separated; relative to the attempt's directory on the wire and in the checkpoint
-	Size   int64  `json:"size"` // bytes
+	Name string `json:"name"` // the file's name, by which other stages find it; one path element
+	Path string `json:"path"` // slash-separated; relative to the attempt's directory on the wire and in the checkpoint
+	Size int64  `json:"size"` // bytes
+	// SHA256 is the digest of the file. In the result of an attempt it may be zero, which
+	// leaves it to the host to compute it; any other value the host compares.
 	SHA256 Digest `json:"sha256"`
 	Role   string `json:"role,omitempty"`
 

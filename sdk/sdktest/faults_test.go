@@ -278,7 +278,8 @@ var faults = map[string]fault{
 		}
 		return as(message, func(m *pluginv1.WorkEvent) {
 			if r := m.GetResult(); r != nil {
-				r.Outputs[0].Sha256[0] ^= 1
+				r.Outputs[0].Sha256 = make([]byte, 32)
+				r.Outputs[0].Sha256[0] = 1
 			}
 		})
 	}},

@@ -119,10 +119,14 @@ func blockFromProto(b *pluginv1.Block) (*contract.Block, error) {
 
 // ArtifactToProto converts an artifact.
 func ArtifactToProto(a contract.Artifact) *pluginv1.Artifact {
-	return &pluginv1.Artifact{
+	out := &pluginv1.Artifact{
 		Name: valid(a.Name), Path: valid(a.Path), Size: uint64(max(a.Size, 0)),
-		Sha256: slices.Clone(a.SHA256[:]), Role: valid(a.Role), Compared: a.Compared,
+		Role: valid(a.Role), Compared: a.Compared,
 	}
+	if a.SHA256 != (contract.Digest{}) {
+		out.Sha256 = slices.Clone(a.SHA256[:])
+	}
+	return out
 }
 
 // ArtifactFromProto converts an artifact and checks it as CheckArtifact does. It does not
@@ -132,7 +136,7 @@ func ArtifactFromProto(a *pluginv1.Artifact) (contract.Artifact, error) {
 	if err := CheckArtifact(out); err != nil {
 		return contract.Artifact{}, err
 	}
-	hash, err := hashFromProto(a.GetSha256(), false)
+	hash, err := hashFromProto(a.GetSha256(), true)
 	if err != nil {
 		return contract.Artifact{}, fmt.Errorf("artifact %q: %w", a.GetName(), err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk"
-	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/sdktest"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
 
@@ -172,7 +172,7 @@ func TestVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			message := task.Task.Task
-			message.Inputs = append(append([]contract.Artifact{}, message.Inputs...), result.Outputs...)
+			message.Inputs = append(slices.Clone(message.Inputs), sdktest.Recorded(t, message.Dir, result.Outputs)...)
 			check, err := sdk.OpenTask(message, slog.New(slog.DiscardHandler), func(sdk.WorkEvent) error { return nil })
 			if err != nil {
 				t.Fatal(err)

@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/proofline/proofline/plugins/prover-zisk-cluster/coordinatortest"
 	"github.com/proofline/proofline/sdk"
-	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/sdktest"
 	"github.com/proofline/proofline/sdk/witness/witnesstest"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 	"github.com/proofline/proofline/sdk/zisk/proof/prooftest"
@@ -94,7 +95,7 @@ func TestVerifyInProcess(t *testing.T) {
 			result, err := prover.Prove(t.Context(), attempt.Task)
 			if err == nil {
 				next := attempt.Task.Task
-				next.Inputs = append(append([]contract.Artifact{}, next.Inputs...), result.Outputs...)
+				next.Inputs = append(slices.Clone(next.Inputs), sdktest.Recorded(t, next.Dir, result.Outputs)...)
 				dropped := false
 				check, openErr := sdk.OpenTask(next, slog.New(slog.DiscardHandler), func(e sdk.WorkEvent) error {
 					dropped = dropped || e.Resume != nil && len(e.Resume) == 0

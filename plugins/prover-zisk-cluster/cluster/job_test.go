@@ -13,6 +13,7 @@ import (
 	"github.com/proofline/proofline/plugins/prover-zisk/zisktest"
 	"github.com/proofline/proofline/sdk"
 	"github.com/proofline/proofline/sdk/contract"
+	"github.com/proofline/proofline/sdk/sdktest"
 )
 
 // TestAccepted has nothing announced before the coordinator has taken the job.
@@ -97,7 +98,7 @@ func TestRefusedJobIsNotTakenUp(t *testing.T) {
 	saved := slices.Clone(first.token)
 	verify := func(of *task, result *sdk.Result) error {
 		message := of.Task.Task
-		message.Inputs = append(slices.Clone(message.Inputs), result.Outputs...)
+		message.Inputs = append(slices.Clone(message.Inputs), sdktest.Recorded(t, message.Dir, result.Outputs)...)
 		check, err := sdk.OpenTask(message, slog.New(slog.DiscardHandler), func(sdk.WorkEvent) error { return fmt.Errorf("nobody listens") })
 		if err != nil {
 			t.Fatal(err)

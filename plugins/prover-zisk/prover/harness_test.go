@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 	"github.com/proofline/proofline/sdk/procfs"
 	"github.com/proofline/proofline/sdk/schema"
+	"github.com/proofline/proofline/sdk/sdktest"
 	"github.com/proofline/proofline/sdk/sdktest/freeport"
 	"github.com/proofline/proofline/sdk/zisk/proof"
 )
@@ -240,7 +242,7 @@ func (t *task) phases() []string {
 func (b *bench) verification(of *task, result *sdk.Result) *sdk.Task {
 	b.t.Helper()
 	message := of.Task.Task
-	message.Inputs = append(append([]contract.Artifact{}, message.Inputs...), result.Outputs...)
+	message.Inputs = append(slices.Clone(message.Inputs), sdktest.Recorded(b.t, message.Dir, result.Outputs)...)
 	t, err := sdk.OpenTask(message, testLog(b.t), func(sdk.WorkEvent) error { return nil })
 	if err != nil {
 		b.t.Fatal(err)

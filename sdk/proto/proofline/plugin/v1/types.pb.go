@@ -180,7 +180,7 @@ type Artifact struct {
 	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // logical and file name, one path element
 	Path   string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`     // slash-separated, relative to the attempt's directory
 	Size   uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
-	Sha256 []byte                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // 32 bytes
+	Sha256 []byte                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // 32 bytes; in a result also empty: the host computes it
 	Role   string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
 	// In a task only: the host has compared the file with sha256, and nobody has written to
 	// it since. The plugin need not compare it again.
