@@ -698,6 +698,26 @@ func TestAgeIsCountedFromTheHead(t *testing.T) {
 	})
 }
 
+// TestRepairLooksAgainNearTheHead checks that a target which the source does not give yet,
+// because too few blocks lie on it, is taken in when it does.
+func TestRepairLooksAgainNearTheHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newMemory(t), func(c *Config) { c.Selection.Targets.Every, c.Selection.Repair = 10, 128 })
+		b := testBlock(200, 0)
+		r.source.known = map[uint64]contract.Block{}
+		r.source.polls = []contract.PollResponse{poll("c", 200)}
+		r.proof.do = proving
+		stop := r.start(t)
+		time.Sleep(5 * repairEvery)
+		r.source.appear(b)
+		time.Sleep(repairMissing + 3*repairEvery)
+		stop()
+		if j := r.state(t, b); j.State != status.JobDone {
+			t.Errorf("the block is %s", j.State)
+		}
+	})
+}
+
 // TestSourceThatDoesNotWaitIsPaced checks that a source which answers at once without
 // blocks is polled only once a second.
 func TestSourceThatDoesNotWaitIsPaced(t *testing.T) {

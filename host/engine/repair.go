@@ -11,8 +11,9 @@ import (
 
 // Limits of the repair.
 const (
-	repairEvery = 10 * time.Second // between two comparisons
-	repairBatch = 16               // blocks of one comparison
+	repairEvery   = 10 * time.Second // between two comparisons
+	repairBatch   = 16               // blocks of one comparison
+	repairMissing = 2 * time.Minute  // until a block is asked for again that the source did not have
 	// settledDepth is the depth below the head, in blocks, from which a hash counts as
 	// final. It is the depth of the chain that a cursor holds.
 	settledDepth = 64
@@ -36,7 +37,7 @@ func (e *Engine) repairSelected(ctx context.Context) {
 	if e.selection().Repair == 0 || e.selection().Targets.Every == 0 || e.cfg.Limit > 0 {
 		return
 	}
-	settled := map[uint64]bool{} // numbers that are not compared again
+	settled := map[uint64]time.Time{} // until when a number is not compared again
 	for {
 		e.clock.Wait(ctx, repairEvery, nil)
 		if ctx.Err() != nil {
@@ -48,9 +49,9 @@ func (e *Engine) repairSelected(ctx context.Context) {
 	}
 }
 
-// repairOnce makes one comparison. It adds the numbers that are final to settled and
-// removes those that have left the window.
-func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error {
+// repairOnce makes one comparison. It adds the numbers that are final or missing to settled
+// and removes those that have left the window.
+func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]time.Time) error {
 	e.mu.Lock()
 	head, idle := e.head, e.idle()
 	e.mu.Unlock()
@@ -59,7 +60,7 @@ func (e *Engine) repairOnce(ctx context.Context, settled map[uint64]bool) error 
 	}
 	var numbers []uint64
 	for _, n := range e.selection().RepairTargets(head) {
-		if settled[n] || len(numbers) == repairBatch {
+		if e.clock.Now().Before(settled[n]) || len(numbers) == repairBatch {
 			continue
 		}
 		known, err := e.store.ByNumber(n)
@@ -102,15 +103,18 @@ func (e *Engine) idle() bool {
 
 // compareWithChain orphans the jobs that differ from the resolved blocks of the chain
 // and takes in the blocks that are no jobs, in one transaction.
-func (e *Engine) compareWithChain(ctx context.Context, resolved []contract.Resolution, head uint64, settled map[uint64]bool) error {
+func (e *Engine) compareWithChain(ctx context.Context, resolved []contract.Resolution, head uint64, settled map[uint64]time.Time) error {
 	t, err := e.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer e.write.release()
 	for _, r := range resolved {
-		if r.Number+settledDepth <= head || r.Block == nil {
-			settled[r.Number] = true
+		switch {
+		case r.Number+settledDepth <= head:
+			settled[r.Number] = t.now.Add(Forever) // until it leaves the window
+		case r.Block == nil:
+			settled[r.Number] = t.now.Add(repairMissing)
 		}
 		if r.Block == nil {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,8 +29,8 @@ type Follower struct {
 	Chain Chain
 	// Interval is the time between two reads of the head. The default is 2 s.
 	Interval time.Duration
-	// Confirmations is how many blocks must lie on top of a block before a poll
-	// returns it; with 0 a poll returns the head itself.
+	// Confirmations is how many blocks must lie on top of a block before it is
+	// returned; with 0 the head itself is.
 	Confirmations uint64
 	// Wake returns a channel that is closed when the next block is announced. It
 	// shortens the wait for the next read of the head. It may be nil; the head is
@@ -169,8 +170,9 @@ func (f *Follower) log() *slog.Logger {
 	return cmp.Or(f.Log, slog.Default())
 }
 
-// Resolve returns the blocks of the numbers, in their order, without a cursor. The
-// caller limits the length of the list.
+// Resolve returns the blocks of the numbers, in their order, without a cursor, and the
+// reason for each that is missing or has too few confirmations. The caller limits the
+// length of the list.
 func (f *Follower) Resolve(ctx context.Context, numbers []uint64) ([]contract.Resolution, error) {
 	chainID, err := f.id(ctx)
 	if err != nil {
@@ -180,26 +182,27 @@ func (f *Follower) Resolve(ctx context.Context, numbers []uint64) ([]contract.Re
 	if err != nil {
 		return nil, err
 	}
-	var head *Header // read once, to name the reason for a missing block
+	var head Header // for the reasons
+	if f.Confirmations > 0 || slices.Contains(headers, nil) {
+		if head, err = f.Chain.Head(ctx); err != nil {
+			return nil, err
+		}
+	}
 	answers := make([]contract.Resolution, len(numbers))
 	for i, n := range numbers {
-		answers[i].Number = n
-		if headers[i] != nil {
+		answer := contract.Resolution{Number: n}
+		switch {
+		case headers[i] == nil && n > head.Number:
+			answer.Reason = fmt.Sprintf("block %d does not exist yet: the head is %d", n, head.Number)
+		case headers[i] == nil:
+			answer.Reason = fmt.Sprintf("the node does not have block %d", n)
+		case f.Confirmations > 0 && n+f.Confirmations > head.Number:
+			answer.Reason = fmt.Sprintf("block %d has %d of %d confirmations: the head is %d", n, max(head.Number, n)-n, f.Confirmations, head.Number)
+		default:
 			block := headers[i].Block(chainID)
-			answers[i].Block = &block
-			continue
+			answer.Block = &block
 		}
-		if head == nil {
-			h, err := f.Chain.Head(ctx)
-			if err != nil {
-				return nil, err
-			}
-			head = &h
-		}
-		answers[i].Reason = fmt.Sprintf("the node does not have block %d", n)
-		if n > head.Number {
-			answers[i].Reason = fmt.Sprintf("block %d does not exist yet: the head is %d", n, head.Number)
-		}
+		answers[i] = answer
 	}
 	return answers, nil
 }

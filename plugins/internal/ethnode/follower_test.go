@@ -219,6 +219,14 @@ func TestResolve(t *testing.T) {
 	if got[1].Block != nil || !strings.Contains(got[1].Reason, "block 99 does not exist yet: the head is 10") {
 		t.Errorf("got %+v", got[1])
 	}
+	f.Confirmations = 4
+	got, err = f.Resolve(t.Context(), []uint64{6, 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Block == nil || got[1].Block != nil || got[1].Reason != "block 7 has 3 of 4 confirmations: the head is 10" {
+		t.Errorf("with confirmations: got %+v", got)
+	}
 }
 
 func TestCursorErrors(t *testing.T) {
