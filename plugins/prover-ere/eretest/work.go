@@ -72,7 +72,7 @@ func (s *Server) work(behaviour Behaviour, input []byte) proto.Message {
 	}
 	switch {
 	case outcome.Die:
-		go s.Stop()
+		s.Stop() // who sees the connection end finds nobody listening
 		return nil
 	case outcome.Err != "":
 		return &api.ProveResponse{Result: &api.ProveResponse_Err{Err: outcome.Err}}
@@ -94,7 +94,7 @@ func (s *Server) execute(behaviour Behaviour, input []byte) proto.Message {
 	}
 	switch outcome := outcomeOf(input); {
 	case outcome.Die:
-		go s.Stop()
+		s.Stop() // who sees the connection end finds nobody listening
 		return nil
 	case outcome.Err != "":
 		return &api.ExecuteResponse{Result: &api.ExecuteResponse_Err{Err: outcome.Err}}
