@@ -180,6 +180,12 @@ func TestDrain(t *testing.T) {
 					blocks = append(blocks, testBlock(n, 0))
 				}
 				r.source.polls = []contract.PollResponse{poll("c1", 5, blocks...)}
+				r.source.do = func(_ context.Context, task contract.Task, _ func(contract.WorkEvent) error) (contract.Result, error) {
+					if task.Block.Number > 1 {
+						time.Sleep(time.Millisecond) // 1 comes to the builder as the first
+					}
+					return contract.Result{Outputs: []contract.Artifact{{Name: "source.out"}}}, nil
+				}
 				r.builder.do = func(context.Context, contract.Task, func(contract.WorkEvent) error) (contract.Result, error) {
 					time.Sleep(time.Minute)
 					return contract.Result{Outputs: []contract.Artifact{{Name: "input.bin"}}}, nil
