@@ -59,8 +59,9 @@ func (o *Output) Write(p []byte) (int, error) {
 
 // Commit makes the artifact: it gives the complete file its name and returns the artifact
 // with its size. The host computes its SHA-256 and makes file and name durable before it
-// records the result. After an error there is no artifact, and the temporary file is removed. It is an
-// error to commit twice or under the name of another artifact of the attempt.
+// records the result. After an error there is no artifact, and the temporary file is
+// removed. It is an error to commit twice or under the name of another artifact of the
+// attempt.
 func (o *Output) Commit() (Artifact, error) {
 	if o.file == nil {
 		return Artifact{}, fmt.Errorf("output %q: commit after the end", o.name)

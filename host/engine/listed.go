@@ -10,10 +10,11 @@ import (
 	"github.com/proofline/proofline/sdk/contract"
 )
 
+// Limits of the looks for blocks that do not exist yet.
 const (
 	resolveMax = 64          // blocks that a source is asked for in one call
-	lookAgain  = time.Second // between two looks for the lowest listed block that does not exist
-	lookForAll = time.Minute // between two looks for all of them
+	lookAgain  = time.Second // between two looks for one block
+	lookForAll = time.Minute // between two looks for all listed blocks
 )
 
 // takeListed takes in the listed blocks as they come to exist, until all of them are
